@@ -1,0 +1,1 @@
+"""Op definitions: argument names and counts, type attributes, statefulness of every TensorFlow op."""

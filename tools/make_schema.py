@@ -1,0 +1,134 @@
+"""Write the message schema: one FileDescriptorSet, taken from an installed TensorFlow.
+
+Run it with a Python that has TensorFlow; it rewrites `graphsurgeon/formats/schema/messages.binpb`.
+Only what decides bytes and text form is kept: names, numbers, types, `packed`, map entries, oneofs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import FileDescriptor
+
+OUTPUT = Path(__file__).parents[1] / "graphsurgeon" / "formats" / "schema" / "messages.binpb"
+
+ROOTS = (
+    "tensorflow.core.framework.graph_debug_info_pb2",
+    "tensorflow.core.framework.summary_pb2",
+    "tensorflow.core.framework.variable_pb2",
+    "tensorflow.core.protobuf.composite_tensor_variant_pb2",
+    "tensorflow.core.protobuf.control_flow_pb2",
+    "tensorflow.core.protobuf.fingerprint_pb2",
+    "tensorflow.core.protobuf.meta_graph_pb2",
+    "tensorflow.core.protobuf.queue_runner_pb2",
+    "tensorflow.core.protobuf.saved_model_pb2",
+    "tensorflow.core.protobuf.saved_object_graph_pb2",
+    "tensorflow.core.protobuf.saver_pb2",
+    "tensorflow.core.protobuf.struct_pb2",
+    "tensorflow.core.protobuf.tensor_bundle_pb2",
+    "tensorflow.core.protobuf.trackable_object_graph_pb2",
+    "tensorflow.core.util.event_pb2",
+    "tensorflow.core.util.saved_tensor_slice_pb2",
+    "tensorflow.python.training.checkpoint_state_pb2",
+)
+
+# Used by TensorFlow's C++ only, so the Python package has no module for them: read from its library.
+LIBRARY = "libtensorflow_framework.so.2"
+LIBRARY_FILES = ("tensorflow/tools/proto_splitter/versions.proto", "tensorflow/tools/proto_splitter/chunk.proto")
+
+# The largest field number there is; TensorFlow counts from 1, so the two never meet.
+PAYLOAD_FIELD = 536870911
+
+
+def main() -> None:
+    """Collect, strip and write the schema."""
+    files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+    for module in ROOTS:
+        collect(importlib.import_module(module).DESCRIPTOR, files)
+    library = Path(tensorflow.__file__).parent / LIBRARY
+    files.update((name, file_in_library(library, name)) for name in LIBRARY_FILES)
+    for file in files.values():
+        strip_file(file)
+    add_payload_field(files["tensorflow/core/framework/tensor.proto"])
+    schema = descriptor_pb2.FileDescriptorSet(file=files.values())
+    OUTPUT.write_bytes(schema.SerializeToString(deterministic=True))
+    print(f"{OUTPUT.name}: {len(files)} files, {OUTPUT.stat().st_size} bytes, TensorFlow {tensorflow.__version__}")
+
+
+def collect(file: FileDescriptor, files: dict[str, descriptor_pb2.FileDescriptorProto]) -> None:
+    """Add a file after those it imports, each once: the order in which a pool takes them."""
+    if file.name in files:
+        return
+    for dependency in file.dependencies:
+        collect(dependency, files)
+    files[file.name] = descriptor_pb2.FileDescriptorProto()
+    file.CopyToProto(files[file.name])
+
+
+def file_in_library(library: Path, name: str) -> descriptor_pb2.FileDescriptorProto:
+    """Find the serialized descriptor that every generated C++ file carries."""
+    start_mark = b"\x0a" + bytes([len(name)]) + name.encode() + b"\x12"  # field 1, the name; then field 2, the package
+    with library.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = data.find(start_mark)
+        if start < 0:
+            raise SystemExit(f"{library}: no descriptor of {name}")
+        *_, end = field_ends(data, start)
+        return descriptor_pb2.FileDescriptorProto.FromString(data[start:end])
+
+
+def field_ends(data: mmap.mmap, position: int) -> Iterator[int]:
+    """Yield the end of each length-delimited field, up to the zero byte that ends the C++ literal."""
+    while data[position] & 7 == 2:
+        length, shift, position = 0, 0, position + 1
+        while True:
+            length |= (data[position] & 0x7F) << shift
+            shift, position = shift + 7, position + 1
+            if data[position - 1] < 0x80:
+                break
+        position += length
+        yield position
+
+
+def strip_file(file: descriptor_pb2.FileDescriptorProto) -> None:
+    """Drop what no reader or writer of messages needs: options of other languages, JSON names, services."""
+    for field in ("options", "source_code_info", "service", "public_dependency"):
+        file.ClearField(field)
+    for message in file.message_type:
+        strip_message(message)
+    for enum in file.enum_type:
+        enum.options.ClearField("deprecated")
+
+
+def strip_message(message: descriptor_pb2.DescriptorProto) -> None:
+    """Drop JSON names and all options but `packed` and `map_entry`, here and in nested messages."""
+    for field in message.field:
+        field.ClearField("json_name")
+        packed = field.options.packed if field.options.HasField("packed") else None
+        field.ClearField("options")
+        if packed is not None:
+            field.options.packed = packed
+    for nested in message.nested_type:
+        strip_message(nested)
+
+
+def add_payload_field(file: descriptor_pb2.FileDescriptorProto) -> None:
+    """Give TensorProto `optional int64 gs_payload`: our reader's mark for weights that stayed on disk."""
+    tensor = next(message for message in file.message_type if message.name == "TensorProto")
+    tensor.field.add(
+        name="gs_payload",
+        number=PAYLOAD_FIELD,
+        type=descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
+        label=descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL,
+        proto3_optional=True,
+        oneof_index=len(tensor.oneof_decl),
+    )
+    tensor.oneof_decl.add(name="_gs_payload")
+
+
+if __name__ == "__main__":
+    main()
