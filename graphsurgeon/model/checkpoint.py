@@ -1,0 +1,78 @@
+"""The variables of a checkpoint: keys with lazy tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from graphsurgeon.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from graphsurgeon.model.objects import ObjectGraph
+    from graphsurgeon.model.tensor import Tensor
+
+OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+class Variable:
+    """One entry of a checkpoint.
+
+    Attributes:
+        key: name in the file; change it through `Checkpoint.rename`.
+        tensor: the whole value; a partitioned one is assembled from its slices when read.
+        slices: number of stored slices; 0 for an ordinary entry.
+        raw: the format's own form, None for a new entry.
+    """
+
+    __slots__ = ("key", "raw", "slices", "tensor")
+
+    def __init__(self, key: str, tensor: Tensor, *, slices: int = 0, raw: Any = None) -> None:
+        self.key = key
+        self.tensor = tensor
+        self.slices = slices
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"Variable({self.key!r}, {self.tensor.dtype}, {self.tensor.shape})"
+
+
+class Checkpoint:
+    """Variables by key, in file order.
+
+    Attributes:
+        prefix: path without `.index`; of a V1 checkpoint the file.
+        version: 2 for a tensor bundle, 1 for the single-table format (read only).
+        variables: key -> Variable, the object graph's own entry not included.
+        objects: the object graph of a TF2 checkpoint; None where there is none.
+        raw: the format's own form.
+    """
+
+    __slots__ = ("objects", "prefix", "raw", "variables", "version")
+
+    def __init__(self, prefix: str, version: int, variables: Mapping[str, Variable], raw: Any = None) -> None:
+        self.prefix = prefix
+        self.version = version
+        self.variables = dict(variables)
+        self.objects: ObjectGraph | None = None
+        self.raw = raw
+
+    def rename(self, keys: Mapping[str, str]) -> None:
+        """Rename keys, all at once, also where the checkpoint's object graph names them.
+
+        Raises:
+            UsageError: a key is unknown, or two variables would have one key.
+        """
+        unknown = [key for key in keys if key not in self.variables]
+        if unknown:
+            raise UsageError(f"the checkpoint has no variable {unknown[0]!r}")
+        after = [keys.get(key, key) for key in self.variables]
+        if len(set(after)) < len(after):
+            twice = next(key for key in after if after.count(key) > 1)
+            raise UsageError(f"two variables would have the key {twice!r}")
+        for variable, key in zip(self.variables.values(), after, strict=True):
+            variable.key = key
+        self.variables = {variable.key: variable for variable in self.variables.values()}
+        for node in self.objects.nodes if self.objects else []:
+            node.attributes = [(name, full, keys.get(key, key)) for name, full, key in node.attributes]

@@ -1,0 +1,70 @@
+"""Mentions: places outside a graph's edges that name one of its nodes, tensors or functions.
+
+A mention keeps the text as stored. It is understood in the names that the graph had when it was read,
+so that it follows its target through any renaming, and is spelled anew only if the target's name changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from graphsurgeon.model.graph import Graph, Node, Value
+
+MentionKind = Literal["node", "tensor"]
+
+
+class Mention:
+    """One place that names a node (`kind` "node") or one of its outputs (`kind` "tensor").
+
+    Attributes:
+        kind: what the text names.
+        graph: the graph in which the name is looked up.
+        where: the place, for messages: `signature serving_default, input x`.
+    """
+
+    __slots__ = ("_target", "_text", "graph", "kind", "where")
+
+    def __init__(self, kind: MentionKind, text: str, graph: Graph, where: str) -> None:
+        self.kind = kind
+        self.graph = graph
+        self.where = where
+        self._text = text
+        self._target: Node | Value | None = None
+
+    @staticmethod
+    def of(target: Node | Value, where: str) -> Mention:
+        """Make a mention of a node or value, spelled when it is written."""
+        from graphsurgeon.model.graph import Value
+
+        mention = Mention("tensor" if isinstance(target, Value) else "node", "", target.graph, where)
+        mention._target = target
+        return mention
+
+    @property
+    def target(self) -> Node | Value | None:
+        """The node or value that is meant; None if the graph has no such node. Lifts the graph."""
+        if self._target is None and self._text:
+            self._target = self.graph.original(self._text, self.kind)
+        return self._target
+
+    @property
+    def node(self) -> Node | None:
+        """The node that is meant, or the producer of the value that is meant."""
+        target = self.target
+        return getattr(target, "producer", target)
+
+    @property
+    def text(self) -> str:
+        """The spelling for writing: as stored unless the target was renamed."""
+        if not self.graph.is_lifted and self._target is None:
+            return self._text
+        target = self.target
+        if target is None:
+            return self._text
+        if self._text and self.graph.original_spelling_holds(self._text, target):
+            return self._text
+        return str(target) if self.kind == "tensor" or not self._text.startswith("^") else f"^{target}"
+
+    def __repr__(self) -> str:
+        return f"Mention({self.text!r} in {self.where})"

@@ -1,0 +1,54 @@
+"""A model file as one object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from graphsurgeon.model.graph import Graph
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from graphsurgeon.model.checkpoint import Checkpoint
+    from graphsurgeon.model.metagraph import MetaGraph
+
+FormatName = Literal["saved_model", "graph_def", "meta_graph", "checkpoint", "tflite"]
+
+
+class Model:
+    """What a file or folder holds.
+
+    Attributes:
+        format: name of the format it was read from.
+        path: the file or folder, as given.
+        metagraphs: one per tag set of a SavedModel, one for the other graph formats, none for a checkpoint.
+        checkpoint: the variables, where the files hold any: of a checkpoint, of a SavedModel, or of the
+            checkpoint beside a `.meta`.
+        files: every file of the model: path -> bytes.
+        notes: what the reader noticed and the user should know, one line each.
+        raw: the format's own form.
+    """
+
+    __slots__ = ("checkpoint", "files", "format", "metagraphs", "notes", "path", "raw")
+
+    def __init__(self, format: FormatName, path: str, raw: Any = None) -> None:
+        self.format: FormatName = format
+        self.path = path
+        self.raw = raw
+        self.metagraphs: list[MetaGraph] = []
+        self.checkpoint: Checkpoint | None = None
+        self.files: dict[str, int] = {}
+        self.notes: list[str] = []
+
+    @property
+    def graphs(self) -> list[Graph]:
+        """Every graph of every MetaGraph."""
+        return [graph for metagraph in self.metagraphs for graph in metagraph.graphs]
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all its files."""
+        return sum(self.files.values())
+
+    def __repr__(self) -> str:
+        return f"Model({self.format}, {self.path!r})"

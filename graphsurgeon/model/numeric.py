@@ -1,0 +1,134 @@
+"""Bytes to numbers and back for every fixed-size element type, those without a numpy type included.
+
+float8 layouts follow the tables of `ml_dtypes`: sign, exponent and mantissa bits, a bias, and which
+codes are NaN or infinite.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from functools import cache
+from typing import TYPE_CHECKING
+
+from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.model.dtype import DType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    import numpy as np
+
+_STRUCT = {
+    "float32": "f", "float64": "d", "float16": "e", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H",
+    "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q", "bool": "?", "qint8": "b", "quint8": "B",
+    "qint16": "h", "quint16": "H", "qint32": "i", "int4": "b", "uint4": "B", "int2": "b", "uint2": "B",
+}  # fmt: skip
+
+# name: (exponent bits, mantissa bits, bias, has infinities, negative zero is the only NaN)
+_SMALL_FLOATS = {
+    "float8_e5m2": (5, 2, 15, True, False),
+    "float8_e4m3fn": (4, 3, 7, False, False),
+    "float8_e4m3fnuz": (4, 3, 8, False, True),
+    "float8_e4m3b11fnuz": (4, 3, 11, False, True),
+    "float8_e5m2fnuz": (5, 2, 16, False, True),
+    "float4_e2m1fn": (2, 1, 1, False, False),
+}
+
+
+def decode(dtype: DType, data: bytes) -> list[Any]:
+    """Return the elements of row-major little-endian bytes as Python numbers.
+
+    Raises:
+        UnsupportedError: the type has no fixed-size elements.
+        struct.error: the bytes are no whole number of elements.
+    """
+    name = dtype.base.name
+    if name in _STRUCT:
+        code = _STRUCT[name]
+        return list(struct.unpack(f"<{len(data) // struct.calcsize(code)}{code}", data))
+    if name in _SMALL_FLOATS:
+        table = small_float_values(name)
+        return [table[byte] for byte in data]
+    if name == "bfloat16":
+        halves = struct.unpack(f"<{len(data) // 2}H", data)
+        return list(struct.unpack(f"<{len(halves)}f", struct.pack(f"<{len(halves)}I", *(h << 16 for h in halves))))
+    if dtype.base.is_complex:
+        code = "f" if name == "complex64" else "d"
+        parts = struct.unpack(f"<{len(data) // struct.calcsize(code)}{code}", data)
+        return [complex(re, im) for re, im in zip(parts[::2], parts[1::2], strict=True)]
+    raise UnsupportedError(f"elements of type {dtype} have no numbers")
+
+
+def encode(dtype: DType, items: Sequence[Any]) -> bytes:
+    """Return the row-major little-endian bytes of Python numbers, rounding to the type.
+
+    Raises:
+        UnsupportedError: the type has no fixed-size elements.
+    """
+    name = dtype.base.name
+    if name in _STRUCT:
+        return struct.pack(f"<{len(items)}{_STRUCT[name]}", *items)
+    if name == "bfloat16":
+        return b"".join(struct.pack("<H", _round_bfloat16(float(item))) for item in items)
+    if dtype.base.is_complex:
+        code = "<2f" if name == "complex64" else "<2d"
+        return b"".join(struct.pack(code, complex(i).real, complex(i).imag) for i in items)
+    if name in _SMALL_FLOATS:
+        table = small_float_values(name)
+        return bytes(_nearest(table, float(item)) for item in items)
+    raise UnsupportedError(f"elements of type {dtype} have no numbers")
+
+
+def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
+    """Return a flat array over little-endian bytes, widening the types that numpy lacks."""
+    import numpy as np
+
+    name = dtype.base.name
+    if name == "bfloat16":
+        return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+    if name in _SMALL_FLOATS:
+        return np.array(small_float_values(name), "<f4")[np.frombuffer(data, "u1")]
+    if dtype.base.is_complex:
+        return np.frombuffer(data, "<c8" if name == "complex64" else "<c16")
+    if name in _STRUCT:
+        return np.frombuffer(data, "<" + _STRUCT[name])
+    raise UnsupportedError(f"elements of type {dtype} have no numbers")
+
+
+@cache
+def small_float_values(name: str) -> tuple[float, ...]:
+    """Return the value of each of the 256 codes of a float8 (or float4, low bits) type."""
+    return tuple(_small_float(code, *_SMALL_FLOATS[name]) for code in range(256))
+
+
+def _small_float(code: int, exponent_bits: int, mantissa_bits: int, bias: int, infinite: bool, zero_nan: bool) -> float:
+    width = 1 + exponent_bits + mantissa_bits
+    code &= (1 << width) - 1
+    sign = -1.0 if code >> (width - 1) else 1.0
+    exponent = (code >> mantissa_bits) & ((1 << exponent_bits) - 1)
+    mantissa = code & ((1 << mantissa_bits) - 1)
+    top = exponent == (1 << exponent_bits) - 1
+    if zero_nan and code == 1 << (width - 1):
+        return math.nan
+    if infinite and top:
+        return math.nan if mantissa else sign * math.inf
+    if width == 8 and not zero_nan and top and mantissa == (1 << mantissa_bits) - 1:
+        return math.nan
+    if exponent == 0:
+        return sign * math.ldexp(mantissa, 1 - bias - mantissa_bits)
+    return sign * math.ldexp((1 << mantissa_bits) + mantissa, exponent - bias - mantissa_bits)
+
+
+def _nearest(table: tuple[float, ...], value: float) -> int:
+    if math.isnan(value):
+        return next(code for code, item in enumerate(table) if math.isnan(item))
+    return min((c for c, item in enumerate(table) if not math.isnan(item)), key=lambda c: (abs(table[c] - value), c & 1))
+
+
+def _round_bfloat16(value: float) -> int:
+    bits: int = struct.unpack("<I", struct.pack("<f", value))[0]
+    if math.isnan(value):
+        return (bits >> 16) | 0x40
+    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16

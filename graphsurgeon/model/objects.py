@@ -1,0 +1,130 @@
+"""The object graph: what `tf.saved_model.load` (or a checkpoint) rebuilds as Python objects.
+
+Nodes refer to each other and to functions as objects; node ids exist only in the file. Facts about what
+each loader needs of it are in `docs/formats.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from graphsurgeon.model.mention import Mention
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from graphsurgeon.model.dtype import DType
+    from graphsurgeon.model.graph import Graph
+    from graphsurgeon.model.shape import Shape
+
+
+class ObjectNode:
+    """One tracked object.
+
+    Attributes:
+        kind: "user_object", "function", "bare_concrete_function", "variable", "constant", "captured_tensor",
+            "asset", "resource", or "" for a plain container; in a checkpoint always "".
+        children: (local name, object), in file order.
+        functions: the concrete functions it names (function: any number; bare_concrete_function and
+            captured_tensor: one), as their graphs; a name that the library lacks stays a text.
+        mention: constant: the node with its value; captured_tensor: the tensor inside its function.
+        name, dtype, shape, trainable: of a variable.
+        identifier: of a user_object (`signature_map`, `_generic_user_object`, ...).
+        argument_keywords: of a bare_concrete_function, in the wrapper's argument order.
+        asset_index: of an asset.
+        attributes: checkpoint: (name, full name, checkpoint key) of each saved value.
+        slots: (original variable, slot name, slot variable) of an optimizer.
+        raw: the format's own form, None for a new object.
+    """
+
+    __slots__ = (
+        "argument_keywords", "asset_index", "attributes", "children", "dependencies", "dtype", "functions", "identifier",
+        "kind", "mention", "name", "raw", "saveables", "shape", "slots", "trainable",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, raw: Any = None) -> None:
+        self.kind = kind
+        self.raw = raw
+        self.children: list[tuple[str, ObjectNode]] = []
+        self.dependencies: list[tuple[str, ObjectNode]] = []
+        self.functions: list[Graph | str] = []
+        self.mention: Mention | None = None
+        self.name = ""
+        self.dtype: DType | None = None
+        self.shape: Shape | None = None
+        self.trainable = False
+        self.identifier = ""
+        self.argument_keywords: list[str] = []
+        self.asset_index = 0
+        self.attributes: list[tuple[str, str, str]] = []
+        self.slots: list[tuple[ObjectNode, str, ObjectNode]] = []
+        self.saveables: dict[str, tuple[ObjectNode, ObjectNode]] = {}
+
+    def child(self, name: str) -> ObjectNode | None:
+        """Return the child with a local name, None if there is none."""
+        return next((node for local, node in self.children if local == name), None)
+
+    def __repr__(self) -> str:
+        return f"ObjectNode({self.kind or 'container'}, {[name for name, _ in self.children]})"
+
+
+class ConcreteFunction:
+    """A function as the object graph knows it: what it captures and how its arguments are structured.
+
+    Attributes:
+        function: the graph, or its name where the library lacks it.
+        bound_inputs: captured objects, one for each of the last arguments, in order.
+        input_signature, output_signature: nested Python values: tuple, dict, list, None, numbers, strings and
+            `TensorSpec`s; an entry the format cannot read stays raw. Assign a new structure to change the file.
+    """
+
+    __slots__ = ("bound_inputs", "function", "input_signature", "output_signature", "raw")
+
+    def __init__(self, function: Graph | str, bound_inputs: list[ObjectNode], raw: Any = None) -> None:
+        self.function = function
+        self.bound_inputs = bound_inputs
+        self.input_signature: object = None
+        self.output_signature: object = None
+        self.raw = raw
+
+
+class TensorSpec:
+    """Name, shape and dtype of a tensor inside a structured signature."""
+
+    __slots__ = ("dtype", "name", "raw", "shape")
+
+    def __init__(self, name: str, shape: Shape, dtype: DType, raw: Any = None) -> None:
+        self.name = name
+        self.shape = shape
+        self.dtype = dtype
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"TensorSpec({self.name!r}, {self.shape}, {self.dtype})"
+
+
+class ObjectGraph:
+    """All objects; the first is the root. Nodes that are no longer reached stay until removed from `nodes`."""
+
+    __slots__ = ("concrete_functions", "nodes", "raw")
+
+    def __init__(self, nodes: list[ObjectNode], concrete_functions: list[ConcreteFunction], raw: Any = None) -> None:
+        self.nodes = nodes
+        self.concrete_functions = concrete_functions
+        self.raw = raw
+
+    @property
+    def root(self) -> ObjectNode:
+        """The object that loading returns."""
+        return self.nodes[0]
+
+    def concrete(self, function: Graph | str) -> ConcreteFunction | None:
+        """Return what the object graph knows of a function, None if nothing."""
+        return next((entry for entry in self.concrete_functions if entry.function == function), None)
+
+    def mentions(self) -> Iterator[Mention]:
+        """Mentions of nodes and tensors by constants and captured tensors."""
+        for node in self.nodes:
+            if node.mention is not None:
+                yield node.mention

@@ -1,0 +1,75 @@
+"""Shapes of tensors, with unknown dimensions and unknown rank, and the patterns that select them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Shape:
+    """An immutable shape: a tuple of dimensions, `None` for an unknown one; or of unknown rank.
+
+    `Shape(None)` has unknown rank, `Shape(())` is a scalar. Equality is exact: an unknown dimension
+    equals an unknown dimension only.
+    """
+
+    __slots__ = ("dims",)
+    dims: tuple[int | None, ...] | None
+
+    def __init__(self, dims: Iterable[int | None] | None) -> None:
+        self.dims = None if dims is None else tuple(None if d is None or d < 0 else d for d in dims)
+
+    @property
+    def rank(self) -> int | None:
+        """Number of dimensions, `None` if unknown."""
+        return None if self.dims is None else len(self.dims)
+
+    @property
+    def is_static(self) -> bool:
+        """Say whether every dimension is known."""
+        return self.dims is not None and None not in self.dims
+
+    @property
+    def num_elements(self) -> int | None:
+        """Product of the dimensions, `None` unless all are known."""
+        if self.dims is None:
+            return None
+        total = 1
+        for dim in self.dims:
+            if dim is None:
+                return None
+            total *= dim
+        return total
+
+    def to_json(self) -> list[int | None] | None:
+        """Return a list with `None` for unknown dimensions, `None` for unknown rank."""
+        return None if self.dims is None else list(self.dims)
+
+    def is_compatible_with(self, other: Shape) -> bool:
+        """Say whether some fully known shape matches both."""
+        if self.dims is None or other.dims is None:
+            return True
+        if len(self.dims) != len(other.dims):
+            return False
+        return all(a is None or b is None or a == b for a, b in zip(self.dims, other.dims, strict=True))
+
+    def __iter__(self) -> Iterator[int | None]:
+        return iter(self.dims or ())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shape) and self.dims == other.dims
+
+    def __hash__(self) -> int:
+        return hash(self.dims)
+
+    def __str__(self) -> str:
+        """Format as on the command line: `[?,224,224,3]`, `[]` for a scalar, `?` for unknown rank."""
+        if self.dims is None:
+            return "?"
+        return "[" + ",".join("?" if d is None else str(d) for d in self.dims) + "]"
+
+    def __repr__(self) -> str:
+        return f"Shape({self})"
+
+
+UNKNOWN_RANK = Shape(None)
+SCALAR = Shape(())
