@@ -38,6 +38,13 @@ def fields(data: bytes) -> Iterator[Field]:
 _FIXED_SIZES = {1: 8, 5: 4}
 
 
+def messages(data: bytes) -> Iterator[bytes]:
+    """Yield the content of each length-delimited field: of a message that only lists messages, these."""
+    for _, value in fields(data):
+        if isinstance(value, bytes):
+            yield value
+
+
 def varint(data: bytes, position: int) -> tuple[int, int]:
     """Return the unsigned varint at a position, and the position after it.
 

@@ -41,6 +41,6 @@ def pool() -> DescriptorPool:
 
     private = descriptor_pool.DescriptorPool()
     # Split by hand: 8 ms less than parsing the set and handing its files over as messages.
-    for _, file in wire.fields(Path(__file__).with_name("messages.binpb").read_bytes()):
+    for file in wire.messages(Path(__file__).with_name("messages.binpb").read_bytes()):
         private.AddSerializedFile(file)
     return private
