@@ -1,0 +1,42 @@
+# Two commands that need nothing but Python and make: `make demo` and `make test`. `make check` lints and checks types.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python3.10,$(shell \
+	$(name) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(name))))
+BIN := .venv/bin
+SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
+PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q
+ORACLES := tensorflow or litert or browser
+
+.PHONY: demo test check clean python
+
+demo: .venv-demo/ready
+	tools/demo.sh .venv-demo/bin/gs
+
+# The first run needs no TensorFlow and is quick; the second one has TensorFlow and LiteRT compute the right answers.
+test: .venv/ready
+	$(PYTEST) -n 2 -m "not ($(ORACLES))"
+	$(PYTEST) -n 2 --dist loadfile -m "$(ORACLES)"
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .venv-demo demo
+
+python:
+	@test -n "$(PYTHON)" || { echo "no Python 3.10 to 3.13 found; call make PYTHON=/path/to/python3" >&2; exit 1; }
+
+# What users get: an ordinary install, anew whenever a source has changed.
+.venv-demo/ready: pyproject.toml README.md $(SOURCES) | python
+	test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check .
+	touch $@
+
+# What developers get: an editable install, so only a change of the requirements makes it anew.
+.venv/ready: pyproject.toml | python
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,38 @@
+"""What all tests share: where the models are, and which tests can run here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+# TensorFlow's C++ side logs at import; it must be told before that. Processes that tests start inherit it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = Path(os.environ.get("GRAPHSURGEON_CORPUS") or ROOT.parent / "shared" / "corpus")
+PACKAGES = {"tensorflow": "tensorflow", "litert": "ai_edge_litert", "browser": "playwright"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker asks for what is not here, and say what."""
+    for marker, package in PACKAGES.items():
+        if item.get_closest_marker(marker) and importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs the package {package}")
+    if item.get_closest_marker("corpus") and not (CORPUS / "MANIFEST.tsv").is_file():
+        pytest.skip(f"needs the collection of real models at {CORPUS}, or where GRAPHSURGEON_CORPUS says")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The collection of real models. Mark the test `corpus`, so that it is skipped where there is none."""
+    return CORPUS
+
+
+@pytest.fixture(scope="session")
+def fixtures_dir() -> Path:
+    """The models that ship with the repository."""
+    return ROOT / "fixtures"
