@@ -20,12 +20,21 @@ from pathlib import Path
 from typing import TypeAlias
 
 from graphsurgeon.formats.copying import Meter, copy_file, link_file, write_rope
-from graphsurgeon.formats.files import Progress, Rope, contained, is_folder, open_source, rope_size, translated
+from graphsurgeon.formats.files import (
+    Progress,
+    Rope,
+    contained,
+    create_file,
+    is_folder,
+    open_source,
+    rope_size,
+    sync_folder,
+    translated,
+)
 
 Content: TypeAlias = Rope | Path  # a Path stands for a copy of that file
 
 _TEMPORARY = re.compile(r"\..*\.gs-[0-9a-f]{8}(\.part|\.old)?")
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -43,7 +52,7 @@ def write_file(target: Path, content: Content, *, progress: Progress | None = No
             os.replace(part, target)
     finally:
         _discard(part)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def write_tree(
@@ -68,7 +77,7 @@ def write_tree(
         with translated(target, "write"):
             os.rename(part, temporary)
             _put_in_place(temporary, target, old)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     finally:
         _discard(part)
         if os.path.lexists(target) or not os.path.lexists(old):  # else both versions would be lost
@@ -120,7 +129,7 @@ def write_group(
                 _bring_back(folder, files, temporary, old)
         for leftover in (part, temporary, old):
             _discard(leftover)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def leftovers(target: Path) -> list[str]:
@@ -165,13 +174,13 @@ def _fill(folder: Path, files: Mapping[str, Content], like: Path, meter: Meter, 
             _write_new(path, content, meter, like=like / name)
     _copy_mode(like, folder)
     for place, _, _ in os.walk(folder):
-        _sync_folder(Path(place))
+        sync_folder(Path(place))
 
 
 def _write_new(path: Path, content: Content, meter: Meter, *, like: Path) -> None:
     """Write a new file and sync it; messages name `like`, the file that the user asked for."""
     with translated(like, f"write {_size(content):,} bytes"):
-        descriptor = os.open(path, _CREATE, 0o666)
+        descriptor = create_file(path)
         try:
             if isinstance(content, Path):
                 copy_file(descriptor, content, meter)
@@ -254,18 +263,6 @@ def _copy_mode(like: Path, path: Path) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         if is_folder(like) == is_folder(path):
             os.chmod(path, stat.S_IMODE(os.stat(like).st_mode))
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in a folder last. Some file systems, and Windows, cannot sync a folder: nothing is lost but time."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _discard(path: Path) -> None:

@@ -1,6 +1,6 @@
 """Files as pieces: positioned reads, ranges that stay on disk, and ropes that writers stream.
 
-Only this module and `atomic.py` open files, and `translated` is the one place where an `OSError` becomes ours.
+Only this module opens files, and `translated` is the one place where an `OSError` becomes ours.
 Payloads are read with positioned reads and never through a map: mapped pages count as memory, and a file
 that shrinks under a map kills the process. `SourceFile.view` is for finding structure only.
 """
@@ -12,7 +12,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias, Union
 
@@ -24,6 +24,7 @@ Rope: TypeAlias = list[Piece]
 Progress: TypeAlias = Callable[[int, int], None]
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _SEEK_LOCK = threading.Lock()
 _REASONS = {
     errno.ENOENT: "no such file or folder",
@@ -200,6 +201,23 @@ def open_source(path: str | os.PathLike[str]) -> SourceFile:
     if not readable:
         raise FileError("cannot read: permission denied", path=path)
     return SourceFile(Path(path), status.st_size, (status.st_dev, status.st_ino))
+
+
+def create_file(path: Path) -> int:
+    """Make a new file and return its descriptor, to write to. Raises `OSError`, for the caller knows what it is for."""
+    return os.open(path, _CREATE_FLAGS, 0o666)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last. Where a folder cannot be synced (Windows, some networks) only time is lost."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def exists(path: Path) -> bool:
