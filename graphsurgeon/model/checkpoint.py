@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.errors import UsageError
 
@@ -38,25 +38,44 @@ class Variable:
         return f"Variable({self.key!r}, {self.tensor.dtype}, {self.tensor.shape})"
 
 
+class CheckpointSource(Protocol):
+    """What a format offers about a checkpoint."""
+
+    def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
+        """Return the object graph, None if the checkpoint has none. Asked once, when somebody looks."""
+
+
 class Checkpoint:
-    """Variables by key, in file order.
+    """Variables by key, in file order. Enter a new one under its key; `rename` and `remove` change the others.
 
     Attributes:
         prefix: path without `.index`; of a V1 checkpoint the file.
         version: 2 for a tensor bundle, 1 for the single-table format (read only).
         variables: key -> Variable, the object graph's own entry not included.
-        objects: the object graph of a TF2 checkpoint; None where there is none.
-        raw: the format's own form.
+        raw: the format's CheckpointSource; None for a new checkpoint.
     """
 
-    __slots__ = ("objects", "prefix", "raw", "variables", "version")
+    __slots__ = ("_objects", "prefix", "raw", "variables", "version")
 
-    def __init__(self, prefix: str, version: int, variables: Mapping[str, Variable], raw: Any = None) -> None:
+    def __init__(
+        self, prefix: str, version: int, variables: Mapping[str, Variable], raw: CheckpointSource | None = None
+    ) -> None:
         self.prefix = prefix
         self.version = version
         self.variables = dict(variables)
-        self.objects: ObjectGraph | None = None
-        self.raw = raw
+        self.raw: Any = raw
+        self._objects: list[ObjectGraph | None] | None = None
+
+    @property
+    def objects(self) -> ObjectGraph | None:
+        """The object graph of a TF2 checkpoint; None where there is none. Reads its entry."""
+        if self._objects is None:
+            self._objects = [self.raw.objects(self) if self.raw is not None else None]
+        return self._objects[0]
+
+    @objects.setter
+    def objects(self, objects: ObjectGraph | None) -> None:
+        self._objects = [objects]
 
     def rename(self, keys: Mapping[str, str]) -> None:
         """Rename keys, all at once, also where the checkpoint's object graph names them.
@@ -64,9 +83,7 @@ class Checkpoint:
         Raises:
             UsageError: a key is unknown, or two variables would have one key.
         """
-        unknown = [key for key in keys if key not in self.variables]
-        if unknown:
-            raise UsageError(f"the checkpoint has no variable {unknown[0]!r}")
+        self._require(keys)
         after = [keys.get(key, key) for key in self.variables]
         if len(set(after)) < len(after):
             twice = next(key for key in after if after.count(key) > 1)
@@ -76,3 +93,20 @@ class Checkpoint:
         self.variables = {variable.key: variable for variable in self.variables.values()}
         for node in self.objects.nodes if self.objects else []:
             node.attributes = [(name, full, keys.get(key, key)) for name, full, key in node.attributes]
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove variables, also where the checkpoint's object graph names them.
+
+        Raises:
+            UsageError: a key is unknown.
+        """
+        gone = set(keys)
+        self._require(gone)
+        self.variables = {key: variable for key, variable in self.variables.items() if key not in gone}
+        for node in self.objects.nodes if self.objects else []:
+            node.attributes = [attribute for attribute in node.attributes if attribute[2] not in gone]
+
+    def _require(self, keys: Iterable[str]) -> None:
+        unknown = [key for key in keys if key not in self.variables]
+        if unknown:
+            raise UsageError(f"the checkpoint has no variable {unknown[0]!r}")

@@ -1,52 +1,26 @@
 """Graphs of nodes joined by references to objects, the same for main graphs, functions and TFLite subgraphs.
 
 A Graph is lifted from its raw form when its nodes are first asked for. What a format owns behind an
-object is `raw`, which nobody outside `formats/` looks at. Values know their consumers, so that a graph
-can be walked and rewired in either direction; names are unique per graph (TFLite operators have none).
+object is `raw`, which nobody outside `formats/` looks at. Names are unique per graph (TFLite operators
+have none).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, Union
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.node import AttrValue, FunctionRef, Node, Output, Port, Value
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from graphsurgeon.model.metagraph import MetaGraph
 
+__all__ = ["AttrValue", "FunctionRef", "Graph", "GraphKind", "GraphSource", "Node", "Output", "Port", "Value"]
+
 GraphKind = Literal["main", "function", "subgraph"]
-Port: TypeAlias = Union[int, str]
-AttrValue: TypeAlias = Union[int, float, bool, bytes, DType, Shape, Tensor, "FunctionRef", list["AttrValue"], None]
-
-
-class FunctionRef:
-    """A mention of a function in an attribute: the function itself where the library has it, else its name."""
-
-    __slots__ = ("_name", "attrs", "graph")
-
-    def __init__(self, graph: Graph | None, name: str = "", attrs: Mapping[str, AttrValue] | None = None) -> None:
-        self.graph = graph
-        self._name = name
-        self.attrs: dict[str, AttrValue] = dict(attrs or {})
-
-    @property
-    def name(self) -> str:
-        """The current name of the function."""
-        return self.graph.name if self.graph is not None else self._name
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FunctionRef) and (self.name, self.attrs) == (other.name, other.attrs)
-
-    __hash__ = None  # type: ignore[assignment]  # mutable, like the list it may stand in
-
-    def __repr__(self) -> str:
-        return f"FunctionRef({self.name!r})"
 
 
 class GraphSource(Protocol):
@@ -68,232 +42,6 @@ class GraphSource(Protocol):
         """Return the functions that attributes of the node name, those inside lists included."""
 
 
-class Value:
-    """What a node yields at one port, an argument of a function, an input or constant of a TFLite subgraph.
-
-    Attributes:
-        producer: the node that yields it; None for arguments, inputs, constants and dangling references.
-        port: flat output index; the text `out_arg:i` where the op's outputs are unknown; for an argument
-            its position; for a TFLite tensor its index.
-        name: stored name of an argument or TFLite tensor, text of a dangling reference; None where the name
-            is derived from the producer.
-        dtype, shape: as the file records them (arguments, TFLite); None where they must be inferred.
-        tensor: data of a TFLite constant.
-        is_dangling: the reference names nothing in the graph; its text is kept as it is.
-        extra: what a format records beside (TFLite: "quantization", "is_variable", ...).
-    """
-
-    __slots__ = ("_users", "dtype", "extra", "graph", "is_dangling", "name", "port", "producer", "raw", "shape", "tensor")
-
-    def __init__(self, graph: Graph, producer: Node | None, port: Port, name: str | None = None) -> None:
-        self.graph = graph
-        self.producer = producer
-        self.port = port
-        self.name = name
-        self.dtype: DType | None = None
-        self.shape: Shape | None = None
-        self.tensor: Tensor | None = None
-        self.is_dangling = False
-        self.extra: dict[str, Any] | None = None
-        self.raw: Any = None
-        self._users: dict[Node, int] | None = None
-
-    @property
-    def consumers(self) -> tuple[Node, ...]:
-        """The nodes that read this value, each once, in the order in which they were joined."""
-        return tuple(self._users or ())
-
-    @property
-    def is_argument(self) -> bool:
-        """Say whether this is an argument of a function (or an input of a subgraph)."""
-        return self.producer is None and any(value is self for value in self.graph.inputs)
-
-    def replace_with(self, other: Value, *, but: Iterable[Node] = ()) -> int:
-        """Send every consumer, and every output of the graph, to another value; return how many places changed."""
-        kept = set(but)
-        changed = 0
-        for node in self.consumers:
-            if node not in kept:
-                changed += sum(value is self for value in node.inputs)
-                node.inputs = [other if value is self else value for value in node.inputs]
-        for output in self.graph.outputs:
-            if output.value is self:
-                output.value = other
-                changed += 1
-        return changed
-
-    def __str__(self) -> str:
-        """Name as our output says it: `node:0`, `x` for an argument, the stored name of a TFLite tensor."""
-        if self.name is not None or self.producer is None:
-            return self.name or f"#{self.port}"
-        return f"{self.producer.name}:{self.port}"
-
-    def __repr__(self) -> str:
-        return f"Value({self})"
-
-
-class Output:
-    """A named result of a function, or an output of a TFLite subgraph (whose name is empty)."""
-
-    __slots__ = ("dtype", "name", "raw", "value")
-
-    def __init__(self, name: str, value: Value, dtype: DType | None = None, raw: Any = None) -> None:
-        self.name = name
-        self.value = value
-        self.dtype = dtype
-        self.raw = raw
-
-    def __repr__(self) -> str:
-        return f"Output({self.name!r}, {self.value})"
-
-
-class Node:
-    """One operation. Made by `Graph.add_node` (or by a format); change it through its properties.
-
-    Attributes:
-        device: requested device, empty if none.
-        raw: the format's own form, None for a new node.
-        keeps_spelling: the raw form spells inputs in the names of this graph; False for a node brought from
-            another graph, whose inputs are spelled anew.
-    """
-
-    __slots__ = (
-        "_attrs", "_control_users", "_controls", "_inputs", "_name", "_op", "_outputs",
-        "device", "graph", "keeps_spelling", "raw",
-    )  # fmt: skip
-
-    def __init__(self, graph: Graph, name: str, op: str | Graph, raw: Any = None) -> None:
-        self.graph = graph
-        self._name = name
-        self._op = op
-        self._inputs: tuple[Value, ...] = ()
-        self._controls: tuple[Node, ...] = ()
-        self._control_users: dict[Node, None] | None = None
-        self._outputs: dict[Port, Value] | None = None
-        self._attrs: MutableMapping[str, AttrValue] | None = None
-        self.device = ""
-        self.raw = raw
-        self.keeps_spelling = raw is not None
-
-    @property
-    def name(self) -> str:
-        """Unique in its graph; setting it renames the node everywhere it is mentioned."""
-        return self._name
-
-    @name.setter
-    def name(self, name: str) -> None:
-        self.graph.rename({self: name})
-
-    @property
-    def op(self) -> str:
-        """Name of the operation; of the function for a node that calls one natively."""
-        return self._op if isinstance(self._op, str) else self._op.name
-
-    @op.setter
-    def op(self, op: str | Graph) -> None:
-        self._op = op
-
-    @property
-    def callee(self) -> Graph | None:
-        """The function that this node is a native call of (its op is the function's name)."""
-        return None if isinstance(self._op, str) else self._op
-
-    @property
-    def inputs(self) -> tuple[Value, ...]:
-        """The data inputs, in order. Assign a sequence to change them; `set_input` changes one."""
-        return self._inputs
-
-    @inputs.setter
-    def inputs(self, values: Sequence[Value]) -> None:
-        for value in self._inputs:
-            _release(value, self)
-        self._inputs = tuple(values)
-        for value in self._inputs:
-            if value._users is None:
-                value._users = {}
-            value._users[self] = value._users.get(self, 0) + 1
-
-    def set_input(self, index: int, value: Value) -> None:
-        """Replace one data input."""
-        self.inputs = (*self._inputs[:index], value, *self._inputs[index + 1 :])
-
-    @property
-    def controls(self) -> tuple[Node, ...]:
-        """The nodes that must run before this one. Assign a sequence to change them."""
-        return self._controls
-
-    @controls.setter
-    def controls(self, nodes: Sequence[Node]) -> None:
-        for node in self._controls:
-            if node._control_users is not None:
-                node._control_users.pop(self, None)
-        self._controls = tuple(nodes)
-        for node in self._controls:
-            if node._control_users is None:
-                node._control_users = {}
-            node._control_users[self] = None
-
-    @property
-    def control_consumers(self) -> tuple[Node, ...]:
-        """The nodes that wait for this one."""
-        return tuple(self._control_users or ())
-
-    @property
-    def attrs(self) -> MutableMapping[str, AttrValue]:
-        """The attributes; a change is written to the file with the node."""
-        if self._attrs is None:
-            source = self.graph.raw
-            self._attrs = source.attrs(self) if source is not None and self.raw is not None else {}
-        return self._attrs
-
-    def output(self, port: Port = 0) -> Value:
-        """Return the value at a port."""
-        if self._outputs is None:
-            self._outputs = {}
-        value = self._outputs.get(port)
-        if value is None:
-            value = self._outputs[port] = Value(self.graph, self, port)
-        return value
-
-    @property
-    def outputs(self) -> tuple[Value, ...]:
-        """Every output that the op defines; of an op without definition, those that somebody reads."""
-        dtypes = self.graph.raw.output_dtypes(self) if self.graph.raw is not None else None
-        if dtypes is not None:
-            return tuple(self.output(port) for port in range(len(dtypes)))
-        known = self._outputs or {}
-        return tuple(known[port] for port in sorted(known, key=lambda port: (isinstance(port, str), port)))
-
-    def output_dtypes(self) -> list[DType] | None:
-        """Return the dtype of every output as the op's definition gives it, None if the op is unknown."""
-        return self.graph.raw.output_dtypes(self) if self.graph.raw is not None else None
-
-    def set_outputs(self, values: Sequence[Value]) -> None:
-        """Name the values this node yields, by position (for formats whose values are stored objects)."""
-        self._outputs = dict(enumerate(values))
-        for value in values:
-            value.producer = self
-
-    @property
-    def function_refs(self) -> list[FunctionRef]:
-        """The functions that attributes name, without the native callee."""
-        if self._attrs is None and self.raw is not None and self.graph.raw is not None:
-            return self.graph.raw.function_refs(self)
-        return list(_function_refs(self.attrs.values()))
-
-    @property
-    def functions(self) -> list[Graph]:
-        """Every function of the library that this node calls or names, in the order of its attributes."""
-        named = [ref.graph for ref in self.function_refs if ref.graph is not None]
-        return named if self.callee is None else [self.callee, *named]
-
-    def __str__(self) -> str:
-        return self._name
-
-    def __repr__(self) -> str:
-        return f"Node({self._name!r}, {self.op!r})"
-
-
 class Graph:
     """Nodes with their inputs and outputs: a main graph, a function of the library, or a TFLite subgraph.
 
@@ -305,12 +53,13 @@ class Graph:
         control_outputs: name -> node that a call of the function waits for.
         values: TFLite: all tensors of the subgraph by index; empty elsewhere.
         attrs: attributes of a function definition.
+        dangling_controls: control inputs that name nothing: (node, text); they are kept in the file.
         raw: the format's GraphSource.
     """
 
     __slots__ = (
         "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes", "_originals", "_outputs",
-        "_values", "kind", "metagraph", "raw",
+        "_values", "dangling_controls", "kind", "metagraph", "raw",
     )  # fmt: skip
 
     def __init__(self, metagraph: MetaGraph, kind: GraphKind, name: str = "", raw: GraphSource | None = None) -> None:
@@ -327,6 +76,7 @@ class Graph:
         self._control_outputs: dict[str, Node] = {}
         self._values: list[Value] = []
         self._attrs: dict[str, AttrValue] | None = None
+        self.dangling_controls: list[tuple[Node, str]] = []
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -463,10 +213,8 @@ class Graph:
         Raises:
             UsageError: a new name is taken by a node that keeps its name, or given twice.
         """
-        taken = [new for node, new in names.items() if self._by_name.get(new, node) not in names]
-        taken += [new for new in set(names.values()) if sum(new == other for other in names.values()) > 1] if len(
-            set(names.values())
-        ) < len(names) else []
+        given = Counter(names.values())
+        taken = [new for node, new in names.items() if given[new] > 1 or self._by_name.get(new, node) not in names]
         if taken:
             raise UsageError(f"{self._where()} already has a node {taken[0]!r}")
         for node in names:
@@ -501,9 +249,14 @@ class Graph:
             copy.attach(twin)
         copy._originals = {text: nodes[node] for text, node in self._originals.items() if node in nodes}
         for node, twin in nodes.items():
-            twin.inputs = [_copy_value(v, copy, nodes.get(v.producer) if v.producer else None, values) for v in node.inputs]
+            twin.inputs = [
+                _copy_value(v, copy, nodes.get(v.producer) if v.producer else None, values) for v in node.inputs
+            ]
             twin.controls = [nodes[other] for other in node.controls if other in nodes]
-        copy._values = [_copy_value(value, copy, nodes.get(value.producer) if value.producer else None, values) for value in self._values]
+        copy._values = [
+            _copy_value(value, copy, nodes.get(value.producer) if value.producer else None, values)
+            for value in self._values
+        ]
         copy._outputs = [Output(o.name, values[o.value], o.dtype, o.raw) for o in self._outputs if o.value in values]
         copy._control_outputs = {key: nodes[node] for key, node in self._control_outputs.items() if node in nodes}
         return copy
@@ -521,11 +274,6 @@ class Graph:
             return node
         return node.output(int(port)) if port.isdigit() else node.output(0) if not port else None
 
-    def original_spelling_holds(self, text: str, target: Node | Value) -> bool:
-        """Say whether a stored text still names its target, so that it may stay as it is."""
-        node = target if isinstance(target, Node) else target.producer
-        return node is not None and text.removeprefix("^").partition(":")[0] == node._name
-
     def _lift(self) -> Graph:
         if not self._lifted:
             self._lifted = True
@@ -538,23 +286,6 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"Graph({self.kind}, {self._name!r})"
-
-
-def _release(value: Value, node: Node) -> None:
-    users = value._users
-    if users is not None and node in users:
-        users[node] -= 1
-        if not users[node]:
-            del users[node]
-
-
-def _function_refs(values: Iterable[AttrValue]) -> Iterator[FunctionRef]:
-    for value in values:
-        if isinstance(value, FunctionRef):
-            yield value
-            yield from _function_refs(value.attrs.values())
-        elif isinstance(value, list):
-            yield from _function_refs(value)
 
 
 def _copy_node(node: Node, graph: Graph) -> Node:

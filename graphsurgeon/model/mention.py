@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from graphsurgeon.model.graph import Value
+
 if TYPE_CHECKING:
-    from graphsurgeon.model.graph import Graph, Node, Value
+    from graphsurgeon.model.graph import Graph, Node
 
 MentionKind = Literal["node", "tensor"]
 
@@ -35,8 +37,6 @@ class Mention:
     @staticmethod
     def of(target: Node | Value, where: str) -> Mention:
         """Make a mention of a node or value, spelled when it is written."""
-        from graphsurgeon.model.graph import Value
-
         mention = Mention("tensor" if isinstance(target, Value) else "node", "", target.graph, where)
         mention._target = target
         return mention
@@ -62,9 +62,12 @@ class Mention:
         target = self.target
         if target is None:
             return self._text
-        if self._text and self.graph.original_spelling_holds(self._text, target):
-            return self._text
-        return str(target) if self.kind == "tensor" or not self._text.startswith("^") else f"^{target}"
+        if not self._text:
+            return str(target)
+        node = target.producer if isinstance(target, Value) else target
+        caret, name = ("^", self._text[1:]) if self._text.startswith("^") else ("", self._text)
+        _, colon, port = name.partition(":")
+        return self._text if node is None else f"{caret}{node.name}{colon}{port}"
 
     def __repr__(self) -> str:
         return f"Mention({self.text!r} in {self.where})"

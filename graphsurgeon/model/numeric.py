@@ -124,7 +124,9 @@ def _small_float(code: int, exponent_bits: int, mantissa_bits: int, bias: int, i
 def _nearest(table: tuple[float, ...], value: float) -> int:
     if math.isnan(value):
         return next(code for code, item in enumerate(table) if math.isnan(item))
-    return min((c for c, item in enumerate(table) if not math.isnan(item)), key=lambda c: (abs(table[c] - value), c & 1))
+    return min(
+        (c for c, item in enumerate(table) if not math.isnan(item)), key=lambda c: (abs(table[c] - value), c & 1)
+    )
 
 
 def _round_bfloat16(value: float) -> int:

@@ -1,0 +1,180 @@
+"""`AttrValue` to Python values and back, and the attributes of a node as a mapping that writes through.
+
+A change is kept beside the raw message until the node is lowered: raw messages are never altered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from graphsurgeon.errors import FormatError
+from graphsurgeon.formats.tensorproto import read_shape, read_tensor, write_shape, write_tensor
+from graphsurgeon.formats.wire import MAX_DEPTH, Payload
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.tensor import Tensor
+
+
+class Context:
+    """What texts and markers inside raw messages mean: the functions and payloads of the file as it was read."""
+
+    __slots__ = ("functions", "payloads")
+
+    def __init__(self, payloads: list[Payload]) -> None:
+        self.payloads = payloads
+        self.functions: dict[str, Graph] = {}
+
+    @property
+    def renamed_functions(self) -> dict[str, str]:
+        """Old name -> new name of every function that has been renamed."""
+        return {name: function.name for name, function in self.functions.items() if function.name != name}
+
+
+class NodeAttrs(MutableMapping[str, AttrValue]):
+    """Attributes of a node that was read: the raw map, with changes on top."""
+
+    __slots__ = ("changes", "context", "raw")
+
+    def __init__(self, raw: Any, context: Context, changes: dict[str, AttrValue | _Deleted] | None = None) -> None:
+        self.raw = raw
+        self.context = context
+        self.changes: dict[str, AttrValue | _Deleted] = dict(changes or {})
+
+    def __getitem__(self, key: str) -> AttrValue:
+        if key in self.changes:
+            value = self.changes[key]
+            if isinstance(value, _Deleted):
+                raise KeyError(key)
+            return value
+        if key not in self.raw:
+            raise KeyError(key)
+        return decode(self.raw[key], self.context)
+
+    def __setitem__(self, key: str, value: AttrValue) -> None:
+        self.changes[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self.changes[key] = _DELETED
+
+    def __contains__(self, key: object) -> bool:
+        return not isinstance(self.changes[key], _Deleted) if key in self.changes else key in self.raw  # type: ignore[index]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from sorted({*self.raw, *self.changes} - {k for k, v in self.changes.items() if isinstance(v, _Deleted)})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def copy(self) -> NodeAttrs:
+        """Return a mapping of its own with the same changes over the same raw map."""
+        return NodeAttrs(self.raw, self.context, self.changes)
+
+
+class _Deleted:
+    """Mark of an attribute that has been removed."""
+
+
+_DELETED = _Deleted()
+
+
+def decode(message: Any, context: Context) -> AttrValue:
+    """Return the Python value of an `AttrValue`; None if it is empty. A placeholder comes as a str."""
+    kind = message.WhichOneof("value")
+    if kind == "list":
+        return _decode_list(message.list, context)
+    if kind is None:
+        return None
+    return _DECODERS[kind](getattr(message, kind), context)
+
+
+def encode(value: AttrValue, message: Any, payloads: list[Payload]) -> None:
+    """Fill an empty `AttrValue`."""
+    if isinstance(value, list):
+        message.list.SetInParent()
+        for item in value:
+            _encode_item(item, message.list, payloads)
+        return
+    kind = _kind(value)
+    if kind in _SCALARS:
+        setattr(message, kind, value.number if isinstance(value, DType) else value)
+    elif value is not None:
+        _fill(value, getattr(message, kind), payloads)
+
+
+def function_refs(raw: Any, context: Context) -> Iterator[FunctionRef]:
+    """Yield the functions that a raw attribute map names, nested ones behind the one that names them."""
+    for message in raw.values():
+        kind = message.WhichOneof("value")
+        functions = (message.func,) if kind == "func" else message.list.func if kind == "list" else ()
+        for function in functions:
+            yield _function(function, context)
+            yield from function_refs(function.attr, context)
+
+
+def rename_functions(raw: Any, names: dict[str, str]) -> None:
+    """Respell function names in an attribute map, in place (on a message made for writing)."""
+    for message in raw.values():
+        kind = message.WhichOneof("value")
+        functions = (message.func,) if kind == "func" else message.list.func if kind == "list" else ()
+        for function in functions:
+            function.name = names.get(function.name, function.name)
+            rename_functions(function.attr, names)
+
+
+def _function(message: Any, context: Context, depth: int = 0) -> FunctionRef:
+    if depth > MAX_DEPTH:
+        raise FormatError("function attributes are nested too deep")
+    attrs = {key: decode(value, context) for key, value in message.attr.items()}
+    return FunctionRef(context.functions.get(message.name), message.name, attrs)
+
+
+def _decode_list(message: Any, context: Context) -> AttrValue:
+    for field in ("s", "i", "f", "b", "type", "shape", "tensor", "func"):
+        items = getattr(message, field)
+        if items:
+            return [_DECODERS[field](item, context) for item in items]
+    return []
+
+
+_DECODERS: dict[str, Any] = {
+    "s": lambda value, _: value,
+    "i": lambda value, _: value,
+    "f": lambda value, _: value,
+    "b": lambda value, _: value,
+    "placeholder": lambda value, _: value,
+    "type": lambda value, _: DType.of(value),
+    "shape": lambda value, _: read_shape(value),
+    "tensor": lambda value, context: read_tensor(value, context.payloads),
+    "func": _function,
+}
+
+_SCALARS = ("s", "i", "f", "b", "type", "placeholder")
+
+
+def _kind(value: AttrValue) -> str:
+    kinds = ((bool, "b"), (int, "i"), (float, "f"), (bytes, "s"), (str, "placeholder"), (DType, "type"))
+    kinds += ((Shape, "shape"), (Tensor, "tensor"), (FunctionRef, "func"))  # type: ignore[assignment]
+    return next((kind for cls, kind in kinds if isinstance(value, cls)), "")
+
+
+def _encode_item(value: AttrValue, message: Any, payloads: list[Payload]) -> None:
+    kind = _kind(value)
+    if kind in ("s", "i", "f", "b", "type"):
+        getattr(message, kind).append(value.number if isinstance(value, DType) else value)
+    else:
+        _fill(value, getattr(message, kind).add(), payloads)
+
+
+def _fill(value: AttrValue, message: Any, payloads: list[Payload]) -> None:
+    if isinstance(value, Shape):
+        write_shape(value, message)
+    elif isinstance(value, Tensor):
+        write_tensor(value, message, payloads)
+    elif isinstance(value, FunctionRef):
+        message.name = value.name
+        for key, attr in value.attrs.items():
+            encode(attr, message.attr[key], payloads)

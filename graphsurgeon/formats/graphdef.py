@@ -1,0 +1,165 @@
+"""Nodes of a GraphDef or FunctionDef as a Graph, and back.
+
+Reads and writes one list of `NodeDef`s. What encloses it (library, versions, signatures) is in
+`metagraph.py`, what is special to functions in `functiondef.py`. Raw messages are never altered: lowering
+fills new ones.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from graphsurgeon.formats import attrs as attr_values
+from graphsurgeon.formats.attrs import Context, NodeAttrs
+from graphsurgeon.formats.references import Layout, References
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
+from graphsurgeon.ops import catalog
+from graphsurgeon.ops.opdef import OpDef
+
+
+class OpDefs:
+    """Op definitions in reach of one file: the catalog's, and those the file brings along for custom ops."""
+
+    __slots__ = ("_stripped",)
+
+    def __init__(self, stripped_ops: Sequence[Any] = ()) -> None:
+        self._stripped = {op.name: op for op in stripped_ops}
+
+    def get(self, op: str) -> OpDef | None:
+        """Return the definition of an op that is no function, None if nobody knows it."""
+        found = catalog.get(op)
+        if found is None and op in self._stripped:
+            found = catalog.decode(self._stripped[op].SerializeToString())
+        return found
+
+
+class NodeListSource:
+    """GraphSource over a repeated `NodeDef`; a function extends it with arguments and results.
+
+    Attributes:
+        node_defs: the raw nodes.
+        context: functions and payloads of the file.
+        opdefs: definitions of the ops.
+    """
+
+    __slots__ = ("context", "node_defs", "opdefs")
+
+    def __init__(self, node_defs: Sequence[Any], context: Context, opdefs: OpDefs) -> None:
+        self.node_defs = node_defs
+        self.context = context
+        self.opdefs = opdefs
+
+    def lift(self, graph: Graph) -> None:
+        """Make the nodes, then join them."""
+        with collector_off():
+            functions = self.context.functions
+            for raw in self.node_defs:
+                op = raw.op
+                node = Node(graph, raw.name, functions.get(op, op), raw)
+                node.device = raw.device
+                graph.attach(node)
+            references = References(graph, self.layout_of)
+            for node in list(graph._nodes):
+                texts = node.raw.input
+                if texts:
+                    references.link(node, texts)
+
+    def op_counts(self) -> dict[str, int]:
+        """Count the raw nodes by op."""
+        return Counter(raw.op for raw in self.node_defs)
+
+    def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
+        """Return the view of a node's raw attributes."""
+        return NodeAttrs(node.raw.attr, self.context)
+
+    def function_refs(self, node: Node) -> list[FunctionRef]:
+        """Return the functions that raw attributes name."""
+        return list(attr_values.function_refs(node.raw.attr, self.context))
+
+    def output_dtypes(self, node: Node) -> list[DType] | None:
+        """Return the dtypes that the op's definition, or the called function, gives."""
+        opdef = self.opdef_of(node)
+        return None if opdef is None else opdef.output_dtypes(node.attrs)
+
+    def opdef_of(self, node: Node) -> OpDef | None:
+        """Return the definition of a node's op; for a native call the signature of the function."""
+        callee = node.callee
+        if callee is None:
+            return self.opdefs.get(node.op)
+        return callee.raw.opdef(callee) if callee.raw is not None else None  # type: ignore[attr-defined]
+
+    def layout_of(self, node: Node) -> Layout | None:
+        """Return the output arguments of a node with the number of their values."""
+        opdef = self.opdef_of(node)
+        if opdef is None:
+            return None
+        if all(not arg.number_attr and not arg.type_list_attr for arg in opdef.outputs):
+            return [(arg.name, 1) for arg in opdef.outputs]
+        lengths = opdef.output_lengths(node.attrs)
+        return None if lengths is None else [(arg.name, n) for arg, n in zip(opdef.outputs, lengths, strict=True)]
+
+
+def lower_nodes(graph: Graph, out: Any, context: Context) -> None:
+    """Append every node of a lifted graph to an empty repeated `NodeDef`."""
+    source = graph.raw if isinstance(graph.raw, NodeListSource) else NodeListSource((), context, OpDefs())
+    references = References(graph, source.layout_of)
+    renamed_functions = context.renamed_functions
+    renamed_nodes = {old: node.name for old, node in graph._originals.items() if node.name != old}
+    for node in graph.nodes:
+        message = out.add()
+        if node.raw is not None:
+            message.CopyFrom(node.raw)
+        _set(message, "name", node.name)
+        _set(message, "op", node.op)
+        _set(message, "device", node.device)
+        originals = list(node.raw.input) if node.keeps_spelling else []
+        texts = references.texts(node, originals)
+        if texts != list(message.input):
+            del message.input[:]
+            message.input.extend(texts)
+        if renamed_functions:
+            attr_values.rename_functions(message.attr, renamed_functions)
+        if renamed_nodes and node.keeps_spelling:
+            _respell_colocation(message.attr, renamed_nodes)
+        _lower_attrs(node, message, context)
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Keep the garbage collector from walking half-built graphs again and again (1.1 s to 0.7 s for 100,000 nodes)."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _set(message: Any, field: str, value: str) -> None:
+    if getattr(message, field) != value:
+        setattr(message, field, value)
+
+
+def _lower_attrs(node: Node, message: Any, context: Context) -> None:
+    changes = node._attrs if node.raw is None else getattr(node._attrs, "changes", None)
+    for key, value in (changes or {}).items():
+        message.attr.pop(key, None)
+        if value is None or isinstance(value, attr_values._Deleted):
+            continue
+        attr_values.encode(value, message.attr[key], context.payloads)
+
+
+def _respell_colocation(attrs: Any, renamed: dict[str, str]) -> None:
+    if "_class" not in attrs:
+        return
+    texts = attrs["_class"].list.s
+    for index, text in enumerate(texts):
+        name = text[5:].decode("utf-8", "surrogateescape") if text.startswith(b"loc:@") else ""
+        if name in renamed:
+            texts[index] = b"loc:@" + renamed[name].encode("utf-8", "surrogateescape")

@@ -1,0 +1,57 @@
+"""A MetaGraphDef in a file (`.meta`), binary or text, with the variables of the checkpoint beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphsurgeon.errors import FileError
+from graphsurgeon.formats import metagraph, protofile, schema
+from graphsurgeon.formats.files import Rope, exists, open_source
+from graphsurgeon.formats.protofile import ProtoFile
+from graphsurgeon.model.model import Model
+
+NAME = "meta_graph"
+MESSAGE = "MetaGraphDef"
+
+
+def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Model:
+    """Read a MetaGraphDef, and `NAME.index` (or the V1 checkpoint `NAME`) beside a `NAME.meta`.
+
+    Raises:
+        FormatError: the protobuf is damaged.
+        FileError: the file is missing or unreadable.
+    """
+    source = open_source(path)
+    file = protofile.read(source, MESSAGE, is_text=is_text, force_text=force_text)
+    model = Model("meta_graph", str(path), file)
+    model.metagraphs = [metagraph.lift_metagraph(file.message, file.payloads)]
+    model.files = {str(path): source.size}
+    _read_checkpoint(path, model)
+    return model
+
+
+def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
+    """Return the pieces of the file under the name "".
+
+    Args:
+        text: write text; None keeps the form of the source.
+    """
+    graph = model.metagraphs[0]
+    message = schema.message("tensorflow.MetaGraphDef")()
+    metagraph.lower_metagraph(graph, message)
+    file = model.raw if isinstance(model.raw, ProtoFile) and model.format == NAME else None
+    return {"": protofile.lower(message, file, metagraph.payloads_of(graph), is_text=protofile.as_text(file, text))}
+
+
+def _read_checkpoint(path: Path, model: Model) -> None:
+    if path.suffix != ".meta":
+        return
+    prefix = path.with_suffix("")
+    if not exists(Path(f"{prefix}.index")) and not exists(prefix):
+        return
+    from graphsurgeon.formats import checkpoint
+
+    try:
+        model.checkpoint = checkpoint.read_checkpoint(prefix)
+    except FileError as error:
+        model.notes.append(f"the checkpoint beside it cannot be read: {error}")

@@ -1,0 +1,225 @@
+"""A MetaGraphDef (or a bare GraphDef) as a MetaGraph, and back.
+
+Reading makes one unlifted Graph per function and leaves everything else to be lifted when asked for.
+Lowering starts from a copy of the raw message and writes only what was looked at, so that nothing that
+was not meant to change is lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphsurgeon.formats import functiondef, schema
+from graphsurgeon.formats.attrs import Context
+from graphsurgeon.formats.collections import lift_collections, lower_collections
+from graphsurgeon.formats.functiondef import FunctionSource
+from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, lower_nodes
+from graphsurgeon.formats.signatures import lift_signatures, lower_signatures, lower_tensor_info
+from graphsurgeon.formats.wire import Payload
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature
+from graphsurgeon.model.objects import ObjectGraph
+
+
+class MetaGraphDefSource:
+    """MetaGraphSource over a `MetaGraphDef`, or over a `GraphDef` with an empty one around it.
+
+    Attributes:
+        message: the MetaGraphDef; its `graph_def` is not looked at.
+        graph_def: the GraphDef.
+        context: functions and payloads of the file.
+    """
+
+    __slots__ = ("context", "graph_def", "message")
+
+    def __init__(self, message: Any, graph_def: Any, context: Context) -> None:
+        self.message = message
+        self.graph_def = graph_def
+        self.context = context
+
+    def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
+        """Lift `signature_def`."""
+        return lift_signatures(self.message.signature_def, metagraph.graph, self.context)
+
+    def collections(self, metagraph: MetaGraph) -> dict[str, Collection]:
+        """Lift `collection_def`."""
+        return lift_collections(self.message.collection_def, metagraph.graph)
+
+    def saver(self, metagraph: MetaGraph) -> Saver | None:
+        """Lift `saver_def`."""
+        if not self.message.HasField("saver_def"):
+            return None
+        raw = self.message.saver_def
+        names = (("tensor", "filename_tensor_name"), ("tensor", "save_tensor_name"), ("node", "restore_op_name"))
+        mentions = [
+            Mention("tensor" if kind == "tensor" else "node", getattr(raw, field), metagraph.graph, f"saver, {field}")
+            for kind, field in names
+        ]
+        return Saver(*mentions, version=raw.version, raw=raw)
+
+    def assets(self, metagraph: MetaGraph) -> list[Asset]:
+        """Lift `asset_file_def`."""
+        return [
+            Asset(raw.filename, Mention("tensor", raw.tensor_info.name, metagraph.graph, f"asset {raw.filename}"), raw)
+            for raw in self.message.asset_file_def
+        ]
+
+    def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
+        """Lift `object_graph_def`; asking for it on a message without one would set an empty one, which breaks loaders."""
+        if not self.message.HasField("object_graph_def"):
+            return None
+        from graphsurgeon.formats import objectgraph
+
+        return objectgraph.lift_saved(self.message.object_graph_def, metagraph)
+
+
+def lift_metagraph(message: Any, payloads: list[Payload]) -> MetaGraph:
+    """Return the MetaGraph of a `MetaGraphDef`."""
+    metagraph = _lift(message, message.graph_def, payloads)
+    info = message.meta_info_def
+    metagraph.tags = list(info.tags)
+    metagraph.producer["tensorflow"] = info.tensorflow_version or None
+    return metagraph
+
+
+def lift_graph_def(graph_def: Any, payloads: list[Payload]) -> MetaGraph:
+    """Return a MetaGraph around a bare `GraphDef`."""
+    return _lift(schema.message("tensorflow.MetaGraphDef")(), graph_def, payloads)
+
+
+def lower_graph_def(metagraph: MetaGraph, out: Any) -> None:
+    """Fill an empty `GraphDef` with the main graph, the library and what was read around them."""
+    source = _source(metagraph)
+    out.CopyFrom(source.graph_def)
+    if metagraph.graph.is_lifted:
+        del out.node[:]
+        lower_nodes(metagraph.graph, out.node, source.context)
+    elif source.context.renamed_functions:
+        metagraph.graph.nodes  # noqa: B018  # lifts, so that native calls and attributes follow
+        lower_graph_def(metagraph, out)
+        return
+    _lower_library(metagraph, out, source)
+
+
+def lower_metagraph(metagraph: MetaGraph, out: Any) -> None:
+    """Fill an empty `MetaGraphDef`."""
+    source = _source(metagraph)
+    out.CopyFrom(source.message)
+    out.ClearField("graph_def")
+    lower_graph_def(metagraph, out.graph_def)
+    if metagraph.tags is not None and list(out.meta_info_def.tags) != metagraph.tags:
+        del out.meta_info_def.tags[:]
+        out.meta_info_def.tags.extend(metagraph.tags)
+    if not metagraph.graph.is_lifted and not _looked_at(metagraph):
+        return
+    lower_signatures(metagraph, out.signature_def, source.context)
+    lower_collections(metagraph, out.collection_def)
+    _lower_saver(metagraph, out)
+    _lower_assets(metagraph, out)
+    _lower_objects(metagraph, out)
+    for old, new in source.context.renamed_functions.items():
+        if old in out.meta_info_def.function_aliases:
+            out.meta_info_def.function_aliases[new] = out.meta_info_def.function_aliases.pop(old)
+
+
+def payloads_of(metagraph: MetaGraph) -> list[Payload]:
+    """Return the list that payload markers in the lowered messages point into."""
+    return _source(metagraph).context.payloads
+
+
+def _lift(message: Any, graph_def: Any, payloads: list[Payload]) -> MetaGraph:
+    context = Context(payloads)
+    opdefs = OpDefs(message.meta_info_def.stripped_op_list.op)
+    metagraph = MetaGraph(MetaGraphDefSource(message, graph_def, context))
+    metagraph.graph = Graph(metagraph, "main", "", NodeListSource(graph_def.node, context, opdefs))
+    for raw in graph_def.library.function:
+        function = Graph(metagraph, "function", raw.signature.name, FunctionSource(raw, context, opdefs))
+        metagraph.functions.setdefault(function.name, function)
+    context.functions = dict(metagraph.functions)
+    metagraph.gradients = {raw.function_name: raw.gradient_func for raw in graph_def.library.gradient}
+    metagraph.producer = {
+        "tensorflow": None,
+        "graph_version": graph_def.versions.producer or None,
+        "min_consumer": graph_def.versions.min_consumer or None,
+        "description": None,
+    }
+    return metagraph
+
+
+def _source(metagraph: MetaGraph) -> MetaGraphDefSource:
+    if not isinstance(metagraph.raw, MetaGraphDefSource):
+        empty = schema.message("tensorflow.MetaGraphDef")()
+        metagraph.raw = MetaGraphDefSource(empty, empty.graph_def, Context([]))
+    return metagraph.raw
+
+
+def _looked_at(metagraph: MetaGraph) -> bool:
+    parts = (metagraph._signatures, metagraph._collections, metagraph._saver, metagraph._assets, metagraph._objects)
+    is_lifted = any(function.is_lifted for function in metagraph.functions.values())
+    return is_lifted or any(part is not None for part in parts) or bool(_source(metagraph).context.renamed_functions)
+
+
+def _lower_library(metagraph: MetaGraph, out: Any, source: MetaGraphDefSource) -> None:
+    functions = metagraph.functions
+    if not functions and not source.graph_def.HasField("library"):
+        return
+    del out.library.function[:]
+    for function in functions.values():
+        functiondef.lower(function, out.library.function.add(), source.context)
+    _lower_gradients(metagraph, out.library, source)
+    if not functions and not out.library.ByteSize():
+        out.ClearField("library")
+
+
+def _lower_gradients(metagraph: MetaGraph, library: Any, source: MetaGraphDefSource) -> None:
+    """Respell the names of functions; drop entries whose function is gone, which loaders refuse."""
+    before = source.context.functions
+    names = source.context.renamed_functions
+    gone = {name for name, function in before.items() if metagraph.functions.get(function.name) is not function}
+    pairs = [(names.get(k, k), names.get(v, v)) for k, v in metagraph.gradients.items() if not {k, v} & gone]
+    if pairs != [(raw.function_name, raw.gradient_func) for raw in library.gradient]:
+        del library.gradient[:]
+        for function, gradient in pairs:
+            library.gradient.add(function_name=function, gradient_func=gradient)
+    kept = [raw for raw in library.registered_gradients if raw.gradient_func not in gone]
+    if len(kept) < len(library.registered_gradients):
+        copies = [type(raw).FromString(raw.SerializeToString()) for raw in kept]
+        del library.registered_gradients[:]
+        library.registered_gradients.extend(copies)
+    for raw in library.registered_gradients:
+        raw.gradient_func = names.get(raw.gradient_func, raw.gradient_func)
+
+
+def _lower_saver(metagraph: MetaGraph, out: Any) -> None:
+    saver = metagraph.saver
+    if saver is None:
+        out.ClearField("saver_def")
+        return
+    out.saver_def.SetInParent()
+    out.saver_def.filename_tensor_name = saver.filename.text
+    out.saver_def.save_tensor_name = saver.save.text
+    out.saver_def.restore_op_name = saver.restore.text
+    out.saver_def.version = saver.version
+
+
+def _lower_objects(metagraph: MetaGraph, out: Any) -> None:
+    out.ClearField("object_graph_def")
+    if metagraph.objects is not None:
+        from graphsurgeon.formats import objectgraph
+
+        objectgraph.lower_saved(metagraph.objects, out.object_graph_def)
+
+
+def _lower_assets(metagraph: MetaGraph, out: Any) -> None:
+    copies = []
+    for asset in metagraph.assets:
+        message = schema.message("tensorflow.AssetFileDef")()
+        if asset.raw is not None:
+            message.CopyFrom(asset.raw)
+        message.filename = asset.filename
+        lower_tensor_info(message.tensor_info, asset.mention)
+        copies.append(message)
+    if copies != list(out.asset_file_def):
+        del out.asset_file_def[:]
+        out.asset_file_def.extend(copies)

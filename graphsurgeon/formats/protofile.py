@@ -1,0 +1,179 @@
+"""A protobuf file, binary or text, as a message with large values left on disk, and back to pieces."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats import schema, wire
+from graphsurgeon.formats.files import Rope, SourceFile, rope_size
+from graphsurgeon.formats.tensorproto import inline_payloads
+from graphsurgeon.formats.wire import MAX_DEPTH, Payload
+
+MAX_MESSAGE = (1 << 31) - 1  # bytes; protobuf refuses larger messages to read and to write
+MAX_TEXT = 64 << 20  # bytes; text parses at about 2 MB/s
+
+
+class ProtoFile:
+    """A parsed file.
+
+    Attributes:
+        source: the file.
+        message: the parsed message, large values marked instead of held.
+        payloads: what the marks point to.
+        is_text: whether the file is in text form.
+    """
+
+    __slots__ = ("is_text", "message", "payloads", "source")
+
+    def __init__(self, source: SourceFile, message: Any, payloads: list[Payload], *, is_text: bool) -> None:
+        self.source = source
+        self.message = message
+        self.payloads = payloads
+        self.is_text = is_text
+
+
+def read(source: SourceFile, type_name: str, *, is_text: bool, force_text: bool = False) -> ProtoFile:
+    """Parse a file in the given form; see `read_binary` and `read_text`."""
+    return read_text(source, type_name, force=force_text) if is_text else read_binary(source, type_name)
+
+
+def lower(message: Any, file: ProtoFile | None, payloads: list[Payload], *, is_text: bool) -> Rope:
+    """Return the pieces of a lowered message: the very bytes of the file it was read from if it still equals that."""
+    if file is not None and file.is_text == is_text and message == file.message:
+        return [file.source.whole()]
+    return lower_text(message, payloads) if is_text else lower_binary(message, payloads)
+
+
+def as_text(file: ProtoFile | None, text: bool | None) -> bool:
+    """Decide the form to write: as asked, else as it was read, else binary."""
+    return text if text is not None else bool(file and file.is_text)
+
+
+def read_binary(source: SourceFile, type_name: str) -> ProtoFile:
+    """Parse a binary file.
+
+    Raises:
+        FormatError: it is no message of that type.
+    """
+    from google.protobuf.message import DecodeError
+
+    payloads: list[Payload] = []
+    message = schema.message(f"tensorflow.{type_name}")()
+    try:
+        with source.view() as view:
+            data = wire.reduce(source, view, type_name, payloads)
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise FormatError(f"no valid {type_name} message ({_reason(error)}); the file is damaged or cut off") from error
+    return ProtoFile(source, message, payloads, is_text=False)
+
+
+def read_text(source: SourceFile, type_name: str, *, force: bool = False) -> ProtoFile:
+    """Parse a text file.
+
+    Args:
+        force: read it even if it is so large that this takes minutes.
+
+    Raises:
+        FormatError: it is no text message of that type; with line and column.
+        UnsupportedError: it is larger than 64 MiB.
+    """
+    from google.protobuf import text_format
+
+    if source.size > MAX_TEXT and not force:
+        raise UnsupportedError(
+            f"{source.size >> 20} MB of text take about {source.size >> 21} seconds to parse",
+            hint="add --force-text, or convert the model to binary where it was made",
+        )
+    text = decode_text(source.read_at(0, source.size))
+    _check_nesting(text)
+    message = schema.message(f"tensorflow.{type_name}")()
+    try:
+        text_format.Parse(text, message, descriptor_pool=schema.pool())
+    except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(f"no valid {type_name} in text form: {_reason(error)}") from error
+    return ProtoFile(source, message, [], is_text=True)
+
+
+def lower_binary(message: Any, payloads: list[Payload]) -> Rope:
+    """Return the pieces of a message in binary form, deterministic.
+
+    Raises:
+        UnsupportedError: it would be larger than protobuf reads.
+    """
+    rope = wire.expand(message.SerializeToString(deterministic=True), message.DESCRIPTOR.name, payloads)
+    if rope_size(rope) > MAX_MESSAGE:
+        raise UnsupportedError(
+            f"the result would have {rope_size(rope)} bytes, protobuf reads at most {MAX_MESSAGE}",
+            hint="keep the variables in a SavedModel",
+        )
+    return rope
+
+
+def lower_text(message: Any, payloads: list[Payload]) -> Rope:
+    """Return a message in text form, with all values in it."""
+    from google.protobuf import text_format
+
+    whole = type(message)()
+    whole.CopyFrom(message)
+    _inline(whole, payloads)
+    text: str = text_format.MessageToString(whole, descriptor_pool=schema.pool())
+    return [text.encode("utf-8", "surrogateescape")]
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text of a file; bytes that are no UTF-8 are a fault of the file.
+
+    Raises:
+        FormatError: with the offset of the first bad byte.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"no UTF-8 text at byte {error.start}") from error
+
+
+_NESTING = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*|[{}<>]')
+
+
+def _check_nesting(text: str) -> None:
+    depth = 0
+    for match in _NESTING.finditer(text):
+        sign = match.group()
+        if sign in "{<":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise FormatError(f"messages are nested more than {MAX_DEPTH} deep at character {match.start()}")
+        elif sign in "}>":
+            depth -= 1
+
+
+def _inline(message: Any, payloads: list[Payload]) -> None:
+    """Read every marked value into the message, wherever a tensor can stand."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        inline_payloads(message, payloads)
+        return
+    for field, value in message.ListFields():
+        if field.message_type is None or field.message_type.name not in _HOLDERS:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            for key in value:
+                if hasattr(value[key], "DESCRIPTOR"):
+                    _inline(value[key], payloads)
+        elif hasattr(value, "DESCRIPTOR"):
+            _inline(value, payloads)
+        else:
+            for item in value:
+                _inline(item, payloads)
+
+
+_HOLDERS = frozenset(
+    "MetaGraphDef GraphDef FunctionDefLibrary FunctionDef NodeDef AttrEntry AttrValue ListValue NameAttrList TensorProto"
+    " SignatureDef SignatureDefEntry DefaultsEntry".split()
+)
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,147 @@
+"""Input texts to objects and back, in both syntaxes.
+
+GraphDef: `node` (output 0), `node:k`, `^node`. FunctionDef: `arg`, `arg:0`, `node:out_arg:i`, `node:out_arg`
+(every value of a list argument), `^node`. Both become (producer, flat output index) and only that; see
+`tensorflow/core/framework/function.proto` and `node_def.proto`. A text is understood in the names at read
+time and keeps its spelling unless its target was renamed or replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from graphsurgeon.model.graph import Graph, Node, Value
+
+Layout = list[tuple[str, int]]  # output arguments of a node: name, number of values
+LayoutOf = Callable[[Node], "Layout | None"]
+
+
+class References:
+    """Resolves and spells the inputs of one graph's nodes.
+
+    Args:
+        graph: the graph; its original names are those that texts are looked up in.
+        layout_of: gives the output arguments of a node, None if its op is unknown. Used for functions only.
+    """
+
+    __slots__ = ("_arguments", "_dangling", "_graph", "_is_function", "_layout_of")
+
+    def __init__(self, graph: Graph, layout_of: LayoutOf) -> None:
+        self._graph = graph
+        self._layout_of = layout_of
+        self._is_function = graph.kind == "function"
+        self._arguments = {value.raw.name: value for value in graph._inputs if value.raw is not None}
+        self._dangling: dict[str, Value] = {}
+
+    def link(self, node: Node, texts: Iterable[str]) -> None:
+        """Set the inputs and controls of a node from its texts."""
+        inputs: list[Value] = []
+        controls: list[Node] = []
+        for text in texts:
+            if text[:1] == "^":
+                target = self._graph._originals.get(text[1:])
+                if target is None:
+                    self._graph.dangling_controls.append((node, text))
+                else:
+                    controls.append(target)
+            else:
+                inputs += self.values(text)
+        if inputs:
+            node.inputs = inputs
+        if controls:
+            node.controls = controls
+
+    def values(self, text: str) -> list[Value]:
+        """Return what a data text stands for; a text that names nothing becomes one dangling value."""
+        found = self._function_values(text) if self._is_function else self._graph_value(text)
+        if found is not None:
+            return found
+        value = self._dangling.get(text)
+        if value is None:
+            value = self._dangling[text] = Value(self._graph, None, 0, text)
+            value.is_dangling = True
+        return [value]
+
+    def spell(self, value: Value) -> str:
+        """Return the canonical text of a value in this graph's syntax."""
+        node = value.producer
+        if node is None:
+            return value.name or ""
+        if not self._is_function:
+            return f"{node.name}:{value.port}" if value.port else node.name
+        if isinstance(value.port, str):
+            return f"{node.name}:{value.port}"
+        rest = value.port
+        for name, length in self._layout_of(node) or ():
+            if rest < length:
+                return f"{node.name}:{name}:{rest}"
+            rest -= length
+        return f"{node.name}:{value.port}"
+
+    def texts(self, node: Node, originals: Sequence[str]) -> list[str]:
+        """Return the input texts of a node for writing, given those it was read with (none for a new node)."""
+        kept: list[str] = []
+        values: list[Value] = []
+        controls: list[Node] = []
+        spelled: dict[Value | Node, str] = {}
+        for text in originals:
+            if text[:1] == "^":
+                target = self._graph._originals.get(text[1:])
+                if target is None:
+                    kept.append(text)
+                else:
+                    controls.append(target)
+                    spelled[target] = text if target.name == text[1:] else f"^{target.name}"
+            else:
+                found = self.values(text)
+                values += found
+                if len(found) == 1:
+                    spelled[found[0]] = _respell(text, found[0])
+        if tuple(values) == node.inputs and tuple(controls) == node.controls:
+            return [self.current(text) for text in originals]
+        texts = [spelled.get(value) or self.spell(value) for value in node.inputs]
+        return [*texts, *(spelled.get(other) or f"^{other.name}" for other in node.controls), *kept]
+
+    def current(self, text: str) -> str:
+        """Return a stored text with the current name of what it names; unchanged if it names nothing."""
+        if text[:1] == "^":
+            target = self._graph._originals.get(text[1:])
+            return text if target is None else f"^{target.name}"
+        return _respell(text, self.values(text)[0]) if self.values(text) else text
+
+    def _graph_value(self, text: str) -> list[Value] | None:
+        name, _, port = text.partition(":")
+        node = self._graph._originals.get(name)
+        if node is None:
+            return None
+        if not port:
+            return [node.output(0)]
+        return [node.output(int(port))] if port.isdecimal() and len(port) < 10 else None
+
+    def _function_values(self, text: str) -> list[Value] | None:
+        name, _, rest = text.partition(":")
+        node = self._graph._originals.get(name)
+        if node is None:
+            argument = self._arguments.get(name)
+            return [argument] if argument is not None and rest in ("", "0") else None
+        arg, _, index = rest.partition(":")
+        if not arg or (index and not (index.isdecimal() and len(index) < 10)):
+            return None
+        layout = self._layout_of(node)
+        if layout is None:
+            return [node.output(f"{arg}:{index or 0}")]
+        start = 0
+        for output, length in layout:
+            if output == arg:
+                if not index:
+                    return [node.output(start + k) for k in range(length)]
+                return [node.output(start + int(index))] if int(index) < length else None
+            start += length
+        return None
+
+
+def _respell(text: str, value: Value) -> str:
+    """Put the current name of a value's producer (or of the argument) into a text that names it."""
+    current = value.producer.name if value.producer is not None else value.name
+    name, colon, rest = text.partition(":")
+    return text if current is None or value.is_dangling or name == current else f"{current}{colon}{rest}"

@@ -1,0 +1,113 @@
+"""A SavedModel directory: `saved_model.pb` or `.pbtxt`, variables, assets, and files that are only carried along.
+
+Source: `tensorflow/core/protobuf/saved_model.proto` and the loaders; facts in `docs/formats.md`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from graphsurgeon.errors import FileError, FormatError
+from graphsurgeon.formats import metagraph, protofile, schema
+from graphsurgeon.formats.files import Rope, SourceFile, exists, file_sizes, is_folder, open_source
+from graphsurgeon.formats.protofile import ProtoFile
+from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.model import Model
+
+NAME = "saved_model"
+MESSAGE = "SavedModel"
+BINARY = "saved_model.pb"
+TEXT = "saved_model.pbtxt"
+FINGERPRINT = "fingerprint.pb"
+VARIABLES = "variables/variables"
+
+
+class SavedModelSource:
+    """What was read: the protobuf and where the folder is.
+
+    Attributes:
+        file: the parsed `saved_model.pb` (or text); None for a model that comes from elsewhere.
+        folder: the directory.
+    """
+
+    __slots__ = ("file", "folder")
+
+    def __init__(self, file: ProtoFile | None, folder: Path) -> None:
+        self.file = file
+        self.folder = folder
+
+
+def read(path: Path, *, force_text: bool = False) -> Model:
+    """Read a SavedModel.
+
+    Args:
+        path: the directory, or its `saved_model.pb` or `.pbtxt`, under any name.
+        force_text: see `protofile.read_text`.
+
+    Raises:
+        FormatError: the protobuf is damaged.
+        FileError: a file is missing or unreadable.
+    """
+    source, folder = _open(path)
+    is_text = not _looks_binary(source)
+    reader = protofile.read(source, MESSAGE, is_text=is_text, force_text=force_text)
+    if not reader.message.meta_graphs:
+        raise FormatError("a SavedModel without a MetaGraph", path=source.path)
+    model = Model("saved_model", str(path), SavedModelSource(reader, folder))
+    model.metagraphs = [metagraph.lift_metagraph(message, reader.payloads) for message in reader.message.meta_graphs]
+    has_folder = source.path.name in (BINARY, TEXT)
+    model.files = file_sizes(folder) if has_folder else {str(source.path): source.size}
+    model.checkpoint = _read_variables(folder, model) if has_folder else None
+    return model
+
+
+def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
+    """Return the pieces of the protobuf by file name; variables and assets are carried by the caller.
+
+    Args:
+        text: write `saved_model.pbtxt`; None keeps the form of the source.
+    """
+    file = model.raw.file if isinstance(model.raw, SavedModelSource) else None
+    is_text = protofile.as_text(file, text)
+    payloads = metagraph.payloads_of(model.metagraphs[0])
+    return {TEXT if is_text else BINARY: protofile.lower(_lower_message(model, file), file, payloads, is_text=is_text)}
+
+
+def _lower_message(model: Model, file: ProtoFile | None) -> Any:
+    message = schema.message("tensorflow.SavedModel")()
+    if file is not None:
+        message.CopyFrom(file.message)
+        del message.meta_graphs[:]
+    else:
+        message.saved_model_schema_version = 1
+    for graph in model.metagraphs:
+        metagraph.lower_metagraph(graph, message.meta_graphs.add())
+    return message
+
+
+def _open(path: Path) -> tuple[SourceFile, Path]:
+    if not is_folder(path):
+        return open_source(path), path.parent
+    for name in (BINARY, TEXT):
+        if exists(path / name):
+            return open_source(path / name), path
+    raise FileError(f"holds neither {BINARY} nor {TEXT}", path=path)
+
+
+def _looks_binary(source: SourceFile) -> bool:
+    """Say whether the file starts like a binary SavedModel: field 1 a varint, or field 2 length-delimited."""
+    head = source.read_at(0, min(source.size, 1))
+    return head in (b"\x08", b"\x12", b"")
+
+
+def _read_variables(folder: Path, model: Model) -> Checkpoint | None:
+    if not exists(folder / f"{VARIABLES}.index"):
+        return None
+    from graphsurgeon.formats import checkpoint
+
+    try:
+        return checkpoint.read_checkpoint(folder / VARIABLES)
+    except FileError as error:
+        model.notes.append(f"its variables cannot be read: {error}")
+        return None

@@ -1,0 +1,204 @@
+"""Weights stay on disk: the protobuf wire format with large tensors taken out, and put back.
+
+`reduce` copies a serialized message without the values of large `TensorProto`s; in their place stands the
+field `gs_payload` (of our own schema) with an index into a list of payloads. `expand` is its inverse on a
+serialized message. Only subtrees that can hold a tensor, and are large enough to, are looked into.
+Source: the encoding guide of protobuf; field numbers from the descriptors of TensorFlow.
+"""
+
+from __future__ import annotations
+
+from graphsurgeon.errors import FormatError
+from graphsurgeon.formats.files import FileRange, Piece, Rope, SourceFile, rope_size
+from graphsurgeon.ops.wire import varint as read_varint
+
+LARGE = 1024  # bytes on the wire from which a tensor's values stay on disk
+MAX_DEPTH = 100  # protobuf's own limit on nesting
+
+Payload = list[Piece]  # the value fields of one TensorProto, tags included
+
+_CHILDREN: dict[str, dict[int, str]] = {
+    "SavedModel": {2: "MetaGraphDef"},
+    "MetaGraphDef": {2: "GraphDef", 5: "SignatureEntry"},
+    "SignatureEntry": {2: "SignatureDef"},
+    "SignatureDef": {4: "DefaultEntry"},
+    "DefaultEntry": {2: "TensorProto"},
+    "GraphDef": {1: "NodeDef", 2: "FunctionDefLibrary"},
+    "FunctionDefLibrary": {1: "FunctionDef"},
+    "FunctionDef": {3: "NodeDef", 5: "AttrEntry"},
+    "NodeDef": {5: "AttrEntry"},
+    "AttrEntry": {2: "AttrValue"},
+    "AttrValue": {1: "ListValue", 8: "TensorProto", 10: "NameAttrList"},
+    "ListValue": {8: "TensorProto", 9: "NameAttrList"},
+    "NameAttrList": {2: "AttrEntry"},
+}
+_VALUE_FIELDS = frozenset(range(4, 19))  # TensorProto: tensor_content and every typed field; 1 to 3 describe them
+_MARKER_FIELD = 536870911  # gs_payload
+_MARKER = b"\xf8\xff\xff\xff\x0f"  # its tag
+
+
+def reduce(source: SourceFile, view: memoryview, message: str, payloads: list[Payload]) -> bytes:
+    """Return the message's bytes without large tensor values, which are appended to `payloads`.
+
+    Args:
+        source: the file, for later reads of the values.
+        view: its whole content; pages that hold large values are not touched.
+        message: "SavedModel", "MetaGraphDef" or "GraphDef".
+
+    Raises:
+        FormatError: the bytes are not a sequence of fields; with the offset.
+    """
+    pieces = _Reducer(source, view, payloads).message(0, len(view), message, 0)
+    return bytes(view) if pieces is None else b"".join(pieces)
+
+
+def expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
+    """Return serialized bytes with every payload marker replaced by the payload, enclosing lengths adjusted."""
+    return _expand(memoryview(data), message, payloads) if _MARKER in data else [data]
+
+
+def varint(value: int) -> bytes:
+    """Encode a number as a varint."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def skip(view: memoryview | bytes, wire_type: int, offset: int, end: int) -> int:
+    """Return the offset behind a field's value that is not length-delimited.
+
+    Raises:
+        FormatError: the wire type does not exist, a group does not end, or the value is cut off.
+    """
+    if wire_type == 0:
+        offset = read_varint(view, offset)[1]
+    elif wire_type in (1, 5):
+        offset += 8 if wire_type == 1 else 4
+    elif wire_type == 3:
+        return _skip_group(view, offset, end)
+    else:
+        raise FormatError(f"wire type {wire_type} at byte {offset}")
+    if offset > end:
+        raise FormatError(f"a value is cut off at byte {end}")
+    return offset
+
+
+def _skip_group(view: memoryview | bytes, offset: int, end: int) -> int:
+    depth = 1
+    while depth:
+        tag, offset = read_varint(view, offset)
+        wire_type = tag & 7
+        if wire_type == 2:
+            length, offset = read_varint(view, offset)
+            offset += length
+        elif wire_type in (3, 4):
+            depth += 1 if wire_type == 3 else -1
+        else:
+            offset = skip(view, wire_type, offset, end)
+        if offset > end or depth > MAX_DEPTH:
+            raise FormatError(f"a group is cut off at byte {end}")
+    return offset
+
+
+class _Reducer:
+    """One pass over a file; offsets are those of the file."""
+
+    def __init__(self, source: SourceFile, view: memoryview, payloads: list[Payload]) -> None:
+        self.source = source
+        self.view = view
+        self.payloads = payloads
+
+    def message(self, start: int, end: int, message: str, depth: int) -> list[bytes] | None:
+        """Return the pieces of the reduced message; None if it holds nothing large."""
+        if message == "TensorProto":
+            return self.tensor(start, end)
+        if depth > MAX_DEPTH:
+            raise FormatError(f"messages are nested too deep at byte {start}")
+        view, children = self.view, _CHILDREN[message]
+        pieces: list[bytes] = []
+        copied = offset = start
+        while offset < end:
+            field_start = offset
+            tag, offset = read_varint(view, offset)
+            if tag & 7 != 2:
+                offset = skip(view, tag & 7, offset, end)
+                continue
+            length, offset = read_varint(view, offset)
+            body, offset = offset, offset + length
+            if offset > end:
+                raise FormatError(
+                    f"field {tag >> 3} of {message} at byte {field_start} runs {offset - end} bytes past its end"
+                )
+            if length < LARGE or (tag >> 3) not in children:
+                continue
+            inner = self.message(body, offset, children[tag >> 3], depth + 1)
+            if inner is not None:
+                pieces.append(bytes(view[copied:field_start]))
+                pieces.append(varint(tag) + varint(sum(map(len, inner))))
+                pieces += inner
+                copied = offset
+        if not pieces:
+            return None
+        pieces.append(bytes(view[copied:end]))
+        return pieces
+
+    def tensor(self, start: int, end: int) -> list[bytes] | None:
+        """Keep what describes a tensor; make ranges of the fields that hold its values."""
+        view = self.view
+        kept: list[bytes] = []
+        ranges: list[tuple[int, int]] = []
+        offset = start
+        while offset < end:
+            field_start = offset
+            tag, offset = read_varint(view, offset)
+            if tag & 7 == 2:
+                length, offset = read_varint(view, offset)
+                offset += length
+                if offset > end:
+                    raise FormatError(f"field {tag >> 3} of TensorProto at byte {field_start} runs past its end")
+            else:
+                offset = skip(view, tag & 7, offset, end)
+            if tag >> 3 not in _VALUE_FIELDS:
+                if tag >> 3 != _MARKER_FIELD:  # never in a file; it would name somebody else's values
+                    kept.append(bytes(view[field_start:offset]))
+            elif ranges and ranges[-1][1] == field_start:
+                ranges[-1] = (ranges[-1][0], offset)
+            else:
+                ranges.append((field_start, offset))
+        if sum(stop - begin for begin, stop in ranges) < LARGE:
+            return None
+        self.payloads.append([FileRange(self.source, begin, stop - begin) for begin, stop in ranges])
+        kept.append(_MARKER + varint(len(self.payloads)))
+        return kept
+
+
+def _expand(view: memoryview, message: str, payloads: list[Payload]) -> Rope:
+    children = {} if message == "TensorProto" else _CHILDREN[message]
+    rope: Rope = []
+    copied = offset = 0
+    end = len(view)
+    while offset < end:
+        field_start = offset
+        tag, offset = read_varint(view, offset)
+        number = tag >> 3
+        if number == _MARKER_FIELD and message == "TensorProto":
+            index, offset = read_varint(view, offset)
+            rope.append(bytes(view[copied:field_start]))
+            rope += payloads[index - 1]
+            copied = offset
+        elif tag & 7 != 2:
+            offset = skip(view, tag & 7, offset, end)
+        else:
+            length, offset = read_varint(view, offset)
+            body, offset = offset, offset + length
+            if number in children and _MARKER in bytes(view[body:offset]):
+                inner = _expand(view[body:offset], children[number], payloads)
+                rope.append(bytes(view[copied:field_start]) + varint(tag) + varint(rope_size(inner)))
+                rope += inner
+                copied = offset
+    if copied < end:
+        rope.append(bytes(view[copied:end]))
+    return [piece for piece in rope if not isinstance(piece, bytes) or piece]

@@ -1,0 +1,303 @@
+"""Nodes and values: what a graph is made of.
+
+Values know their consumers, so that a graph can be walked and rewired in either direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.tensor import Tensor
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from graphsurgeon.model.graph import Graph
+
+Port: TypeAlias = Union[int, str]  # noqa: UP007  # evaluated at run time, where 3.10 knows no "|" with a forward name
+# A str is the name of an attribute of the calling node (a placeholder in a polymorphic function); strings are bytes.
+AttrValue: TypeAlias = (
+    "int | float | bool | bytes | str | DType | Shape | Tensor | FunctionRef | list[AttrValue] | None"
+)
+
+
+class FunctionRef:
+    """A mention of a function in an attribute: the function itself where the library has it, else its name."""
+
+    __slots__ = ("_name", "attrs", "graph")
+
+    def __init__(self, graph: Graph | None, name: str = "", attrs: Mapping[str, AttrValue] | None = None) -> None:
+        self.graph = graph
+        self._name = name
+        self.attrs: dict[str, AttrValue] = dict(attrs or {})
+
+    @property
+    def name(self) -> str:
+        """The current name of the function."""
+        return self.graph.name if self.graph is not None else self._name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FunctionRef) and (self.name, self.attrs) == (other.name, other.attrs)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, like the list it may stand in
+
+    def __repr__(self) -> str:
+        return f"FunctionRef({self.name!r})"
+
+
+class Value:
+    """What a node yields at one port, an argument of a function, an input or constant of a TFLite subgraph.
+
+    Attributes:
+        producer: the node that yields it; None for arguments, inputs, constants and dangling references.
+        port: flat output index; the text `out_arg:i` where the op's outputs are unknown; for an argument
+            its position; for a TFLite tensor its index.
+        name: stored name of an argument or TFLite tensor, text of a dangling reference; None where the name
+            is derived from the producer.
+        dtype, shape: as the file records them (arguments, TFLite); None where they must be inferred.
+        tensor: data of a TFLite constant.
+        is_dangling: the reference names nothing in the graph; its text is kept as it is.
+        extra: what a format records beside (TFLite: "quantization", "is_variable", ...).
+    """
+
+    __slots__ = (
+        "_users",
+        "dtype",
+        "extra",
+        "graph",
+        "is_dangling",
+        "name",
+        "port",
+        "producer",
+        "raw",
+        "shape",
+        "tensor",
+    )
+
+    def __init__(self, graph: Graph, producer: Node | None, port: Port, name: str | None = None) -> None:
+        self.graph = graph
+        self.producer = producer
+        self.port = port
+        self.name = name
+        self.dtype: DType | None = None
+        self.shape: Shape | None = None
+        self.tensor: Tensor | None = None
+        self.is_dangling = False
+        self.extra: dict[str, Any] | None = None
+        self.raw: Any = None
+        self._users: dict[Node, int] | None = None
+
+    @property
+    def consumers(self) -> tuple[Node, ...]:
+        """The nodes that read this value, each once, in the order in which they were joined."""
+        return tuple(self._users or ())
+
+    @property
+    def is_argument(self) -> bool:
+        """Say whether this is an argument of a function (or an input of a subgraph)."""
+        return self.producer is None and any(value is self for value in self.graph.inputs)
+
+    def replace_with(self, other: Value, *, but: Iterable[Node] = ()) -> int:
+        """Send every consumer, and every output of the graph, to another value; return how many places changed."""
+        kept = set(but)
+        changed = 0
+        for node in self.consumers:
+            if node not in kept:
+                changed += sum(value is self for value in node.inputs)
+                node.inputs = [other if value is self else value for value in node.inputs]
+        for output in self.graph.outputs:
+            if output.value is self:
+                output.value = other
+                changed += 1
+        return changed
+
+    def __str__(self) -> str:
+        """Name as our output says it: `node:0`, `x` for an argument, the stored name of a TFLite tensor."""
+        if self.name is not None or self.producer is None:
+            return self.name or f"#{self.port}"
+        return f"{self.producer.name}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Value({self})"
+
+
+class Output:
+    """A named result of a function, or an output of a TFLite subgraph (whose name is empty)."""
+
+    __slots__ = ("dtype", "name", "raw", "value")
+
+    def __init__(self, name: str, value: Value, dtype: DType | None = None, raw: Any = None) -> None:
+        self.name = name
+        self.value = value
+        self.dtype = dtype
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"Output({self.name!r}, {self.value})"
+
+
+class Node:
+    """One operation. Made by `Graph.add_node` (or by a format); change it through its properties.
+
+    Attributes:
+        device: requested device, empty if none.
+        raw: the format's own form, None for a new node.
+        keeps_spelling: the raw form spells inputs in the names of this graph; False for a node brought from
+            another graph, whose inputs are spelled anew.
+    """
+
+    __slots__ = (
+        "_attrs", "_control_users", "_controls", "_inputs", "_name", "_op", "_outputs",
+        "device", "graph", "keeps_spelling", "raw",
+    )  # fmt: skip
+
+    def __init__(self, graph: Graph, name: str, op: str | Graph, raw: Any = None) -> None:
+        self.graph = graph
+        self._name = name
+        self._op = op
+        self._inputs: tuple[Value, ...] = ()
+        self._controls: tuple[Node, ...] = ()
+        self._control_users: dict[Node, None] | None = None
+        self._outputs: dict[Port, Value] | None = None
+        self._attrs: MutableMapping[str, AttrValue] | None = None
+        self.device = ""
+        self.raw = raw
+        self.keeps_spelling = raw is not None
+
+    @property
+    def name(self) -> str:
+        """Unique in its graph; setting it renames the node everywhere it is mentioned."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.graph.rename({self: name})
+
+    @property
+    def op(self) -> str:
+        """Name of the operation; of the function for a node that calls one natively."""
+        return self._op if isinstance(self._op, str) else self._op.name
+
+    @op.setter
+    def op(self, op: str | Graph) -> None:
+        self._op = op
+
+    @property
+    def callee(self) -> Graph | None:
+        """The function that this node is a native call of (its op is the function's name)."""
+        return None if isinstance(self._op, str) else self._op
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The data inputs, in order. Assign a sequence to change them; `set_input` changes one."""
+        return self._inputs
+
+    @inputs.setter
+    def inputs(self, values: Sequence[Value]) -> None:
+        for value in self._inputs:
+            _release(value, self)
+        self._inputs = tuple(values)
+        for value in self._inputs:
+            if value._users is None:
+                value._users = {}
+            value._users[self] = value._users.get(self, 0) + 1
+
+    def set_input(self, index: int, value: Value) -> None:
+        """Replace one data input."""
+        self.inputs = (*self._inputs[:index], value, *self._inputs[index + 1 :])
+
+    @property
+    def controls(self) -> tuple[Node, ...]:
+        """The nodes that must run before this one. Assign a sequence to change them."""
+        return self._controls
+
+    @controls.setter
+    def controls(self, nodes: Sequence[Node]) -> None:
+        for node in self._controls:
+            if node._control_users is not None:
+                node._control_users.pop(self, None)
+        self._controls = tuple(nodes)
+        for node in self._controls:
+            if node._control_users is None:
+                node._control_users = {}
+            node._control_users[self] = None
+
+    @property
+    def control_consumers(self) -> tuple[Node, ...]:
+        """The nodes that wait for this one."""
+        return tuple(self._control_users or ())
+
+    @property
+    def attrs(self) -> MutableMapping[str, AttrValue]:
+        """The attributes; a change is written to the file with the node."""
+        if self._attrs is None:
+            source = self.graph.raw
+            self._attrs = source.attrs(self) if source is not None and self.raw is not None else {}
+        return self._attrs
+
+    def output(self, port: Port = 0) -> Value:
+        """Return the value at a port."""
+        if self._outputs is None:
+            self._outputs = {}
+        value = self._outputs.get(port)
+        if value is None:
+            value = self._outputs[port] = Value(self.graph, self, port)
+        return value
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        """Every output that the op defines; of an op without definition, those that somebody reads."""
+        dtypes = self.graph.raw.output_dtypes(self) if self.graph.raw is not None else None
+        if dtypes is not None:
+            return tuple(self.output(port) for port in range(len(dtypes)))
+        known = self._outputs or {}
+        return tuple(known[port] for port in sorted(known, key=lambda port: (isinstance(port, str), port)))
+
+    def output_dtypes(self) -> list[DType] | None:
+        """Return the dtype of every output as the op's definition gives it, None if the op is unknown."""
+        return self.graph.raw.output_dtypes(self) if self.graph.raw is not None else None
+
+    def set_outputs(self, values: Sequence[Value]) -> None:
+        """Name the values this node yields, by position (for formats whose values are stored objects)."""
+        self._outputs = dict(enumerate(values))
+        for value in values:
+            value.producer = self
+
+    @property
+    def function_refs(self) -> list[FunctionRef]:
+        """The functions that attributes name, without the native callee."""
+        if self._attrs is None and self.raw is not None and self.graph.raw is not None:
+            return self.graph.raw.function_refs(self)
+        return list(_function_refs(self.attrs.values()))
+
+    @property
+    def functions(self) -> list[Graph]:
+        """Every function of the library that this node calls or names, in the order of its attributes."""
+        named = [ref.graph for ref in self.function_refs if ref.graph is not None]
+        return named if self.callee is None else [self.callee, *named]
+
+    def __str__(self) -> str:
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"Node({self._name!r}, {self.op!r})"
+
+
+def _release(value: Value, node: Node) -> None:
+    users = value._users
+    if users is not None and node in users:
+        users[node] -= 1
+        if not users[node]:
+            del users[node]
+
+
+def _function_refs(values: Iterable[AttrValue]) -> Iterator[FunctionRef]:
+    for value in values:
+        if isinstance(value, FunctionRef):
+            yield value
+            yield from _function_refs(value.attrs.values())
+        elif isinstance(value, list):
+            yield from _function_refs(value)
