@@ -266,6 +266,16 @@ def tree_names(folder: Path) -> list[str]:
     return sorted(found)
 
 
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Return the size in bytes of every file below a folder, by its path inside; broken links count as empty."""
+    sizes = {}
+    for name in tree_names(folder):
+        if not name.endswith("/"):
+            with translated(folder / name, "look at"):
+                sizes[name] = (folder / name).stat().st_size if (folder / name).exists() else 0
+    return sizes
+
+
 def contained(folder: Path, name: str) -> Path:
     """Return the path of a file that a model names, or holds, below its folder.
 

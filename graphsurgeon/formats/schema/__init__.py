@@ -14,12 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphsurgeon.errors import FormatError
 from graphsurgeon.ops import wire
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
 
-__all__ = ["message", "pool"]
+__all__ = ["message", "parse", "pool"]
 
 
 @cache
@@ -32,6 +33,22 @@ def message(full_name: str) -> Any:
     from google.protobuf import message_factory
 
     return message_factory.GetMessageClass(pool().FindMessageTypeByName(full_name))
+
+
+def parse(full_name: str, data: bytes) -> Any:
+    """Return the message of a full name that serialized bytes hold.
+
+    Raises:
+        FormatError: the bytes are no such message.
+    """
+    from google.protobuf.message import DecodeError
+
+    parsed = message(full_name)()
+    try:
+        parsed.ParseFromString(data)
+    except DecodeError as error:
+        raise FormatError(f"{len(data)} bytes are no valid {full_name.rpartition('.')[2]} message") from error
+    return parsed
 
 
 @cache
