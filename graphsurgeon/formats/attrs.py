@@ -61,7 +61,7 @@ class NodeAttrs(MutableMapping[str, AttrValue]):
         self.changes[key] = _DELETED
 
     def __contains__(self, key: object) -> bool:
-        return not isinstance(self.changes[key], _Deleted) if key in self.changes else key in self.raw  # type: ignore[index]
+        return not isinstance(self.changes[key], _Deleted) if key in self.changes else key in self.raw
 
     def __iter__(self) -> Iterator[str]:
         yield from sorted({*self.raw, *self.changes} - {k for k, v in self.changes.items() if isinstance(v, _Deleted)})
@@ -88,7 +88,8 @@ def decode(message: Any, context: Context) -> AttrValue:
         return _decode_list(message.list, context)
     if kind is None:
         return None
-    return _DECODERS[kind](getattr(message, kind), context)
+    value: AttrValue = _DECODERS[kind](getattr(message, kind), context)
+    return value
 
 
 def encode(value: AttrValue, message: Any, payloads: list[Payload]) -> None:

@@ -78,8 +78,8 @@ class FunctionSource(NodeListSource):
 
     def _argument(self, graph: Graph, index: int, arg: Any) -> Value:
         message = self.message
-        attrs = message.arg_attr[index] if index in message.arg_attr else None
-        unique_id = message.resource_arg_unique_id[index] if index in message.resource_arg_unique_id else None
+        attrs = message.arg_attr.get(index)
+        unique_id = message.resource_arg_unique_id.get(index)
         value = Value(graph, None, index, arg.name)
         value.raw = RawArg(arg, attrs, unique_id)
         value.dtype = DType.of(arg.type) if arg.type else None
@@ -90,7 +90,7 @@ class FunctionSource(NodeListSource):
         return value
 
     def _result(self, references: References, arg: Any) -> Output:
-        text = self.message.ret[arg.name] if arg.name in self.message.ret else ""
+        text = self.message.ret.get(arg.name, "")
         found = references.values(text)
         value = found[0] if len(found) == 1 else references.values("")[0]
         return Output(arg.name, value, DType.of(arg.type) if arg.type else None, arg)

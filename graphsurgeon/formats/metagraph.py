@@ -56,7 +56,8 @@ class MetaGraphDefSource:
             Mention("tensor" if kind == "tensor" else "node", getattr(raw, field), metagraph.graph, f"saver, {field}")
             for kind, field in names
         ]
-        return Saver(*mentions, version=raw.version, raw=raw)
+        filename, save, restore = mentions
+        return Saver(filename, save, restore, raw.version, raw)
 
     def assets(self, metagraph: MetaGraph) -> list[Asset]:
         """Lift `asset_file_def`."""
@@ -66,7 +67,7 @@ class MetaGraphDefSource:
         ]
 
     def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
-        """Lift `object_graph_def`; asking for it on a message without one would set an empty one, which breaks loaders."""
+        """Lift `object_graph_def`; a mere look at a missing one may set an empty one, which breaks loaders."""
         if not self.message.HasField("object_graph_def"):
             return None
         from graphsurgeon.formats import objectgraph

@@ -169,10 +169,12 @@ def _inline(message: Any, payloads: list[Payload]) -> None:
                 _inline(item, payloads)
 
 
-_HOLDERS = frozenset(
-    "MetaGraphDef GraphDef FunctionDefLibrary FunctionDef NodeDef AttrEntry AttrValue ListValue NameAttrList TensorProto"
-    " SignatureDef SignatureDefEntry DefaultsEntry".split()
-)
+# fmt: off
+_HOLDERS = frozenset((
+    "MetaGraphDef", "GraphDef", "FunctionDefLibrary", "FunctionDef", "NodeDef", "AttrEntry", "AttrValue", "ListValue",
+    "NameAttrList", "TensorProto", "SignatureDef", "SignatureDefEntry", "DefaultsEntry",
+))
+# fmt: on
 
 
 def _reason(error: BaseException) -> str:

@@ -33,7 +33,7 @@ def lift_signatures(raw: Mapping[str, Any], graph: Graph, context: Context) -> d
 
 def lower_signatures(metagraph: MetaGraph, out: Any, context: Context) -> None:
     """Bring a `signature_def` map, filled from the raw one, to what the signatures are now."""
-    raws = {key: message for key, message in dict(out).items()}
+    raws = dict(out)
     signatures = metagraph.signatures
     copies = {}
     for key, signature in signatures.items():

@@ -23,7 +23,8 @@ MENTION_SITES: dict[str, dict[str, str]] = {
     "AssetFileDef": {"tensor_info": "TensorInfo"},
     "SaverDef": {"filename_tensor_name": "tensor", "save_tensor_name": "tensor", "restore_op_name": "node"},
     "VariableDef": {
-        "variable_name": "tensor", "initial_value_name": "tensor", "initializer_name": "node", "snapshot_name": "tensor",
+        "variable_name": "tensor", "initial_value_name": "tensor", "initializer_name": "node",
+        "snapshot_name": "tensor",
     },
     "CondContextDef": {
         "pred_name": "tensor", "pivot_name": "tensor", "values_def": "ValuesDef",

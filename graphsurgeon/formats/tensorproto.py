@@ -185,7 +185,7 @@ def _packer(dtype: DType) -> Callable[[Any], bytes]:
     if dtype.is_complex:
         field, code = ("scomplex_val", "f") if name == "complex64" else ("dcomplex_val", "d")
         return lambda message: _pack(code, list(getattr(message, field)), 0)
-    if name.startswith("float8") or name.startswith("float4"):
+    if name.startswith(("float8", "float4")):
         return lambda message: bytes(message.float8_val)
     raise FormatError(f"a tensor of type {dtype} has no fixed-size elements")
 

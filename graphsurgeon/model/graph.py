@@ -154,6 +154,24 @@ class Graph:
         """Return the node with a name, None if there is none."""
         return self._lift()._by_name.get(name)
 
+    def value(self, name: str) -> Value | None:
+        """Return the value that a name stands for now, None if there is none.
+
+        `node` (its output 0), `node:1`, the name of an argument, the stored name of a TFLite tensor (the first
+        that has it), or `#12`, its index.
+        """
+        if self.values:
+            index = name[1:] if name[:1] == "#" else ""
+            if index.isdecimal() and int(index) < len(self.values):
+                return self.values[int(index)]
+            return next((value for value in self.values if value.name == name), None)
+        node_name, _, port = name.rpartition(":")
+        node = self._by_name.get(node_name)
+        if node is not None and port.isdecimal() and len(port) < 10:
+            return node.output(int(port))
+        node = self._by_name.get(name)
+        return node.output(0) if node is not None else next((v for v in self.inputs if v.name == name), None)
+
     def __contains__(self, node: object) -> bool:
         return node in self._lift()._nodes
 

@@ -52,7 +52,7 @@ class Mention:
     def node(self) -> Node | None:
         """The node that is meant, or the producer of the value that is meant."""
         target = self.target
-        return getattr(target, "producer", target)
+        return target.producer if isinstance(target, Value) else target
 
     @property
     def text(self) -> str:

@@ -87,7 +87,9 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
 
     name = dtype.base.name
     if name == "bfloat16":
-        return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+        widened: np.ndarray[Any, Any] = np.frombuffer(data, "<u2").astype("<u4") << 16
+        floats: np.ndarray[Any, Any] = widened.view("<f4")
+        return floats
     if name in _SMALL_FLOATS:
         return np.array(small_float_values(name), "<f4")[np.frombuffer(data, "u1")]
     if dtype.base.is_complex:

@@ -39,7 +39,8 @@ class ObjectNode:
     """
 
     __slots__ = (
-        "argument_keywords", "asset_index", "attributes", "children", "dependencies", "dtype", "functions", "identifier",
+        "argument_keywords", "asset_index", "attributes", "children", "dependencies", "dtype", "functions",
+        "identifier",
         "kind", "mention", "name", "raw", "saveables", "shape", "slots", "trainable",
     )  # fmt: skip
 

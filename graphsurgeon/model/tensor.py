@@ -50,12 +50,15 @@ class BytesSource:
 
     @property
     def nbytes(self) -> int:
+        """Bytes held."""
         return len(self.data)
 
     def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes."""
         yield self.data
 
     def strings(self) -> list[bytes]:
+        """Return the elements."""
         raise FormatError("a numeric tensor holds no strings")
 
 
@@ -69,12 +72,15 @@ class StringsSource:
 
     @property
     def nbytes(self) -> int:
+        """Bytes held."""
         return sum(map(len, self.items))
 
     def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes."""
         raise FormatError("a string tensor has no fixed-size elements")
 
     def strings(self) -> list[bytes]:
+        """Return the elements."""
         return self.items
 
 
