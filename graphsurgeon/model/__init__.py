@@ -7,6 +7,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, MetaGraph, Saver, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec
+from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
@@ -27,6 +28,7 @@ __all__ = [
     "ObjectGraph",
     "ObjectNode",
     "Output",
+    "Quantization",
     "Saver",
     "Shape",
     "Signature",

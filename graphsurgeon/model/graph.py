@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.node import AttrValue, FunctionRef, Node, Output, Port, Value
+from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
 
 if TYPE_CHECKING:
     from graphsurgeon.model.metagraph import MetaGraph
+    from graphsurgeon.model.shape import Shape
+    from graphsurgeon.model.tensor import Tensor
 
 __all__ = ["AttrValue", "FunctionRef", "Graph", "GraphKind", "GraphSource", "Node", "Output", "Port", "Value"]
 
@@ -51,15 +53,16 @@ class Graph:
         inputs: arguments of a function, inputs of a subgraph; empty for a main graph (placeholders are nodes).
         outputs: results of a function or subgraph; empty for a main graph.
         control_outputs: name -> node that a call of the function waits for.
-        values: TFLite: all tensors of the subgraph by index; empty elsewhere.
+        values: TFLite: all tensors of the subgraph by index; empty elsewhere. The place in the list decides the
+            index that is written; `Value.port` stays what it was when the tensor was read or added.
         attrs: attributes of a function definition.
         dangling_controls: control inputs that name nothing: (node, text); they are kept in the file.
         raw: the format's GraphSource.
     """
 
     __slots__ = (
-        "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes", "_originals", "_outputs",
-        "_values", "dangling_controls", "kind", "metagraph", "raw",
+        "_absent", "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes", "_originals",
+        "_outputs", "_values", "dangling_controls", "kind", "metagraph", "raw",
     )  # fmt: skip
 
     def __init__(self, metagraph: MetaGraph, kind: GraphKind, name: str = "", raw: GraphSource | None = None) -> None:
@@ -75,6 +78,7 @@ class Graph:
         self._outputs: list[Output] = []
         self._control_outputs: dict[str, Node] = {}
         self._values: list[Value] = []
+        self._absent: Value | None = None
         self._attrs: dict[str, AttrValue] | None = None
         self.dangling_controls: list[tuple[Node, str]] = []
 
@@ -126,6 +130,13 @@ class Graph:
     def values(self) -> list[Value]:
         """TFLite: every tensor of the subgraph, by index."""
         return self._lift()._values
+
+    @property
+    def absent(self) -> Value:
+        """TFLite: what stands in `Node.inputs` for an optional input that is left out."""
+        if self._absent is None:
+            self._absent = Value(self, None, ABSENT, "")
+        return self._absent
 
     @property
     def attrs(self) -> dict[str, AttrValue]:
@@ -206,6 +217,18 @@ class Graph:
         node.controls = controls
         return node
 
+    def add_value(self, name: str, dtype: DType, shape: Shape, tensor: Tensor | None = None) -> Value:
+        """TFLite: add a tensor at the end; with data it is a constant. `Node.set_outputs` gives it a producer."""
+        value = Value(self, None, len(self.values), name)
+        value.dtype, value.shape, value.tensor = dtype, shape, tensor
+        self._values.append(value)
+        return value
+
+    def remove_values(self, values: Iterable[Value]) -> None:
+        """TFLite: take tensors out; the others move up. No operator, output or signature may still mention them."""
+        gone = set(values)
+        self._lift()._values = [value for value in self._values if value not in gone]
+
     def attach(self, node: Node) -> None:
         """Enter a node that was made for this graph; a second node of one name (a broken file) keeps its name."""
         if node._name and self._by_name.setdefault(node._name, node) is not node and node.raw is None:
@@ -277,6 +300,8 @@ class Graph:
         ]
         copy._outputs = [Output(o.name, values[o.value], o.dtype, o.raw) for o in self._outputs if o.value in values]
         copy._control_outputs = {key: nodes[node] for key, node in self._control_outputs.items() if node in nodes}
+        if self.kind == "subgraph":
+            _follow_values(copy, values)
         return copy
 
     # -- names as they were read (for formats and mentions) ----------------------------------------------
@@ -325,3 +350,16 @@ def _copy_value(value: Value, graph: Graph, producer: Node | None, made: dict[Va
             producer._outputs = producer._outputs or {}
             producer._outputs.setdefault(value.port, copy)
     return made[value]
+
+
+def _follow_values(copy: Graph, made: Mapping[Value, Value]) -> None:
+    """Let tensors that others name outside the edges (blockwise scales, intermediates) be those of the copy."""
+    for value in copy._values:
+        quantization = (value.extra or {}).get("quantization")
+        if value.extra and quantization is not None:
+            scales, zero_points = (made.get(v, v) for v in (quantization.scales, quantization.zero_points))
+            value.extra["quantization"] = quantization._replace(scales=scales, zero_points=zero_points)
+    for node in copy._nodes:
+        for name, attr in list((node._attrs or {}).items()):
+            if isinstance(attr, list) and node._attrs is not None:
+                node._attrs[name] = [made.get(item, item) if isinstance(item, Value) else item for item in attr]

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 Port: TypeAlias = Union[int, str]  # noqa: UP007  # evaluated at run time, where 3.10 knows no "|" with a forward name
 # A str is the name of an attribute of the calling node (a placeholder in a polymorphic function); strings are bytes.
+# A Value is a tensor that a TFLite operator keeps to itself ("intermediates").
 AttrValue: TypeAlias = (
-    "int | float | bool | bytes | str | DType | Shape | Tensor | FunctionRef | list[AttrValue] | None"
+    "int | float | bool | bytes | str | DType | Shape | Tensor | FunctionRef | Value | list[AttrValue] | None"
 )
+
+ABSENT = -1  # port of the value that stands for an optional input left out
 
 
 class FunctionRef:
@@ -60,7 +63,9 @@ class Value:
         dtype, shape: as the file records them (arguments, TFLite); None where they must be inferred.
         tensor: data of a TFLite constant.
         is_dangling: the reference names nothing in the graph; its text is kept as it is.
-        extra: what a format records beside (TFLite: "quantization", "is_variable", ...).
+        extra: what a format records beside. TFLite: "quantization" (a `Quantization`), "is_variable" (True),
+            "sparsity" (how `tensor` is stored; its elements read as a dense tensor), "variant" (list of the
+            (dtype, shape) inside a variant), "external_buffer" (id of a buffer in another file).
     """
 
     __slots__ = (
@@ -94,6 +99,15 @@ class Value:
     def consumers(self) -> tuple[Node, ...]:
         """The nodes that read this value, each once, in the order in which they were joined."""
         return tuple(self._users or ())
+
+    @property
+    def is_absent(self) -> bool:
+        """Say whether this stands for an optional input of a TFLite operator that was left out.
+
+        `Graph.absent` is the one such value of a graph: it holds the place in `Node.inputs`, has no name, dtype,
+        producer or data, and is not among `Graph.values`.
+        """
+        return self.port == ABSENT
 
     @property
     def is_argument(self) -> bool:
