@@ -43,10 +43,13 @@ ENUMS = {
     "reduce_function": "ReduceWindowFunction",
     "weights_format": "FullyConnectedOptionsWeightsFormat",
     "builtin_code": "BuiltinOperator",
-    **dict.fromkeys(
-        ("quantized_bias_type", "in_data_type", "out_data_type", "output_type", "out_type", "idx_out_type", "key_dtype"),
-        "TensorType",
-    ),
+    "idx_out_type": "TensorType",
+    "in_data_type": "TensorType",
+    "key_dtype": "TensorType",
+    "out_data_type": "TensorType",
+    "out_type": "TensorType",
+    "output_type": "TensorType",
+    "quantized_bias_type": "TensorType",
     "value_dtype": "TensorType",
     "LSHProjectionOptions.type": "LSHProjectionType",
     "Tensor.type": "TensorType",
@@ -89,7 +92,8 @@ TARGETS = {
 OLD_TABLES = (
     "table OldTensor shape:[int32] type:int8:TensorType data_buffer:[uint8]@16 name:string"
     " quantization:QuantizationParameters",
-    "table OldSubGraph tensors:[OldTensor] inputs:[int32]>Tensor outputs:[int32]>Tensor operators:[Operator] name:string",
+    "table OldSubGraph tensors:[OldTensor] inputs:[int32]>Tensor outputs:[int32]>Tensor operators:[Operator]"
+    " name:string",
     "table OldModel version:uint32 operator_codes:[OperatorCode] subgraphs:[OldSubGraph] description:string",
 )
 
@@ -162,7 +166,9 @@ def enum_line(name: str, body: str, is_union: bool) -> str:
 def table_line(name: str, body: str) -> str:
     """Format a table, its fields in the order of their ids."""
     fields = {**DEPRECATED.get(name, {})}
-    adders = re.findall(r"^def \w+?Add(\w+)\(builder, \w+\):\n    builder\.Prepend(\w+)Slot\((\d+), .*, (\S+)\)$", body, re.M)
+    adders = re.findall(
+        r"^def \w+?Add(\w+)\(builder, \w+\):\n    builder\.Prepend(\w+)Slot\((\d+), .*, (\S+)\)$", body, re.M
+    )
     for accessor, kind, number, default in adders:
         fields[int(number)] = field_text(name, accessor, kind, default, body)
     found = [fields.get(number, "-") for number in range(max(fields, default=-1) + 1)]

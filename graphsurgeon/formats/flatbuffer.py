@@ -144,7 +144,8 @@ class Image:
 
     def _load(self, first: int, last: int) -> None:
         missing = self._missing
-        assert missing is not None and self.file is not None
+        assert missing is not None
+        assert self.file is not None
         page = missing.find(1, first, last + 1)
         while page >= 0:
             end = missing.find(0, page, last + 1)
