@@ -1,0 +1,1 @@
+"""Reads a model and says what is in it; changes nothing."""

@@ -1,0 +1,105 @@
+"""Follow values through function calls without inlining them.
+
+A function's argument is whatever its caller passes, a call's output is what the function returns. A *place*
+is a value together with the stack of calls that leads to its graph, since one function may be called twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+PASSING = frozenset({"Identity", "RefIdentity", "Snapshot", "PreventGradient", "StopGradient"})
+MAX_CALLS = 200  # deeper stacks are recursion, or as good as that
+
+
+class Call(NamedTuple):
+    """A call on the way from the main graph to a place: the node, the function, and the call around it."""
+
+    node: Node
+    function: Graph
+    outer: Call | None
+
+    @property
+    def depth(self) -> int:
+        """Number of calls on the way, this one included."""
+        depth, call = 1, self.outer
+        while call is not None:
+            depth, call = depth + 1, call.outer
+        return depth
+
+
+class Place(NamedTuple):
+    """A value in the graph that a stack of calls leads to; no call for the main graph."""
+
+    value: Value
+    call: Call | None = None
+
+
+def called_function(node: Node) -> Graph | None:
+    """Return the function whose results the node yields as they are; None if it is no plain call."""
+    if node.callee is not None:
+        return node.callee
+    if node.op not in CALLS:
+        return None
+    target = node.attrs.get("f")
+    return target.graph if isinstance(target, FunctionRef) else None
+
+
+def enter(node: Node, outer: Call | None) -> Call | None:
+    """Return the call that a node makes; None if it is no plain call, or too many lie around it."""
+    function = called_function(node)
+    if function is None or (outer is not None and outer.depth >= MAX_CALLS):
+        return None
+    return Call(node, function, outer)
+
+
+def origin(place: Place, *, passing: frozenset[str] = PASSING) -> Place:
+    """Go back to where a value comes from: through ops that hand their input on, arguments and results of calls."""
+    seen: set[tuple[Value, int]] = set()
+    while (place.value, id(place.call)) not in seen:
+        seen.add((place.value, id(place.call)))
+        before = _step(place, passing)
+        if before is None:
+            return place
+        place = before
+    return place
+
+
+def _step(place: Place, passing: frozenset[str]) -> Place | None:
+    value, call = place
+    node = value.producer
+    if node is None:
+        return None if call is None else _argument(value, call)
+    if node.op in passing and node.inputs:
+        return Place(node.inputs[0], call)
+    inner = enter(node, call)
+    if inner is not None and isinstance(value.port, int) and value.port < len(inner.function.outputs):
+        return Place(inner.function.outputs[value.port].value, inner)
+    return None
+
+
+def _argument(value: Value, call: Call) -> Place | None:
+    is_passed = isinstance(value.port, int) and value.port < len(call.node.inputs) and not value.is_dangling
+    return Place(call.node.inputs[int(value.port)], call.outer) if is_passed else None
+
+
+def nodes_inside(graph: Graph, call: Call | None = None) -> Iterator[tuple[Node, Call | None]]:
+    """Yield every node of a graph and, behind each plain call, every node of the function it calls."""
+    for node in graph.nodes:
+        yield node, call
+        inner = enter(node, call)
+        if inner is not None and not _is_recursive(inner):
+            yield from nodes_inside(inner.function, inner)
+
+
+def _is_recursive(call: Call) -> bool:
+    outer = call.outer
+    while outer is not None:
+        if outer.function is call.function:
+            return True
+        outer = outer.outer
+    return False
