@@ -1,1 +1,112 @@
-"""Readers and writers, one module per format."""
+"""Readers and writers, one module per format. `read` and `write` choose among them; nothing else is needed outside."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphsurgeon.errors import FileError, FormatError
+from graphsurgeon.model.model import FormatName, Model
+
+if TYPE_CHECKING:
+    from graphsurgeon.formats.detect import Location
+    from graphsurgeon.formats.files import Progress
+    from graphsurgeon.formats.writing import WriteReport
+
+# Every format that is read, and the module of this package that does it (imported when it is needed).
+FORMATS: dict[FormatName, str] = {
+    "saved_model": "savedmodel",
+    "graph_def": "graphfile",
+    "meta_graph": "metafile",
+    "checkpoint": "checkpoint",
+    "tflite": "tflite",
+}
+_WITH_TEXT_FORM = ("graph_def", "meta_graph")
+
+
+def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
+    """Read a model: a SavedModel, GraphDef, MetaGraph, checkpoint or TFLite file, or a folder that holds one.
+
+    The format is found from content. Values of weights stay on disk.
+
+    Args:
+        path: the file, folder, or prefix of a checkpoint.
+        force_text: parse a text protobuf of more than 64 MiB too, which takes minutes.
+
+    Raises:
+        FileError: a file is missing or unreadable; its subclass FormatError: it is damaged.
+        UnsupportedError: the file is of a format that is only recognised.
+        UsageError: a folder holds no model, or several.
+    """
+    from graphsurgeon.formats import detect
+    from graphsurgeon.formats.atomic import leftovers
+
+    location = detect.locate(Path(path))
+    try:
+        model: Model = module_of(location.format).read(location.path, **_options(location, force_text=force_text))
+    except FormatError as error:
+        raise _diagnosed(error, location) from error
+    except FileError as error:
+        raise error.at(location.path) from error
+    model.notes = [*location.notes, *model.notes, *leftovers(Path(path))]
+    return model
+
+
+def write(
+    model: Model,
+    target: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    force: bool = False,
+    in_place: bool = False,
+    link: bool = False,
+    progress: Progress | None = None,
+) -> WriteReport:
+    """Write a model, atomically: whatever was at the target stays until the new one is complete on disk.
+
+    Args:
+        model: what to write; parts that were not changed are copied byte for byte.
+        target: where to. The suffix decides the format; no suffix means a SavedModel folder, or the prefix of a
+            checkpoint.
+        format: overrides the suffix: one of `target.FORMAT_OPTIONS`.
+        force: replace an existing model of the same kind.
+        in_place: the target is the source, which is replaced.
+        link: give unchanged files of a folder a second name (hard link) instead of copying them.
+        progress: called with the bytes done and the bytes in all.
+
+    Raises:
+        UsageError: the target exists, or is the source, or its format is unclear.
+        UnsupportedError: the model cannot be written in that format.
+        FileError: the system refuses; nothing has changed.
+    """
+    from graphsurgeon.formats.writing import plan_write
+
+    plan = plan_write(model, Path(target), format=format, force=force, in_place=in_place)
+    return plan.write(link=link, progress=progress)
+
+
+def module_of(format: FormatName) -> Any:
+    """Return the module that reads and lowers a format."""
+    return import_module(f"graphsurgeon.formats.{FORMATS[format]}")
+
+
+def _options(location: Location, *, force_text: bool) -> dict[str, Any]:
+    if location.format in _WITH_TEXT_FORM:
+        return {"is_text": location.is_text, "force_text": force_text}
+    return {"force_text": force_text} if location.format == "saved_model" else {}
+
+
+def _diagnosed(error: FormatError, location: Location) -> FormatError:
+    """Name the file, and add how it was probably damaged."""
+    from graphsurgeon.formats import foreign
+    from graphsurgeon.formats.detect import SAVED_MODEL_NAMES
+    from graphsurgeon.formats.files import is_file, open_source
+
+    error.at(location.path)
+    candidates = [Path(error.path or location.path), *(location.path / name for name in SAVED_MODEL_NAMES)]
+    damaged = next((path for path in candidates if is_file(path)), None)
+    if not error.hint and damaged is not None:
+        error.hint = foreign.damage(open_source(damaged))
+    return error
