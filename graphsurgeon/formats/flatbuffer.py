@@ -119,8 +119,7 @@ class Image:
         return address + 4, _U32(self.data, address)[0] * size
 
     def follow(self, address: int) -> int:
-        """Return what an offset at an address points to."""
-        self.need(address, 4)
+        """Return what an offset points to; its own bytes are part of a table or vector that has been looked at."""
         return int(address + _U32(self.data, address)[0])
 
     def error(self, at: int, what: str) -> FormatError:
