@@ -44,6 +44,9 @@ class CheckpointSource(Protocol):
     def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
         """Return the object graph, None if the checkpoint has none. Asked once, when somebody looks."""
 
+    def respelled_objects(self, data: bytes, keys: Mapping[str, str]) -> bytes:
+        """Return a serialized object graph with other checkpoint keys (old -> new)."""
+
 
 class Checkpoint:
     """Variables by key, in file order. Enter a new one under its key; `rename` and `remove` change the others.
@@ -93,6 +96,10 @@ class Checkpoint:
         self.variables = {variable.key: variable for variable in self.variables.values()}
         for node in self.objects.nodes if self.objects else []:
             node.attributes = [(name, full, keys.get(key, key)) for name, full, key in node.attributes]
+
+    def respelled_objects(self, data: bytes, keys: Mapping[str, str]) -> bytes:
+        """Return a serialized object graph, such as a graph keeps to save it along, with other keys (old -> new)."""
+        return self.raw.respelled_objects(data, keys) if self.raw is not None else data  # type: ignore[no-any-return]
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove variables, also where the checkpoint's object graph names them.

@@ -8,7 +8,7 @@ have none).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from graphsurgeon.errors import UsageError
@@ -33,6 +33,9 @@ class GraphSource(Protocol):
 
     def op_counts(self) -> dict[str, int]:
         """Count nodes by op without lifting."""
+
+    def peek(self, graph: Graph, ops: Container[str]) -> list[Node]:
+        """Return stand-ins for the nodes with some ops, without edges and outside the graph, without lifting."""
 
     def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
         """Return the attributes of a node that was read: decoded on demand, changes kept beside the raw form."""
@@ -107,6 +110,9 @@ class Graph:
     @inputs.setter
     def inputs(self, values: Sequence[Value]) -> None:
         self._inputs = list(values)
+        if self.kind == "function":  # a TFLite tensor's port is its index among all tensors
+            for position, value in enumerate(self._inputs):
+                value.port = position
 
     @property
     def outputs(self) -> list[Output]:
@@ -160,6 +166,15 @@ class Graph:
         else:
             counts = self.raw.op_counts()
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def peek(self, ops: Container[str]) -> list[Node]:
+        """Return the nodes with some ops, to look at their names and attributes. Does not lift the graph.
+
+        Unless the graph is lifted already these are stand-ins: they have no edges, and changing them changes nothing.
+        """
+        if self._lifted or self.raw is None:
+            return [node for node in self.nodes if node.op in ops]
+        return self.raw.peek(self, ops)
 
     def node(self, name: str) -> Node | None:
         """Return the node with a name, None if there is none."""

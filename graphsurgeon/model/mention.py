@@ -65,9 +65,13 @@ class Mention:
         if not self._text:
             return str(target)
         node = target.producer if isinstance(target, Value) else target
+        if node is None:
+            return self._text
         caret, name = ("^", self._text[1:]) if self._text.startswith("^") else ("", self._text)
         _, colon, port = name.partition(":")
-        return self._text if node is None else f"{caret}{node.name}{colon}{port}"
+        if isinstance(target, Value) and target.port != int(port or 0):
+            return str(target)
+        return f"{caret}{node.name}{colon}{port}"
 
     def __repr__(self) -> str:
         return f"Mention({self.text!r} in {self.where})"

@@ -275,6 +275,11 @@ class MetaGraph:
         if self.objects is not None:
             yield from self.objects.mentions()
 
+    def resolve_mentions(self) -> None:
+        """Look every mention up, so that it follows its target even if the target's port changes."""
+        for mention in self.mentions():
+            _ = mention.target
+
     def add_function(self, function: Graph) -> None:
         """Enter a function into the library.
 

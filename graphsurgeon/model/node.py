@@ -280,6 +280,15 @@ class Node:
         for value in values:
             value.producer = self
 
+    def move_outputs(self, ports: Mapping[int, int]) -> None:
+        """Give outputs other ports (old -> new, others stay): whoever reads a value goes on reading that value.
+
+        Mentions must have been resolved before (`MetaGraph.resolve_mentions`), since they are looked up by port.
+        """
+        self._outputs = {ports.get(port, port): value for port, value in (self._outputs or {}).items()}  # type: ignore[call-overload]
+        for port, value in self._outputs.items():
+            value.port = port
+
     @property
     def function_refs(self) -> list[FunctionRef]:
         """The functions that attributes name, without the native callee."""

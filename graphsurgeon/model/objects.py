@@ -7,7 +7,7 @@ each loader needs of it are in `docs/formats.md`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.model.mention import Mention
 
@@ -24,7 +24,8 @@ class ObjectNode:
 
     Attributes:
         kind: "user_object", "function", "bare_concrete_function", "variable", "constant", "captured_tensor",
-            "asset", "resource", or "" for a plain container; in a checkpoint always "".
+            "asset", "resource", or "" for a plain container; in a checkpoint always ""; "missing" for the target
+            of a reference to an object that the file does not have.
         children: (local name, object), in file order.
         functions: the concrete functions it names (function: any number; bare_concrete_function and
             captured_tensor: one), as their graphs; a name that the library lacks stays a text.
@@ -70,24 +71,60 @@ class ObjectNode:
         return f"ObjectNode({self.kind or 'container'}, {[name for name, _ in self.children]})"
 
 
+class StructureSource(Protocol):
+    """What a format offers about the structured signatures of a concrete function; each is asked once."""
+
+    def input_signature(self) -> object:
+        """Decode how the arguments are structured."""
+
+    def output_signature(self) -> object:
+        """Decode how the results are structured."""
+
+
 class ConcreteFunction:
     """A function as the object graph knows it: what it captures and how its arguments are structured.
 
     Attributes:
         function: the graph, or its name where the library lacks it.
         bound_inputs: captured objects, one for each of the last arguments, in order.
-        input_signature, output_signature: nested Python values: tuple, dict, list, None, numbers, strings and
-            `TensorSpec`s; an entry the format cannot read stays raw. Assign a new structure to change the file.
+        raw: the format's StructureSource, None for a new entry.
     """
 
-    __slots__ = ("bound_inputs", "function", "input_signature", "output_signature", "raw")
+    __slots__ = ("_structures", "bound_inputs", "function", "raw")
 
-    def __init__(self, function: Graph | str, bound_inputs: list[ObjectNode], raw: Any = None) -> None:
+    def __init__(
+        self, function: Graph | str, bound_inputs: list[ObjectNode], raw: StructureSource | None = None
+    ) -> None:
         self.function = function
         self.bound_inputs = bound_inputs
-        self.input_signature: object = None
-        self.output_signature: object = None
-        self.raw = raw
+        self.raw: Any = raw
+        self._structures: dict[str, object] = {}
+
+    @property
+    def input_signature(self) -> object:
+        """Arguments: a tuple of the positional ones and a dict of the keywords.
+
+        Nested Python values: tuple, dict, list, None, numbers, strings, Shapes, DTypes and `TensorSpec`s; what
+        the vocabulary has no words for stays as the format has it. Assign a new structure to change the file.
+        """
+        if "input" not in self._structures:
+            self._structures["input"] = self.raw.input_signature() if self.raw is not None else None
+        return self._structures["input"]
+
+    @input_signature.setter
+    def input_signature(self, structure: object) -> None:
+        self._structures["input"] = structure
+
+    @property
+    def output_signature(self) -> object:
+        """Results, as nested Python values like those of `input_signature`."""
+        if "output" not in self._structures:
+            self._structures["output"] = self.raw.output_signature() if self.raw is not None else None
+        return self._structures["output"]
+
+    @output_signature.setter
+    def output_signature(self, structure: object) -> None:
+        self._structures["output"] = structure
 
 
 class TensorSpec:

@@ -1,0 +1,178 @@
+"""Names that users type, to objects: MetaGraphs by tags, graphs by name, nodes and values by text.
+
+A name is literal first. What does not exist is refused with the nearest names; what is ambiguous, with the
+candidates. Searches (globs) are in `select.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from graphsurgeon.errors import UsageError
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.model.model import Model
+from graphsurgeon.ops import catalog
+
+NO_TAGS = "none"
+
+
+def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGraph:
+    """Return the MetaGraph with exactly these tags; without tags the only one, else the one tagged `serve`.
+
+    Args:
+        model: any model.
+        tags: `["none"]` is the empty set.
+
+    Raises:
+        UsageError: there is no such MetaGraph, or several.
+    """
+    if not model.metagraphs:
+        raise UsageError("a checkpoint has no graph")
+    wanted = set() if list(tags or ()) == [NO_TAGS] else set(tags or ("serve",))
+    found = [metagraph for metagraph in model.metagraphs if set(metagraph.tags or ()) == wanted]
+    if len(found) == 1:
+        return found[0]
+    if tags is None and len(model.metagraphs) == 1:
+        return model.metagraphs[0]
+    choices = ", ".join(f"--tags {','.join(metagraph.tags or ()) or NO_TAGS}" for metagraph in model.metagraphs)
+    if tags is None:
+        raise UsageError("the model has several MetaGraphs and none is tagged just `serve`", hint=f"choose {choices}")
+    raise UsageError(f"no MetaGraph is tagged {','.join(wanted) or NO_TAGS}", hint=f"there is {choices}")
+
+
+def choose_graphs(metagraph: MetaGraph, pattern: str | None = None) -> list[Graph]:
+    """Return the graphs whose name matches a glob; `main` is the main graph, None means all.
+
+    Raises:
+        UsageError: no graph matches.
+    """
+    if pattern is None or pattern == "*":
+        return metagraph.graphs
+    if pattern == "main":
+        return [metagraph.graph]
+    keyed = [(metagraph.graph.name, metagraph.graph), *metagraph.functions.items()]
+    found = [graph for key, graph in keyed if key == pattern]
+    found = found or [graph for key, graph in keyed if key and fnmatchcase(key, pattern)]
+    if not found:
+        raise UsageError(f"no function {pattern!r}", hint=suggestion(pattern, metagraph.functions))
+    return found
+
+
+def find_node(metagraph: MetaGraph, name: str, *, graph: str | None = None) -> Node:
+    """Return the node with a name: from the main graph, else from the only function that has it.
+
+    Raises:
+        UsageError: no graph has it, or several functions have it.
+    """
+    node, _, _ = name.partition(":")
+    places = choose_graphs(metagraph, graph)
+    main = metagraph.graph.node(node) if metagraph.graph in places else None
+    if main is not None:
+        return main
+    found = [match for place in places if (match := place.node(node)) is not None]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choices = ", ".join(f"--graph {match.graph.name}" for match in found)
+        raise UsageError(f"{len(found)} functions have a node {node!r}", hint=f"choose {choices}")
+    known = (match.name for place in choose_graphs(metagraph, graph) for match in place.nodes)
+    raise UsageError(f"the model has no node {node!r}", hint=suggestion(node, known))
+
+
+def find_value(metagraph: MetaGraph, text: str, *, graph: str | None = None) -> Value:
+    """Return the tensor that a text names.
+
+    Args:
+        metagraph: where to look.
+        text: `node` (its output 0), `node:1`, in a function also `node:out_arg:0` or an argument; in TFLite the
+            stored name, colons and all, or `#index`.
+        graph: limits the search to one function or subgraph.
+
+    Raises:
+        UsageError: nothing has that name, or several tensors have it.
+    """
+    places = choose_graphs(metagraph, graph)
+    if any(place.kind == "subgraph" for place in places):
+        return _stored_value(places, text)
+    if metagraph.graph not in places or metagraph.graph.node(text.partition(":")[0]) is None:
+        arguments = [value for place in places for value in place.inputs if text in (value.name, f"{value.name}:0")]
+        if len(arguments) == 1:
+            return arguments[0]
+    node = find_node(metagraph, text.partition(":")[0], graph=graph)
+    port = _port(node, text.partition(":")[2])
+    outputs = node.outputs
+    if port >= len(outputs) and (outputs or node.output_dtypes() is not None):
+        count = f"{len(outputs)} output{'s' if len(outputs) != 1 else ''}" if outputs else "no outputs"
+        raise UsageError(f"{node.name!r} ({node.op}) has {count}, so there is no {text!r}")
+    return node.output(port)
+
+
+def find_signature(metagraph: MetaGraph, key: str | None = None) -> Signature:
+    """Return a signature; without a key `serving_default`, or the only one that is not for initialization.
+
+    Raises:
+        UsageError: there is no such signature, or no single one to choose.
+    """
+    signatures = metagraph.signatures
+    if key is not None:
+        if key not in signatures:
+            raise UsageError(f"the model has no signature {key!r}", hint=suggestion(key, signatures))
+        return signatures[key]
+    public = [signature for signature in signatures.values() if not signature.key.startswith("__saved_model")]
+    chosen = [signature for signature in public if signature.key == "serving_default"] or public
+    if len(chosen) == 1:
+        return chosen[0]
+    if not public:
+        raise UsageError("the model has no signature")
+    choices = ", ".join(f"--signature {signature.key}" for signature in public)
+    raise UsageError("the model has several signatures", hint=f"choose {choices}")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean 'a' or 'b'?` for the names nearest to one that does not exist, empty if none is near."""
+    names = list(dict.fromkeys(known))[:20000]  # difflib is quadratic; more names than that help nobody
+    inside = [other for other in names if name and name in other]
+    near = difflib.get_close_matches(name, names, n=3) if len(names) <= 2000 else []
+    best = list(dict.fromkeys([*near, *sorted(inside, key=len)]))[:3]
+    return f"did you mean {' or '.join(map(repr, best))}?" if best else ""
+
+
+def _stored_value(places: Sequence[Graph], text: str) -> Value:
+    found = [value for place in places for value in place.values if value.name == text]
+    if not found and text.startswith("#") and text[1:].isdecimal():
+        index = int(text[1:])
+        found = [place.values[index] for place in places[:1] if index < len(place.values)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choices = ", ".join(f"#{value.port} in {value.graph.name or 'the first subgraph'}" for value in found[:8])
+        raise UsageError(f"{len(found)} tensors are named {text!r}", hint=f"name one by its index: {choices}")
+    known = (value.name or "" for place in places for value in place.values)
+    raise UsageError(f"the model has no tensor {text!r}", hint=suggestion(text, known))
+
+
+def _port(node: Node, text: str) -> int:
+    if not text:
+        return 0
+    if text.isdecimal():
+        return int(text)
+    name, _, index = text.partition(":")
+    start = 0
+    for arg, length in _layout(node):
+        if arg == name and (not index or index.isdecimal()) and int(index or 0) < length:
+            return start + int(index or 0)
+        start += length
+    raise UsageError(f"{node.name!r} ({node.op}) has no output {text!r}")
+
+
+def _layout(node: Node) -> list[tuple[str, int]]:
+    if node.callee is not None:
+        return [(output.name, 1) for output in node.callee.outputs]
+    opdef = catalog.get(node.op)
+    lengths = opdef.output_lengths(node.attrs) if opdef is not None else None
+    return (
+        [(arg.name, n) for arg, n in zip(opdef.outputs, lengths, strict=True)] if opdef and lengths is not None else []
+    )

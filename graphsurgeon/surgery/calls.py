@@ -1,0 +1,75 @@
+"""Call nodes and the functions they call, changed together.
+
+A caller's `Tin`, `Tout`, `_output_shapes` and `_read_only_resource_inputs` follow the arguments and results
+of the function; a list of the wrong length does not load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+
+READ_ONLY = "_read_only_resource_inputs"
+
+
+def users_of(metagraph: MetaGraph, function: Graph) -> list[Node]:
+    """Return every node that names the function: calls, branches, loop bodies, in any graph of the MetaGraph."""
+    return [node for graph in metagraph.graphs for node in graph.nodes if function in node.functions]
+
+
+def retarget(node: Node, old: Graph, new: Graph) -> None:
+    """Make a node name another function in place of one."""
+    if node.callee is old:
+        node.op = new
+    for key in list(node.attrs):
+        value = node.attrs[key]
+        if isinstance(value, FunctionRef) and value.graph is old:
+            node.attrs[key] = FunctionRef(new, attrs=value.attrs)
+        elif isinstance(value, list) and any(isinstance(item, FunctionRef) and item.graph is old for item in value):
+            node.attrs[key] = [
+                FunctionRef(new, attrs=item.attrs) if isinstance(item, FunctionRef) and item.graph is old else item
+                for item in value
+            ]
+
+
+def reorder_inputs(call: Node, order: Sequence[int]) -> None:
+    """Put the first inputs of a call into another order: `order[i]` is the old position of the new i-th."""
+    places = [*order, *range(len(order), len(call.inputs))]
+    call.inputs = [call.inputs[place] for place in places]
+    _reorder_attr(call, "Tin", places)
+    read_only = call.attrs.get(READ_ONLY)
+    if isinstance(read_only, list):
+        call.attrs[READ_ONLY] = sorted(places.index(index) for index in read_only if index in places)
+
+
+def reorder_outputs(call: Node, order: Sequence[int]) -> None:
+    """Put the outputs of a call into another order; whoever reads one goes on reading the same value."""
+    call.move_outputs({old: new for new, old in enumerate(order)})
+    _reorder_attr(call, "Tout", order)
+    _reorder_attr(call, "_output_shapes", order)
+
+
+def insert_output(call: Node, position: int, dtype: DType, shape: Shape | None) -> Value:
+    """Give a call one more output at a position, later ones moved; return it."""
+    count = len(call.output_dtypes() or ())
+    call.move_outputs({port: port + 1 for port in range(position, count)})
+    for key, item in (("Tout", dtype), ("_output_shapes", shape or UNKNOWN_RANK)):
+        items = call.attrs.get(key)
+        if isinstance(items, list) and len(items) == count:
+            call.attrs[key] = [*items[:position], item, *items[position:]]
+        elif key == "_output_shapes" and items is not None:
+            del call.attrs[key]
+    return call.output(position)
+
+
+def _reorder_attr(node: Node, key: str, order: Sequence[int]) -> None:
+    items = node.attrs.get(key)
+    if isinstance(items, list):
+        if len(items) == len(order):
+            node.attrs[key] = [items[old] for old in order]
+        elif key == "_output_shapes":
+            del node.attrs[key]
