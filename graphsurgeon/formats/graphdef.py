@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Container, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -72,6 +72,13 @@ class NodeListSource:
     def op_counts(self) -> dict[str, int]:
         """Count the raw nodes by op."""
         return Counter(raw.op for raw in self.node_defs)
+
+    def peek(self, graph: Graph, ops: Container[str]) -> list[Node]:
+        """Return nodes over the raw ones with some ops, without edges and not entered into the graph."""
+        functions = self.context.functions
+        return [
+            Node(graph, raw.name, functions.get(raw.op, raw.op), raw) for raw in self.node_defs if raw.op in ops
+        ]
 
     def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
         """Return the view of a node's raw attributes."""
