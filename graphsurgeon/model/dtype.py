@@ -33,7 +33,7 @@ class DType:
     @property
     def is_ref(self) -> bool:
         """Say whether this is a reference type."""
-        return self.number > REF_OFFSET
+        return self.name.endswith("_ref")
 
     @property
     def base(self) -> DType:

@@ -1,0 +1,224 @@
+"""Checkpoints: finding the files that a path stands for, reading them, and lowering them.
+
+A path may be a prefix, an `.index`, a data file, a V1 file, or a folder with a `checkpoint` file. Values stay
+in the files. See `bundle.py` (V2) and `checkpoint_v1.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import TypeAlias
+
+from graphsurgeon.errors import FileError, UsageError
+from graphsurgeon.formats import bundle, bundle_check, bundle_write, checkpoint_v1, schema
+from graphsurgeon.formats.bundle import HEADER_KEY, Bundle
+from graphsurgeon.formats.checkpoint_v1 import TableSet
+from graphsurgeon.formats.files import (
+    Progress,
+    Rope,
+    SourceFile,
+    contained,
+    folder_names,
+    is_file,
+    is_folder,
+    open_source,
+)
+from graphsurgeon.formats.findings import Problem
+from graphsurgeon.formats.sstable import Table, is_table
+from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.model import Model
+
+NAME = "checkpoint"
+STATE_FILE = "checkpoint"  # names the latest checkpoint of a folder
+INDEX = ".index"
+MAX_STATE_FILE = 1 << 20  # bytes
+MAX_LISTED = 10  # candidates in a message
+Located: TypeAlias = tuple[Path, list[str]]  # folder, and names of the files to open
+_DATA_FILE = re.compile(r"(.*)\.data-\d{5,}-of-\d{5,}", re.DOTALL)
+_V1_SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})", re.DOTALL)
+
+
+def sniff(file: SourceFile) -> bool:
+    """Say whether a file is the index of a V2 checkpoint, or a V1 checkpoint."""
+    return is_table(file)
+
+
+def read(path: Path) -> Model:
+    """Read a checkpoint: prefix, `.index`, data file, V1 file, or a folder that holds one.
+
+    Raises:
+        FileError: a file is missing or unreadable.
+        FormatError: the index is damaged.
+        UsageError: the folder holds several.
+    """
+    checkpoint = read_checkpoint(path)
+    model = Model("checkpoint", str(path), checkpoint)
+    model.checkpoint = checkpoint
+    model.files = {str(file.path): file.size for file in source_files(checkpoint)}
+    model.notes = [f"{problem}" for problem in problems(checkpoint) if problem.severity == "error"]
+    return model
+
+
+def lower(model: Model, *, basename: str | None = None) -> dict[str, Rope]:
+    """Return the files of a checkpoint by name, its `.index` last.
+
+    Args:
+        basename: what the names begin with; None keeps it.
+    """
+    assert model.checkpoint is not None
+    return lower_checkpoint(model.checkpoint, basename)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read the checkpoint that a path stands for. Reads the index; values stay on disk.
+
+    Raises:
+        FileError: a file is missing or unreadable.
+        FormatError: the index is damaged.
+        UsageError: the path is a folder that holds several.
+    """
+    folder, names = locate(path)
+    files = [open_source(contained(folder, name)) for name in names]
+    header = Table(files[0]).get(HEADER_KEY) or b""
+    if not checkpoint_v1.is_v1(header):
+        return bundle.read_bundle(files[0], folder, names[0].removesuffix(INDEX))
+    shard = _V1_SHARD.fullmatch(names[0])
+    checkpoint = checkpoint_v1.read_v1(files, os.path.join(folder, shard[1] if shard else names[0]))
+    if shard and len(names) != int(shard[2]):
+        checkpoint.raw.report(shard[1], f"{len(names)} of its {int(shard[2])} files are there")
+    return checkpoint
+
+
+def locate(path: str | os.PathLike[str]) -> Located:
+    """Return the folder and the names of the files to open: an index, or the files of a V1 checkpoint.
+
+    Raises:
+        FileError: there is no such checkpoint.
+        UsageError: the path is a folder that holds several.
+    """
+    text = os.fspath(path)
+    if is_folder(Path(text)):
+        return _in_folder(Path(text))
+    found = _by_prefix(Path(os.path.dirname(text)), os.path.basename(text))
+    if found is None:
+        hint = "name a prefix, an .index file, or the folder with its `checkpoint` file"
+        raise FileError("no checkpoint of that name", path=path, hint=hint)
+    return found
+
+
+def _by_prefix(folder: Path, name: str) -> Located | None:
+    """Return the files that a name in a folder stands for; None if there are none."""
+    data = _DATA_FILE.fullmatch(name)
+    index = name if name.endswith(INDEX) else (data[1] if data else name) + INDEX
+    if is_file(folder / index):
+        return folder, [index]
+    if data is not None and is_file(folder / name):
+        raise FileError(f"the index of this data file, {index}, is missing", path=folder / name)
+    shard = _V1_SHARD.fullmatch(name)
+    if is_file(folder / name):
+        return (folder, _v1_shards(folder, shard[1], shard[2])) if shard else (folder, [name])
+    shards = _v1_shards(folder, name) if is_folder(folder) else []
+    return (folder, shards) if shards else None
+
+
+def _v1_shards(folder: Path, prefix: str, count: str | None = None) -> list[str]:
+    """Return the files of a sharded V1 checkpoint, `PREFIX-00000-of-00002` and so on, if there is just one such set."""
+    matches = [match for match in map(_V1_SHARD.fullmatch, folder_names(folder)) if match and match[1] == prefix]
+    names = [match[0] for match in matches if count in (None, match[2])]
+    return names if len({match[2] for match in matches if match[0] in names}) == 1 else []
+
+
+def _in_folder(folder: Path) -> Located:
+    """Return the files of the checkpoint in a folder: the one its `checkpoint` file names, else the only one."""
+    named = _named_by_state(folder) if is_file(folder / STATE_FILE) else None
+    if named is not None:
+        return named
+    names = [name for name in folder_names(folder) if is_file(folder / name)]
+    found = [[name] for name in names if name.endswith(INDEX)] or _v1_sets(folder, names)
+    if not found:
+        raise FileError("the folder holds no checkpoint", path=folder)
+    if len(found) > 1:
+        listed = ", ".join(str(folder / files[0]) for files in found[:MAX_LISTED])
+        raise UsageError(f"the folder holds {len(found)} checkpoints", path=folder, hint=f"name one of {listed}")
+    return folder, found[0]
+
+
+def _v1_sets(folder: Path, names: list[str]) -> list[list[str]]:
+    sets: dict[str, list[str]] = {}
+    for name in names:
+        if is_table(open_source(contained(folder, name))):
+            shard = _V1_SHARD.fullmatch(name)
+            sets.setdefault(shard[1] if shard else name, []).append(name)
+    return list(sets.values())
+
+
+def _named_by_state(folder: Path) -> Located | None:
+    """Return the files of the latest checkpoint; a folder that was moved is searched for its last name."""
+    file = open_source(contained(folder, STATE_FILE))
+    if file.size > MAX_STATE_FILE or is_table(file):
+        return None
+    latest = PurePosixPath(_latest(file.read_at(0, file.size)).replace("\\", "/"))
+    inside = not latest.is_absolute() and ".." not in latest.parts
+    for parent in (folder / latest.parent, folder) if inside else (folder,):
+        found = _by_prefix(parent, latest.name) if latest.name else None
+        if found is not None:
+            return found
+    return None
+
+
+def _latest(data: bytes) -> str:
+    from google.protobuf import text_format
+
+    state = schema.message("tensorflow.CheckpointState")()
+    try:
+        text_format.Parse(data, state)
+    except (text_format.ParseError, UnicodeDecodeError):
+        return ""
+    return str(state.model_checkpoint_path)
+
+
+def lower_checkpoint(checkpoint: Checkpoint, basename: str | None = None) -> dict[str, Rope]:
+    """Return the files of a V2 checkpoint by name, its `.index` last. A V1 checkpoint becomes a V2 one.
+
+    Args:
+        basename: what the names begin with; None keeps it.
+
+    Raises:
+        FileError: a shard is missing.
+        FormatError: an entry cannot be carried over.
+    """
+    if basename is None:
+        basename = os.path.basename(checkpoint.prefix)
+    return bundle_write.lower_bundle(checkpoint, basename)
+
+
+def source_files(checkpoint: Checkpoint) -> list[SourceFile]:
+    """Return the files that a checkpoint was read from, missing shards left out."""
+    if isinstance(checkpoint.raw, Bundle):
+        return bundle_check.source_files(checkpoint.raw)
+    return list(checkpoint.raw.files) if isinstance(checkpoint.raw, TableSet) else []
+
+
+def problems(checkpoint: Checkpoint) -> list[Problem]:
+    """Return what is wrong with the files of a checkpoint. Looks at their sizes, reads no values."""
+    if isinstance(checkpoint.raw, Bundle):
+        return bundle_check.problems(checkpoint)
+    return list(checkpoint.raw.problems) if isinstance(checkpoint.raw, TableSet) else []
+
+
+def verify_checksums(
+    checkpoint: Checkpoint, keys: Iterable[str] | None = None, *, progress: Progress | None = None
+) -> list[Problem]:
+    """Compare stored values with their checksums, block by block; return what does not match. Reads the files.
+
+    Args:
+        checkpoint: as it was read; new variables have no stored values and are passed over.
+        keys: the variables to look at, by their present names; None for everything, the object graph included.
+        progress: called with the bytes done and the bytes in all.
+    """
+    if isinstance(checkpoint.raw, TableSet):
+        return checkpoint_v1.verify_tables(checkpoint.raw, progress)
+    return bundle_check.verify_checksums(checkpoint, keys, progress)
