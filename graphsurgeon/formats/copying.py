@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from graphsurgeon.formats.files import FileRange, Progress, Rope, open_source
+from graphsurgeon.formats.files import Computed, FileRange, Progress, Rope, open_source
 from graphsurgeon.model.tensor import BLOCK
 
 _SMALL = 64 << 10  # below this, reading is cheaper than asking the system to copy
@@ -38,16 +38,18 @@ def write_rope(descriptor: int, rope: Rope, meter: Meter) -> None:
     pending: list[bytes] = []
     size = 0
     for piece in rope:
-        if isinstance(piece, FileRange) and piece.length > _SMALL:
-            _write_all(descriptor, b"".join(pending), meter)
-            pending, size = [], 0
+        if isinstance(piece, bytes) or (isinstance(piece, FileRange) and piece.length <= _SMALL):
+            pending.append(piece if isinstance(piece, bytes) else piece.read())
+            size += len(piece)
+            if size < BLOCK:
+                continue
+        _write_all(descriptor, b"".join(pending), meter)
+        pending, size = [], 0
+        if isinstance(piece, Computed):
+            for chunk in piece.chunks():
+                _write_all(descriptor, chunk, meter)
+        elif isinstance(piece, FileRange) and piece.length > _SMALL:
             copy_range(descriptor, piece, meter)
-            continue
-        pending.append(piece.read() if isinstance(piece, FileRange) else piece)
-        size += len(piece)
-        if size >= BLOCK:
-            _write_all(descriptor, b"".join(pending), meter)
-            pending, size = [], 0
     _write_all(descriptor, b"".join(pending), meter)
 
 

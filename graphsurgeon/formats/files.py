@@ -19,7 +19,7 @@ from typing import TypeAlias, Union
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.model.tensor import BLOCK
 
-Piece: TypeAlias = Union[bytes, "FileRange"]
+Piece: TypeAlias = Union[bytes, "FileRange", "Computed"]
 Rope: TypeAlias = list[Piece]
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -185,6 +185,36 @@ class FileRange:
         return f"FileRange({str(self.file.path)!r}, {self.offset}, {self.length})"
 
 
+class Computed:
+    """Bytes that are made while they are written, such as values in another byte order or type."""
+
+    __slots__ = ("_chunks", "length")
+
+    def __init__(self, length: int, chunks: Callable[[], Iterator[bytes]]) -> None:
+        self.length = length
+        self._chunks = chunks
+
+    def read(self) -> bytes:
+        """Return all bytes."""
+        return b"".join(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in blocks, as many as were promised.
+
+        Raises:
+            FormatError: there are more or fewer.
+        """
+        done = 0
+        for chunk in self._chunks():
+            done += len(chunk)
+            yield chunk
+        if done != self.length:
+            raise FormatError(f"{done} bytes of values where {self.length} were expected")
+
+    def __len__(self) -> int:
+        return self.length
+
+
 def open_source(path: str | os.PathLike[str]) -> SourceFile:
     """Return a file to read from.
 
@@ -206,6 +236,16 @@ def open_source(path: str | os.PathLike[str]) -> SourceFile:
 def create_file(path: Path) -> int:
     """Make a new file and return its descriptor, to write to. Raises `OSError`, for the caller knows what it is for."""
     return os.open(path, _CREATE_FLAGS, 0o666)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, if they are not there.
+
+    Raises:
+        FileError: it cannot be made.
+    """
+    with translated(path, "make the folder"):
+        os.makedirs(path, exist_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -309,10 +349,10 @@ def rope_size(rope: Iterable[Piece]) -> int:
 def rope_chunks(rope: Iterable[Piece]) -> Iterator[bytes]:
     """Yield the bytes of all pieces, ranges in blocks. Reads the files."""
     for piece in rope:
-        if isinstance(piece, FileRange):
-            yield from piece.chunks()
-        else:
+        if isinstance(piece, bytes):
             yield piece
+        else:
+            yield from piece.chunks()
 
 
 def shrunk(file: SourceFile, offset: int) -> FileError:

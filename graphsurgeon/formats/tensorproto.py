@@ -144,7 +144,7 @@ class _ProtoSource:
         first = self.payload[0]
         if len(self.payload) > 1 and isinstance(first, bytes):
             return self.payload[1:]
-        if len(self.payload) != 1 or isinstance(first, bytes):
+        if len(self.payload) != 1 or not isinstance(first, FileRange):
             return None
         head = first.file.read_at(first.offset, min(first.length, 16))
         if head[0] != _CONTENT_TAG:
