@@ -21,6 +21,7 @@ from typing import TypeAlias
 
 from graphsurgeon.formats.copying import Meter, copy_file, link_file, write_rope
 from graphsurgeon.formats.files import (
+    FileRange,
     Progress,
     Rope,
     contained,
@@ -132,6 +133,21 @@ def write_group(
     sync_folder(folder)
 
 
+def is_copy(content: Content) -> bool:
+    """Say whether content is exactly that of one file, so that nothing has changed."""
+    return _copied(content) is not None
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that a write has made false.
+
+    Raises:
+        FileError: it cannot be removed.
+    """
+    with translated(path, "remove"), suppress(FileNotFoundError):
+        os.unlink(path)
+
+
 def leftovers(target: Path) -> list[str]:
     """Say what interrupted writes have left beside a target: one line each. Lists the target's folder."""
     target = _real(target)
@@ -158,6 +174,14 @@ def _explain(target: Path, path: Path) -> str:
     return f"an interrupted write left a complete version of {target.name} in {path}; move it to {target}, or {remedy}"
 
 
+def _copied(content: Content) -> Path | None:
+    """Return the file whose whole content this is, None if it is not that of one file."""
+    if isinstance(content, Path):
+        return content
+    piece = content[0] if len(content) == 1 else None
+    return piece.file.path if isinstance(piece, FileRange) and piece.length == piece.file.size else None
+
+
 def _fill(folder: Path, files: Mapping[str, Content], like: Path, meter: Meter, *, link: bool) -> None:
     """Make a new folder with all files, synced; they take the permissions of what `like` holds."""
     with translated(like, "write"):
@@ -168,7 +192,8 @@ def _fill(folder: Path, files: Mapping[str, Content], like: Path, meter: Meter, 
             os.makedirs(path if name.endswith("/") else path.parent, exist_ok=True)
         if name.endswith("/"):
             continue
-        if link and isinstance(content, Path) and link_file(content, path):
+        source = _copied(content) if link else None
+        if source is not None and link_file(source, path):
             meter.add(_size(content))
         else:
             _write_new(path, content, meter, like=like / name)

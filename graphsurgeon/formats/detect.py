@@ -30,8 +30,8 @@ _FORMATS: dict[str, FormatName] = {
 # What lies beside models and is not worth an error of its own when a folder is searched.
 _BESIDE = {
     "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
-    "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "hub_module", "hugging_face_config", "events", "tfrecord",
-    "npz", "npy", "elf", "sqlite", "parquet",
+    "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "hub_module", "hugging_face_config",
+    "events", "tfrecord", "npz", "npy", "elf", "sqlite", "parquet",
 }  # fmt: skip
 _TFLITE = b"TFL3"  # the identifier of the FlatBuffer; version 2 of the schema has the same
 _DATA_FILE = re.compile(r".*\.data-\d{5}-of-\d{5}", re.DOTALL)

@@ -1,0 +1,250 @@
+"""Where a model is written to, in which format, and whether what is there may be replaced.
+
+The suffix decides; no suffix means a SavedModel folder, or the prefix of a checkpoint. Nothing that we do not
+know is ever replaced, and a source only when that was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
+from graphsurgeon.formats.files import exists, folder_names, is_file, is_folder, open_source
+from graphsurgeon.model.model import FormatName, Model
+
+SHORT_NAMES: dict[str, tuple[FormatName, bool | None]] = {
+    "pb": ("graph_def", False),
+    "pbtxt": ("graph_def", True),
+    "graph_def": ("graph_def", None),
+    "meta": ("meta_graph", False),
+    "meta_graph": ("meta_graph", None),
+    "meta_text": ("meta_graph", True),
+    "saved_model": ("saved_model", None),
+    "saved_model_pb": ("saved_model", False),
+    "saved_model_pbtxt": ("saved_model", True),
+    "checkpoint": ("checkpoint", None),
+    "tflite": ("tflite", None),
+}
+FORMAT_OPTIONS = tuple(SHORT_NAMES)  # what `--format` takes
+FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
+# Everything that belongs to a SavedModel folder; a folder with anything else is not replaced, and the rest not copied.
+SAVED_MODEL_PARTS = frozenset(
+    [
+        "saved_model.pb", "saved_model.pbtxt", "variables", "assets", "assets.extra", "debug", "fingerprint.pb",
+        "keras_metadata.pb", "tfhub_module.pb", "saved_model.cpb",
+    ]
+)  # fmt: skip
+TITLES: dict[FormatName, str] = {
+    "saved_model": "SavedModel",
+    "graph_def": "GraphDef",
+    "meta_graph": "MetaGraph",
+    "checkpoint": "checkpoint",
+    "tflite": "TFLite model",
+}
+_GRAPHS = ("saved_model", "graph_def", "meta_graph")
+_OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
+Shape = Literal["file", "folder", "group"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a model goes.
+
+    Attributes:
+        format: which format is written.
+        path: the file or folder; of a checkpoint the prefix, or `.index` for one with an empty name.
+        is_text: write protobufs as text, or not; None keeps the form of the source.
+        shape: one file, a folder, or a group of files in a folder.
+    """
+
+    format: FormatName
+    path: Path
+    is_text: bool | None
+    shape: Shape
+
+
+def resolve(model: Model, path: Path, *, format: str | None = None) -> Target:
+    """Decide what is written.
+
+    Raises:
+        UsageError: the suffix says nothing, or `format` is no format.
+        UnsupportedError: the model cannot be written in that format.
+    """
+    name, is_text = _named(format) if format is not None else _by_suffix(model, path)
+    _require_convertible(model, name, path)
+    if name == "saved_model":
+        is_single = _is_lone_protobuf(model, path)
+        folder = path.parent if path.name in ("saved_model.pb", "saved_model.pbtxt") else path
+        return Target(name, path if is_single else folder, is_text, "file" if is_single else "folder")
+    if name == "checkpoint":
+        return Target(name, path.with_name(path.name.removesuffix(".index") or ".index"), is_text, "group")
+    return Target(name, path, is_text, "file")
+
+
+def require_free(model: Model, target: Target, *, force: bool, in_place: bool) -> None:
+    """Refuse to touch what must stay.
+
+    Raises:
+        UsageError: the target is, holds, or lies in the source without `in_place`; or something is there already,
+            and `force` is not given or what is there is of another kind.
+    """
+    if in_place:
+        if not _touches_source(model, target):
+            raise UsageError(
+                "in place means that the source is replaced", path=target.path, hint="give no other output"
+            )
+        return
+    if _touches_source(model, target):
+        raise UsageError(
+            "the output is the model that is read, or lies in it",
+            path=target.path,
+            hint="give another output, or --in-place to replace the model",
+        )
+    there = existing(target)
+    if not there:
+        return
+    if not force:
+        raise UsageError("already exists", path=there[0], hint="give another output, or --force to replace it")
+    _require_same_kind(target)
+
+
+def existing(target: Target) -> list[Path]:
+    """Return what lies where the target will be: the file, the folder unless it is empty, the files of a checkpoint."""
+    if target.shape == "group":
+        return checkpoint_files(target.path)
+    if not exists(target.path) or (is_folder(target.path) and not folder_names(target.path)):
+        return []
+    return [target.path]
+
+
+def checkpoint_files(prefix: Path) -> list[Path]:
+    """Return the files of the V2 checkpoint of a prefix that are there: its index and data files."""
+    folder, base = prefix.parent, basename(prefix)
+    names = folder_names(folder) if is_folder(folder) else []
+    return [folder / name for name in names if name.startswith(base) and _OF_CHECKPOINT.fullmatch(name[len(base) :])]
+
+
+def basename(prefix: Path) -> str:
+    """Return what the names of a checkpoint's files begin with; it may be empty."""
+    return "" if prefix.name == ".index" else prefix.name
+
+
+def _named(format: str) -> tuple[FormatName, bool | None]:
+    try:
+        return SHORT_NAMES[format.replace("-", "_")]
+    except KeyError:
+        raise UsageError(f"{format!r} is no format", hint=f"one of {', '.join(FORMAT_OPTIONS)}") from None
+
+
+def _by_suffix(model: Model, path: Path) -> tuple[FormatName, bool | None]:
+    source = Path(model.path)
+    if path.name in ("saved_model.pb", "saved_model.pbtxt"):
+        return "saved_model", path.suffix == ".pbtxt"
+    if model.format in ("checkpoint", "tflite") and path.suffix in ("", ".index", ".ckpt", ".tflite", source.suffix):
+        return model.format, None
+    if path.suffix and path.suffix == source.suffix and not is_folder(source):
+        return model.format, None  # whatever the suffix says: what was read under it is written under it
+    if path.suffix in (".pb", ".pbtxt", ".meta", ".tflite", ".index"):
+        return _named(path.suffix[1:]) if path.suffix != ".index" else ("checkpoint", None)
+    if path.suffix in FOREIGN_SUFFIXES:
+        raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint="see gs convert --help")
+    if model.format in ("checkpoint", "tflite"):
+        return model.format, None
+    if model.format == "saved_model" or not path.suffix or path.suffix[1:].isdecimal():
+        return "saved_model", None
+    raise UsageError(
+        f"the suffix {path.suffix!r} says nothing about the format",
+        path=path,
+        hint="use .pb, .pbtxt, .meta or --format",
+    )
+
+
+def _require_convertible(model: Model, format: FormatName, path: Path) -> None:
+    if format == model.format or (format in _GRAPHS and model.format in _GRAPHS):
+        if format in ("graph_def", "meta_graph") and len(model.metagraphs) > 1:
+            raise UsageError(
+                f"one {TITLES[format]} cannot hold {len(model.metagraphs)} MetaGraphs",
+                path=path,
+                hint="choose with --tags",
+            )
+        return
+    if format == "checkpoint" and model.checkpoint is not None:
+        return
+    raise UnsupportedError(f"a {TITLES[model.format]} cannot be written as a {TITLES[format]}", path=path)
+
+
+def _is_lone_protobuf(model: Model, path: Path) -> bool:
+    """Say whether the source is a SavedModel message in a file of any name, and the target such a file too."""
+    source = Path(model.path)
+    return (
+        model.format == "saved_model"
+        and is_file(source)
+        and source.suffix == path.suffix != ""
+        and path.name not in ("saved_model.pb", "saved_model.pbtxt")
+    )
+
+
+def _touches_source(model: Model, target: Target) -> bool:
+    """Say whether a target is a file of the source, or holds one, or lies in the source's folder."""
+    sources = [Path(file) for file in model.files]
+    if target.shape == "group":
+        return any(_same(file, source) for file in checkpoint_files(target.path) for source in sources)
+    real = Path(os.path.realpath(target.path))
+    if is_folder(Path(model.path)) and model.format == "saved_model":
+        sources.append(Path(model.path))
+        if real.is_relative_to(os.path.realpath(model.path)):
+            return True
+    if target.shape == "folder":
+        return any(Path(os.path.realpath(source)).is_relative_to(real) for source in sources)
+    return any(_same(target.path, source) for source in sources)
+
+
+def _same(first: Path, second: Path) -> bool:
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False
+
+
+def _require_same_kind(target: Target) -> None:
+    if target.shape == "folder":
+        _require_saved_model_folder(target.path)
+        return
+    if target.shape == "group":
+        return
+    if is_folder(target.path):
+        raise UsageError("is a folder, and a file is to be written", path=target.path, hint="give another output")
+    found = _format_of(target.path)
+    if found != target.format:
+        what = f"is a {TITLES[found]}" if found in TITLES else "is no model"
+        raise UsageError(
+            f"{what}; --force replaces only a {TITLES[target.format]}", path=target.path, hint="remove it yourself"
+        )
+
+
+def _format_of(path: Path) -> str | None:
+    from graphsurgeon.formats import detect
+
+    try:
+        return detect.kind(open_source(path))
+    except GraphSurgeonError:
+        return None
+
+
+def _require_saved_model_folder(folder: Path) -> None:
+    if not is_folder(folder):
+        raise UsageError("is a file, and a folder is to be written", path=folder, hint="give another output")
+    try:
+        names = set(folder_names(folder))
+    except FileError as error:
+        raise error.at(folder) from error
+    unknown = sorted(names - SAVED_MODEL_PARTS)
+    if not names & {"saved_model.pb", "saved_model.pbtxt"} or unknown:
+        found = f"holds {unknown[0]!r}" if unknown else "holds no SavedModel"
+        raise UsageError(
+            f"{found}; --force replaces only a SavedModel and nothing else", path=folder, hint="remove it yourself"
+        )

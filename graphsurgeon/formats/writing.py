@@ -1,0 +1,239 @@
+"""Gather the files of a model that is to be written, and write them.
+
+What a format lowers is one message or one checkpoint; this puts them together with the files that are only
+carried along, decides what an edit makes false, and hands all to the atomic writer in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graphsurgeon.formats import checkpoint, module_of
+from graphsurgeon.formats.atomic import Content, is_copy, leftovers, remove_file, write_file, write_group, write_tree
+from graphsurgeon.formats.files import (
+    Progress,
+    contained,
+    exists,
+    folder_names,
+    is_folder,
+    make_folder,
+    open_source,
+    rope_size,
+    tree_names,
+)  # fmt: skip
+from graphsurgeon.formats.target import (
+    SAVED_MODEL_PARTS,
+    TITLES,
+    Target,
+    basename,
+    checkpoint_files,
+    require_free,
+    resolve,
+)  # fmt: skip
+from graphsurgeon.model.model import FormatName, Model
+
+_FINGERPRINT = "fingerprint.pb"
+_FINGERPRINT_NOTE = f"{_FINGERPRINT} was left out: after a change it would be false"
+_PROTOBUFS = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
+_PREFIX = "variables"  # of the checkpoint inside a SavedModel
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What was written, or would be.
+
+    Attributes:
+        path: the file, the folder, or the prefix of a checkpoint.
+        format: its format.
+        files: bytes of each file, by name below the folder; of a single file by its own name.
+        notes: what the user should know, one line each.
+    """
+
+    path: str
+    format: FormatName
+    files: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(self.files.values())
+
+
+@dataclass
+class Plan:
+    """Everything that a write will do, before it does anything.
+
+    Attributes:
+        target: where to.
+        files: content by name below the target's folder; "" for a single file itself.
+        obsolete: names of files that the new ones make false or replace; removed last.
+        notes: what the user should know.
+    """
+
+    target: Target
+    files: dict[str, Content]
+    obsolete: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def write(self, *, link: bool = False, progress: Progress | None = None) -> WriteReport:
+        """Write all files, atomically."""
+        path = self.target.path
+        make_folder(path.parent)
+        if self.target.shape == "folder":
+            write_tree(path, self.files, link=link, progress=progress)
+        elif self.target.shape == "file" and list(self.files) == [""]:
+            write_file(path, self.files[""], progress=progress)
+            for name in self.obsolete:
+                remove_file(path.parent / name)
+        else:
+            files = {name or path.name: content for name, content in self.files.items()}
+            write_group(path.parent, files, name=basename(path), obsolete=self.obsolete, link=link, progress=progress)
+        return self.report()
+
+    def report(self) -> WriteReport:
+        """Return what writing gives, without writing."""
+        sizes = {name or self.target.path.name: _size(content) for name, content in self.files.items()}
+        return WriteReport(str(self.target.path), self.target.format, sizes, tuple(self.notes))
+
+
+def plan_write(
+    model: Model, path: Path, *, format: str | None = None, force: bool = False, in_place: bool = False
+) -> Plan:
+    """Decide what a write will do: lower the model and look at the target; nothing is written.
+
+    Raises:
+        UsageError: the target exists, or is the source, or its format is unclear.
+        UnsupportedError: the model cannot be written in that format.
+        FileError: a part of the source that is needed is missing.
+    """
+    target = resolve(model, path, format=format)
+    require_free(model, target, force=force, in_place=in_place)
+    if target.format == "checkpoint":
+        plan = _plan_checkpoint(model, target)
+    elif target.shape == "folder":
+        plan = _plan_saved_model(model, target, in_place=in_place)
+    elif target.format == "meta_graph":
+        plan = _plan_meta_graph(model, target, force=force, in_place=in_place)
+    else:
+        plan = Plan(target, _lower(model, target))
+    plan.notes += leftovers(target.path) + list(_losses(model, target))
+    return plan
+
+
+def _lower(model: Model, target: Target) -> dict[str, Content]:
+    """Return what the target's format makes of the model; the message alone for the formats of one file."""
+    options: dict[str, Any] = {} if target.format == "tflite" else {"text": target.is_text}
+    files = dict(module_of(target.format).lower(model, **options))
+    if target.format == "saved_model" and target.shape == "file":
+        return {"": next(iter(files.values()))}
+    return {**{name: rope for name, rope in files.items() if name}, **({"": files[""]} if "" in files else {})}
+
+
+def _plan_checkpoint(model: Model, target: Target) -> Plan:
+    files: dict[str, Content] = dict(checkpoint.lower(model, basename=basename(target.path)))
+    there = [file.name for file in checkpoint_files(target.path)]
+    return Plan(target, files, obsolete=[name for name in there if name not in files])
+
+
+def _plan_meta_graph(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
+    """Write the `.meta`, and its checkpoint beside it if that has changed."""
+    files = _lower(model, target)
+    if model.checkpoint is None or checkpoint.is_untouched(model.checkpoint):
+        note = f"its variables stay in {model.checkpoint.prefix}" if model.checkpoint is not None else ""
+        return Plan(target, files, notes=[note] if note and not in_place else [])
+    prefix = target.path.with_suffix("")
+    if not in_place:
+        require_free(model, Target("checkpoint", prefix, None, "group"), force=force, in_place=False)
+    ropes = checkpoint.lower_checkpoint(model.checkpoint, prefix.name)
+    obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
+    return Plan(target, {**ropes, **files}, obsolete=obsolete)
+
+
+def _plan_saved_model(model: Model, target: Target, *, in_place: bool) -> Plan:
+    folder = _folder_of(model)
+    files = _lower(model, target)
+    variables = _variables(model, folder)
+    plan = Plan(target, files)
+    is_changed = bool(variables) or not all(map(is_copy, files.values()))
+    if folder is None:
+        plan.files |= variables
+    elif in_place and not variables and len(files) == 1:
+        return _plan_protobuf_alone(folder, files, is_changed=is_changed)
+    else:
+        plan.files |= _carried(model, folder, plan, everything=in_place)
+        if variables:
+            plan.files = {name: item for name, item in plan.files.items() if not name.startswith("variables/")}
+            plan.files |= variables
+        if is_changed and plan.files.pop(_FINGERPRINT, None) is not None:
+            plan.notes.append(_FINGERPRINT_NOTE)
+    if not any(name.startswith("variables/") for name in plan.files):
+        plan.files["variables/"] = []  # the folder is what loaders of TensorFlow 1 look for
+    return plan
+
+
+def _plan_protobuf_alone(folder: Path, files: dict[str, Content], *, is_changed: bool) -> Plan:
+    """Replace the protobuf in its folder, where variables and assets stay as they are."""
+    (name, content), *_ = files.items()
+    obsolete = [other for other in _PROTOBUFS if other != name and exists(folder / other)]
+    plan = Plan(Target("saved_model", folder / name, None, "file"), {"": content}, obsolete)
+    if is_changed and exists(folder / _FINGERPRINT):
+        plan.obsolete.append(_FINGERPRINT)
+        plan.notes.append(_FINGERPRINT_NOTE)
+    return plan
+
+
+def _variables(model: Model, folder: Path | None) -> dict[str, Content]:
+    """Return the files of the variables, none where those of the source folder can be carried along."""
+    if model.checkpoint is None or (folder is not None and checkpoint.is_untouched(model.checkpoint)):
+        return {}
+    return {f"variables/{name}": rope for name, rope in checkpoint.lower_checkpoint(model.checkpoint, _PREFIX).items()}
+
+
+def _folder_of(model: Model) -> Path | None:
+    folder = Path(model.path)
+    return folder if model.format == "saved_model" and is_folder(folder) else None
+
+
+def _carried(model: Model, folder: Path, plan: Plan, *, everything: bool) -> dict[str, Content]:
+    """Return the files of a SavedModel folder that no message describes: assets, variables, and the like."""
+    left_out = {f"assets/{name}" for name in _dropped_assets(model)}
+    unknown = sorted(set(folder_names(folder)) - SAVED_MODEL_PARTS)
+    tops = sorted(SAVED_MODEL_PARTS.difference(_PROTOBUFS)) + (unknown if everything else [])
+    if unknown and not everything:
+        plan.notes.append(f"not copied, for they do not belong to a SavedModel: {', '.join(unknown[:5])}")
+    names = [name for top in tops for name in _below(folder, top) if name not in left_out]
+    return {name: [] if name.endswith("/") else contained(folder, name) for name in names}
+
+
+def _below(folder: Path, top: str) -> list[str]:
+    if not is_folder(folder / top):
+        return [top] if exists(folder / top) else []
+    return [f"{top}/{name}" for name in tree_names(folder / top)] or [f"{top}/"]
+
+
+def _dropped_assets(model: Model) -> set[str]:
+    """Return the names of assets that the file listed and the model no longer does."""
+    sources: list[Any] = [graph.raw for graph in model.metagraphs if graph.raw is not None]
+    listed = {asset.filename for source in sources for asset in source.message.asset_file_def}
+    return listed - {asset.filename for graph in model.metagraphs for asset in graph.assets}
+
+
+def _losses(model: Model, target: Target) -> Iterable[str]:
+    """Say what the format that is written cannot hold."""
+    if target.format == model.format or target.format not in ("graph_def", "meta_graph"):
+        return
+    title = TITLES[target.format]
+    if target.format == "graph_def" and any(graph.signatures for graph in model.metagraphs):
+        yield f"a {title} holds no signatures"
+    if target.format == "graph_def" and model.checkpoint is not None and model.checkpoint.variables:
+        yield f"a {title} holds no variables (gs freeze makes them constants)"
+    if any(graph.assets for graph in model.metagraphs):
+        yield f"a {title} holds no assets"
+
+
+def _size(content: Content) -> int:
+    return open_source(content).size if isinstance(content, Path) else rope_size(content)
