@@ -139,6 +139,10 @@ def _lift(message: Any, graph_def: Any, payloads: list[Payload]) -> MetaGraph:
         metagraph.functions.setdefault(function.name, function)
     context.functions = dict(metagraph.functions)
     metagraph.gradients = {raw.function_name: raw.gradient_func for raw in graph_def.library.gradient}
+    metagraph.registered_gradients = {
+        raw.registered_op_type: context.functions.get(raw.gradient_func, raw.gradient_func)
+        for raw in graph_def.library.registered_gradients
+    }
     metagraph.producer = {
         "tensorflow": None,
         "graph_version": graph_def.versions.producer or None,
@@ -183,13 +187,15 @@ def _lower_gradients(metagraph: MetaGraph, library: Any, source: MetaGraphDefSou
         del library.gradient[:]
         for function, gradient in pairs:
             library.gradient.add(function_name=function, gradient_func=gradient)
-    kept = [raw for raw in library.registered_gradients if raw.gradient_func not in gone]
-    if len(kept) < len(library.registered_gradients):
-        copies = [type(raw).FromString(raw.SerializeToString()) for raw in kept]
+    custom = [
+        (function if isinstance(function, str) else function.name, op_type)
+        for op_type, function in metagraph.registered_gradients.items()
+        if isinstance(function, str) or metagraph.functions.get(function.name) is function
+    ]
+    if custom != [(raw.gradient_func, raw.registered_op_type) for raw in library.registered_gradients]:
         del library.registered_gradients[:]
-        library.registered_gradients.extend(copies)
-    for raw in library.registered_gradients:
-        raw.gradient_func = names.get(raw.gradient_func, raw.gradient_func)
+        for name, op_type in custom:
+            library.registered_gradients.add(gradient_func=name, registered_op_type=op_type)
 
 
 def _lower_saver(metagraph: MetaGraph, out: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.errors import UsageError
@@ -44,8 +45,8 @@ class CheckpointSource(Protocol):
     def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
         """Return the object graph, None if the checkpoint has none. Asked once, when somebody looks."""
 
-    def respelled_objects(self, data: bytes, keys: Mapping[str, str]) -> bytes:
-        """Return a serialized object graph with other checkpoint keys (old -> new)."""
+    def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
+        """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
 
 
 class Checkpoint:
@@ -94,12 +95,15 @@ class Checkpoint:
         for variable, key in zip(self.variables.values(), after, strict=True):
             variable.key = key
         self.variables = {variable.key: variable for variable in self.variables.values()}
+        respell = self._respelling(keys)
         for node in self.objects.nodes if self.objects else []:
-            node.attributes = [(name, full, keys.get(key, key)) for name, full, key in node.attributes]
+            node.attributes = [(name, full, respell(key)) for name, full, key in node.attributes]
 
     def respelled_objects(self, data: bytes, keys: Mapping[str, str]) -> bytes:
-        """Return a serialized object graph, such as a graph keeps to save it along, with other keys (old -> new)."""
-        return self.raw.respelled_objects(data, keys) if self.raw is not None else data  # type: ignore[no-any-return]
+        """Return a serialized object graph, such as a graph keeps to save it along, as `rename` leaves its keys."""
+        if self.raw is None:
+            return data
+        return self.raw.respelled_objects(data, self._respelling(keys))  # type: ignore[no-any-return]
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove variables, also where the checkpoint's object graph names them.
@@ -110,10 +114,40 @@ class Checkpoint:
         gone = set(keys)
         self._require(gone)
         self.variables = {key: variable for key, variable in self.variables.items() if key not in gone}
+        left, removed = sorted(self.variables), sorted(gone)
         for node in self.objects.nodes if self.objects else []:
-            node.attributes = [attribute for attribute in node.attributes if attribute[2] not in gone]
+            node.attributes = [
+                attribute
+                for attribute in node.attributes
+                if _beginning_with(attribute[2], left) or not _beginning_with(attribute[2], removed)
+            ]
+
+    def _respelling(self, keys: Mapping[str, str]) -> Callable[[str], str]:
+        """Return what makes new keys of those in an object graph, once the variables have their new keys.
+
+        The object graph knows a table by the beginning that the keys of its parts share.
+        """
+        renamed = sorted(keys)
+
+        def respell(key: str) -> str:
+            if key in keys or key in self.variables:
+                return keys.get(key, key)
+            parts = [(part[len(key) :], keys[part]) for part in _beginning_with(key, renamed)]
+            found = {new.removesuffix(rest) for rest, new in parts if new.endswith(rest)}
+            return found.pop() if len(found) == 1 else key
+
+        return respell
 
     def _require(self, keys: Iterable[str]) -> None:
         unknown = [key for key in keys if key not in self.variables]
         if unknown:
             raise UsageError(f"the checkpoint has no variable {unknown[0]!r}")
+
+
+def _beginning_with(beginning: str, keys: Sequence[str]) -> Sequence[str]:
+    """Return those of sorted keys that begin so."""
+    first = bisect_left(keys, beginning)
+    last = first
+    while last < len(keys) and keys[last].startswith(beginning):
+        last += 1
+    return keys[first:last]

@@ -232,6 +232,20 @@ class Graph:
         node.controls = controls
         return node
 
+    def bring(self, node: Node, name: str) -> Node:
+        """Add a copy of a node of another graph of the same MetaGraph: op, attributes and device, but no edges.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        if name in self._lift()._by_name:
+            raise UsageError(f"{self._where()} already has a node {name!r}")
+        copy = _copy_node(node, self)
+        copy._name = name
+        copy.keeps_spelling = False
+        self.attach(copy)
+        return copy
+
     def add_value(self, name: str, dtype: DType, shape: Shape, tensor: Tensor | None = None) -> Value:
         """TFLite: add a tensor at the end; with data it is a constant. `Node.set_outputs` gives it a producer."""
         value = Value(self, None, len(self.values), name)
@@ -289,6 +303,12 @@ class Graph:
             number += 1
             name = f"{base}_{number}"
         return name
+
+    def blank(self) -> Graph:
+        """Return an empty graph of the same kind and name, into which nodes of this MetaGraph can be brought."""
+        blank = Graph(self.metagraph, self.kind, self._name, self.raw)
+        blank._lifted = True
+        return blank
 
     def clone(self, name: str) -> Graph:
         """Return a copy of a function or subgraph under another name, in the same MetaGraph, not yet entered there."""

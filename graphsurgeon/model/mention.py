@@ -55,6 +55,11 @@ class Mention:
         return target.producer if isinstance(target, Value) else target
 
     @property
+    def node_name(self) -> str:
+        """The name of the node that the text names, be there one or not. Does not lift the graph."""
+        return self.text.removeprefix("^").partition(":")[0]
+
+    @property
     def text(self) -> str:
         """The spelling for writing: as stored unless the target was renamed."""
         if not self.graph.is_lifted and self._target is None:

@@ -186,13 +186,14 @@ class MetaGraph:
         graph: the main graph; for TFLite subgraph 0 (the default entry).
         functions: name -> function; for TFLite the other subgraphs by `#index`. In file order.
         gradients: function name -> name of its gradient function, as stored.
+        registered_gradients: value of `_gradient_op_type` -> the function that computes that custom gradient.
         producer: facts about the maker: "tensorflow" (version text), "graph_version", "min_consumer", "description".
         raw: the format's MetaGraphSource.
     """
 
     __slots__ = (
         "_assets", "_collections", "_objects", "_saver", "_signatures",
-        "functions", "gradients", "graph", "producer", "raw", "tags",
+        "functions", "gradients", "graph", "producer", "raw", "registered_gradients", "tags",
     )  # fmt: skip
 
     def __init__(self, raw: MetaGraphSource | None = None, tags: list[str] | None = None) -> None:
@@ -201,6 +202,7 @@ class MetaGraph:
         self.graph = Graph(self, "main")
         self.functions: dict[str, Graph] = {}
         self.gradients: dict[str, str] = {}
+        self.registered_gradients: dict[str, Graph | str] = {}
         self.producer: dict[str, Any] = {}
         self._signatures: dict[str, Signature] | None = None
         self._collections: dict[str, Collection] | None = None

@@ -240,6 +240,12 @@ class Node:
             node._control_users[self] = None
 
     @property
+    def consumers(self) -> tuple[Node, ...]:
+        """The nodes that read any output of this one, each once."""
+        values = self._outputs.values() if self._outputs else ()
+        return tuple(dict.fromkeys(user for value in values for user in value.consumers))
+
+    @property
     def control_consumers(self) -> tuple[Node, ...]:
         """The nodes that wait for this one."""
         return tuple(self._control_users or ())
@@ -288,6 +294,14 @@ class Node:
         self._outputs = {ports.get(port, port): value for port, value in (self._outputs or {}).items()}  # type: ignore[call-overload]
         for port, value in self._outputs.items():
             value.port = port
+
+    def become(self, op: str | Graph, inputs: Sequence[Value], attrs: Mapping[str, AttrValue]) -> None:
+        """Turn into another operation: nothing of the earlier one remains but name, device, controls and output values."""
+        self._op = op
+        self.raw = None
+        self.keeps_spelling = False
+        self._attrs = dict(attrs)
+        self.inputs = inputs
 
     @property
     def function_refs(self) -> list[FunctionRef]:

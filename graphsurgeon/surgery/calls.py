@@ -36,6 +36,18 @@ def retarget(node: Node, old: Graph, new: Graph) -> None:
             ]
 
 
+def result_name(function: Graph, name: str) -> str:
+    """Return a free, legal name of a result; argument definitions allow lower-case letters, digits and _."""
+    base = "".join(c if c.isalnum() and c.isascii() else "_" for c in name.lower())
+    base = base if base[:1].isalpha() else f"output_{base}"
+    taken = {output.name for output in function.outputs} | {value.name for value in function.inputs}
+    number, free = 0, base
+    while free in taken:
+        number += 1
+        free = f"{base}_{number}"
+    return free
+
+
 def reorder_inputs(call: Node, order: Sequence[int]) -> None:
     """Put the first inputs of a call into another order: `order[i]` is the old position of the new i-th."""
     places = [*order, *range(len(order), len(call.inputs))]

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.calls import called_function
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec
-from graphsurgeon.surgery.calls import reorder_inputs, reorder_outputs, users_of
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.surgery.calls import insert_output, reorder_inputs, reorder_outputs, result_name, users_of
 
 SIGNATURES = "signatures"
 SIGNATURE_MAP = "signature_map"
@@ -52,6 +54,14 @@ class Wrapper:
     def calls(self) -> list[Node]:
         """Every node that calls the wrapper."""
         return [node for node in users_of(self.metagraph, self.function) if called_function(node) is self.function]
+
+    def insert_output(self, position: int, key: str, value: Value, dtype: DType, shape: Shape) -> None:
+        """Let the function and its callers yield one more of the function's values, at a position."""
+        self.metagraph.resolve_mentions()
+        calls = self.calls
+        self.function.outputs.insert(position, Output(result_name(self.function, key), value, dtype))
+        for call in calls:
+            insert_output(call, position, dtype, shape)
 
 
 def sanitized(key: str) -> str:

@@ -1,0 +1,289 @@
+"""Give a tensor a name of its own: an Identity in the main graph, an output of a signature, or of a TFLite subgraph.
+
+A tensor inside a function is carried out through every call on the way to the main graph. Functions on that
+way are copied unless nothing else uses them, so that other callers and `tf.saved_model.load`'s own functions
+stay as they are.
+
+Refused, with the nearest tensor that can be had: bodies of While, map and dataset functions and branches of If
+and Case (their values exist per iteration or not at all), V1 loop frames and branches, and resources and
+variants, which cannot be fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphsurgeon.analysis.frames import control_flow
+from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.objects import TensorSpec
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.add_output_tflite import add_tflite_outputs
+from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
+from graphsurgeon.surgery.rename import LEGAL_NODE
+from graphsurgeon.surgery.wrapper import find_wrapper, own_wrapper
+
+
+@dataclass(frozen=True)
+class AddedOutput:
+    """One output that was added.
+
+    Attributes:
+        name: the new tensor (GraphDef), or the signature key or tensor name (TFLite).
+        tensor: what it yields, as named before.
+        dtype, shape: of the tensor.
+        signatures: keys of the signatures that have it now.
+        rewired: how many inputs of other nodes read it instead of the tensor.
+        cloned: functions that were copied on the way to the main graph.
+    """
+
+    name: str
+    tensor: str
+    dtype: DType
+    shape: Shape
+    signatures: list[str] = field(default_factory=list)
+    rewired: int = 0
+    cloned: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class AddOutputReport:
+    """Which outputs were added, in the order given."""
+
+    outputs: list[AddedOutput]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Request:
+    """One output to add, checked.
+
+    Attributes:
+        value: the tensor.
+        name: of the Identity, and the signature key.
+        way: the calls that lead to its function, outermost first; empty in the main graph.
+    """
+
+    value: Value
+    name: str
+    dtype: DType
+    shape: Shape
+    way: Way
+
+
+def add_output(
+    model: Model,
+    outputs: Mapping[str, str],
+    *,
+    signature: str | None = None,
+    rewire: bool = False,
+    print_values: bool = False,
+    all_tensors: bool = False,
+    calls: Sequence[str] = (),
+    graph: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> AddOutputReport:
+    """Add an Identity of a chosen name for each tensor; of a TFLite model make the tensor an output.
+
+    Args:
+        model: changed in place.
+        outputs: tensor -> name.
+        signature: also put it into this signature, in `signature_def` and in the object graph.
+        rewire: send the tensor's consumers through the Identity.
+        print_values: print the tensor whenever it is computed (implies `rewire`).
+        all_tensors: TFLite: every tensor becomes an output; `outputs` is not looked at.
+        calls: nodes that call functions, to choose among several ways to a function.
+        graph: limits the search for the tensors to one function or subgraph.
+        tags: which MetaGraph of a SavedModel.
+
+    Raises:
+        UsageError: a tensor or signature is unknown, a name is taken or illegal, or several ways lead there.
+        UnsupportedError: the tensor cannot be fetched.
+    """
+    metagraph = choose_metagraph(model, tags)
+    if not outputs and not all_tensors:
+        raise UsageError("no tensor to add as an output", hint="give TENSOR=NAME")
+    if model.format == "tflite":
+        added = add_tflite_outputs(metagraph, outputs, signature=signature, all_tensors=all_tensors, graph=graph)
+        return AddOutputReport([AddedOutput(*item) for item in added])
+    if all_tensors:
+        raise UnsupportedError("every tensor as an output is for TFLite models only")
+    target = find_signature(metagraph, signature) if signature is not None else None
+    requests = _plan(metagraph, outputs, target, calls, graph, rewire=rewire or print_values)
+    return AddOutputReport([_add(metagraph, request, target, rewire, print_values) for request in requests])
+
+
+def check_new_name(metagraph: MetaGraph, name: str) -> None:
+    """Refuse a name that no new node of the main graph can have.
+
+    Raises:
+        UsageError: it is illegal or taken.
+    """
+    if not LEGAL_NODE.fullmatch(name):
+        raise UsageError(f"{name!r} is no legal name of a node", hint="use A-Z a-z 0-9 _ . / > -")
+    if metagraph.graph.node(name) is not None:
+        free = metagraph.graph.unique_name(name)
+        raise UsageError(f"the main graph already has a node {name!r}", hint=f"{free!r} is free")
+
+
+def _plan(
+    metagraph: MetaGraph,
+    outputs: Mapping[str, str],
+    target: Signature | None,
+    calls: Sequence[str],
+    graph: str | None,
+    *,
+    rewire: bool,
+) -> list[_Request]:
+    values = {text: find_value(metagraph, text, graph=graph) for text in outputs}
+    names = list(outputs.values())
+    for name in names:
+        check_new_name(metagraph, name)
+        if names.count(name) > 1:
+            raise UsageError(f"two outputs would be named {name!r}")
+        if target is not None and name in target.outputs:
+            raise UsageError(f"signature {target.key!r} already has an output {name!r}")
+    shapes = infer_shapes(metagraph)
+    requests = []
+    for text, value in values.items():
+        dtype = shapes.dtype(value)
+        if dtype is None:
+            raise UnsupportedError(f"the dtype of {text!r} is not known, since its op is in no catalog")
+        _check_fetchable(value, dtype)
+        way = find_way(metagraph, value.graph, target, calls)
+        if way and rewire:
+            raise UnsupportedError(f"{text!r} lies in a function: its consumers there cannot read a main-graph node")
+        requests.append(_Request(value, outputs[text], dtype.base, shapes.shape(value), way))
+    if target is not None:
+        _check_signature(metagraph, target, requests)
+    return requests
+
+
+def _check_fetchable(value: Value, dtype: DType) -> None:
+    if dtype.base in (RESOURCE, VARIANT):
+        raise UnsupportedError(f"{value} is a {dtype.base}, which cannot be fetched", hint=_reader_hint(value))
+    node = value.producer
+    if node is None:
+        return
+    flow = control_flow(value.graph)
+    if node in flow.frames:
+        enter = flow.frames[node]
+        exits = [other.name for other in value.graph.nodes if other.op in ("Exit", "RefExit")]
+        hint = f"the loop's results can be had: {', '.join(exits[:3])}" if exits else "choose a tensor outside the loop"
+        raise UnsupportedError(f"{value} lies inside the loop of {enter.name!r}: one value per iteration", hint=hint)
+    if node in flow.branches:
+        merge = next((other.name for other in _downstream(node) if other.op in ("Merge", "RefMerge")), None)
+        hint = f"the conditional's result can be had: {merge}" if merge else "choose a tensor outside the branch"
+        raise UnsupportedError(
+            f"{value} lies in a branch of the conditional at {flow.branches[node].name!r}: it may have no value",
+            hint=hint,
+        )
+
+
+def _downstream(node: Node) -> list[Node]:
+    found = dict.fromkeys([node])
+    waiting = [node]
+    while waiting and len(found) < 10000:
+        for user in waiting.pop(0).consumers:
+            if user not in found:
+                found[user] = None
+                waiting.append(user)
+    return list(found)
+
+
+def _reader_hint(value: Value) -> str:
+    readers = [node.name for node in value.consumers if node.op in ("ReadVariableOp", "ResourceGather", "Identity")]
+    return f"{readers[0]} reads it" if readers else ""
+
+
+def _check_signature(metagraph: MetaGraph, target: Signature, requests: Sequence[_Request]) -> None:
+    wrapper = find_wrapper(metagraph, target.key)
+    if wrapper is None:
+        return
+    for request in requests:
+        if request.way and request.way[0].function is not wrapper.function:
+            raise UnsupportedError(f"{request.value} is not computed by signature {target.key!r}")
+        if not request.way and _inside(request.value, wrapper.function) is None:
+            raise UnsupportedError(
+                f"{request.value} is computed in the main graph, not by the function of signature {target.key!r}",
+                hint="name the tensor inside the function, or add a signature of its own with add-signature",
+            )
+
+
+def _inside(value: Value, wrapper: Graph) -> Value | None:
+    """Return the wrapper's own value behind a main-graph value, if that is a result of calling it."""
+    node = value.producer
+    while node is not None and node.op == "Identity" and not isinstance(value.port, str):
+        value = node.inputs[0]
+        node = value.producer
+    if node is not None and wrapper in node.functions and isinstance(value.port, int):
+        return wrapper.outputs[value.port].value if value.port < len(wrapper.outputs) else None
+    return None
+
+
+def _add(
+    metagraph: MetaGraph, request: _Request, target: Signature | None, rewire: bool, print_values: bool
+) -> AddedOutput:
+    tensor = str(request.value)
+    keys = [target.key] if target is not None else []
+    wrapper = own_wrapper(metagraph, target.key) if target is not None else None
+    cloned: list[str] = []
+    value = request.value
+    if request.way:
+        position = len(request.way[0].function.outputs)
+        if wrapper is not None:
+            position = sorted([*wrapper.outputs, request.name]).index(request.name)
+        value, cloned = carry_out(
+            metagraph,
+            request.way,
+            value,
+            request.name,
+            request.dtype,
+            request.shape,
+            position,
+            keep=wrapper is not None,
+        )
+    elif wrapper is not None:
+        inner = _inside(value, wrapper.function)
+        assert inner is not None
+        position = sorted([*wrapper.outputs, request.name]).index(request.name)
+        wrapper.insert_output(position, request.name, inner, request.dtype, request.shape)
+    node = _add_identity(metagraph.graph, value, request, print_values)
+    rewired = value.replace_with(node.output(), but=_own(node)) if rewire or print_values else 0
+    if target is not None:
+        mention = Mention.of(node.output(), f"signature {target.key}, output {request.name}")
+        target.outputs[request.name] = SignatureEntry(mention, request.dtype, request.shape)
+    if wrapper is not None:
+        results = wrapper.concrete.output_signature
+        assert isinstance(results, dict)
+        spec = TensorSpec(request.name, request.shape, request.dtype)
+        wrapper.concrete.output_signature = {**results, request.name: spec}
+    return AddedOutput(f"{node.name}:0", tensor, request.dtype, request.shape, keys, rewired, cloned)
+
+
+def _add_identity(graph: Graph, value: Value, request: _Request, print_values: bool) -> Node:
+    controls = [_add_print(graph, value, request)] if print_values else []
+    return graph.add_node("Identity", request.name, [value], {"T": request.dtype}, controls=controls)
+
+
+def _add_print(graph: Graph, value: Value, request: _Request) -> Node:
+    name = graph.unique_name(f"{request.name}/print")
+    template = f"{request.name}: {{}}".encode()
+    text = graph.add_node(
+        "StringFormat",
+        graph.unique_name(f"{request.name}/format"),
+        [value],
+        {"T": [request.dtype], "template": template, "placeholder": b"{}", "summarize": 3},
+    )
+    return graph.add_node("PrintV2", name, [text.output()], {"output_stream": b"stderr", "end": b"\n"})
+
+
+def _own(node: Node) -> list[Node]:
+    return [node, *(value.producer for control in node.controls for value in control.inputs if value.producer)]

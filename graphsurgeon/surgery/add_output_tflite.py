@@ -1,0 +1,101 @@
+"""Make tensors of a TFLite subgraph outputs of it and of its signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphsurgeon.analysis.names import choose_graphs, find_value
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
+from graphsurgeon.model.graph import Graph, Output, Value
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+
+Added = tuple[str, str, DType, Shape, list[str]]  # name, tensor, dtype, shape, signatures
+
+
+def add_tflite_outputs(
+    metagraph: MetaGraph, outputs: Mapping[str, str], *, signature: str | None, all_tensors: bool, graph: str | None
+) -> list[Added]:
+    """Append tensors to the outputs of their subgraph and of its signatures.
+
+    Args:
+        metagraph: changed in place.
+        outputs: tensor -> key in the signatures. Where the subgraph has no signature the tensor takes the name.
+        signature: only this signature; None means every signature of the subgraph.
+        all_tensors: take every tensor that an operator of the main subgraph yields, under its own name.
+        graph: limits the search for tensors.
+
+    Raises:
+        UsageError: a tensor is unknown, already an output, or a key is taken.
+        UnsupportedError: the tensor is a constant, or its subgraph is run by an operator.
+    """
+    if all_tensors:
+        subgraph = choose_graphs(metagraph, graph)[0]
+        pairs = {value: "" for node in subgraph.nodes for value in node.outputs if _can_be_output(value)}
+        names = _free_keys(metagraph, subgraph, list(pairs))
+        pairs = {value: names[value] for value in pairs if all(out.value is not value for out in subgraph.outputs)}
+    else:
+        pairs = {find_value(metagraph, text, graph=graph): name for text, name in outputs.items()}
+    for value, name in pairs.items():
+        _check(metagraph, value, name, signature)
+    return [_add(metagraph, value, name, signature) for value, name in pairs.items()]
+
+
+def _can_be_output(value: Value) -> bool:
+    return value.tensor is None and value.dtype not in (RESOURCE, VARIANT, None)
+
+
+def _free_keys(metagraph: MetaGraph, graph: Graph, values: list[Value]) -> dict[Value, str]:
+    taken = {key for signature in metagraph.signatures.values() for key in signature.outputs}
+    names: dict[Value, str] = {}
+    for value in values:
+        name = value.name or f"tensor_{value.port}"
+        if name in taken:
+            name = f"{name}_{value.port}"
+        taken.add(name)
+        names[value] = name
+    return names
+
+
+def _check(metagraph: MetaGraph, value: Value, name: str, signature: str | None) -> None:
+    graph = value.graph
+    if value.tensor is not None:
+        raise UnsupportedError(f"{value} is a constant", hint="gs weights prints its values")
+    if not _can_be_output(value):
+        raise UnsupportedError(f"{value} is a {value.dtype}, which cannot be an output")
+    if any(output.value is value for output in graph.outputs):
+        raise UsageError(f"{value} is already an output")
+    if _runners(metagraph, graph):
+        raise UnsupportedError(
+            f"{value} lies in a subgraph that {_runners(metagraph, graph)[0]} runs",
+            hint="only tensors of subgraphs that are called from outside can be outputs",
+        )
+    for found in _signatures(metagraph, graph, signature):
+        if name in found.outputs:
+            raise UsageError(f"signature {found.key!r} already has an output {name!r}")
+
+
+def _runners(metagraph: MetaGraph, graph: Graph) -> list[str]:
+    return [node.op for other in metagraph.graphs for node in other.nodes if graph in node.functions]
+
+
+def _signatures(metagraph: MetaGraph, graph: Graph, key: str | None) -> list[Signature]:
+    if key is not None and key not in metagraph.signatures:
+        raise UsageError(f"the model has no signature {key!r}")
+    found = [signature for signature in metagraph.signatures.values() if signature.graph is graph]
+    return [signature for signature in found if key in (None, signature.key)]
+
+
+def _add(metagraph: MetaGraph, value: Value, name: str, signature: str | None) -> Added:
+    tensor = str(value)
+    signatures = _signatures(metagraph, value.graph, signature)
+    value.graph.outputs.append(Output("", value, value.dtype))
+    for found in signatures:
+        mention = Mention.of(value, f"signature {found.key}, output {name}")
+        found.outputs[name] = SignatureEntry(mention, value.dtype, value.shape)
+    if not signatures and not any(s.graph is value.graph for s in metagraph.signatures.values()):
+        value.name = name
+    assert value.dtype is not None
+    return name, tensor, value.dtype, value.shape or UNKNOWN_RANK, [found.key for found in signatures]

@@ -1,0 +1,190 @@
+"""Carry a value from inside nested functions out to the main graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.analysis.calls import called_function
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Graph, Node, Output, Value
+from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.surgery.calls import insert_output, result_name, retarget, users_of
+from graphsurgeon.surgery.clone import clone_function, twin
+
+MAX_WAYS = 200  # more ways than that to one function are not listed
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call on the way from the main graph: the calling node and the function it calls."""
+
+    call: Node
+    function: Graph
+
+
+Way = tuple[Step, ...]
+
+
+def find_way(metagraph: MetaGraph, graph: Graph, target: Signature | None, calls: Sequence[str]) -> Way:
+    """Return the calls that lead from the main graph to a function, outermost first; empty for the main graph.
+
+    Args:
+        metagraph: where to look.
+        graph: the function.
+        target: only ways through a call that this signature's outputs come from.
+        calls: names of nodes that the way must pass.
+
+    Raises:
+        UnsupportedError: only loops, branches or dataset functions lead there, or nothing does.
+        UsageError: several ways lead there; with the nodes to choose from.
+    """
+    if graph is metagraph.graph:
+        return ()
+    users: dict[Graph, list[Node]] = {}
+    for node in (node for place in metagraph.graphs for node in place.nodes):
+        for function in dict.fromkeys(node.functions):
+            users.setdefault(function, []).append(node)
+    ways = [way for way in _ways(metagraph, graph, users, ()) if not _is_save_path(metagraph, way)]
+    names = set(calls)
+    ways = [way for way in ways if names <= {step.call.name for step in way}]
+    if target is not None:
+        ways = [way for way in ways if way[0].call in _sources(target)] or ways
+    if not ways:
+        raise _no_way(graph, users)
+    if len(ways) > 1:
+        ways = [way for way in ways if _serves(metagraph, way)] or ways
+    if len(ways) > 1:
+        raise _ambiguous(graph, ways)
+    return ways[0]
+
+
+def carry_out(
+    metagraph: MetaGraph,
+    way: Way,
+    value: Value,
+    name: str,
+    dtype: DType,
+    shape: Shape,
+    position: int,
+    *,
+    keep: bool,
+) -> tuple[Value, list[str]]:
+    """Return the main-graph value that yields a value inside a function, and the names of the functions copied.
+
+    Args:
+        metagraph: changed in place.
+        way: as `find_way` gave it.
+        value: inside the innermost function.
+        name: of the new results.
+        dtype, shape: of the value.
+        position: of the new result among those of the outermost function; inner ones get it last.
+        keep: the outermost function is a signature's own wrapper and is changed itself.
+    """
+    copies: list[str] = []
+    metagraph.resolve_mentions()
+    functions: list[Graph] = []
+    call = way[0].call
+    for depth, step in enumerate(way):
+        is_own = _is_exclusive(metagraph, step.function, call, keep=keep and depth == 0)
+        function = step.function if is_own else clone_function(metagraph, step.function)
+        if not is_own:
+            retarget(call, step.function, function)
+            copies.append(function.name)
+        functions.append(function)
+        if depth + 1 < len(way):
+            inner = function.node(way[depth + 1].call.name)
+            assert inner is not None
+            call = inner
+    inside = value if functions[-1] is way[-1].function else twin(value, way[-1].function, functions[-1])
+    calls = [way[0].call]
+    for depth in range(1, len(way)):
+        found = functions[depth - 1].node(way[depth].call.name)
+        assert found is not None
+        calls.append(found)
+    for depth in range(len(way) - 1, -1, -1):
+        function = functions[depth]
+        place = position if depth == 0 else len(function.outputs)
+        function.outputs.insert(place, Output(result_name(function, name), inside, dtype))
+        inside = insert_output(calls[depth], place, dtype, shape)
+    return inside, copies
+
+
+def _ways(metagraph: MetaGraph, graph: Graph, users: dict[Graph, list[Node]], inner: Way) -> Iterator[Way]:
+    if len(inner) > 100 or any(step.function is graph for step in inner):
+        return
+    found = 0
+    for node in users.get(graph, ()):
+        if called_function(node) is not graph:
+            continue
+        way = (Step(node, graph), *inner)
+        for whole in [way] if node.graph is metagraph.graph else _ways(metagraph, node.graph, users, way):
+            found += 1
+            if found > MAX_WAYS:
+                return
+            yield whole
+
+
+def _sources(target: Signature) -> set[Node]:
+    found: set[Node] = set()
+    for entry in target.outputs.values():
+        node = entry.mention.node if entry.mention is not None else None
+        while node is not None and node.op == "Identity" and node.inputs:
+            node = node.inputs[0].producer
+        if node is not None:
+            found.add(node)
+    return found
+
+
+def _is_save_path(metagraph: MetaGraph, way: Way) -> bool:
+    saver = metagraph.saver
+    roots = [saver.restore.node, saver.save.node] if saver is not None else []
+    return way[0].call in roots
+
+
+def _serves(metagraph: MetaGraph, way: Way) -> bool:
+    default = metagraph.signatures.get("serving_default")
+    return default is not None and way[0].call in _sources(default)
+
+
+def _is_exclusive(metagraph: MetaGraph, function: Graph, call: Node, *, keep: bool) -> bool:
+    """Say whether a function may be changed itself: only this call uses it, and no loaded object is it."""
+    if users_of(metagraph, function) != [call]:
+        return False
+    objects = metagraph.objects
+    return keep or objects is None or objects.concrete(function) is None
+
+
+def _no_way(graph: Graph, users: dict[Graph, list[Node]]) -> UnsupportedError:
+    others = [node for node in users.get(graph, ()) if called_function(node) is not graph]
+    seen = {graph}
+    waiting = list(users.get(graph, ()))
+    while not others and waiting:
+        node = waiting.pop()
+        if node.graph not in seen:
+            seen.add(node.graph)
+            above = users.get(node.graph, ())
+            others = [user for user in above if called_function(user) is not node.graph]
+            waiting += above
+    if others:
+        where = f" in function {others[0].graph.name}" if others[0].graph.name else ""
+        return UnsupportedError(
+            f"{others[0].name!r} ({others[0].op}){where} runs function {graph.name!r}, never or often",
+            hint=f"the outputs of {others[0].name!r} can be had",
+        )
+    return UnsupportedError(f"nothing in the main graph calls function {graph.name!r}")
+
+
+def _ambiguous(graph: Graph, ways: Sequence[Way]) -> UsageError:
+    differing = [name for way in ways if (name := _distinct(way, ways))]
+    choices = ", ".join(f"--call {name}" for name in dict.fromkeys(differing[:6]))
+    return UsageError(f"{len(ways)} calls lead to function {graph.name!r}", hint=f"choose {choices}" if choices else "")
+
+
+def _distinct(way: Way, ways: Sequence[Way]) -> str:
+    for step in way:
+        if sum(any(other.call is step.call for other in rival) for rival in ways) == 1:
+            return step.call.name
+    return ""
