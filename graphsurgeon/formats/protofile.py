@@ -41,9 +41,16 @@ def read(source: SourceFile, type_name: str, *, is_text: bool, force_text: bool 
 
 def lower(message: Any, file: ProtoFile | None, payloads: list[Payload], *, is_text: bool) -> Rope:
     """Return the pieces of a lowered message: the very bytes of the file it was read from if it still equals that."""
-    if file is not None and file.is_text == is_text and message == file.message:
+    if file is not None and file.is_text == is_text and _is_equal(message, file.message):
         return [file.source.whole()]
     return lower_text(message, payloads) if is_text else lower_binary(message, payloads)
+
+
+def _is_equal(message: Any, other: Any) -> bool:
+    """Say whether two messages hold the same; compared as bytes too, because a NaN does not equal itself."""
+    return bool(
+        message == other or message.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
+    )
 
 
 def as_text(file: ProtoFile | None, text: bool | None) -> bool:
