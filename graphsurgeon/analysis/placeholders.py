@@ -1,0 +1,88 @@
+"""What a caller feeds into a main graph: placeholders and iterators, in file order, without lifting the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from graphsurgeon.analysis.tensors import TensorFact
+from graphsurgeon.model.dtype import BOOL, DType
+from graphsurgeon.model.graph import Node
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+
+PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
+ITERATORS = frozenset(
+    {
+        "IteratorGetNext", "IteratorGetNextSync", "QueueDequeue", "QueueDequeueV2", "QueueDequeueMany",
+        "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2", "ReaderRead", "ReaderReadV2",
+    }
+)  # fmt: skip
+# A placeholder without a shape was written with the shape of a scalar up to this version of GraphDef.
+_SCALAR_IS_UNKNOWN = 21
+
+
+@dataclass(frozen=True)
+class InputFact(TensorFact):
+    """Something that goes into a graph.
+
+    Attributes:
+        role: "feed", "switch" (a bool that chooses a branch), "default" or "iterator".
+        fed_by: the signatures that feed it.
+        internal: fed by whatever loads the model: the path of the checkpoint, or of an asset.
+    """
+
+    role: str = "feed"
+    fed_by: Collection[str] = ()
+    internal: bool = False
+
+
+def placeholders(metagraph: MetaGraph, fed_by: Mapping[str, Collection[str]]) -> list[InputFact]:
+    """Return what is fed into a main graph, in file order. Does not lift the graph.
+
+    Args:
+        metagraph: whose main graph.
+        fed_by: tensor name -> signatures that feed it.
+    """
+    internal = {asset.mention.node_name for asset in metagraph.assets}
+    if metagraph.saver is not None:
+        internal.add(metagraph.saver.filename.node_name)
+    nodes = metagraph.graph.peek(PLACEHOLDERS | ITERATORS)
+    return [replace(fact, internal=node.name in internal) for node in nodes for fact in _inputs(node, fed_by)]
+
+
+def placeholder_shape(node: Node) -> Shape:
+    """Return the shape that a placeholder asks for."""
+    shape = node.attrs.get("shape")
+    if not isinstance(shape, Shape):
+        return _recorded_shapes(node)[0] if _recorded_shapes(node) else UNKNOWN_RANK
+    version = node.graph.metagraph.producer.get("graph_version") or 0
+    is_legacy = node.op == "Placeholder" and version <= _SCALAR_IS_UNKNOWN
+    return UNKNOWN_RANK if is_legacy and shape.rank == 0 else shape
+
+
+def _inputs(node: Node, fed_by: Mapping[str, Collection[str]]) -> Iterator[InputFact]:
+    if node.op in PLACEHOLDERS:
+        dtype = node.attrs.get("dtype")
+        dtype = dtype if isinstance(dtype, DType) else None
+        shape, name = placeholder_shape(node), f"{node.name}:0"
+        yield InputFact(name, dtype, shape, role=_role(node, dtype, shape), fed_by=fed_by.get(name, ()))
+        return
+    shapes = _recorded_shapes(node)
+    for port, dtype in enumerate(node.output_dtypes() or ()):
+        shape, name = shapes[port] if port < len(shapes) else UNKNOWN_RANK, f"{node.name}:{port}"
+        yield InputFact(name, dtype, shape, role="iterator", fed_by=fed_by.get(name, ()))
+
+
+def _role(node: Node, dtype: DType | None, shape: Shape) -> str:
+    if dtype is BOOL and not shape.rank:
+        return "switch"
+    return "default" if node.op == "PlaceholderWithDefault" else "feed"
+
+
+def _recorded_shapes(node: Node) -> list[Shape]:
+    for key in ("output_shapes", "_output_shapes"):
+        shapes = node.attrs.get(key)
+        if isinstance(shapes, list):
+            return [shape if isinstance(shape, Shape) else UNKNOWN_RANK for shape in shapes]
+    return []

@@ -1,0 +1,335 @@
+"""What a model is, what goes in, what comes out: the facts behind `gs show`.
+
+Nodes are counted, not lifted, wherever counting is enough; weights are measured by dtype and shape, never read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphsurgeon.analysis.placeholders import InputFact, placeholders
+from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
+from graphsurgeon.analysis.weight_totals import (
+    ConstantsSummary,
+    VariablesSummary,
+    summarize_constants,
+    summarize_variables,
+)
+from graphsurgeon.model.graph import Graph, Value
+from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.model import FormatName, Model
+from graphsurgeon.model.objects import ObjectNode
+from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops import catalog
+
+MOST_OUTPUTS = 10  # likely ones that are listed unless all are asked for
+TABLES = frozenset(
+    {
+        "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableHashTableOfTensors",
+        "MutableHashTableOfTensorsV2", "MutableDenseHashTable", "MutableDenseHashTableV2",
+    }
+)  # fmt: skip
+_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_INIT_SIGNATURE = "__saved_model_init_op"
+_MAIN_OPS = {"saved_model_main_op": "main_op", "legacy_init_op": "legacy_init_op"}
+
+
+@dataclass(frozen=True)
+class OutputFact(TensorFact):
+    """Something that comes out of a graph, and why it is thought to."""
+
+    why: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SignatureTensor(TensorFact):
+    """An input or output of a signature.
+
+    Attributes:
+        components: the parts of a composite tensor, which has no name of its own.
+    """
+
+    components: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SignatureSummary:
+    """A signature.
+
+    Attributes:
+        function: the function whose results it yields; None if it names tensors of the graph itself.
+        defaults: values for inputs that a caller leaves out.
+    """
+
+    method: str
+    inputs: Mapping[str, SignatureTensor]
+    outputs: Mapping[str, SignatureTensor]
+    function: str | None
+    defaults: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class LoadStep:
+    """Something that runs when the model is loaded.
+
+    Attributes:
+        kind: "restore", "init_op", "main_op", "legacy_init_op", "table" or "asset".
+        name: the node; of an asset the file.
+        op: of a table; empty otherwise.
+    """
+
+    kind: str
+    name: str
+    op: str = ""
+
+
+@dataclass(frozen=True)
+class FunctionSummary:
+    """A function of the library."""
+
+    name: str
+    nodes: int
+
+
+@dataclass(frozen=True)
+class ObjectChild:
+    """An attribute of what `tf.saved_model.load` returns."""
+
+    name: str
+    kind: str
+    functions: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class GraphSummary:
+    """One MetaGraph, or one TFLite subgraph.
+
+    Attributes:
+        name: empty for the main graph of a MetaGraph.
+        nodes: of the main graph.
+        functions, function_nodes: of the library.
+        ops: main graph and functions together, most frequent first.
+        unknown_ops: ops that neither TensorFlow nor the library defines.
+        inputs: placeholders in file order; inputs of a subgraph.
+        outputs: likely outputs, best first; outputs of a subgraph.
+        constants: None if there are none.
+    """
+
+    name: str
+    tags: Sequence[str] | None
+    nodes: int
+    functions: int
+    function_nodes: int
+    ops: Mapping[str, int]
+    unknown_ops: Sequence[str]
+    inputs: Sequence[InputFact]
+    outputs: Sequence[OutputFact]
+    signatures: Mapping[str, SignatureSummary]
+    on_load: Sequence[LoadStep] = ()
+    largest_functions: Sequence[FunctionSummary] = ()
+    constants: ConstantsSummary | None = None
+    objects: Sequence[ObjectChild] | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole model."""
+
+    format: FormatName
+    path: str
+    bytes: int
+    producer: Mapping[str, Any]
+    graphs: Sequence[GraphSummary]
+    variables: VariablesSummary | None
+    assets: Sequence[str]
+    notes: Sequence[str] = field(default=())
+
+
+def summarize(
+    model: Model,
+    metagraphs: Sequence[MetaGraph] | None = None,
+    *,
+    with_objects: bool = False,
+    all_outputs: bool = False,
+) -> Summary:
+    """Return what a model is, what goes in and what comes out. Reads no weights.
+
+    Args:
+        model: any model.
+        metagraphs: those of its MetaGraphs to describe; None for all.
+        with_objects: describe the object graph too.
+        all_outputs: give every likely output, not only the best ten.
+    """
+    chosen = model.metagraphs if metagraphs is None else metagraphs
+    graphs = [summary for metagraph in chosen for summary in _summarize_metagraph(metagraph, with_objects)]
+    assets = dict.fromkeys(asset.filename for metagraph in chosen for asset in metagraph.assets)
+    return Summary(
+        format=model.format,
+        path=model.path,
+        bytes=model.num_bytes,
+        producer=_producer(model),
+        graphs=graphs,
+        variables=None if model.checkpoint is None else summarize_variables(model.checkpoint),
+        assets=list(assets),
+        notes=list(model.notes),
+    )
+
+
+def _producer(model: Model) -> dict[str, Any]:
+    found = {"tensorflow": None, "graph_version": None, "min_consumer": None, "description": None}
+    for metagraph in model.metagraphs[:1]:
+        found |= metagraph.producer
+    return found
+
+
+def _summarize_metagraph(metagraph: MetaGraph, with_objects: bool) -> list[GraphSummary]:
+    if metagraph.graph.kind == "subgraph":
+        return [_summarize_subgraph(graph) for graph in metagraph.graphs]
+    graph, functions = metagraph.graph, metagraph.functions
+    ops = Counter(graph.op_counts)
+    for function in functions.values():
+        ops.update(function.op_counts)
+    signatures = _summarize_signatures(metagraph)
+    return [
+        GraphSummary(
+            name="",
+            tags=metagraph.tags,
+            nodes=len(graph),
+            functions=len(functions),
+            function_nodes=sum(map(len, functions.values())),
+            ops=_by_count(ops),
+            unknown_ops=sorted(ops.keys() - catalog.names() - functions.keys()),
+            inputs=placeholders(metagraph, _fed_by(signatures)),
+            outputs=_outputs(graph, signatures),
+            signatures=signatures,
+            on_load=_load_steps(metagraph),
+            largest_functions=_largest(functions.values()),
+            constants=summarize_constants(metagraph.graphs),
+            objects=_object_children(metagraph) if with_objects else None,
+        )
+    ]
+
+
+def _summarize_subgraph(graph: Graph) -> GraphSummary:
+    inputs = [_plain(stored_tensor(value)) for value in graph.inputs]
+    outputs = [_plain(stored_tensor(output.value)) for output in graph.outputs]
+    return GraphSummary(
+        name=graph.name,
+        tags=None,
+        nodes=len(graph),
+        functions=0,
+        function_nodes=0,
+        ops=graph.op_counts,
+        unknown_ops=(),
+        inputs=[InputFact(**fact) for fact in inputs],
+        outputs=[OutputFact(**fact) for fact in outputs],
+        signatures=_summarize_signatures(graph.metagraph, graph),
+        constants=summarize_constants([graph]),
+    )
+
+
+def _plain(fact: TensorFact) -> dict[str, Any]:
+    return {name: getattr(fact, name) for name in ("name", "dtype", "shape", "index", "quantization")}
+
+
+def _by_count(ops: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(ops.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _largest(functions: Iterable[Graph]) -> list[FunctionSummary]:
+    summaries = [FunctionSummary(graph.name, len(graph)) for graph in functions]
+    return sorted(summaries, key=lambda function: -function.nodes)
+
+
+def _summarize_signatures(metagraph: MetaGraph, graph: Graph | None = None) -> dict[str, SignatureSummary]:
+    """Describe the signatures; with a graph only those that name its tensors."""
+    chosen = [s for s in metagraph.signatures.values() if graph is None or s.graph is graph]
+    calls = _calls(metagraph.graph) if chosen and graph is None else {}
+    return {signature.key: _summarize_signature(signature, calls) for signature in chosen}
+
+
+def _calls(graph: Graph) -> dict[str, str]:
+    """Return the function that each calling node calls, by the node's name."""
+    called = {}
+    for node in graph.peek(_CALLS | graph.metagraph.functions.keys()):
+        target = node.attrs.get("f")
+        called[node.name] = node.callee.name if node.callee is not None else getattr(target, "name", "")
+    return called
+
+
+def _summarize_signature(signature: Signature, calls: Mapping[str, str]) -> SignatureSummary:
+    producers = {mention.node_name for entry in signature.outputs.values() for mention in entry.mentions}
+    called = {calls[name] for name in producers if calls.get(name)}
+    return SignatureSummary(
+        method=signature.method,
+        inputs={key: _signature_tensor(entry) for key, entry in signature.inputs.items()},
+        outputs={key: _signature_tensor(entry) for key, entry in signature.outputs.items()},
+        function=called.pop() if len(called) == 1 else None,
+        defaults=signature.defaults,
+    )
+
+
+def _signature_tensor(entry: SignatureEntry) -> SignatureTensor:
+    if entry.mention is None:
+        parts = [mention.text for mention in entry.components]
+        return SignatureTensor(None, entry.dtype, entry.shape or UNKNOWN_RANK, components=parts)
+    value = entry.mention.target if entry.mention.graph.kind == "subgraph" else None
+    if isinstance(value, Value):
+        return SignatureTensor(**_plain(stored_tensor(value)))
+    return SignatureTensor(entry.mention.text, entry.dtype, entry.shape or UNKNOWN_RANK)
+
+
+def _fed_by(signatures: Mapping[str, SignatureSummary]) -> dict[str, list[str]]:
+    feeding: dict[str, list[str]] = {}
+    for key, signature in signatures.items():
+        for tensor in signature.inputs.values():
+            for name in tensor.components or [tensor.name or ""]:
+                feeding.setdefault(name, []).append(key)
+    return feeding
+
+
+def _outputs(graph: Graph, signatures: Mapping[str, SignatureSummary]) -> list[OutputFact]:
+    """Return what the signatures yield."""
+    why: dict[str, list[str]] = {}
+    facts: dict[str, TensorFact] = {}
+    for key, signature in signatures.items():
+        if key == _INIT_SIGNATURE:
+            continue
+        for name, tensor in signature.outputs.items():
+            if tensor.name:
+                facts.setdefault(tensor.name, tensor)
+                why.setdefault(tensor.name, []).append(f"output {name} of signature {key}")
+    return [OutputFact(name, fact.dtype, fact.shape, why=why[name]) for name, fact in facts.items()]
+
+
+def _load_steps(metagraph: MetaGraph) -> list[LoadStep]:
+    steps = []
+    if metagraph.saver is not None and metagraph.saver.restore.text:
+        steps.append(LoadStep("restore", metagraph.saver.restore.text))
+    main_ops = {}
+    if _INIT_SIGNATURE in metagraph.signatures:
+        for entry in metagraph.signatures[_INIT_SIGNATURE].outputs.values():
+            main_ops |= {mention.text: "init_op" for mention in entry.mentions}
+    for key, kind in _MAIN_OPS.items():
+        if key in metagraph.collections:
+            for item in metagraph.collections[key].items:
+                main_ops |= {mention.text: kind for mention in item.mentions.values()}
+    steps += [LoadStep(kind, name) for name, kind in main_ops.items()]
+    steps += [LoadStep("table", node.name, node.op) for node in metagraph.graph.peek(TABLES)]
+    steps += [LoadStep("asset", asset.filename) for asset in metagraph.assets]
+    return steps
+
+
+def _object_children(metagraph: MetaGraph) -> list[ObjectChild] | None:
+    if metagraph.objects is None:
+        return None
+    return [_object_child(name, node) for name, node in metagraph.objects.root.children]
+
+
+def _object_child(name: str, node: ObjectNode) -> ObjectChild:
+    functions = [function if isinstance(function, str) else function.name for function in node.functions]
+    return ObjectChild(name, node.kind or "container", functions)

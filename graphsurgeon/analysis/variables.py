@@ -1,0 +1,124 @@
+"""The variables of a checkpoint under the names that people know them by, optimizer slots told apart.
+
+A TF1 key is the variable's name. A TF2 key is a path of objects; the object graph inside the checkpoint has
+the name. Where neither says, the graph's restore path does (`restore_map`). Facts: docs/formats.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from graphsurgeon.model.checkpoint import Checkpoint, Variable
+from graphsurgeon.model.model import Model
+
+VariableKind = Literal["variable", "slot"]
+
+OBJECT_SUFFIX = "/.ATTRIBUTES/"  # what follows the path of objects in a TF2 key
+_SLOT_MARK = "/.OPTIMIZER_SLOT/"
+# An object that holds what an optimizer keeps: a path component such as `optimizer`, `_optimizer`, `actor_optimizer`.
+_OPTIMIZER = re.compile(r"(?:^|/)[^/]*optimizer[^/]*/", re.IGNORECASE)
+# Names that TensorFlow's own optimizers give to slots; others are known by their place below the variable.
+_SLOT = re.compile(
+    r"(?:Adam|AdamW|Adamax|AdamAsync|LazyAdam|LAMB|LARS|Momentum|RMSProp|Adagrad|AdagradDA|Adadelta|Ftrl|ProximalAdagrad"
+    r"|ProximalGradientDescent|AMSGrad|Nadam|Yogi|adam_[mv]|lamb_[mv]|slot_v[rc]?)(?:_\d+)?"
+)
+# Averages are kept like slots but stand in for the variable at inference.
+_AVERAGE = re.compile(r"(?:ExponentialMovingAverage|.*moving_average|.*ema)(?:_\d+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NamedVariable:
+    """An entry of a checkpoint with the name of its variable.
+
+    Attributes:
+        variable: the entry.
+        name: what the variable is called in the program; None if nothing says.
+        kind: "slot" for what an optimizer keeps beside a variable.
+    """
+
+    variable: Variable
+    name: str | None
+    kind: VariableKind
+
+    @property
+    def key(self) -> str:
+        """The key in the file."""
+        return self.variable.key
+
+    @property
+    def label(self) -> str:
+        """The name, or the key where there is none."""
+        return self.name or self.variable.key
+
+
+def named_variables(checkpoint: Checkpoint, model: Model | None = None) -> list[NamedVariable]:
+    """Return every entry with its name and kind, in file order. Reads the object graph, no values.
+
+    Args:
+        checkpoint: the variables.
+        model: where names are looked for that the checkpoint does not tell; this lifts graphs. None for the
+            checkpoint alone.
+    """
+    names = _object_names(checkpoint)
+    variables = checkpoint.variables
+    if model is not None and any(OBJECT_SUFFIX in key and key not in names for key in variables):
+        names = _restored_names(model) | names
+    slots = slot_keys(checkpoint)
+    return [
+        NamedVariable(variable, _name(key, names), "slot" if key in slots else "variable")
+        for key, variable in variables.items()
+    ]
+
+
+def slot_keys(checkpoint: Checkpoint) -> set[str]:
+    """Return the keys of what optimizers keep for each variable (momentum and the like). Reads no values."""
+    variables = checkpoint.variables
+    return {key for key, variable in variables.items() if _is_slot(key, variable, variables)}
+
+
+def _name(key: str, names: Mapping[str, str]) -> str | None:
+    return names.get(key) or (None if OBJECT_SUFFIX in key else key)
+
+
+def _object_names(checkpoint: Checkpoint) -> dict[str, str]:
+    if not any(OBJECT_SUFFIX in key for key in checkpoint.variables) or checkpoint.objects is None:
+        return {}
+    return {key: name for node in checkpoint.objects.nodes for _, name, key in node.attributes if name}
+
+
+def _restored_names(model: Model) -> dict[str, str]:
+    from graphsurgeon.analysis.restore_map import restore_map
+
+    names: dict[str, str] = {}
+    for metagraph in model.metagraphs:
+        names = restore_map(metagraph).names_by_key() | names
+    return names
+
+
+def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable]) -> bool:
+    if _SLOT_MARK in key:
+        return True
+    if OBJECT_SUFFIX in key:
+        # Iteration, learning rate and the like are scalars.
+        return bool(_OPTIMIZER.search(key)) and bool(variable.tensor.shape.rank)
+    owner, _, last = key.rpartition("/")
+    if not owner or _AVERAGE.fullmatch(last):
+        return False
+    return any(_is_kept_for(variable, variables[name]) for name in _owners(owner, last) if name in variables)
+
+
+def _owners(owner: str, last: str) -> Iterator[str]:
+    """Yield the names that the variable may have: the slot's scope, or that without the optimizer's own scopes."""
+    yield owner
+    if _SLOT.fullmatch(last):
+        parts = owner.split("/")
+        yield from ("/".join(parts[start:]) for start in range(1, len(parts)))
+
+
+def _is_kept_for(slot: Variable, variable: Variable) -> bool:
+    """Say whether one holds as many elements as the other, or a row or column of it, as factored moments do."""
+    own, other = slot.tensor.shape.dims or (), variable.tensor.shape.dims or ()
+    return own == other or (len(own) == len(other) - 1 and own in (other[:-1], other[:-2] + other[-1:]))

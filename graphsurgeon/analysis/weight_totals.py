@@ -1,0 +1,119 @@
+"""How many weights a model has, where, and how large: counted from dtypes and shapes, never read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.analysis.variables import NamedVariable, named_variables
+from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.tensor import Tensor
+
+FEW_ELEMENTS = 16  # constants of fewer are sizes, axes and the like, not weights
+
+
+@dataclass(frozen=True)
+class ScopeWeights:
+    """The weights whose names begin with one scope; those without any have the scope ""."""
+
+    scope: str
+    count: int
+    parameters: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class VariablesSummary:
+    """The entries of a checkpoint, its object graph not counted.
+
+    Attributes:
+        slots: how many are kept by an optimizer, in `slot_bytes` bytes.
+        parameters: elements of the others, each variable counted once.
+        repeated: how many of the others are a variable's second entry under another key.
+        scopes: the others by top-level scope, largest first.
+    """
+
+    count: int
+    bytes: int
+    slots: int
+    slot_bytes: int
+    parameters: int
+    repeated: int
+    scopes: Sequence[ScopeWeights]
+
+
+@dataclass(frozen=True)
+class ConstantsSummary:
+    """Constants of 16 elements and more, in all graphs.
+
+    Attributes:
+        scopes: by top-level scope of the node's name, largest first.
+    """
+
+    count: int
+    bytes: int
+    parameters: int
+    scopes: Sequence[ScopeWeights]
+
+
+def summarize_variables(checkpoint: Checkpoint) -> VariablesSummary:
+    """Measure the variables of a checkpoint. Reads its object graph for their names."""
+    variables = named_variables(checkpoint)
+    slots = [named for named in variables if named.kind == "slot"]
+    others = list(_first_entries(named for named in variables if named.kind == "variable"))
+    return VariablesSummary(
+        count=len(variables),
+        bytes=sum(named.variable.tensor.nbytes for named in variables),
+        slots=len(slots),
+        slot_bytes=sum(named.variable.tensor.nbytes for named in slots),
+        parameters=sum(named.variable.tensor.num_elements for named in others),
+        repeated=len(variables) - len(slots) - len(others),
+        scopes=_by_scope((named.label, named.variable.tensor) for named in others),
+    )
+
+
+def summarize_constants(graphs: Iterable[Graph]) -> ConstantsSummary | None:
+    """Measure the constants of some graphs without lifting them; None if there are none of 16 elements."""
+    found = [(name, tensor) for graph in graphs for name, tensor in constants(graph)]
+    if not found:
+        return None
+    return ConstantsSummary(
+        count=len(found),
+        bytes=sum(tensor.nbytes for _, tensor in found),
+        parameters=sum(tensor.num_elements for _, tensor in found),
+        scopes=_by_scope(found),
+    )
+
+
+def constants(graph: Graph, *, at_least: int = FEW_ELEMENTS) -> Iterator[tuple[str, Tensor]]:
+    """Yield name and tensor of each constant of a graph, in file order. Reads no values."""
+    if graph.kind == "subgraph":
+        named = ((value.name or f"#{value.port}", value.tensor) for value in graph.values)
+    else:
+        named = ((node.name, node.attrs.get("value")) for node in graph.peek(("Const",)))
+    for name, tensor in named:
+        if isinstance(tensor, Tensor) and tensor.num_elements >= at_least:
+            yield name, tensor
+
+
+def _first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]:
+    """Yield each variable once: Keras saves every one under two objects, by one name."""
+    seen = set()
+    for named in variables:
+        tensor = named.variable.tensor
+        mark = (named.name, tensor.dtype, tensor.shape)
+        if named.name is None or mark not in seen:
+            seen.add(mark)
+            yield named
+
+
+def _by_scope(tensors: Iterable[tuple[str, Tensor]]) -> list[ScopeWeights]:
+    totals: dict[str, list[int]] = {}
+    for name, tensor in tensors:
+        scope = name.partition("/")[0] if "/" in name else ""
+        total = totals.setdefault(scope, [0, 0, 0])
+        for index, amount in enumerate((1, tensor.num_elements, tensor.nbytes)):
+            total[index] += amount
+    scopes = [ScopeWeights(scope, *total) for scope, total in totals.items()]
+    return sorted(scopes, key=lambda weights: -weights.bytes)

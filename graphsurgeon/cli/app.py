@@ -1,0 +1,219 @@
+"""The program `gs`: which commands there are, and what happens to errors.
+
+A command is a function in a module of its own that is imported when it is called, so a call pays for one
+command. Here is the one outermost handler: every error becomes one line on stderr and an exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from graphsurgeon.errors import GraphSurgeonError, UsageError
+
+# name -> "module:function", in the order of the help.
+COMMANDS = {
+    "show": "graphsurgeon.cli.show:show",
+}
+
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+_CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, under whichever name typer has it
+_EXAMPLES = "\nExamples:\n"
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name and leave with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit status; errors are told on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _dispatch(list(arguments))
+        sys.stdout.flush()
+    except GraphSurgeonError as error:
+        status = _tell(str(error), error.exit_code)
+    except typer.Abort:
+        status = INTERRUPTED
+    except KeyboardInterrupt:
+        status = _tell("interrupted; nothing was written", INTERRUPTED)
+    except BrokenPipeError:
+        status = _close_quietly()
+    except Exception as error:  # the one handler that may: everything else is our bug
+        status = _tell_internal(error)
+    return status
+
+
+def _dispatch(arguments: list[str]) -> int:
+    _refuse_ghostscript(arguments)
+    command = typer.main.get_command(_app())
+    name = os.path.basename(sys.argv[0]) if sys.argv else "gs"
+    name = name if name in ("gs", "graphsurgeon") else "gs"
+    if f"_{name.upper()}_COMPLETE" in os.environ:
+        command.main(arguments, prog_name=name)  # answers the shell and leaves
+    try:
+        with command.make_context(name, arguments or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except _CLICK_ERROR as error:
+        raise _usage_error(error, name) from error
+    return 0
+
+
+class Commands(TyperGroup):
+    """The commands of `COMMANDS`, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return all names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; suggest a near name for an unknown one."""
+        if cmd_name in COMMANDS:
+            return _load(cmd_name)
+        if ctx.resilient_parsing or cmd_name.startswith("-"):
+            return None
+        raise UsageError(f"there is no command {cmd_name!r}", hint=_suggest(cmd_name))
+
+
+class Command(TyperCommand):
+    """A command whose help ends with examples that are printed as they are."""
+
+    examples = ""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, then the examples."""
+        super().format_help(ctx, formatter)
+        if self.examples:
+            formatter.write(f"{_EXAMPLES}{self.examples}\n")
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        cls=Commands,
+        add_completion=True,
+        rich_markup_mode=_markup_mode(),
+        help="Look into trained TensorFlow model files, operate on them, and write them back; without TensorFlow.",
+        epilog="MODEL is a SavedModel, a frozen graph, a .meta file, a checkpoint or a .tflite, as file or folder.",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @app.callback()
+    def program(
+        version: Annotated[
+            bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+        ] = False,
+    ) -> None:
+        pass
+
+    return app
+
+
+def _load(name: str) -> Any:
+    module, _, function = COMMANDS[name].partition(":")
+    callback = getattr(import_module(module), function)
+    text, _, examples = (callback.__doc__ or "").partition("\n    Examples:\n")
+    app = typer.Typer(add_completion=False, rich_markup_mode=_markup_mode())
+    app.command(
+        name, cls=Command, help=text, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    )(callback)
+    command: Any = typer.main.get_command(app)
+    command.name = name
+    command.examples = "\n".join(line.removeprefix("      ") for line in examples.rstrip().splitlines())
+    return command
+
+
+def _markup_mode() -> Any:
+    """Draw help with rich on a terminal; in a pipe plain text is what is wanted, and rich costs 0.1 s."""
+    return "rich" if sys.stdout.isatty() else None
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from graphsurgeon import __version__
+
+        print(f"graphsurgeon {__version__}")
+        raise typer.Exit
+
+
+def _suggest(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=3, cutoff=0.5)
+    if not near and (os.path.exists(name) or os.sep in name):
+        return f"to look at a model: gs show {name}"
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else "see gs --help"
+
+
+def _usage_error(error: Exception, name: str) -> UsageError:
+    context = getattr(error, "ctx", None)
+    place = context.command_path if context is not None else name
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return UsageError(" ".join(message.split()).rstrip("."), hint=f"see {place} --help")
+
+
+def _refuse_ghostscript(arguments: list[str]) -> None:
+    """Say which program this is to somebody who meant the other `gs`."""
+    if not arguments or arguments[0] in COMMANDS:
+        return
+    if any(_is_ghostscript_option(argument) for argument in arguments):
+        raise UsageError(
+            "this gs is graphsurgeon, which operates on TensorFlow models; the options are those of Ghostscript",
+            hint="call Ghostscript by its full path; graphsurgeon can also be called `graphsurgeon`",
+        )
+
+
+def _is_ghostscript_option(argument: str) -> bool:
+    """Recognise -dNAME, -sNAME=VALUE, -SNAME=TOKEN, -rNUMBER and the like."""
+    if argument[:2] in ("-d", "-D"):
+        return argument[2:3].isupper()
+    if argument[:2] in ("-s", "-S"):
+        return argument[2:3].isalpha() and ("=" in argument or "#" in argument)
+    return argument[:2] in ("-r", "-g") and argument[2:3].isdigit()
+
+
+def _tell(message: str, status: int) -> int:
+    from graphsurgeon.cli.output import escape
+
+    with _ignoring_closed_pipe():
+        print(f"gs: {escape(message)}", file=sys.stderr, flush=True)
+    if status not in (0, INTERRUPTED) and os.environ.get("GS_DEBUG"):
+        _print_trace()
+    return status
+
+
+def _tell_internal(error: Exception) -> int:
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    debugging = bool(os.environ.get("GS_DEBUG"))
+    advice = "" if debugging else "; run again with GS_DEBUG=1 for the trace"
+    return _tell(f"internal error: {what[:500]}{advice}", INTERNAL_ERROR)
+
+
+def _print_trace() -> None:
+    import traceback
+
+    with _ignoring_closed_pipe():
+        traceback.print_exc()
+
+
+def _ignoring_closed_pipe() -> Any:
+    from contextlib import suppress
+
+    return suppress(BrokenPipeError)
+
+
+def _close_quietly() -> int:
+    """Let the interpreter flush into nothing: whoever read our output has what they wanted."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

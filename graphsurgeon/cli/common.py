@@ -1,0 +1,68 @@
+"""Options that several commands share, each with one meaning, and the ways in which names are listed and paired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphsurgeon.errors import UsageError
+
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A file, a folder, or the prefix of a checkpoint.", show_default=False)
+]
+Models = Annotated[
+    list[Path],
+    typer.Argument(metavar="MODEL...", help="Files, folders, or prefixes of checkpoints.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Tags = Annotated[
+    str | None,
+    typer.Option("--tags", metavar="A,B", help="The MetaGraph with exactly these tags; `none` for no tags."),
+]
+GraphName = Annotated[
+    str | None,
+    typer.Option("--graph", metavar="NAME", help="One function or subgraph: a name, a glob, or `main`."),
+]
+All = Annotated[bool, typer.Option("--all", help="Show everything.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: reasons, and what was left alone.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def each_path(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield each path; of several, an error in one is told and the others follow.
+
+    Raises:
+        GraphSurgeonError: the error of the only path, or the first of several after all have been dealt with.
+    """
+    yield from paths
+
+
+def split_list(values: Iterable[str] | None, *, commas: bool = True) -> list[str]:
+    """Return the items of an option that may be repeated and hold several items between commas.
+
+    Args:
+        values: what was given.
+        commas: False for TFLite tensors, whose names hold commas.
+    """
+    items = [item for value in values or () for item in (value.split(",") if commas else (value,))]
+    return [item.strip() if commas else item for item in items if item.strip()]
+
+
+def split_pair(text: str, what: str = "OLD=NEW") -> tuple[str, str]:
+    """Cut `A=B` at the last `=`.
+
+    Raises:
+        UsageError: there is none, or nothing before it.
+    """
+    left, sign, right = text.rpartition("=")
+    if not sign or not left:
+        raise UsageError(f"{text!r} is not of the form {what}", hint="names with `=` at the end go into --map FILE")
+    return left, right
+
+
+def parse_tags(text: str | None) -> list[str] | None:
+    """Return the tags of `--tags`; None if it was not given."""
+    return None if text is None else split_list([text])

@@ -1,0 +1,215 @@
+"""The one place where reports become text or JSON.
+
+On a terminal rows are drawn by rich: long names fold, nothing is shortened. In a pipe rows are plain columns
+of any width, and rich is not imported. Text from a model is never taken for markup; what would move the cursor
+or reorder the line is shown escaped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from graphsurgeon.analysis.tensors import TensorFact
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.quantization import Quantization
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.tensor import Tensor
+
+SCHEMA = 1
+MOST_ITEMS = 1000  # of a small tensor's values that JSON holds
+FEW_VALUES = 8  # of a tensor that are shown in a line
+Align = Literal["left", "right"]
+
+
+def escape(text: object) -> str:
+    r"""Return text that is safe on a terminal: control, bidirectional and unencodable characters as `\x1b`."""
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(char if char.isprintable() else _escaped(char) for char in shown)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as Python keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
+
+
+# -- JSON ----------------------------------------------------------------------------------------------
+
+
+def print_json(report: object, *, compact: bool = False) -> None:
+    """Print a report as one JSON object; on one line unless a person reads it on a terminal."""
+    import json
+
+    fields = to_json(report)
+    content = {"schema": SCHEMA, **fields} if isinstance(fields, dict) else {"schema": SCHEMA, "result": fields}
+    print(json.dumps(content, indent=2 if sys.stdout.isatty() and not compact else None, allow_nan=False))
+
+
+def to_json(value: object) -> Any:
+    """Return what `json` can print: dataclasses as objects, shapes as lists, NaN and infinity as null."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return _well_formed(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if dataclasses.is_dataclass(value):
+        return _fields_to_json(value)
+    if isinstance(value, Mapping):
+        return {_well_formed(str(key)): to_json(item) for key, item in value.items()}
+    return _object_to_json(value)
+
+
+def _object_to_json(value: object) -> Any:
+    if isinstance(value, Shape):
+        return value.to_json()
+    if isinstance(value, DType | Node | Value | Graph):
+        return _well_formed(value.name if isinstance(value, DType | Node | Graph) else str(value))
+    if isinstance(value, Tensor):
+        return _tensor_to_json(value)
+    if isinstance(value, Quantization):
+        return {"scale": to_json(value.scale), "zero_point": to_json(value.zero_point), "axis": value.axis}
+    if isinstance(value, set | frozenset):
+        return sorted(to_json(item) for item in value)
+    if isinstance(value, Iterable):
+        return [to_json(item) for item in value]
+    return _well_formed(str(value))
+
+
+def _fields_to_json(report: Any) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(report)]
+    if isinstance(report, TensorFact) and report.index is None:
+        names = [name for name in names if name not in ("index", "quantization")]
+    return {name: to_json(getattr(report, name)) for name in names}
+
+
+def _tensor_to_json(tensor: Tensor) -> dict[str, Any]:
+    """Give the values of a small tensor, flat; NaN and infinities become null and are counted beside."""
+    fields: dict[str, Any] = {"dtype": tensor.dtype.name, "shape": tensor.shape.to_json()}
+    if tensor.num_elements > MOST_ITEMS:
+        return fields | {"values": None}
+    items = [str(item) if isinstance(item, complex) else item for item in tensor.items()]
+    not_finite = sum(isinstance(item, float) and not math.isfinite(item) for item in items)
+    return fields | {"values": to_json(items), "not_finite": not_finite}
+
+
+def _well_formed(text: str) -> str:
+    """Return text without lone surrogates, which are bytes of the file that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text
+
+
+# -- text ----------------------------------------------------------------------------------------------
+
+
+def line(text: object = "") -> None:
+    """Print one line."""
+    print(escape(text))
+
+
+def heading(text: str, *, apart: bool = False) -> None:
+    """Print a line that begins a part, bold on a terminal; `apart` puts an empty line before it."""
+    if apart:
+        print()
+    if sys.stdout.isatty():
+        _console().print(_text(text, "bold"), soft_wrap=True)
+    else:
+        print(escape(text))
+
+
+def table(rows: Iterable[Sequence[object]], *, align: Sequence[Align] = (), indent: int = 0) -> None:
+    """Print rows as columns: folded to the width of a terminal, as wide as they are in a pipe.
+
+    Args:
+        rows: cells; None is an empty one. Every row has as many.
+        align: of each column, "left" where not given.
+        indent: spaces before each row.
+    """
+    cells = [["" if cell is None else escape(cell) for cell in row] for row in rows]
+    if not cells:
+        return
+    if sys.stdout.isatty():
+        _draw(cells, align, indent)
+        return
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    sides = [align[column] if column < len(align) else "left" for column in range(len(widths))]
+    for row in cells:
+        padded = [_pad(*cell) for cell in zip(row, widths, sides, strict=True)]
+        print((" " * indent + "  ".join(padded)).rstrip())
+
+
+def _pad(text: str, width: int, side: Align) -> str:
+    return text.rjust(width) if side == "right" else text.ljust(width)
+
+
+def _draw(cells: Sequence[Sequence[str]], align: Sequence[Align], indent: int) -> None:
+    from rich.padding import Padding
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for column in range(len(cells[0])):
+        table.add_column(overflow="fold", justify=align[column] if column < len(align) else "left")
+    for row in cells:
+        table.add_row(*(_text(cell) for cell in row))
+    _console().print(Padding(table, (0, 0, 0, indent)))
+
+
+def _text(text: str, style: str = "") -> Any:
+    from rich.text import Text
+
+    return Text(escape(text), style=style, overflow="fold")
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def values(tensor: Tensor) -> str:
+    """Format the values of a small tensor in one line. Reads them."""
+    if tensor.num_elements > FEW_VALUES:
+        return f"{tensor.num_elements} values"
+    items = [repr(item) for item in tensor.items()]
+    return items[0] if tensor.shape.rank == 0 and items else f"[{', '.join(items)}]"
+
+
+# -- words ---------------------------------------------------------------------------------------------
+
+
+def size(count: int) -> str:
+    """Format bytes: `512 B`, `14.9 kB`, `102.5 MB`."""
+    amount, units = float(count), ["B", "kB", "MB", "GB", "TB", "PB"]
+    while amount >= 999.95 and len(units) > 1:
+        amount /= 1000
+        units.pop(0)
+    return f"{count} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def number(count: int) -> str:
+    """Format a count: `1,234`, `25.6M`."""
+    if count < 1_000_000:
+        return f"{count:,}"
+    amount, units = count / 1_000_000, ["M", "G", "T"]
+    while amount >= 999.95 and len(units) > 1:
+        amount /= 1000
+        units.pop(0)
+    return f"{amount:.1f}{units[0]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Format a counted noun: `1 node`, `2 nodes`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch')) else 's'}"
