@@ -8,7 +8,7 @@ Source: `tensorflow/core/protobuf/tensor_bundle.proto` and `tensor_bundle.cc`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ class Bundle:
 
     def slices(self, entry: Entry) -> list[tuple[tuple[Extent, ...], Entry | None]]:
         """Return the slices of a partitioned entry: extents, and the slice's own entry where it was found."""
-        stored = {}
+        stored: dict[tuple[Extent, ...] | None, Entry] = {}
         for extents, part in self._slices.get(entry.key, []):
             stored.setdefault(resolve(extents, entry.shape), part)
         wanted = [resolve(extents, entry.shape) for extents in entry.slices]
@@ -168,13 +168,9 @@ class Bundle:
             return None
         return objectgraph.lift_trackable(self.trackable)
 
-    def respelled_objects(self, data: bytes, keys: Mapping[str, str]) -> bytes:
-        """Return a serialized `TrackableObjectGraph` with other checkpoint keys (old -> new)."""
-        message = objectgraph.parse_trackable(data)
-        for node in message.nodes:
-            for attribute in node.attributes:
-                attribute.checkpoint_key = keys.get(attribute.checkpoint_key, attribute.checkpoint_key)
-        return bytes(message.SerializeToString(deterministic=True))
+    def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
+        """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
+        return objectgraph.respelled(data, respell)
 
     def _read_header(self, table: Table) -> None:
         raw = table.get(HEADER_KEY)

@@ -58,7 +58,7 @@ def lower_bundle(checkpoint: Checkpoint, basename: str) -> dict[str, Rope]:
         FormatError: the source is damaged, so that its entries cannot be carried over.
     """
     source = checkpoint.raw if isinstance(checkpoint.raw, Bundle) else None
-    if source is not None and _is_untouched(checkpoint, source):
+    if source is not None and is_untouched(checkpoint, source):
         return _copied(source, basename)
     if source is not None:
         _require_whole(source, checkpoint)
@@ -68,7 +68,8 @@ def lower_bundle(checkpoint: Checkpoint, basename: str) -> dict[str, Rope]:
     return {**names, f"{basename}.index": [writer.index(items)]}
 
 
-def _is_untouched(checkpoint: Checkpoint, source: Bundle) -> bool:
+def is_untouched(checkpoint: Checkpoint, source: Bundle) -> bool:
+    """Say whether a checkpoint is still what was read, so that its files can be copied."""
     if checkpoint.variables.keys() != source.tensors.keys() or _objects_changed(checkpoint, source):
         return False
     return all(_is_original(key, variable, source) for key, variable in checkpoint.variables.items())

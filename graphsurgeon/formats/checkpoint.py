@@ -32,6 +32,7 @@ from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 
 NAME = "checkpoint"
+VARIABLES = "variables"  # the prefix inside a SavedModel
 STATE_FILE = "checkpoint"  # names the latest checkpoint of a folder
 INDEX = ".index"
 MAX_STATE_FILE = 1 << 20  # bytes
@@ -80,16 +81,35 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         FormatError: the index is damaged.
         UsageError: the path is a folder that holds several.
     """
-    folder, names = locate(path)
-    files = [open_source(contained(folder, name)) for name in names]
-    header = Table(files[0]).get(HEADER_KEY) or b""
-    if not checkpoint_v1.is_v1(header):
-        return bundle.read_bundle(files[0], folder, names[0].removesuffix(INDEX))
-    shard = _V1_SHARD.fullmatch(names[0])
-    checkpoint = checkpoint_v1.read_v1(files, os.path.join(folder, shard[1] if shard else names[0]))
-    if shard and len(names) != int(shard[2]):
-        checkpoint.raw.report(shard[1], f"{len(names)} of its {int(shard[2])} files are there")
-    return checkpoint
+    return _read(locate(path))
+
+
+def find(prefix: str | os.PathLike[str]) -> Checkpoint | None:
+    """Read the checkpoint of a prefix, which may end in a slash for an empty name; None if there is none.
+
+    Raises:
+        FileError: it is unreadable.
+        FormatError: it is damaged.
+    """
+    folder, name = os.path.split(os.fspath(prefix))
+    located = _by_prefix(Path(folder), name) if is_folder(Path(folder)) else None
+    return _read(located) if located is not None else None
+
+
+def find_variables(folder: Path) -> Checkpoint | None:
+    """Read the variables of a SavedModel, which lie in this folder; early ones are V1 checkpoints of several names.
+
+    Raises:
+        FileError: they are unreadable.
+        FormatError: they are damaged.
+    """
+    if not is_folder(folder):
+        return None
+    found = find(folder / VARIABLES)
+    if found is not None:
+        return found
+    sets = _v1_sets(folder, [name for name in folder_names(folder) if is_file(folder / name)])
+    return _read((folder, sets[0])) if len(sets) == 1 else None
 
 
 def locate(path: str | os.PathLike[str]) -> Located:
@@ -107,6 +127,19 @@ def locate(path: str | os.PathLike[str]) -> Located:
         hint = "name a prefix, an .index file, or the folder with its `checkpoint` file"
         raise FileError("no checkpoint of that name", path=path, hint=hint)
     return found
+
+
+def _read(located: Located) -> Checkpoint:
+    folder, names = located
+    files = [open_source(contained(folder, name)) for name in names]
+    header = Table(files[0]).get(HEADER_KEY) or b""
+    if not checkpoint_v1.is_v1(header):
+        return bundle.read_bundle(files[0], folder, names[0].removesuffix(INDEX))
+    shard = _V1_SHARD.fullmatch(names[0])
+    checkpoint = checkpoint_v1.read_v1(files, os.path.join(folder, shard[1] if shard else names[0]))
+    if shard and len(names) != int(shard[2]):
+        checkpoint.raw.report(shard[1], f"{len(names)} of its {int(shard[2])} files are there")
+    return checkpoint
 
 
 def _by_prefix(folder: Path, name: str) -> Located | None:
@@ -193,6 +226,17 @@ def lower_checkpoint(checkpoint: Checkpoint, basename: str | None = None) -> dic
     if basename is None:
         basename = os.path.basename(checkpoint.prefix)
     return bundle_write.lower_bundle(checkpoint, basename)
+
+
+def is_untouched(checkpoint: Checkpoint) -> bool:
+    """Say whether a checkpoint is still what was read, so that its files, missing ones or not, need no writing."""
+    source = checkpoint.raw
+    if isinstance(source, Bundle):
+        return bundle_write.is_untouched(checkpoint, source)
+    if not isinstance(source, TableSet) or checkpoint.objects is not None:
+        return False
+    tensors = {key: variable.tensor for key, variable in checkpoint.variables.items()}
+    return tensors.keys() == source.tensors.keys() and all(tensors[key] is source.tensors[key] for key in tensors)
 
 
 def source_files(checkpoint: Checkpoint) -> list[SourceFile]:

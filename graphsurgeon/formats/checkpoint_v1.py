@@ -6,7 +6,7 @@ read when it is asked for, one table block at a time; the format limits it to 2 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
@@ -35,16 +35,22 @@ class TableSet:
     Attributes:
         files: one table each.
         problems: what was wrong with them.
+        tensors: the tensors that were read, by key.
     """
 
     def __init__(self, files: list[SourceFile]) -> None:
         self.files = files
         self.problems: list[Problem] = []
+        self.tensors: dict[str, Tensor] = {}
         self.tables = [Table(file) for file in files]
 
     def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
         """Return None: the format is older than object graphs."""
         return None
+
+    def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
+        """Return the data as they are: the format is older than object graphs."""
+        return data
 
     def report(self, where: str, what: str, hint: str = RESTORE) -> None:
         """Keep a problem."""
@@ -76,6 +82,7 @@ def read_v1(files: list[SourceFile], prefix: str) -> Checkpoint:
     for table in tables.tables:
         _read_meta(table, tables, found)
     variables = {name: _lift(name, entry) for name, entry in found.items()}
+    tables.tensors = {name: variable.tensor for name, variable in variables.items()}
     for table in tables.tables:
         for offset in table.damaged:
             tables.problems.append(damaged_block(table.file.path.name, offset))

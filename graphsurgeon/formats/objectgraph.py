@@ -88,7 +88,7 @@ def lift_trackable(message: Any) -> ObjectGraph:
     nodes = [ObjectNode("", raw) for raw in message.nodes]
     for node in nodes:
         _lift_edges(node, node.raw, nodes)
-        node.attributes = [tuple(getattr(raw, field) for field in _ATTRIBUTE) for raw in node.raw.attributes]  # type: ignore[misc]
+        node.attributes = [(raw.name, raw.full_name, raw.checkpoint_key) for raw in node.raw.attributes]
     return ObjectGraph(nodes, [], message)
 
 
@@ -107,6 +107,19 @@ def lower_trackable(objects: ObjectGraph) -> Any:
         _sync(message.attributes, _ATTRIBUTE, node.attributes)
         _sync(message.slot_variables, _SLOT, ids.slots(node.slots))
     return out
+
+
+def respelled(data: bytes, respell: Callable[[str], str]) -> bytes:
+    """Return a serialized `TrackableObjectGraph` with other checkpoint keys.
+
+    Raises:
+        FormatError: the bytes are no such message.
+    """
+    message = parse_trackable(data)
+    for node in message.nodes:
+        for attribute in node.attributes:
+            attribute.checkpoint_key = respell(attribute.checkpoint_key)
+    return bytes(message.SerializeToString())
 
 
 class _Structures:

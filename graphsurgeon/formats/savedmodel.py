@@ -20,7 +20,7 @@ MESSAGE = "SavedModel"
 BINARY = "saved_model.pb"
 TEXT = "saved_model.pbtxt"
 FINGERPRINT = "fingerprint.pb"
-VARIABLES = "variables/variables"
+VARIABLES = "variables"
 
 
 class SavedModelSource:
@@ -102,12 +102,10 @@ def _looks_binary(source: SourceFile) -> bool:
 
 
 def _read_variables(folder: Path, model: Model) -> Checkpoint | None:
-    if not exists(folder / f"{VARIABLES}.index"):
-        return None
     from graphsurgeon.formats import checkpoint
 
     try:
-        return checkpoint.read_checkpoint(folder / VARIABLES)
+        return checkpoint.find_variables(folder / VARIABLES)
     except FileError as error:
         model.notes.append(f"its variables cannot be read: {error}")
         return None

@@ -177,7 +177,7 @@ def _restarts(block: bytes) -> int:
     """Return where the entries of a block end and its list of restart points begins."""
     if len(block) < 4:
         raise FormatError(f"{len(block)} bytes are no block")
-    (count,) = struct.unpack_from("<I", block, len(block) - 4)
+    count: int = struct.unpack_from("<I", block, len(block) - 4)[0]
     end = len(block) - 4 * (count + 1)
     if end < 0:
         raise FormatError(f"{count} restart points do not fit into {len(block)} bytes")

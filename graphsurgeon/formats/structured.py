@@ -7,6 +7,7 @@ they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphsurgeon.errors import UnsupportedError
@@ -32,7 +33,7 @@ def _decode_spec(message: Any) -> TensorSpec:
     return TensorSpec(message.name, read_shape(message.shape), DType.of(message.dtype), message)
 
 
-_DECODERS = {
+_DECODERS: dict[str, Callable[[Any], object]] = {
     "none_value": lambda message: None,
     "tensor_shape_value": read_shape,
     "tensor_dtype_value": DType.of,
