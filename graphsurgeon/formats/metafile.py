@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphsurgeon.errors import FileError
 from graphsurgeon.formats import metagraph, protofile, schema
-from graphsurgeon.formats.files import Rope, exists, open_source
+from graphsurgeon.formats.files import Rope, open_source
 from graphsurgeon.formats.protofile import ProtoFile
 from graphsurgeon.model.model import Model
 
@@ -44,14 +44,11 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
 
 
 def _read_checkpoint(path: Path, model: Model) -> None:
-    if path.suffix != ".meta":
-        return
-    prefix = path.with_suffix("")
-    if not exists(Path(f"{prefix}.index")) and not exists(prefix):
+    if not path.name.endswith(".meta"):
         return
     from graphsurgeon.formats import checkpoint
 
     try:
-        model.checkpoint = checkpoint.read_checkpoint(prefix)
+        model.checkpoint = checkpoint.find(str(path).removesuffix(".meta"))
     except FileError as error:
         model.notes.append(f"the checkpoint beside it cannot be read: {error}")

@@ -74,6 +74,11 @@ class MetaGraphDefSource:
 
         return objectgraph.lift_saved(self.message.object_graph_def, metagraph)
 
+    def function_source(self) -> FunctionSource:
+        """Return the source of a function that no file holds yet."""
+        opdefs = OpDefs(self.message.meta_info_def.stripped_op_list.op)
+        return FunctionSource(schema.message("tensorflow.FunctionDef")(), self.context, opdefs)
+
 
 def lift_metagraph(message: Any, payloads: list[Payload]) -> MetaGraph:
     """Return the MetaGraph of a `MetaGraphDef`."""
@@ -173,7 +178,7 @@ def _lower_library(metagraph: MetaGraph, out: Any, source: MetaGraphDefSource) -
     for function in functions.values():
         functiondef.lower(function, out.library.function.add(), source.context)
     _lower_gradients(metagraph, out.library, source)
-    if not functions and not out.library.ByteSize():
+    if not functions and not out.library.ByteSize() and not source.graph_def.HasField("library"):
         out.ClearField("library")
 
 

@@ -148,6 +148,8 @@ def _by_suffix(model: Model, path: Path) -> tuple[FormatName, bool | None]:
         return model.format, None
     if path.suffix and path.suffix == source.suffix and not is_folder(source):
         return model.format, None  # whatever the suffix says: what was read under it is written under it
+    if path.name == ".meta":  # of a checkpoint with an empty name
+        return "meta_graph", False
     if path.suffix in (".pb", ".pbtxt", ".meta", ".tflite", ".index"):
         return _named(path.suffix[1:]) if path.suffix != ".index" else ("checkpoint", None)
     if path.suffix in FOREIGN_SUFFIXES:

@@ -199,12 +199,14 @@ def _folder_of(model: Model) -> Path | None:
 
 
 def _carried(model: Model, folder: Path, plan: Plan, *, everything: bool) -> dict[str, Content]:
-    """Return the files of a SavedModel folder that no message describes: assets, variables, and the like."""
+    """Return the files of a SavedModel folder that no message describes: assets, variables, files beside them."""
     left_out = {f"assets/{name}" for name in _dropped_assets(model)}
-    unknown = sorted(set(folder_names(folder)) - SAVED_MODEL_PARTS)
-    tops = sorted(SAVED_MODEL_PARTS.difference(_PROTOBUFS)) + (unknown if everything else [])
-    if unknown and not everything:
-        plan.notes.append(f"not copied, for they do not belong to a SavedModel: {', '.join(unknown[:5])}")
+    unknown = [name for name in folder_names(folder) if name not in SAVED_MODEL_PARTS]
+    strangers = [name for name in unknown if name.startswith(".") or is_folder(folder / name)]
+    if strangers and not everything:
+        plan.notes.append(f"not copied, for they do not belong to a SavedModel: {', '.join(strangers[:5])}")
+        unknown = [name for name in unknown if name not in strangers]
+    tops = [*sorted(SAVED_MODEL_PARTS.difference(_PROTOBUFS)), *unknown]
     names = [name for top in tops for name in _below(folder, top) if name not in left_out]
     return {name: [] if name.endswith("/") else contained(folder, name) for name in names}
 
