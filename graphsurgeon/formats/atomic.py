@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -131,6 +131,18 @@ def write_group(
         for leftover in (part, temporary, old):
             _discard(leftover)
     sync_folder(folder)
+
+
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Make a hidden folder on the file system of a path, removed with all that is in it at the end of the block."""
+    folder = Path(f"{_temporary(_real(beside))}.part")
+    with translated(folder.parent, "make a folder in"):
+        os.mkdir(folder)
+    try:
+        yield folder
+    finally:
+        _discard(folder)
 
 
 def is_copy(content: Content) -> bool:

@@ -1,0 +1,262 @@
+"""The one way a file is changed: read once, run steps, check, write atomically, read back.
+
+Commands, recipes and the Python interface all come through here. A step is an operation of
+`surgery.OPERATIONS` (or any function of a Model) with its keyword arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
+from graphsurgeon.formats import read
+from graphsurgeon.formats.atomic import scratch_folder
+from graphsurgeon.formats.files import Progress
+from graphsurgeon.formats.writing import Plan, plan_write
+from graphsurgeon.model.model import Model
+from graphsurgeon.verify.finding import Finding
+
+Operation: TypeAlias = str | Callable[..., Any]
+Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
+
+
+class Verdict(Protocol):
+    """What a verifier says of source and result."""
+
+    @property
+    def agrees(self) -> bool:
+        """Say whether both compute the same."""
+
+
+Verifier: TypeAlias = Callable[[Path, Path], Verdict]
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did: the name of the operation and what it returned."""
+
+    operation: str
+    report: object
+
+
+@dataclass(frozen=True)
+class EditReport:
+    """What an edit did, or would do.
+
+    Attributes:
+        source: the model that was read.
+        output: what was written (or would be): a file, a folder, the prefix of a checkpoint.
+        format: its format.
+        written: whether it was written; not in a dry run, nor in place where the verifier disagrees.
+        steps: what each step did.
+        files: bytes of each file of the output.
+        notes: what the user should know, one line each.
+        warnings: findings of the check that the source did not have.
+        verdict: what the verifier says, None without one.
+    """
+
+    source: str
+    output: str
+    format: str
+    written: bool
+    steps: tuple[StepReport, ...]
+    files: dict[str, int]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    verdict: Verdict | None = None
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the output."""
+        return sum(self.files.values())
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where an edit goes, and how.
+
+    Attributes:
+        output: file, folder or prefix; None with `in_place`.
+        in_place: replace the source.
+        force: replace an existing model of the same kind.
+        format: overrides the suffix of the output.
+        link: hard-link unchanged files of a folder.
+    """
+
+    output: str | os.PathLike[str] | None = None
+    in_place: bool = False
+    force: bool = False
+    format: str | None = None
+    link: bool = False
+
+
+def edit(
+    path: str | os.PathLike[str],
+    steps: Iterable[Step],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    in_place: bool = False,
+    force: bool = False,
+    format: str | None = None,
+    link: bool = False,
+    dry_run: bool = False,
+    force_text: bool = False,
+    verify: Verifier | None = None,
+    progress: Progress | None = None,
+) -> EditReport:
+    """Change a model file.
+
+    Args:
+        path: the model.
+        steps: operations with their keyword arguments, in order.
+        output: where the result goes; the suffix decides the format.
+        in_place: replace the source instead.
+        force: replace an existing output of the same kind.
+        format: overrides the suffix of the output.
+        link: hard-link unchanged files of a folder instead of copying them.
+        dry_run: do everything but write.
+        force_text: read text protobufs of more than 64 MiB.
+        verify: called with source and result; in place the source is replaced only if they agree.
+        progress: called with the bytes written and the bytes in all.
+
+    Raises:
+        GraphSurgeonError: by its subclass, why nothing was written.
+    """
+    where = Where(output, in_place, force, format, link)
+    if (output is None) != in_place and not (dry_run and output is None):
+        raise UsageError("an edit needs one output", path=path, hint="give -o OUT, or --in-place to replace the model")
+    model = read(path, force_text=force_text)
+    reports = tuple(_run(model, operation, arguments) for operation, arguments in steps)
+    warnings = _require_sound(model, path, force_text=force_text)
+    plan = _plan(model, where)
+    done = _Done(model, reports, warnings, plan)
+    if dry_run:
+        return done.report(path, written=False)
+    if verify is not None and in_place:
+        verdict = _verdict_before(model, plan, verify)
+        if not verdict.agrees:
+            return done.report(path, written=False, verdict=verdict)
+        plan.write(link=link, progress=progress)
+        return done.report(path, written=True, verdict=verdict)
+    plan.write(link=link, progress=progress)
+    _require_read_back(model, plan)
+    return done.report(path, written=True, verdict=verify(Path(model.path), plan.target.path) if verify else None)
+
+
+@dataclass(frozen=True)
+class _Done:
+    model: Model
+    steps: tuple[StepReport, ...]
+    warnings: tuple[Finding, ...]
+    plan: Plan
+
+    def report(self, path: str | os.PathLike[str], *, written: bool, verdict: Verdict | None = None) -> EditReport:
+        result = self.plan.report()
+        return EditReport(
+            os.fspath(path),
+            result.path,
+            result.format,
+            written,
+            self.steps,
+            result.files,
+            tuple(dict.fromkeys([*self.model.notes, *result.notes])),
+            self.warnings,
+            verdict,
+        )
+
+
+def _run(model: Model, operation: Operation, arguments: Mapping[str, Any]) -> StepReport:
+    if not isinstance(operation, str):
+        return StepReport(getattr(operation, "__name__", "step"), operation(model, **arguments))
+    from graphsurgeon import surgery
+
+    try:
+        module, _, function = surgery.OPERATIONS[operation].partition(":")
+    except KeyError:
+        known = ", ".join(surgery.OPERATIONS)
+        raise UsageError(f"there is no operation {operation!r}", hint=f"one of {known}") from None
+    return StepReport(operation, getattr(import_module(module), function)(model, **arguments))
+
+
+def _require_sound(model: Model, path: str | os.PathLike[str], *, force_text: bool) -> tuple[Finding, ...]:
+    """Return the findings that the source did not have; refuse the result if one of them is an error.
+
+    Faults that the source had are no reason: the source is checked too, but only if the result has findings.
+    """
+    from graphsurgeon.verify.structure import check
+
+    findings = check(model)
+    if not findings:
+        return ()
+    before = check(read(path, force_text=force_text))
+    new = _new(findings, before)
+    errors = [finding for finding in new if finding.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise UnsupportedError(
+            f"the result would not be sound: {errors[0].where}: {errors[0].what}{more}", path=path, hint=errors[0].hint
+        )
+    return tuple(finding for finding in new if finding.severity == "warning")
+
+
+def _new(after: list[Finding], before: list[Finding]) -> list[Finding]:
+    """Return the findings of rules that find more than before: names may have changed, so places do not compare."""
+    had = Counter((finding.rule, finding.severity) for finding in before)
+    has = Counter((finding.rule, finding.severity) for finding in after)
+    known = {(finding.rule, finding.where, finding.what) for finding in before}
+    return [
+        finding
+        for finding in after
+        if has[finding.rule, finding.severity] > had[finding.rule, finding.severity]
+        and (finding.rule, finding.where, finding.what) not in known
+    ]
+
+
+def _plan(model: Model, where: Where) -> Plan:
+    """Lower the model; without an output (a dry run) for its own place, as if in place."""
+    in_place = where.in_place or where.output is None
+    target = Path(model.path if where.output is None else where.output)
+    return plan_write(model, target, format=where.format, force=where.force, in_place=in_place)
+
+
+def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
+    """Write beside the source, and let the verifier compare."""
+    source = Path(model.path)
+    with scratch_folder(source) as folder:
+        trial = plan_write(model, folder / source.name, format=plan.target.format)
+        trial.write(link=True)
+        return verify(source, trial.target.path)
+
+
+def _require_read_back(model: Model, plan: Plan) -> None:
+    written = _outline(read(plan.target.path))
+    meant = _outline(model, plan.target.format)
+    different = [place for place in meant if written.get(place) != meant[place]]
+    if different:
+        raise GraphSurgeonError(
+            f"what was written does not read back as meant: {different[0]}: {written.get(different[0])}"
+            f" instead of {meant[different[0]]}",
+            path=plan.target.path,
+            hint="please report this; the source is as it was",
+        )
+
+
+def _outline(model: Model, format: str | None = None) -> dict[str, object]:
+    """Return what can be compared without looking at values: ops, signatures and variables by place."""
+    outline: dict[str, object] = {}
+    for number, metagraph in enumerate(model.metagraphs):
+        for graph in metagraph.graphs:
+            outline[f"graph {number}/{graph.name}"] = graph.op_counts
+        if format not in ("graph_def",):
+            outline[f"signatures {number}"] = sorted(metagraph.signatures)
+    if model.checkpoint is not None and format not in ("graph_def", "meta_graph", "tflite"):
+        outline["variables"] = {
+            key: (variable.tensor.dtype, variable.tensor.shape) for key, variable in model.checkpoint.variables.items()
+        }
+    return outline

@@ -1,0 +1,44 @@
+"""Operations on a model, one per file. Each checks everything first, then changes all or nothing; none does I/O.
+
+`surgery.rename(model, ...)` and so on: the modules are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphsurgeon.surgery.add_output import add_output
+    from graphsurgeon.surgery.rename import rename
+
+# Name of the operation, as on the command line and in recipes -> "module:function".
+OPERATIONS: dict[str, str] = {
+    "add-output": "graphsurgeon.surgery.add_output:add_output",
+    "rename": "graphsurgeon.surgery.rename:rename",
+}
+
+__all__ = ["OPERATIONS", "add_output", "rename"]
+
+_BY_FUNCTION = {place.partition(":")[2]: place for place in OPERATIONS.values()}
+
+
+class _Operations(ModuleType):
+    """A module on which `rename` is the function, also after its submodule `rename` was imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _BY_FUNCTION and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Operations
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _BY_FUNCTION:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, function = _BY_FUNCTION[name].partition(":")
+    return getattr(import_module(module), function)

@@ -1,0 +1,1 @@
+"""Say whether a model is sound, the same as another, or equivalent to it."""
