@@ -20,7 +20,7 @@ from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Si
 from graphsurgeon.model.model import Model
 
 if TYPE_CHECKING:
-    from graphsurgeon.formats.flatbuffer import Table
+    from graphsurgeon.formats.flatbuffer import Table, Tables
     from graphsurgeon.model.objects import ObjectGraph
 
 _OLDEST_WITH_BUFFERS = 3
@@ -84,13 +84,14 @@ class ModelSource:
 
     def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
         """Lift `signature_defs`; a key that repeats gets the signature's number behind it."""
-        found: dict[str, Signature] = {}
-        if self.root.type is None or "signature_defs" not in self.root.type.fields:
-            return found
-        for number, table in enumerate(self.root.tables("signature_defs")):
-            signature = self._signature(table, metagraph)
-            found[signature.key if signature.key not in found else f"{signature.key}#{number}"] = signature
-        return found
+        tables = list(self.signature_tables())
+        keys = unique_keys([table.text("signature_key") for table in tables])
+        return {key: self._signature(table, metagraph) for key, table in zip(keys, tables, strict=True)}
+
+    def signature_tables(self) -> Tables | tuple[()]:
+        """Return the signatures as stored, empty for schema versions that have none."""
+        has_signatures = self.root.type is not None and "signature_defs" in self.root.type.fields
+        return self.root.tables("signature_defs") if has_signatures else ()
 
     def collections(self, metagraph: MetaGraph) -> dict[str, Collection]:
         """Lift the metadata."""
@@ -108,17 +109,20 @@ class ModelSource:
         """Return None: there is no such thing in TFLite."""
         return None
 
+    def function_source(self) -> None:
+        """Return None: subgraphs are not made here."""
+
     def _signature(self, table: Table, metagraph: MetaGraph) -> Signature:
         key, index = table.text("signature_key"), table.get("subgraph_index")
         graph = self.subgraphs[index] if index < len(self.subgraphs) else metagraph.graph
         is_dangling = index >= len(self.subgraphs)
-        entries = [
-            {
-                item.text("name"): _entry(item, graph, f"signature {key}, {side[:-1]} {item.text('name')}", is_dangling)
-                for item in table.tables(side)
-            }
-            for side in ("inputs", "outputs")
-        ]
+        entries = []
+        for side in ("inputs", "outputs"):
+            maps = list(table.tables(side))
+            names = unique_keys([item.text("name") for item in maps])
+            places = [f"signature {key}, {side[:-1]} {name}" for name in names]
+            lifted = [_entry(item, graph, where, is_dangling) for item, where in zip(maps, places, strict=True)]
+            entries.append(dict(zip(names, lifted, strict=True)))
         return Signature(key, graph, entries[0], entries[1], raw=table)
 
 
@@ -140,6 +144,19 @@ def read(path: Path) -> Model:
     except FormatError as error:
         raise error.at(path) from error
     return model
+
+
+def unique_keys(names: list[str]) -> list[str]:
+    """Return names that can be keys: one that is there already gets its number behind it, `name#2`."""
+    seen: set[str] = set()
+    found = []
+    for number, name in enumerate(names):
+        key = name
+        while key in seen:
+            key = f"{key}#{number}"
+        seen.add(key)
+        found.append(key)
+    return found
 
 
 def _metagraph(source: ModelSource) -> MetaGraph:

@@ -258,6 +258,24 @@ class Graph:
         gone = set(values)
         self._lift()._values = [value for value in self._values if value not in gone]
 
+    def adopt(
+        self, node: Node, name: str, inputs: Sequence[Value] = (), *, controls: Sequence[Node] = ()
+    ) -> Node:
+        """Add a copy of a node of another graph of the same MetaGraph, all its attributes included.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        copy = _copy_node(node, self._lift())
+        copy._name = name
+        copy.keeps_spelling = False
+        if name in self._by_name:
+            raise UsageError(f"{self._where()} already has a node {name!r}")
+        self.attach(copy)
+        copy.inputs = inputs
+        copy.controls = controls
+        return copy
+
     def attach(self, node: Node) -> None:
         """Enter a node that was made for this graph; a second node of one name (a broken file) keeps its name."""
         if node._name and self._by_name.setdefault(node._name, node) is not node and node.raw is None:

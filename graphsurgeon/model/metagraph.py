@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.graph import Graph, GraphSource
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.shape import Shape
 
@@ -177,6 +177,9 @@ class MetaGraphSource(Protocol):
     def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
         """Return the object graph, None if the file has none."""
 
+    def function_source(self) -> GraphSource | None:
+        """Return the GraphSource of an empty new function, None if the format has no functions."""
+
 
 class MetaGraph:
     """A main graph with its functions, signatures, collections, saver, assets and object graph.
@@ -291,6 +294,17 @@ class MetaGraph:
         if function.name in self.functions:
             raise UsageError(f"the library already has a function {function.name!r}")
         self.functions[function.name] = function
+
+    def new_function(self, name: str) -> Graph:
+        """Enter an empty function into the library.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+        function = Graph(self, "function", name)
+        function.raw = self.raw.function_source() if self.raw is not None else None
+        self.add_function(function)
+        return function
 
     def rename_functions(self, names: Mapping[Graph, str]) -> None:
         """Rename functions, all at once; every mention follows.

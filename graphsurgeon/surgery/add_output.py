@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.frames import control_flow
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
@@ -27,6 +26,7 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.add_output_tflite import add_tflite_outputs
 from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
+from graphsurgeon.surgery.fetchable import check_fetchable
 from graphsurgeon.surgery.rename import LEGAL_NODE
 from graphsurgeon.surgery.wrapper import find_wrapper, own_wrapper
 
@@ -153,10 +153,7 @@ def _plan(
     shapes = infer_shapes(metagraph)
     requests = []
     for text, value in values.items():
-        dtype = shapes.dtype(value)
-        if dtype is None:
-            raise UnsupportedError(f"the dtype of {text!r} is not known, since its op is in no catalog")
-        _check_fetchable(value, dtype)
+        dtype = check_fetchable(value, shapes.dtype(value))
         way = find_way(metagraph, value.graph, target, calls)
         if way and rewire:
             raise UnsupportedError(f"{text!r} lies in a function: its consumers there cannot read a main-graph node")
@@ -164,43 +161,6 @@ def _plan(
     if target is not None:
         _check_signature(metagraph, target, requests)
     return requests
-
-
-def _check_fetchable(value: Value, dtype: DType) -> None:
-    if dtype.base in (RESOURCE, VARIANT):
-        raise UnsupportedError(f"{value} is a {dtype.base}, which cannot be fetched", hint=_reader_hint(value))
-    node = value.producer
-    if node is None:
-        return
-    flow = control_flow(value.graph)
-    if node in flow.frames:
-        enter = flow.frames[node]
-        exits = [other.name for other in value.graph.nodes if other.op in ("Exit", "RefExit")]
-        hint = f"the loop's results can be had: {', '.join(exits[:3])}" if exits else "choose a tensor outside the loop"
-        raise UnsupportedError(f"{value} lies inside the loop of {enter.name!r}: one value per iteration", hint=hint)
-    if node in flow.branches:
-        merge = next((other.name for other in _downstream(node) if other.op in ("Merge", "RefMerge")), None)
-        hint = f"the conditional's result can be had: {merge}" if merge else "choose a tensor outside the branch"
-        raise UnsupportedError(
-            f"{value} lies in a branch of the conditional at {flow.branches[node].name!r}: it may have no value",
-            hint=hint,
-        )
-
-
-def _downstream(node: Node) -> list[Node]:
-    found = dict.fromkeys([node])
-    waiting = [node]
-    while waiting and len(found) < 10000:
-        for user in waiting.pop(0).consumers:
-            if user not in found:
-                found[user] = None
-                waiting.append(user)
-    return list(found)
-
-
-def _reader_hint(value: Value) -> str:
-    readers = [node.name for node in value.consumers if node.op in ("ReadVariableOp", "ResourceGather", "Identity")]
-    return f"{readers[0]} reads it" if readers else ""
 
 
 def _check_signature(metagraph: MetaGraph, target: Signature, requests: Sequence[_Request]) -> None:

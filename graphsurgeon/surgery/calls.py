@@ -55,7 +55,7 @@ def reorder_inputs(call: Node, order: Sequence[int]) -> None:
     _reorder_attr(call, "Tin", places)
     read_only = call.attrs.get(READ_ONLY)
     if isinstance(read_only, list):
-        call.attrs[READ_ONLY] = sorted(places.index(index) for index in read_only if index in places)
+        call.attrs[READ_ONLY] = [place for place, index in enumerate(places) if index in read_only]
 
 
 def reorder_outputs(call: Node, order: Sequence[int]) -> None:

@@ -1,0 +1,300 @@
+"""Add and remove signatures, for session-style loaders (`signature_def`) and for `tf.saved_model.load` alike.
+
+A model with an object graph gets a wrapper function there too, made of the main graph's nodes between inputs
+and outputs, with its captures bound to their variables. A model without one needs `signature_def` only: both
+loaders read that. A tensor inside a function is carried out to the main graph first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
+from graphsurgeon.analysis.tensors import TensorFact
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.objects import ConcreteFunction, ObjectNode, TensorSpec
+from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.shapes.report import ShapeReport
+from graphsurgeon.surgery.carry_out import carry_out, find_way
+from graphsurgeon.surgery.fetchable import check_fetchable
+from graphsurgeon.surgery.functionalize import Part, bound_objects, make_function, part_between
+from graphsurgeon.surgery.servable import make_servable
+from graphsurgeon.surgery.serving import METHODS, check_method
+from graphsurgeon.surgery.wrapper import (
+    BARE_FUNCTION,
+    SIGNATURE_MAP,
+    SIGNATURES,
+    check_input_keys,
+    sanitized,
+    signature_map,
+)
+
+DEFAULT = "serving_default"
+
+
+@dataclass(frozen=True)
+class SignatureReport:
+    """A signature that was added.
+
+    Attributes:
+        key, method: of the signature.
+        inputs, outputs: key -> tensor.
+        in_object_graph: `tf.saved_model.load` finds it through the object graph too.
+        cloned: functions that were copied to carry a tensor out.
+    """
+
+    key: str
+    method: str
+    inputs: dict[str, TensorFact]
+    outputs: dict[str, TensorFact]
+    in_object_graph: bool
+    cloned: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RemovalReport:
+    """Signatures that were removed, by key."""
+
+    removed: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def add_signature(
+    model: Model,
+    outputs: Mapping[str, str],
+    *,
+    inputs: Mapping[str, str] | None = None,
+    name: str = DEFAULT,
+    method: str = "predict",
+    calls: Sequence[str] = (),
+    tags: Sequence[str] | None = None,
+    replace: bool = False,
+) -> SignatureReport:
+    """Add a signature.
+
+    Args:
+        model: changed in place; a GraphDef or `.meta` gets what a servable SavedModel needs.
+        outputs: key -> tensor.
+        inputs: key -> tensor; None takes every placeholder that the outputs need, by its name.
+        name: key of the signature.
+        method: "predict", "classify" or "regress", checked against the rules of TensorFlow Serving.
+        calls: nodes that call functions, to choose among several ways to a tensor inside a function.
+        tags: which MetaGraph of a SavedModel, or the tags to give one that has none.
+        replace: the model may have a signature of that name.
+
+    Raises:
+        UsageError: a name is unknown or taken, a placeholder is left without a value, or the method's rules
+            are broken.
+        UnsupportedError: a tensor cannot be fed or fetched, or the object graph cannot take the signature.
+    """
+    is_bare = model.format in ("graph_def", "meta_graph")
+    metagraph = choose_metagraph(model, None if is_bare else tags)
+    if name in metagraph.signatures and not replace:
+        raise UsageError(f"there already is a signature {name!r}", hint="choose another --name, or remove it first")
+    if not name or not outputs:
+        raise UsageError("a signature needs a name and at least one output")
+    if model.format == "tflite":
+        return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
+    shapes = infer_shapes(metagraph)
+    targets, cloned = _carried(metagraph, outputs, shapes, calls)
+    feeds = _feeds(metagraph, inputs, list(targets.values()))
+    part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
+    _check_fed(part)
+    signature = _signature(metagraph, name, METHODS[method], feeds, targets, shapes)
+    check_method(signature)
+    in_objects = metagraph.objects is not None
+    if in_objects:
+        _add_to_objects(model, metagraph, signature, part)
+    metagraph.signatures[name] = signature
+    notes = make_servable(model, metagraph, tags) if is_bare else []
+    return _report(signature, in_objects, cloned, notes)
+
+
+def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] | None = None) -> RemovalReport:
+    """Remove signatures from `signature_def` and the object graph; functions and nodes stay (`gs strip` removes them).
+
+    Raises:
+        UsageError: the model has no such signature.
+    """
+    metagraph = choose_metagraph(model, tags)
+    for name in names:
+        find_signature(metagraph, name)
+    for name in names:
+        del metagraph.signatures[name]
+        signatures = signature_map(metagraph.objects)
+        if signatures is not None:
+            signatures.children = [(key, child) for key, child in signatures.children if key != name]
+    return RemovalReport(list(names))
+
+
+def _carried(
+    metagraph: MetaGraph, outputs: Mapping[str, str], shapes: ShapeReport, calls: Sequence[str]
+) -> tuple[dict[str, Value], list[str]]:
+    """Return the main-graph value of each output; everything is checked before the first is carried out."""
+    values = {key: find_value(metagraph, text) for key, text in outputs.items()}
+    ways = {}
+    for key, value in values.items():
+        check_fetchable(value, shapes.dtype(value), allow_ref=metagraph.objects is None)
+        ways[key] = find_way(metagraph, value.graph, None, calls)
+    cloned: list[str] = []
+    for key, way in ways.items():
+        value = values[key]
+        dtype, shape = shapes.dtype(value), shapes.shape(value)
+        if way and dtype is not None:
+            position = len(way[0].function.outputs)
+            values[key], copies = carry_out(metagraph, way, value, key, dtype, shape, position, keep=False)
+            cloned += copies
+    return values, cloned
+
+
+def _feeds(metagraph: MetaGraph, inputs: Mapping[str, str] | None, outputs: list[Value]) -> dict[str, Value]:
+    if inputs is not None:
+        feeds = {key: find_value(metagraph, text, graph="main") for key, text in inputs.items()}
+    else:
+        part = part_between(metagraph.graph, [], outputs)
+        feeds = {_key(node.name): node.output() for node in part.unfed}
+    by_value: dict[Value, str] = {}
+    for key, value in feeds.items():
+        if value in by_value:
+            raise UsageError(
+                f"inputs {by_value[value]!r} and {key!r} are one tensor, {value}", hint="loaders refuse that: drop one"
+            )
+        by_value[value] = key
+    if metagraph.objects is not None:
+        check_input_keys(list(feeds))
+        names = [sanitized(key) for key in feeds]
+        if len(set(names)) < len(names):
+            raise UsageError("two inputs would have the same parameter name")
+    return feeds
+
+
+def _key(name: str) -> str:
+    last = name.rpartition("/")[2]
+    key = "".join(c if c.isalnum() and c.isascii() else "_" for c in last)
+    return key if key[:1].isalpha() else f"input_{key}"
+
+
+def _check_fed(part: Part) -> None:
+    if part.unfed:
+        names = ", ".join(node.name for node in part.unfed[:5])
+        raise UsageError(
+            f"the outputs need {names}, which no input feeds",
+            hint=f"add --input {part.unfed[0].name}, or give it a value with gs set-input --set",
+        )
+
+
+def _signature(
+    metagraph: MetaGraph,
+    name: str,
+    method: str,
+    inputs: Mapping[str, Value],
+    outputs: Mapping[str, Value],
+    shapes: ShapeReport,
+) -> Signature:
+    entries = []
+    for noun, values in (("input", inputs), ("output", outputs)):
+        entries.append({key: _entry(values[key], shapes, f"signature {name}, {noun} {key}") for key in sorted(values)})
+    return Signature(name, metagraph.graph, entries[0], entries[1], method=method)
+
+
+def _entry(value: Value, shapes: ShapeReport, where: str) -> SignatureEntry:
+    dtype = shapes.dtype(value) or _call_dtype(value)
+    if dtype is None:
+        raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
+    shape = shapes.shape(value)
+    return SignatureEntry(Mention.of(value, where), dtype.base, shape)
+
+
+def _call_dtype(value: Value) -> DType | None:
+    """Return the dtype of an output that a call has only just been given."""
+    dtypes = value.producer.output_dtypes() if value.producer is not None else None
+    return dtypes[value.port] if dtypes and isinstance(value.port, int) and value.port < len(dtypes) else None
+
+
+def _add_to_objects(model: Model, metagraph: MetaGraph, signature: Signature, part: Part) -> None:
+    objects = metagraph.objects
+    assert objects is not None
+    bound = bound_objects(metagraph, part.handles, model.checkpoint)
+    inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=sanitized)}
+    outputs = {key: _target(signature.outputs[key]) for key in sorted(signature.outputs)}
+    function = make_function(metagraph, f"signature_wrapper_{_key(signature.key)}", part, inputs, outputs)
+    concrete = ConcreteFunction(function, bound)
+    concrete.input_signature = ((), {key: _spec(key, signature.inputs[key]) for key in inputs})
+    concrete.output_signature = {key: _spec(key, signature.outputs[key]) for key in outputs}
+    objects.concrete_functions.append(concrete)
+    bare = ObjectNode(BARE_FUNCTION)
+    bare.functions = [function]
+    bare.argument_keywords = list(inputs)
+    objects.nodes.append(bare)
+    signatures = signature_map(objects)
+    if signatures is None:
+        signatures = ObjectNode("user_object")
+        signatures.identifier = SIGNATURE_MAP
+        objects.nodes.append(signatures)
+        objects.root.children.append((SIGNATURES, signatures))
+    signatures.children = [(key, child) for key, child in signatures.children if key != signature.key]
+    signatures.children.append((signature.key, bare))
+
+
+def _target(entry: SignatureEntry) -> tuple[Value, DType]:
+    target = entry.mention.target if entry.mention is not None else None
+    assert isinstance(target, Value)
+    assert entry.dtype is not None
+    return target, entry.dtype
+
+
+def _spec(key: str, entry: SignatureEntry) -> TensorSpec:
+    assert entry.dtype is not None
+    return TensorSpec(key, entry.shape or UNKNOWN_RANK, entry.dtype)
+
+
+def _add_tflite(
+    metagraph: MetaGraph, name: str, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> SignatureReport:
+    """Add a signature of the main subgraph: its tensors must be inputs and outputs of it already."""
+    graph = metagraph.graph
+    feeds = {key: find_value(metagraph, text) for key, text in inputs.items()}
+    if not inputs:
+        feeds = {value.name or f"input_{value.port}": value for value in graph.inputs}
+    fetches = {key: find_value(metagraph, text) for key, text in outputs.items()}
+    for noun, values, known in (("input", feeds, graph.inputs), ("output", fetches, [o.value for o in graph.outputs])):
+        for value in values.values():
+            if not any(value is other for other in known):
+                hint = "gs add-output makes it one" if noun == "output" else "choose one of gs inputs"
+                raise UsageError(f"{value} is no {noun} of the subgraph", hint=hint)
+    missing = [value for value in graph.inputs if not any(value is fed for fed in feeds.values())]
+    if missing:
+        raise UsageError(
+            f"input {missing[0]} of the subgraph is not in the signature", hint=f"add --input {missing[0]}"
+        )
+    entries = [
+        {
+            key: SignatureEntry(Mention.of(value, f"signature {name}"), value.dtype, value.shape)
+            for key, value in side.items()
+        }
+        for side in (feeds, fetches)
+    ]
+    signature = Signature(name, graph, entries[0], entries[1])
+    metagraph.signatures[name] = signature
+    return _report(signature, False, [], [])
+
+
+def _report(signature: Signature, in_objects: bool, cloned: list[str], notes: list[str]) -> SignatureReport:
+    facts = [
+        {
+            key: TensorFact(
+                str(entry.mention.target) if entry.mention else None, entry.dtype, entry.shape or UNKNOWN_RANK
+            )
+            for key, entry in side.items()
+        }
+        for side in (signature.inputs, signature.outputs)
+    ]
+    return SignatureReport(signature.key, signature.method, facts[0], facts[1], in_objects, cloned, notes)
