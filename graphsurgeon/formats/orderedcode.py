@@ -54,11 +54,11 @@ def decode_number(data: bytes, position: int) -> tuple[int, int]:
     """Return the number at a position, and the position behind it.
 
     Raises:
-        FormatError: there is none.
+        FormatError: there is none, or it is not spelled the shortest way.
     """
     length = data[position] if position < len(data) else 9
     stop = position + 1 + length
-    if length > 8 or stop > len(data):
+    if length > 8 or stop > len(data) or (length and not data[position + 1]):
         raise FormatError(f"no ordered number at byte {position}")
     return int.from_bytes(data[position + 1 : stop], "big"), stop
 
