@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.model.dtype import BOOL, DType
@@ -22,8 +22,7 @@ ITERATORS = frozenset(
 _SCALAR_IS_UNKNOWN = 21
 
 
-@dataclass(frozen=True)
-class InputFact(TensorFact):
+class InputFact(NamedTuple):
     """Something that goes into a graph.
 
     Attributes:
@@ -32,6 +31,7 @@ class InputFact(TensorFact):
         internal: fed by whatever loads the model: the path of the checkpoint, or of an asset.
     """
 
+    tensor: TensorFact
     role: str = "feed"
     fed_by: Collection[str] = ()
     internal: bool = False
@@ -47,8 +47,11 @@ def placeholders(metagraph: MetaGraph, fed_by: Mapping[str, Collection[str]]) ->
     internal = {asset.mention.node_name for asset in metagraph.assets}
     if metagraph.saver is not None:
         internal.add(metagraph.saver.filename.node_name)
-    nodes = metagraph.graph.peek(PLACEHOLDERS | ITERATORS)
-    return [replace(fact, internal=node.name in internal) for node in nodes for fact in _inputs(node, fed_by)]
+    inputs = []
+    for node in metagraph.graph.peek(PLACEHOLDERS | ITERATORS):
+        for tensor, role in _inputs(node):
+            inputs.append(InputFact(tensor, role, fed_by.get(tensor.name or "", ()), node.name in internal))
+    return inputs
 
 
 def placeholder_shape(node: Node) -> Shape:
@@ -61,21 +64,20 @@ def placeholder_shape(node: Node) -> Shape:
     return UNKNOWN_RANK if is_legacy and shape.rank == 0 else shape
 
 
-def _inputs(node: Node, fed_by: Mapping[str, Collection[str]]) -> Iterator[InputFact]:
+def _inputs(node: Node) -> Iterator[tuple[TensorFact, str]]:
     if node.op in PLACEHOLDERS:
         dtype = node.attrs.get("dtype")
-        dtype = dtype if isinstance(dtype, DType) else None
-        shape, name = placeholder_shape(node), f"{node.name}:0"
-        yield InputFact(name, dtype, shape, role=_role(node, dtype, shape), fed_by=fed_by.get(name, ()))
+        fact = TensorFact(f"{node.name}:0", dtype if isinstance(dtype, DType) else None, placeholder_shape(node))
+        yield fact, _role(node, fact)
         return
     shapes = _recorded_shapes(node)
     for port, dtype in enumerate(node.output_dtypes() or ()):
-        shape, name = shapes[port] if port < len(shapes) else UNKNOWN_RANK, f"{node.name}:{port}"
-        yield InputFact(name, dtype, shape, role="iterator", fed_by=fed_by.get(name, ()))
+        shape = shapes[port] if port < len(shapes) else UNKNOWN_RANK
+        yield TensorFact(f"{node.name}:{port}", dtype, shape), "iterator"
 
 
-def _role(node: Node, dtype: DType | None, shape: Shape) -> str:
-    if dtype is BOOL and not shape.rank:
+def _role(node: Node, fact: TensorFact) -> str:
+    if fact.dtype is BOOL and not fact.shape.rank:
         return "switch"
     return "default" if node.op == "PlaceholderWithDefault" else "feed"
 

@@ -6,9 +6,8 @@ Nodes are counted, not lifted, wherever counting is enough; weights are measured
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from graphsurgeon.analysis.placeholders import InputFact, placeholders
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
@@ -38,26 +37,25 @@ _INIT_SIGNATURE = "__saved_model_init_op"
 _MAIN_OPS = {"saved_model_main_op": "main_op", "legacy_init_op": "legacy_init_op"}
 
 
-@dataclass(frozen=True)
-class OutputFact(TensorFact):
+class OutputFact(NamedTuple):
     """Something that comes out of a graph, and why it is thought to."""
 
+    tensor: TensorFact
     why: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class SignatureTensor(TensorFact):
+class SignatureTensor(NamedTuple):
     """An input or output of a signature.
 
     Attributes:
         components: the parts of a composite tensor, which has no name of its own.
     """
 
+    tensor: TensorFact
     components: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class SignatureSummary:
+class SignatureSummary(NamedTuple):
     """A signature.
 
     Attributes:
@@ -72,8 +70,7 @@ class SignatureSummary:
     defaults: Mapping[str, Tensor]
 
 
-@dataclass(frozen=True)
-class LoadStep:
+class LoadStep(NamedTuple):
     """Something that runs when the model is loaded.
 
     Attributes:
@@ -87,16 +84,14 @@ class LoadStep:
     op: str = ""
 
 
-@dataclass(frozen=True)
-class FunctionSummary:
+class FunctionSummary(NamedTuple):
     """A function of the library."""
 
     name: str
     nodes: int
 
 
-@dataclass(frozen=True)
-class ObjectChild:
+class ObjectChild(NamedTuple):
     """An attribute of what `tf.saved_model.load` returns."""
 
     name: str
@@ -104,8 +99,7 @@ class ObjectChild:
     functions: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class GraphSummary:
+class GraphSummary(NamedTuple):
     """One MetaGraph, or one TFLite subgraph.
 
     Attributes:
@@ -135,8 +129,7 @@ class GraphSummary:
     objects: Sequence[ObjectChild] | None = None
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """A whole model."""
 
     format: FormatName
@@ -146,7 +139,7 @@ class Summary:
     graphs: Sequence[GraphSummary]
     variables: VariablesSummary | None
     assets: Sequence[str]
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
 
 
 def summarize(
@@ -190,24 +183,26 @@ def _summarize_metagraph(metagraph: MetaGraph, with_objects: bool) -> list[Graph
     if metagraph.graph.kind == "subgraph":
         return [_summarize_subgraph(graph) for graph in metagraph.graphs]
     graph, functions = metagraph.graph, metagraph.functions
-    ops = Counter(graph.op_counts)
-    for function in functions.values():
-        ops.update(function.op_counts)
+    own_ops = graph.op_counts
+    function_ops = {name: function.op_counts for name, function in functions.items()}
+    ops = Counter(own_ops)
+    for counts in function_ops.values():
+        ops.update(counts)
     signatures = _summarize_signatures(metagraph)
     return [
         GraphSummary(
             name="",
             tags=metagraph.tags,
-            nodes=len(graph),
+            nodes=sum(own_ops.values()),
             functions=len(functions),
-            function_nodes=sum(map(len, functions.values())),
+            function_nodes=sum(ops.values()) - sum(own_ops.values()),
             ops=_by_count(ops),
             unknown_ops=sorted(ops.keys() - catalog.names() - functions.keys()),
             inputs=placeholders(metagraph, _fed_by(signatures)),
             outputs=_outputs(graph, signatures),
             signatures=signatures,
             on_load=_load_steps(metagraph),
-            largest_functions=_largest(functions.values()),
+            largest_functions=_largest(function_ops),
             constants=summarize_constants(metagraph.graphs),
             objects=_object_children(metagraph) if with_objects else None,
         )
@@ -215,33 +210,28 @@ def _summarize_metagraph(metagraph: MetaGraph, with_objects: bool) -> list[Graph
 
 
 def _summarize_subgraph(graph: Graph) -> GraphSummary:
-    inputs = [_plain(stored_tensor(value)) for value in graph.inputs]
-    outputs = [_plain(stored_tensor(output.value)) for output in graph.outputs]
+    ops = graph.op_counts
     return GraphSummary(
         name=graph.name,
         tags=None,
-        nodes=len(graph),
+        nodes=sum(ops.values()),
         functions=0,
         function_nodes=0,
-        ops=graph.op_counts,
+        ops=ops,
         unknown_ops=(),
-        inputs=[InputFact(**fact) for fact in inputs],
-        outputs=[OutputFact(**fact) for fact in outputs],
+        inputs=[InputFact(stored_tensor(value)) for value in graph.inputs],
+        outputs=[OutputFact(stored_tensor(output.value)) for output in graph.outputs],
         signatures=_summarize_signatures(graph.metagraph, graph),
         constants=summarize_constants([graph]),
     )
-
-
-def _plain(fact: TensorFact) -> dict[str, Any]:
-    return {name: getattr(fact, name) for name in ("name", "dtype", "shape", "index", "quantization")}
 
 
 def _by_count(ops: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(ops.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _largest(functions: Iterable[Graph]) -> list[FunctionSummary]:
-    summaries = [FunctionSummary(graph.name, len(graph)) for graph in functions]
+def _largest(function_ops: Mapping[str, Mapping[str, int]]) -> list[FunctionSummary]:
+    summaries = [FunctionSummary(name, sum(counts.values())) for name, counts in function_ops.items()]
     return sorted(summaries, key=lambda function: -function.nodes)
 
 
@@ -274,20 +264,20 @@ def _summarize_signature(signature: Signature, calls: Mapping[str, str]) -> Sign
 
 
 def _signature_tensor(entry: SignatureEntry) -> SignatureTensor:
+    shape = entry.shape or UNKNOWN_RANK
     if entry.mention is None:
-        parts = [mention.text for mention in entry.components]
-        return SignatureTensor(None, entry.dtype, entry.shape or UNKNOWN_RANK, components=parts)
+        return SignatureTensor(TensorFact(None, entry.dtype, shape), [mention.text for mention in entry.components])
     value = entry.mention.target if entry.mention.graph.kind == "subgraph" else None
     if isinstance(value, Value):
-        return SignatureTensor(**_plain(stored_tensor(value)))
-    return SignatureTensor(entry.mention.text, entry.dtype, entry.shape or UNKNOWN_RANK)
+        return SignatureTensor(stored_tensor(value))
+    return SignatureTensor(TensorFact(entry.mention.text, entry.dtype, shape))
 
 
 def _fed_by(signatures: Mapping[str, SignatureSummary]) -> dict[str, list[str]]:
     feeding: dict[str, list[str]] = {}
     for key, signature in signatures.items():
-        for tensor in signature.inputs.values():
-            for name in tensor.components or [tensor.name or ""]:
+        for tensor, components in signature.inputs.values():
+            for name in components or [tensor.name or ""]:
                 feeding.setdefault(name, []).append(key)
     return feeding
 
@@ -299,18 +289,18 @@ def _outputs(graph: Graph, signatures: Mapping[str, SignatureSummary]) -> list[O
     for key, signature in signatures.items():
         if key == _INIT_SIGNATURE:
             continue
-        for name, tensor in signature.outputs.items():
+        for name, (tensor, _) in signature.outputs.items():
             if tensor.name:
                 facts.setdefault(tensor.name, tensor)
                 why.setdefault(tensor.name, []).append(f"output {name} of signature {key}")
-    return [OutputFact(name, fact.dtype, fact.shape, why=why[name]) for name, fact in facts.items()]
+    return [OutputFact(fact, why[name]) for name, fact in facts.items()]
 
 
 def _load_steps(metagraph: MetaGraph) -> list[LoadStep]:
     steps = []
     if metagraph.saver is not None and metagraph.saver.restore.text:
         steps.append(LoadStep("restore", metagraph.saver.restore.text))
-    main_ops = {}
+    main_ops: dict[str, str] = {}
     if _INIT_SIGNATURE in metagraph.signatures:
         for entry in metagraph.signatures[_INIT_SIGNATURE].outputs.values():
             main_ops |= {mention.text: "init_op" for mention in entry.mentions}

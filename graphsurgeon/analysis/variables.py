@@ -6,10 +6,8 @@ the name. Where neither says, the graph's restore path does (`restore_map`). Fac
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.model import Model
@@ -18,19 +16,19 @@ VariableKind = Literal["variable", "slot"]
 
 OBJECT_SUFFIX = "/.ATTRIBUTES/"  # what follows the path of objects in a TF2 key
 _SLOT_MARK = "/.OPTIMIZER_SLOT/"
-# An object that holds what an optimizer keeps: a path component such as `optimizer`, `_optimizer`, `actor_optimizer`.
-_OPTIMIZER = re.compile(r"(?:^|/)[^/]*optimizer[^/]*/", re.IGNORECASE)
 # Names that TensorFlow's own optimizers give to slots; others are known by their place below the variable.
-_SLOT = re.compile(
-    r"(?:Adam|AdamW|Adamax|AdamAsync|LazyAdam|LAMB|LARS|Momentum|RMSProp|Adagrad|AdagradDA|Adadelta|Ftrl|ProximalAdagrad"
-    r"|ProximalGradientDescent|AMSGrad|Nadam|Yogi|adam_[mv]|lamb_[mv]|slot_v[rc]?)(?:_\d+)?"
-)
+_SLOTS = frozenset(
+    {
+        "Adam", "AdamW", "Adamax", "AdamAsync", "LazyAdam", "LAMB", "LARS", "Momentum", "RMSProp", "Adagrad",
+        "AdagradDA", "Adadelta", "Ftrl", "ProximalAdagrad", "AMSGrad", "Nadam", "Yogi", "adam_m", "adam_v", "lamb_m",
+        "lamb_v", "slot_v", "slot_vr", "slot_vc",
+    }
+)  # fmt: skip
 # Averages are kept like slots but stand in for the variable at inference.
-_AVERAGE = re.compile(r"(?:ExponentialMovingAverage|.*moving_average|.*ema)(?:_\d+)?", re.IGNORECASE)
+_AVERAGES = ("exponentialmovingaverage", "moving_average", "ema")
 
 
-@dataclass(frozen=True)
-class NamedVariable:
+class NamedVariable(NamedTuple):
     """An entry of a checkpoint with the name of its variable.
 
     Attributes:
@@ -101,19 +99,31 @@ def _restored_names(model: Model) -> dict[str, str]:
 def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable]) -> bool:
     if _SLOT_MARK in key:
         return True
-    if OBJECT_SUFFIX in key:
-        # Iteration, learning rate and the like are scalars.
-        return bool(_OPTIMIZER.search(key)) and bool(variable.tensor.shape.rank)
+    path, mark, _ = key.partition(OBJECT_SUFFIX)
+    if mark:
+        # Of what an optimizer tracks, iteration, learning rate and the like are scalars.
+        parts = path.split("/")[:-1]
+        return any("optimizer" in part.lower() for part in parts) and bool(variable.tensor.shape.rank)
     owner, _, last = key.rpartition("/")
-    if not owner or _AVERAGE.fullmatch(last):
+    if not owner:
         return False
-    return any(_is_kept_for(variable, variables[name]) for name in _owners(owner, last) if name in variables)
+    kept_as = _without_number(last)
+    if kept_as.lower().endswith(_AVERAGES):
+        return False
+    return any(
+        _is_kept_for(variable, variables[name]) for name in _owners(owner, kept_as in _SLOTS) if name in variables
+    )
 
 
-def _owners(owner: str, last: str) -> Iterator[str]:
+def _without_number(name: str) -> str:
+    base, _, number = name.rpartition("_")
+    return base if base and number.isdecimal() else name
+
+
+def _owners(owner: str, is_known: bool) -> Iterator[str]:
     """Yield the names that the variable may have: the slot's scope, or that without the optimizer's own scopes."""
     yield owner
-    if _SLOT.fullmatch(last):
+    if is_known:
         parts = owner.split("/")
         yield from ("/".join(parts[start:]) for start in range(1, len(parts)))
 

@@ -89,12 +89,13 @@ def summarize_constants(graphs: Iterable[Graph]) -> ConstantsSummary | None:
 def constants(graph: Graph, *, at_least: int = FEW_ELEMENTS) -> Iterator[tuple[str, Tensor]]:
     """Yield name and tensor of each constant of a graph, in file order. Reads no values."""
     if graph.kind == "subgraph":
-        named = ((value.name or f"#{value.port}", value.tensor) for value in graph.values)
-    else:
-        named = ((node.name, node.attrs.get("value")) for node in graph.peek(("Const",)))
-    for name, tensor in named:
+        stored = [(value.name or f"#{value.port}", value.tensor) for value in graph.values if value.tensor is not None]
+        yield from ((name, tensor) for name, tensor in stored if tensor.num_elements >= at_least)
+        return
+    for node in graph.peek(("Const",)):
+        tensor = node.attrs.get("value")
         if isinstance(tensor, Tensor) and tensor.num_elements >= at_least:
-            yield name, tensor
+            yield node.name, tensor
 
 
 def _first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]:

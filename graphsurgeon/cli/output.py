@@ -63,7 +63,7 @@ def to_json(value: object) -> Any:
         return _well_formed(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
-    if dataclasses.is_dataclass(value):
+    if hasattr(value, "_fields") or dataclasses.is_dataclass(value):
         return _fields_to_json(value)
     if isinstance(value, Mapping):
         return {_well_formed(str(key)): to_json(item) for key, item in value.items()}
@@ -77,8 +77,6 @@ def _object_to_json(value: object) -> Any:
         return _well_formed(value.name if isinstance(value, DType | Node | Graph) else str(value))
     if isinstance(value, Tensor):
         return _tensor_to_json(value)
-    if isinstance(value, Quantization):
-        return {"scale": to_json(value.scale), "zero_point": to_json(value.zero_point), "axis": value.axis}
     if isinstance(value, set | frozenset):
         return sorted(to_json(item) for item in value)
     if isinstance(value, Iterable):
@@ -87,10 +85,20 @@ def _object_to_json(value: object) -> Any:
 
 
 def _fields_to_json(report: Any) -> dict[str, Any]:
-    names = [field.name for field in dataclasses.fields(report)]
+    """Give the fields of a dataclass or named tuple; those of a tensor stand among the others."""
+    if isinstance(report, Quantization):
+        return {name: to_json(getattr(report, name)) for name in ("scale", "zero_point", "axis")}
+    names: Sequence[str] = getattr(report, "_fields", None) or [field.name for field in dataclasses.fields(report)]
     if isinstance(report, TensorFact) and report.index is None:
-        names = [name for name in names if name not in ("index", "quantization")]
-    return {name: to_json(getattr(report, name)) for name in names}
+        names = ("name", "dtype", "shape")
+    fields: dict[str, Any] = {}
+    for name in names:
+        value = getattr(report, name)
+        if isinstance(value, TensorFact) and name == "tensor":
+            fields |= _fields_to_json(value)
+        else:
+            fields[name] = to_json(value)
+    return fields
 
 
 def _tensor_to_json(tensor: Tensor) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -65,12 +64,12 @@ def _only_signature(summary: Summary, key: str) -> Summary:
     from graphsurgeon.analysis.names import suggestion
 
     graphs = [
-        replace(graph, signatures={key: graph.signatures[key]}) for graph in summary.graphs if key in graph.signatures
+        graph._replace(signatures={key: graph.signatures[key]}) for graph in summary.graphs if key in graph.signatures
     ]
     if not graphs:
         known = [name for graph in summary.graphs for name in graph.signatures]
         raise UsageError(f"no signature {key!r}", path=summary.path, hint=suggestion(key, known) or _known(known))
-    return replace(summary, graphs=graphs)
+    return summary._replace(graphs=graphs)
 
 
 def _known(keys: list[str]) -> str:

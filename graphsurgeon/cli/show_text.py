@@ -104,13 +104,13 @@ def _print_signature(key: str, signature: SignatureSummary) -> None:
     method = f"  {signature.method}" if signature.method else ""
     calls = f"  calls {signature.function}" if signature.function else ""
     output.heading(f"signature {key}{method}{calls}")
-    rows = [("input", name, *_tensor(tensor), *_default(signature, name)) for name, tensor in signature.inputs.items()]
-    rows += [("output", name, *_tensor(tensor), "") for name, tensor in signature.outputs.items()]
+    rows = [("input", name, *_tensor(*tensor), *_default(signature, name)) for name, tensor in signature.inputs.items()]
+    rows += [("output", name, *_tensor(*tensor), "") for name, tensor in signature.outputs.items()]
     output.table(rows, indent=2)
 
 
-def _tensor(tensor: TensorFact) -> tuple[str, str, str]:
-    name = tensor.name if tensor.name is not None else " + ".join(getattr(tensor, "components", ()))
+def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[str, str, str]:
+    name = " + ".join(components) if tensor.name is None else tensor.name
     return (str(tensor.dtype or "?"), str(tensor.shape), name)
 
 
@@ -123,9 +123,9 @@ def _default(signature: SignatureSummary, name: str) -> tuple[str]:
 
 def _print_inputs(graph: GraphSummary, parts: Parts) -> None:
     rows = [
-        (tensor.role, *_tensor(tensor))
-        for tensor in graph.inputs
-        if parts.everything or not (tensor.fed_by or tensor.internal)
+        (fact.role, *_tensor(fact.tensor))
+        for fact in graph.inputs
+        if parts.everything or not (fact.fed_by or fact.internal)
     ]
     if not rows:
         return
@@ -136,9 +136,11 @@ def _print_inputs(graph: GraphSummary, parts: Parts) -> None:
 def _print_outputs(graph: GraphSummary, parts: Parts) -> None:
     if graph.signatures and not parts.everything:
         return
-    rows = [("", *_tensor(tensor), "; ".join(tensor.why)) for tensor in graph.outputs]
+    rows = [("", *_tensor(fact.tensor), "; ".join(fact.why)) for fact in graph.outputs]
     if rows:
-        output.line("outputs" if graph.tags is None and not any(t.why for t in graph.outputs) else "likely outputs")
+        output.line(
+            "outputs" if graph.tags is None and not any(fact.why for fact in graph.outputs) else "likely outputs"
+        )
         _print_rows(rows, everything=parts.everything, noun="output")
 
 
