@@ -197,24 +197,12 @@ def _add(
     cloned: list[str] = []
     value = request.value
     if request.way:
-        position = len(request.way[0].function.outputs)
-        if wrapper is not None:
-            position = sorted([*wrapper.outputs, request.name]).index(request.name)
-        value, cloned = carry_out(
-            metagraph,
-            request.way,
-            value,
-            request.name,
-            request.dtype,
-            request.shape,
-            position,
-            keep=wrapper is not None,
-        )
+        way, name = request.way, request.name
+        value, cloned = carry_out(metagraph, way, value, name, request.dtype, request.shape, wrapper=wrapper)
     elif wrapper is not None:
         inner = _inside(value, wrapper.function)
         assert inner is not None
-        position = sorted([*wrapper.outputs, request.name]).index(request.name)
-        wrapper.insert_output(position, request.name, inner, request.dtype, request.shape)
+        wrapper.insert_output(wrapper.position_of(request.name), request.name, inner, request.dtype, request.shape)
     node = _add_identity(metagraph.graph, value, request, print_values)
     rewired = value.replace_with(node.output(), but=_own(node)) if rewire or print_values else 0
     if target is not None:

@@ -14,12 +14,12 @@ from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_v
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ConcreteFunction, ObjectNode, TensorSpec
-from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.carry_out import carry_out, find_way
@@ -37,6 +37,8 @@ from graphsurgeon.surgery.wrapper import (
 )
 
 DEFAULT = "serving_default"
+
+Facts = dict[Value, tuple[DType | None, Shape]]  # what is known of the tensors that a signature names
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,14 @@ def add_signature(
     if model.format == "tflite":
         return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
     shapes = infer_shapes(metagraph)
-    targets, cloned = _carried(metagraph, outputs, shapes, calls)
+    facts: Facts = {}
+    targets, cloned = _carried(metagraph, outputs, shapes, calls, facts)
     feeds = _feeds(metagraph, inputs, list(targets.values()))
     part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
     _check_fed(part)
-    signature = _signature(metagraph, name, METHODS[method], feeds, targets, shapes)
+    for value in (*feeds.values(), *targets.values()):
+        facts.setdefault(value, (shapes.dtype(value), shapes.shape(value)))
+    signature = _signature(metagraph, name, METHODS[method], feeds, targets, facts)
     check_method(signature)
     in_objects = metagraph.objects is not None
     if in_objects:
@@ -136,7 +141,7 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
 
 
 def _carried(
-    metagraph: MetaGraph, outputs: Mapping[str, str], shapes: ShapeReport, calls: Sequence[str]
+    metagraph: MetaGraph, outputs: Mapping[str, str], shapes: ShapeReport, calls: Sequence[str], facts: Facts
 ) -> tuple[dict[str, Value], list[str]]:
     """Return the main-graph value of each output; everything is checked before the first is carried out."""
     values = {key: find_value(metagraph, text) for key, text in outputs.items()}
@@ -149,8 +154,8 @@ def _carried(
         value = values[key]
         dtype, shape = shapes.dtype(value), shapes.shape(value)
         if way and dtype is not None:
-            position = len(way[0].function.outputs)
-            values[key], copies = carry_out(metagraph, way, value, key, dtype, shape, position, keep=False)
+            values[key], copies = carry_out(metagraph, way, value, key, dtype, shape)
+            facts[values[key]] = (dtype, shape)
             cloned += copies
     return values, cloned
 
@@ -160,7 +165,7 @@ def _feeds(metagraph: MetaGraph, inputs: Mapping[str, str] | None, outputs: list
         feeds = {key: find_value(metagraph, text, graph="main") for key, text in inputs.items()}
     else:
         part = part_between(metagraph.graph, [], outputs)
-        feeds = {_key(node.name): node.output() for node in part.unfed}
+        feeds = {_input_key(metagraph, node): node.output() for node in part.unfed}
     by_value: dict[Value, str] = {}
     for key, value in feeds.items():
         if value in by_value:
@@ -174,6 +179,15 @@ def _feeds(metagraph: MetaGraph, inputs: Mapping[str, str] | None, outputs: list
         if len(set(names)) < len(names):
             raise UsageError("two inputs would have the same parameter name")
     return feeds
+
+
+def _input_key(metagraph: MetaGraph, node: Node) -> str:
+    """Return the key that other signatures feed a placeholder by, else one made of its name."""
+    for signature in metagraph.signatures.values():
+        for key, entry in signature.inputs.items():
+            if entry.mention is not None and entry.mention.node is node:
+                return key
+    return _key(node.name)
 
 
 def _key(name: str) -> str:
@@ -197,26 +211,19 @@ def _signature(
     method: str,
     inputs: Mapping[str, Value],
     outputs: Mapping[str, Value],
-    shapes: ShapeReport,
+    facts: Facts,
 ) -> Signature:
     entries = []
     for noun, values in (("input", inputs), ("output", outputs)):
-        entries.append({key: _entry(values[key], shapes, f"signature {name}, {noun} {key}") for key in sorted(values)})
+        entries.append({key: _entry(values[key], facts, f"signature {name}, {noun} {key}") for key in sorted(values)})
     return Signature(name, metagraph.graph, entries[0], entries[1], method=method)
 
 
-def _entry(value: Value, shapes: ShapeReport, where: str) -> SignatureEntry:
-    dtype = shapes.dtype(value) or _call_dtype(value)
+def _entry(value: Value, facts: Facts, where: str) -> SignatureEntry:
+    dtype, shape = facts[value]
     if dtype is None:
         raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
-    shape = shapes.shape(value)
     return SignatureEntry(Mention.of(value, where), dtype.base, shape)
-
-
-def _call_dtype(value: Value) -> DType | None:
-    """Return the dtype of an output that a call has only just been given."""
-    dtypes = value.producer.output_dtypes() if value.producer is not None else None
-    return dtypes[value.port] if dtypes and isinstance(value.port, int) and value.port < len(dtypes) else None
 
 
 def _add_to_objects(model: Model, metagraph: MetaGraph, signature: Signature, part: Part) -> None:

@@ -13,6 +13,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.calls import insert_output, result_name, retarget, users_of
 from graphsurgeon.surgery.clone import clone_function, twin
+from graphsurgeon.surgery.wrapper import Wrapper
 
 MAX_WAYS = 200  # more ways than that to one function are not listed
 
@@ -23,6 +24,12 @@ class Step:
 
     call: Node
     function: Graph
+
+    @property
+    def label(self) -> str:
+        """Name of the call, with that of the function it lies in: `function:node`."""
+        place = self.call.graph.name
+        return f"{place}:{self.call.name}" if place else self.call.name
 
 
 Way = tuple[Step, ...]
@@ -35,7 +42,7 @@ def find_way(metagraph: MetaGraph, graph: Graph, target: Signature | None, calls
         metagraph: where to look.
         graph: the function.
         target: only ways through a call that this signature's outputs come from.
-        calls: names of nodes that the way must pass.
+        calls: names of nodes that the way must pass, as `node` or `function:node`.
 
     Raises:
         UnsupportedError: only loops, branches or dataset functions lead there, or nothing does.
@@ -49,7 +56,7 @@ def find_way(metagraph: MetaGraph, graph: Graph, target: Signature | None, calls
             users.setdefault(function, []).append(node)
     ways = [way for way in _ways(metagraph, graph, users, ()) if not _is_save_path(metagraph, way)]
     names = set(calls)
-    ways = [way for way in ways if names <= {step.call.name for step in way}]
+    ways = [way for way in ways if names <= {text for step in way for text in (step.call.name, step.label)}]
     if target is not None:
         ways = [way for way in ways if way[0].call in _sources(target)] or ways
     if not ways:
@@ -68,48 +75,52 @@ def carry_out(
     name: str,
     dtype: DType,
     shape: Shape,
-    position: int,
     *,
-    keep: bool,
+    wrapper: Wrapper | None = None,
 ) -> tuple[Value, list[str]]:
     """Return the main-graph value that yields a value inside a function, and the names of the functions copied.
 
     Args:
         metagraph: changed in place.
-        way: as `find_way` gave it.
-        value: inside the innermost function.
+        way: as `find_way` gave it; functions on it that an earlier call copied are found again.
+        value: inside the innermost function of the way.
         name: of the new results.
         dtype, shape: of the value.
-        position: of the new result among those of the outermost function; inner ones get it last.
-        keep: the outermost function is a signature's own wrapper and is changed itself.
+        wrapper: a signature's own wrapper, called first on the way: it is changed itself, and gets the result
+            at the place that the key `name` has among its sorted keys.
     """
-    copies: list[str] = []
     metagraph.resolve_mentions()
-    functions: list[Graph] = []
-    call = way[0].call
-    for depth, step in enumerate(way):
-        is_own = _is_exclusive(metagraph, step.function, call, keep=keep and depth == 0)
-        function = step.function if is_own else clone_function(metagraph, step.function)
-        if not is_own:
-            retarget(call, step.function, function)
-            copies.append(function.name)
-        functions.append(function)
-        if depth + 1 < len(way):
-            inner = function.node(way[depth + 1].call.name)
-            assert inner is not None
-            call = inner
-    inside = value if functions[-1] is way[-1].function else twin(value, way[-1].function, functions[-1])
-    calls = [way[0].call]
-    for depth in range(1, len(way)):
-        found = functions[depth - 1].node(way[depth].call.name)
-        assert found is not None
-        calls.append(found)
-    for depth in range(len(way) - 1, -1, -1):
-        function = functions[depth]
-        place = position if depth == 0 else len(function.outputs)
+    calls, copies = _own_functions(metagraph, way, wrapper)
+    innermost = called_function(calls[-1])
+    assert innermost is not None
+    inside = value if innermost is value.graph else twin(value, way[-1].function, innermost)
+    for depth in range(len(calls) - 1, -1, -1):
+        function = called_function(calls[depth])
+        assert function is not None
+        place = len(function.outputs) if depth or wrapper is None else wrapper.position_of(name)
         function.outputs.insert(place, Output(result_name(function, name), inside, dtype))
         inside = insert_output(calls[depth], place, dtype, shape)
     return inside, copies
+
+
+def _own_functions(metagraph: MetaGraph, way: Way, wrapper: Wrapper | None) -> tuple[list[Node], list[str]]:
+    """Make every function on the way one that only this way uses; return the calls as they are then."""
+    copies: list[str] = []
+    calls = [way[0].call]
+    for depth in range(len(way)):
+        call = calls[-1]
+        function = called_function(call)
+        assert function is not None
+        if not _is_exclusive(metagraph, function, call, keep=wrapper is not None and function is wrapper.function):
+            copy = clone_function(metagraph, function)
+            retarget(call, function, copy)
+            copies.append(copy.name)
+            function = copy
+        if depth + 1 < len(way):
+            inner = function.node(way[depth + 1].call.name)
+            assert inner is not None
+            calls.append(inner)
+    return calls, copies
 
 
 def _ways(metagraph: MetaGraph, graph: Graph, users: dict[Graph, list[Node]], inner: Way) -> Iterator[Way]:
@@ -186,5 +197,5 @@ def _ambiguous(graph: Graph, ways: Sequence[Way]) -> UsageError:
 def _distinct(way: Way, ways: Sequence[Way]) -> str:
     for step in way:
         if sum(any(other.call is step.call for other in rival) for rival in ways) == 1:
-            return step.call.name
+            return step.label
     return ""

@@ -55,6 +55,10 @@ class Wrapper:
         """Every node that calls the wrapper."""
         return [node for node in users_of(self.metagraph, self.function) if called_function(node) is self.function]
 
+    def position_of(self, key: str) -> int:
+        """Return the place that a new output key has among the results."""
+        return sorted([*self.outputs, key]).index(key)
+
     def insert_output(self, position: int, key: str, value: Value, dtype: DType, shape: Shape) -> None:
         """Let the function and its callers yield one more of the function's values, at a position."""
         self.metagraph.resolve_mentions()
