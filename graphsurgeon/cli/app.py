@@ -71,6 +71,22 @@ def _dispatch(arguments: list[str]) -> int:
     return 0
 
 
+def parse_command(name: str, arguments: Sequence[str]) -> None:
+    """Run one command inside another, such as the steps of a recipe.
+
+    Raises:
+        UsageError: there is no such command, or its options are wrong.
+    """
+    if name not in COMMANDS:
+        raise UsageError(f"there is no command {name!r}", hint=_suggest(name))
+    command = _load(name)
+    try:
+        with command.make_context(name, list(arguments)) as context:
+            command.invoke(context)
+    except _CLICK_ERROR as error:
+        raise _usage_error(error, name) from error
+
+
 class Commands(TyperGroup):
     """The commands of `COMMANDS`, each imported when it is asked for."""
 
@@ -91,6 +107,15 @@ class Command(TyperCommand):
     """A command whose help ends with examples that are printed as they are."""
 
     examples = ""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, and keep them as they were given."""
+        ctx.meta["arguments"] = list(args)
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what stands behind the name in the usage line, required arguments without braces."""
+        return [piece[1:-1] if piece[:1] == "{" else piece for piece in super().collect_usage_pieces(ctx)]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, then the examples."""

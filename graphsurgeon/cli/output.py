@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from graphsurgeon.analysis.tensors import TensorFact
@@ -23,6 +24,7 @@ from graphsurgeon.model.tensor import Tensor
 SCHEMA = 1
 MOST_ITEMS = 1000  # of a small tensor's values that JSON holds
 FEW_VALUES = 8  # of a tensor that are shown in a line
+PATIENCE = 0.5  # seconds before a progress bar is drawn
 Align = Literal["left", "right"]
 
 
@@ -193,6 +195,69 @@ def values(tensor: Tensor) -> str:
         return f"{tensor.num_elements} values"
     items = [repr(item) for item in tensor.items()]
     return items[0] if tensor.shape.rank == 0 and items else f"[{', '.join(items)}]"
+
+
+def text_of(value: object) -> str:
+    """Return one cell for any field of a report."""
+    if isinstance(value, Node | Graph):
+        return value.name
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(text_of(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={text_of(item)}" for key, item in value.items())
+    return "" if value is None else str(value)
+
+
+# -- progress ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def progress_bar(doing: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function that takes (done, total) in bytes and draws a bar on stderr; None where nobody looks.
+
+    What takes less than half a second is not worth a bar.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar = _Bar(doing)
+    try:
+        yield bar.show
+    finally:
+        bar.stop()
+
+
+class _Bar:
+    def __init__(self, doing: str) -> None:
+        from time import monotonic
+
+        self.doing = doing
+        self.now = monotonic
+        self.begun = monotonic()
+        self.progress: Any = None
+        self.task: Any = None
+
+    def show(self, done: int, total: int) -> None:
+        if self.progress is None:
+            if self.now() - self.begun < PATIENCE or done >= total:
+                return
+            self._start(total)
+        self.progress.update(self.task, completed=done, total=total)
+
+    def _start(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self.progress.start()
+        self.task = self.progress.add_task(self.doing, total=total)
+
+    def stop(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()
 
 
 # -- words ---------------------------------------------------------------------------------------------

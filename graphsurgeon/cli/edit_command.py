@@ -1,0 +1,192 @@
+"""What all commands that change a model have in common: where the result goes, and what is told about it.
+
+A command is a function from its own options to steps; `edit_command` adds MODEL's companions (`-o`,
+`--in-place`, `--dry-run` ...), runs `edit.edit` and shows its report:
+
+    @edit_command
+    def rename(model: Model, pairs: ..., tags: Tags = None) -> Steps:
+        return [("rename", {"names": ..., "tags": parse_tags(tags)})]
+
+A recipe is made of such commands, a line each; `steps_of_line` gives the steps of one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from graphsurgeon.cli import output
+from graphsurgeon.cli.common import Json, Quiet, Verbose
+from graphsurgeon.edit import EditReport, Step, edit
+from graphsurgeon.errors import UsageError
+
+Steps = list[Step]
+
+_VALUED = ("-o", "--output", "--format")  # options of every edit that take a value
+_collected: ContextVar[list[Step] | None] = ContextVar("collected", default=None)
+
+
+class Options(NamedTuple):
+    """What every edit is asked."""
+
+    target: Path | None
+    in_place: bool
+    force: bool
+    format: str | None
+    link: bool
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
+    print_recipe: bool
+
+
+def edit_command(steps_of: Callable[..., Steps]) -> Callable[..., None]:
+    """Make a command of a function that turns its options into steps. Its first parameter is the model's path."""
+    own = list(inspect.signature(steps_of, eval_str=True).parameters.values())
+    shared = list(inspect.signature(_options, eval_str=True).parameters.values())
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+    @wraps(steps_of)
+    def command(context: typer.Context, **values: Any) -> None:
+        options = _options(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        steps = steps_of(**values)
+        collected = _collected.get()
+        if collected is not None:
+            collected += steps
+        elif options.print_recipe:
+            output.line(_recipe_line(context, values[own[0].name]))
+        else:
+            run_edit(values[own[0].name], steps, options)
+
+    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    command.__signature__ = inspect.Signature([context, *keywords])  # type: ignore[attr-defined]
+    return command
+
+
+def run_edit(model: Path, steps: Steps, options: Options) -> None:
+    """Run steps on a model and tell what was done.
+
+    Raises:
+        GraphSurgeonError: why nothing was written.
+        typer.Exit: with status 1, where the verifier disagrees.
+    """
+    with output.progress_bar("writing", quiet=options.quiet or options.as_json) as progress:
+        report = edit(
+            model,
+            steps,
+            output=options.target,
+            in_place=options.in_place,
+            force=options.force,
+            format=options.format,
+            link=options.link,
+            dry_run=options.dry_run,
+            progress=progress,
+        )
+    show_edit(report, options)
+    if report.verdict is not None and not report.verdict.agrees:
+        raise typer.Exit(1)
+
+
+def show_edit(report: EditReport, options: Options) -> None:
+    """Print the report of an edit: as facts, or as JSON with the fields of a single step among its own."""
+    if options.as_json:
+        output.print_json(_edit_to_json(report))
+    elif not options.quiet:
+        from graphsurgeon.cli.edit_text import print_edit
+
+        print_edit(report, verbose=options.verbose)
+
+
+def steps_of_line(model: Path, words: Sequence[str]) -> Steps:
+    """Return the steps of one line of a recipe: a command as it is typed, without `gs`, MODEL and `-o`.
+
+    Raises:
+        UsageError: there is no such edit, or its options are wrong.
+    """
+    from graphsurgeon.cli.app import parse_command
+
+    name, *arguments = words
+    for argument in arguments:
+        if argument.partition("=")[0] in (*_VALUED, "--in-place", "--print-recipe"):
+            raise UsageError(f"{argument} does not belong into a recipe", hint="give it to gs apply")
+    with _collecting() as steps:
+        parse_command(name, [str(model), *arguments])
+    if not steps:
+        raise UsageError(f"{name!r} changes nothing, so it is no step of a recipe")
+    return steps
+
+
+@contextmanager
+def _collecting() -> Iterator[list[Step]]:
+    steps: list[Step] = []
+    token = _collected.set(steps)
+    try:
+        yield steps
+    finally:
+        _collected.reset(token)
+
+
+def _options(
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Where the result goes; its suffix decides the format."),
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Replace MODEL itself.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing model at OUT.")] = False,
+    format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="Format of OUT, whatever its suffix.")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Hard-link unchanged files instead of copying them.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done, write nothing.")] = False,
+    print_recipe: Annotated[
+        bool, typer.Option("--print-recipe", help="Print this edit as a line for gs apply; do nothing.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> Options:
+    return Options(target, in_place, force, format, link, dry_run, as_json, quiet, verbose, print_recipe)
+
+
+def _recipe_line(context: typer.Context, model: Path) -> str:
+    import shlex
+
+    flags = {option for parameter in context.command.params for option in parameter.opts}
+    kept: list[str] = []
+    words = iter(context.meta["arguments"])
+    unnamed = True
+    for word in words:
+        option = word.partition("=")[0]
+        if option in _VALUED:
+            if "=" not in word:
+                next(words, None)
+        elif unnamed and word == str(model):
+            unnamed = False
+        elif option not in _FLAGS & flags:
+            kept.append(word)
+    return shlex.join([context.info_name or "", *kept])
+
+
+_FLAGS = {
+    "--in-place", "--force", "--link", "--dry-run", "--json", "--quiet", "-q", "--verbose", "-v",
+    "--print-recipe",
+}  # fmt: skip
+
+
+def _edit_to_json(report: EditReport) -> dict[str, Any]:
+    fields: dict[str, Any] = output.to_json(report)
+    steps = fields.pop("steps")
+    if len(steps) > 1:
+        return fields | {"steps": steps}
+    own = steps[0]["report"] if steps else {}
+    own = own if isinstance(own, dict) else {"result": own}
+    notes = [*own.get("notes", ()), *fields["notes"]]
+    return {**own, **fields, "notes": list(dict.fromkeys(notes)), "bytes": report.num_bytes}
