@@ -6,12 +6,13 @@ Spec: LiteRT's `tflite/converter/schema/schema.fbs`, kept as a table in `schema/
 from __future__ import annotations
 
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.files import SourceFile
+from graphsurgeon.formats.files import Rope, SourceFile
 from graphsurgeon.formats.flatbuffer import Image
 from graphsurgeon.formats.tflite_read import read
 from graphsurgeon.formats.tflite_schema import schema
+from graphsurgeon.model.model import Model
 
-__all__ = ["NAME", "read", "sniff"]
+__all__ = ["NAME", "lower", "read", "sniff"]
 
 NAME = "tflite"
 _IDENTIFIERS = (b"TFL3", b"TFL2", b"TFL1")
@@ -23,6 +24,13 @@ def sniff(file: SourceFile) -> bool:
     if file.size < 8:
         return False
     return file.read_at(4, 4) in _IDENTIFIERS or _reads_as_model(file)
+
+
+def lower(model: Model) -> dict[str, Rope]:
+    """Return the pieces of the file under the name ""; see `tflite_write.lower`."""
+    from graphsurgeon.formats import tflite_write  # not needed to look at a model
+
+    return tflite_write.lower(model)
 
 
 def _reads_as_model(file: SourceFile) -> bool:

@@ -7,7 +7,7 @@ so that a broken file can be looked at; it is written back as it was.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import MutableMapping
+from collections.abc import Container, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.formats import tflite_attrs
@@ -22,16 +22,26 @@ from graphsurgeon.model.shape import SCALAR, UNKNOWN_RANK, Shape
 if TYPE_CHECKING:
     from graphsurgeon.formats.flatbuffer import Table
     from graphsurgeon.formats.tflite_read import ModelSource
+    from graphsurgeon.model.tensor import Tensor
 
 
 class TensorOrigin:
-    """What `Value.raw` holds: the tensor as it was read, and the index it had."""
+    """What `Value.raw` holds: the tensor as it was read.
 
-    __slots__ = ("index", "table")
+    Attributes:
+        index: its index then.
+        table: the `Tensor`.
+        shape, tensor, quantization: what the Value got from it.
+    """
 
-    def __init__(self, index: int, table: Table) -> None:
+    __slots__ = ("index", "quantization", "shape", "table", "tensor")
+
+    def __init__(self, index: int, table: Table, shape: Shape, tensor: Tensor | None) -> None:
         self.index = index
         self.table = table
+        self.shape = shape
+        self.tensor = tensor
+        self.quantization: Quantization | None = None
 
 
 class SubgraphSource:
@@ -70,6 +80,7 @@ class SubgraphSource:
         graph.values.extend(self._value(graph, index, table) for index, table in enumerate(tables))
         for value in graph.values:
             value.extra = decode_extra(value.raw.table, graph.values)
+            value.raw.quantization = value.extra.get("quantization") if value.extra else None
         resolve = _Resolver(graph)
         for table in self.table.tables("operators"):
             node = Node(graph, "", self.model.operator(table.get("opcode_index")).name, table)
@@ -80,6 +91,13 @@ class SubgraphSource:
         graph.inputs = resolve.all(self.table.scalars("inputs"))
         graph.outputs = [Output("", value, value.dtype) for value in resolve.all(self.table.scalars("outputs"))]
         self._lift_controls(graph)
+
+    def peek(self, graph: Graph, ops: Container[str]) -> list[Node]:
+        """Return stand-ins for the operators with some names."""
+        wanted = {index: operator.name for index, operator in enumerate(self.model.operators()) if operator.name in ops}
+        tables = self.table.tables("operators") if wanted else ()
+        numbered = ((table.get("opcode_index"), table) for table in tables)
+        return [Node(graph, "", wanted[index], table) for index, table in numbered if index in wanted]
 
     def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
         """Return the operator's options and the rest of what it holds."""
@@ -99,10 +117,10 @@ class SubgraphSource:
 
     def _value(self, graph: Graph, index: int, table: Table) -> Value:
         value = Value(graph, None, index, table.text("name"))
-        value.raw = TensorOrigin(index, table)
         value.dtype = dtype_of(table.get("type"))
         value.tensor = constant(self.model.buffers, table, value.dtype, Shape(table.scalars("shape")))
         value.shape = decode_shape(table, is_known=value.tensor is not None or not self.knows_rank)
+        value.raw = TensorOrigin(index, table, value.shape, value.tensor)
         return value
 
     def _lift_controls(self, graph: Graph) -> None:

@@ -7,7 +7,7 @@ converter's and the runtime's version become facts about the producer. Everythin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.flatbuffer import Image
@@ -19,7 +19,7 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
-    from graphsurgeon.formats.flatbuffer import Table
+    from graphsurgeon.formats.flatbuffer import Table, Tables
 
 KIND = "metadata"  # of the Collection that stands for the entries of one name
 CONTROL_DEPENDENCIES = "model_control_dependencies"
@@ -33,22 +33,36 @@ _EDGES_LIMIT = 1 << 22  # bytes; a million edges
 Edge = tuple[int, int]  # operator indices: the first runs before the second
 
 
+class MetadataOrigin(NamedTuple):
+    """What `CollectionItem.raw` holds: the entry as it was read."""
+
+    number: int
+    table: Table
+    tensor: Tensor
+
+
 def collections(root: Table, buffers: Buffers) -> dict[str, Collection]:
-    """Return the metadata by name; each item's value is a lazy tensor of bytes, its `raw` the number of its buffer."""
+    """Return the metadata by name; the value of each item is a lazy tensor of its bytes."""
     found: dict[str, Collection] = {}
-    for name, index in entries(root):
+    for number, table in enumerate(tables(root)):
+        name, index = table.text("name"), table.get("buffer")
         place = buffers.extent(index)
         shape = Shape([place[1]])
         tensor = Tensor(UINT8, shape, BufferSource(buffers, place, UINT8, shape, index=index))
-        found.setdefault(name, Collection(name, KIND, [])).items.append(CollectionItem("", {}, tensor, index))
+        item = CollectionItem("", {}, tensor, MetadataOrigin(number, table, tensor))
+        found.setdefault(name, Collection(name, KIND, [])).items.append(item)
     return found
+
+
+def tables(root: Table) -> Tables | tuple[()]:
+    """Return the entries, empty for schema versions that have none."""
+    return root.tables("metadata") if root.type is not None and "metadata" in root.type.fields else ()
 
 
 def entries(root: Table) -> Iterator[tuple[str, int]]:
     """Yield name and buffer of each entry."""
-    if root.type is not None and "metadata" in root.type.fields:
-        for table in root.tables("metadata"):
-            yield table.text("name"), table.get("buffer")
+    for table in tables(root):
+        yield table.text("name"), table.get("buffer")
 
 
 def facts(root: Table, buffers: Buffers) -> dict[str, str]:
