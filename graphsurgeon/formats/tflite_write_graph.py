@@ -210,32 +210,26 @@ class SubgraphLowering:
         raise UsageError(f"attribute intermediates is a list of tensors, not of {item!r}")
 
     def _set_options(self, record: Record, node: Node, attrs: Mapping[str, Any]) -> None:
-        base, name = _present_options(record), option_tables().get(node.op)
-        if base is not None and (name is None or self.model.codes.is_kept(node)):
-            name = base.type.name
-        if base is None and not attrs and self.model.codes.is_kept(node):
+        base, is_kept = _present_options(record), self.model.codes.is_kept(node)
+        if base is None and not attrs and is_kept:
             return  # older converters left out options that are all defaults
+        name = base.type.name if base is not None and is_kept else option_tables().get(node.op)
         if name is None:
-            if attrs:
-                raise UsageError(f"has no attribute {next(iter(attrs))!r}")
+            _require_known(attrs, ())
+            _take_options(record)
             return
         kept = base if base is not None and base.type.name == name else None
         options = Record(schema().table(name), kept)
+        _require_known(attrs, options.type.fields)
         for field in options.type.by_id.values():
             value = attrs.get(field.name)
             if value is not None or (kept is not None and kept.place(field.name)):
                 options.set(field.name, tflite_attrs.lower(field, value, self.model.subgraph_index))
-        unknown = [key for key in attrs if key not in options.type.fields]
-        if unknown:
-            raise UsageError(f"has no attribute {unknown[0]!r}; it has {', '.join(options.type.fields) or 'none'}")
-        if not options.is_changed():
-            return
-        held, number = option_unions()[name]
-        for other in tflite_attrs.OPTION_FIELDS:
-            if record.base is not None and kept is None and other != held and record.base.place(other):
-                record.changes |= {other: None, f"{other}_type": 0}
-        record.changes[held] = options
-        record.set(f"{held}_type", number)
+        if options.is_changed():
+            if kept is None:
+                _take_options(record)
+            held, number = option_unions()[name]
+            record.changes |= {held: options, f"{held}_type": number}
 
 
 def set_indices(record: Record, name: str, indices: Sequence[int]) -> None:
@@ -267,6 +261,19 @@ def _keep_large_options(record: Record) -> None:
     large = tflite_attrs.large_custom_options(record.base) if record.base is not None else None
     if large is not None:
         record.moves["large_custom_options_offset"] = Payload.of(large)
+
+
+def _take_options(record: Record) -> None:
+    """Take the options away that an operator was read with."""
+    for name in tflite_attrs.OPTION_FIELDS:
+        if record.base is not None and record.base.place(name):
+            record.changes |= {name: None, f"{name}_type": 0}
+
+
+def _require_known(attrs: Iterable[str], fields: Container[str]) -> None:
+    unknown = [name for name in attrs if name not in fields]
+    if unknown:
+        raise UsageError(f"its options have no field {unknown[0]!r}")
 
 
 def _present_options(record: Record) -> Any:
