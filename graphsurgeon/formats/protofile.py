@@ -69,8 +69,7 @@ def read_binary(source: SourceFile, type_name: str) -> ProtoFile:
     payloads: list[Payload] = []
     message = schema.message(f"tensorflow.{type_name}")()
     try:
-        with source.view() as view:
-            data = wire.reduce(source, view, type_name, payloads)
+        data = wire.reduce(source, type_name, payloads)
         message.ParseFromString(data)
     except DecodeError as error:
         raise FormatError(f"no valid {type_name} message ({_reason(error)}); the file is damaged or cut off") from error

@@ -37,24 +37,26 @@ _MARKER_FIELD = 536870911  # gs_payload
 _MARKER = b"\xf8\xff\xff\xff\x0f"  # its tag
 
 
-def reduce(source: SourceFile, view: memoryview, message: str, payloads: list[Payload]) -> bytes:
-    """Return the message's bytes without large tensor values, which are appended to `payloads`.
+def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
+    """Return the message's bytes without large tensor values, which are appended to `payloads` and not read.
 
     Args:
-        source: the file, for later reads of the values.
-        view: its whole content; pages that hold large values are not touched.
+        source: the file. It is read in small windows around what is structure: a map would count every large
+            page that the system maps along as memory, and die with a file that shrinks.
         message: "SavedModel", "MetaGraphDef" or "GraphDef".
+        payloads: where the values lie.
 
     Raises:
         FormatError: the bytes are not a sequence of fields; with the offset.
     """
-    pieces = _Reducer(source, view, payloads).message(0, len(view), message, 0)
-    return bytes(view) if pieces is None else b"".join(pieces)
+    window = _Window(source)
+    pieces = _Reducer(source, window, payloads).message(0, source.size, message, 0)
+    return window.copy(0, source.size) if pieces is None else b"".join(pieces)
 
 
 def expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
     """Return serialized bytes with every payload marker replaced by the payload, enclosing lengths adjusted."""
-    return _expand(memoryview(data), message, payloads) if _MARKER in data else [data]
+    return _expand(data, message, payloads) if _MARKER in data else [data]
 
 
 def varint(value: int) -> bytes:
@@ -67,48 +69,78 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def skip(view: memoryview | bytes, wire_type: int, offset: int, end: int) -> int:
-    """Return the offset behind a field's value that is not length-delimited.
+class _Window:
+    """Varints and fields at offsets of a file, or of bytes in memory, through a window that moves along."""
 
-    Raises:
-        FormatError: the wire type does not exist, a group does not end, or the value is cut off.
-    """
-    if wire_type == 0:
-        offset = read_varint(view, offset)[1]
-    elif wire_type in (1, 5):
-        offset += 8 if wire_type == 1 else 4
-    elif wire_type == 3:
-        return _skip_group(view, offset, end)
-    else:
-        raise FormatError(f"wire type {wire_type} at byte {offset}")
-    if offset > end:
-        raise FormatError(f"a value is cut off at byte {end}")
-    return offset
+    SIZE = 1 << 16
+    MARGIN = 32  # longer than a tag and a length
 
+    def __init__(self, source: SourceFile | bytes) -> None:
+        self._source = source
+        self._buffer = source if isinstance(source, bytes) else b""
+        self._start = 0
+        self._stop = len(self._buffer)
+        self._size = self._stop if isinstance(source, bytes) else source.size
 
-def _skip_group(view: memoryview | bytes, offset: int, end: int) -> int:
-    depth = 1
-    while depth:
-        tag, offset = read_varint(view, offset)
-        wire_type = tag & 7
-        if wire_type == 2:
-            length, offset = read_varint(view, offset)
-            offset += length
-        elif wire_type in (3, 4):
-            depth += 1 if wire_type == 3 else -1
+    def varint(self, offset: int) -> tuple[int, int]:
+        """Return the number at an offset and the offset behind it."""
+        if offset < self._start or (offset + self.MARGIN > self._stop and self._stop < self._size):
+            self._fill(offset)
+        value, position = read_varint(self._buffer, offset - self._start)
+        return value, position + self._start
+
+    def copy(self, start: int, stop: int) -> bytes:
+        """Return the bytes of a range."""
+        if isinstance(self._source, bytes) or (self._start <= start and stop <= self._stop):
+            return self._buffer[start - self._start : stop - self._start]
+        return self._source.read_at(start, stop - start)
+
+    def skip(self, wire_type: int, offset: int, end: int) -> int:
+        """Return the offset behind a field's value that is not length-delimited.
+
+        Raises:
+            FormatError: the wire type does not exist, a group does not end, or the value is cut off.
+        """
+        if wire_type == 0:
+            offset = self.varint(offset)[1]
+        elif wire_type in (1, 5):
+            offset += 8 if wire_type == 1 else 4
+        elif wire_type == 3:
+            offset = self._skip_group(offset, end)
         else:
-            offset = skip(view, wire_type, offset, end)
-        if offset > end or depth > MAX_DEPTH:
-            raise FormatError(f"a group is cut off at byte {end}")
-    return offset
+            raise FormatError(f"wire type {wire_type} at byte {offset}")
+        if offset > end:
+            raise FormatError(f"a value is cut off at byte {end}")
+        return offset
+
+    def _skip_group(self, offset: int, end: int) -> int:
+        depth = 1
+        while depth:
+            tag, offset = self.varint(offset)
+            wire_type = tag & 7
+            if wire_type == 2:
+                length, offset = self.varint(offset)
+                offset += length
+            elif wire_type in (3, 4):
+                depth += 1 if wire_type == 3 else -1
+            else:
+                offset = self.skip(wire_type, offset, end)
+            if offset > end or depth > MAX_DEPTH:
+                raise FormatError(f"a group is cut off at byte {end}")
+        return offset
+
+    def _fill(self, offset: int) -> None:
+        assert not isinstance(self._source, bytes)
+        self._buffer = self._source.read_at(offset, max(0, min(self.SIZE, self._size - offset)))
+        self._start, self._stop = offset, offset + len(self._buffer)
 
 
 class _Reducer:
     """One pass over a file; offsets are those of the file."""
 
-    def __init__(self, source: SourceFile, view: memoryview, payloads: list[Payload]) -> None:
+    def __init__(self, source: SourceFile, window: _Window, payloads: list[Payload]) -> None:
         self.source = source
-        self.view = view
+        self.window = window
         self.payloads = payloads
 
     def message(self, start: int, end: int, message: str, depth: int) -> list[bytes] | None:
@@ -117,16 +149,16 @@ class _Reducer:
             return self.tensor(start, end)
         if depth > MAX_DEPTH:
             raise FormatError(f"messages are nested too deep at byte {start}")
-        view, children = self.view, _CHILDREN[message]
+        window, children = self.window, _CHILDREN[message]
         pieces: list[bytes] = []
         copied = offset = start
         while offset < end:
             field_start = offset
-            tag, offset = read_varint(view, offset)
+            tag, offset = window.varint(offset)
             if tag & 7 != 2:
-                offset = skip(view, tag & 7, offset, end)
+                offset = window.skip(tag & 7, offset, end)
                 continue
-            length, offset = read_varint(view, offset)
+            length, offset = window.varint(offset)
             body, offset = offset, offset + length
             if offset > end:
                 raise FormatError(
@@ -136,34 +168,34 @@ class _Reducer:
                 continue
             inner = self.message(body, offset, children[tag >> 3], depth + 1)
             if inner is not None:
-                pieces.append(bytes(view[copied:field_start]))
+                pieces.append(window.copy(copied, field_start))
                 pieces.append(varint(tag) + varint(sum(map(len, inner))))
                 pieces += inner
                 copied = offset
         if not pieces:
             return None
-        pieces.append(bytes(view[copied:end]))
+        pieces.append(window.copy(copied, end))
         return pieces
 
     def tensor(self, start: int, end: int) -> list[bytes] | None:
         """Keep what describes a tensor; make ranges of the fields that hold its values."""
-        view = self.view
+        window = self.window
         kept: list[bytes] = []
         ranges: list[tuple[int, int]] = []
         offset = start
         while offset < end:
             field_start = offset
-            tag, offset = read_varint(view, offset)
+            tag, offset = window.varint(offset)
             if tag & 7 == 2:
-                length, offset = read_varint(view, offset)
+                length, offset = window.varint(offset)
                 offset += length
                 if offset > end:
                     raise FormatError(f"field {tag >> 3} of TensorProto at byte {field_start} runs past its end")
             else:
-                offset = skip(view, tag & 7, offset, end)
+                offset = window.skip(tag & 7, offset, end)
             if tag >> 3 not in _VALUE_FIELDS:
                 if tag >> 3 != _MARKER_FIELD:  # never in a file; it would name somebody else's values
-                    kept.append(bytes(view[field_start:offset]))
+                    kept.append(window.copy(field_start, offset))
             elif ranges and ranges[-1][1] == field_start:
                 ranges[-1] = (ranges[-1][0], offset)
             else:
@@ -175,30 +207,30 @@ class _Reducer:
         return kept
 
 
-def _expand(view: memoryview, message: str, payloads: list[Payload]) -> Rope:
+def _expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
+    window = _Window(data)
     children = {} if message == "TensorProto" else _CHILDREN[message]
     rope: Rope = []
     copied = offset = 0
-    end = len(view)
+    end = len(data)
     while offset < end:
         field_start = offset
-        tag, offset = read_varint(view, offset)
+        tag, offset = window.varint(offset)
         number = tag >> 3
         if number == _MARKER_FIELD and message == "TensorProto":
-            index, offset = read_varint(view, offset)
-            rope.append(bytes(view[copied:field_start]))
+            index, offset = window.varint(offset)
+            rope.append(data[copied:field_start])
             rope += payloads[index - 1]
             copied = offset
         elif tag & 7 != 2:
-            offset = skip(view, tag & 7, offset, end)
+            offset = window.skip(tag & 7, offset, end)
         else:
-            length, offset = read_varint(view, offset)
+            length, offset = window.varint(offset)
             body, offset = offset, offset + length
-            if number in children and _MARKER in bytes(view[body:offset]):
-                inner = _expand(view[body:offset], children[number], payloads)
-                rope.append(bytes(view[copied:field_start]) + varint(tag) + varint(rope_size(inner)))
+            if number in children and data.find(_MARKER, body, offset) >= 0:
+                inner = _expand(data[body:offset], children[number], payloads)
+                rope.append(data[copied:field_start] + varint(tag) + varint(rope_size(inner)))
                 rope += inner
                 copied = offset
-    if copied < end:
-        rope.append(bytes(view[copied:end]))
+    rope.append(data[copied:end])
     return [piece for piece in rope if not isinstance(piece, bytes) or piece]
