@@ -189,20 +189,20 @@ def _require_sound(model: Model, path: str | os.PathLike[str], *, force_text: bo
 
     Faults that the source had are no reason: the source is checked too, but only if the result has findings.
     """
-    from graphsurgeon.verify.structure import check
+    from graphsurgeon.verify.structure import check, is_refused
 
     findings = check(model)
     if not findings:
         return ()
     before = check(read(path, force_text=force_text))
     new = _new(findings, before)
-    errors = [finding for finding in new if finding.severity == "error"]
+    errors = [finding for finding in new if is_refused(finding)]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UnsupportedError(
             f"the result would not be sound: {errors[0].where}: {errors[0].what}{more}", path=path, hint=errors[0].hint
         )
-    return tuple(finding for finding in new if finding.severity == "warning")
+    return tuple(finding for finding in new if finding.severity != "note")
 
 
 def _new(after: list[Finding], before: list[Finding]) -> list[Finding]:

@@ -1,0 +1,95 @@
+"""Say whether a model is sound: whether loaders take it, and whether what its parts say of each other is true.
+
+Rules are small functions grouped by what they look at (`rules_*.py`); each yields findings. An error means that
+a loader refuses the model, or that a part of it cannot be used; faults of the source are found here, not while
+reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from graphsurgeon.formats.files import Progress
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.verify import (
+    rules_calls,
+    rules_files,
+    rules_graph,
+    rules_mentions,
+    rules_ops,
+    rules_signatures,
+    rules_variables,
+)  # fmt: skip
+from graphsurgeon.verify.finding import Finding
+
+MetaGraphRule = Callable[[MetaGraph], Iterable[Finding]]
+
+GRAPH_RULES: tuple[MetaGraphRule, ...] = (
+    rules_graph.dangling_inputs,
+    rules_graph.duplicate_names,
+    rules_graph.illegal_names,
+    rules_graph.cycles,
+    rules_graph.colocation,
+    rules_ops.unknown_ops,
+    rules_ops.nodes_against_definitions,
+    rules_calls.missing_functions,
+    rules_calls.call_arguments,
+    rules_mentions.dangling_mentions,
+    rules_signatures.tensors,
+    rules_signatures.both_worlds,
+    rules_mentions.object_graph_functions,
+)
+_SEVERITIES = ("error", "warning", "note")
+MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
+
+
+def check(model: Model, *, checksums: bool = False, progress: Progress | None = None) -> list[Finding]:
+    """Return what is wrong with a model, errors first.
+
+    Args:
+        model: as read, or changed since; it is not changed.
+        checksums: also compare the stored weights with their checksums, which reads them all.
+        progress: called with the bytes read and the bytes in all.
+    """
+    found: list[Finding] = []
+    for rule in (_structure, rules_variables.of_model, rules_files.of_model):
+        found += rule(model)
+    if checksums:
+        found += rules_variables.checksums(model, progress)
+    return sorted(_limited(found), key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def is_refused(finding: Finding) -> bool:
+    """Say whether an edit must not lead to this: an error, or what fails when it is run."""
+    return finding.severity == "error" or finding.rule == rules_calls.CALL_TYPES
+
+
+def _structure(model: Model) -> Iterator[Finding]:
+    for metagraph in model.metagraphs:
+        if model.format == "tflite":
+            continue
+        prefix = f"tags {','.join(metagraph.tags or ()) or 'none'}, " if len(model.metagraphs) > 1 else ""
+        for rule in GRAPH_RULES:
+            for finding in rule(metagraph):
+                yield _under(finding, prefix)
+
+
+def _under(finding: Finding, prefix: str) -> Finding:
+    if not prefix:
+        return finding
+    return Finding(finding.severity, prefix + finding.where, finding.what, finding.hint, finding.rule)
+
+
+def _limited(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Pass on the first findings of each rule, then say how many more there are: a list of thousands helps nobody."""
+    counts: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        key = (finding.rule, finding.severity)
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= MOST_OF_ONE_RULE:
+            yield finding
+    for (rule, severity), count in counts.items():
+        if count > MOST_OF_ONE_RULE:
+            more = count - MOST_OF_ONE_RULE
+            yield Finding(severity, "model", f"{more} more findings of the kind {rule!r}", "", rule)  # type: ignore[arg-type]
