@@ -15,6 +15,7 @@ from typing import Any
 
 from graphsurgeon.formats import attrs as attr_values
 from graphsurgeon.formats.attrs import Context, NodeAttrs
+from graphsurgeon.formats.nodetypes import NodeTypes, Types
 from graphsurgeon.formats.references import Layout, References
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
@@ -23,12 +24,17 @@ from graphsurgeon.ops.opdef import OpDef
 
 
 class OpDefs:
-    """Op definitions in reach of one file: the catalog's, and those the file brings along for custom ops."""
+    """Op definitions in reach of one file: the catalog's, and those the file brings along for custom ops.
 
-    __slots__ = ("_stripped",)
+    Attributes:
+        types: the types of nodes by these definitions.
+    """
+
+    __slots__ = ("_stripped", "types")
 
     def __init__(self, stripped_ops: Sequence[Any] = ()) -> None:
         self._stripped = {op.name: op for op in stripped_ops}
+        self.types = NodeTypes()
 
     def get(self, op: str) -> OpDef | None:
         """Return the definition of an op that is no function, None if nobody knows it."""
@@ -76,9 +82,7 @@ class NodeListSource:
     def peek(self, graph: Graph, ops: Container[str]) -> list[Node]:
         """Return nodes over the raw ones with some ops, without edges and not entered into the graph."""
         functions = self.context.functions
-        return [
-            Node(graph, raw.name, functions.get(raw.op, raw.op), raw) for raw in self.node_defs if raw.op in ops
-        ]
+        return [Node(graph, raw.name, functions.get(raw.op, raw.op), raw) for raw in self.node_defs if raw.op in ops]
 
     def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
         """Return the view of a node's raw attributes."""
@@ -90,8 +94,16 @@ class NodeListSource:
 
     def output_dtypes(self, node: Node) -> list[DType] | None:
         """Return the dtypes that the op's definition, or the called function, gives."""
+        return self.types_of(node).outputs
+
+    def types_of(self, node: Node) -> Types:
+        """Return the dtypes of inputs and outputs that the op's definition, or the called function, gives."""
         opdef = self.opdef_of(node)
-        return None if opdef is None else opdef.output_dtypes(node.attrs)
+        if opdef is None:
+            return Types(None, None)
+        if node.callee is not None:
+            return Types(opdef.input_dtypes(node.attrs), opdef.output_dtypes(node.attrs))
+        return self.opdefs.types.of(node, opdef)
 
     def opdef_of(self, node: Node) -> OpDef | None:
         """Return the definition of a node's op; for a native call the signature of the function."""

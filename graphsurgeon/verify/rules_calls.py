@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops import catalog
 from graphsurgeon.verify.finding import Finding
 from graphsurgeon.verify.places import place
 
@@ -20,8 +21,11 @@ _WHILES = frozenset({"While", "StatelessWhile"})
 def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find functions that nodes or gradients name and the library lacks: one finding a function."""
     missing: dict[str, tuple[int, Node]] = {}
+    plain: dict[str, bool] = {}
     for graph in metagraph.graphs:
         for node in graph.nodes:
+            if _names_none(node, plain):
+                continue
             for ref in node.function_refs:
                 if ref.graph is None and ref.name:
                     number, first = missing.get(ref.name, (0, node))
@@ -32,6 +36,15 @@ def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
     for function, gradient in metagraph.gradients.items():
         if gradient not in metagraph.functions:
             yield _missing("warning", f"function {function}", f"its gradient {gradient!r} is not in the library")
+
+
+def _names_none(node: Node, known: dict[str, bool]) -> bool:
+    """Say whether the definition of a node's op leaves no attribute for a function. Remembers it for each op."""
+    op = node.op
+    if op not in known:
+        opdef = catalog.get(op)
+        known[op] = opdef is not None and not any("func" in attr.type for attr in opdef.attrs.values())
+    return known[op]
 
 
 def _missing(severity: str, where: str, what: str) -> Finding:

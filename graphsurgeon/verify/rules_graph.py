@@ -78,11 +78,16 @@ def cycles(metagraph: MetaGraph) -> Iterator[Finding]:
 def _cyclic(graph: Graph) -> list[Node]:
     """Return one cycle; none for a graph whose nodes stand in a possible order, which most do."""
     done: set[Node] = set()
-    ordered = True
     for node in graph.nodes:
-        ordered = ordered and all(before in done for before in _before(node))
+        for value in node.inputs:
+            producer = value.producer
+            if producer is not None and producer not in done and producer.op not in _BACK:
+                return _find_cycle(graph)
+        for other in node.controls:
+            if other not in done and other.op not in _BACK:
+                return _find_cycle(graph)
         done.add(node)
-    return [] if ordered else _find_cycle(graph)
+    return []
 
 
 def _find_cycle(graph: Graph) -> list[Node]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
+from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.opdef import OpDef
@@ -16,14 +16,19 @@ from graphsurgeon.verify.places import place
 
 def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find ops without definition: one finding an op."""
-    counts: dict[str, tuple[int, Node]] = {}
+    known: set[str] = set()
+    nodes: dict[str, list[Node]] = {}
     for graph in metagraph.graphs:
         for node in graph.nodes:
+            op = node.op
+            if op in known:
+                continue
             if definition(node) is None:
-                number, first = counts.get(node.op, (0, node))
-                counts[node.op] = (number + 1, first)
-    for op, (number, first) in counts.items():
-        where = place(first.graph, first) + (f" and {number - 1} more" if number > 1 else "")
+                nodes.setdefault(op, []).append(node)
+            else:
+                known.add(op)
+    for op, found in nodes.items():
+        where = place(found[0].graph, found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
         yield Finding(
             "warning",
             where,
@@ -36,17 +41,41 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
 def nodes_against_definitions(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find nodes whose inputs or attributes are not those of their op, or that read outputs there are none of."""
     version = metagraph.producer.get("graph_version")
+    demands: dict[str, _Demands] = {}
     for graph in metagraph.graphs:
         types = OutputTypes()
         for node in graph.nodes:
             opdef = definition(node)
             if opdef is None:
                 continue
-            yield from _attributes(node, opdef)
+            asked = demands.get(node.op) or demands.setdefault(node.op, _Demands(opdef))
+            yield from asked.attributes(node)
             if 0 < opdef.deprecated_since <= (version if isinstance(version, int) else 0):
                 what = f"the op {opdef.name} is refused from version {opdef.deprecated_since} of graphs on"
                 yield Finding("error", place(graph, node), what, "replace it by its successor", "deprecated-op")
             yield from _inputs(node, opdef, types)
+
+
+class _Demands:
+    """What an op asks of the attributes of a node."""
+
+    def __init__(self, opdef: OpDef) -> None:
+        self.op = opdef.name
+        self.needed = [name for name, attr in opdef.attrs.items() if not attr.has_default]
+        self.limited = [(name, attr.allowed) for name, attr in opdef.attrs.items() if attr.allowed is not None]
+
+    def attributes(self, node: Node) -> Iterator[Finding]:
+        if not self.needed and not self.limited:
+            return
+        attrs = node.attrs
+        for name in self.needed:
+            if name not in attrs:
+                what = f"its attribute {name!r} is missing, which {self.op} needs"
+                yield Finding("error", place(node.graph, node), what, "set it", "missing-attribute")
+        for name, allowed in self.limited:
+            if name in attrs and not _is_allowed(attrs[name], allowed):
+                what = f"its attribute {name!r} is {_shown(attrs[name])}, which {self.op} does not take"
+                yield Finding("error", place(node.graph, node), what, "set one that it takes", "attribute-value")
 
 
 def definition(node: Node) -> OpDef | None:
@@ -80,17 +109,14 @@ class OutputTypes:
             self._known[node] = node.output_dtypes()
         return self._known[node]
 
-
-def _attributes(node: Node, opdef: OpDef) -> Iterator[Finding]:
-    attrs = node.attrs
-    for name, expected in opdef.attrs.items():
-        if name not in attrs:
-            if not expected.has_default:
-                what = f"its attribute {name!r} is missing, which {opdef.name} needs"
-                yield Finding("error", place(node.graph, node), what, "set it", "missing-attribute")
-        elif expected.allowed is not None and not _is_allowed(attrs[name], expected.allowed):
-            what = f"its attribute {name!r} is {_shown(attrs[name])}, which {opdef.name} does not take"
-            yield Finding("error", place(node.graph, node), what, "set one that it takes", "attribute-value")
+    def inputs_of(self, node: Node, opdef: OpDef) -> list[DType] | None:
+        """Return the types that a node's op takes, None if its attributes do not tell."""
+        source: Any = node.graph.raw
+        if source is None:
+            return opdef.input_dtypes(node.attrs)
+        inputs: list[DType] | None
+        inputs, self._known[node] = source.types_of(node)  # both at once: this is half of the time of a check
+        return inputs
 
 
 def _is_allowed(value: AttrValue, allowed: tuple[bytes | DType, ...]) -> bool:
@@ -106,37 +132,36 @@ def _shown(value: AttrValue) -> str:
 
 
 def _inputs(node: Node, opdef: OpDef, types: OutputTypes) -> Iterator[Finding]:
-    graph = node.graph
-    for value in node.inputs:
-        yield from _port(graph, node, value, types)
-    expected = _expected_types(node, opdef)
-    if expected is None:
-        return
-    if len(expected) != len(node.inputs):
+    expected = _expected_types(node, opdef, types)
+    if expected is not None and len(expected) != len(node.inputs):
         what = f"it has {len(node.inputs)} inputs, {opdef.name} takes {len(expected)}"
-        yield Finding("error", place(graph, node), what, "give it the inputs that it takes", "input-count")
-        return
-    for index, (value, wanted) in enumerate(zip(node.inputs, expected, strict=True)):
-        found = types.of(value)
-        if found is not None and wanted.number and not _fits(found, wanted):
-            what = f"its input {index}, {value}, is {found}, {opdef.name} takes {wanted}"
-            yield Finding("error", place(graph, node), what, "put a Cast between, or set its types", "input-type")
+        yield Finding("error", place(node.graph, node), what, "give it the inputs that it takes", "input-count")
+        expected = None
+    for index, value in enumerate(node.inputs):
+        producer, port = value.producer, value.port
+        outputs = types.all_of(producer) if producer is not None else None
+        if outputs is None or not isinstance(port, int):
+            found = value.dtype if producer is None else None
+        elif port < len(outputs):
+            found = outputs[port]
+        else:
+            what = f"it reads output {port} of {producer}, which has {len(outputs)}"
+            yield Finding("error", place(node.graph, node), what, "read an output that there is", "output-number")
+            continue
+        if expected is not None and found is not None and found is not expected[index]:
+            yield from _type_mismatch(node, opdef, index, found, expected[index])
 
 
-def _expected_types(node: Node, opdef: OpDef) -> list[DType] | None:
-    attrs: Mapping[str, AttrValue] = node.attrs
+def _type_mismatch(node: Node, opdef: OpDef, index: int, found: DType, wanted: DType) -> Iterator[Finding]:
+    if wanted.number and found.number and not _fits(found, wanted):
+        what = f"its input {index}, {node.inputs[index]}, is {found}, {opdef.name} takes {wanted}"
+        yield Finding("error", place(node.graph, node), what, "put a Cast between, or set its types", "input-type")
+
+
+def _expected_types(node: Node, opdef: OpDef, types: OutputTypes) -> list[DType] | None:
     if node.callee is not None and any(arg.type_attr or arg.type_list_attr or arg.number_attr for arg in opdef.inputs):
         return None  # a generic function of TensorFlow 1: its types are attributes of the caller
-    return opdef.input_dtypes(attrs)
-
-
-def _port(graph: Graph, node: Node, value: Value, types: OutputTypes) -> Iterator[Finding]:
-    if value.producer is None or not isinstance(value.port, int):
-        return
-    outputs = types.all_of(value.producer)
-    if outputs is not None and value.port >= len(outputs):
-        what = f"it reads output {value.port} of {value.producer.name}, which has {len(outputs)}"
-        yield Finding("error", place(graph, node), what, "read an output that there is", "output-number")
+    return types.inputs_of(node, opdef)
 
 
 def _fits(found: DType, wanted: DType) -> bool:
