@@ -35,7 +35,6 @@ class BufferTable:
         self.source = source
         self.type = schema().table("Buffer")
         self.records = [Record(self.type, table) for table in source.buffers.tables]
-        self.records = self.records or [Record(self.type)]  # number 0 is the empty one
         self._made: dict[int, tuple[Tensor, int]] = {}
 
     def number(self, tensor: Tensor) -> int:
@@ -49,6 +48,8 @@ class BufferTable:
 
     def add(self, data: bytes | Payload) -> int:
         """Add a buffer; return its number."""
+        if not self.records:
+            self.records.append(Record(self.type))  # number 0 is the empty one
         record = Record(self.type)
         if not isinstance(data, bytes) or data:
             record.changes["data"] = data
@@ -91,7 +92,9 @@ class BufferTable:
         return 0 if self._lies_behind(number) else self.source.buffers.extent(number)[1]
 
     def _lies_behind(self, number: int) -> bool:
-        table = self.source.buffers.tables[number]
+        table = self.records[number].base
+        if table is None:
+            return False
         return self.source.buffers.extent(number)[1] > 0 and not (table.extent("data") or (0, 0))[1]
 
     def _send_behind(self, number: int) -> None:
