@@ -6,7 +6,7 @@ the name. Where neither says, the graph's restore path does (`restore_map`). Fac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
@@ -101,9 +101,7 @@ def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable]) ->
         return True
     path, mark, _ = key.partition(OBJECT_SUFFIX)
     if mark:
-        # Of what an optimizer tracks, iteration, learning rate and the like are scalars.
-        parts = path.split("/")[:-1]
-        return any("optimizer" in part.lower() for part in parts) and bool(variable.tensor.shape.rank)
+        return bool(variable.tensor.shape.rank) and _is_kept_by_optimizer(path.split("/")[:-1])
     owner, _, last = key.rpartition("/")
     if not owner:
         return False
@@ -113,6 +111,13 @@ def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable]) ->
     return any(
         _is_kept_for(variable, variables[name]) for name in _owners(owner, kept_as in _SLOTS) if name in variables
     )
+
+
+def _is_kept_by_optimizer(path: Sequence[str]) -> bool:
+    """Say whether an optimizer tracks an array (iteration and learning rate are scalars), the model's own left out."""
+    parts = [part.lower() for part in path]
+    place = next((index for index, part in enumerate(parts) if "optimizer" in part), None)
+    return place is not None and not any("trainable_variables" in part for part in parts[place:])
 
 
 def _without_number(name: str) -> str:

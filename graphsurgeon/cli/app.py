@@ -20,6 +20,7 @@ from graphsurgeon.errors import GraphSurgeonError, UsageError
 # name -> "module:function", in the order of the help.
 COMMANDS = {
     "show": "graphsurgeon.cli.show:show",
+    "weights": "graphsurgeon.cli.weights:weights",
 }
 
 INTERNAL_ERROR = 70

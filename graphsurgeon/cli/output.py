@@ -90,9 +90,9 @@ def _fields_to_json(report: Any) -> dict[str, Any]:
     """Give the fields of a dataclass or named tuple; those of a tensor stand among the others."""
     if isinstance(report, Quantization):
         return {name: to_json(getattr(report, name)) for name in ("scale", "zero_point", "axis")}
-    names: Sequence[str] = getattr(report, "_fields", None) or [field.name for field in dataclasses.fields(report)]
-    if isinstance(report, TensorFact) and report.index is None:
-        names = ("name", "dtype", "shape")
+    names: Sequence[str] = getattr(report, "_fields", ()) or _field_names(report)
+    if getattr(report, "quantization", 0) is None and report.index is None:  # not of a TFLite tensor
+        names = [name for name in names if name not in ("index", "quantization")]
     fields: dict[str, Any] = {}
     for name in names:
         value = getattr(report, name)
@@ -101,6 +101,10 @@ def _fields_to_json(report: Any) -> dict[str, Any]:
         else:
             fields[name] = to_json(value)
     return fields
+
+
+def _field_names(report: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(report) if field.metadata.get("json", True)]
 
 
 def _tensor_to_json(tensor: Tensor) -> dict[str, Any]:
@@ -140,22 +144,25 @@ def heading(text: str, *, apart: bool = False) -> None:
         print(escape(text))
 
 
-def table(rows: Iterable[Sequence[object]], *, align: Sequence[Align] = (), indent: int = 0) -> None:
+def table(
+    rows: Iterable[Sequence[object]], *, titles: Sequence[str] = (), align: Sequence[Align] = (), indent: int = 0
+) -> None:
     """Print rows as columns: folded to the width of a terminal, as wide as they are in a pipe.
 
     Args:
         rows: cells; None is an empty one. Every row has as many.
+        titles: of the columns, shown on a terminal only: in a pipe every line is a row.
         align: of each column, "left" where not given.
         indent: spaces before each row.
     """
     cells = [["" if cell is None else escape(cell) for cell in row] for row in rows]
     if not cells:
         return
+    sides: list[Align] = [align[column] if column < len(align) else "left" for column in range(len(cells[0]))]
     if sys.stdout.isatty():
-        _draw(cells, align, indent)
+        _draw(cells, titles, sides, indent)
         return
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    sides = [align[column] if column < len(align) else "left" for column in range(len(widths))]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(sides))]
     for row in cells:
         padded = [_pad(*cell) for cell in zip(row, widths, sides, strict=True)]
         print((" " * indent + "  ".join(padded)).rstrip())
@@ -165,13 +172,13 @@ def _pad(text: str, width: int, side: Align) -> str:
     return text.rjust(width) if side == "right" else text.ljust(width)
 
 
-def _draw(cells: Sequence[Sequence[str]], align: Sequence[Align], indent: int) -> None:
+def _draw(cells: Sequence[Sequence[str]], titles: Sequence[str], sides: Sequence[Align], indent: int) -> None:
     from rich.padding import Padding
     from rich.table import Table
 
-    table = Table.grid(padding=(0, 2))
-    for column in range(len(cells[0])):
-        table.add_column(overflow="fold", justify=align[column] if column < len(align) else "left")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=bool(titles), header_style="dim")
+    for column, side in enumerate(sides):
+        table.add_column(titles[column] if titles else "", overflow="fold", justify=side)
     for row in cells:
         table.add_row(*(_text(cell) for cell in row))
     _console().print(Padding(table, (0, 0, 0, indent)))

@@ -1,0 +1,47 @@
+"""Patterns that select names: a name itself, a glob over the whole name, or `re:` and a regular expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from graphsurgeon.errors import UsageError
+
+REGEX = "re:"
+_WILDCARDS = "*?["
+
+
+def matcher(pattern: str, known: Callable[[str], bool] | None = None) -> Callable[[str], bool]:
+    """Return a test for names.
+
+    Args:
+        pattern: a literal name wins over a glob: `a[0]` is the name `a[0]` where there is one. `*` crosses `/`.
+            After `re:` a regular expression that is searched for anywhere in the name.
+        known: says whether a name exists; without it nothing is taken for a literal name that has wildcards.
+
+    Raises:
+        UsageError: the regular expression is none.
+    """
+    if pattern.startswith(REGEX):
+        try:
+            found = re.compile(pattern[len(REGEX) :]).search
+        except re.error as error:
+            raise UsageError(f"{pattern!r} is no regular expression: {error}") from None
+        return lambda name: found(name) is not None
+    if not any(char in pattern for char in _WILDCARDS) or (known is not None and known(pattern)):
+        return lambda name: name == pattern
+    from fnmatch import fnmatchcase
+
+    return lambda name: fnmatchcase(name, pattern)
+
+
+def suggest_pattern(pattern: str, names: Iterable[str]) -> str:
+    """Return what may have been meant by a pattern that matches none of some names; empty if nothing comes to mind."""
+    if pattern.startswith(REGEX) or any(char in pattern for char in _WILDCARDS):
+        return ""
+    from graphsurgeon.analysis.names import suggestion
+
+    known = list(names)
+    if any(pattern in name for name in known):
+        return f"did you mean '*{pattern}*'?"
+    return suggestion(pattern, known)
