@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from graphsurgeon.formats.files import Progress
+from graphsurgeon.formats.graphdef import collector_off
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.verify import (
@@ -53,8 +54,9 @@ def check(model: Model, *, checksums: bool = False, progress: Progress | None = 
         progress: called with the bytes read and the bytes in all.
     """
     found: list[Finding] = []
-    for rule in (_structure, rules_variables.of_model, rules_files.of_model):
-        found += rule(model)
+    with collector_off():
+        for rule in (_structure, rules_variables.of_model, rules_files.of_model):
+            found += rule(model)
     if checksums:
         found += rules_variables.checksums(model, progress)
     return sorted(_limited(found), key=lambda finding: _SEVERITIES.index(finding.severity))
