@@ -55,6 +55,11 @@ class Mention:
         return target.producer if isinstance(target, Value) else target
 
     @property
+    def stored(self) -> str:
+        """The text as the file has it; empty for a new mention."""
+        return self._text
+
+    @property
     def node_name(self) -> str:
         """The name of the node that the text names, be there one or not. Does not lift the graph."""
         return self.text.removeprefix("^").partition(":")[0]
