@@ -90,7 +90,16 @@ def _kind_and_form(file: SourceFile) -> tuple[str | None, bool]:
         return in_text, True
     with file.view() as view:
         in_binary = protosniff.kind(view)
-    return (in_binary, False) if in_binary is not None else (in_text, True)
+    if in_binary is not None:
+        return in_binary, False
+    return (in_text, True) if in_text is not None else (_by_structure(file), False)
+
+
+def _by_structure(file: SourceFile) -> str | None:
+    """Recognise a FlatBuffer whose identifier is missing or damaged."""
+    from graphsurgeon.formats import tflite
+
+    return "tflite" if tflite.sniff(file) else None
 
 
 def _of_file(path: Path) -> Location:
@@ -233,7 +242,7 @@ def unrecognised(file: SourceFile) -> FormatError:
 
 
 _EXPECTED = {
-    ".tflite": "the identifier TFL3 of a TFLite model is missing",
+    ".tflite": "it does not start like a TFLite model",
     ".index": "the footer of a checkpoint's index is missing",
     ".meta": "it does not start like a MetaGraphDef",
     ".pb": "it does not start like a SavedModel, GraphDef or MetaGraphDef",
