@@ -21,6 +21,7 @@ from graphsurgeon.errors import GraphSurgeonError, UsageError
 COMMANDS = {
     "show": "graphsurgeon.cli.show:show",
     "weights": "graphsurgeon.cli.weights:weights",
+    "check": "graphsurgeon.cli.check:check",
 }
 
 INTERNAL_ERROR = 70
