@@ -15,6 +15,7 @@ from typing import Any
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import crc, objectgraph, schema
 from graphsurgeon.formats.bundle_payload import decode_strings, payload_checksum, swap_bytes
+from graphsurgeon.formats.collector import collector_off
 from graphsurgeon.formats.files import FileRange, SourceFile, contained, open_source
 from graphsurgeon.formats.findings import RESTORE, Problem
 from graphsurgeon.formats.orderedcode import MAX_RANK, Extent, decode_slice_key
@@ -216,13 +217,14 @@ def read_bundle(index: SourceFile, folder: Path, basename: str) -> Checkpoint:
     Raises:
         FormatError: the table or its header cannot be read.
     """
-    bundle = Bundle(index, folder, basename)
     variables: dict[str, Variable] = {}
-    for entry in bundle.entries.values():
-        if entry.key != OBJECT_GRAPH_KEY.encode() and decode_slice_key(entry.key) is None:
-            variable = lift_variable(bundle, entry)
-            variables[variable.key] = variable
-            bundle.tensors[variable.key] = variable.tensor
+    with collector_off():
+        bundle = Bundle(index, folder, basename)
+        for entry in bundle.entries.values():
+            if entry.key != OBJECT_GRAPH_KEY.encode() and decode_slice_key(entry.key) is None:
+                variable = lift_variable(bundle, entry)
+                variables[variable.key] = variable
+                bundle.tensors[variable.key] = variable.tensor
     return Checkpoint(os.path.join(folder, basename), 2, variables, bundle)
 
 

@@ -14,6 +14,7 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import bundle_check, crc, objectgraph, schema
 from graphsurgeon.formats.bundle import HEADER_KEY, PRODUCER, Bundle, BundleSource, Entry, label
 from graphsurgeon.formats.bundle_payload import encode_strings, swap_bytes
+from graphsurgeon.formats.collector import collector_off
 from graphsurgeon.formats.files import Computed, FileRange, Rope, rope_chunks, rope_size
 from graphsurgeon.formats.orderedcode import decode_slice_key, encode_slice_key
 from graphsurgeon.formats.slices import SlicedSource
@@ -63,9 +64,10 @@ def lower_bundle(checkpoint: Checkpoint, basename: str) -> dict[str, Rope]:
     if source is not None:
         _require_whole(source, checkpoint)
     writer = _Writer(source)
-    items = list(writer.items(checkpoint))
-    names = {writer.shard_name(basename, number): rope for number, rope in writer.place(items).items()}
-    return {**names, f"{basename}.index": [writer.index(items)]}
+    with collector_off():
+        items = list(writer.items(checkpoint))
+        names = {writer.shard_name(basename, number): rope for number, rope in writer.place(items).items()}
+        return {**names, f"{basename}.index": [writer.index(items)]}
 
 
 def is_untouched(checkpoint: Checkpoint, source: Bundle) -> bool:

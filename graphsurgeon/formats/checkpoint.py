@@ -36,7 +36,7 @@ VARIABLES = "variables"  # the prefix inside a SavedModel
 STATE_FILE = "checkpoint"  # names the latest checkpoint of a folder
 INDEX = ".index"
 MAX_STATE_FILE = 1 << 20  # bytes
-MAX_LISTED = 10  # candidates in a message
+MAX_LISTED = 10  # candidates in a message, errors in notes
 Located: TypeAlias = tuple[Path, list[str]]  # folder, and names of the files to open
 _DATA_FILE = re.compile(r"(.*)\.data-\d{5,}-of-\d{5,}", re.DOTALL)
 _V1_SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})", re.DOTALL)
@@ -59,7 +59,9 @@ def read(path: Path) -> Model:
     model = Model("checkpoint", str(path), checkpoint)
     model.checkpoint = checkpoint
     model.files = {str(file.path): file.size for file in source_files(checkpoint)}
-    model.notes = [f"{problem}" for problem in problems(checkpoint) if problem.severity == "error"]
+    errors = [str(problem) for problem in problems(checkpoint) if problem.severity == "error"]
+    more = len(errors) - MAX_LISTED
+    model.notes = errors[:MAX_LISTED] + ([f"{more} more errors of this kind: see `gs check`"] if more > 0 else [])
     return model
 
 

@@ -7,14 +7,13 @@ fills new ones.
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Container, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, MutableMapping, Sequence
 from typing import Any
 
 from graphsurgeon.formats import attrs as attr_values
 from graphsurgeon.formats.attrs import Context, NodeAttrs
+from graphsurgeon.formats.collector import collector_off
 from graphsurgeon.formats.nodetypes import NodeTypes, Types
 from graphsurgeon.formats.references import Layout, References
 from graphsurgeon.model.dtype import DType
@@ -146,18 +145,6 @@ def lower_nodes(graph: Graph, out: Any, context: Context) -> None:
         if renamed_nodes and node.keeps_spelling:
             _respell_colocation(message.attr, renamed_nodes)
         _lower_attrs(node, message, context)
-
-
-@contextmanager
-def collector_off() -> Iterator[None]:
-    """Keep the garbage collector from walking half-built graphs again and again (1.1 s to 0.7 s for 100,000 nodes)."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _set(message: Any, field: str, value: str) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from graphsurgeon.formats.collector import collector_off
 from graphsurgeon.formats.files import Progress
-from graphsurgeon.formats.graphdef import collector_off
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.verify import (
