@@ -31,6 +31,7 @@ from graphsurgeon.formats.files import (
     rope_size,
     sync_folder,
     translated,
+    tree_names,
 )
 
 Content: TypeAlias = Rope | Path  # a Path stands for a copy of that file
@@ -120,6 +121,7 @@ def write_group(
             os.rename(part, temporary)
             _keep_earlier(folder, [*files, *obsolete], old)
             for file in files:
+                os.makedirs((folder / file).parent, exist_ok=True)
                 os.replace(temporary / file, folder / file)
             for file in obsolete:
                 _discard(folder / file)
@@ -261,6 +263,7 @@ def _keep_earlier(folder: Path, names: Iterable[str], old: Path) -> None:
     if earlier:
         os.mkdir(old)
     for name in earlier:
+        os.makedirs((old / name).parent, exist_ok=True)
         if not link_file(folder / name, old / name):
             os.rename(folder / name, old / name)
 
@@ -271,7 +274,7 @@ def _bring_back(folder: Path, names: Iterable[str], temporary: Path, old: Path) 
             os.replace(old / name, folder / name)
         elif temporary.exists() and not (temporary / name).exists():
             _discard(folder / name)
-    for name in os.listdir(old) if old.exists() else []:
+    for name in tree_names(old) if old.exists() else []:
         os.replace(old / name, folder / name)
 
 

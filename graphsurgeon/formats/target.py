@@ -85,6 +85,12 @@ def resolve(model: Model, path: Path, *, format: str | None = None) -> Target:
     return Target(name, path, is_text, "file")
 
 
+def next_version(folder: Path) -> Path:
+    """Return the path of the next numbered version in a folder, as TensorFlow Serving wants them; 1 in an empty one."""
+    names = folder_names(folder) if is_folder(folder) else []
+    return folder / str(max((int(name) for name in names if name.isdecimal()), default=0) + 1)
+
+
 def require_free(model: Model, target: Target, *, force: bool, in_place: bool) -> None:
     """Refuse to touch what must stay.
 
@@ -194,7 +200,7 @@ def _touches_source(model: Model, target: Target) -> bool:
     """Say whether a target is a file of the source, or holds one, or lies in the source's folder."""
     sources = [Path(file) for file in model.files]
     if target.shape == "group":
-        return any(_same(file, source) for file in checkpoint_files(target.path) for source in sources)
+        return any(same_file(file, source) for file in checkpoint_files(target.path) for source in sources)
     real = Path(os.path.realpath(target.path))
     if is_folder(Path(model.path)) and model.format == "saved_model":
         sources.append(Path(model.path))
@@ -202,10 +208,11 @@ def _touches_source(model: Model, target: Target) -> bool:
             return True
     if target.shape == "folder":
         return any(Path(os.path.realpath(source)).is_relative_to(real) for source in sources)
-    return any(_same(target.path, source) for source in sources)
+    return any(same_file(target.path, source) for source in sources)
 
 
-def _same(first: Path, second: Path) -> bool:
+def same_file(first: Path, second: Path) -> bool:
+    """Say whether two paths lead to one file or folder."""
     try:
         return os.path.samefile(first, second)
     except OSError:

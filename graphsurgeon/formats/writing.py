@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import checkpoint, module_of
 from graphsurgeon.formats.atomic import Content, is_copy, leftovers, remove_file, write_file, write_group, write_tree
 from graphsurgeon.formats.files import (
@@ -23,7 +24,7 @@ from graphsurgeon.formats.files import (
     open_source,
     rope_size,
     tree_names,
-)  # fmt: skip
+)
 from graphsurgeon.formats.target import (
     SAVED_MODEL_PARTS,
     TITLES,
@@ -32,7 +33,8 @@ from graphsurgeon.formats.target import (
     checkpoint_files,
     require_free,
     resolve,
-)  # fmt: skip
+    same_file,
+)
 from graphsurgeon.model.model import FormatName, Model
 
 _FINGERPRINT = "fingerprint.pb"
@@ -119,7 +121,7 @@ def plan_write(
     elif target.format == "meta_graph":
         plan = _plan_meta_graph(model, target, force=force, in_place=in_place)
     else:
-        plan = Plan(target, _lower(model, target))
+        plan = Plan(target, {**_beside(model, target, force=force), **_lower(model, target)})
     plan.notes += leftovers(target.path) + list(_losses(model, target))
     return plan
 
@@ -131,6 +133,23 @@ def _lower(model: Model, target: Target) -> dict[str, Content]:
     if target.format == "saved_model" and target.shape == "file":
         return {"": next(iter(files.values()))}
     return {**{name: rope for name, rope in files.items() if name}, **({"": files[""]} if "" in files else {})}
+
+
+def _beside(model: Model, target: Target, *, force: bool) -> dict[str, Content]:
+    """Return the files in which a TFLite model keeps large buffers, where it goes to another folder."""
+    source = Path(model.path)
+    others = [Path(file) for file in model.files if Path(file) != source]
+    if target.format != "tflite" or not others or same_file(target.path.parent, source.parent):
+        return {}
+    carried: dict[str, Content] = {}
+    for file in others:
+        name = file.relative_to(source.parent).as_posix()
+        place = target.path.parent / name
+        if exists(place) and not force:
+            hint = "the model keeps values in a file of that name; give another folder, or --force to replace it"
+            raise UsageError("already exists", path=place, hint=hint)
+        carried[name] = contained(source.parent, name)
+    return carried
 
 
 def _plan_checkpoint(model: Model, target: Target) -> Plan:
@@ -170,6 +189,7 @@ def _plan_saved_model(model: Model, target: Target, *, in_place: bool) -> Plan:
             plan.files |= variables
         if is_changed and plan.files.pop(_FINGERPRINT, None) is not None:
             plan.notes.append(_FINGERPRINT_NOTE)
+    plan.files |= _new_assets(model)
     if not any(name.startswith("variables/") for name in plan.files):
         plan.files["variables/"] = []  # the folder is what loaders of TensorFlow 1 look for
     return plan
@@ -215,6 +235,12 @@ def _below(folder: Path, top: str) -> list[str]:
     if not is_folder(folder / top):
         return [top] if exists(folder / top) else []
     return [f"{top}/{name}" for name in tree_names(folder / top)] or [f"{top}/"]
+
+
+def _new_assets(model: Model) -> dict[str, Content]:
+    """Return the files that became assets since the model was read."""
+    assets = [asset for graph in model.metagraphs for asset in graph.assets]
+    return {f"assets/{asset.filename}": Path(asset.source) for asset in assets if asset.source is not None}
 
 
 def _dropped_assets(model: Model) -> set[str]:
