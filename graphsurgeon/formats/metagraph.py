@@ -7,6 +7,8 @@ was not meant to change is lost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from graphsurgeon.formats import functiondef, schema
@@ -29,14 +31,16 @@ class MetaGraphDefSource:
         message: the MetaGraphDef; its `graph_def` is not looked at.
         graph_def: the GraphDef.
         context: functions and payloads of the file.
+        read_asset: returns the content of a file under `assets/`; None where there is no folder.
     """
 
-    __slots__ = ("context", "graph_def", "message")
+    __slots__ = ("context", "graph_def", "message", "read_asset")
 
     def __init__(self, message: Any, graph_def: Any, context: Context) -> None:
         self.message = message
         self.graph_def = graph_def
         self.context = context
+        self.read_asset: Callable[[str], bytes] | None = None
 
     def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
         """Lift `signature_def`."""
@@ -61,10 +65,14 @@ class MetaGraphDefSource:
 
     def assets(self, metagraph: MetaGraph) -> list[Asset]:
         """Lift `asset_file_def`."""
-        return [
+        assets = [
             Asset(raw.filename, Mention("tensor", raw.tensor_info.name, metagraph.graph, f"asset {raw.filename}"), raw)
             for raw in self.message.asset_file_def
         ]
+        if self.read_asset is not None:
+            for asset in assets:
+                asset.content = partial(self.read_asset, asset.filename)
+        return assets
 
     def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
         """Lift `object_graph_def`; a mere look at a missing one may set an empty one, which breaks loaders."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import metagraph, protofile, schema
-from graphsurgeon.formats.files import Rope, SourceFile, exists, file_sizes, is_folder, open_source
+from graphsurgeon.formats.files import Rope, SourceFile, contained, exists, file_sizes, is_folder, open_source
 from graphsurgeon.formats.protofile import ProtoFile
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
@@ -59,6 +59,8 @@ def read(path: Path, *, force_text: bool = False) -> Model:
     has_folder = source.path.name in (BINARY, TEXT)
     model.files = file_sizes(folder) if has_folder else {str(source.path): source.size}
     model.checkpoint = _read_variables(folder, model) if has_folder else None
+    for graph in model.metagraphs if has_folder else ():
+        graph.raw.read_asset = lambda name: _read_asset(folder, name)  # type: ignore[union-attr]
     return model
 
 
@@ -99,6 +101,10 @@ def _looks_binary(source: SourceFile) -> bool:
     """Say whether the file starts like a binary SavedModel: field 1 a varint, or field 2 length-delimited."""
     head = source.read_at(0, min(source.size, 1))
     return head in (b"\x08", b"\x12", b"")
+
+
+def _read_asset(folder: Path, name: str) -> bytes:
+    return open_source(contained(folder / ASSETS, name)).whole().read()
 
 
 def _read_variables(folder: Path, model: Model) -> Checkpoint | None:

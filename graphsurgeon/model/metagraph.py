@@ -6,7 +6,7 @@ are read as one MetaGraph each, so that everything above `formats/` knows one co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.errors import UsageError
@@ -149,14 +149,23 @@ class Saver:
 
 
 class Asset:
-    """A file under `assets/` and the tensor that takes its path."""
+    """A file under `assets/` and the tensor that takes its path.
 
-    __slots__ = ("filename", "mention", "raw")
+    Attributes:
+        filename: its name below `assets/`.
+        mention: the tensor that a loader feeds the path to.
+        source: a file to be copied there; None for one that the model's folder has already.
+        content: reads the file that the model's folder has; None where there is no folder.
+    """
 
-    def __init__(self, filename: str, mention: Mention, raw: Any = None) -> None:
+    __slots__ = ("content", "filename", "mention", "raw", "source")
+
+    def __init__(self, filename: str, mention: Mention, raw: Any = None, *, source: str | None = None) -> None:
         self.filename = filename
         self.mention = mention
         self.raw = raw
+        self.source = source
+        self.content: Callable[[], bytes] | None = None
 
 
 class MetaGraphSource(Protocol):
