@@ -82,18 +82,28 @@ class PartsComparison:
     def _entries(
         self, role: str, before: Mapping[str, SignatureEntry], after: Mapping[str, SignatureEntry]
     ) -> Iterator[Detail]:
-        yield from (Detail(f"{role} {key}", _entry(before[key]), None) for key in before if key not in after)
-        yield from (Detail(f"{role} {key}", None, _entry(after[key])) for key in after if key not in before)
+        left = [key for key in before if key not in after]
+        right = [key for key in after if key not in before]
+        for key in left:
+            new = next((k for k in right if not any(self._entry(role, before[key], after[k]))), None)
+            if new is None:
+                yield Detail(f"{role} {key}", _entry(before[key]), None)
+            else:
+                right.remove(new)
+                yield Detail(f"key of {role}", key, new)
+        yield from (Detail(f"{role} {key}", None, _entry(after[key])) for key in right)
         for key in before:
             if key in after:
-                one, other = before[key], after[key]
-                yield from different(f"dtype of {role} {key}", one.dtype, other.dtype)
-                yield from different(f"shape of {role} {key}", one.shape, other.shape)
-                if len(one.mentions) != len(other.mentions):
-                    yield Detail(f"{role} {key}", _entry(one), _entry(other))
-                    continue
-                for mention, partner in zip(one.mentions, other.mentions, strict=True):
-                    yield from self.mention_details(f"{role} {key}", mention, partner)
+                yield from self._entry(f"{role} {key}", before[key], after[key])
+
+    def _entry(self, name: str, before: SignatureEntry, after: SignatureEntry) -> Iterator[Detail]:
+        yield from different(f"dtype of {name}", before.dtype, after.dtype)
+        yield from different(f"shape of {name}", before.shape, after.shape)
+        if len(before.mentions) != len(after.mentions):
+            yield Detail(name, _entry(before), _entry(after))
+            return
+        for mention, partner in zip(before.mentions, after.mentions, strict=True):
+            yield from self.mention_details(name, mention, partner)
 
     def _collections(self) -> Iterator[Change]:
         before, after = self._before.collections, self._after.collections

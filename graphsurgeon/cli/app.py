@@ -22,6 +22,12 @@ COMMANDS = {
     "show": "graphsurgeon.cli.show:show",
     "weights": "graphsurgeon.cli.weights:weights",
     "check": "graphsurgeon.cli.check:check",
+    "diff": "graphsurgeon.cli.diff:diff",
+    "rename": "graphsurgeon.cli.rename:rename",
+    "add-output": "graphsurgeon.cli.add_output:add_output",
+    "add-signature": "graphsurgeon.cli.add_signature:add_signature",
+    "remove-signature": "graphsurgeon.cli.add_signature:remove_signature",
+    "apply": "graphsurgeon.cli.apply:apply",
 }
 
 INTERNAL_ERROR = 70

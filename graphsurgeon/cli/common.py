@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import FormatError, UsageError
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A file, a folder, or the prefix of a checkpoint.", show_default=False)
@@ -63,6 +63,34 @@ def split_pair(text: str, what: str = "OLD=NEW") -> tuple[str, str]:
     return left, right
 
 
+def read_map(path: Path) -> dict[str, str]:
+    """Return the pairs of a JSON file, for names that cannot be written as `A=B`.
+
+    Raises:
+        FileError: the file is missing, unreadable or no JSON.
+        UsageError: it is no object of texts.
+    """
+    import json
+
+    from graphsurgeon.formats.files import open_source
+
+    source = open_source(path)
+    try:
+        pairs = json.loads(source.read_at(0, source.size))
+    except ValueError as error:
+        raise FormatError(f"no JSON: {error}", path=path) from error
+    if not isinstance(pairs, dict) or not all(isinstance(new, str) for new in pairs.values()):
+        raise UsageError('is not of the form {"old": "new"}', path=path)
+    return pairs
+
+
 def parse_tags(text: str | None) -> list[str] | None:
     """Return the tags of `--tags`; None if it was not given."""
     return None if text is None else split_list([text])
+
+
+def key_of(tensor: str) -> str:
+    """Return the signature key that a tensor's name gives: its last part, without the output number."""
+    name = tensor.partition(":")[0].rpartition("/")[2]
+    key = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name)
+    return key if key[:1].isalpha() else f"tensor_{key}"

@@ -29,7 +29,18 @@ from graphsurgeon.errors import UsageError
 
 Steps = list[Step]
 
-_VALUED = ("-o", "--output", "--format")  # options of every edit that take a value
+
+class Redirected(NamedTuple):
+    """Steps of a command that decides itself where the result goes."""
+
+    steps: Steps
+    target: Path | None
+
+
+_LONG_OUTPUT = "--output"
+_ShortOutput = Annotated[
+    Path | None, typer.Option("-o", metavar="OUT", help="Where the result goes; its suffix decides the format.")
+]
 _collected: ContextVar[list[Step] | None] = ContextVar("collected", default=None)
 
 
@@ -48,23 +59,30 @@ class Options(NamedTuple):
     print_recipe: bool
 
 
-def edit_command(steps_of: Callable[..., Steps]) -> Callable[..., None]:
-    """Make a command of a function that turns its options into steps. Its first parameter is the model's path."""
+def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., None]:
+    """Make a command of a function that turns its options into steps; its parameter `model` is the path."""
     own = list(inspect.signature(steps_of, eval_str=True).parameters.values())
     shared = list(inspect.signature(_options, eval_str=True).parameters.values())
+    if any(_LONG_OUTPUT in _flags(parameter) for parameter in own):  # entries of a signature have that name too
+        shared = [p.replace(annotation=_ShortOutput) if p.name == "target" else p for p in shared]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
 
     @wraps(steps_of)
     def command(context: typer.Context, **values: Any) -> None:
         options = _options(**{parameter.name: values.pop(parameter.name) for parameter in shared})
         steps = steps_of(**values)
+        if isinstance(steps, Redirected):
+            options = options._replace(target=steps.target or options.target)
+            steps = steps.steps
         collected = _collected.get()
         if collected is not None:
+            if options.target or options.in_place or options.format or options.print_recipe:
+                raise UsageError("where the result goes does not belong into a recipe", hint="say it to gs apply")
             collected += steps
         elif options.print_recipe:
-            output.line(_recipe_line(context, values[own[0].name]))
+            output.line(_recipe_line(context, values["model"]))
         else:
-            run_edit(values[own[0].name], steps, options)
+            run_edit(values["model"], steps, options)
 
     keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
     command.__signature__ = inspect.Signature([context, *keywords])  # type: ignore[attr-defined]
@@ -114,9 +132,6 @@ def steps_of_line(model: Path, words: Sequence[str]) -> Steps:
     from graphsurgeon.cli.app import parse_command
 
     name, *arguments = words
-    for argument in arguments:
-        if argument.partition("=")[0] in (*_VALUED, "--in-place", "--print-recipe"):
-            raise UsageError(f"{argument} does not belong into a recipe", hint="give it to gs apply")
     with _collecting() as steps:
         parse_command(name, [str(model), *arguments])
     if not steps:
@@ -156,16 +171,24 @@ def _options(
     return Options(target, in_place, force, format, link, dry_run, as_json, quiet, verbose, print_recipe)
 
 
+def _flags(parameter: inspect.Parameter) -> tuple[str, ...]:
+    """Return the option names of a parameter. In an annotation typer holds the first one as the default."""
+    found = [item for item in getattr(parameter.annotation, "__metadata__", ()) if hasattr(item, "param_decls")]
+    return tuple(str(name) for name in (found[0].default, *(found[0].param_decls or ()))) if found else ()
+
+
 def _recipe_line(context: typer.Context, model: Path) -> str:
     import shlex
 
     flags = {option for parameter in context.command.params for option in parameter.opts}
+    places = [parameter for parameter in context.command.params if parameter.name in ("target", "format")]
+    valued = {option for parameter in places for option in parameter.opts}
     kept: list[str] = []
     words = iter(context.meta["arguments"])
     unnamed = True
     for word in words:
         option = word.partition("=")[0]
-        if option in _VALUED:
+        if option in valued:
             if "=" not in word:
                 next(words, None)
         elif unnamed and word == str(model):
