@@ -64,6 +64,13 @@ def placeholder_shape(node: Node) -> Shape:
     return UNKNOWN_RANK if is_legacy and shape.rank == 0 else shape
 
 
+def placeholder_role(node: Node) -> str:
+    """Return the role of a placeholder: "feed", "switch" or "default"."""
+    dtype = node.attrs.get("dtype")
+    fact = TensorFact(f"{node.name}:0", dtype if isinstance(dtype, DType) else None, placeholder_shape(node))
+    return _role(node, fact)
+
+
 def _inputs(node: Node) -> Iterator[tuple[TensorFact, str]]:
     if node.op in PLACEHOLDERS:
         dtype = node.attrs.get("dtype")

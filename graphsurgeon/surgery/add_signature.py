@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphsurgeon.analysis.candidates import by_shape
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -74,9 +75,11 @@ def add_signature(
     outputs: Mapping[str, str],
     *,
     inputs: Mapping[str, str] | None = None,
+    outputs_by_shape: str | None = None,
     name: str = DEFAULT,
     method: str = "predict",
     calls: Sequence[str] = (),
+    assets: Mapping[str, str] | None = None,
     tags: Sequence[str] | None = None,
     replace: bool = False,
 ) -> SignatureReport:
@@ -86,9 +89,11 @@ def add_signature(
         model: changed in place; a GraphDef or `.meta` gets what a servable SavedModel needs.
         outputs: key -> tensor.
         inputs: key -> tensor; None takes every placeholder that the outputs need, by its name.
+        outputs_by_shape: also the likeliest output of this shape, under a key that its name gives.
         name: key of the signature.
         method: "predict", "classify" or "regress", checked against the rules of TensorFlow Serving.
         calls: nodes that call functions, to choose among several ways to a tensor inside a function.
+        assets: for a GraphDef or `.meta`: name of an asset that the graph reads -> the file.
         tags: which MetaGraph of a SavedModel, or the tags to give one that has none.
         replace: the model may have a signature of that name.
 
@@ -101,11 +106,14 @@ def add_signature(
     metagraph = choose_metagraph(model, None if is_bare else tags)
     if name in metagraph.signatures and not replace:
         raise UsageError(f"there already is a signature {name!r}", hint="choose another --name, or remove it first")
-    if not name or not outputs:
+    if not name or not (outputs or outputs_by_shape):
         raise UsageError("a signature needs a name and at least one output")
     if model.format == "tflite":
         return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
     shapes = infer_shapes(metagraph)
+    if outputs_by_shape is not None:
+        found = by_shape(metagraph, outputs_by_shape, shapes)
+        outputs = {**outputs, _key(found.producer.name if found.producer else str(found)): str(found)}
     facts: Facts = {}
     targets, cloned = _carried(metagraph, outputs, shapes, calls, facts)
     feeds = _feeds(metagraph, inputs, list(targets.values()))
@@ -119,7 +127,7 @@ def add_signature(
     if in_objects:
         _add_to_objects(model, metagraph, signature, part)
     metagraph.signatures[name] = signature
-    notes = make_servable(model, metagraph, tags) if is_bare else []
+    notes = make_servable(model, metagraph, tags, assets) if is_bare else []
     return _report(signature, in_objects, cloned, notes)
 
 

@@ -6,30 +6,45 @@ the graph's own saver.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from graphsurgeon.analysis.names import NO_TAGS
+from graphsurgeon.analysis.names import NO_TAGS, suggestion
 from graphsurgeon.analysis.restore_map import variable_nodes
-from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph
+from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.tensor import Tensor
 
 MAIN_OP = "saved_model_main_op"
 INIT_COLLECTIONS = (MAIN_OP, "legacy_init_op", "saved_model_init_op")
 TABLE_INITIALIZERS = "table_initializer"
+ASSET_PATHS = "asset_filepaths"
 SERVE = "serve"
 
 
-def make_servable(model: Model, metagraph: MetaGraph, tags: Sequence[str] | None = None) -> list[str]:
+def make_servable(
+    model: Model,
+    metagraph: MetaGraph,
+    tags: Sequence[str] | None = None,
+    asset_files: Mapping[str, str] | None = None,
+) -> list[str]:
     """Complete a MetaGraph for a SavedModel; return notes on what was added.
 
+    Args:
+        model: what it is of.
+        metagraph: changed in place.
+        tags: for a MetaGraph that has none; `serve` by default.
+        asset_files: name of an asset, as at the end of the path that the graph holds -> file to put there.
+
     Raises:
+        UsageError: an asset file is given that the graph does not name.
         UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
     """
     _check_variables(model, metagraph)
-    notes = []
+    notes = _add_assets(metagraph, asset_files or {})
     if not metagraph.tags:
         given = list(tags or (SERVE,))
         metagraph.tags = [] if given == [NO_TAGS] else given
@@ -44,6 +59,32 @@ def make_servable(model: Model, metagraph: MetaGraph, tags: Sequence[str] | None
     return notes
 
 
+def _add_assets(metagraph: MetaGraph, files: Mapping[str, str]) -> list[str]:
+    """Make assets of the files whose paths the graph holds; of paths that no file is given for, tell."""
+    collection = metagraph.collections.get(ASSET_PATHS)
+    mentions = [mention for item in collection.items for mention in item.mentions.values()] if collection else []
+    known = {asset.mention.node for asset in metagraph.assets}
+    paths = {
+        name: node for node in (m.node for m in mentions) if node and (name := _asset_name(node)) and node not in known
+    }
+    unknown = sorted(set(files) - set(paths))
+    if unknown:
+        raise UsageError(f"the graph names no asset {unknown[0]!r}", hint=suggestion(unknown[0], paths))
+    for name, node in paths.items():
+        if name in files:
+            mention = Mention.of(node.output(), f"asset {name}")
+            metagraph.assets.append(Asset(name, mention, source=files[name]))
+    lost = sorted(set(paths) - set(files))
+    return [f"{name} is read from where the graph was built (give it with --asset {name}=FILE)" for name in lost]
+
+
+def _asset_name(node: Node) -> str:
+    tensor = node.attrs.get("value") if node.op == "Const" else None
+    if not isinstance(tensor, Tensor) or tensor.dtype is not STRING or tensor.num_elements != 1:
+        return ""
+    return str(tensor.items()[0].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2])
+
+
 def _check_variables(model: Model, metagraph: MetaGraph) -> None:
     variables = variable_nodes([metagraph.graph])
     if not variables:
@@ -52,6 +93,12 @@ def _check_variables(model: Model, metagraph: MetaGraph) -> None:
         raise UnsupportedError(
             f"the graph has variables ({variables[0].name}, ...) and no saver that restores them",
             hint="start from the .meta file of the checkpoint, or from a frozen graph",
+        )
+    old = [node for node in metagraph.graph.nodes if node.op in ("RestoreSlice", "Restore")]
+    if old:
+        raise UnsupportedError(
+            f"{old[0].name!r} ({old[0].op}) restores V1 checkpoints only",
+            hint="freeze the graph first (gs freeze), then add the signature",
         )
     if model.checkpoint is None:
         raise UnsupportedError(

@@ -1,0 +1,238 @@
+"""Select values by op, name, shape, dtype and neighbourhood: the filters of `find`, `inputs` and `outputs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from graphsurgeon.analysis.names import choose_graphs, find_node, find_value
+from graphsurgeon.analysis.patterns import matcher
+from graphsurgeon.errors import UsageError
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.shapes.report import ShapeReport
+
+_UNKNOWN = ("?", "none", "-1")
+_ANY = "*"
+_REST = "..."
+
+
+@dataclass(frozen=True)
+class FoundValue:
+    """A value as reports show it.
+
+    Attributes:
+        name: `node:0`; of a TFLite tensor the stored name.
+        op: of the node that yields it; "" for inputs and constants of TFLite.
+        graph: name of the function or subgraph, "" for the main graph.
+        tags: of the MetaGraph; None where the format has none.
+        node: name of the node; "" where nodes have none.
+        index: TFLite: place among the subgraph's tensors.
+    """
+
+    name: str
+    op: str
+    graph: str
+    tags: list[str] | None
+    dtype: DType | None
+    shape: Shape
+    node: str
+    index: int | None = None
+
+
+class Filters(NamedTuple):
+    """What to select; an empty filter lets everything through.
+
+    Attributes:
+        ops, names: globs over the whole op or name (of the node or the value), or `re:` expressions; any may match.
+        shape: a pattern, see `shape_matcher`.
+        dtypes: names of dtypes; any may match.
+        consumers_of, producers_of: names of nodes or tensors; what reads them, or what they read.
+        depth: how many steps from there.
+        maybe: shapes match too if they are not known well enough to say.
+        uninferred: only outputs of ops that inference knows nothing about.
+    """
+
+    ops: Sequence[str] = ()
+    names: Sequence[str] = ()
+    shape: str | None = None
+    dtypes: Sequence[str] = ()
+    consumers_of: Sequence[str] = ()
+    producers_of: Sequence[str] = ()
+    depth: int = 1
+    maybe: bool = False
+    uninferred: bool = False
+
+
+def find_values(
+    metagraph: MetaGraph, filters: Filters, shapes: ShapeReport, *, graph: str | None = None
+) -> list[FoundValue]:
+    """Return every output of every node that passes the filters; of TFLite every tensor. In file order.
+
+    Raises:
+        UsageError: a filter is malformed, or names a node that is not there.
+    """
+    matches = value_filter(metagraph, filters, shapes, graph=graph)
+    return [
+        found_value(value, shapes)
+        for place in choose_graphs(metagraph, graph)
+        for value in values_of(place)
+        if matches(value)
+    ]
+
+
+def value_filter(
+    metagraph: MetaGraph, filters: Filters, shapes: ShapeReport, *, graph: str | None = None
+) -> Callable[[Value], bool]:
+    """Return the test that the filters make.
+
+    Raises:
+        UsageError: a filter is malformed, or names a node that is not there.
+    """
+    tests = list(_tests(filters, shapes))
+    near = _neighbours(metagraph, filters, graph)
+    if near is not None:
+        tests.append(lambda value: value.producer in near)
+    return lambda value: all(test(value) for test in tests)
+
+
+def found_value(value: Value, shapes: ShapeReport) -> FoundValue:
+    """Return the facts about a value."""
+    node, place = value.producer, value.graph
+    is_stored = place.kind == "subgraph"
+    return FoundValue(
+        str(value),
+        node.op if node is not None else "",
+        "" if place is place.metagraph.graph else place.name,
+        place.metagraph.tags,
+        shapes.dtype(value),
+        shapes.shape(value) if not is_stored else value.shape or UNKNOWN_RANK,
+        node.name if node is not None else "",
+        value.port if is_stored and isinstance(value.port, int) else None,
+    )
+
+
+def values_of(graph: Graph) -> Iterator[Value]:
+    """Yield every output of every node; of a TFLite subgraph every tensor."""
+    if graph.kind == "subgraph":
+        yield from graph.values
+        return
+    for node in graph.nodes:
+        yield from node.outputs
+
+
+def shape_matcher(pattern: str, *, maybe: bool = False) -> Callable[[Shape], bool]:
+    """Return a test for shapes.
+
+    Args:
+        pattern: dimensions between commas, brackets and spaces ignored: a number matches itself, `?`, `None` and
+            `-1` an unknown dimension, `*` any one dimension, `...` any number of them; `()` is a scalar.
+        maybe: a dimension or rank that is not known matches too.
+
+    Raises:
+        UsageError: the pattern is none.
+    """
+    parts = _parse(pattern)
+    return lambda shape: maybe if shape.dims is None else _match(parts, shape.dims, maybe)
+
+
+def _parse(pattern: str) -> list[str]:
+    inner = "".join(letter for letter in pattern if letter not in "()[]{} ").strip(",")
+    parts = [part.lower() for part in inner.split(",")] if inner else []
+    for part in parts:
+        if part not in (*_UNKNOWN, _ANY, _REST) and not part.isdecimal():
+            raise UsageError(
+                f"--shape {pattern!r}: {part!r} is no dimension",
+                hint="use numbers, ?, None, *, ... as in --shape None,512",
+            )
+    return parts
+
+
+def _match(parts: Sequence[str], dims: Sequence[int | None], maybe: bool) -> bool:
+    if not parts:
+        return not dims
+    first, rest = parts[0], parts[1:]
+    if first == _REST:
+        return any(_match(rest, dims[start:], maybe) for start in range(len(dims) + 1))
+    return bool(dims) and _match_one(first, dims[0], maybe) and _match(rest, dims[1:], maybe)
+
+
+def _match_one(part: str, dim: int | None, maybe: bool) -> bool:
+    if part == _ANY:
+        return True
+    if part in _UNKNOWN:
+        return dim is None
+    return dim == int(part) or (maybe and dim is None)
+
+
+def _tests(filters: Filters, shapes: ShapeReport) -> Iterator[Callable[[Value], bool]]:
+    if filters.ops:
+        ops = [matcher(pattern) for pattern in filters.ops]
+        yield lambda value: value.producer is not None and any(test(value.producer.op) for test in ops)
+    if filters.names:
+        names = [matcher(pattern) for pattern in filters.names]
+        yield lambda value: any(test(name) for test in names for name in _names(value))
+    if filters.dtypes:
+        dtypes = {_dtype(name) for name in filters.dtypes}
+        yield lambda value: shapes.dtype(value) in dtypes
+    if filters.shape is not None:
+        matches = shape_matcher(filters.shape, maybe=filters.maybe)
+        yield lambda value: matches(found_value(value, shapes).shape)
+    if filters.uninferred:
+        unknown = set(shapes.uninferred)
+        yield lambda value: value.producer in unknown
+
+
+def _names(value: Value) -> list[str]:
+    return [str(value)] if value.producer is None or not value.producer.name else [str(value), value.producer.name]
+
+
+def _dtype(name: str) -> DType:
+    try:
+        return DType.named(name)
+    except KeyError:
+        raise UsageError(f"--dtype {name!r} is no dtype", hint="such as float32, int64, string") from None
+
+
+def _neighbours(metagraph: MetaGraph, filters: Filters, graph: str | None) -> set[Node | None] | None:
+    if not filters.consumers_of and not filters.producers_of:
+        return None
+    found: set[Node | None] = set()
+    for name in filters.consumers_of:
+        readers = _readers(metagraph, name, graph)
+        found |= {*readers, *_within(readers, lambda node: node.consumers, filters.depth - 1)}
+    for name in filters.producers_of:
+        node = _producer(metagraph, name, graph)
+        found |= _within([] if node is None else [node], _producers, filters.depth)
+    return found
+
+
+def _readers(metagraph: MetaGraph, name: str, graph: str | None) -> list[Node]:
+    """Return what reads a tensor; of a node without an output number, what reads any of its outputs."""
+    if metagraph.graph.kind == "subgraph" or ":" in name:
+        return list(find_value(metagraph, name, graph=graph).consumers)
+    return list(find_node(metagraph, name, graph=graph).consumers)
+
+
+def _producer(metagraph: MetaGraph, name: str, graph: str | None) -> Node | None:
+    if metagraph.graph.kind == "subgraph":
+        return find_value(metagraph, name, graph=graph).producer
+    return find_node(metagraph, name, graph=graph)
+
+
+def _producers(node: Node) -> list[Node]:
+    return [value.producer for value in node.inputs if value.producer is not None]
+
+
+def _within(nodes: list[Node], step: Callable[[Node], Iterable[Node]], depth: int) -> set[Node]:
+    found: set[Node] = set()
+    edge = nodes
+    for _ in range(depth):
+        edge = [other for node in edge for other in step(node) if other not in found]
+        found.update(edge)
+        if not edge:
+            break
+    return found
