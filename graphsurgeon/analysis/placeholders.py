@@ -46,7 +46,9 @@ def placeholders(metagraph: MetaGraph, fed_by: Mapping[str, Collection[str]]) ->
     """
     internal = {asset.mention.node_name for asset in metagraph.assets}
     if metagraph.saver is not None:
-        internal.add(metagraph.saver.filename.node_name)
+        filename = metagraph.saver.filename.node_name
+        # A TF1 saver takes its path through two placeholders of one scope.
+        internal |= {filename, f"{filename.rpartition('/')[0]}/filename"}
     inputs = []
     for node in metagraph.graph.peek(PLACEHOLDERS | ITERATORS):
         for tensor, role in _inputs(node):

@@ -17,11 +17,12 @@ from graphsurgeon.analysis.weight_totals import (
     summarize_constants,
     summarize_variables,
 )
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import FormatName, Model
 from graphsurgeon.model.objects import ObjectNode
-from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
 
@@ -92,11 +93,21 @@ class FunctionSummary(NamedTuple):
 
 
 class ObjectChild(NamedTuple):
-    """An attribute of what `tf.saved_model.load` returns."""
+    """An attribute of what `tf.saved_model.load` returns.
+
+    Attributes:
+        kind: "function", "variable", "asset", "resource", "user_object" ... as the object graph has it.
+        functions: the concrete functions behind it, by name.
+        dtype, shape: of a variable.
+        children: names of what it holds in turn.
+    """
 
     name: str
     kind: str
     functions: Sequence[str] = ()
+    dtype: DType | None = None
+    shape: Shape | None = None
+    children: Sequence[str] = ()
 
 
 class GraphSummary(NamedTuple):
@@ -211,6 +222,12 @@ def _summarize_metagraph(metagraph: MetaGraph, with_objects: bool) -> list[Graph
 
 def _summarize_subgraph(graph: Graph) -> GraphSummary:
     ops = graph.op_counts
+    signatures = _summarize_signatures(graph.metagraph, graph)
+    fed_by: dict[int | None, list[str]] = {}
+    for key, signature in signatures.items():
+        for tensor, _ in signature.inputs.values():
+            fed_by.setdefault(tensor.index, []).append(key)
+    inputs = [stored_tensor(value) for value in graph.inputs]
     return GraphSummary(
         name=graph.name,
         tags=None,
@@ -219,9 +236,9 @@ def _summarize_subgraph(graph: Graph) -> GraphSummary:
         function_nodes=0,
         ops=ops,
         unknown_ops=(),
-        inputs=[InputFact(stored_tensor(value)) for value in graph.inputs],
+        inputs=[InputFact(tensor, fed_by=fed_by.get(tensor.index, ())) for tensor in inputs],
         outputs=[OutputFact(stored_tensor(output.value)) for output in graph.outputs],
-        signatures=_summarize_signatures(graph.metagraph, graph),
+        signatures=signatures,
         constants=summarize_constants([graph]),
     )
 
@@ -322,4 +339,5 @@ def _object_children(metagraph: MetaGraph) -> list[ObjectChild] | None:
 
 def _object_child(name: str, node: ObjectNode) -> ObjectChild:
     functions = [function if isinstance(function, str) else function.name for function in node.functions]
-    return ObjectChild(name, node.kind or "container", functions)
+    children = [child for child, _ in node.children]
+    return ObjectChild(name, node.kind or "container", functions, node.dtype, node.shape, children)

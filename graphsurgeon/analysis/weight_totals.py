@@ -45,7 +45,7 @@ class VariablesSummary:
 
 @dataclass(frozen=True)
 class ConstantsSummary:
-    """Constants of 16 elements and more, in all graphs.
+    """Constants of 16 numbers and more, in all graphs.
 
     Attributes:
         scopes: by top-level scope of the node's name, largest first.
@@ -67,15 +67,15 @@ def summarize_variables(checkpoint: Checkpoint) -> VariablesSummary:
         bytes=sum(named.variable.tensor.nbytes for named in variables),
         slots=len(slots),
         slot_bytes=sum(named.variable.tensor.nbytes for named in slots),
-        parameters=sum(named.variable.tensor.num_elements for named in others),
+        parameters=sum(named.variable.tensor.num_elements for named in others if named.variable.tensor.dtype.bits),
         repeated=len(variables) - len(slots) - len(others),
         scopes=_by_scope((named.label, named.variable.tensor) for named in others),
     )
 
 
 def summarize_constants(graphs: Iterable[Graph]) -> ConstantsSummary | None:
-    """Measure the constants of some graphs without lifting them; None if there are none of 16 elements."""
-    found = [(name, tensor) for graph in graphs for name, tensor in constants(graph)]
+    """Measure the constants of some graphs without lifting them; None if there are none of 16 numbers."""
+    found = [(name, tensor) for graph in graphs for name, tensor in constants(graph) if tensor.dtype.bits]
     if not found:
         return None
     return ConstantsSummary(

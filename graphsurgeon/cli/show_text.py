@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from graphsurgeon.analysis.summary import GraphSummary, SignatureSummary, Summary
+from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSummary, Summary
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.weight_totals import ConstantsSummary, ScopeWeights, VariablesSummary
 from graphsurgeon.cli import output
@@ -61,19 +61,21 @@ def _print_header(summary: Summary) -> None:
 
 
 def _print_graph(summary: Summary, graph: GraphSummary, parts: Parts) -> None:
-    if parts.signature is None:
-        _print_counts(summary, graph)
-        _print_on_load(graph, parts)
-    _print_signatures(graph, parts)
     if parts.signature is not None:
+        _print_signature(parts.signature, graph.signatures[parts.signature])
         return
+    _print_counts(summary, graph)
+    _print_on_load(graph, parts)
+    for key, signature in graph.signatures.items():
+        if key != INIT or parts.everything:
+            _print_signature(key, signature)
     _print_inputs(graph, parts)
     _print_outputs(graph, parts)
     _print_ops(graph, parts)
     _print_functions(graph, parts)
     _print_objects(graph, parts)
     if graph.constants is not None:
-        _print_constants(graph.constants, parts)
+        _print_constants(graph.constants, parts, alone=summary.variables is None)
 
 
 def _print_counts(summary: Summary, graph: GraphSummary) -> None:
@@ -91,13 +93,6 @@ def _print_on_load(graph: GraphSummary, parts: Parts) -> None:
     if rows:
         output.line("on load")
         _print_rows(rows, everything=parts.everything, noun="step")
-
-
-def _print_signatures(graph: GraphSummary, parts: Parts) -> None:
-    for key, signature in graph.signatures.items():
-        if key == INIT and not parts.everything and parts.signature is None:
-            continue
-        _print_signature(key, signature)
 
 
 def _print_signature(key: str, signature: SignatureSummary) -> None:
@@ -122,25 +117,23 @@ def _default(signature: SignatureSummary, name: str) -> tuple[str]:
 
 
 def _print_inputs(graph: GraphSummary, parts: Parts) -> None:
-    rows = [
-        (fact.role, *_tensor(fact.tensor))
-        for fact in graph.inputs
-        if parts.everything or not (fact.fed_by or fact.internal)
-    ]
-    if not rows:
-        return
-    output.line("inputs that no signature feeds" if graph.signatures else "inputs")
-    _print_rows(rows, everything=parts.everything, noun="input")
+    chosen = [fact for fact in graph.inputs if parts.everything or not (fact.fed_by or fact.internal)]
+    rows = [(_role(fact.role), *_tensor(fact.tensor)) for fact in chosen]
+    if rows:
+        output.line("inputs that no signature feeds" if graph.signatures and not parts.everything else "inputs")
+        _print_rows(rows, everything=parts.everything, noun="input")
+
+
+def _role(role: str) -> str:
+    return "input" if role == "feed" else role
 
 
 def _print_outputs(graph: GraphSummary, parts: Parts) -> None:
     if graph.signatures and not parts.everything:
         return
-    rows = [("", *_tensor(fact.tensor), "; ".join(fact.why)) for fact in graph.outputs]
+    rows = [("output", *_tensor(fact.tensor), "; ".join(fact.why)) for fact in graph.outputs]
     if rows:
-        output.line(
-            "outputs" if graph.tags is None and not any(fact.why for fact in graph.outputs) else "likely outputs"
-        )
+        output.line("likely outputs, best first" if any(fact.why for fact in graph.outputs) else "outputs")
         _print_rows(rows, everything=parts.everything, noun="output")
 
 
@@ -168,10 +161,17 @@ def _print_functions(graph: GraphSummary, parts: Parts) -> None:
 
 
 def _print_objects(graph: GraphSummary, parts: Parts) -> None:
-    if parts.objects and graph.objects is not None:
-        output.line("tf.saved_model.load gives")
-        rows = [(child.name, child.kind, ", ".join(child.functions)) for child in graph.objects]
-        output.table(rows, indent=2)
+    if not parts.objects or graph.objects is None:
+        return
+    output.line("tf.saved_model.load gives")
+    rows = [(child.name, child.kind, _object_detail(child)) for child in graph.objects]
+    output.table(rows, indent=2)
+
+
+def _object_detail(child: ObjectChild) -> str:
+    if child.dtype is not None:
+        return f"{child.dtype} {child.shape}"
+    return ", ".join(child.functions or child.children)
 
 
 def _print_variables(variables: VariablesSummary | None, parts: Parts) -> None:
@@ -189,11 +189,12 @@ def _print_variables(variables: VariablesSummary | None, parts: Parts) -> None:
     _print_scopes(variables.scopes, parts)
 
 
-def _print_constants(constants: ConstantsSummary, parts: Parts) -> None:
+def _print_constants(constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:
     output.heading(
         f"{plural(constants.count, 'constant')}, {size(constants.bytes)}: {number(constants.parameters)} parameters"
     )
-    _print_scopes(constants.scopes, parts)
+    if alone or parts.everything:
+        _print_scopes(constants.scopes, parts)
 
 
 def _print_scopes(scopes: Sequence[ScopeWeights], parts: Parts) -> None:
@@ -212,13 +213,13 @@ def _print_notes(summary: Summary) -> None:
 def _print_next(summary: Summary) -> None:
     import shlex
 
-    path = shlex.quote(summary.path)
     keys = [key for graph in summary.graphs for key in graph.signatures if key != INIT]
-    command = f"gs weights {path}" if not summary.graphs else f"gs find {path} --shape ?,512"
-    if summary.graphs and not keys:
-        command = f"gs outputs {path}"
+    if not summary.graphs or (keys and summary.variables is not None):
+        command, options = "weights", " --sort size"
+    else:
+        command, options = ("find", " --op '*'") if keys else ("outputs", "")
     output.line()
-    output.line(f"next: {command}")
+    output.line(f"next: gs {command} {shlex.quote(summary.path)}{options}")
 
 
 def _print_rows(
