@@ -21,6 +21,7 @@ BINARY = "saved_model.pb"
 TEXT = "saved_model.pbtxt"
 FINGERPRINT = "fingerprint.pb"
 VARIABLES = "variables"
+ASSETS = "assets"
 
 
 class SavedModelSource:
