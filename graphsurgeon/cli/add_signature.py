@@ -39,7 +39,9 @@ def add_signature(
     ] = None,
     shape: Annotated[
         str | None,
-        typer.Option("--outputs-by-shape", metavar="SHAPE", help="Take the likeliest output of this shape."),
+        typer.Option(
+            "--outputs-by-shape", metavar="KEY=SHAPE", help="The likeliest output of a shape; KEY can be left out."
+        ),
     ] = None,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Key of the signature.")] = "serving_default",
     method: Annotated[Method, typer.Option("--method", help="What TensorFlow Serving does with it.")] = Method.predict,
@@ -64,7 +66,7 @@ def add_signature(
 
     Examples:
       gs add-signature frozen.pb --input image=input:0 --output prob=softmax:0 -o served/
-      gs add-signature model.meta --outputs-by-shape None,512 --serving-dir models/face
+      gs add-signature model.meta --outputs-by-shape embedding=None,512 --serving-dir models/face
       gs add-signature model/ --name features --output features=block4/Relu -o out/
     """
     if not outputs and shape is None:
@@ -72,7 +74,7 @@ def add_signature(
     arguments = {
         "outputs": dict(map(_entry, outputs or ())),
         "inputs": dict(map(_entry, inputs)) if inputs else None,
-        "outputs_by_shape": shape,
+        "outputs_by_shape": _by_shape(shape) if shape is not None else None,
         "name": name,
         "method": method.value,
         "calls": split_list(call),
@@ -96,6 +98,11 @@ def remove_signature(
       gs remove-signature model/ train -o out/
     """
     return Redirected([("remove-signature", {"names": names, "tags": parse_tags(tags)})], None)
+
+
+def _by_shape(text: str) -> dict[str, str]:
+    key, _, shape = text.rpartition("=")
+    return {key: shape}
 
 
 def _entry(text: str) -> tuple[str, str]:

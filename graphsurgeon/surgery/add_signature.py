@@ -75,7 +75,7 @@ def add_signature(
     outputs: Mapping[str, str],
     *,
     inputs: Mapping[str, str] | None = None,
-    outputs_by_shape: str | None = None,
+    outputs_by_shape: Mapping[str, str] | None = None,
     name: str = DEFAULT,
     method: str = "predict",
     calls: Sequence[str] = (),
@@ -89,7 +89,8 @@ def add_signature(
         model: changed in place; a GraphDef or `.meta` gets what a servable SavedModel needs.
         outputs: key -> tensor.
         inputs: key -> tensor; None takes every placeholder that the outputs need, by its name.
-        outputs_by_shape: also the likeliest output of this shape, under a key that its name gives.
+        outputs_by_shape: key -> shape pattern; the likeliest output of that shape, an empty key standing for one
+            that the tensor's name gives.
         name: key of the signature.
         method: "predict", "classify" or "regress", checked against the rules of TensorFlow Serving.
         calls: nodes that call functions, to choose among several ways to a tensor inside a function.
@@ -111,9 +112,7 @@ def add_signature(
     if model.format == "tflite":
         return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
     shapes = infer_shapes(metagraph)
-    if outputs_by_shape is not None:
-        found = by_shape(metagraph, outputs_by_shape, shapes)
-        outputs = {**outputs, _key(found.producer.name if found.producer else str(found)): str(found)}
+    outputs = {**outputs, **_found_by_shape(metagraph, outputs_by_shape or {}, shapes)}
     facts: Facts = {}
     targets, cloned = _carried(metagraph, outputs, shapes, calls, facts)
     feeds = _feeds(metagraph, inputs, list(targets.values()))
@@ -146,6 +145,14 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
         if signatures is not None:
             signatures.children = [(key, child) for key, child in signatures.children if key != name]
     return RemovalReport(list(names))
+
+
+def _found_by_shape(metagraph: MetaGraph, patterns: Mapping[str, str], shapes: ShapeReport) -> dict[str, str]:
+    found = {}
+    for key, pattern in patterns.items():
+        value = by_shape(metagraph, pattern, shapes)
+        found[key or _key(value.producer.name if value.producer else str(value))] = str(value)
+    return found
 
 
 def _carried(
