@@ -8,11 +8,14 @@ from pathlib import Path
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.files import contained, is_file, is_folder
 from graphsurgeon.model.model import Model
+from graphsurgeon.verify import rules_tflite_file
 from graphsurgeon.verify.finding import Finding
 
 
 def of_model(model: Model) -> Iterator[Finding]:
-    """Find assets that are not there, or lie outside the model's folder."""
+    """Find assets that are not there, or lie outside the model's folder; for TFLite what is wrong with the file."""
+    if model.format == "tflite":
+        yield from rules_tflite_file.of_model(model)
     folder = Path(model.path)
     if model.format != "saved_model" or not is_folder(folder):
         return

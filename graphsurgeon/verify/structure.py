@@ -20,6 +20,7 @@ from graphsurgeon.verify import (
     rules_mentions,
     rules_ops,
     rules_signatures,
+    rules_tflite,
     rules_variables,
 )  # fmt: skip
 from graphsurgeon.verify.finding import Finding
@@ -40,6 +41,16 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     rules_signatures.tensors,
     rules_signatures.both_worlds,
     rules_mentions.object_graph_functions,
+)
+TFLITE_RULES: tuple[MetaGraphRule, ...] = (
+    rules_tflite.subgraphs,
+    rules_tflite.dangling_tensors,
+    rules_tflite.operators,
+    rules_tflite.order,
+    rules_tflite.signatures,
+    rules_tflite.sizes,
+    rules_tflite.quantization,
+    rules_tflite.custom_operators,
 )
 _SEVERITIES = ("error", "warning", "note")
 MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
@@ -69,10 +80,8 @@ def is_refused(finding: Finding) -> bool:
 
 def _structure(model: Model) -> Iterator[Finding]:
     for metagraph in model.metagraphs:
-        if model.format == "tflite":
-            continue
         prefix = f"tags {','.join(metagraph.tags or ()) or 'none'}, " if len(model.metagraphs) > 1 else ""
-        for rule in GRAPH_RULES:
+        for rule in TFLITE_RULES if model.format == "tflite" else GRAPH_RULES:
             for finding in rule(metagraph):
                 yield _under(finding, prefix)
 
