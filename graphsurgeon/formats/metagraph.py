@@ -17,6 +17,7 @@ from graphsurgeon.formats.collections import lift_collections, lower_collections
 from graphsurgeon.formats.functiondef import FunctionSource
 from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, lower_nodes
 from graphsurgeon.formats.signatures import lift_signatures, lower_signatures, lower_tensor_info
+from graphsurgeon.formats.sites import parse
 from graphsurgeon.formats.wire import Payload
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
@@ -65,10 +66,13 @@ class MetaGraphDefSource:
 
     def assets(self, metagraph: MetaGraph) -> list[Asset]:
         """Lift `asset_file_def`."""
+        listed = list(self.message.asset_file_def)
         assets = [
             Asset(raw.filename, Mention("tensor", raw.tensor_info.name, metagraph.graph, f"asset {raw.filename}"), raw)
-            for raw in self.message.asset_file_def
+            for raw in listed or _collected_assets(self.message)
         ]
+        for asset in assets:
+            asset.in_collection = not listed
         if self.read_asset is not None:
             for asset in assets:
                 asset.content = partial(self.read_asset, asset.filename)
@@ -231,9 +235,21 @@ def _lower_objects(metagraph: MetaGraph, out: Any) -> None:
         objectgraph.lower_saved(metagraph.objects, out.object_graph_def)
 
 
+def _collected_assets(message: Any) -> list[Any]:
+    """Return the `AssetFileDef`s that the first SavedModels kept in a collection."""
+    key = "saved_model_assets"
+    if key not in message.collection_def:
+        return []
+    items = message.collection_def[key].any_list.value
+    parsed = [parse("AssetFileDef", item.value) for item in items if item.type_url.endswith("tensorflow.AssetFileDef")]
+    return [asset for asset in parsed if asset is not None]
+
+
 def _lower_assets(metagraph: MetaGraph, out: Any) -> None:
     copies = []
     for asset in metagraph.assets:
+        if asset.in_collection:
+            continue
         message = schema.message("tensorflow.AssetFileDef")()
         if asset.raw is not None:
             message.CopyFrom(asset.raw)

@@ -156,9 +156,10 @@ class Asset:
         mention: the tensor that a loader feeds the path to.
         source: a file to be copied there; None for one that the model's folder has already.
         content: reads the file that the model's folder has; None where there is no folder.
+        in_collection: it stands in the collection `saved_model_assets` alone, as in SavedModels of early TensorFlow 1.
     """
 
-    __slots__ = ("content", "filename", "mention", "raw", "source")
+    __slots__ = ("content", "filename", "in_collection", "mention", "raw", "source")
 
     def __init__(self, filename: str, mention: Mention, raw: Any = None, *, source: str | None = None) -> None:
         self.filename = filename
@@ -166,6 +167,7 @@ class Asset:
         self.raw = raw
         self.source = source
         self.content: Callable[[], bytes] | None = None
+        self.in_collection = False
 
 
 class MetaGraphSource(Protocol):
