@@ -83,6 +83,8 @@ def _string_lengths(stored: FileRange, count: int) -> tuple[list[int], int]:
     lengths, position = [], 0
     for _ in range(count):
         length, position = varint(head, position)
+        if length > stored.length:
+            raise FormatError(f"a string of {length} bytes does not fit into {stored.length}")
         lengths.append(length)
     if position + _CHECKSUM_SIZE > stored.length and count:
         raise FormatError(f"{stored.length} bytes end before the strings begin")

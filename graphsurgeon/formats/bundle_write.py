@@ -8,6 +8,7 @@ TensorFlow's writer makes for the same entries.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from graphsurgeon.errors import FormatError, UnsupportedError
@@ -159,7 +160,11 @@ class _Writer:
             if item.home is not None and item.message == schema.parse("tensorflow.BundleEntryProto", item.home.raw):
                 raw = item.home.raw
             entries.append((item.key, raw))
-        return write_table([(HEADER_KEY, self._header()), *sorted(entries, key=lambda entry: entry[0])])
+        rows = [(HEADER_KEY, self._header()), *sorted(entries, key=lambda entry: entry[0])]
+        twice = next((label(key) for (key, _), (last, _) in pairwise(rows) if key == last), None)
+        if twice is not None:
+            raise FormatError(f"two entries would have the key {twice!r}", hint="rename one of them")
+        return write_table(rows)
 
     def _header(self) -> bytes:
         if self.source is not None and self.source.num_shards == self.num_shards:
@@ -174,9 +179,9 @@ class _Writer:
         name = raw.key if isinstance(raw, Entry) and label(raw.key) == key else key.encode()
         if isinstance(source, SlicedSource) and isinstance(raw, Entry) and self._keeps_slices(tensor, source, raw):
             yield _Item(name, _parse(raw), None, raw)
-            for part in source.slices:
-                if isinstance(part.source, BundleSource):
-                    yield self._slice(name, part.source)
+            stored = [part.source for part in source.slices if isinstance(part.source, BundleSource)]
+            for part in {part.entry.key: part for part in stored}.values():  # a damaged list may name one twice
+                yield self._slice(name, part)
         else:
             yield self._whole(name, tensor, raw if isinstance(raw, Entry) else None)
 

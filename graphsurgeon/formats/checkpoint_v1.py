@@ -194,7 +194,7 @@ class SliceValue:
 
     def _tensor(self) -> bytes:
         """Return the serialized `TensorProto`, in which dtype and shape are left out."""
-        value = self.table.get(encode_slice_key(self.name.encode(), self.extents))
+        value = self.table.get(encode_slice_key(self.name.encode(), self.extents), may_be_large=True)
         if value is None:
             raise FormatError(f"{self.name}: the values of a slice are missing", path=self.table.file.path)
         stored = _field(_field(value, _DATA), _SLICE_TENSOR)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from graphsurgeon.errors import FormatError
 from graphsurgeon.ops.wire import varint
 
-_MAX_RATIO = 22  # the densest element makes 64 bytes of 3
+MAX_RATIO = 22  # the densest element makes 64 bytes of 3
 
 
 def decompress(data: bytes, limit: int) -> bytes:
@@ -18,7 +18,7 @@ def decompress(data: bytes, limit: int) -> bytes:
         FormatError: the block is damaged, or claims more than `limit` bytes or more than its size can hold.
     """
     length, position = varint(data, 0)
-    if length > limit or length > _MAX_RATIO * len(data):
+    if length > limit or length > MAX_RATIO * len(data):
         raise FormatError(f"a Snappy block of {len(data)} bytes claims {length} bytes")
     out = bytearray()
     end = len(data)

@@ -82,16 +82,22 @@ class Table:
             self._stored(handle)
             progress(handle.offset + handle.size)
 
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key, None if the table does not have it. Reads one block."""
+    def get(self, key: bytes, *, may_be_large: bool = False) -> bytes | None:
+        """Return the value of a key, None if the table does not have it. Reads one block.
+
+        Args:
+            key: the whole key.
+            may_be_large: the value is weights, which may have been compressed as densely as can be.
+        """
         position = bisect_left(self._separators, key)
         if position == len(self._handles):
             return None
-        budget, self._budget = self._budget, _GROWTH + 24 * self.file.size  # this block is not kept
+        before = self._budget
+        self._budget = _GROWTH + (snappy.MAX_RATIO if may_be_large else 4) * self.file.size  # the block is not kept
         try:
             return next((value for found, value in self._entries(self._handles[position]) if found == key), None)
         finally:
-            self._budget = budget
+            self._budget = before
 
     def _entries(self, handle: Handle) -> Iterator[tuple[bytes, bytes]]:
         try:

@@ -86,7 +86,10 @@ def test_strings(make_bundle: MakeBundle) -> None:
     assert checkpoint.problems(found) + checkpoint.verify_checksums(found) == []
 
 
-@pytest.mark.parametrize("stored", [b"", b"\x03", b"\x05\0\0\0\0abc", b"\xff\xff\xff\xff\x0f\0\0\0\0", b"\x80" * 12])
+@pytest.mark.parametrize(
+    "stored",
+    [b"", b"\x03", b"\x05\0\0\0\0abc", b"\xff\xff\xff\xff\x0f\0\0\0\0", b"\x80" * 12, b"\xff" * 9 + b"\x7f" + bytes(9)],
+)
 def test_damaged_strings(make_bundle: MakeBundle, stored: bytes) -> None:
     found = checkpoint.read_checkpoint(make_bundle({"s": (STRING, (1,), stored)}))
     with pytest.raises(FormatError):

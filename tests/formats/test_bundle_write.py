@@ -267,6 +267,24 @@ def test_values_that_do_not_fill_their_shape() -> None:
         checkpoint.lower_checkpoint(new, "new")
 
 
+@pytest.mark.parametrize("key", ["", "_CHECKPOINTABLE_OBJECT_GRAPH"])
+def test_keys_that_mean_something_else(fixtures_dir: Path, key: str) -> None:
+    found = checkpoint.read_checkpoint(fixtures_dir / "checkpoint/object_graph/ckpt-1")
+    found.rename({next(iter(found.variables)): key})
+    with pytest.raises(FormatError, match=f"two entries would have the key '{key}'"):
+        checkpoint.lower_checkpoint(found)
+
+
+def test_a_slice_that_is_listed_twice(make_bundle: MakeBundle, floats: Floats) -> None:
+    rows: dict[Any, Any] = {
+        encode_slice_key(b"w", [(0, 1)]): (FLOAT, (1,), floats(1)),
+        "w": {"dtype": FLOAT, "dims": (1,), "slices": [[(0, 1)], [(0, 1)]]},
+    }
+    found = checkpoint.read_checkpoint(make_bundle(rows))
+    found.rename({"w": "v"})
+    assert content(checkpoint.lower_checkpoint(found))[f"model{DATA}"] == floats(1)
+
+
 def test_variants_cannot_be_made() -> None:
     new = Checkpoint("new", 2, {"v": Variable("v", Tensor(VARIANT, Shape(()), BytesSource(b"")))})
     with pytest.raises(UnsupportedError, match="v: values of type variant can only be copied"):

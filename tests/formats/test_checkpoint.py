@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon.errors import FileError, FormatError, UsageError
-from graphsurgeon.formats import checkpoint, schema
+from graphsurgeon.formats import checkpoint, schema, sstable
 from graphsurgeon.formats.files import open_source
 from graphsurgeon.formats.orderedcode import encode_slice_key
 from graphsurgeon.formats.sstable import Table, write_table
@@ -241,6 +241,24 @@ def test_variables_of_early_saved_models(fixtures_dir: Path, tmp_path: Path, nam
     assert found is not None
     assert len(found.variables) == 9
     assert checkpoint.find_variables(tmp_path / "none") is None
+
+
+def test_a_dense_bomb_in_the_first_block_is_refused(tmp_path: Path) -> None:
+    """8 MB that Snappy would make 170 MB of, before anything is known of the file."""
+    elements = b"\xfe\x01\x00" * 2_700_000
+    size = 1 + 64 * 2_700_000
+    length = bytes([size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14 & 0x7F | 0x80, size >> 21 & 0x7F])
+    block = length + b"\x00a" + elements
+    index = sstable._BlockBuilder(restart_interval=1)
+    index.add(b"z", sstable._encode_handle(sstable.Handle(0, len(block))))
+    stored = index.finish()
+    footer = (b"\0\0" + sstable._encode_handle(sstable.Handle(len(block) + 5, len(stored)))).ljust(40, b"\0")
+    data = block + b"\1" + bytes(4) + stored + bytes(5) + footer + struct.pack("<Q", sstable.MAGIC)
+    (tmp_path / "bomb").write_bytes(data)
+    start = time.perf_counter()
+    with pytest.raises(FormatError, match="claims 172800001 bytes"):
+        checkpoint.read_checkpoint(tmp_path / "bomb")
+    assert time.perf_counter() - start < 2
 
 
 def test_v1_can_be_sniffed(fixtures_dir: Path) -> None:
