@@ -112,6 +112,14 @@ class _ProtoSource:
     def nbytes(self) -> int:
         return rope_size(self.payload) if self.message.gs_payload else int(self.message.ByteSize())
 
+    @property
+    def content_size(self) -> int | None:
+        """Bytes of `tensor_content`; None if the values stand in a typed field."""
+        if not self.message.gs_payload:
+            return len(self.message.tensor_content) or None
+        content = self._content_ranges()
+        return None if content is None else rope_size(content)
+
     def chunks(self) -> Iterator[bytes]:
         content = self._content_ranges()
         if content is not None:

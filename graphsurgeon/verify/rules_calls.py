@@ -38,6 +38,41 @@ def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
             yield _missing("warning", f"function {function}", f"its gradient {gradient!r} is not in the library")
 
 
+def recursion(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find functions that call themselves, directly or through others."""
+    circle = call_circle(metagraph.graphs)
+    if circle:
+        names = " -> ".join(function.name for function in [*circle, circle[0]])
+        what = f"it calls itself: {names}"
+        yield Finding("warning", place(circle[0]), what, "TensorFlow cannot run it without end", "recursion")
+
+
+def call_circle(graphs: list[Graph]) -> list[Graph]:
+    """Return functions that call each other in a circle, none if there are no such; without recursion of our own."""
+    if len(graphs) == 1 and graphs[0].kind == "main":
+        return []
+    plain: dict[str, bool] = {}
+    callees: dict[Graph, list[Graph]] = {}
+    for graph in graphs:
+        calling = (node for node in graph.nodes if node.callee is not None or not _names_none(node, plain))
+        callees[graph] = list(dict.fromkeys(function for node in calling for function in node.functions))
+    done: set[Graph] = set()
+    for start in graphs:
+        path: dict[Graph, Iterator[Graph]] = {start: iter(callees[start])}
+        while path:
+            graph, rest = next(reversed(path.items()))
+            callee = next((one for one in rest if one not in done), None)
+            if callee is None:
+                done.add(graph)
+                del path[graph]
+            elif callee in path:
+                trail = list(path)
+                return trail[trail.index(callee) :]
+            else:
+                path[callee] = iter(callees.get(callee, ()))
+    return []
+
+
 def _names_none(node: Node, known: dict[str, bool]) -> bool:
     """Say whether the definition of a node's op leaves no attribute for a function. Remembers it for each op."""
     op = node.op

@@ -9,6 +9,7 @@ from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.verify.finding import Finding
+from graphsurgeon.verify.rules_calls import call_circle
 
 _MOST_ELEMENTS = 1 << 60
 _BRANCHES = frozenset({"IF", "STABLEHLO_CASE"})
@@ -26,12 +27,13 @@ def dangling_tensors(metagraph: MetaGraph) -> Iterator[Finding]:
         for number, node in enumerate(graph.nodes):
             for side, values in (("input", node.inputs), ("output", node.outputs)):
                 yield from (_outside(_operator(graph, number, node), side, v) for v in values if v.is_dangling)
+        where = f"subgraph {graph.name or 'main'}"
         for value in graph.inputs:
             if value.is_dangling:
-                yield _outside(_subgraph(graph), "input", value)
+                yield _outside(where, "input", value)
         for output in graph.outputs:
             if output.value.is_dangling:
-                yield _outside(_subgraph(graph), "output", output.value)
+                yield _outside(where, "output", output.value)
 
 
 def _outside(where: str, side: str, value: Value) -> Finding:
@@ -52,6 +54,14 @@ def operators(metagraph: MetaGraph) -> Iterator[Finding]:
                     what = f"it runs the subgraph {ref.name}, which the model does not have"
                     yield Finding("error", where, what, "convert the model anew", "subgraph-index")
             yield from _branches(where, node)
+
+
+def recursion(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find subgraphs that run themselves, which interpreters follow until they crash."""
+    circle = call_circle(metagraph.graphs)
+    if circle:
+        names = " -> ".join(graph.name or "main" for graph in [*circle, circle[0]])
+        yield Finding("error", "model", f"subgraphs run each other: {names}", "convert the model anew", "recursion")
 
 
 def _branches(where: str, node: Node) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.verify import (
     rules_calls,
+    rules_constants,
     rules_files,
     rules_graph,
     rules_mentions,
@@ -35,7 +36,9 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     rules_graph.colocation,
     rules_ops.unknown_ops,
     rules_ops.nodes_against_definitions,
+    rules_constants.constants,
     rules_calls.missing_functions,
+    rules_calls.recursion,
     rules_calls.call_arguments,
     rules_mentions.dangling_mentions,
     rules_signatures.tensors,
@@ -46,6 +49,7 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     rules_tflite.subgraphs,
     rules_tflite.dangling_tensors,
     rules_tflite.operators,
+    rules_tflite.recursion,
     rules_tflite.order,
     rules_tflite.signatures,
     rules_tflite.sizes,
