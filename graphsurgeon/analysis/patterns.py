@@ -17,7 +17,7 @@ def matcher(pattern: str, known: Callable[[str], bool] | None = None) -> Callabl
     Args:
         pattern: a literal name wins over a glob: `a[0]` is the name `a[0]` where there is one. `*` crosses `/`.
             After `re:` a regular expression that is searched for anywhere in the name.
-        known: says whether a name exists; without it nothing is taken for a literal name that has wildcards.
+        known: says whether a name exists; without it a pattern with wildcards matches the name it spells, too.
 
     Raises:
         UsageError: the regular expression is none.
@@ -32,7 +32,7 @@ def matcher(pattern: str, known: Callable[[str], bool] | None = None) -> Callabl
         return lambda name: name == pattern
     from fnmatch import fnmatchcase
 
-    return lambda name: fnmatchcase(name, pattern)
+    return lambda name: name == pattern or fnmatchcase(name, pattern)
 
 
 def suggest_pattern(pattern: str, names: Iterable[str]) -> str:
@@ -42,6 +42,8 @@ def suggest_pattern(pattern: str, names: Iterable[str]) -> str:
     from graphsurgeon.analysis.names import suggestion
 
     known = list(names)
-    if any(pattern in name for name in known):
-        return f"did you mean '*{pattern}*'?"
+    inside = next((name for name in known if pattern.lower() in name.lower()), None)
+    if inside is not None:
+        start = inside.lower().index(pattern.lower())
+        return f"did you mean '*{inside[start : start + len(pattern)]}*'?"
     return suggestion(pattern, known)

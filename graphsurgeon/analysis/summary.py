@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsurgeon.analysis.placeholders import InputFact, placeholders
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
@@ -26,7 +26,11 @@ from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
 
+if TYPE_CHECKING:
+    from graphsurgeon.shapes.report import ShapeReport
+
 MOST_OUTPUTS = 10  # likely ones that are listed unless all are asked for
+MOST_INFERRED = 30_000  # nodes of a graph whose shapes are inferred to show it: about three seconds
 TABLES = frozenset(
     {
         "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableHashTableOfTensors",
@@ -169,7 +173,11 @@ def summarize(
         all_outputs: give every likely output, not only the best ten.
     """
     chosen = model.metagraphs if metagraphs is None else metagraphs
-    graphs = [summary for metagraph in chosen for summary in _summarize_metagraph(metagraph, with_objects)]
+    graphs = [
+        summary
+        for metagraph in chosen
+        for summary in _summarize_metagraph(metagraph, with_objects=with_objects, all_outputs=all_outputs)
+    ]
     assets = dict.fromkeys(asset.filename for metagraph in chosen for asset in metagraph.assets)
     return Summary(
         format=model.format,
@@ -190,7 +198,7 @@ def _producer(model: Model) -> dict[str, Any]:
     return found
 
 
-def _summarize_metagraph(metagraph: MetaGraph, with_objects: bool) -> list[GraphSummary]:
+def _summarize_metagraph(metagraph: MetaGraph, *, with_objects: bool, all_outputs: bool) -> list[GraphSummary]:
     if metagraph.graph.kind == "subgraph":
         return [_summarize_subgraph(graph) for graph in metagraph.graphs]
     graph, functions = metagraph.graph, metagraph.functions
@@ -210,7 +218,7 @@ def _summarize_metagraph(metagraph: MetaGraph, with_objects: bool) -> list[Graph
             ops=_by_count(ops),
             unknown_ops=sorted(ops.keys() - catalog.names() - functions.keys()),
             inputs=placeholders(metagraph, _fed_by(signatures)),
-            outputs=_outputs(graph, signatures),
+            outputs=_outputs(metagraph, signatures, all_outputs=all_outputs),
             signatures=signatures,
             on_load=_load_steps(metagraph),
             largest_functions=_largest(function_ops),
@@ -299,8 +307,10 @@ def _fed_by(signatures: Mapping[str, SignatureSummary]) -> dict[str, list[str]]:
     return feeding
 
 
-def _outputs(graph: Graph, signatures: Mapping[str, SignatureSummary]) -> list[OutputFact]:
-    """Return what the signatures yield."""
+def _outputs(
+    metagraph: MetaGraph, signatures: Mapping[str, SignatureSummary], *, all_outputs: bool
+) -> list[OutputFact]:
+    """Return what the signatures yield; without any what probably comes out, which lifts the graph."""
     why: dict[str, list[str]] = {}
     facts: dict[str, TensorFact] = {}
     for key, signature in signatures.items():
@@ -310,7 +320,27 @@ def _outputs(graph: Graph, signatures: Mapping[str, SignatureSummary]) -> list[O
             if tensor.name:
                 facts.setdefault(tensor.name, tensor)
                 why.setdefault(tensor.name, []).append(f"output {name} of signature {key}")
-    return [OutputFact(fact, why[name]) for name, fact in facts.items()]
+    outputs = [OutputFact(fact, why[name]) for name, fact in facts.items()] or _likely_outputs(metagraph)
+    return outputs if all_outputs else outputs[:MOST_OUTPUTS]
+
+
+def _likely_outputs(metagraph: MetaGraph) -> list[OutputFact]:
+    from graphsurgeon.analysis.candidates import likely_outputs
+    from graphsurgeon.shapes.infer import infer_shapes
+
+    shapes = infer_shapes(metagraph.graph) if len(metagraph.graph) <= MOST_INFERRED else None
+    return [
+        OutputFact(_inferred_tensor(candidate.value, shapes), candidate.why)
+        for candidate in likely_outputs(metagraph, shapes)
+    ]
+
+
+def _inferred_tensor(value: Value, shapes: ShapeReport | None) -> TensorFact:
+    if shapes is None:
+        dtypes = value.producer.output_dtypes() if value.producer is not None else None
+        dtype = dtypes[value.port] if dtypes and isinstance(value.port, int) else None
+        return TensorFact(str(value), dtype, UNKNOWN_RANK)
+    return TensorFact(str(value), shapes.dtype(value), shapes.shape(value))
 
 
 def _load_steps(metagraph: MetaGraph) -> list[LoadStep]:

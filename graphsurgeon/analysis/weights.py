@@ -142,11 +142,15 @@ def _variables(model: Model) -> Iterator[Weight]:
         yield Weight(named.key, named.name, "", tensor.dtype, tensor.shape, tensor.nbytes, named.kind, tensor)
 
 
+def _place(graph: Graph) -> str:
+    return "" if graph is graph.metagraph.graph else graph.name
+
+
 def _constants(graph: Graph) -> Iterator[Weight]:
     for node in graph.peek(("Const",)):
         tensor = node.attrs.get("value")
         if isinstance(tensor, Tensor):
-            yield Weight(node.name, None, graph.name, tensor.dtype, tensor.shape, tensor.nbytes, "constant", tensor)
+            yield Weight(node.name, None, _place(graph), tensor.dtype, tensor.shape, tensor.nbytes, "constant", tensor)
 
 
 def _stored(graph: Graph) -> Iterator[Weight]:
@@ -154,7 +158,7 @@ def _stored(graph: Graph) -> Iterator[Weight]:
         tensor = value.tensor
         if tensor is not None:
             yield Weight(
-                value.name or "", None, graph.name, tensor.dtype, tensor.shape, tensor.nbytes, "constant", tensor,
+                value.name or "", None, _place(graph), tensor.dtype, tensor.shape, tensor.nbytes, "constant", tensor,
                 index, quantization(value),
             )  # fmt: skip
 

@@ -20,6 +20,9 @@ from graphsurgeon.errors import GraphSurgeonError, UsageError
 # name -> "module:function", in the order of the help.
 COMMANDS = {
     "show": "graphsurgeon.cli.show:show",
+    "find": "graphsurgeon.cli.find:find",
+    "inputs": "graphsurgeon.cli.candidates:inputs",
+    "outputs": "graphsurgeon.cli.candidates:outputs",
     "weights": "graphsurgeon.cli.weights:weights",
     "check": "graphsurgeon.cli.check:check",
     "diff": "graphsurgeon.cli.diff:diff",

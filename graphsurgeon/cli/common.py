@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -29,6 +31,34 @@ GraphName = Annotated[
 All = Annotated[bool, typer.Option("--all", help="Show everything.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: reasons, and what was left alone.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command groups of options: a parameter becomes those of a function, and gets what the function returns.
+
+    @expanding(filters=filter_options)
+    def find(model: Model, filters: Filters, ...) -> None: ...
+    """
+
+    def expand(function: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(function).parameters.values():
+            group = groups.get(parameter.name)
+            own = [parameter] if group is None else inspect.signature(group).parameters.values()
+            hints = get_type_hints(group or function, include_extras=True)
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters += [each.replace(kind=kind, annotation=hints[each.name]) for each in own]
+
+        @wraps(function)
+        def command(**values: Any) -> None:
+            for name, group in groups.items():
+                values[name] = group(**{option: values.pop(option) for option in inspect.signature(group).parameters})
+            function(**values)
+
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return command
+
+    return expand
 
 
 def each_path(paths: Sequence[Path]) -> Iterator[Path]:

@@ -91,7 +91,7 @@ def _fields_to_json(report: Any) -> dict[str, Any]:
     if isinstance(report, Quantization):
         return {name: to_json(getattr(report, name)) for name in ("scale", "zero_point", "axis")}
     names: Sequence[str] = getattr(report, "_fields", ()) or _field_names(report)
-    if getattr(report, "quantization", 0) is None and report.index is None:  # not of a TFLite tensor
+    if getattr(report, "index", 0) is None:  # no TFLite tensor
         names = [name for name in names if name not in ("index", "quantization")]
     fields: dict[str, Any] = {}
     for name in names:
@@ -132,6 +132,11 @@ def _well_formed(text: str) -> str:
 def line(text: object = "") -> None:
     """Print one line."""
     print(escape(text))
+
+
+def warn(text: str) -> None:
+    """Tell something beside the answer, on stderr."""
+    print(f"gs: {escape(text)}", file=sys.stderr)
 
 
 def heading(text: str, *, apart: bool = False) -> None:
