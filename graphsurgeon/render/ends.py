@@ -1,0 +1,150 @@
+"""Where a picture begins and ends: the inputs and outputs of a signature, a function, or a graph without either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from graphsurgeon.analysis.placeholders import ITERATORS
+from graphsurgeon.model.dtype import RESOURCE, DType
+from graphsurgeon.model.graph import Graph, Value
+from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.render import families
+from graphsurgeon.render.flow import Flow, Operation
+from graphsurgeon.render.select import select
+
+_INTERNAL = "__saved_model"  # signatures that loading runs, not users
+
+
+@dataclass(slots=True)
+class End:
+    """An input or output of what is drawn.
+
+    Attributes:
+        key: signature key, or the tensor's name where there is no signature.
+        signatures: the signatures that have it, empty if none.
+        values: the tensors: one, or the parts of a composite tensor.
+        sources: the operations that yield them.
+        dtype, shape: as the signature records them; None if it does not.
+    """
+
+    key: str
+    signatures: list[str]
+    values: list[Value]
+    sources: list[int]
+    dtype: DType | None = None
+    shape: Shape | None = None
+
+
+@dataclass(slots=True)
+class Ends:
+    """All inputs and outputs, and the graphs they are in.
+
+    Attributes:
+        left_out: signatures that are drawn by others, or not at all.
+    """
+
+    graphs: list[Graph]
+    inputs: list[End] = field(default_factory=list)
+    outputs: list[End] = field(default_factory=list)
+
+
+def public_signatures(metagraph: MetaGraph) -> list[Signature]:
+    """Return the signatures that are for callers."""
+    return [signature for key, signature in metagraph.signatures.items() if not key.startswith(_INTERNAL)]
+
+
+def signature_ends(flow: Flow, signatures: Sequence[Signature]) -> Ends:
+    """Return the ends of signatures; one that computes the same as an earlier one shares its ends."""
+    ends = Ends(list(flow.graphs))
+    drawn: dict[object, tuple[list[End], list[End]]] = {}
+    for signature in signatures:
+        inputs = [_entry(flow, signature, key, entry) for key, entry in signature.inputs.items()]
+        outputs = [_entry(flow, signature, key, entry) for key, entry in signature.outputs.items()]
+        same = drawn.setdefault(_essence(flow, inputs, outputs), (inputs, outputs))
+        if same[0] is inputs:
+            ends.inputs += inputs
+            ends.outputs += outputs
+            continue
+        for end in (*same[0], *same[1]):
+            end.signatures.append(signature.key)
+    ends.inputs, ends.outputs = _merged(ends.inputs), _merged(ends.outputs)
+    return ends
+
+
+def function_ends(flow: Flow, graph: Graph) -> Ends:
+    """Return the arguments and results of a function or subgraph; captured variables are no inputs."""
+    arguments = [value for value in graph.inputs if value.dtype is not RESOURCE]
+    inputs = [_value_end(flow, str(value), value) for value in arguments]
+    outputs = [_value_end(flow, output.name or str(output.value), output.value) for output in graph.outputs]
+    return Ends([graph], inputs, outputs)
+
+
+def graph_ends(flow: Flow, outputs: Sequence[Value]) -> Ends:
+    """Return the ends of a main graph: the given outputs, and the placeholders they depend on."""
+    ends = Ends(list(flow.graphs), [], [_value_end(flow, str(value), value) for value in outputs])
+    sources = [index for end in ends.outputs for index in end.sources]
+    for index in _reached(flow, sources):
+        operation = flow.operations[index]
+        if is_input(operation) and operation.node is not None:
+            value = operation.node.output(0)
+            ends.inputs.append(End(str(value), [], [value], [index]))
+    return ends
+
+
+def is_input(operation: Operation) -> bool:
+    """Say whether values enter a graph here."""
+    return operation.op in families.INPUTS or operation.op in ITERATORS
+
+
+def loose_ends(flow: Flow) -> list[Value]:
+    """Return the outputs of operations that nobody reads, those of constants and inputs aside."""
+    read = {operand.source for operation in flow.operations for operand in operation.operands}
+    found = []
+    for operation in flow.operations:
+        is_source = operation.op in families.WEIGHTS or operation.op in families.INPUTS
+        if operation.node is not None and operation.index not in read and not is_source:
+            found += list(operation.node.outputs[:1])
+    return found
+
+
+def _entry(flow: Flow, signature: Signature, key: str, entry: SignatureEntry) -> End:
+    values = [target for mention in entry.mentions if isinstance(target := mention.target, Value)]
+    sources = [found.source for value in values for found in flow.sources(value)]
+    return End(key, [signature.key], values, list(dict.fromkeys(sources)), entry.dtype, entry.shape)
+
+
+def _value_end(flow: Flow, key: str, value: Value) -> End:
+    sources = [found.source for found in flow.sources(value)]
+    return End(key, [], [value], sources, value.dtype, value.shape)
+
+
+def _essence(flow: Flow, inputs: Sequence[End], outputs: Sequence[End]) -> object:
+    """Return what two signatures have in common if and only if they compute the same under the same keys."""
+    starts = [index for end in inputs for index in end.sources]
+    order = select(flow, [index for end in outputs for index in end.sources], starts).order
+    nodes = frozenset(id(flow.operations[index].node) for index in order if index not in set(starts))
+    keys = tuple(end.key for end in inputs), tuple(end.key for end in outputs)
+    return (nodes, keys) if nodes else (tuple(id(value) for end in outputs for value in end.values), keys)
+
+
+def _merged(ends: Iterable[End]) -> list[End]:
+    """Join ends of one key and tensor that several signatures have."""
+    found: dict[object, End] = {}
+    for end in ends:
+        same = found.setdefault((end.key, tuple(map(id, end.values))), end)
+        if same is not end:
+            same.signatures += end.signatures
+    return list(found.values())
+
+
+def _reached(flow: Flow, starts: Iterable[int]) -> list[int]:
+    seen = dict.fromkeys(starts)
+    waiting = list(seen)
+    while waiting:
+        for operand in flow.operations[waiting.pop()].operands:
+            if operand.source not in seen:
+                seen[operand.source] = None
+                waiting.append(operand.source)
+    return sorted(seen)

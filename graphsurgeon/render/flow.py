@@ -1,0 +1,363 @@
+"""The flow of values through a graph with its calls opened: every node that runs, and what it reads from where.
+
+A call of a function is no operation of its own here: the function's nodes stand in its place, under the call's
+name as a scope, once per call. Loops and branches (`While`, `If`, `Case`) are opened the same way. What cannot
+be opened (a custom op's function, recursion, more nodes than the limit) stays one operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from graphsurgeon.analysis.calls import called_function
+from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+
+MOST_OPERATIONS = 400_000
+MOST_DEPTH = 40  # of calls within calls
+_LOOPS = frozenset({"While", "StatelessWhile", "_While", "WHILE", "STABLEHLO_WHILE"})
+_BRANCHES = frozenset({"If", "StatelessIf", "_If", "IF", "Case", "StatelessCase"})
+# Segments of names that say nothing.
+EMPTY_NAMES = frozenset({"StatefulPartitionedCall", "PartitionedCall", "condition", "body", "then", "else"})
+
+
+class Operand(NamedTuple):
+    """One value that an operation reads.
+
+    Attributes:
+        source: index of the operation that yields it.
+        value: as its producer's graph knows it.
+        read: the same value as the reader's graph knows it: an argument, or the output of a call.
+        slot: index among the reader's inputs; -1 for a control edge.
+        is_loop: the value of the previous turn of a loop.
+        is_shape: only the shape of the value matters.
+    """
+
+    source: int
+    value: Value
+    read: Value
+    slot: int
+    is_loop: bool = False
+    is_shape: bool = False
+
+
+@dataclass(slots=True)
+class Operation:
+    """A node as it runs, or a value that no node yields: an input, a constant of a TFLite model.
+
+    Attributes:
+        index: its place in `Flow.operations`.
+        node: None for a value that no node yields.
+        value: that value; None for a node.
+        path: the scopes it stands in, its own name last.
+        operands: what it reads, in the order of its inputs.
+        controls: operations that must run before.
+    """
+
+    index: int
+    node: Node | None
+    value: Value | None
+    path: tuple[str, ...]
+    operands: list[Operand] = field(default_factory=list)
+    controls: list[int] = field(default_factory=list)
+
+    @property
+    def op(self) -> str:
+        """The op; of a value that no node yields `Const` or `Input`."""
+        if self.node is not None:
+            return self.node.op
+        return "Const" if self.value is not None and self.value.tensor is not None else "Input"
+
+    @property
+    def name(self) -> str:
+        """Name in its graph, as users type it."""
+        if self.node is None:
+            return str(self.value)
+        return self.node.name or _stored_name(self.node)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph it stands in."""
+        if self.node is not None:
+            return self.node.graph
+        assert self.value is not None
+        return self.value.graph
+
+
+class Opened(NamedTuple):
+    """A scope that stands for a call.
+
+    Attributes:
+        node: the calling node.
+        function: what it calls.
+        kind: "call", "loop" (the body), "condition" (of a loop) or "branch".
+    """
+
+    node: Node
+    function: Graph
+    kind: str
+
+
+@dataclass(slots=True)
+class Flow:
+    """All operations of a graph, those of opened functions included.
+
+    Attributes:
+        graphs: what was opened; operations of the second and later ones stand in a scope of the graph's name.
+        operations: in file order, an opened function at the place of its call.
+        scopes: path of a scope that stands for a call -> that call.
+        closed: functions that stayed closed because the limit was reached.
+    """
+
+    graphs: tuple[Graph, ...]
+    operations: list[Operation] = field(default_factory=list)
+    scopes: dict[tuple[str, ...], Opened] = field(default_factory=dict)
+    closed: int = 0
+    _frames: dict[Graph, _Frame] = field(default_factory=dict)
+
+    def sources(self, value: Value) -> list[Operand]:
+        """Return what yields a value of one of the graphs: several operations behind a branch, none if unknown."""
+        frame = self._frames.get(value.graph)
+        return [] if frame is None else frame.sources(value, value)
+
+    def operation(self, node: Node) -> Operation | None:
+        """Return the operation of a node of one of the graphs; None for an opened call."""
+        frame = self._frames.get(node.graph)
+        return None if frame is None or node not in frame.by_node else self.operations[frame.by_node[node]]
+
+
+def open_flow(*graphs: Graph, limit: int = MOST_OPERATIONS) -> Flow:
+    """Return the flow of graphs that do not call each other; nodes are lifted, nothing is changed.
+
+    Args:
+        graphs: main graphs, functions or subgraphs.
+        limit: beyond so many operations calls stay closed.
+    """
+    flow = Flow(graphs)
+    for number, graph in enumerate(graphs):
+        prefix = (graph.name or "main",) if number else ()
+        frame = flow._frames[graph] = _Frame(flow, graph, None, None, prefix, 0)
+        for value in graph.inputs:
+            frame.add_value(value)
+        _enter_all(flow, frame, limit)
+    for frame in flow._frames.values():
+        frame.connect()
+    return flow
+
+
+class _Frame:
+    """One graph at one call: the operations its nodes became, and the frames of what it calls."""
+
+    __slots__ = (
+        "by_node", "by_value", "call", "depth", "flow", "graph", "inner", "is_loop", "offset", "outer", "positions",
+        "prefix", "trail",
+    )  # fmt: skip
+
+    def __init__(
+        self, flow: Flow, graph: Graph, outer: _Frame | None, call: Node | None, prefix: tuple[str, ...], offset: int
+    ) -> None:
+        self.flow = flow
+        self.graph = graph
+        self.outer = outer
+        self.call = call
+        self.prefix = prefix
+        self.trail = tuple(segment for segment in prefix if segment not in EMPTY_NAMES)
+        self.offset = offset
+        self.is_loop = False
+        self.depth: int = 0 if outer is None else outer.depth + 1
+        self.by_node: dict[Node, int] = {}
+        self.by_value: dict[Value, int] = {}  # values that no node yields
+        self.positions = {argument: index for index, argument in enumerate(graph.inputs)}
+        self.inner: dict[Node, list[_Frame]] = {}
+
+    def path(self, node: Node) -> tuple[str, ...]:
+        """Return the scopes of a node and its name; those that its name repeats of the call's come once."""
+        own = split_name(node)
+        for length in range(min(len(self.trail), len(own) - 1), 0, -1):
+            if self.trail[-length:] == own[:length]:
+                return self.prefix + own[length:]
+        return self.prefix + own
+
+    def add_node(self, node: Node) -> None:
+        operation = Operation(len(self.flow.operations), node, None, self.path(node))
+        self.flow.operations.append(operation)
+        self.by_node[node] = operation.index
+
+    def add_value(self, value: Value) -> int:
+        index = self.by_value.get(value)
+        if index is None:
+            index = self.by_value[value] = len(self.flow.operations)
+            self.flow.operations.append(Operation(index, None, value, (*self.prefix, str(value))))
+        return index
+
+    def connect(self) -> None:
+        """Give every operation of this frame and the frames within its operands."""
+        waiting = [self]
+        while waiting:
+            frame = waiting.pop()
+            for node, index in frame.by_node.items():
+                operation = self.flow.operations[index]
+                for slot, value in enumerate(node.inputs):
+                    operation.operands += [found._replace(slot=slot) for found in frame.sources(value, value)]
+                operation.controls += [frame.by_node[other] for other in node.controls if other in frame.by_node]
+            for frames in frame.inner.values():
+                waiting += frames
+        _close_loops(self)
+
+    def sources(self, value: Value, read: Value) -> list[Operand]:
+        """Return the operations that yield a value, through arguments and results of opened calls."""
+        found: dict[int, Operand] = {}
+        seen: set[tuple[int, Value]] = set()
+        waiting: list[tuple[_Frame, Value]] = [(self, value)]
+        while waiting:
+            frame, value = waiting.pop()
+            if (id(frame), value) in seen:
+                continue
+            seen.add((id(frame), value))
+            origins = frame._step(value)
+            if origins is None:
+                source = frame._operation(value)
+                if source is not None:
+                    found.setdefault(source, Operand(source, value, read, -1))
+            else:
+                waiting += reversed(origins)
+        return list(found.values())
+
+    def _step(self, value: Value) -> list[tuple[_Frame, Value]] | None:
+        """Return where a value comes from at once; None if an operation of this frame yields it."""
+        if value.producer is None:
+            return self._argument(value)
+        frames = self.inner.get(value.producer)
+        if frames is None:
+            return None
+        # A TFLite tensor's port is its index in the subgraph, not its place among the operator's outputs.
+        port = value.producer.outputs.index(value) if self.graph.kind == "subgraph" else value.port
+        results = [(f, f.graph.outputs) for f in frames if self.flow.scopes[f.prefix].kind != "condition"]
+        return [(f, outputs[port].value) for f, outputs in results if isinstance(port, int) and port < len(outputs)]
+
+    def _argument(self, value: Value) -> list[tuple[_Frame, Value]] | None:
+        if self.outer is None or self.call is None or value not in self.positions:
+            return None
+        inputs = self.call.inputs
+        position = self.positions[value] + self.offset
+        return [(self.outer, inputs[position])] if position < len(inputs) else []
+
+    def _operation(self, value: Value) -> int | None:
+        if value.producer is not None:
+            return self.by_node.get(value.producer)
+        is_argument = self.outer is None and value in self.positions
+        return self.add_value(value) if is_argument or value.tensor is not None else None
+
+
+def _enter_all(flow: Flow, frame: _Frame, limit: int) -> None:
+    """Make an operation of every node, in order; nodes of an opened call stand at the call's place."""
+    stack: list[tuple[_Frame, Iterator[Node]]] = [(frame, iter(frame.graph.nodes))]
+    while stack:
+        frame, nodes = stack[-1]
+        node = next(nodes, None)
+        if node is None:
+            stack.pop()
+            continue
+        calls = _calls(node)
+        size = sum(len(function) for function, _, _ in calls)
+        fits = len(flow.operations) + size <= limit and frame.depth < MOST_DEPTH and not _recurs(frame, calls)
+        flow.closed += bool(calls) and not fits
+        if not calls or not fits:
+            frame.add_node(node)
+            continue
+        frame.inner[node] = [_open(flow, frame, node, call) for call in calls]
+        stack += [(inner, iter(inner.graph.nodes)) for inner in reversed(frame.inner[node])]
+
+
+class _Called(NamedTuple):
+    function: Graph
+    kind: str
+    segment: str
+
+
+def _open(flow: Flow, frame: _Frame, node: Node, called: _Called) -> _Frame:
+    segments = (called.segment,) if called.segment else ()
+    prefix = (*frame.path(node), *segments)
+    while prefix in flow.scopes:  # two operators of one stored name
+        prefix = (*prefix[:-1], prefix[-1] + "'")
+    flow.scopes[prefix] = Opened(node, called.function, called.kind)
+    inner = _Frame(flow, called.function, frame, node, prefix, offset=1 if called.kind == "branch" else 0)
+    inner.is_loop = called.kind == "loop"
+    return inner
+
+
+def _calls(node: Node) -> list[_Called]:
+    """Return the functions to open at a node, none if their arguments do not fit its inputs."""
+    function = called_function(node)
+    if function is not None:
+        found = [_Called(function, "call", "")]
+    elif node.op in _LOOPS:
+        found = _loop(node)
+    elif node.op in _BRANCHES:
+        found = _branches(node)
+    else:
+        functions = node.functions if node.op == "STABLEHLO_COMPOSITE" else []
+        found = [_Called(functions[0], "call", "")] if functions else []
+    given = len(node.inputs) - (1 if found and found[0].kind == "branch" else 0)
+    return found if all(len(called.function.inputs) == given for called in found) else []
+
+
+def _loop(node: Node) -> list[_Called]:
+    named = {name: ref for name, ref in node.attrs.items() if isinstance(ref, FunctionRef)}
+    cond = next((ref.graph for name, ref in named.items() if name.startswith("cond")), None)
+    body = next((ref.graph for name, ref in named.items() if name.startswith("body")), None)
+    if cond is None or body is None:
+        return []
+    return [_Called(cond, "condition", "condition"), _Called(body, "loop", "body")]
+
+
+def _branches(node: Node) -> list[_Called]:
+    functions = node.functions
+    names = ["then", "else"] if len(functions) == 2 else [f"branch {index}" for index in range(len(functions))]
+    return [_Called(function, "branch", name) for function, name in zip(functions, names, strict=True)]
+
+
+def _recurs(frame: _Frame, calls: Sequence[_Called]) -> bool:
+    functions = {call.function for call in calls}
+    outer: _Frame | None = frame
+    while outer is not None:
+        if outer.graph in functions:
+            return True
+        outer = outer.outer
+    return False
+
+
+def _close_loops(frame: _Frame) -> None:
+    """Add, for every loop, the edges from the results of its body to what reads its arguments."""
+    waiting = [frame]
+    while waiting:
+        outer = waiting.pop()
+        inner = [f for frames in outer.inner.values() for f in frames]
+        waiting += inner
+        for body in (f for f in inner if f.is_loop):
+            for argument, output in zip(body.graph.inputs, body.graph.outputs, strict=False):
+                if output.value is not argument:
+                    _turn(body, argument, output.value)
+
+
+def _turn(body: _Frame, argument: Value, result: Value) -> None:
+    operations = body.flow.operations
+    sources = [found for found in body.sources(result, argument) if operations[found.source].path[: len(body.prefix)] == body.prefix]
+    for reader in argument.consumers:
+        index = body.by_node.get(reader)
+        if index is not None:
+            slot = reader.inputs.index(argument)
+            operations[index].operands += [found._replace(slot=slot, is_loop=True) for found in sources]
+
+
+def split_name(node: Node) -> tuple[str, ...]:
+    """Return the scopes that a node's name consists of."""
+    name = node.name or _stored_name(node)
+    return tuple(segment for segment in name.split("/") if segment) or (name,)
+
+
+def _stored_name(node: Node) -> str:
+    """Name a TFLite operator by the tensor it yields; the converter joins the names of what it fused with `;`."""
+    names = [value.name or "" for value in node.outputs]
+    return (names[0].split(";")[0] if names else "") or node.op

@@ -1,0 +1,223 @@
+"""From a model to a scene: chooses what is drawn, how far it is opened, and says what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature
+from graphsurgeon.errors import UsageError
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.render import zoom
+from graphsurgeon.render.blocks import find_levels, limit_width
+from graphsurgeon.render.compose import Composer
+from graphsurgeon.render.depth import MOST_BOXES, Opening, open_by_size, open_to_depth, visible
+from graphsurgeon.render.ends import Ends, function_ends, graph_ends, loose_ends, public_signatures, signature_ends
+from graphsurgeon.render.flow import Flow, open_flow
+from graphsurgeon.render.levels import Part, build_levels
+from graphsurgeon.render.repeats import fold_repeats, name_classes
+from graphsurgeon.render.scene import Scene
+from graphsurgeon.render.select import Selection, select, select_all
+from graphsurgeon.shapes import ShapeReport, infer_shapes
+
+FEW_BOXES = 5  # fewer, and constants are drawn too
+SMALL_PICTURE = 40  # operations of a picture that needs no levels
+WIDEST_SCOPE = 60  # parts of one scope that can still be looked at
+MARKS = ("highlight", "added", "removed", "changed")
+
+
+@dataclass(frozen=True)
+class View:
+    """What to draw of a model.
+
+    Attributes:
+        depth: how many levels of names are open; None chooses.
+        everything: draw every node, nothing folded.
+        tags: of the MetaGraph; None chooses.
+        graph: a function or subgraph instead of what signatures compute; `main` for the main graph.
+        signature: one signature only.
+        scope: only this scope.
+        focus: only what is near this node.
+        radius: how near, in edges.
+        start, end: only what lies between these nodes.
+        highlight: nodes, scopes, or globs to mark; of two nodes `A->B` also the paths between.
+        colors: node name -> "added", "removed", "changed".
+        most: boxes of a picture that is drawn without a depth.
+    """
+
+    depth: int | None = None
+    everything: bool = False
+    tags: Sequence[str] | None = None
+    graph: str | None = None
+    signature: str | None = None
+    scope: str | None = None
+    focus: str | None = None
+    radius: int = 3
+    start: str | None = None
+    end: str | None = None
+    highlight: Sequence[str] = ()
+    colors: Mapping[str, str] = field(default_factory=dict)
+    most: int = MOST_BOXES
+
+
+@dataclass(slots=True)
+class Picture:
+    """What is drawn, before it is collapsed: the selection with its ends, shapes and marks.
+
+    Attributes:
+        outside: operations that stand outside the scope that was asked for.
+        notes: what was done that nobody asked for.
+    """
+
+    title: str
+    metagraph: MetaGraph
+    selection: Selection
+    ends: Ends
+    report: ShapeReport
+    outside: set[int] = field(default_factory=set)
+    marks: dict[int, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def select_picture(subject: Model | Graph, view: View) -> Picture:
+    """Return what a view shows of a model or graph.
+
+    Raises:
+        UsageError: a name in the view names nothing.
+    """
+    metagraph = subject.metagraph if isinstance(subject, Graph) else choose_metagraph(subject, view.tags)
+    flow, ends = _flow_and_ends(subject, metagraph, view)
+    picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, infer_shapes(metagraph))
+    if flow.closed:
+        picture.notes.append(f"{flow.closed} calls are drawn closed: their functions recur, or hold too many nodes")
+    _zoom(picture, view)
+    _mark(picture, view)
+    return picture
+
+
+def build_scene(picture: Picture, view: View) -> Scene:
+    """Return the scene of a picture, collapsed as the view says."""
+    root, opening = _levels(picture, view)
+    composer = Composer(picture.selection, picture.report, picture.ends.inputs, picture.marks)
+    composer.add(root, opening)
+    outputs = composer.add_outputs(_drawn_ends(picture)) if not view.scope else []
+    selection = picture.selection
+    single = {box.nodes[0] for box in composer.boxes if len(box.nodes) == 1 and box.kind not in ("layer", "output")}
+    nodes = {(o.name, o.graph) for o in selection.flow.operations if o.node is not None}
+    return Scene(
+        picture.title,
+        composer.boxes,
+        composer.edges,
+        composer.clusters,
+        composer.terminals(picture.ends.inputs),
+        outputs,
+        opening.depth,
+        max(len(nodes) - len(single), 0),
+        tuple(picture.notes),
+        {s.key: (tuple(s.inputs), tuple(s.outputs)) for s in public_signatures(picture.metagraph)},
+    )
+
+
+def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, view: View) -> tuple[Flow, Ends]:
+    graph = subject if isinstance(subject, Graph) else None
+    if graph is None and view.graph is not None:
+        graph = _only(choose_graphs(metagraph, view.graph), view.graph)
+    if graph is not None and graph is not metagraph.graph:
+        flow = open_flow(graph)
+        return flow, function_ends(flow, graph)
+    signatures = [find_signature(metagraph, view.signature)] if view.signature else public_signatures(metagraph)
+    signatures = [signature for signature in signatures if signature.outputs]
+    graphs = list(dict.fromkeys(signature.graph for signature in signatures)) or [metagraph.graph]
+    flow = open_flow(*graphs)
+    if signatures and (graph is None or view.signature):
+        return flow, signature_ends(flow, signatures)
+    if metagraph.graph.kind == "subgraph":
+        return flow, function_ends(flow, metagraph.graph)
+    return flow, graph_ends(flow, loose_ends(flow))
+
+
+def _selection(flow: Flow, ends: Ends, view: View) -> Selection:
+    if view.everything:
+        return select_all(flow)
+    outputs = [index for end in ends.outputs for index in end.sources]
+    inputs = [index for end in ends.inputs for index in end.sources]
+    if not outputs and not inputs:
+        return select_all(flow)
+    selection = select(flow, outputs, inputs)
+    if len(selection.order) + len(ends.outputs) < FEW_BOXES:
+        selection = select(flow, outputs, inputs, keep_weights=True)
+    return selection
+
+
+def _only(graphs: Sequence[Graph], text: str) -> Graph:
+    if len(graphs) > 1:
+        choices = ", ".join(graph.name or "main" for graph in graphs[:8])
+        raise UsageError(f"{len(graphs)} functions match {text!r}", hint=f"name one: {choices}")
+    return graphs[0]
+
+
+def _title(subject: Model | Graph, view: View) -> str:
+    if isinstance(subject, Graph):
+        name = subject.name or "main graph"
+    else:
+        name = PurePath(subject.path).name or subject.path
+    asked = (view.graph, view.signature, view.scope, view.focus and f"around {view.focus}")
+    return " · ".join([name, *(text for text in asked if text)])
+
+
+def _zoom(picture: Picture, view: View) -> None:
+    if view.scope:
+        picture.selection, picture.outside = zoom.within_scope(picture.selection, view.scope)
+    if view.start or view.end:
+        starts = zoom.operations_named(picture.selection, view.start) if view.start else []
+        ends = zoom.operations_named(picture.selection, view.end) if view.end else []
+        picture.selection = zoom.between(picture.selection, starts, ends)
+    if view.focus:
+        centre = zoom.operations_named(picture.selection, view.focus)
+        picture.selection = zoom.around(picture.selection, centre, view.radius)
+        for index in centre:
+            picture.marks.setdefault(index, []).append("highlight")
+
+
+def _mark(picture: Picture, view: View) -> None:
+    for text in view.highlight:
+        start, arrow, end = text.partition("->")
+        found = zoom.operations_named(picture.selection, start)
+        if arrow:
+            found = zoom.between(picture.selection, found, zoom.operations_named(picture.selection, end)).order
+        for index in found:
+            picture.marks.setdefault(index, []).append("highlight")
+    for operation in picture.selection.flow.operations if view.colors else ():
+        mark = view.colors.get(operation.name)
+        if mark is not None:
+            picture.marks.setdefault(operation.index, []).append(mark)
+    for index in picture.outside:
+        picture.marks.setdefault(index, []).append("outside")
+
+
+def _drawn_ends(picture: Picture) -> list:  # type: ignore[type-arg]
+    drawn = set(picture.selection.order)
+    everything = len(drawn) == len(picture.selection.order)
+    return [end for end in picture.ends.outputs if everything]
+
+
+def _levels(picture: Picture, view: View) -> tuple[Part, Opening]:
+    """Return the tree of scopes and how far it is open."""
+    selection = picture.selection
+    inputs = [index for end in picture.ends.inputs for index in end.sources]
+    apart = [index for index in dict.fromkeys([*inputs, *picture.outside])]
+    root = build_levels(selection, apart)
+    if view.depth is not None:
+        return root, open_to_depth(root, max(view.depth, 1))
+    everything = open_to_depth(root, len(selection.order) + 1)
+    if len(visible(root, everything.opened)) <= min(SMALL_PICTURE, view.most):
+        everything.depth = max(part.depth for part in everything.opened) + 1
+        return root, everything
+    find_levels(root, selection, apart)
+    fold_repeats(root, selection)
+    limit_width(root, selection, min(WIDEST_SCOPE, view.most))
+    name_classes(root, selection)
+    return root, open_by_size(root, selection, fewest=min(30, view.most), most=view.most)

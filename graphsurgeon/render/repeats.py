@@ -1,0 +1,152 @@
+"""Runs of equal blocks: found by comparing operations, attributes, weights' shapes and edges, then drawn once.
+
+Blocks are equal if they hold the same operations, joined alike, and differ only in which weights they hold. A
+run of them may be drawn as one if each block reads only from the one before, itself, and what all of them read,
+and if nothing but the next block, or what follows the last one, reads their results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphsurgeon.render import boxes
+from graphsurgeon.render.blocks import block_name, gather
+from graphsurgeon.render.levels import Part, settle
+from graphsurgeon.render.select import Selection
+
+LONGEST_PERIOD = 40  # parts of one block
+FEWEST = 3  # blocks of a run; two are drawn as two
+_TRIES = 4  # ends of a run that are tried before it is given up
+
+
+def fold_repeats(root: Part, selection: Selection) -> None:
+    """Put runs of equal blocks into parts of kind "repeat", in place."""
+    name_classes(root, selection)
+    reader = _Reader(selection)
+    for scope in [part for part in root.parts() if not part.is_operation and len(part.children) >= FEWEST]:
+        if scope.kind != "layer":
+            _fold(scope, reader)
+    for scope in reversed([part for part in root.parts() if not part.is_operation]):
+        scope.children = [_bare(child) for child in scope.children]
+        for child in scope.children:
+            child.parent = scope
+    settle(root)
+
+
+def name_classes(root: Part, selection: Selection) -> None:
+    """Give equal parts equal keys: the same operations, attributes and weights' shapes, in the same order."""
+    classes: dict[object, int] = {}
+    for part in reversed(list(root.parts())):
+        inner = tuple(child.key for child in part.children)
+        essence = _essence(selection, part) if part.is_operation else (part.kind, part.count, inner)
+        part.key = classes.setdefault(essence, len(classes))
+
+
+def _essence(selection: Selection, part: Part) -> object:
+    operations = selection.flow.operations
+    operation = operations[part.operation]
+    weights = [operations[index] for index in selection.weights.get(part.operation, ())]
+    shapes = tuple(shape.dims for weight in weights if (shape := boxes.weight_shape(weight)).rank)
+    return operation.op, tuple(boxes.attributes(operation, [boxes.weight_shape(weight) for weight in weights])), shapes
+
+
+def _fold(scope: Part, reader: _Reader) -> None:
+    children, folded = scope.children, []
+    index = 0
+    while index < len(children):
+        period, count = _run_at(children, index, reader)
+        if count >= FEWEST:
+            folded.append(_repeat(scope, children[index : index + period * count], period))
+            index += period * count
+        else:
+            folded.append(children[index])
+            index += 1
+    scope.children = folded
+
+
+def _bare(part: Part) -> Part:
+    """Return the run that a found level holds and nothing else, or the part itself."""
+    is_found = part.kind in ("group", "block") and len(part.children) == 1 and part.children[0].kind == "repeat"
+    return part.children[0] if is_found else part
+
+
+def _run_at(parts: Sequence[Part], start: int, reader: _Reader) -> tuple[int, int]:
+    """Return period and number of the run of equal blocks that begins at a place and covers most."""
+    best = (1, 1)
+    for period in range(1, min(LONGEST_PERIOD, (len(parts) - start) // FEWEST) + 1):
+        count = reader.longest_run(parts, start, period, _count(parts, start, period))
+        # A longer period with the same reach is the same run, counted in pairs.
+        if count >= FEWEST and period * count > best[0] * best[1]:
+            best = (period, count)
+    return best
+
+
+def _count(parts: Sequence[Part], start: int, period: int) -> int:
+    keys = [part.key for part in parts[start : start + period]]
+    count = 1
+    while [part.key for part in parts[start + count * period : start + (count + 1) * period]] == keys:
+        count += 1
+    return count
+
+
+def _repeat(scope: Part, members: Sequence[Part], period: int) -> Part:
+    blocks = []
+    for start in range(0, len(members), period):
+        block = members[start : start + period]
+        blocks.append(block[0] if period == 1 else gather(scope, block, "block", block_name(block)))
+    repeat = gather(scope, blocks, "repeat", f"{blocks[0].name} … {blocks[-1].name}")
+    repeat.count = len(blocks)
+    for parts in zip(*(block.parts() for block in blocks), strict=True):
+        parts[0].twins += parts[1:]
+    return repeat
+
+
+class _Reader:
+    """The edges of a selection, by the operation that reads or is read."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.reads: dict[int, list[tuple[int, str]]] = {}
+        self.is_read_by: dict[int, list[int]] = {}
+        for link in selection.links:
+            self.reads.setdefault(link.target, []).append((link.source, link.kind))
+            self.is_read_by.setdefault(link.source, []).append(link.target)
+
+    def longest_run(self, parts: Sequence[Part], start: int, period: int, count: int) -> int:
+        """Return how many equal blocks, of so many at most, hang together as a run; 1 if they do not."""
+        for fewer in range(count, max(count - _TRIES, FEWEST - 1), -1):
+            if self._is_run(parts[start : start + period * fewer], period):
+                return fewer
+        return 1
+
+    def _is_run(self, parts: Sequence[Part], period: int) -> bool:
+        blocks = [
+            [index for part in parts[start : start + period] for index in part.operations()]
+            for start in range(0, len(parts), period)
+        ]
+        place = {index: (number, rank) for number, block in enumerate(blocks) for rank, index in enumerate(block)}
+        return all(
+            self._read_alike(twins, place) and self._are_read_within(twins[:-1], place)
+            for twins in zip(*blocks, strict=True)
+        )
+
+    def _read_alike(self, twins: Sequence[int], place: dict[int, tuple[int, int]]) -> bool:
+        """Say whether operations at one place of their blocks read alike."""
+        reads = [self.reads.get(index, []) for index in twins]
+        if len({tuple(kind for _, kind in read) for read in reads}) > 1:
+            return False
+        return all(_is_alike([source for source, _ in column], place) for column in zip(*reads, strict=True))
+
+    def _are_read_within(self, twins: Sequence[int], place: dict[int, tuple[int, int]]) -> bool:
+        """Say whether nothing outside the run reads these operations of all blocks but the last."""
+        return all(reader in place for index in twins for reader in self.is_read_by.get(index, ()))
+
+
+def _is_alike(sources: Sequence[int], place: dict[int, tuple[int, int]]) -> bool:
+    """Say whether all blocks read the same outside value, the same place of their own, or of the block before."""
+    if sources[0] in place:
+        _, rank = place[sources[0]]
+        return all(place.get(source) == (number, rank) for number, source in enumerate(sources))
+    if len(set(sources)) == 1:
+        return True
+    _, rank = place.get(sources[1], (0, -1))
+    return all(place.get(source) == (number, rank) for number, source in enumerate(sources[1:]))
