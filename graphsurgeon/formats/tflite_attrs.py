@@ -7,6 +7,7 @@ strings are left out. `custom_options` are bytes, `intermediates` a list of the 
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -72,14 +73,18 @@ def lower(field: Field, value: AttrValue, subgraphs: Mapping[Graph, int]) -> obj
         UsageError: the field cannot hold it.
     """
     try:
-        if value is None or field.kind == "scalar":
-            return None if value is None else _number(field, value, subgraphs)
+        if value is None:
+            return None
+        if field.kind == "scalar":
+            number = _number(field, value, subgraphs)
+            struct.pack(f"<{field.code}", number)
+            return number
         if field.kind == "scalars":
             items = list(value) if isinstance(value, (bytes, list)) else [value]
             return array("B" if field.code == "?" else field.code, (_number(field, item, subgraphs) for item in items))
         if field.kind == "string" and isinstance(value, bytes):
             return value
-    except (OverflowError, TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError, struct.error) as error:
         raise UsageError(f"attribute {field.name} cannot be {value!r}: {error}") from error
     raise UsageError(f"attribute {field.name} cannot be {value!r}")
 

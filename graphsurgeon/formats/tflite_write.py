@@ -20,7 +20,7 @@ from graphsurgeon.formats.tflite_metadata import CONTROL_DEPENDENCIES, entries
 from graphsurgeon.formats.tflite_read import ModelSource, Operator, unique_keys
 from graphsurgeon.formats.tflite_schema import CUSTOM, PLACEHOLDER, UNKNOWN_OPERATOR, operator_codes, schema
 from graphsurgeon.formats.tflite_write_buffers import BufferTable
-from graphsurgeon.formats.tflite_write_graph import SubgraphLowering
+from graphsurgeon.formats.tflite_write_graph import SubgraphLowering, kept_operator
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import Signature, SignatureEntry
 from graphsurgeon.model.model import Model
@@ -93,6 +93,8 @@ class ModelLowering:
         record = Record(self.type_of("SubGraph"), base)
         if graph.name != graph.raw.name:  # type: ignore[union-attr]
             record.set("name", graph.name.encode("utf-8", "surrogateescape"))
+        if any(operator.place("large_custom_options_offset") for operator in base.tables("operators")):
+            record.parts["operators"] = [kept_operator(operator) for operator in base.tables("operators")]
         return record
 
     def _signatures(self) -> Iterator[Record]:

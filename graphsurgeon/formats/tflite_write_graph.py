@@ -21,6 +21,7 @@ from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import Shape
 
 if TYPE_CHECKING:
+    from graphsurgeon.formats.flatbuffer import Table
     from graphsurgeon.formats.tflite_write import ModelLowering
 
 _QUANTIZED = {"scale": "f", "zero_point": "q", "min": "f", "max": "f"}
@@ -255,6 +256,13 @@ def _set_shape(record: Record, shape: Shape) -> None:
     is_static = None not in dims
     record.set("shape_signature", None if is_static else array("i", [-1 if dim is None else dim for dim in dims]))
     record.set("has_rank", shape.dims is not None)
+
+
+def kept_operator(table: Table) -> Record:
+    """Return an operator as it was read; what lies behind the FlatBuffer moves with it."""
+    record = Record(schema().table("Operator"), table)
+    _keep_large_options(record)
+    return record
 
 
 def _keep_large_options(record: Record) -> None:

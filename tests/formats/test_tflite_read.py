@@ -6,7 +6,6 @@ import struct
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,59 +20,23 @@ from graphsurgeon.formats.tflite_elements import packed, string_buffer, string_e
 from graphsurgeon.formats.tflite_metadata import decode_edges, encode_edges
 from graphsurgeon.formats.tflite_schema import dtype_of, option_tables, schema
 from graphsurgeon.model import DType, FunctionRef, Graph, Model, Quantization, Value
+from tests.formats.tflite_files import (
+    FILES,
+    FIXTURES,
+    corpus_files,
+    names,
+    old_model,
+    packed_file,
+    read,
+    small_model,
+    value,
+)
 from tests.oracle import tflite_objects
 
 pytestmark = pytest.mark.litert
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "tflite"
-FILES = sorted(FIXTURES.rglob("*.tflite"))
 
 
-def names(paths: list[Path]) -> list[str]:
-    return [path.relative_to(FIXTURES).as_posix() for path in paths]
-
-
-def read(name: str) -> Model:
-    return tflite.read(FIXTURES / name)
-
-
-def value(graph: Graph, name: str) -> Value:
-    found = graph.value(name)
-    assert found is not None
-    return found
-
-
-def corpus_files(corpus: Path) -> Iterator[Path]:
-    for line in (corpus / "MANIFEST.tsv").read_text().splitlines():
-        path, kind, *_ = line.split("\t")
-        if kind == "tflite":
-            yield corpus / path
-
-
-def written(tmp_path: Path, model: Any, *, identifier: bytes = b"TFL3") -> Path:
-    """Write a `ModelT`."""
-    data = tflite_objects.pack(model)
-    path = tmp_path / "model.tflite"
-    path.write_bytes(data[:4] + identifier + data[8:])
-    return path
-
-
-def small_model() -> Any:
-    """Return a `ModelT` of one ADD, `y = x + w`."""
-    objects = tflite_objects.generated()
-    model, graph, code, operator = objects.ModelT(), objects.SubGraphT(), objects.OperatorCodeT(), objects.OperatorT()
-    model.version, model.description, model.subgraphs, model.operatorCodes = 3, "by hand", [graph], [code]
-    model.buffers = [objects.BufferT(), objects.BufferT()]
-    model.buffers[1].data = np.frombuffer(struct.pack("<2f", 1.5, -2), "uint8")
-    graph.name, graph.inputs, graph.outputs, graph.operators = "main", [0], [2], [operator]
-    graph.tensors = []
-    for name, buffer in (("x", 0), ("w", 1), ("y", 0)):
-        tensor = objects.TensorT()
-        tensor.name, tensor.shape, tensor.buffer = name, [2], buffer
-        graph.tensors.append(tensor)
-    operator.inputs, operator.outputs, operator.opcodeIndex = [0, 1], [2], 0
-    return model
-
-
+pytestmark = pytest.mark.litert
 # -- everything the object API sees, in every file ---------------------------------------------------------
 
 
@@ -345,7 +308,7 @@ def test_blocks_are_spread_as_litert_s_converter_spreads_them(order: list[int], 
     tensor = model.subgraphs[0].tensors[1]
     tensor.shape, tensor.sparsity = [8, 8], parameters
     model.buffers[1].data = np.frombuffer(np.float32(made.GetData()).tobytes(), "uint8")
-    read_back = value(tflite.read(written(tmp_path, model)).graphs[0], "w").tensor
+    read_back = value(tflite.read(packed_file(tmp_path, model)).graphs[0], "w").tensor
     assert read_back is not None
     np.testing.assert_array_equal(read_back.numpy(), dense)
 
@@ -364,11 +327,11 @@ def test_an_unknown_rank_is_told_from_a_scalar(tmp_path: Path) -> None:
     assert value(read("quantized_forms.tflite").graphs[0], "unknown_rank").shape.dims is None  # type: ignore[union-attr]
     model = small_model()
     model.subgraphs[0].tensors[0].shape = []
-    scalar = value(tflite.read(written(tmp_path, model)).graphs[0], "x")
+    scalar = value(tflite.read(packed_file(tmp_path, model)).graphs[0], "x")
     assert scalar.shape is not None
     assert scalar.shape.dims == ()  # the file's writer does not know `has_rank` at all
     model.subgraphs[0].tensors[2].hasRank = True
-    assert value(tflite.read(written(tmp_path, model)).graphs[0], "x").shape.dims is None  # type: ignore[union-attr]
+    assert value(tflite.read(packed_file(tmp_path, model)).graphs[0], "x").shape.dims is None  # type: ignore[union-attr]
 
 
 def test_data_in_another_file_is_read_from_there() -> None:
@@ -387,7 +350,7 @@ def test_another_file_is_followed_only_inside_the_folder(tmp_path: Path, name: s
     (tmp_path / "weights.bin").write_bytes(bytes(48))
     folder = tmp_path / "inner"
     folder.mkdir()
-    model = tflite.read(written(folder, parsed))
+    model = tflite.read(packed_file(folder, parsed))
     tensor = model.graphs[0].values[1].tensor
     assert tensor is not None
     assert tensor.nbytes == 48
@@ -437,7 +400,7 @@ def test_equal_names_get_their_numbers(tmp_path: Path) -> None:
         graph = objects.SubGraphT()
         graph.name, graph.tensors, graph.operators, graph.inputs, graph.outputs = name, [], [], [], []
         model.subgraphs.append(graph)
-    metagraph = tflite.read(written(tmp_path, model)).metagraphs[0]
+    metagraph = tflite.read(packed_file(tmp_path, model)).metagraphs[0]
     assert metagraph.graph.name == "main"
     assert list(metagraph.functions) == ["#1", "#2", "#3", "other"]
 
@@ -448,7 +411,7 @@ def test_an_index_that_points_nowhere_is_dangling_and_kept(tmp_path: Path) -> No
     model.subgraphs[0].outputs = [5]
     model.subgraphs[0].tensors[1].buffer = 99
     model.subgraphs[0].operators[0].opcodeIndex = 4
-    graph = tflite.read(written(tmp_path, model)).graphs[0]
+    graph = tflite.read(packed_file(tmp_path, model)).graphs[0]
     assert [str(v) for v in graph.nodes[0].inputs] == ["x", "#77"]
     assert graph.nodes[0].inputs[1].is_dangling
     assert graph.outputs[0].value.is_dangling
@@ -459,69 +422,18 @@ def test_an_index_that_points_nowhere_is_dangling_and_kept(tmp_path: Path) -> No
 def test_an_operator_newer_than_the_schema_has_its_number(tmp_path: Path) -> None:
     model = small_model()
     model.operatorCodes[0].deprecatedBuiltinCode, model.operatorCodes[0].builtinCode = 127, 4321
-    assert tflite.read(written(tmp_path, model)).graphs[0].nodes[0].op == "BUILTIN_4321"
+    assert tflite.read(packed_file(tmp_path, model)).graphs[0].nodes[0].op == "BUILTIN_4321"
 
 
 def test_a_name_that_is_no_utf8_survives(tmp_path: Path) -> None:
-    path = written(tmp_path, small_model())
+    path = packed_file(tmp_path, small_model())
     data = path.read_bytes().replace(b"\x01\0\0\0w\0", b"\x01\0\0\0\xff\0")
     path.write_bytes(data)
     graph = tflite.read(path).graphs[0]
     assert graph.values[1].name == "\udcff"
 
 
-OldModel = Callable[[Path], Path]
-
-
-@pytest.fixture
-def old_model() -> OldModel:
-    """A function that writes a model of schema version 2, where a tensor holds its own data."""
-    import flatbuffers
-
-    def make(path: Path) -> Path:
-        builder = flatbuffers.Builder(64)
-
-        def table(size: int, offsets: dict[int, int], **ints: int) -> int:
-            builder.StartObject(size)
-            for number, offset in offsets.items():
-                builder.PrependUOffsetTRelativeSlot(number, offset, 0)
-            for number, item in ints.items():
-                builder.PrependInt32Slot(int(number[1:]), item, 0)
-            return int(builder.EndObject())
-
-        def tables(items: list[int]) -> int:
-            builder.StartVector(4, len(items), 4)
-            for item in reversed(items):
-                builder.PrependUOffsetTRelative(item)
-            return int(builder.EndVector())
-
-        def numbers(items: list[int]) -> int:
-            return int(builder.CreateNumpyVector(np.int32(items)))
-
-        tensors = []
-        for name in ("x", "w", "y"):
-            fields = {0: numbers([2]), 3: builder.CreateString(name)}
-            if name == "w":
-                fields[2] = builder.CreateByteVector(struct.pack("<2f", 1.5, -2))
-            tensors.append(table(5, fields))
-        operator = table(5, {1: numbers([0, 1]), 2: numbers([2])})
-        graph = {
-            0: tables(tensors),
-            1: numbers([0]),
-            2: numbers([2]),
-            3: tables([operator]),
-            4: builder.CreateString("old"),
-        }
-        subgraph = tables([table(5, graph)])
-        code = tables([table(2, {})])
-        builder.Finish(table(4, {1: code, 2: subgraph, 3: builder.CreateString("version two")}, _0=2))
-        path.write_bytes(bytes(builder.Output()))
-        return path
-
-    return make
-
-
-def test_schema_version_2_is_read_without_an_identifier(tmp_path: Path, old_model: OldModel) -> None:
+def test_schema_version_2_is_read_without_an_identifier(tmp_path: Path) -> None:
     path = old_model(tmp_path / "old.lite")
     assert tflite.sniff(open_source(path))
     model = tflite.read(path)
@@ -537,7 +449,7 @@ def test_schema_version_2_is_read_without_an_identifier(tmp_path: Path, old_mode
 
 
 def test_a_model_without_identifier_is_recognised_and_others_are_not(tmp_path: Path) -> None:
-    assert tflite.sniff(open_source(written(tmp_path, small_model(), identifier=b"\0\0\0\0")))
+    assert tflite.sniff(open_source(packed_file(tmp_path, small_model(), identifier=b"\0\0\0\0")))
     for name in ("README.md", "graphdef/frozen.pb"):
         for path in FIXTURES.parent.glob(name):
             assert not tflite.sniff(open_source(path))
@@ -550,7 +462,7 @@ def test_a_schema_without_subgraphs_is_refused(tmp_path: Path) -> None:
     model = small_model()
     model.version, model.buffers, model.subgraphs = 0, None, None
     with pytest.raises(UnsupportedError, match="schema version 0"):
-        tflite.read(written(tmp_path, model))
+        tflite.read(packed_file(tmp_path, model))
 
 
 def test_a_file_cut_short_is_shown_with_a_note(tmp_path: Path) -> None:
@@ -566,7 +478,7 @@ def test_a_file_cut_short_is_shown_with_a_note(tmp_path: Path) -> None:
 def test_looking_at_a_model_reads_no_payload_and_imports_nothing_heavy(tmp_path: Path) -> None:
     model = small_model()
     model.buffers[1].data = np.zeros(8 << 20, "uint8")
-    path = written(tmp_path, model)
+    path = packed_file(tmp_path, model)
     code = (
         "import sys, resource\n"
         "from pathlib import Path\n"
