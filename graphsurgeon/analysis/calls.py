@@ -59,9 +59,9 @@ def enter(node: Node, outer: Call | None) -> Call | None:
 
 def origin(place: Place, *, passing: frozenset[str] = PASSING) -> Place:
     """Go back to where a value comes from: through ops that hand their input on, arguments and results of calls."""
-    seen: set[tuple[Value, int]] = set()
-    while (place.value, id(place.call)) not in seen:
-        seen.add((place.value, id(place.call)))
+    seen: set[Place] = set()
+    while place not in seen:
+        seen.add(place)
         before = _step(place, passing)
         if before is None:
             return place

@@ -1,0 +1,137 @@
+"""What goes in and what comes out of the part of a model that is frozen: by signature, or by tensors named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphsurgeon.analysis.names import find_signature, find_value, suggestion
+from graphsurgeon.errors import UsageError
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+
+KEY = "key:"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A tensor that is fed or fetched.
+
+    Attributes:
+        value: in the source's main graph.
+        dtype, shape: as the signature records them; None where nothing does.
+        whole: of a part of a sparse or composite tensor, the key of that tensor.
+    """
+
+    value: Value
+    dtype: DType | None = None
+    shape: Shape | None = None
+    whole: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Feeds and fetches by key.
+
+    Attributes:
+        feeds, fetches: signature key (or the name that was given) -> tensor; `key.0`, `key.1` ... for the parts of
+            a sparse or composite tensor.
+        signature: whose keys they are, None if tensors were named.
+        takes_any: placeholders that are reached and not listed are feeds too; otherwise they are mistakes.
+    """
+
+    feeds: dict[str, Endpoint] = field(default_factory=dict)
+    fetches: dict[str, Endpoint] = field(default_factory=dict)
+    signature: Signature | None = None
+    takes_any: bool = False
+
+
+def resolve_endpoints(
+    metagraph: MetaGraph,
+    *,
+    signature: str | None = None,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> Endpoints:
+    """Find the tensors that are fed and fetched.
+
+    Args:
+        metagraph: where to look.
+        signature: its inputs are fed, and without `outputs` its outputs are fetched.
+        inputs: tensors to be fed, whatever computes them.
+        outputs: a tensor or node of the main graph, else a signature key; `key:NAME` is always a key.
+
+    Raises:
+        UsageError: a name does not exist, or there is nothing to choose outputs by.
+    """
+    chosen: Signature | None = None
+    if not outputs or signature is not None:
+        chosen = find_signature(metagraph, signature)
+        fetches = _entries(chosen.outputs, f"output of signature {chosen.key!r}")
+    feeds: dict[str, Endpoint] = {}
+    if outputs:
+        chosen, fetches = _named_outputs(metagraph, outputs, chosen)
+    if chosen is not None:
+        feeds = _entries(chosen.inputs, f"input of signature {chosen.key!r}")
+    for name in inputs or ():
+        value = find_value(metagraph, name, graph="main")
+        feeds = {key: feed for key, feed in feeds.items() if feed.value is not value}
+        feeds[name] = Endpoint(value)
+    if not fetches:
+        raise UsageError(f"signature {chosen.key!r} has no outputs" if chosen else "no outputs were named")
+    return Endpoints(feeds, fetches, chosen, takes_any=chosen is None)
+
+
+def _named_outputs(
+    metagraph: MetaGraph, names: Sequence[str], signature: Signature | None
+) -> tuple[Signature | None, dict[str, Endpoint]]:
+    fetches: dict[str, Endpoint] = {}
+    used: list[Signature] = [] if signature is None else [signature]
+    for name in names:
+        key = name.removeprefix(KEY)
+        owner = None if key == name and _is_tensor(metagraph, name) else _owner(metagraph, key, signature)
+        if owner is None:
+            fetches[name] = Endpoint(find_value(metagraph, name, graph="main"))
+        else:
+            fetches |= _entries({key: owner.outputs[key]}, f"output of signature {owner.key!r}")
+            used.append(owner)
+    if len({id(owner) for owner in used}) > 1:
+        keys = ", ".join(sorted({repr(owner.key) for owner in used}))
+        raise UsageError(f"the outputs belong to different signatures: {keys}", hint="choose one with --signature")
+    return (used[0] if used else None), fetches
+
+
+def _is_tensor(metagraph: MetaGraph, name: str) -> bool:
+    node, _, port = name.rpartition(":") if ":" in name else (name, "", "")
+    graph = metagraph.graph
+    return graph.node(name) is not None or (port.isdecimal() and graph.node(node) is not None)
+
+
+def _owner(metagraph: MetaGraph, key: str, signature: Signature | None) -> Signature:
+    """Return the signature that an output key belongs to."""
+    among = [signature] if signature is not None else list(metagraph.signatures.values())
+    owners = [one for one in among if key in one.outputs]
+    preferred = [one for one in owners if one.key == "serving_default"] or owners
+    if len(preferred) == 1:
+        return preferred[0]
+    if owners:
+        choices = ", ".join(f"--signature {one.key}" for one in owners)
+        raise UsageError(f"{len(owners)} signatures have an output {key!r}", hint=f"choose {choices}")
+    known = [name for one in among for name in one.outputs] + [node.name for node in metagraph.graph.nodes]
+    raise UsageError(f"the model has no tensor and no signature output {key!r}", hint=suggestion(key, known))
+
+
+def _entries(entries: Mapping[str, SignatureEntry], what: str) -> dict[str, Endpoint]:
+    found = {}
+    for key, entry in entries.items():
+        for number, mention in enumerate(entry.mentions):
+            value = mention.target
+            if not isinstance(value, Value):
+                raise UsageError(f"{what} {key!r} names {mention.text!r}, which is not in the graph")
+            if entry.mention is not None:
+                found[key] = Endpoint(value, entry.dtype, entry.shape or UNKNOWN_RANK)
+            else:
+                found[f"{key}.{number}"] = Endpoint(value, whole=key)
+    return found

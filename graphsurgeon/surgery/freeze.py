@@ -1,0 +1,234 @@
+"""Freeze: variables become constants, and what the outputs do not need goes away.
+
+The work is done on a copy of the needed part of the main graph, so a refusal leaves the model untouched. Steps:
+copy what the outputs need, inline calls, decide branches with a constant predicate, turn variables into
+values (functions specialised), let tables fill themselves, clean up, name feeds and fetches. What is known of
+the pitfalls of each step stands in `docs/freezing.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.analysis.attributes import dtype_of
+from graphsurgeon.analysis.captures import captured_keys
+from graphsurgeon.analysis.load_path import LoadPath
+from graphsurgeon.analysis.names import choose_metagraph, find_value
+from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, placeholder_shape
+from graphsurgeon.analysis.restore_map import restore_map
+from graphsurgeon.errors import UsageError
+from graphsurgeon.model.graph import Graph, Node, Output, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.surgery.assets import read_assets
+from graphsurgeon.surgery.constants import constant_tensor
+from graphsurgeon.surgery.endpoints import Endpoint, Endpoints, resolve_endpoints
+from graphsurgeon.surgery.frozen_model import commit
+from graphsurgeon.surgery.frozen_names import name_endpoints
+from graphsurgeon.surgery.frozen_variables import FrozenVariables
+from graphsurgeon.surgery.part import copy_part
+from graphsurgeon.surgery.prune import prune_graph, reached_functions
+from graphsurgeon.surgery.specialize import Specializer
+from graphsurgeon.surgery.table_contents import TableContents
+from graphsurgeon.surgery.tables import fill_tables
+
+
+@dataclass(frozen=True)
+class FreezeReport:
+    """What freezing did.
+
+    Attributes:
+        feeds, fetches: signature key (or the name that was given) -> tensor of the frozen graph.
+        signature: the signature whose keys they are, None if tensors were named.
+        variables: number of variables that became constants.
+        variable_bytes: bytes of their values.
+        keys: checkpoint keys that were read.
+        kept_variables: names of variables that stay.
+        dropped_writes: writes to variables that were left out, each as `node (op)`.
+        tables: tables that now fill themselves.
+        functions: names of functions that remain.
+        nodes_before, nodes_after: number of nodes, those in functions included.
+        notes: what else the user should know, one line each.
+    """
+
+    feeds: dict[str, str]
+    fetches: dict[str, str]
+    signature: str | None
+    variables: int
+    variable_bytes: int
+    keys: tuple[str, ...]
+    kept_variables: tuple[str, ...]
+    dropped_writes: tuple[str, ...]
+    tables: tuple[str, ...]
+    functions: tuple[str, ...]
+    nodes_before: int
+    nodes_after: int
+    notes: tuple[str, ...] = ()
+
+
+def freeze(
+    model: Model,
+    *,
+    outputs: Sequence[str] | None = None,
+    signature: str | None = None,
+    inputs: Sequence[str] | None = None,
+    tags: Sequence[str] | None = None,
+    set_values: Mapping[str, object] | None = None,
+    keep_vars: str | None = None,
+    keep_functions: bool = False,
+    keep_names: bool = False,
+    keep_devices: bool = False,
+) -> FreezeReport:
+    """Turn the variables of a model into constants, keeping what some outputs need. Reads small constants only.
+
+    The model is left with one MetaGraph of one signature, and without checkpoint.
+
+    Args:
+        model: a SavedModel, `.meta` or GraphDef, with its checkpoint.
+        outputs: tensors or nodes of the main graph, else signature keys (`key:NAME` forces a key).
+        signature: freeze its outputs; without `outputs` the default is `serving_default` or the only one.
+        inputs: tensors to feed, whatever computes them; placeholders need not be named.
+        tags: the MetaGraph with exactly these tags.
+        set_values: placeholder (or tensor) -> value that it has from now on.
+        keep_vars: regular expression; variables whose name it matches stay variables.
+        keep_functions: leave plain calls of functions that no variable passes through.
+        keep_names: keep the names of the source's feeds and fetches instead of using signature keys.
+        keep_devices: keep device strings.
+
+    Raises:
+        UsageError: a name does not exist, or a placeholder that is needed is neither fed nor set.
+        UnsupportedError: the model does something that a frozen graph cannot; says which node, and what to do.
+        FileError: a variable has no value in the checkpoint, or one of another type or shape.
+    """
+    metagraph = choose_metagraph(model, tags)
+    endpoints = resolve_endpoints(metagraph, signature=signature, inputs=inputs, outputs=outputs)
+    restored, load_path = restore_map(metagraph), LoadPath(metagraph)
+    unreadable = next((note for note in model.notes if "cannot be read" in note), "")
+    variables = FrozenVariables(
+        restored,
+        load_path,
+        model.checkpoint,
+        captured=lambda: captured_keys(metagraph, model.checkpoint) if model.checkpoint is not None else {},
+        is_kept=_kept(keep_vars),
+        why_not=unreadable,
+    )
+    nodes_before = sum(len(graph) for graph in metagraph.graphs)
+    graph, feeds = _copy_needed(metagraph, endpoints, set_values or {})
+    specializer = Specializer(variables, keep_functions=keep_functions)
+    specializer.run(graph, list(feeds.values()))
+    read_assets(graph, variables.asset_paths, list(feeds.values()))
+    contents = TableContents(restored, load_path, model.checkpoint, [metagraph.graph])
+    tables = fill_tables(graph, reached_functions([graph]), contents)
+    notes = _check_inputs(graph, set(feeds.values()), endpoints)
+    prune_graph(graph, feeds.values())
+    _check_kept(keep_vars, variables)
+    fed, fetched = name_endpoints(graph, feeds, endpoints, keep_names=keep_names)
+    functions = commit(model, metagraph, graph, endpoints, fed, fetched, keep_devices=keep_devices)
+    values = [frozen for frozen in variables.frozen.values() if frozen.tensor is not None]
+    return FreezeReport(
+        feeds={key: str(value) for key, value in fed.items()},
+        fetches={key: str(value) for key, value in fetched.items()},
+        signature=endpoints.signature.key if endpoints.signature else None,
+        variables=len(variables.frozen),
+        variable_bytes=sum(frozen.tensor.nbytes for frozen in values if frozen.tensor is not None),
+        keys=tuple(dict.fromkeys(frozen.key for frozen in values if frozen.key is not None)),
+        kept_variables=tuple(variables.kept),
+        dropped_writes=tuple(specializer.dropped),
+        tables=tuple(tables),
+        functions=tuple(function.name for function in functions),
+        nodes_before=nodes_before,
+        nodes_after=sum(len(one) for one in metagraph.graphs),
+        notes=tuple(notes),
+    )
+
+
+def _kept(pattern: str | None) -> Callable[[str], bool]:
+    if pattern is None:
+        return lambda name: False
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"{pattern!r} is not a regular expression: {error}") from error
+    return lambda name: compiled.search(name) is not None
+
+
+def _check_kept(pattern: str | None, variables: FrozenVariables) -> None:
+    if pattern is not None and not variables.kept:
+        raise UsageError(f"no variable that the outputs need has a name that {pattern!r} matches")
+
+
+def _copy_needed(
+    metagraph: MetaGraph, endpoints: Endpoints, set_values: Mapping[str, object]
+) -> tuple[Graph, dict[str, Node]]:
+    """Copy what the fetches need; return the copy, its outputs set, and the node of each feed."""
+    source = metagraph.graph
+    graph = source.blank()
+    cut: dict[Value, Value] = {}
+    for name, given in set_values.items():
+        value = find_value(metagraph, name, graph="main")
+        cut[value] = _add_constant(graph, value, given, name)
+    feeds: dict[str, Node] = {}
+    for key, feed in endpoints.feeds.items():
+        if feed.value not in cut:
+            feeds[key] = _add_feed(graph, feed)
+            cut[feed.value] = feeds[key].output(0)
+    wanted = {key: fetch.value for key, fetch in endpoints.fetches.items()}
+    part = copy_part(source, graph, wanted.values(), cut=cut, name=str)
+    graph.outputs = [Output(key, part.value(value)) for key, value in wanted.items()]
+    for node in graph.nodes:
+        if node.op == "PlaceholderWithDefault" and not endpoints.takes_any:
+            node.become("Identity", node.inputs, {"T": dtype_of(node.output(0))})
+        elif node.op in PLACEHOLDERS and endpoints.takes_any and node not in feeds.values():
+            feeds[node.name] = node
+    return graph, feeds
+
+
+def _add_constant(graph: Graph, value: Value, given: object, name: str) -> Value:
+    dtype = dtype_of(value)
+    if dtype is None or value.producer is None:
+        raise UsageError(f"the type of {name!r} is not known, so it cannot be set")
+    shape = placeholder_shape(value.producer) if value.producer.op in PLACEHOLDERS else UNKNOWN_RANK
+    tensor = constant_tensor(given, dtype, shape, f"{name!r}")
+    return graph.add_node("Const", _stand_in(graph, value), [], {"dtype": dtype, "value": tensor}).output(0)
+
+
+def _add_feed(graph: Graph, feed: Endpoint) -> Node:
+    producer = feed.value.producer
+    assert producer is not None
+    if producer.op == "Placeholder":
+        return graph.bring(producer, producer.name)
+    dtype = feed.dtype or dtype_of(feed.value)
+    if dtype is None:
+        raise UsageError(f"the type of {str(feed.value)!r} is not known, so it cannot be fed")
+    shape = feed.shape
+    if shape is None:
+        shape = placeholder_shape(producer) if producer.op in PLACEHOLDERS else UNKNOWN_RANK
+    return graph.add_node("Placeholder", _stand_in(graph, feed.value), [], {"dtype": dtype.base, "shape": shape})
+
+
+def _stand_in(graph: Graph, value: Value) -> str:
+    """Return a name for the node that takes the place of a value: its producer's, if that has no other output."""
+    producer = value.producer
+    assert producer is not None
+    is_only = len(producer.output_dtypes() or ()) == 1
+    return graph.unique_name(producer.name if is_only else f"{producer.name}_{value.port}")
+
+
+def _check_inputs(graph: Graph, feeds: set[Node], endpoints: Endpoints) -> list[str]:
+    """Refuse placeholders that nobody feeds; note what else must come from outside."""
+    open_nodes = [node for node in graph.nodes if node.op in PLACEHOLDERS and node not in feeds]
+    if open_nodes:
+        key = endpoints.signature.key if endpoints.signature else ""
+        names = ", ".join(repr(node.name) for node in open_nodes)
+        raise UsageError(
+            f"the outputs need {names}, which signature {key!r} does not feed",
+            hint=f"set it (--set {open_nodes[0].name}=VALUE) or make it an input (--inputs {open_nodes[0].name})",
+        )
+    return [
+        f"{node.name} ({node.op}) still takes data from an input pipeline; cut it off with --inputs {node.name}"
+        for node in graph.nodes
+        if node.op in ITERATORS
+    ]
