@@ -1,0 +1,252 @@
+"""Where a model goes: the suffix decides, and nothing is replaced that was not meant."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.formats import read, write
+from graphsurgeon.formats.files import tree_names
+from graphsurgeon.formats.target import resolve
+from graphsurgeon.formats.writing import plan_write
+from graphsurgeon.model.model import Model
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+GRAPH = FIXTURES / "graphdef" / "linear.pb"
+SAVED_MODEL = FIXTURES / "savedmodel" / "linear"
+META = FIXTURES / "metagraph" / "face_resnet" / "model-1.meta"
+CHECKPOINT = FIXTURES / "metagraph" / "face_resnet" / "model-1"
+TFLITE = FIXTURES / "tflite" / "float.tflite"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in tree_names(folder) if (folder / name).is_file()}
+
+
+def renamed(path: Path) -> Model:
+    """A model with one node renamed, so that its protobuf is not the source's."""
+    model = read(path)
+    graph = model.metagraphs[0].graph
+    graph.nodes[0].name = graph.unique_name("renamed")
+    return model
+
+
+TARGETS = [
+    (GRAPH, "out.pb", None, ("graph_def", None, "file")),
+    (GRAPH, "out.pbtxt", None, ("graph_def", True, "file")),
+    (GRAPH, "out", None, ("saved_model", None, "folder")),
+    (GRAPH, "out", "pbtxt", ("graph_def", True, "file")),
+    (GRAPH, "out.meta", None, ("meta_graph", False, "file")),
+    (META, "out.meta", None, ("meta_graph", None, "file")),
+    (META, "out.txt", "meta-text", ("meta_graph", True, "file")),
+    (SAVED_MODEL, "out", None, ("saved_model", None, "folder")),
+    (SAVED_MODEL, "7", None, ("saved_model", None, "folder")),
+    (SAVED_MODEL, "model.v2", None, ("saved_model", None, "folder")),
+    (SAVED_MODEL, "out", "saved_model_pbtxt", ("saved_model", True, "folder")),
+    (SAVED_MODEL, "out.pb", None, ("graph_def", False, "file")),
+    (CHECKPOINT, "out", None, ("checkpoint", None, "group")),
+    (CHECKPOINT, "out.ckpt-100", None, ("checkpoint", None, "group")),
+    (CHECKPOINT, "out.index", None, ("checkpoint", None, "group")),
+    (TFLITE, "out.tflite", None, ("tflite", None, "file")),
+    (TFLITE, "out.bin", None, ("tflite", None, "file")),
+]
+
+
+@pytest.mark.parametrize(("source", "name", "format", "expected"), TARGETS)
+def test_the_suffix_decides(
+    tmp_path: Path, source: Path, name: str, format: str | None, expected: tuple[object, ...]
+) -> None:
+    target = resolve(read(source), tmp_path / name, format=format)
+    assert (target.format, target.is_text, target.shape) == expected
+
+
+def test_a_file_keeps_the_form_that_it_had_under_its_suffix(tmp_path: Path) -> None:
+    shutil.copy(FIXTURES / "graphdef" / "linear.pbtxt", tmp_path / "text.pb")
+    shutil.copy(TFLITE, tmp_path / "model.bin")
+    write(read(tmp_path / "text.pb"), tmp_path / "copy.pb")
+    write(read(tmp_path / "model.bin"), tmp_path / "copy.bin")
+    assert (tmp_path / "copy.pb").read_bytes() == (tmp_path / "text.pb").read_bytes()
+    assert (tmp_path / "copy.bin").read_bytes() == TFLITE.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "error"),
+    [
+        (GRAPH, "out.xyz", UsageError),
+        (GRAPH, "out.h5", UnsupportedError),
+        (GRAPH, "out.tflite", UnsupportedError),
+        (TFLITE, "out.pb", UnsupportedError),
+        (CHECKPOINT, "out.pb", UnsupportedError),
+        (FIXTURES / "savedmodel" / "v1_tag_sets", "out.pb", UsageError),
+    ],
+)
+def test_what_cannot_be_written(tmp_path: Path, source: Path, name: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        plan_write(read(source), tmp_path / name)
+
+
+def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        plan_write(read(GRAPH), tmp_path / "out", format="onnx")
+    assert "saved_model" in error.value.hint
+
+
+def test_an_existing_file_is_replaced_only_with_force_and_only_by_its_kind(tmp_path: Path) -> None:
+    model = renamed(GRAPH)
+    (tmp_path / "notes.pb").write_text("precious words")
+    shutil.copy(TFLITE, tmp_path / "lite.pb")
+    shutil.copy(FIXTURES / "graphdef" / "cnn.pb", tmp_path / "graph.pb")
+    before = content(tmp_path)
+    for name in before:
+        with pytest.raises(UsageError, match="already exists"):
+            write(model, tmp_path / name)
+    for name in ("notes.pb", "lite.pb"):
+        with pytest.raises(UsageError, match="--force replaces only a GraphDef"):
+            write(model, tmp_path / name, force=True)
+    assert content(tmp_path) == before
+    write(model, tmp_path / "graph.pb", force=True)
+    assert read(tmp_path / "graph.pb").metagraphs[0].graph.nodes[0].name.startswith("renamed")
+
+
+def test_an_existing_folder_is_replaced_only_if_it_holds_a_model_and_nothing_else(tmp_path: Path) -> None:
+    model = renamed(SAVED_MODEL)
+    shutil.copytree(SAVED_MODEL, tmp_path / "model")
+    shutil.copytree(SAVED_MODEL, tmp_path / "mixed")
+    (tmp_path / "mixed" / "thesis.tex").write_text("precious")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_bytes(b"meow")
+    (tmp_path / "empty").mkdir()
+    before = content(tmp_path)
+    for name, message in (("model", "already exists"), ("mixed", "already exists"), ("photos", "already exists")):
+        with pytest.raises(UsageError, match=message):
+            write(model, tmp_path / name)
+    for name, message in (("mixed", "thesis.tex"), ("photos", "cat.jpg")):
+        with pytest.raises(UsageError, match=message):
+            write(model, tmp_path / name, force=True)
+    assert content(tmp_path) == before
+    write(model, tmp_path / "model", force=True)
+    write(model, tmp_path / "empty")
+    assert content(tmp_path / "model") == content(tmp_path / "empty") != content(SAVED_MODEL)
+
+
+def test_a_target_that_is_the_source_by_any_name(tmp_path: Path) -> None:
+    folder, file = tmp_path / "model", tmp_path / "graph.pb"
+    shutil.copytree(SAVED_MODEL, folder)
+    shutil.copy(GRAPH, file)
+    (tmp_path / "alias").symlink_to(folder)
+    (tmp_path / "link.pb").symlink_to(file)
+    os.link(file, tmp_path / "hard.pb")
+    before = content(tmp_path)
+    for target in (folder, tmp_path / "alias", folder / "inside", folder / "variables", tmp_path):
+        with pytest.raises(UsageError, match="the model that is read"):
+            write(renamed(folder), target, force=True, format="saved_model")
+    with pytest.raises(UsageError, match="the model that is read"):
+        write(renamed(folder), folder / "frozen.pb")
+    for target in (file, tmp_path / "link.pb", tmp_path / "hard.pb"):
+        with pytest.raises(UsageError, match="the model that is read"):
+            write(renamed(file), target, force=True)
+    assert content(tmp_path) == before
+
+
+def test_in_place_replaces_the_protobuf_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(FIXTURES / "savedmodel" / "table_asset", folder)
+    (folder / "mine.txt").write_text("kept")
+    inodes = {name: (folder / name).stat().st_ino for name in tree_names(folder) if (folder / name).is_file()}
+    report = write(renamed(folder), folder, in_place=True)
+    assert "fingerprint.pb was left out" in report.notes[0]
+    inodes.pop("fingerprint.pb")
+    changed = [name for name, inode in inodes.items() if (folder / name).stat().st_ino != inode]
+    assert changed == ["saved_model.pb"]
+    assert sorted(content(folder)) == sorted(inodes)
+
+
+def test_in_place_with_changed_variables_keeps_everything_else(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(SAVED_MODEL, folder)
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("kept")
+    model = read(folder)
+    assert model.checkpoint is not None
+    key = next(iter(model.checkpoint.variables))
+    model.checkpoint.rename({key: "other/name"})
+    write(model, folder, in_place=True)
+    assert (folder / "mine" / "notes.txt").read_text() == "kept"
+    again = read(folder).checkpoint
+    assert again is not None
+    assert "other/name" in again.variables
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_a_copied_folder_has_every_file(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(FIXTURES / "savedmodel" / "table_asset", source)
+    (source / "labels.txt").write_text("cat")
+    (source / "cache").mkdir()
+    (source / "cache" / "x").touch()
+    report = write(read(source), tmp_path / "copy")
+    expected = {name: data for name, data in content(source).items() if name != "cache/x"}
+    assert content(tmp_path / "copy") == expected
+    assert any("cache" in note for note in report.notes)
+    assert report.num_bytes == sum(map(len, expected.values()))
+
+
+def test_linked_files_share_their_bytes(tmp_path: Path) -> None:
+    shutil.copytree(SAVED_MODEL, tmp_path / "source")
+    write(renamed(tmp_path / "source"), tmp_path / "copy", link=True)
+    same = [
+        name
+        for name in content(tmp_path / "copy")
+        if (tmp_path / "copy" / name).stat().st_ino == (tmp_path / "source" / name).stat().st_ino
+    ]
+    assert same == ["variables/variables.data-00000-of-00001", "variables/variables.index"]
+
+
+def test_links_that_leave_the_folder_are_not_copied(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(FIXTURES / "savedmodel" / "table_asset", source)
+    (tmp_path / "secret").write_text("key")
+    (source / "assets" / "vocab.txt").unlink()
+    (source / "assets" / "vocab.txt").symlink_to(tmp_path / "secret")
+    from graphsurgeon.errors import FormatError
+
+    with pytest.raises(FormatError, match="leads outside"):
+        write(read(source), tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_meta_graph_takes_its_checkpoint_along_if_that_changed(tmp_path: Path) -> None:
+    model = read(META)
+    write(model, tmp_path / "same.meta")
+    assert os.listdir(tmp_path) == ["same.meta"]
+    assert model.checkpoint is not None
+    key = next(iter(model.checkpoint.variables))
+    model.checkpoint.rename({key: "first"})
+    write(model, tmp_path / "new.meta")
+    names = ["new.data-00000-of-00001", "new.index", "new.meta"]
+    assert sorted(os.listdir(tmp_path)) == [*names, "same.meta"]
+    again = read(tmp_path / "new.meta").checkpoint
+    assert again is not None
+    assert "first" in again.variables
+
+
+def test_files_of_external_buffers_go_along(tmp_path: Path) -> None:
+    source = FIXTURES / "tflite" / "external_buffers"
+    write(read(source / "model.tflite"), tmp_path / "new" / "copy.tflite")
+    copied = content(tmp_path / "new")
+    assert copied == {
+        "copy.tflite": (source / "model.tflite").read_bytes(),
+        "weights.bin": content(source)["weights.bin"],
+    }
+    with pytest.raises(UsageError, match="already exists"):
+        write(read(source / "model.tflite"), tmp_path / "new" / "other.tflite")
+
+
+def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
+    report = write(read(SAVED_MODEL), tmp_path / "graph.pb")
+    assert any("signatures" in note for note in report.notes)
+    assert any("gs freeze" in note for note in report.notes)

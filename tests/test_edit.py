@@ -1,0 +1,148 @@
+"""The one way a file is changed: what is checked, what is written, and what is left alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon.edit import edit
+from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
+from graphsurgeon.formats import read
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.model import Model
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+GRAPH = FIXTURES / "graphdef" / "linear.pb"
+SAVED_MODEL = FIXTURES / "savedmodel" / "linear"
+
+
+def rename_first(model: Model, name: str) -> str:
+    """A step: rename the first node, and say what it was called."""
+    node = model.metagraphs[0].graph.nodes[0]
+    before, node.name = node.name, name
+    return before
+
+
+def cut_first_input(model: Model) -> None:
+    """A step that breaks the model: one node reads what is not there."""
+    graph = model.metagraphs[0].graph
+    node = next(node for node in graph.nodes if node.inputs)
+    nowhere = Value(graph, None, 0, "nowhere")
+    nowhere.is_dangling = True
+    node.set_input(0, nowhere)
+
+
+def test_steps_by_name_and_by_function(tmp_path: Path) -> None:
+    first = read(GRAPH).metagraphs[0].graph.nodes[0].name
+    report = edit(
+        GRAPH, [(rename_first, {"name": "one"}), ("rename", {"names": {"one": "two"}})], output=tmp_path / "out.pb"
+    )
+    assert [step.operation for step in report.steps] == ["rename_first", "rename"]
+    assert report.steps[0].report == first
+    assert report.output == str(tmp_path / "out.pb")
+    assert report.written
+    assert report.files == {"out.pb": (tmp_path / "out.pb").stat().st_size}
+    assert read(tmp_path / "out.pb").metagraphs[0].graph.nodes[0].name == "two"
+
+
+def test_without_steps_the_copy_is_the_same_bytes(tmp_path: Path) -> None:
+    edit(GRAPH, [], output=tmp_path / "out.pb")
+    assert (tmp_path / "out.pb").read_bytes() == GRAPH.read_bytes()
+
+
+def test_a_dry_run_writes_nothing_and_reports_the_same(tmp_path: Path) -> None:
+    steps = [(rename_first, {"name": "one"})]
+    dry = edit(GRAPH, steps, output=tmp_path / "out.pb", dry_run=True)
+    assert os.listdir(tmp_path) == []
+    done = edit(GRAPH, steps, output=tmp_path / "out.pb")
+    assert not dry.written
+    assert (dry.files, dry.notes, dry.num_bytes) == (done.files, done.notes, done.num_bytes)
+    assert edit(SAVED_MODEL, steps, dry_run=True).output.startswith(str(SAVED_MODEL))
+
+
+def test_an_edit_that_breaks_the_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="nowhere"):
+        edit(GRAPH, [(cut_first_input, {})], output=tmp_path / "out.pb")
+    assert os.listdir(tmp_path) == []
+
+
+def test_faults_that_the_source_had_are_no_reason(tmp_path: Path) -> None:
+    source = FIXTURES / "hostile" / "bad_functions.pb"
+    report = edit(source, [(rename_first, {"name": "one"})], output=tmp_path / "out.pb")
+    assert report.written
+    assert report.warnings == ()
+
+
+def test_an_error_in_a_step_writes_nothing(tmp_path: Path) -> None:
+    for step in (("rename", {"names": {"missing": "x"}}), ("no-such-thing", {})):
+        with pytest.raises(UsageError):
+            edit(GRAPH, [step], output=tmp_path / "out.pb")
+    assert os.listdir(tmp_path) == []
+
+
+def test_where_it_goes_must_be_said_once(tmp_path: Path) -> None:
+    for arguments in ({}, {"output": tmp_path / "out.pb", "in_place": True}):
+        with pytest.raises(UsageError, match="one output"):
+            edit(GRAPH, [], **arguments)  # type: ignore[arg-type]
+
+
+def test_in_place(tmp_path: Path) -> None:
+    shutil.copytree(SAVED_MODEL, tmp_path / "model")
+    report = edit(tmp_path / "model", [(rename_first, {"name": "one"})], in_place=True)
+    assert any("fingerprint" in note for note in report.notes)
+    assert read(tmp_path / "model").metagraphs[0].graph.nodes[0].name == "one"
+    assert os.listdir(tmp_path) == ["model"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    agrees: bool
+
+
+def test_a_verifier_sees_source_and_result(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def verify(source: Path, result: Path) -> Answer:
+        seen.append((read(source).metagraphs[0].graph.nodes[0].name, read(result).metagraphs[0].graph.nodes[0].name))
+        return Answer(agrees=False)
+
+    first = read(GRAPH).metagraphs[0].graph.nodes[0].name
+    report = edit(GRAPH, [(rename_first, {"name": "one"})], output=tmp_path / "out.pb", verify=verify)
+    assert report.written
+    assert report.verdict == Answer(agrees=False)
+    assert seen == [(first, "one")]
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_in_place_the_verifier_decides(tmp_path: Path, agrees: bool) -> None:
+    shutil.copytree(SAVED_MODEL, tmp_path / "model")
+    before = (tmp_path / "model" / "saved_model.pb").read_bytes()
+    trials: list[Path] = []
+
+    def verify(source: Path, result: Path) -> Answer:
+        assert (source / "saved_model.pb").read_bytes() == before
+        assert read(result).metagraphs[0].graph.nodes[0].name == "one"
+        trials.append(result)
+        return Answer(agrees)
+
+    report = edit(tmp_path / "model", [(rename_first, {"name": "one"})], in_place=True, verify=verify)
+    assert report.written is agrees
+    assert (read(tmp_path / "model").metagraphs[0].graph.nodes[0].name == "one") is agrees
+    assert not trials[0].exists()
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_a_damaged_source_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"truncated\.pb"):
+        edit(FIXTURES / "hostile" / "truncated.pb", [], output=tmp_path / "out.pb")
+
+
+def test_progress_counts_bytes(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    edit(SAVED_MODEL, [], output=tmp_path / "out", progress=lambda done, total: calls.append((done, total)))
+    total = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert calls[-1] == (total, total)
