@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import tflite_attrs
 from graphsurgeon.formats.flatbuffer_write import Payload, Record
+from graphsurgeon.formats.tflite_graph import decode_shape
 from graphsurgeon.formats.tflite_schema import dtype_number, dtype_of, option_tables, option_unions, schema
 from graphsurgeon.formats.tflite_write_buffers import stored
 from graphsurgeon.model.graph import AttrValue, Graph, Node
@@ -245,12 +246,13 @@ def _set_vector(record: Record, name: str, items: array[Any]) -> None:
 
 
 def _set_shape(record: Record, shape: Shape) -> None:
-    """Set a shape: 1 stands where `shape_signature` says that a dimension is unknown, as the converter writes it."""
+    """Set a shape: where a dimension is unknown `shape_signature` says -1, `shape` what it said or else 1."""
     dims = shape.dims or ()
-    before = list(record.base.scalars("shape")) if record.base is not None else []
-    usual = before if len(before) == len(dims) else [1] * len(dims)
-    stored_dims = [max(usual[axis], 1) if dim is None else dim for axis, dim in enumerate(dims)]
-    record.set("shape", array("i", stored_dims))
+    kept: dict[int, int] = {}
+    if record.base is not None:
+        before, stood = decode_shape(record.base, is_known=False), record.base.scalars("shape")
+        kept = {axis: stood[axis] for axis, dim in enumerate(before) if dim is None and stood[axis] > 0}
+    record.set("shape", array("i", [kept.get(axis, 1) if dim is None else dim for axis, dim in enumerate(dims)]))
     if "shape_signature" not in record.type.fields:
         return
     is_static = None not in dims

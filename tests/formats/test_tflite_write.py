@@ -179,7 +179,8 @@ def test_an_attribute_that_the_options_cannot_hold_is_refused(name: str, new: An
 def test_shape_dtype_and_quantization_are_changed() -> None:
     model = read("cnn_int8.tflite")
     graph = model.graphs[0]
-    tensor, other, third = graph.values[3], graph.values[1], graph.inputs[0]
+    tensor, other, third = graph.values[3], graph.nodes[1].outputs[0], graph.inputs[0]
+    assert other.extra
     tensor.shape, tensor.dtype = Shape([None, 7]), DType.named("int16")
     tensor.extra = {"quantization": Quantization((0.5, 0.25), (0, 1), 1), "is_variable": True}
     other.extra = None
@@ -190,7 +191,7 @@ def test_shape_dtype_and_quantization_are_changed() -> None:
     quantization = after[3]["quantization"]
     assert (quantization["scale"], quantization["zeroPoint"]) == ([0.5, 0.25], [0, 1])
     assert quantization["quantizedDimension"] == 1
-    assert after[1]["quantization"] is None
+    assert after[other.port]["quantization"] is None
     assert (after[third.port]["shape"], after[third.port]["hasRank"]) == ([], False)
 
 
