@@ -52,10 +52,11 @@ class NodeListSource:
         opdefs: definitions of the ops.
     """
 
-    __slots__ = ("context", "node_defs", "opdefs")
+    __slots__ = ("_ops", "context", "node_defs", "opdefs")
 
     def __init__(self, node_defs: Sequence[Any], context: Context, opdefs: OpDefs) -> None:
         self.node_defs = node_defs
+        self._ops: list[str] | None = None
         self.context = context
         self.opdefs = opdefs
 
@@ -76,12 +77,19 @@ class NodeListSource:
 
     def op_counts(self) -> dict[str, int]:
         """Count the raw nodes by op."""
-        return Counter(raw.op for raw in self.node_defs)
+        return Counter(self._raw_ops())
 
     def peek(self, graph: Graph, ops: Container[str]) -> list[Node]:
         """Return nodes over the raw ones with some ops, without edges and not entered into the graph."""
         functions = self.context.functions
-        return [Node(graph, raw.name, functions.get(raw.op, raw.op), raw) for raw in self.node_defs if raw.op in ops]
+        chosen = [self.node_defs[index] for index, op in enumerate(self._raw_ops()) if op in ops]
+        return [Node(graph, raw.name, functions.get(raw.op, raw.op), raw) for raw in chosen]
+
+    def _raw_ops(self) -> list[str]:
+        """Return the op of every raw node: read once, since several questions are asked and none lifts the graph."""
+        if self._ops is None:
+            self._ops = [raw.op for raw in self.node_defs]
+        return self._ops
 
     def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
         """Return the view of a node's raw attributes."""

@@ -89,6 +89,26 @@ class _Window:
         value, position = read_varint(self._buffer, offset - self._start)
         return value, position + self._start
 
+    def head(self, offset: int) -> tuple[int, int, int]:
+        """Return the tag at an offset, the length behind it (0 unless length-delimited), and the offset behind both.
+
+        One call for each field of a file: what is usual, a tag of one byte and a length of two, is read in place.
+        """
+        if offset < self._start or (offset + self.MARGIN > self._stop and self._stop < self._size):
+            self._fill(offset)
+        buffer, position = self._buffer, offset - self._start + 1
+        tag = buffer[position - 1] if position <= len(buffer) else 0x80
+        if tag >= 0x80:
+            tag, position = read_varint(buffer, position - 1)
+        if tag & 7 != 2:
+            return tag, 0, position + self._start
+        if position + 1 < len(buffer) and buffer[position] < 0x80:
+            return tag, buffer[position], position + 1 + self._start
+        if position + 2 < len(buffer) and buffer[position + 1] < 0x80:
+            return tag, buffer[position] & 0x7F | buffer[position + 1] << 7, position + 2 + self._start
+        length, position = read_varint(buffer, position)
+        return tag, length, position + self._start
+
     def copy(self, start: int, stop: int) -> bytes:
         """Return the bytes of a range."""
         if isinstance(self._source, bytes) or (self._start <= start and stop <= self._stop):
@@ -154,12 +174,11 @@ class _Reducer:
         copied = offset = start
         while offset < end:
             field_start = offset
-            tag, offset = window.varint(offset)
+            tag, length, body = window.head(offset)
             if tag & 7 != 2:
-                offset = window.skip(tag & 7, offset, end)
+                offset = window.skip(tag & 7, body, end)
                 continue
-            length, offset = window.varint(offset)
-            body, offset = offset, offset + length
+            offset = body + length
             if offset > end:
                 raise FormatError(
                     f"field {tag >> 3} of {message} at byte {field_start} runs {offset - end} bytes past its end"
