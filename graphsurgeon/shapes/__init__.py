@@ -1,0 +1,7 @@
+"""Dtype and shape of every value, inferred from the ops, partly known shapes and small constants included."""
+
+from graphsurgeon.shapes.infer import infer_shapes
+from graphsurgeon.shapes.report import ShapeReport
+from graphsurgeon.shapes.session import ShapeFinding
+
+__all__ = ["ShapeFinding", "ShapeReport", "infer_shapes"]

@@ -1,0 +1,75 @@
+"""What inference found out, for every value of the graphs it looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph, SignatureEntry
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.shapes.fact import UNKNOWN, Fact
+from graphsurgeon.shapes.propagate import GraphPass
+from graphsurgeon.shapes.session import ShapeFinding
+
+
+class ShapeReport:
+    """Dtype, shape and, for small constants, elements of every value; what the file stores for TFLite.
+
+    Attributes:
+        findings: contradictions between the ops, what the file records, and signatures.
+        uninferred: nodes whose op has no shape function and for which the file records no shapes.
+    """
+
+    def __init__(self) -> None:
+        self.findings: list[ShapeFinding] = []
+        self._passes: dict[Graph, GraphPass] = {}
+
+    @property
+    def uninferred(self) -> list[Node]:
+        """Nodes whose op has no shape function and for which the file records no shapes, in graph order."""
+        return [node for done in self._passes.values() for node in done.uninferred]
+
+    def fact(self, value: Value) -> Fact:
+        """Return everything known of a value; nothing for a value of a graph that was not inferred."""
+        done = self._passes.get(value.graph)
+        return done.fact(value) if done is not None else UNKNOWN
+
+    def shape(self, value: Value) -> Shape:
+        """Return the shape of a value."""
+        if value.graph.kind == "subgraph":
+            return value.shape or UNKNOWN_RANK
+        return self.fact(value).shape
+
+    def dtype(self, value: Value) -> DType | None:
+        """Return the dtype of a value, None if unknown (the node's op is unknown)."""
+        return self.fact(value).dtype or value.dtype
+
+    def constant(self, value: Value) -> list[int | float | bool | None] | None:
+        """Return the elements of a small constant, flat, None for those that are unknown; None if none is known."""
+        items = self.fact(value).items
+        return None if items is None else [item if isinstance(item, int | float) else None for item in items]
+
+    def add(self, graph: Graph, done: GraphPass) -> None:
+        """Enter what is known of a graph."""
+        self._passes[graph] = done
+
+
+def signature_findings(metagraph: MetaGraph, report: ShapeReport) -> Iterator[ShapeFinding]:
+    """Yield where a signature says another dtype or shape than the graph has."""
+    for signature in metagraph.signatures.values():
+        for role, entries in (("input", signature.inputs), ("output", signature.outputs)):
+            for key, entry in entries.items():
+                where = f"signature {signature.key}, {role} {key}"
+                yield from (ShapeFinding(signature.graph.name, where, what) for what in _contradictions(entry, report))
+
+
+def _contradictions(entry: SignatureEntry, report: ShapeReport) -> Iterator[str]:
+    value = entry.mention.target if entry.mention is not None else None
+    if not isinstance(value, Value):
+        return
+    dtype, shape = report.dtype(value), report.shape(value)
+    if entry.dtype is not None and dtype is not None and entry.dtype.base is not dtype.base:
+        yield f"the signature says {entry.dtype}, the graph {dtype}"
+    if entry.shape is not None and not entry.shape.is_compatible_with(shape):
+        yield f"the signature says shape {entry.shape}, the graph {shape}"

@@ -1,0 +1,140 @@
+"""Inference over the graphs that call each other: functions inferred for the shapes they are called with.
+
+A call is inferred once per set of facts about its arguments; symbols are numbered by first appearance, so
+that two calls that differ only in which unknown dimensions they pass share the work. A function that calls
+itself, nested too deep, or called in too many ways is taken for what its recorded argument shapes give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.model.graph import Graph, Value
+from graphsurgeon.shapes.dims import Dim, Dims, Symbol, product
+from graphsurgeon.shapes.fact import UNKNOWN, Fact, Held, join
+from graphsurgeon.shapes.propagate import GraphPass
+
+MOST_DEPTH = 48  # of calls within calls; Python's own stack ends at about four times that
+MOST_VARIANTS = 32  # of one function
+
+
+@dataclass(frozen=True)
+class ShapeFinding:
+    """A contradiction that inference came upon.
+
+    Attributes:
+        graph: name of the function, empty for the main graph.
+        where: the node or value.
+        what: what is contradictory.
+    """
+
+    graph: str
+    where: str
+    what: str
+
+
+class Session:
+    """What the passes over the graphs of one MetaGraph share.
+
+    Attributes:
+        assumed: shapes to take for granted, by value.
+        findings: contradictions, in the order found.
+        called_with: what is known of the arguments of each function at every call outside other calls, joined.
+    """
+
+    def __init__(self, assumed: Mapping[Value, Dims | None] | None = None) -> None:
+        self.assumed = dict(assumed or {})
+        self.findings: dict[ShapeFinding, None] = {}
+        self.called_with: dict[Graph, list[Fact]] = {}
+        self._last_symbol = 0
+        self._memo: dict[Graph, dict[object, list[Fact]]] = {}
+        self._running: list[Graph] = []
+
+    def new_symbol(self) -> Symbol:
+        """Return a symbol unlike any other."""
+        self._last_symbol += 1
+        return Symbol((self._last_symbol,))
+
+    def find(self, graph: Graph, where: str, what: str) -> None:
+        """Keep a finding; the same one is kept once."""
+        self.findings[ShapeFinding(graph.name, where, what)] = None
+
+    def call(self, function: Graph, arguments: Sequence[Fact]) -> list[Fact]:
+        """Return what is known of the results of a function for what is known of its arguments."""
+        facts = _matched(function, arguments)
+        if not self._running:
+            self._remember(function, facts)
+        key, generic, names = _generic(facts)
+        variants = self._memo.setdefault(function, {})
+        if key not in variants:
+            if function in self._running or len(self._running) > MOST_DEPTH or len(variants) >= MOST_VARIANTS:
+                return [Fact(dtype=output.dtype) for output in function.outputs]
+            self._running.append(function)
+            try:
+                variants[key] = GraphPass(function, self, generic, is_reported=False).run().results()
+            finally:
+                self._running.pop()
+        return [_renamed(fact, names) for fact in variants[key]]
+
+    def report_on(self, function: Graph) -> GraphPass:
+        """Infer a function by itself: for the argument shapes it records, or else for those it is called with."""
+        return GraphPass(function, self, self._argument_facts(function)).run()
+
+    def _argument_facts(self, function: Graph) -> list[Fact]:
+        recorded = [Fact(value.shape.dims if value.shape else None, dtype=value.dtype) for value in function.inputs]
+        called = self.called_with.get(function)
+        if called is None:
+            return recorded
+        prefer_call = bool(self.assumed)
+        return [_with_call(own, caller, prefer_call=prefer_call) for own, caller in zip(recorded, called, strict=True)]
+
+    def _remember(self, function: Graph, facts: list[Fact]) -> None:
+        before = self.called_with.get(function)
+        self.called_with[function] = facts if before is None else list(map(join, before, facts))
+
+
+def _matched(function: Graph, arguments: Sequence[Fact]) -> list[Fact]:
+    """Return one fact per argument, each with what the function itself records of it."""
+    facts = []
+    for position, value in enumerate(function.inputs):
+        given = arguments[position] if position < len(arguments) else UNKNOWN
+        if given.dims is None and value.shape is not None:
+            given = given.with_dims(value.shape.dims)
+        facts.append(given if given.dtype is value.dtype or value.dtype is None else given.with_dtype(value.dtype))
+    return facts
+
+
+def _with_call(recorded: Fact, called: Fact, *, prefer_call: bool) -> Fact:
+    """Return what a function records of an argument, completed by its calls; constants may differ elsewhere."""
+    known = recorded.dims is not None and not (prefer_call and called.dims is not None)
+    return Fact(recorded.dims if known else called.dims, handle=called.handle, dtype=recorded.dtype or called.dtype)
+
+
+# -- symbols across calls ------------------------------------------------------------------------------
+
+
+def _generic(facts: Sequence[Fact]) -> tuple[object, list[Fact], dict[Symbol, Symbol]]:
+    """Return a key that is equal for equal calls, the facts in symbols of their own, and what each stands for."""
+    own: dict[Symbol, Symbol] = {}
+    generic = [_renamed(fact, own, make=True) for fact in facts]
+    key = tuple((fact.dtype, fact.dims, fact.items, fact.handle) for fact in generic)
+    return key, generic, {mine: theirs for theirs, mine in own.items()}
+
+
+def _renamed(fact: Fact, names: dict[Symbol, Symbol], *, make: bool = False) -> Fact:
+    """Return a fact with its symbols renamed; one without a new name becomes unknown, or gets one (`make`)."""
+
+    def rename(symbol: Symbol) -> Dim:
+        if make:
+            return names.setdefault(symbol, Symbol((-1 - len(names),)))
+        return product([symbol.coefficient, *(names.get(Symbol((factor,))) for factor in symbol.factors)])
+
+    def shape(dims: Dims | None) -> Dims | None:
+        return None if dims is None else tuple(rename(d) if isinstance(d, Symbol) else d for d in dims)
+
+    items = fact.items
+    if items is not None:
+        items = tuple(rename(item) if isinstance(item, Symbol) else item for item in items)
+    handle = None if fact.handle is None else tuple(Held(held.dtype, shape(held.dims)) for held in fact.handle)
+    return Fact(shape(fact.dims), items, handle=handle, dtype=fact.dtype)
