@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import Model, Tags, key_of, parse_tags, split_list, split_pair
+from graphsurgeon.cli.common import GraphName, Model, Tags, key_of, parse_tags, split_list, split_pair
 from graphsurgeon.cli.edit_command import Redirected, edit_command
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import next_version
@@ -58,6 +58,7 @@ def add_signature(
         typer.Option("--serving-dir", metavar="DIR", help="Write DIR/N, the next version for TensorFlow Serving."),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a signature of that name.")] = False,
+    graph: GraphName = None,
     tags: Tags = None,
 ) -> Redirected:
     """Add a signature that TensorFlow Serving and tf.saved_model.load both see.
@@ -78,6 +79,7 @@ def add_signature(
         "name": name,
         "method": method.value,
         "calls": split_list(call),
+        "graph": graph,
         "assets": dict(split_pair(text, "NAME=FILE") for text in asset or ()),
         "replace": replace,
         "tags": parse_tags(tags),

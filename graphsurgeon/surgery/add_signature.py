@@ -79,6 +79,7 @@ def add_signature(
     name: str = DEFAULT,
     method: str = "predict",
     calls: Sequence[str] = (),
+    graph: str | None = None,
     assets: Mapping[str, str] | None = None,
     tags: Sequence[str] | None = None,
     replace: bool = False,
@@ -94,6 +95,7 @@ def add_signature(
         name: key of the signature.
         method: "predict", "classify" or "regress", checked against the rules of TensorFlow Serving.
         calls: nodes that call functions, to choose among several ways to a tensor inside a function.
+        graph: limits the search for output tensors to one function.
         assets: for a GraphDef or `.meta`: name of an asset that the graph reads -> the file.
         tags: which MetaGraph of a SavedModel, or the tags to give one that has none.
         replace: the model may have a signature of that name.
@@ -114,7 +116,8 @@ def add_signature(
     shapes = infer_shapes(metagraph)
     outputs = {**outputs, **_found_by_shape(metagraph, outputs_by_shape or {}, shapes)}
     facts: Facts = {}
-    targets, cloned = _carried(metagraph, outputs, shapes, calls, facts)
+    wanted = {key: find_value(metagraph, text, graph=graph) for key, text in outputs.items()}
+    targets, cloned = _carried(metagraph, wanted, shapes, calls, facts)
     feeds = _feeds(metagraph, inputs, list(targets.values()))
     part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
     _check_fed(part)
@@ -156,10 +159,10 @@ def _found_by_shape(metagraph: MetaGraph, patterns: Mapping[str, str], shapes: S
 
 
 def _carried(
-    metagraph: MetaGraph, outputs: Mapping[str, str], shapes: ShapeReport, calls: Sequence[str], facts: Facts
+    metagraph: MetaGraph, outputs: Mapping[str, Value], shapes: ShapeReport, calls: Sequence[str], facts: Facts
 ) -> tuple[dict[str, Value], list[str]]:
     """Return the main-graph value of each output; everything is checked before the first is carried out."""
-    values = {key: find_value(metagraph, text) for key, text in outputs.items()}
+    values = dict(outputs)
     ways = {}
     for key, value in values.items():
         check_fetchable(value, shapes.dtype(value), allow_ref=metagraph.objects is None)

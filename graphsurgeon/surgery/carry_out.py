@@ -56,7 +56,8 @@ def find_way(metagraph: MetaGraph, graph: Graph, target: Signature | None, calls
             users.setdefault(function, []).append(node)
     ways = [way for way in _ways(metagraph, graph, users, ()) if not _is_save_path(metagraph, way)]
     names = set(calls)
-    ways = [way for way in ways if names <= {text for step in way for text in (step.call.name, step.label)}]
+    # With several tensors a call may be meant for one of them only.
+    ways = [way for way in ways if names <= {text for step in way for text in (step.call.name, step.label)}] or ways
     if target is not None:
         ways = [way for way in ways if way[0].call in _sources(target)] or ways
     if not ways:
@@ -98,6 +99,9 @@ def carry_out(
         function = called_function(calls[depth])
         assert function is not None
         place = len(function.outputs) if depth or wrapper is None else wrapper.position_of(name)
+        if any(output.value is inside for output in function.outputs):
+            # TensorFlow names results after their nodes when it loads; one value twice would confuse native calls.
+            inside = function.add_node("Identity", function.unique_name(f"{name}_again"), [inside], {"T": dtype}).output()
         function.outputs.insert(place, Output(result_name(function, name), inside, dtype))
         inside = insert_output(calls[depth], place, dtype, shape)
     return inside, copies
