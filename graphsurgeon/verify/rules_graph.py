@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.verify.finding import Finding
-from graphsurgeon.verify.places import place
+from graphsurgeon.verify.places import Present, place
 
 _LEGAL = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # node_def.proto
 _BACK = frozenset({"NextIteration", "RefNextIteration"})
@@ -18,18 +18,25 @@ _REWIRE = "rename the node it means to that name, or feed another tensor in its 
 def dangling_inputs(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find inputs, control inputs and results that name nothing in their graph."""
     for graph in metagraph.graphs:
+        known = Present(graph)
         for node in graph.nodes:
-            for value in node.inputs:
-                if value.is_dangling:
-                    yield _dangling(place(graph, node), f"its input {value.name!r} names nothing in the graph")
-        arguments = {f"^{value.name}" for value in graph.inputs}  # a node may wait for an argument
-        for node, text in graph.dangling_controls:
-            if node in graph and text not in arguments:
-                yield _dangling(place(graph, node), f"its control input {text!r} names nothing in the graph")
+            texts = [str(value) for value in node.inputs if value not in known]
+            texts += [f"^{other}" for other in node.controls if other not in known.nodes]
+            for text in texts:
+                yield _dangling(place(graph, node), f"its input {text!r} names nothing in the graph")
+        yield from _kept_controls(graph, known)
         for output in graph.outputs:
-            if output.value.is_dangling:
-                text = f"{output.value.name!r}, which names nothing in it" if output.value.name else "nothing"
+            if output.value not in known:
+                text = f"{str(output.value)!r}, which names nothing in it" if output.value.name != "" else "nothing"
                 yield _dangling(place(graph), f"its result {output.name!r} is {text}")
+
+
+def _kept_controls(graph: Graph, known: Present) -> Iterator[Finding]:
+    """Find control inputs that named nothing when the graph was read; a node may wait for an argument, though."""
+    arguments = {f"^{value.name}" for value in graph.inputs}
+    for node, text in graph.dangling_controls:
+        if node in known.nodes and text not in arguments:
+            yield _dangling(place(graph, node), f"its input {text!r} names nothing in the graph")
 
 
 def _dangling(where: str, what: str) -> Finding:
@@ -91,7 +98,9 @@ def _cyclic(graph: Graph) -> list[Node]:
 
 
 def _find_cycle(graph: Graph) -> list[Node]:
-    waiting = {node: len(_before(node)) for node in graph.nodes}
+    waiting = dict.fromkeys(graph.nodes, 0)
+    for node in waiting:
+        waiting[node] = sum(before in waiting for before in _before(node))
     ready = [node for node, count in waiting.items() if not count]
     while ready:
         node = ready.pop()

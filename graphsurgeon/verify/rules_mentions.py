@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.verify.finding import Finding
+from graphsurgeon.verify.places import is_present
 
 
 def dangling_mentions(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find what collections, saver, assets and object graph name and the graph lacks."""
     for mention, hint in _mentions(metagraph):
-        if mention.text and mention.target is None:
+        if mention.text and not is_present(mention.target):
             kind = "a tensor" if mention.kind == "tensor" else "a node"
             what = f"it names {mention.text!r}, {kind} that the graph does not have"
             yield Finding("error", mention.where, what, hint, "dangling-mention")

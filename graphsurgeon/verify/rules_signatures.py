@@ -9,6 +9,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.verify.finding import Finding
+from graphsurgeon.verify.places import is_present
 from graphsurgeon.verify.rules_ops import OutputTypes
 
 # Signatures that loaders run on their own; the object graph has no entry for them.
@@ -24,11 +25,12 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
             for key, entry in entries.items():
                 where = f"signature {signature.key}, {side} {key}"
                 for mention in entry.mentions:
-                    if mention.text and mention.target is None:
+                    if mention.text and not is_present(mention.target):
                         what = f"it names {mention.text!r}, which the graph does not have"
                         yield Finding("error", where, what, "name a tensor of the graph", "signature-tensor")
-                if entry.mention is not None and isinstance(entry.mention.target, Value):
-                    yield from _agreement(where, entry, entry.mention.target, types)
+                target = entry.mention.target if entry.mention is not None else None
+                if isinstance(target, Value) and is_present(target):
+                    yield from _agreement(where, entry, target, types)
 
 
 def _agreement(where: str, entry: SignatureEntry, value: Value, types: OutputTypes) -> Iterator[Finding]:

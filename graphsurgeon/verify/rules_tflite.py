@@ -9,6 +9,7 @@ from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.verify.finding import Finding
+from graphsurgeon.verify.places import is_present
 from graphsurgeon.verify.rules_calls import call_circle
 
 _MOST_ELEMENTS = 1 << 60
@@ -24,20 +25,18 @@ def subgraphs(metagraph: MetaGraph) -> Iterator[Finding]:
 def dangling_tensors(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find indices that point at no tensor."""
     for graph in metagraph.graphs:
+        known = {id(value) for value in graph.values}
         for number, node in enumerate(graph.nodes):
             for side, values in (("input", node.inputs), ("output", node.outputs)):
-                yield from (_outside(_operator(graph, number, node), side, v) for v in values if v.is_dangling)
+                outside = (value for value in values if id(value) not in known and not value.is_absent)
+                yield from (_outside(_operator(graph, number, node), side, value) for value in outside)
         where = f"subgraph {graph.name or 'main'}"
-        for value in graph.inputs:
-            if value.is_dangling:
-                yield _outside(where, "input", value)
-        for output in graph.outputs:
-            if output.value.is_dangling:
-                yield _outside(where, "output", output.value)
+        yield from (_outside(where, "input", value) for value in graph.inputs if id(value) not in known)
+        yield from (_outside(where, "output", out.value) for out in graph.outputs if id(out.value) not in known)
 
 
 def _outside(where: str, side: str, value: Value) -> Finding:
-    what = f"its {side} is tensor {value.name}, which the subgraph does not have"
+    what = f"its {side} is tensor {value}, which the subgraph does not have"
     return Finding("error", where, what, "convert the model anew", "tensor-index")
 
 
@@ -127,7 +126,7 @@ def _signature_tensors(signature: Signature) -> Iterator[Finding]:
         for key, entry in entries.items():
             where = f"signature {signature.key}, {side} {key}"
             target = entry.mention.target if entry.mention is not None else None
-            if target is None:
+            if not is_present(target):
                 text = entry.mention.text if entry.mention is not None else "nothing"
                 what = f"it names tensor {text}, which the subgraph does not have"
                 yield Finding("error", where, what, "name a tensor of the subgraph", "signature-tensor")
