@@ -16,7 +16,7 @@ from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import crc, objectgraph, schema
 from graphsurgeon.formats.bundle_payload import decode_strings, payload_checksum, swap_bytes
 from graphsurgeon.formats.collector import collector_off
-from graphsurgeon.formats.files import FileRange, SourceFile, contained, open_source
+from graphsurgeon.formats.files import CheckedRange, FileRange, SourceFile, contained, open_source
 from graphsurgeon.formats.findings import RESTORE, Problem
 from graphsurgeon.formats.orderedcode import MAX_RANK, Extent, decode_slice_key
 from graphsurgeon.formats.slices import Slice, SlicedSource, resolve, slice_shape
@@ -302,6 +302,22 @@ class BundleSource:
         if not dtype.itemsize or (self.bundle.big_endian and dtype.itemsize > 1):
             return None
         return [self._stored()]
+
+    def checked_ranges(self) -> list[FileRange] | None:
+        """Return the same, as ranges that compare their checksum when they are read."""
+        ranges = self.ranges()
+        return ranges and [CheckedRange(part, self.entry.checksum, label(self.entry.key)) for part in ranges]
+
+    def verify(self) -> None:
+        """Compare the checksum. Reads the file.
+
+        Raises:
+            FormatError: the stored bytes do not match it.
+        """
+        if self.checksum() != self.entry.checksum:
+            stored = self._stored()
+            what = f"the {stored.length} bytes at byte {stored.offset} do not match their checksum"
+            raise FormatError(f"{label(self.entry.key)}: {what}", path=stored.file.path, hint=RESTORE)
 
     def checksum(self) -> int:
         """Return the masked CRC32C of the stored bytes. Reads the file."""

@@ -186,6 +186,21 @@ class SliceValue:
         """Return None: blocks may be compressed, and carry checksums of their own."""
         return None
 
+    def checked_ranges(self) -> list[FileRange] | None:
+        """Return None, as `ranges`."""
+        return None
+
+    def verify(self) -> None:
+        """Compare the checksum of the slice's block. Reads it.
+
+        Raises:
+            FormatError: it, or another block read before, does not match.
+        """
+        self._tensor()
+        if self.table.damaged:
+            what = f"{self.name}: the block at byte {self.table.damaged[-1]} does not match its checksum"
+            raise FormatError(what, path=self.table.file.path, hint=RESTORE)
+
     def _parsed(self, stored: bytes) -> Tensor:
         message = schema.parse("tensorflow.TensorProto", stored)
         message.dtype = self.dtype.number

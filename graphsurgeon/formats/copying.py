@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from graphsurgeon.formats.files import Computed, FileRange, Progress, Rope, open_source
+from graphsurgeon.formats.files import CheckedRange, Computed, FileRange, Progress, Rope, open_source
 from graphsurgeon.model.tensor import BLOCK
 
 _SMALL = 64 << 10  # below this, reading is cheaper than asking the system to copy
@@ -45,7 +45,7 @@ def write_rope(descriptor: int, rope: Rope, meter: Meter) -> None:
                 continue
         _write_all(descriptor, b"".join(pending), meter)
         pending, size = [], 0
-        if isinstance(piece, Computed):
+        if isinstance(piece, Computed | CheckedRange):
             for chunk in piece.chunks():
                 _write_all(descriptor, chunk, meter)
         elif isinstance(piece, FileRange) and piece.length > _SMALL:

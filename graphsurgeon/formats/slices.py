@@ -38,6 +38,12 @@ class SliceSource(Protocol):
     def ranges(self) -> list[FileRange] | None:
         """Return where the little-endian bytes lie in files, None if they must be computed."""
 
+    def checked_ranges(self) -> list[FileRange] | None:
+        """Return the same, as ranges that compare their checksum when they are read; None without checksum."""
+
+    def verify(self) -> None:
+        """Compare the checksum, where there is one."""
+
 
 class Slice(NamedTuple):
     """One stored slice; `source` is None where the file lacks it."""
@@ -125,6 +131,21 @@ class SlicedSource:
             found.append(ranges[0].part(done[number], count * self.dtype.itemsize))
             done[number] += count * self.dtype.itemsize
         return found
+
+    def checked_ranges(self) -> list[FileRange] | None:
+        """Return the same, as ranges that compare their checksum when they are read; None unless slices stay whole."""
+        checked = {piece: piece for source in self._sources() for piece in source.checked_ranges() or ()}
+        ranges = self.ranges()
+        return [checked[piece] for piece in ranges] if ranges is not None and checked.keys() >= set(ranges) else None
+
+    def verify(self) -> None:
+        """Compare the checksum of every slice. Reads the files.
+
+        Raises:
+            FormatError: the bytes of one do not match it.
+        """
+        for source in self._sources():
+            source.verify()
 
     def _sources(self) -> list[SliceSource]:
         """Return the sources of all slices, when their elements together are as many as the whole has."""

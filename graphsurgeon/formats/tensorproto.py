@@ -65,7 +65,7 @@ def write_tensor(tensor: Tensor, message: Any, payloads: list[Payload]) -> None:
         return
     message.dtype = tensor.dtype.base.number
     write_shape(tensor.shape, message.tensor_shape)
-    ranges: list[FileRange] | None = getattr(source, "ranges", lambda: None)()
+    ranges = _verified_ranges(source)
     if tensor.dtype is STRING:
         message.string_val.extend(source.strings())
     elif ranges is not None and tensor.nbytes:
@@ -73,6 +73,16 @@ def write_tensor(tensor: Tensor, message: Any, payloads: list[Payload]) -> None:
         message.gs_payload = len(payloads)
     else:
         message.tensor_content = tensor.tobytes()
+
+
+def _verified_ranges(source: Any) -> list[FileRange] | None:
+    """Return where values lie, their checksums compared, now or when the ranges are read; None if they lie nowhere."""
+    checked: list[FileRange] | None = getattr(source, "checked_ranges", lambda: None)()
+    if checked is not None:
+        return checked
+    getattr(source, "verify", lambda: None)()
+    ranges: list[FileRange] | None = getattr(source, "ranges", lambda: None)()
+    return ranges
 
 
 def inline_payloads(message: Any, payloads: list[Payload]) -> None:

@@ -95,7 +95,19 @@ class PartSource:
 
     def ranges(self) -> list[Any] | None:
         """Return where the bytes lie in files, None if the whole does not know or they are many pieces."""
-        whole = getattr(self._whole.source, "ranges", lambda: None)()
+        return self._cut_ranges(getattr(self._whole.source, "ranges", lambda: None)())
+
+    def checked_ranges(self) -> list[Any] | None:
+        """Return the same as ranges that compare their checksum when read; None unless stored parts stay whole."""
+        whole = getattr(self._whole.source, "checked_ranges", lambda: None)()
+        ranges = self._cut_ranges(whole)
+        return ranges if ranges is not None and whole is not None and all(piece in whole for piece in ranges) else None
+
+    def verify(self) -> None:
+        """Compare the checksum of the whole, where there is one. Reads the file."""
+        getattr(self._whole.source, "verify", lambda: None)()
+
+    def _cut_ranges(self, whole: list[Any] | None) -> list[Any] | None:
         size = self._whole.dtype.itemsize
         if whole is None or self._whole.dtype is STRING or not size:
             return None
