@@ -61,9 +61,10 @@ def _view(path: str, *, run: bool) -> dict[str, Any]:
         view["ops"] = [
             [op["op_name"], op["inputs"].tolist(), op["outputs"].tolist()] for op in interpreter._get_ops_details()
         ]
-        view["values"] = _values(interpreter)
+        indices = [tensor["index"] for tensor in view["tensors"]]  # without what kernels add when they prepare
+        view["values"] = _values(interpreter, indices)
         if run:
-            view["results"] = _results(interpreter)
+            view["results"] = _results(interpreter, indices)
     except (RuntimeError, ValueError) as error:  # custom operators, Flex: there is no kernel here
         view["unprepared"] = str(error)[:200]
     return view
@@ -83,10 +84,10 @@ def _tensor(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _values(interpreter: Any) -> dict[str, str]:
+def _values(interpreter: Any, indices: Sequence[int]) -> dict[str, str]:
     found = {}
     for item in interpreter.get_tensor_details():
-        if item["dtype"] in STRINGS:  # one that is not computed yet ends the process
+        if item["index"] not in indices or item["dtype"] in STRINGS:  # a string not computed yet ends the process
             continue
         try:
             value = interpreter.get_tensor(item["index"])
@@ -96,7 +97,7 @@ def _values(interpreter: Any) -> dict[str, str]:
     return found
 
 
-def _results(interpreter: Any) -> dict[str, str]:
+def _results(interpreter: Any, indices: Sequence[int]) -> dict[str, str]:
     random = np.random.default_rng(7)
     for item in interpreter.get_input_details():
         shape = item["shape"]
@@ -108,7 +109,7 @@ def _results(interpreter: Any) -> dict[str, str]:
             value = random.integers(0, 2, shape)
         interpreter.set_tensor(item["index"], value.astype(item["dtype"]))
     interpreter.invoke()
-    return _values(interpreter)
+    return _values(interpreter, indices)
 
 
 def main() -> None:
