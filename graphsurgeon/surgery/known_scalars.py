@@ -1,0 +1,88 @@
+"""Scalars that are known before anything runs: constants, and what simple logic makes of them.
+
+Enough for predicates. Larger constant expressions are the business of constant folding.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from graphsurgeon.model.graph import Node, Value
+from graphsurgeon.model.tensor import Tensor
+
+Scalar: TypeAlias = "bool | int | float"
+
+_SAME = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "Squeeze", "Reshape", "ExpandDims"})
+_PLACES = frozenset({"Switch", "_SwitchN"})  # output k is input 0
+_OPS: dict[str, Callable[..., Scalar]] = {
+    "LogicalNot": operator.not_,
+    "LogicalAnd": lambda a, b: bool(a and b),
+    "LogicalOr": lambda a, b: bool(a or b),
+    "Equal": operator.eq,
+    "NotEqual": operator.ne,
+    "Greater": operator.gt,
+    "GreaterEqual": operator.ge,
+    "Less": operator.lt,
+    "LessEqual": operator.le,
+}
+_MOST_STEPS = 1000
+
+
+class KnownScalars:
+    """Answers what a value is, if that is known; remembers the answers, so make one per state of the graph."""
+
+    def __init__(self) -> None:
+        self._known: dict[Value, Scalar | None] = {}
+
+    def of(self, value: Value) -> Scalar | None:
+        """Return the one element of a value; None if it is not known, or not one. Reads small constants."""
+        waiting = [value]
+        while waiting and len(waiting) < _MOST_STEPS:
+            current = waiting[-1]
+            missing = [] if current in self._known else self._needed(current)
+            self._known.setdefault(current, None)  # also ends cycles
+            if missing:
+                waiting += missing
+            else:
+                waiting.pop()
+                self._known[current] = self._evaluate(current)
+        return self._known.get(value)
+
+    def _needed(self, value: Value) -> list[Value]:
+        node = value.producer
+        if node is None or not (node.op in _SAME or node.op in _PLACES or node.op in _OPS):
+            return []
+        count = len(node.inputs) if node.op in _OPS else 1
+        return [given for given in node.inputs[:count] if given not in self._known]
+
+    def _evaluate(self, value: Value) -> Scalar | None:
+        node = value.producer
+        if node is None:
+            return None
+        if node.op == "Const":
+            return _element(node)
+        inputs = [self._known.get(given) for given in node.inputs]
+        if node.op in _SAME or node.op in _PLACES:
+            return inputs[0] if inputs else None
+        return _apply(node.op, inputs)
+
+
+def _element(node: Node) -> Scalar | None:
+    tensor = node.attrs.get("value")
+    if not isinstance(tensor, Tensor) or tensor.num_elements != 1 or not tensor.dtype.bits or tensor.dtype.is_complex:
+        return None
+    item: Scalar = tensor.items()[0]
+    return item
+
+
+def _apply(op: str, inputs: Sequence[Scalar | None]) -> Scalar | None:
+    if op == "LogicalAnd" and False in inputs:
+        return False
+    if op == "LogicalOr" and True in inputs:
+        return True
+    known = [item for item in inputs if item is not None]
+    if op not in _OPS or not known or len(known) < len(inputs):
+        return None
+    return _OPS[op](*known)
