@@ -6,6 +6,7 @@ command. Here is the one outermost handler: every error becomes one line on stde
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -30,9 +31,11 @@ COMMANDS = {
     "add-output": "graphsurgeon.cli.add_output:add_output",
     "add-signature": "graphsurgeon.cli.add_signature:add_signature",
     "remove-signature": "graphsurgeon.cli.add_signature:remove_signature",
+    "render": "graphsurgeon.cli.render:render",
     "apply": "graphsurgeon.cli.apply:apply",
 }
 
+COLLECT_AFTER = 100_000  # objects; the usual 700 make the collector run 50 times in a process of 0.1 s
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
 _CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, under whichever name typer has it
@@ -41,7 +44,10 @@ _EXAMPLES = "\nExamples:\n"
 
 def main() -> NoReturn:
     """Run the command that the arguments name and leave with its exit status."""
-    sys.exit(run(sys.argv[1:]))
+    gc.set_threshold(COLLECT_AFTER)
+    status = run(sys.argv[1:])
+    gc.freeze()  # nothing is left to find; looking through everything once more on the way out takes 15 ms
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
