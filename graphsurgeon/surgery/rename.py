@@ -25,6 +25,7 @@ from graphsurgeon.surgery.rename_variables import rename_variables
 
 What = Literal["nodes", "functions", "variables", "signatures", "keys", "tags"]
 
+INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
 LEGAL_NODE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # node_def.proto; loaders refuse other names
 
 
@@ -254,7 +255,10 @@ def _rename_functions(model: Model, metagraph: MetaGraph, rules: Rules) -> list[
 
 
 def _rename_signatures(model: Model, metagraph: MetaGraph, rules: Rules) -> list[tuple[str, str, str]]:
-    changed = rules.apply(metagraph.signatures, "signature")
+    fixed = sorted(key for key in rules.pairs if key.startswith(INTERNAL) and key in metagraph.signatures)
+    if fixed:
+        raise UsageError(f"loaders look for the signature {fixed[0]!r} under that name")
+    changed = rules.apply([key for key in metagraph.signatures if not key.startswith(INTERNAL)], "signature")
     if "" in changed.values():
         raise UsageError("a signature needs a name")
     check_collisions(metagraph.signatures, changed, "signatures")

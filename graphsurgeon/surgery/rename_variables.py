@@ -91,8 +91,8 @@ def _plan_nodes(model: Model, changed: Mapping[str, str]) -> dict[Graph, dict[No
 
 
 def _owner(name: str, variables: set[str]) -> str:
-    """Return the variable that a node is, or lies in; of nested ones the innermost."""
-    while name not in variables and "/" in name:
+    """Return the variable that a node is, or lies in, empty if none; of nested ones the innermost."""
+    while name and name not in variables:
         name = name.rpartition("/")[0]
     return name
 
