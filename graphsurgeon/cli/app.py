@@ -130,6 +130,14 @@ class Command(TyperCommand):
         ctx.meta["arguments"] = list(args)
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error that names no file is about the model."""
+        try:
+            return super().invoke(ctx)
+        except GraphSurgeonError as error:
+            model = ctx.params.get("model")
+            raise error if model is None else error.at(model)
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what stands behind the name in the usage line, required arguments without braces."""
         return [piece[1:-1] if piece[:1] == "{" else piece for piece in super().collect_usage_pieces(ctx)]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from graphsurgeon.errors import FormatError, UsageError
+from graphsurgeon.cli import output
+from graphsurgeon.errors import FormatError, GraphSurgeonError, UsageError
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A file, a folder, or the prefix of a checkpoint.", show_default=False)
@@ -61,13 +62,28 @@ def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], C
     return expand
 
 
-def each_path(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield each path; of several, an error in one is told and the others follow.
+def for_each(paths: Sequence[Path], act: Callable[[Path], None]) -> None:
+    """Do something with each path; of several, an error in one is told and the others follow.
 
     Raises:
-        GraphSurgeonError: the error of the only path, or the first of several after all have been dealt with.
+        GraphSurgeonError: of a single path.
+        typer.Exit: of several paths one failed; with the status of the first error.
     """
-    yield from paths
+    if len(paths) == 1:
+        act(paths[0])
+        return
+    statuses = [_status_of(act, path) for path in paths]
+    if any(statuses):
+        raise typer.Exit(next(filter(None, statuses)))
+
+
+def _status_of(act: Callable[[Path], None], path: Path) -> int:
+    try:
+        act(path)
+    except GraphSurgeonError as error:
+        output.warn(str(error.at(path)))
+        return error.exit_code
+    return 0
 
 
 def split_list(values: Iterable[str] | None, *, commas: bool = True) -> list[str]:

@@ -9,7 +9,7 @@ import typer
 
 from graphsurgeon.analysis.summary import Summary, summarize
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import All, Json, Models, Tags, each_path, parse_tags
+from graphsurgeon.cli.common import All, Json, Models, Tags, for_each, parse_tags
 from graphsurgeon.errors import UsageError
 
 
@@ -40,12 +40,15 @@ def show(
     from graphsurgeon.cli.show_text import Parts, print_summary
 
     parts = Parts(ops or everything, functions or everything, objects or everything, everything, signature)
-    for path in each_path(models):
+
+    def show_one(path: Path) -> None:
         summary = _summarize(path, parse_tags(tags), signature, objects=parts.objects, everything=everything)
         if as_json:
             output.print_json(summary, compact=len(models) > 1)
         else:
             print_summary(summary, parts)
+
+    for_each(models, show_one)
 
 
 def _summarize(
