@@ -119,6 +119,10 @@ class InferenceContext:
         numbers = [item for item in items if isinstance(item, int)]
         return numbers if len(numbers) == len(items) else None
 
+    def strings(self, index: int) -> list[bytes] | None:
+        """Return the elements of an input that is a small constant of strings."""
+        return self.input(index).strings
+
     def shape_of(self, index: int) -> Dims | None:
         """Return the shape that an input's elements spell; a negative or unknown element is an unknown dimension.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from graphsurgeon.errors import GraphSurgeonError
-from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes import dims as dim
@@ -57,8 +57,21 @@ class Fact:
     def items(self) -> Items | None:
         """The elements, flat in row-major order; None where nothing is known. Reads a small constant from the file."""
         if isinstance(self._items, Tensor):
+            if self._items.dtype is STRING:
+                return None
             self._items = _elements(self._items)
         return self._items
+
+    @property
+    def strings(self) -> list[bytes] | None:
+        """The elements of a small constant of strings, None of anything else."""
+        tensor = self._items
+        if not isinstance(tensor, Tensor) or tensor.dtype is not STRING or tensor.num_elements > MOST_ELEMENTS:
+            return None
+        try:
+            return tensor.items()
+        except GraphSurgeonError:
+            return None
 
     @property
     def is_known_constant(self) -> bool:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from graphsurgeon.model.dtype import RESOURCE
 from graphsurgeon.model.graph import Graph, Value
+from graphsurgeon.model.shape import SCALAR, Shape
 from graphsurgeon.shapes.dims import Dim, Dims, Symbol, product
 from graphsurgeon.shapes.fact import UNKNOWN, Fact, Held, join
 from graphsurgeon.shapes.propagate import GraphPass
@@ -82,7 +84,7 @@ class Session:
         return GraphPass(function, self, self._argument_facts(function)).run()
 
     def _argument_facts(self, function: Graph) -> list[Fact]:
-        recorded = [Fact(value.shape.dims if value.shape else None, dtype=value.dtype) for value in function.inputs]
+        recorded = [_recorded(value) for value in function.inputs]
         called = self.called_with.get(function)
         if called is None:
             return recorded
@@ -94,13 +96,36 @@ class Session:
         self.called_with[function] = facts if before is None else list(map(join, before, facts))
 
 
+def _recorded(argument: Value) -> Fact:
+    """Return what a function records of an argument: dtype, shape, and what a handle stands for."""
+    held = argument.extra.get("resource") if argument.extra else None
+    handle = tuple(Held(dtype, shape.dims) for dtype, shape in held) if held else None
+    shape = argument.shape or _input_shape(argument)
+    if argument.dtype is RESOURCE and handle is not None and shape is None:
+        shape = SCALAR
+    return Fact(shape.dims if shape is not None else None, handle=handle, dtype=argument.dtype)
+
+
+def _input_shape(argument: Value) -> Shape | None:
+    """Return what the function's attribute `_input_shapes` says of an argument."""
+    shapes = argument.graph.attrs.get("_input_shapes")
+    position = argument.port
+    if not isinstance(shapes, list) or not isinstance(position, int) or position >= len(shapes):
+        return None
+    shape = shapes[position]
+    return shape if isinstance(shape, Shape) else None
+
+
 def _matched(function: Graph, arguments: Sequence[Fact]) -> list[Fact]:
     """Return one fact per argument, each with what the function itself records of it."""
     facts = []
     for position, value in enumerate(function.inputs):
         given = arguments[position] if position < len(arguments) else UNKNOWN
-        if given.dims is None and value.shape is not None:
-            given = given.with_dims(value.shape.dims)
+        recorded = _recorded(value)
+        if given.dims is None and recorded.dims is not None:
+            given = given.with_dims(recorded.dims)
+        if given.handle is None and recorded.handle is not None:
+            given = Fact(given.dims, handle=recorded.handle, dtype=given.dtype)
         facts.append(given if given.dtype is value.dtype or value.dtype is None else given.with_dtype(value.dtype))
     return facts
 
@@ -108,7 +133,8 @@ def _matched(function: Graph, arguments: Sequence[Fact]) -> list[Fact]:
 def _with_call(recorded: Fact, called: Fact, *, prefer_call: bool) -> Fact:
     """Return what a function records of an argument, completed by its calls; constants may differ elsewhere."""
     known = recorded.dims is not None and not (prefer_call and called.dims is not None)
-    return Fact(recorded.dims if known else called.dims, handle=called.handle, dtype=recorded.dtype or called.dtype)
+    handle = called.handle or recorded.handle
+    return Fact(recorded.dims if known else called.dims, handle=handle, dtype=recorded.dtype or called.dtype)
 
 
 # -- symbols across calls ------------------------------------------------------------------------------

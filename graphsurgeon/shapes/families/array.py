@@ -42,8 +42,8 @@ def parallel_concat(context: InferenceContext) -> Sequence[Result]:
 def placeholder(context: InferenceContext) -> Sequence[Result]:
     """Give the shape in `shape`; graphs before version 22 wrote a scalar where they meant nothing."""
     shape = context.shape_attr("shape")
-    version = context.node.graph.metagraph.producer.get("graph_version")
-    is_old = isinstance(version, int) and version < SCALAR_PLACEHOLDERS_SINCE
+    producer = context.node.graph.metagraph.producer
+    is_old = "graph_version" in producer and (producer["graph_version"] or 0) < SCALAR_PLACEHOLDERS_SINCE
     return [None if shape == () and is_old else shape]
 
 

@@ -152,8 +152,14 @@ def scalar(context: InferenceContext) -> Sequence[Result]:
     return [()]
 
 
+@shape_fn("SymbolicGradient")
+def symbolic_gradient(context: InferenceContext) -> Sequence[Result]:
+    """Give a gradient per argument of the function, shaped like it."""
+    return [context.input(index) for index in range(context.num_outputs)]
+
+
 @shape_fn(
-    "SymbolicGradient", "MapDefun", "PyFunc", "PyFuncStateless", "EagerPyFunc", "RiscWhile", "MlirPassthroughOp",
+    "MapDefun", "PyFunc", "PyFuncStateless", "EagerPyFunc", "RiscWhile", "MlirPassthroughOp",
     "XlaLaunch", "XlaLaunchV2", "XlaHostCompute", "TPUExecute", "TPUExecuteAndUpdateVariables", "_Recv", "_HostRecv",
     "Recv", "CompositeTensorVariantToComponents",
 )  # fmt: skip

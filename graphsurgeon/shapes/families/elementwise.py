@@ -131,7 +131,21 @@ def broadcast_args(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("BroadcastGradientArgs")
 def broadcast_gradient_args(context: InferenceContext) -> Sequence[Result]:
     """Give two vectors: the axes along which each operand was repeated."""
-    return [(None,), (None,)]
+    first, second = context.items(0), context.items(1)
+    if first is None or second is None:
+        return [(None,), (None,)]
+    if first == second and None not in first:
+        return [Fact((0,), ()), Fact((0,), ())]
+    rank = max(len(first), len(second))
+    return [_axes_of_one(shape, rank) for shape in (first, second)]
+
+
+def _axes_of_one(shape: Items, rank: int) -> Result:
+    """Return the axes of a shape, filled up to a rank, that have one element."""
+    if not all(isinstance(size, int) for size in shape):
+        return (None,)
+    axes = (*range(rank - len(shape)), *(axis for axis, size in enumerate(shape, rank - len(shape)) if size == 1))
+    return Fact((len(axes),), axes)
 
 
 @shape_fn("Cast", "Bucketize", "CheckNumerics", "CheckNumericsV2", "_HostCast", "RiscBitcast")

@@ -11,8 +11,19 @@ from graphsurgeon.shapes.registry import Result, shape_fn
 
 @shape_fn("RestoreV2")
 def restore(context: InferenceContext) -> Sequence[Result]:
-    """Give what the slices in the third input say: `shape slice` text of a part; nothing is known of a whole one."""
-    return [None] * context.num_outputs
+    """Give the shapes of the parts that the third input spells (`4 6 0,2:-`); nothing is known of whole ones."""
+    texts = context.strings(2)
+    return [_part(text) for text in texts] if texts is not None else [None] * context.num_outputs
+
+
+def _part(text: bytes) -> Dims | None:
+    """Return the shape of a part: sizes of the whole, then begin and length per dimension, `-` for all of it."""
+    *sizes, part = text.split(b" ")
+    bounds = part.split(b":")
+    if not sizes or len(bounds) != len(sizes) or not all(size.isdigit() for size in sizes):
+        return None
+    lengths = [size if bound == b"-" else bound.partition(b",")[2] for size, bound in zip(sizes, bounds, strict=True)]
+    return tuple(int(length) if length.isdigit() else None for length in lengths)
 
 
 @shape_fn("Restore", "RestoreSlice")
