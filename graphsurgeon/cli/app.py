@@ -111,6 +111,12 @@ class Commands(TyperGroup):
         """Return all names, in the order of the help."""
         return list(COMMANDS)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write every command with its first sentence, whole."""
+        sentences = [(name, (_load(name).help or "").partition("\n\n")[0]) for name in COMMANDS]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, " ".join(sentence.split())) for name, sentence in sentences])
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import a command; suggest a near name for an unknown one."""
         if cmd_name in COMMANDS:
@@ -135,8 +141,9 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except GraphSurgeonError as error:
-            model = ctx.params.get("model")
-            raise error if model is None else error.at(model)
+            if ctx.params.get("model") is not None:
+                error.at(ctx.params["model"])
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what stands behind the name in the usage line, required arguments without braces."""
