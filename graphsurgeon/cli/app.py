@@ -31,6 +31,7 @@ COMMANDS = {
     "add-output": "graphsurgeon.cli.add_output:add_output",
     "add-signature": "graphsurgeon.cli.add_signature:add_signature",
     "remove-signature": "graphsurgeon.cli.add_signature:remove_signature",
+    "freeze": "graphsurgeon.cli.freeze:freeze",
     "render": "graphsurgeon.cli.render:render",
     "apply": "graphsurgeon.cli.apply:apply",
 }

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphsurgeon.surgery.add_output import add_output
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
+    from graphsurgeon.surgery.freeze import freeze
     from graphsurgeon.surgery.rename import rename
 
 # Name of the operation, as on the command line and in recipes -> "module:function".
 OPERATIONS: dict[str, str] = {
     "add-output": "graphsurgeon.surgery.add_output:add_output",
     "add-signature": "graphsurgeon.surgery.add_signature:add_signature",
+    "freeze": "graphsurgeon.surgery.freeze:freeze",
     "remove-signature": "graphsurgeon.surgery.add_signature:remove_signature",
     "rename": "graphsurgeon.surgery.rename:rename",
 }
 
-__all__ = ["OPERATIONS", "add_output", "add_signature", "remove_signature", "rename"]
+__all__ = ["OPERATIONS", "add_output", "add_signature", "freeze", "remove_signature", "rename"]
 
 _BY_FUNCTION = {place.partition(":")[2]: place for place in OPERATIONS.values()}
 

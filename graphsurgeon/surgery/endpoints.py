@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphsurgeon.analysis.candidates import by_shape, likely_outputs
 from graphsurgeon.analysis.names import find_signature, find_value, suggestion
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.shapes.infer import infer_shapes
 
 KEY = "key:"
+_MOST_PROPOSED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def resolve_endpoints(
     signature: str | None = None,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    outputs_by_shape: Sequence[str] | None = None,
 ) -> Endpoints:
     """Find the tensors that are fed and fetched.
 
@@ -62,17 +66,20 @@ def resolve_endpoints(
         signature: its inputs are fed, and without `outputs` its outputs are fetched.
         inputs: tensors to be fed, whatever computes them.
         outputs: a tensor or node of the main graph, else a signature key; `key:NAME` is always a key.
+        outputs_by_shape: patterns; of each the likeliest output of such a shape. Infers shapes.
 
     Raises:
         UsageError: a name does not exist, or there is nothing to choose outputs by.
     """
     chosen: Signature | None = None
-    if not outputs or signature is not None:
-        chosen = find_signature(metagraph, signature)
+    fetches: dict[str, Endpoint] = {}
+    if signature is not None or not (outputs or outputs_by_shape):
+        chosen = _signature(metagraph, signature)
         fetches = _entries(chosen.outputs, f"output of signature {chosen.key!r}")
     feeds: dict[str, Endpoint] = {}
-    if outputs:
-        chosen, fetches = _named_outputs(metagraph, outputs, chosen)
+    if outputs or outputs_by_shape:
+        chosen, fetches = _named_outputs(metagraph, outputs or (), chosen)
+        fetches |= _shaped_outputs(metagraph, outputs_by_shape or ())
     if chosen is not None:
         feeds = _entries(chosen.inputs, f"input of signature {chosen.key!r}")
     for name in inputs or ():
@@ -82,6 +89,26 @@ def resolve_endpoints(
     if not fetches:
         raise UsageError(f"signature {chosen.key!r} has no outputs" if chosen else "no outputs were named")
     return Endpoints(feeds, fetches, chosen, takes_any=chosen is None)
+
+
+def _signature(metagraph: MetaGraph, key: str | None) -> Signature:
+    """Return the signature to freeze; where there is none, propose outputs."""
+    public = [one for one in metagraph.signatures if not one.startswith("__saved_model")]
+    if key is not None or public:
+        return find_signature(metagraph, key)
+    likely = [str(candidate.value) for candidate in likely_outputs(metagraph)[:_MOST_PROPOSED]]
+    choices = ", ".join(f"--outputs {name}" for name in likely)
+    raise UsageError(
+        "there is no signature to tell what comes out", hint=f"choose {choices}" if likely else "give --outputs"
+    )
+
+
+def _shaped_outputs(metagraph: MetaGraph, patterns: Sequence[str]) -> dict[str, Endpoint]:
+    if not patterns:
+        return {}
+    shapes = infer_shapes(metagraph)
+    values = [by_shape(metagraph, pattern, shapes) for pattern in patterns]
+    return {str(value): Endpoint(value, shape=shapes.shape(value)) for value in values}
 
 
 def _named_outputs(

@@ -45,7 +45,6 @@ class FreezeReport:
         signature: the signature whose keys they are, None if tensors were named.
         variables: number of variables that became constants.
         variable_bytes: bytes of their values.
-        keys: checkpoint keys that were read.
         kept_variables: names of variables that stay.
         dropped_writes: writes to variables that were left out, each as `node (op)`.
         tables: tables that now fill themselves.
@@ -59,7 +58,6 @@ class FreezeReport:
     signature: str | None
     variables: int
     variable_bytes: int
-    keys: tuple[str, ...]
     kept_variables: tuple[str, ...]
     dropped_writes: tuple[str, ...]
     tables: tuple[str, ...]
@@ -74,6 +72,7 @@ def freeze(
     *,
     outputs: Sequence[str] | None = None,
     signature: str | None = None,
+    outputs_by_shape: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
     tags: Sequence[str] | None = None,
     set_values: Mapping[str, object] | None = None,
@@ -90,6 +89,7 @@ def freeze(
         model: a SavedModel, `.meta` or GraphDef, with its checkpoint.
         outputs: tensors or nodes of the main graph, else signature keys (`key:NAME` forces a key).
         signature: freeze its outputs; without `outputs` the default is `serving_default` or the only one.
+        outputs_by_shape: shape patterns; of each the likeliest output of such a shape.
         inputs: tensors to feed, whatever computes them; placeholders need not be named.
         tags: the MetaGraph with exactly these tags.
         set_values: placeholder (or tensor) -> value that it has from now on.
@@ -104,7 +104,9 @@ def freeze(
         FileError: a variable has no value in the checkpoint, or one of another type or shape.
     """
     metagraph = choose_metagraph(model, tags)
-    endpoints = resolve_endpoints(metagraph, signature=signature, inputs=inputs, outputs=outputs)
+    endpoints = resolve_endpoints(
+        metagraph, signature=signature, inputs=inputs, outputs=outputs, outputs_by_shape=outputs_by_shape
+    )
     restored, load_path = restore_map(metagraph), LoadPath(metagraph)
     unreadable = next((note for note in model.notes if "cannot be read" in note), "")
     variables = FrozenVariables(
@@ -134,7 +136,6 @@ def freeze(
         signature=endpoints.signature.key if endpoints.signature else None,
         variables=len(variables.frozen),
         variable_bytes=sum(frozen.tensor.nbytes for frozen in values if frozen.tensor is not None),
-        keys=tuple(dict.fromkeys(frozen.key for frozen in values if frozen.key is not None)),
         kept_variables=tuple(variables.kept),
         dropped_writes=tuple(specializer.dropped),
         tables=tuple(tables),
