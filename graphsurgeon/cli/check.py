@@ -18,6 +18,9 @@ def check(
     checksums: Annotated[
         bool, typer.Option("--checksums", help="Compare stored weights with their checksums too; reads them all.")
     ] = False,
+    serving: Annotated[
+        bool, typer.Option("--serving", help="Also what TensorFlow Serving would refuse: folder, tags, signatures.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -30,6 +33,7 @@ def check(
     Examples:
         gs check model/
         gs check model.ckpt-1000 --checksums
+        gs check models/detector/1 --serving
         gs check model.tflite --strict --json
     """
     from graphsurgeon.formats import read
@@ -37,7 +41,7 @@ def check(
 
     file = read(model)
     with output.progress_bar("reading", quiet=quiet or as_json) as progress:
-        findings = structure.check(file, checksums=checksums, progress=progress)
+        findings = structure.check(file, checksums=checksums, serving=serving, progress=progress)
     if as_json:
         output.print_json({"findings": findings})
     elif not quiet:

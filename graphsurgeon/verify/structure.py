@@ -20,6 +20,7 @@ from graphsurgeon.verify import (
     rules_graph,
     rules_mentions,
     rules_ops,
+    rules_serving,
     rules_signatures,
     rules_tflite,
     rules_variables,
@@ -60,17 +61,21 @@ _SEVERITIES = ("error", "warning", "note")
 MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
 
 
-def check(model: Model, *, checksums: bool = False, progress: Progress | None = None) -> list[Finding]:
+def check(
+    model: Model, *, checksums: bool = False, serving: bool = False, progress: Progress | None = None
+) -> list[Finding]:
     """Return what is wrong with a model, errors first.
 
     Args:
         model: as read, or changed since; it is not changed.
         checksums: also compare the stored weights with their checksums, which reads them all.
+        serving: also say what TensorFlow Serving would refuse.
         progress: called with the bytes read and the bytes in all.
     """
     found: list[Finding] = []
+    rules = [_structure, rules_variables.of_model, rules_files.of_model]
     with collector_off():
-        for rule in (_structure, rules_variables.of_model, rules_files.of_model):
+        for rule in [*rules, rules_serving.of_model] if serving else rules:
             found += rule(model)
     if checksums:
         found += rules_variables.checksums(model, progress)
