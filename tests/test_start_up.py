@@ -53,7 +53,7 @@ def test_import_is_light() -> None:
 COMMANDS = [
     ("show",), ("show", "--json"), ("find", "--op", "*"), ("find", "--json", "--shape", "..."),
 ]  # fmt: skip
-MODELS = ["savedmodel/linear", "graphdef/linear.pb", "metagraph/face_resnet"]
+MODELS = ["savedmodel/linear", "graphdef/linear.pb", "metagraph/face_resnet/model-1.meta"]
 
 
 @pytest.mark.parametrize("model", MODELS)

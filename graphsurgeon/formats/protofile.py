@@ -35,8 +35,8 @@ class ProtoFile:
 
 
 def read(source: SourceFile, type_name: str, *, is_text: bool, force_text: bool = False) -> ProtoFile:
-    """Parse a file in the given form; see `read_binary` and `read_text`."""
-    return read_text(source, type_name, force=force_text) if is_text else read_binary(source, type_name)
+    """Parse a file in the given form; see `parse_binary` and `parse_text`."""
+    return parse_text(source, type_name, force=force_text) if is_text else parse_binary(source, type_name)
 
 
 def lower(message: Any, file: ProtoFile | None, payloads: list[Payload], *, is_text: bool) -> Rope:
@@ -58,7 +58,7 @@ def as_text(file: ProtoFile | None, text: bool | None) -> bool:
     return text if text is not None else bool(file and file.is_text)
 
 
-def read_binary(source: SourceFile, type_name: str) -> ProtoFile:
+def parse_binary(source: SourceFile, type_name: str) -> ProtoFile:
     """Parse a binary file.
 
     Raises:
@@ -76,7 +76,7 @@ def read_binary(source: SourceFile, type_name: str) -> ProtoFile:
     return ProtoFile(source, message, payloads, is_text=False)
 
 
-def read_text(source: SourceFile, type_name: str, *, force: bool = False) -> ProtoFile:
+def parse_text(source: SourceFile, type_name: str, *, force: bool = False) -> ProtoFile:
     """Parse a text file.
 
     Args:

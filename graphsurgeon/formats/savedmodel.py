@@ -44,7 +44,7 @@ def read(path: Path, *, force_text: bool = False) -> Model:
 
     Args:
         path: the directory, or its `saved_model.pb` or `.pbtxt`, under any name.
-        force_text: see `protofile.read_text`.
+        force_text: see `protofile.parse_text`.
 
     Raises:
         FormatError: the protobuf is damaged.

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import GraphSurgeonError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
 
@@ -258,9 +258,7 @@ class Graph:
         gone = set(values)
         self._lift()._values = [value for value in self._values if value not in gone]
 
-    def adopt(
-        self, node: Node, name: str, inputs: Sequence[Value] = (), *, controls: Sequence[Node] = ()
-    ) -> Node:
+    def adopt(self, node: Node, name: str, inputs: Sequence[Value] = (), *, controls: Sequence[Node] = ()) -> Node:
         """Add a copy of a node of another graph of the same MetaGraph, all its attributes included.
 
         Raises:
@@ -374,8 +372,18 @@ class Graph:
         if not self._lifted:
             self._lifted = True
             assert self.raw is not None
-            self.raw.lift(self)
+            try:
+                self.raw.lift(self)
+            except GraphSurgeonError:
+                self._forget()  # half a graph must not pass for the whole when it is asked for again
+                raise
         return self
+
+    def _forget(self) -> None:
+        self._lifted = False
+        for container in (self._nodes, self._by_name, self._originals, self._control_outputs):
+            container.clear()
+        self._inputs, self._outputs, self._values = [], [], []
 
     def _where(self) -> str:
         return "the main graph" if self.kind == "main" else f"{self.kind} {self._name!r}"

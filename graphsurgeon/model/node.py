@@ -286,17 +286,17 @@ class Node:
         for value in values:
             value.producer = self
 
-    def move_outputs(self, ports: Mapping[int, int]) -> None:
+    def move_outputs(self, ports: Mapping[Port, Port]) -> None:
         """Give outputs other ports (old -> new, others stay): whoever reads a value goes on reading that value.
 
         Mentions must have been resolved before (`MetaGraph.resolve_mentions`), since they are looked up by port.
         """
-        self._outputs = {ports.get(port, port): value for port, value in (self._outputs or {}).items()}  # type: ignore[call-overload]
+        self._outputs = {ports.get(port, port): value for port, value in (self._outputs or {}).items()}
         for port, value in self._outputs.items():
             value.port = port
 
     def become(self, op: str | Graph, inputs: Sequence[Value], attrs: Mapping[str, AttrValue]) -> None:
-        """Turn into another operation: nothing of the earlier one remains but name, device, controls and output values."""
+        """Turn into another operation: of the earlier one remain name, device, controls and output values."""
         self._op = op
         self.raw = None
         self.keeps_spelling = False

@@ -88,10 +88,10 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
     name = dtype.base.name
     if name == "bfloat16":
         widened: np.ndarray[Any, Any] = np.frombuffer(data, "<u2").astype("<u4") << 16
-        floats: np.ndarray[Any, Any] = widened.view("<f4")
-        return floats
+        return widened.view(np.dtype("<f4"))
     if name in _SMALL_FLOATS:
-        return np.array(small_float_values(name), "<f4")[np.frombuffer(data, "u1")]
+        values: np.ndarray[Any, Any] = np.array(small_float_values(name), "<f4")[np.frombuffer(data, "u1")]
+        return values
     if dtype.base.is_complex:
         return np.frombuffer(data, "<c8" if name == "complex64" else "<c16")
     if name in _STRUCT:

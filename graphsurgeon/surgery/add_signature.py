@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphsurgeon.analysis.candidates import by_shape
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
@@ -19,14 +20,14 @@ from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.objects import ConcreteFunction, ObjectNode, TensorSpec
+from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
-from graphsurgeon.surgery.carry_out import carry_out, find_way
+from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.fetchable import check_fetchable
 from graphsurgeon.surgery.functionalize import Part, bound_objects, make_function, part_between
-from graphsurgeon.surgery.servable import make_servable
+from graphsurgeon.surgery.servable import check_servable, make_servable
 from graphsurgeon.surgery.serving import METHODS, check_method
 from graphsurgeon.surgery.wrapper import (
     BARE_FUNCTION,
@@ -38,8 +39,9 @@ from graphsurgeon.surgery.wrapper import (
 )
 
 DEFAULT = "serving_default"
+_BARE = ("graph_def", "meta_graph")  # formats without what a server needs
 
-Facts = dict[Value, tuple[DType | None, Shape]]  # what is known of the tensors that a signature names
+Facts = Mapping[str, tuple[DType, Shape]]  # dtype and shape of a signature's outputs
 
 
 @dataclass(frozen=True)
@@ -105,32 +107,33 @@ def add_signature(
             are broken.
         UnsupportedError: a tensor cannot be fed or fetched, or the object graph cannot take the signature.
     """
-    is_bare = model.format in ("graph_def", "meta_graph")
-    metagraph = choose_metagraph(model, None if is_bare else tags)
-    if name in metagraph.signatures and not replace:
-        raise UsageError(f"there already is a signature {name!r}", hint="choose another --name, or remove it first")
+    metagraph = _metagraph(model, name, tags, replace=replace)
     if not name or not (outputs or outputs_by_shape):
         raise UsageError("a signature needs a name and at least one output")
     if model.format == "tflite":
         return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
     shapes = infer_shapes(metagraph)
     outputs = {**outputs, **_found_by_shape(metagraph, outputs_by_shape or {}, shapes)}
-    facts: Facts = {}
-    wanted = {key: find_value(metagraph, text, graph=graph) for key, text in outputs.items()}
-    targets, cloned = _carried(metagraph, wanted, shapes, calls, facts)
-    feeds = _feeds(metagraph, inputs, list(targets.values()))
-    part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
+    plan = _plan(
+        metagraph, {key: find_value(metagraph, text, graph=graph) for key, text in outputs.items()}, shapes, calls
+    )
+    anchors = {key: planned.anchor for key, planned in plan.items()}
+    feeds = _feeds(metagraph, inputs, list(anchors.values()))
+    part = part_between(metagraph.graph, list(feeds.values()), list(anchors.values()))
     _check_fed(part)
-    for value in (*feeds.values(), *targets.values()):
-        facts.setdefault(value, (shapes.dtype(value), shapes.shape(value)))
-    signature = _signature(metagraph, name, METHODS[method], feeds, targets, facts)
-    check_method(signature)
-    in_objects = metagraph.objects is not None
-    if in_objects:
-        _add_to_objects(model, metagraph, signature, part)
+    facts = {key: (planned.dtype, planned.shape) for key, planned in plan.items()}
+    check_method(_signature(metagraph, name, METHODS[method], feeds, anchors, shapes, facts))
+    if model.format in _BARE:
+        check_servable(model, metagraph)
+    bound = bound_objects(metagraph, part.handles, model.checkpoint) if metagraph.objects is not None else []
+    targets, cloned = _carry(metagraph, plan)
+    signature = _signature(metagraph, name, METHODS[method], feeds, targets, shapes, facts)
+    if metagraph.objects is not None:
+        part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
+        _add_to_objects(metagraph, metagraph.objects, signature, part, bound)
     metagraph.signatures[name] = signature
-    notes = make_servable(model, metagraph, tags, assets) if is_bare else []
-    return _report(signature, in_objects, cloned, notes)
+    notes = make_servable(model, metagraph, tags, assets) if model.format in _BARE else []
+    return _report(signature, metagraph.objects is not None, cloned, notes)
 
 
 def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] | None = None) -> RemovalReport:
@@ -150,6 +153,14 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
     return RemovalReport(list(names))
 
 
+def _metagraph(model: Model, name: str, tags: Sequence[str] | None, *, replace: bool) -> MetaGraph:
+    """Return the MetaGraph that gets the signature; the tags of a bare graph are those it is to have."""
+    metagraph = choose_metagraph(model, None if model.format in _BARE else tags)
+    if name in metagraph.signatures and not replace:
+        raise UsageError(f"there already is a signature {name!r}", hint="choose another --name, or remove it first")
+    return metagraph
+
+
 def _found_by_shape(metagraph: MetaGraph, patterns: Mapping[str, str], shapes: ShapeReport) -> dict[str, str]:
     found = {}
     for key, pattern in patterns.items():
@@ -158,22 +169,45 @@ def _found_by_shape(metagraph: MetaGraph, patterns: Mapping[str, str], shapes: S
     return found
 
 
-def _carried(
-    metagraph: MetaGraph, outputs: Mapping[str, Value], shapes: ShapeReport, calls: Sequence[str], facts: Facts
-) -> tuple[dict[str, Value], list[str]]:
-    """Return the main-graph value of each output; everything is checked before the first is carried out."""
-    values = dict(outputs)
-    ways = {}
+class _Planned(NamedTuple):
+    """An output that is to be.
+
+    Attributes:
+        value: the tensor.
+        way: the calls that lead to its function; empty in the main graph.
+        dtype, shape: of the tensor.
+    """
+
+    value: Value
+    way: Way
+    dtype: DType
+    shape: Shape
+
+    @property
+    def anchor(self) -> Value:
+        """The main-graph value that depends on the same inputs and variables."""
+        return self.way[0].call.output() if self.way else self.value
+
+
+def _plan(
+    metagraph: MetaGraph, values: Mapping[str, Value], shapes: ShapeReport, calls: Sequence[str]
+) -> dict[str, _Planned]:
+    plan = {}
     for key, value in values.items():
-        check_fetchable(value, shapes.dtype(value), allow_ref=metagraph.objects is None)
-        ways[key] = find_way(metagraph, value.graph, None, calls)
+        dtype = check_fetchable(value, shapes.dtype(value), allow_ref=metagraph.objects is None)
+        way = find_way(metagraph, value.graph, None, calls)
+        plan[key] = _Planned(value, way, dtype.base, shapes.shape(value))
+    return plan
+
+
+def _carry(metagraph: MetaGraph, plan: Mapping[str, _Planned]) -> tuple[dict[str, Value], list[str]]:
+    """Return the main-graph value of each output and the functions that were copied to carry it out."""
+    values: dict[str, Value] = {}
     cloned: list[str] = []
-    for key, way in ways.items():
-        value = values[key]
-        dtype, shape = shapes.dtype(value), shapes.shape(value)
-        if way and dtype is not None:
+    for key, (value, way, dtype, shape) in plan.items():
+        values[key] = value
+        if way:
             values[key], copies = carry_out(metagraph, way, value, key, dtype, shape)
-            facts[values[key]] = (dtype, shape)
             cloned += copies
     return values, cloned
 
@@ -229,25 +263,27 @@ def _signature(
     method: str,
     inputs: Mapping[str, Value],
     outputs: Mapping[str, Value],
+    shapes: ShapeReport,
     facts: Facts,
 ) -> Signature:
-    entries = []
-    for noun, values in (("input", inputs), ("output", outputs)):
-        entries.append({key: _entry(values[key], facts, f"signature {name}, {noun} {key}") for key in sorted(values)})
-    return Signature(name, metagraph.graph, entries[0], entries[1], method=method)
+    """Return the signature; `facts` are those of the outputs, which may not be inferred yet."""
+    feeds = {
+        key: _entry(inputs[key], shapes.dtype(inputs[key]), shapes.shape(inputs[key]), f"signature {name}, input {key}")
+        for key in sorted(inputs)
+    }
+    fetches = {key: _entry(outputs[key], *facts[key], f"signature {name}, output {key}") for key in sorted(outputs)}
+    return Signature(name, metagraph.graph, feeds, fetches, method=method)
 
 
-def _entry(value: Value, facts: Facts, where: str) -> SignatureEntry:
-    dtype, shape = facts[value]
+def _entry(value: Value, dtype: DType | None, shape: Shape, where: str) -> SignatureEntry:
     if dtype is None:
         raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
     return SignatureEntry(Mention.of(value, where), dtype.base, shape)
 
 
-def _add_to_objects(model: Model, metagraph: MetaGraph, signature: Signature, part: Part) -> None:
-    objects = metagraph.objects
-    assert objects is not None
-    bound = bound_objects(metagraph, part.handles, model.checkpoint)
+def _add_to_objects(
+    metagraph: MetaGraph, objects: ObjectGraph, signature: Signature, part: Part, bound: list[ObjectNode]
+) -> None:
     inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=sanitized)}
     outputs = {key: _target(signature.outputs[key]) for key in sorted(signature.outputs)}
     function = make_function(metagraph, f"signature_wrapper_{_key(signature.key)}", part, inputs, outputs)

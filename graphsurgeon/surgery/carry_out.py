@@ -100,8 +100,10 @@ def carry_out(
         assert function is not None
         place = len(function.outputs) if depth or wrapper is None else wrapper.position_of(name)
         if any(output.value is inside for output in function.outputs):
-            # TensorFlow names results after their nodes when it loads; one value twice would confuse native calls.
-            inside = function.add_node("Identity", function.unique_name(f"{name}_again"), [inside], {"T": dtype}).output()
+            # TensorFlow names results after their nodes when it loads: one value twice confuses native calls.
+            inside = function.add_node(
+                "Identity", function.unique_name(f"{name}_again"), [inside], {"T": dtype}
+            ).output()
         function.outputs.insert(place, Output(result_name(function, name), inside, dtype))
         inside = insert_output(calls[depth], place, dtype, shape)
     return inside, copies

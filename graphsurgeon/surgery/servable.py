@@ -41,9 +41,7 @@ def make_servable(
 
     Raises:
         UsageError: an asset file is given that the graph does not name.
-        UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
     """
-    _check_variables(model, metagraph)
     notes = _add_assets(metagraph, asset_files or {})
     if not metagraph.tags:
         given = list(tags or (SERVE,))
@@ -85,7 +83,12 @@ def _asset_name(node: Node) -> str:
     return str(tensor.items()[0].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2])
 
 
-def _check_variables(model: Model, metagraph: MetaGraph) -> None:
+def check_servable(model: Model, metagraph: MetaGraph) -> None:
+    """Refuse a graph whose variables no loader could restore.
+
+    Raises:
+        UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
+    """
     variables = variable_nodes([metagraph.graph])
     if not variables:
         return

@@ -93,5 +93,5 @@ def test_cut_files_are_refused(tmp_path: Path, cut: int) -> None:
 
 
 def test_a_length_beyond_the_file(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="runs .* bytes past its end"):
+    with pytest.raises(FormatError, match=r"runs .* bytes past its end"):
         reduced(tmp_path / "g", b"\x0a\xff\xff\xff\xff\x7f")
