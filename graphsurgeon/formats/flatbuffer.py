@@ -47,7 +47,7 @@ class Image:
         self.file = None if isinstance(source, bytes) else source
         self.size = len(source) if isinstance(source, bytes) else min(source.size, LIMIT)
         self.spent = 0
-        self._allowance = 16 * self.size + (4 << 20)
+        self._allowance = 8 * self.size + (1 << 20)
         self._vtables: dict[int, tuple[int, ...]] = {}
         self._missing: bytearray | None = None
         self.data: Any

@@ -66,6 +66,7 @@ class SubgraphSource:
 
     def op_counts(self) -> dict[str, int]:
         """Count operators by name."""
+        self.model.image.spent = 0
         counts = Counter(table.get("opcode_index") for table in self.table.tables("operators"))
         names: Counter[str] = Counter()
         for index, count in counts.items():
@@ -94,6 +95,7 @@ class SubgraphSource:
 
     def peek(self, graph: Graph, ops: Container[str]) -> list[Node]:
         """Return stand-ins for the operators with some names."""
+        self.model.image.spent = 0
         wanted = {index: operator.name for index, operator in enumerate(self.model.operators()) if operator.name in ops}
         tables = self.table.tables("operators") if wanted else ()
         numbered = ((table.get("opcode_index"), table) for table in tables)

@@ -84,6 +84,7 @@ class ModelSource:
 
     def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
         """Lift `signature_defs`; a key that repeats gets the signature's number behind it."""
+        self.image.spent = 0
         tables = list(self.signature_tables())
         keys = unique_keys([table.text("signature_key") for table in tables])
         return {key: self._signature(table, metagraph) for key, table in zip(keys, tables, strict=True)}

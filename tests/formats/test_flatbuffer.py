@@ -207,13 +207,13 @@ def test_tables_that_share_a_vector_over_and_over_are_a_trap() -> None:
     builder.PrependUOffsetTRelativeSlot(5, leaves, 0)
     builder.Finish(builder.EndObject())
     data = bytes(builder.Output())
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(FormatError, match="over and over"):
         content(image(data).root("Root"))
     record = Record(NEWER.table("Root"), image(data).root("Root"))
     with pytest.raises(FormatError, match="over and over"):
         emit(record, b"")
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_pages_are_read_as_they_are_looked_at(tmp_path: Path) -> None:
