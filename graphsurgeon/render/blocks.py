@@ -16,7 +16,9 @@ from graphsurgeon.render.select import Selection
 MANY = 12  # parts of one scope; fewer need no further level
 _MOST_PREFIX_SHARE = 0.9  # a group that holds nearly everything says nothing
 _SHORT_EDGE = 8  # parts that an edge may pass and still belong to a block, where long edges hide all cuts
-_TAIL_NAME = re.compile(r"(^|[/_])(bn|batch_?norm\w*|\w*norm(alization)?|relu\w*|activation|dropout|gelu|swish|silu)(_?\d+)?$")
+_TAIL_NAME = re.compile(
+    r"(^|[/_])(bn|batch_?norm\w*|\w*norm(alization)?|relu\w*|activation|dropout|gelu|swish|silu)(_?\d+)?$"
+)
 _TAIL_FAMILIES = frozenset({"math", "normalization", "activation", "reduction"})
 _PRODUCTS = frozenset({"convolution", "dense", "recurrent"})
 _PADS = frozenset({"Pad", "PadV2", "MirrorPad", "PAD", "PADV2", "MIRROR_PAD"})
@@ -284,7 +286,12 @@ def limit_width(root: Part, selection: Selection, most: int) -> None:
     joints = Joints(root, selection.links)
     for scope in _scopes(root):
         while len(scope.children) > most:
-            _regroup(scope, _stretches(scope.children, _crossing(scope.children, joints, len(scope.children))), "group", _span_name)
+            _regroup(
+                scope,
+                _stretches(scope.children, _crossing(scope.children, joints, len(scope.children))),
+                "group",
+                _span_name,
+            )
             joints = Joints(root, selection.links)
     settle(root)
 

@@ -87,7 +87,11 @@ def count_text(number: int, unit: str) -> str:
     """Return a count with a unit: `950 params`, `7.1 M params`."""
     for size, letter in ((10**9, " G"), (10**6, " M"), (10**3, " K")):
         if number >= size:
-            return f"{number / size:.3g}{letter} {unit}" if number < 999.5 * size else f"{number / size:.0f}{letter} {unit}"
+            return (
+                f"{number / size:.3g}{letter} {unit}"
+                if number < 999.5 * size
+                else f"{number / size:.0f}{letter} {unit}"
+            )
     return f"{number} {unit}"
 
 
@@ -103,7 +107,9 @@ def parameters(weights: Iterable[Operation]) -> int:
     total = 0
     for weight in weights:
         shape, dtype = weight_shape(weight), weight_dtype(weight)
-        is_weight = weight.op not in families.CONSTANTS or (shape.rank or 0) > 0 and _may_be_weight(dtype, weight.value)
+        is_weight = weight.op not in families.CONSTANTS or (
+            (shape.rank or 0) > 0 and _may_be_weight(dtype, weight.value)
+        )
         total += (shape.num_elements or 0) if is_weight else 0
     return total
 
@@ -178,7 +184,7 @@ def _strides(attrs: Mapping[str, AttrValue]) -> list[str]:
 
 
 def _is_telling(value: AttrValue) -> bool:
-    return not isinstance(value, list) and value not in _PLAIN_VALUES or isinstance(value, list) and bool(value)
+    return (not isinstance(value, list) and value not in _PLAIN_VALUES) or (isinstance(value, list) and bool(value))
 
 
 def _dims(shape: Shape) -> str:

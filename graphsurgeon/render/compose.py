@@ -20,7 +20,7 @@ from graphsurgeon.render.select import Link, Selection, behind, dtype_of
 from graphsurgeon.shapes import ShapeReport
 
 LONGEST_TITLE = 36
-LONGEST_LINE = 40
+LONGEST_LINE = 48
 _MOST_OPS = 4  # kinds of operations that a closed scope names
 _MOST_TAILS = 4
 
@@ -68,12 +68,26 @@ class Composer:
         """Add a box for every output, with edges from what yields it; return what they are."""
         found = []
         for end in outputs:
-            box = self._end_box(end, "output", f"out-{end.key}", tuple(node for v in end.values for node in _node_of(v)))
+            behind_end = self._behind(end)
+            if end.sources and not any(index in self.box_of for index in behind_end):
+                continue  # outside the part that was asked for
+            box = self._end_box(
+                end, "output", f"out-{end.key}", tuple(node for v in end.values for node in _node_of(v))
+            )
             found.append(self._terminal(end, box.id))
-            sources = dict.fromkeys(self.box_of[i] for s in end.sources for i in behind(self.selection, s) if i in self.box_of)
+            sources = {self.box_of[index]: role for index, role in behind_end.items() if index in self.box_of}
             values = tuple(map(str, end.values))
             label = self._label(end.values[0], end.values[0]) if end.values else ""
-            self.edges += [Edge(source, box.id, "data", label, values) for source in sources if source != box.id]
+            self.edges += [
+                Edge(source, box.id, role, label if role == "data" else "", values) for source, role in sources.items()
+            ]
+        return found
+
+    def _behind(self, end: End) -> dict[int, str]:
+        """Return the drawn operations that yield an output, each with its role."""
+        found: dict[int, str] = {}
+        for source in end.sources:
+            found |= self.selection.results.get(source) or behind(self.selection, source)
         return found
 
     def terminals(self, inputs: Sequence[End]) -> list[Terminal]:
@@ -112,6 +126,8 @@ class Composer:
         facts = boxes.attributes(operation, shapes)
         tails = [] if shown.is_operation else [tail for child in shown.children for tail in self._tails(child, head)]
         count = boxes.parameters(weights)
+        while len(facts) > 1 and len(" · ".join(facts)) > LONGEST_LINE:
+            facts.pop()
         lines = [" · ".join(facts), _listed(tails), self._size(count, part), _name_line(shown, operation)]
         kind = "layer" if tails else "operation"
         title = _op_title(operation.op) + (f" ×{part.count}" if part.count > 1 else "")
@@ -146,16 +162,18 @@ class Composer:
         nodes = self._names(every)
         return Box(identity, kind, title, shown, name, family, cluster, nodes, parameters, part.count, marks)
 
-    def _end_box(
-        self, end: End, role: str, name: str, nodes: tuple[NodeName, ...], ends: Sequence[End] = ()
-    ) -> Box:
+    def _end_box(self, end: End, role: str, name: str, nodes: tuple[NodeName, ...], ends: Sequence[End] = ()) -> Box:
         """Add the box of an input or output; several keys may name one tensor."""
         keys = list(dict.fromkeys(other.key for other in ends or [end]))
         signatures = dict.fromkeys(name for other in ends or [end] for name in other.signatures)
         terminal = self._terminal(end, "")
         shape = boxes.shape_text(None if terminal.shape is None else Shape(terminal.shape))
         fact = f"{terminal.dtype or ''} {shape}".strip()
-        lines = [*(boxes.shortened(key, LONGEST_LINE) for key in keys[1:]), fact, boxes.shortened(", ".join(signatures), LONGEST_LINE)]
+        lines = [
+            *(boxes.shortened(key, LONGEST_LINE) for key in keys[1:]),
+            fact,
+            boxes.shortened(", ".join(signatures), LONGEST_LINE),
+        ]
         title = boxes.shortened(keys[0], LONGEST_TITLE)
         tensors = ", ".join(map(str, end.values))
         marks = tuple(mark for source in end.sources for mark in self.marks.get(source, ())) if role == "input" else ()
@@ -192,7 +210,7 @@ class Composer:
         named: list[str] = []
         for op, count in telling[:_MOST_OPS]:
             text = f"{count} {_op_title(op)}"
-            if named and len(" · ".join([*named, text])) > LONGEST_LINE - 10:
+            if named and len(" · ".join([*named, text])) > LONGEST_LINE - 12:
                 break
             named.append(text)
         rest = sum(count for _, count in telling[len(named) :])
@@ -212,7 +230,12 @@ class Composer:
             shape = self.report.shape(value)
         dims = None if shape is None or shape.dims is None else list(shape.dims)
         return Terminal(
-            end.key, tuple(end.signatures), tuple(map(str, end.values)), None if dtype is None else dtype.name, dims, box
+            end.key,
+            tuple(end.signatures),
+            tuple(map(str, end.values)),
+            None if dtype is None else dtype.name,
+            dims,
+            box,
         )
 
     def _identity(self, name: str, prefix: str) -> str:
@@ -242,11 +265,17 @@ class Composer:
     def _edge(self, source: str, target: str, kind: str, links: Sequence[Link]) -> Edge:
         values = dict.fromkeys(link.value for link in links if link.value is not None)
         first = links[0]
-        label = self._label(first.value, first.read) if first.value and first.read and kind != "shape" else ""
+        label = (
+            self._label(first.value, first.read)
+            if first.value and first.read and kind not in ("shape", "condition")
+            else ""
+        )
         # Of equal blocks drawn as one, each has these values.
         blocks = max((repeat.count for repeat in self._copies.get(first.source, ())), default=1)
         others = len(values) // blocks - 1
-        is_marked = all("highlight" in self.marks.get(end, ()) for link in links[:1] for end in (link.source, link.target))
+        is_marked = all(
+            "highlight" in self.marks.get(end, ()) for link in links[:1] for end in (link.source, link.target)
+        )
         return Edge(
             source, target, kind, f"{label} +{others}".strip() if others > 0 else label, tuple(map(str, values)),
             ("highlight",) if is_marked else (),
@@ -282,6 +311,7 @@ class Composer:
 _NORMS = (
     (re.compile(r"batch_?norm|(^|[/_])bn(_?\d+)?($|/)"), "BatchNorm"),
     (re.compile(r"layer_?norm"), "LayerNorm"),
+    (re.compile(r"norm"), "Norm"),
 )
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
 
@@ -303,8 +333,13 @@ def _node_of(value: Value) -> list[NodeName]:
 
 def _listed(names: Sequence[str]) -> str:
     counted = [f"{name} ×{count}" if count > 1 else name for name, count in Counter(names).items()]
-    more = f" +{len(counted) - _MOST_TAILS}" if len(counted) > _MOST_TAILS else ""
-    return "+ " + ", ".join(counted[:_MOST_TAILS]) + more if counted else ""
+    shown: list[str] = []
+    for text in counted:
+        if len(shown) == _MOST_TAILS or len(", ".join([*shown, text])) > LONGEST_LINE - 12:
+            break
+        shown.append(text)
+    more = [f"{len(counted) - len(shown)} more"] if len(counted) > len(shown) else []
+    return "+ " + ", ".join([*shown, *more]) if counted else ""
 
 
 _TITLES = {"FusedBatchNorm": "BatchNorm", "FusedBatchNormV2": "BatchNorm", "FusedBatchNormV3": "BatchNorm"}

@@ -84,9 +84,7 @@ class _Opener:
             self._telling[part] = any(families.family(op) in _TELLING for op in ops)
         return self._telling[part]
 
-    def open(
-        self, fewest: int, most: int, may_open: Callable[[Part], bool], *, whole_levels: bool = False
-    ) -> None:
+    def open(self, fewest: int, most: int, may_open: Callable[[Part], bool], *, whole_levels: bool = False) -> None:
         """Open what may be opened: scopes until there are enough boxes, whole levels also while there is room."""
         level = [part for part in visible(self.root, self.opened) if contents(part)]
         while level:

@@ -8,7 +8,7 @@ from graphsurgeon.render.palette import FILLS, INK, STROKES
 from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
 from graphsurgeon.render.text import TITLE_SIZE, text_width
 
-_STYLES = {"shape": "dashed", "control": "dotted", "resource": "bold", "loop": "dashed"}
+_STYLES = {"shape": "dashed", "control": "dotted", "condition": "dotted", "resource": "bold", "loop": "dashed"}
 
 
 def dot_text(scene: Scene) -> str:
@@ -46,7 +46,8 @@ def positioning_source(
 
     lines = [
         "digraph model {",
-        "  rankdir=TB; compound=true; nodesep=0.3; ranksep=0.28; splines=true; searchsize=200; nslimit=8;",
+        # newrank: with frames ranked one by one, as is the habit, edges between them may point upwards.
+        "  rankdir=TB; compound=true; newrank=true; nodesep=0.3; ranksep=0.28; searchsize=200; nslimit=8;",
         '  node [shape=box, fixedsize=true, label=""];',
         "  edge [arrowsize=0.7];",
     ]
@@ -92,7 +93,10 @@ def _weights(edges: Sequence[Edge]) -> list[int]:
     for edge in edges:
         leaving[edge.source] = leaving.get(edge.source, 0) + 1
         entering[edge.target] = entering.get(edge.target, 0) + 1
-    return [8 if leaving[edge.source] == 1 or entering[edge.target] == 1 else 1 for edge in edges]
+    return [
+        0 if edge.kind == "condition" else 8 if leaving[edge.source] == 1 or entering[edge.target] == 1 else 1
+        for edge in edges
+    ]
 
 
 def _room(width: float, height: float) -> str:
@@ -132,5 +136,7 @@ def _attributes(values: Mapping[str, str]) -> str:
 def _quoted(text: str) -> str:
     """Quote a text; the language reads entities as HTML does, also between quotes."""
     escaped = text.replace("&", "&amp;")
-    escaped = escaped.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", " ").replace("\0", "")
+    escaped = (
+        escaped.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", " ").replace("\0", "")
+    )
     return f'"{escaped}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.placeholders import ITERATORS
 from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Value
@@ -13,7 +14,10 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.render import families
 from graphsurgeon.render.flow import Flow, Operation
 from graphsurgeon.render.select import select
+from graphsurgeon.shapes import ShapeReport
 
+_MOST_LIKELY = 8  # outputs of a graph without signatures
+_CLOSE = 10.0  # points that a likely output may be behind the likeliest
 _INTERNAL = "__saved_model"  # signatures that loading runs, not users
 
 
@@ -42,12 +46,15 @@ class Ends:
     """All inputs and outputs, and the graphs they are in.
 
     Attributes:
-        left_out: signatures that are drawn by others, or not at all.
+        starts: further operations that are drawn with all they depend on, though nobody asks for their values.
+        notes: what had to be guessed.
     """
 
     graphs: list[Graph]
     inputs: list[End] = field(default_factory=list)
     outputs: list[End] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def public_signatures(metagraph: MetaGraph) -> list[Signature]:
@@ -81,11 +88,19 @@ def function_ends(flow: Flow, graph: Graph) -> Ends:
     return Ends([graph], inputs, outputs)
 
 
-def graph_ends(flow: Flow, outputs: Sequence[Value]) -> Ends:
-    """Return the ends of a main graph: the given outputs, and the placeholders they depend on."""
-    ends = Ends(list(flow.graphs), [], [_value_end(flow, str(value), value) for value in outputs])
-    sources = [index for end in ends.outputs for index in end.sources]
-    for index in _reached(flow, sources):
+def graph_ends(flow: Flow, metagraph: MetaGraph, report: ShapeReport) -> Ends:
+    """Return the ends of a main graph without signatures: its likely outputs, and what they depend on.
+
+    A graph without a likely output is drawn whole.
+    """
+    ends = Ends(
+        list(flow.graphs), outputs=[_value_end(flow, str(value), value) for value in _likely(metagraph, report)]
+    )
+    if ends.outputs:
+        ends.notes.append("no signature: drawn are the likeliest outputs; `gs outputs` ranks all")
+    else:
+        ends.starts = loose_ends(flow)
+    for index in _reached(flow, [*ends.starts, *(index for end in ends.outputs for index in end.sources)]):
         operation = flow.operations[index]
         if is_input(operation) and operation.node is not None:
             value = operation.node.output(0)
@@ -93,20 +108,23 @@ def graph_ends(flow: Flow, outputs: Sequence[Value]) -> Ends:
     return ends
 
 
+def _likely(metagraph: MetaGraph, report: ShapeReport) -> list[Value]:
+    candidates = likely_outputs(metagraph, report)
+    best = [candidate.value for candidate in candidates if candidate.score > candidates[0].score - _CLOSE]
+    # By-products of one operation (the statistics of a normalization) are no answers of their own.
+    return list({value.producer: value for value in reversed(best[:_MOST_LIKELY])}.values())[::-1]
+
+
 def is_input(operation: Operation) -> bool:
     """Say whether values enter a graph here."""
     return operation.op in families.INPUTS or operation.op in ITERATORS
 
 
-def loose_ends(flow: Flow) -> list[Value]:
-    """Return the outputs of operations that nobody reads, those of constants and inputs aside."""
+def loose_ends(flow: Flow) -> list[int]:
+    """Return the operations that nobody reads, constants and inputs aside."""
     read = {operand.source for operation in flow.operations for operand in operation.operands}
-    found = []
-    for operation in flow.operations:
-        is_source = operation.op in families.WEIGHTS or operation.op in families.INPUTS
-        if operation.node is not None and operation.index not in read and not is_source:
-            found += list(operation.node.outputs[:1])
-    return found
+    aside = families.WEIGHTS | families.INPUTS
+    return [o.index for o in flow.operations if o.node is not None and o.index not in read and o.op not in aside]
 
 
 def _entry(flow: Flow, signature: Signature, key: str, entry: SignatureEntry) -> End:

@@ -18,56 +18,66 @@ INPUTS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "I
 PASSING = frozenset(
     {
         "Identity", "RefIdentity", "IdentityN", "ReadVariableOp", "READ_VARIABLE", "StopGradient", "PreventGradient",
-        "Snapshot", "CheckNumerics", "CheckNumericsV2", "EnsureShape", "DeepCopy", "Enter", "RefEnter", "Exit", "RefExit",
-        "NextIteration", "RefNextIteration", "DebugIdentity", "DebugIdentityV2", "OptimizationBarrier",
-        "XlaSharding", "_Arg", "_Retval",
+        "Snapshot", "CheckNumerics", "CheckNumericsV2", "EnsureShape", "DeepCopy", "Enter", "RefEnter", "Exit",
+        "RefExit", "NextIteration", "RefNextIteration", "DebugIdentity", "DebugIdentityV2", "OptimizationBarrier",
+        "XlaSharding", "_Arg", "_Retval", "Switch", "RefSwitch", "_SwitchN",
     }
 )  # fmt: skip
+SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
+EXITS = frozenset({"Exit", "RefExit"})
+MERGES = frozenset({"Merge", "RefMerge"})
 LOOP_EDGES = frozenset({"NextIteration", "RefNextIteration"})
 _SHAPE_SOURCES = frozenset({"Shape", "ShapeN", "Size", "Rank", "SHAPE", "RANK"})
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Arithmetic on shapes, when all that they read is shapes and constants.
-_SHAPE_STEPS = frozenset(
+_SHAPE_STEPS = _words(
     """Add AddV2 Sub Mul FloorDiv FloorMod RealDiv Div Maximum Minimum Prod Cast StridedSlice Slice Pack ConcatV2
     Concat GatherV2 Gather ExpandDims Squeeze Reshape Range Equal NotEqual Less Greater GreaterEqual LessEqual Select
     SelectV2 Fill BroadcastArgs BroadcastDynamicShape Unpack Split SplitV Ceil Floor Round Where ConcatOffset
     ADD SUB MUL FLOOR_DIV DIV MAXIMUM MINIMUM REDUCE_PROD CAST STRIDED_SLICE SLICE PACK CONCATENATION GATHER
-    EXPAND_DIMS SQUEEZE RESHAPE RANGE UNPACK SELECT SELECT_V2 FILL BROADCAST_ARGS""".split()
+    EXPAND_DIMS SQUEEZE RESHAPE RANGE UNPACK SELECT SELECT_V2 FILL BROADCAST_ARGS"""
 )
 
-# family -> what the normalized name of an op begins with; the first that fits counts.
-_FAMILIES = {
-    "quantize": "quantize dequantize fakequant requantiz uniformquantize uniformdequantize requantiz".split(),
-    "convolution": "conv depthwiseconv transposeconv dilation2d deconv quantizedconv fusedconv fusedresize fuseddepthwise "
-    "quantizeddepthwise".split(),
-    "normalization": "fusedbatchnorm batchnorm lrn l2norm layernorm instancenorm localresponse fusedbatch".split(),
-    "dense": "matmul batchmatmul fullyconnected einsum sparsematmul sparsetensordense quantizedmatmul fusedmatmul "
-    "batchfunction svdf biasadd xladot".split(),
-    "activation": "relu elu selu leakyrelu prelu tanh sigmoid logistic softmax logsoftmax softplus softsign gelu hardswish "
-    "swish erf".split(),
-    "pooling": "maxpool avgpool averagepool fractional l2pool".split(),
-    "recurrent": "lstm blocklstm gru rnn cudnn unidirectional bidirectional tensorlist tensorarray emptytensorlist stack "
-    "assign resourceapply resourcescatter scatter varisinit variable varhandle readvariable destroyresource".split(),
-    "lookup": "gather resourcegather embedding lookuptable hashtable mutablehash mutabledense initializetable onehot "
-    "anonymous hashtable".split(),
-    "control": "switch refswitch merge refmerge while if case loopcond enter exit nextiteration noop assert partitionedcall "
-    "stateful stateless print callonce remotecall symbolicgradient".split(),
-    "layout": "reshape transpose squeeze expanddims concat pack unpack split slice stridedslice tile pad mirrorpad shape "
-    "size rank fill range broadcast batchtospace spacetobatch spacetodepth depthtospace reverse roll boolean dynamic "
-    "unique where resize cropandresize crop extract identity zeros ones diag matrix".split(),
-    "reduction": "mean sum max min prod all any arg topk cum segment unsorted reduce count bincount nonmax "
-    "combinednonmax ctc".split(),
-    "input": ["placeholder", "input"],
-    "text": "string regex decode encode parse asstring substr unicode unsorted utf static iterator onesh dataset "
-    "reader readfile queue fifo".split(),
-    "weight": ["const"],
+# family -> what the normalized name of an op begins with; the longest that fits counts.
+_STEMS = {
+    "quantize": "quantize dequantize fakequant requantiz uniformquantize uniformdequantize",
+    "convolution": """conv depthwiseconv transposeconv dilation2d deconv quantizedconv fusedconv fusedresize
+        fuseddepthwise quantizeddepthwise""",
+    "normalization": "fusedbatchnorm batchnorm lrn l2norm layernorm instancenorm localresponse",
+    "dense": """matmul batchmatmul fullyconnected einsum sparsematmul sparsetensordense quantizedmatmul fusedmatmul
+        batchfunction svdf xladot""",
+    "activation": """relu elu selu leakyrelu prelu tanh sigmoid logistic softmax logsoftmax softplus softsign gelu
+        hardswish swish erf""",
+    "pooling": "maxpool avgpool averagepool fractional l2pool",
+    "recurrent": """lstm blocklstm gru rnn cudnn unidirectional bidirectional tensorlist tensorarray emptytensorlist
+        stack assign resourceapply resourcescatter scatter varisinit variable varhandle readvariable destroyresource""",
+    "lookup": """gather resourcegather embedding lookuptable hashtable mutablehash mutabledense initializetable onehot
+        anonymous""",
+    "control": """switch refswitch merge refmerge while if case loopcond enter exit nextiteration noop assert
+        partitionedcall stateful stateless print callonce remotecall symbolicgradient""",
+    "layout": """reshape transpose squeeze expanddims concat pack unpack split slice stridedslice tile pad mirrorpad
+        shape size rank fill range broadcast batchtospace spacetobatch spacetodepth depthtospace reverse roll boolean
+        dynamic unique where resize crop extract identity zeros ones diag matrix""",
+    "reduction": """mean sum max min prod all any arg topk cum segment unsorted reduce count bincount nonmax
+        combinednonmax ctc""",
+    "input": "placeholder input",
+    "text": """string regex decode encode parse asstring substr unicode utf static iterator dataset reader readfile
+        queue fifo""",
+    "weight": "const",
 }
+_FAMILIES = {stem: family for family, stems in _STEMS.items() for stem in stems.split()}
 # Elementwise functions, TensorFlow's and TFLite's, normalized.
-_MATH = frozenset(
+_MATH = _words(
     """add addv2 addn accumulatenv2 sub mul mulnonan div realdiv truncatediv divnonan xdivy floordiv floormod mod neg abs
     square sqrt rsqrt squareddifference exp expm1 log log1p pow sin cos tan asin acos atan atan2 sinh cosh sign floor ceil
     round rint reciprocal inv maximum minimum equal notequal less lessequal greater greaterequal logicaland logicalor
-    logicalnot cast bitcast select selectv2 clipbyvalue isnan isinf isfinite biasaddv1 complex real imag conj angle
-    bitwiseand bitwiseor bitwisexor leftshift rightshift invert zeroslike oneslike""".split()
+    logicalnot cast bitcast select selectv2 clipbyvalue isnan isinf isfinite biasadd biasaddv1 complex real imag conj
+    angle bitwiseand bitwiseor bitwisexor leftshift rightshift invert zeroslike oneslike"""
 )
 # Between a value and its normalized, activated or shifted form: one dynamic input, drawn with what they follow.
 _POINTWISE_FAMILIES = frozenset({"activation", "normalization", "math"})
@@ -81,12 +91,10 @@ FAMILIES = (
 def family(op: str) -> str:
     """Return the family of an op, "other" if it is of none."""
     name = _normalized(op)
-    if name == "biasadd" or name in _MATH:
+    if name in _MATH:
         return "math"
-    found = ((key, len(stem)) for key, stems in _FAMILIES.items() for stem in stems if name.startswith(stem))
-    # The longest stem wins: `reduce` before `re...`, `maxpool` before `max`.
-    best = max(found, key=lambda item: item[1], default=("other", 0))
-    return best[0]
+    stems = (name[:length] for length in range(len(name), 0, -1))
+    return next((_FAMILIES[stem] for stem in stems if stem in _FAMILIES), "other")
 
 
 @cache

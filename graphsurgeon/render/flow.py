@@ -7,7 +7,7 @@ be opened (a custom op's function, recursion, more nodes than the limit) stays o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ _LOOPS = frozenset({"While", "StatelessWhile", "_While", "WHILE", "STABLEHLO_WHI
 _BRANCHES = frozenset({"If", "StatelessIf", "_If", "IF", "Case", "StatelessCase"})
 # Segments of names that say nothing.
 EMPTY_NAMES = frozenset({"StatefulPartitionedCall", "PartitionedCall", "condition", "body", "then", "else"})
+_BRANCH_NAME = "branch "
 
 
 class Operand(NamedTuple):
@@ -29,17 +30,16 @@ class Operand(NamedTuple):
         source: index of the operation that yields it.
         value: as its producer's graph knows it.
         read: the same value as the reader's graph knows it: an argument, or the output of a call.
-        slot: index among the reader's inputs; -1 for a control edge.
-        is_loop: the value of the previous turn of a loop.
-        is_shape: only the shape of the value matters.
+        slot: index among the reader's inputs.
+        role: "data", "loop" (the value of the previous turn), "shape" (only its shape matters) or "condition"
+            (it chooses the branch that yields what is read).
     """
 
     source: int
     value: Value
     read: Value
     slot: int
-    is_loop: bool = False
-    is_shape: bool = False
+    role: str = "data"
 
 
 @dataclass(slots=True)
@@ -162,7 +162,8 @@ class _Frame:
         self.outer = outer
         self.call = call
         self.prefix = prefix
-        self.trail = tuple(segment for segment in prefix if segment not in EMPTY_NAMES)
+        named = (segment for segment in prefix if not segment.startswith(_BRANCH_NAME))
+        self.trail = tuple(segment for segment in named if segment not in EMPTY_NAMES)
         self.offset = offset
         self.is_loop = False
         self.depth: int = 0 if outer is None else outer.depth + 1
@@ -199,7 +200,9 @@ class _Frame:
             for node, index in frame.by_node.items():
                 operation = self.flow.operations[index]
                 for slot, value in enumerate(node.inputs):
-                    operation.operands += [found._replace(slot=slot) for found in frame.sources(value, value)]
+                    found, conditions = frame.trace(value, value)
+                    operation.operands += [operand._replace(slot=slot) for operand in found]
+                    operation.operands += frame.conditions(conditions, slot)
                 operation.controls += [frame.by_node[other] for other in node.controls if other in frame.by_node]
             for frames in frame.inner.values():
                 waiting += frames
@@ -207,7 +210,12 @@ class _Frame:
 
     def sources(self, value: Value, read: Value) -> list[Operand]:
         """Return the operations that yield a value, through arguments and results of opened calls."""
+        return self.trace(value, read)[0]
+
+    def trace(self, value: Value, read: Value) -> tuple[list[Operand], dict[tuple[_Frame, Node], None]]:
+        """Return the operations that yield a value, and the branches that it comes out of."""
         found: dict[int, Operand] = {}
+        branches: dict[tuple[_Frame, Node], None] = {}
         seen: set[tuple[int, Value]] = set()
         waiting: list[tuple[_Frame, Value]] = [(self, value)]
         while waiting:
@@ -220,9 +228,20 @@ class _Frame:
                 source = frame._operation(value)
                 if source is not None:
                     found.setdefault(source, Operand(source, value, read, -1))
-            else:
-                waiting += reversed(origins)
-        return list(found.values())
+                continue
+            waiting += reversed(origins)
+            if value.producer is not None and value.producer.op in _BRANCHES:
+                branches[frame, value.producer] = None
+        return list(found.values()), branches
+
+    def conditions(self, branches: Iterable[tuple[_Frame, Node]], slot: int) -> list[Operand]:
+        """Return what chooses between branches."""
+        found = [(frame, node.inputs[0]) for frame, node in branches if node.inputs]
+        return [
+            Operand(operand.source, operand.value, value, slot, "condition")
+            for frame, value in found
+            for operand in frame.sources(value, value)
+        ]
 
     def _step(self, value: Value) -> list[tuple[_Frame, Value]] | None:
         """Return where a value comes from at once; None if an operation of this frame yields it."""
@@ -314,7 +333,7 @@ def _loop(node: Node) -> list[_Called]:
 
 def _branches(node: Node) -> list[_Called]:
     functions = node.functions
-    names = ["then", "else"] if len(functions) == 2 else [f"branch {index}" for index in range(len(functions))]
+    names = ["then", "else"] if len(functions) == 2 else [f"{_BRANCH_NAME}{index}" for index in range(len(functions))]
     return [_Called(function, "branch", name) for function, name in zip(functions, names, strict=True)]
 
 
@@ -343,12 +362,16 @@ def _close_loops(frame: _Frame) -> None:
 
 def _turn(body: _Frame, argument: Value, result: Value) -> None:
     operations = body.flow.operations
-    sources = [found for found in body.sources(result, argument) if operations[found.source].path[: len(body.prefix)] == body.prefix]
+    sources = [
+        found
+        for found in body.sources(result, argument)
+        if operations[found.source].path[: len(body.prefix)] == body.prefix
+    ]
     for reader in argument.consumers:
         index = body.by_node.get(reader)
         if index is not None:
             slot = reader.inputs.index(argument)
-            operations[index].operands += [found._replace(slot=slot, is_loop=True) for found in sources]
+            operations[index].operands += [found._replace(slot=slot, role="loop") for found in sources]
 
 
 def split_name(node: Node) -> tuple[str, ...]:

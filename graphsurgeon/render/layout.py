@@ -137,7 +137,11 @@ def _positions(scene: Scene, drawn: Mapping[str, Any]) -> Layout:
         width,
         height,
         {box.id: placed(box.id) for box in scene.boxes},
-        {cluster.id: placed(f"cluster_{cluster.id}") for cluster in scene.clusters if f"cluster_{cluster.id}" in outline},
+        {
+            cluster.id: placed(f"cluster_{cluster.id}")
+            for cluster in scene.clusters
+            if f"cluster_{cluster.id}" in outline
+        },
         [_route(edges[index], height) for index in range(len(scene.edges))],
     )
 

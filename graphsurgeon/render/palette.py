@@ -51,5 +51,6 @@ MARKS = {
     "changed": ("#a87400", "#e8b53a"),
 }
 EDGE_LABELS = {
-    "quantized": "quantized", "shape": "shape only", "resource": "resource", "loop": "next turn", "control": "runs before",
+    "quantized": "quantized", "shape": "shape only", "resource": "resource", "loop": "next turn",
+    "condition": "chooses a branch", "control": "runs before",
 }  # fmt: skip

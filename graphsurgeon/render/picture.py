@@ -15,7 +15,7 @@ from graphsurgeon.render import zoom
 from graphsurgeon.render.blocks import find_levels, limit_width
 from graphsurgeon.render.compose import Composer
 from graphsurgeon.render.depth import MOST_BOXES, Opening, open_by_size, open_to_depth, visible
-from graphsurgeon.render.ends import Ends, function_ends, graph_ends, loose_ends, public_signatures, signature_ends
+from graphsurgeon.render.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
 from graphsurgeon.render.flow import Flow, open_flow
 from graphsurgeon.render.levels import Part, build_levels
 from graphsurgeon.render.repeats import fold_repeats, name_classes
@@ -89,8 +89,10 @@ def select_picture(subject: Model | Graph, view: View) -> Picture:
         UsageError: a name in the view names nothing.
     """
     metagraph = subject.metagraph if isinstance(subject, Graph) else choose_metagraph(subject, view.tags)
-    flow, ends = _flow_and_ends(subject, metagraph, view)
-    picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, infer_shapes(metagraph))
+    report = infer_shapes(metagraph)
+    flow, ends = _flow_and_ends(subject, metagraph, report, view)
+    picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, report)
+    picture.notes += ends.notes
     if flow.closed:
         picture.notes.append(f"{flow.closed} calls are drawn closed: their functions recur, or hold too many nodes")
     _zoom(picture, view)
@@ -103,7 +105,7 @@ def build_scene(picture: Picture, view: View) -> Scene:
     root, opening = _levels(picture, view)
     composer = Composer(picture.selection, picture.report, picture.ends.inputs, picture.marks)
     composer.add(root, opening)
-    outputs = composer.add_outputs(_drawn_ends(picture)) if not view.scope else []
+    outputs = composer.add_outputs(picture.ends.outputs)
     selection = picture.selection
     single = {box.nodes[0] for box in composer.boxes if len(box.nodes) == 1 and box.kind not in ("layer", "output")}
     nodes = {(o.name, o.graph) for o in selection.flow.operations if o.node is not None}
@@ -121,7 +123,7 @@ def build_scene(picture: Picture, view: View) -> Scene:
     )
 
 
-def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, view: View) -> tuple[Flow, Ends]:
+def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, report: ShapeReport, view: View) -> tuple[Flow, Ends]:
     graph = subject if isinstance(subject, Graph) else None
     if graph is None and view.graph is not None:
         graph = _only(choose_graphs(metagraph, view.graph), view.graph)
@@ -136,13 +138,13 @@ def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, view: View) -> 
         return flow, signature_ends(flow, signatures)
     if metagraph.graph.kind == "subgraph":
         return flow, function_ends(flow, metagraph.graph)
-    return flow, graph_ends(flow, loose_ends(flow))
+    return flow, graph_ends(flow, metagraph, report)
 
 
 def _selection(flow: Flow, ends: Ends, view: View) -> Selection:
     if view.everything:
         return select_all(flow)
-    outputs = [index for end in ends.outputs for index in end.sources]
+    outputs = [*ends.starts, *(index for end in ends.outputs for index in end.sources)]
     inputs = [index for end in ends.inputs for index in end.sources]
     if not outputs and not inputs:
         return select_all(flow)
@@ -198,17 +200,11 @@ def _mark(picture: Picture, view: View) -> None:
         picture.marks.setdefault(index, []).append("outside")
 
 
-def _drawn_ends(picture: Picture) -> list:  # type: ignore[type-arg]
-    drawn = set(picture.selection.order)
-    everything = len(drawn) == len(picture.selection.order)
-    return [end for end in picture.ends.outputs if everything]
-
-
 def _levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     """Return the tree of scopes and how far it is open."""
     selection = picture.selection
     inputs = [index for end in picture.ends.inputs for index in end.sources]
-    apart = [index for index in dict.fromkeys([*inputs, *picture.outside])]
+    apart = list(dict.fromkeys([*inputs, *picture.outside]))
     root = build_levels(selection, apart)
     if view.depth is not None:
         return root, open_to_depth(root, max(view.depth, 1))

@@ -15,6 +15,7 @@ from graphsurgeon.model.graph import Value
 from graphsurgeon.render import families
 from graphsurgeon.render.flow import Flow, Operand, Operation
 
+_FAR = 500  # operations that the search for a condition may look at
 _SHAPE, _FIXED, _DYNAMIC = "shape", "fixed", "dynamic"
 
 
@@ -26,7 +27,8 @@ class Link:
         source, target: indices of operations.
         value: what flows, as the source's graph knows it.
         read: the same as the target's graph knows it.
-        kind: "data", "shape" (only its shape matters), "resource", "loop" (from one turn to the next) or "control".
+        kind: "data", "resource", "shape" (only its shape matters), "loop" (from one turn to the next), "condition"
+            (chooses a branch) or "control" (runs before).
     """
 
     source: int
@@ -45,6 +47,7 @@ class Selection:
         order: their indices, each after what it reads (loops aside), branches one after the other.
         links: the edges between them.
         weights: operation -> the constants and variables folded into it, as indices of operations.
+        results: operation that an output names -> the drawn operations that yield it, each with its role.
         is_all: nothing was left out.
     """
 
@@ -52,6 +55,7 @@ class Selection:
     order: list[int]
     links: list[Link] = field(default_factory=list)
     weights: dict[int, list[int]] = field(default_factory=dict)
+    results: dict[int, dict[int, str]] = field(default_factory=dict)
     is_all: bool = False
 
     @property
@@ -95,7 +99,8 @@ class _Selector:
         reached = _sorted(self.flow, [*self.outputs, *self.inputs], lambda index: self.operations[index].operands)
         for index in reached:
             self.nature[index] = self._nature(self.operations[index])
-        starts = [index for output in self.outputs for index in self._behind(output)]
+        results = {output: self._behind(output) for output in self.outputs}
+        starts = [index for found in results.values() for index in found]
         forced = self.inputs | set(starts)
         visible: dict[int, list[Operand]] = {}
         waiting = list(dict.fromkeys([*starts, *self.inputs]))
@@ -105,16 +110,18 @@ class _Selector:
                 continue
             visible[index] = found = self._read_by(self.operations[index])
             waiting += [o.source for o in found if self._is_drawn(o.source, forced)]
-        return self._selection(visible, forced)
+        selection = self._selection(visible)
+        selection.results = results
+        return selection
 
-    def _selection(self, visible: dict[int, list[Operand]], forced: set[int]) -> Selection:
+    def _selection(self, visible: dict[int, list[Operand]]) -> Selection:
         reads = {i: [o for o in found if o.source in visible] for i, found in visible.items()}
         starts = dict.fromkeys([*self.outputs, *visible])
         order = _sorted(self.flow, [i for i in starts if i in visible], reads.__getitem__)
         selection = Selection(self.flow, order)
         for index in order:
             # That shapes count goes without saying where values are read.
-            values = [operand for operand in reads[index] if not operand.is_shape]
+            values = [operand for operand in reads[index] if operand.role != "shape"]
             selection.links += [_link(self.flow, operand, index) for operand in values or reads[index]]
             weights = self._weights(o.source for o in visible[index] if o.source not in visible)
             if weights:
@@ -133,7 +140,9 @@ class _Selector:
             return _FIXED
         if operation.index in self.inputs:
             return _DYNAMIC
-        operands = {self.nature.get(o.source, _DYNAMIC) for o in operation.operands if not o.is_loop}
+        # What a condition is made of decides nothing about the value: a switched weight is a weight.
+        kept = operation.operands[:1] if operation.op in families.SWITCHES else operation.operands
+        operands = {self.nature.get(o.source, _DYNAMIC) for o in kept if o.role == "data"}
         is_passing = operation.op in families.PASSING
         if not operands or (families.is_stateful(operation.op) and not is_passing):
             return _DYNAMIC
@@ -146,11 +155,31 @@ class _Selector:
 
     def _read_by(self, operation: Operation) -> list[Operand]:
         """Return what an operation reads once passing is folded; shapes are followed to what they are the shape of."""
-        found: dict[tuple[int, int, bool], Operand] = {}
-        for operand in operation.operands:
+        found: dict[tuple[int, int, str], Operand] = {}
+        for operand in [*operation.operands, *self._conditions(operation)]:
             for origin in self._origins(operand):
-                found.setdefault((origin.source, operand.slot, origin.is_loop), origin)
+                found.setdefault((origin.source, operand.slot, origin.role), origin)
         return list(found.values())
+
+    def _conditions(self, operation: Operation) -> list[Operand]:
+        """Return what chooses between the branches that a merge joins; nothing for the merge at a loop's head."""
+        if operation.op not in families.MERGES:
+            return []
+        waiting = [(operand.source, 0) for operand in operation.operands]
+        seen: set[int] = set()
+        while waiting and len(seen) < _FAR:
+            index, inner = waiting.pop()
+            current = self.operations[index]
+            if index in seen or current.op in families.LOOP_EDGES:
+                continue
+            seen.add(index)
+            if current.op in families.SWITCHES and inner == 0:
+                choosing = [operand for operand in current.operands if operand.slot == 1]
+                is_loop = any(self.operations[operand.source].op == "LoopCond" for operand in choosing)
+                return [] if is_loop else [operand._replace(slot=-1, role="condition") for operand in choosing]
+            inner += (current.op in families.MERGES) - (current.op in families.SWITCHES)
+            waiting += [(operand.source, inner) for operand in current.operands]
+        return []
 
     def _origins(self, operand: Operand) -> list[Operand]:
         found: list[Operand] = []
@@ -165,25 +194,42 @@ class _Selector:
             if current.source in seen:
                 continue
             seen.add(current.source)
-            is_loop = current.is_loop or operation.op in families.LOOP_EDGES
             is_shape = self.nature.get(current.source) == _SHAPE
+            role = "loop" if operation.op in families.LOOP_EDGES else "shape" if is_shape else current.role
             waiting += [
-                Operand(o.source, o.value, current.read, operand.slot, is_loop or o.is_loop, current.is_shape or is_shape)
-                for o in reversed(_handed_on(operation, current, is_shape))
+                Operand(o.source, o.value, current.read, operand.slot, role if o.role == "data" else o.role)
+                for o in reversed(self._result_of_loop(operation) or _handed_on(operation, current, is_shape))
             ]
         return found
+
+    def _result_of_loop(self, operation: Operation) -> list[Operand]:
+        """Return what the last turn of a loop yields, which is what leaves it; nothing for another operation."""
+        if operation.op not in families.EXITS:
+            return []
+        sources = {operation.index}
+        for ops in (families.EXITS, families.SWITCHES, families.MERGES):
+            operands = [
+                o for index in sources for o in self.operations[index].operands if o.slot != 1 or ops is families.MERGES
+            ]
+            sources = {o.source for o in operands if ops is not families.MERGES or self._is_turn(o.source)}
+        return [operand for index in sources for operand in self.operations[index].operands]
+
+    def _is_turn(self, index: int) -> bool:
+        return self.operations[index].op in families.LOOP_EDGES
 
     def _is_bypassed(self, operation: Operation) -> bool:
         if not operation.operands:
             return False
         return operation.op in families.PASSING or self.nature.get(operation.index) == _SHAPE
 
-    def _behind(self, index: int) -> list[int]:
-        """Return the operation itself, or those whose values it hands on."""
+    def _behind(self, index: int) -> dict[int, str]:
+        """Return the operation itself, or those whose values it hands on, each with its role."""
         operation = self.operations[index]
         if index in self.inputs or operation.op not in families.PASSING or not operation.operands:
-            return [index]
-        return [origin.source for o in operation.operands[:1] for origin in self._origins(o)]
+            return {index: "data"}
+        first, *_ = operation.operands
+        read = Operand(index, first.value, first.read, 0)
+        return {origin.source: origin.role for origin in self._origins(read)}
 
     def _weights(self, sources: Iterable[int]) -> list[int]:
         """Return the constants and variables behind what was folded."""
@@ -211,20 +257,26 @@ class _Selector:
         ]
 
 
-def behind(selection: Selection, index: int) -> list[int]:
-    """Return the drawn operations that yield what an operation yields: itself, or those it hands on from."""
+def behind(selection: Selection, index: int) -> dict[int, str]:
+    """Return the drawn operations that yield what an operation yields, itself or those it hands on from.
+
+    Each with its role: "condition" for one that only chooses, "data" otherwise.
+    """
+    operations = selection.flow.operations
     drawn = set(selection.order)
-    found: dict[int, None] = {}
+    found: dict[int, str] = {}
     seen: set[int] = set()
-    waiting = [index]
+    waiting = [(index, "data")]
     while waiting:
-        current = waiting.pop()
+        current, role = waiting.pop()
         if current in drawn:
-            found[current] = None
+            found.setdefault(current, role)
         elif current not in seen:
             seen.add(current)
-            waiting += [o.source for o in reversed(selection.flow.operations[current].operands)]
-    return list(found)
+            is_switch = operations[current].op in families.SWITCHES
+            kept = [o for o in operations[current].operands if not (is_switch and o.slot == 1)]
+            waiting += [(o.source, "condition" if o.role == "condition" else role) for o in reversed(kept)]
+    return found
 
 
 def _handed_on(operation: Operation, read: Operand, is_shape: bool) -> Sequence[Operand]:
@@ -236,8 +288,10 @@ def _handed_on(operation: Operation, read: Operand, is_shape: bool) -> Sequence[
 
 def _is_captured(operation: Operation) -> bool:
     """Say whether this is a variable that a function gets as an argument."""
-    return operation.node is None and operation.value is not None and (
-        operation.value.tensor is not None or operation.value.dtype is RESOURCE
+    return (
+        operation.node is None
+        and operation.value is not None
+        and (operation.value.tensor is not None or operation.value.dtype is RESOURCE)
     )
 
 
@@ -246,10 +300,10 @@ def _link(flow: Flow, operand: Operand, target: int) -> Link:
 
 
 def _kind(flow: Flow, operand: Operand) -> str:
-    if operand.is_loop or flow.operations[operand.source].op in families.LOOP_EDGES:
+    if flow.operations[operand.source].op in families.LOOP_EDGES:
         return "loop"
-    if operand.is_shape:
-        return "shape"
+    if operand.role != "data":
+        return operand.role
     dtype = dtype_of(operand.value)
     return "resource" if dtype is not None and dtype.base in (RESOURCE, VARIANT) else "data"
 
@@ -284,8 +338,8 @@ def _visit(
         seen.add(index)
         operands = reads(index)
         turns = flow.operations[index].op in families.LOOP_EDGES
-        later.extend(o.source for o in operands if turns or o.is_loop)
-        stack.append((index, [] if turns else [o.source for o in reversed(operands) if not o.is_loop]))
+        later.extend(o.source for o in operands if turns or o.role == "loop")
+        stack.append((index, [] if turns else [o.source for o in reversed(operands) if o.role != "loop"]))
 
     if start not in seen:
         enter(start)

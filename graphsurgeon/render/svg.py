@@ -18,7 +18,7 @@ FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _MARGIN = 16.0
 _LEGEND_ROW = 20.0
 _LEGEND_SWATCH = 12.0
-_DASHES = {"shape": "5 3", "loop": "7 3 2 3", "control": "2 3"}
+_DASHES = {"shape": "5 3", "loop": "7 3 2 3", "condition": "1 4", "control": "2 3"}
 _WIDTHS = {"resource": "2.2", "quantized": "1.4"}
 _LONGEST_NOTE = 110
 
@@ -65,7 +65,9 @@ def drawing(scene: Scene, layout: Layout) -> Iterator[str]:
     for cluster in scene.clusters:
         if cluster.id in layout.clusters:
             place = layout.clusters[cluster.id]
-            yield _line(cluster.title, place.x + 9, place.y + 16, LINE_SIZE, "frame-title", bold=True, fill="#56606b", halo=True)
+            yield _line(
+                cluster.title, place.x + 9, place.y + 16, LINE_SIZE, "frame-title", bold=True, fill="#56606b", halo=True
+            )
     for box in scene.boxes:
         yield _box(box, layout.boxes[box.id])
 
@@ -84,8 +86,8 @@ def style_sheet(scene: Scene) -> str:
     for family in dict.fromkeys(box.family for box in scene.boxes):
         fill, stroke = palette.DARK_FILLS.get(family, ""), palette.DARK_STROKES.get(family, "")
         rules.append(f".f-{family} .body{{fill:{fill};stroke:{stroke}}}")
-    for mark in dict.fromkeys(mark for box in scene.boxes for mark in box.marks if mark in palette.MARKS):
-        rules.append(f".m-{mark} .body{{stroke:{palette.MARKS[mark][1]}}}")
+    marks = dict.fromkeys(mark for box in scene.boxes for mark in box.marks if mark in palette.MARKS)
+    rules += [f".m-{mark} .body{{stroke:{palette.MARKS[mark][1]}}}" for mark in marks]
     return "@media (prefers-color-scheme: dark){" + "".join(rules) + "}"
 
 
@@ -126,7 +128,8 @@ def _cluster(cluster: Cluster, place: Rectangle) -> str:
     return (
         f'<g id={_attribute(cluster.id)} class="cluster k-{cluster.kind}" data-name={_attribute(cluster.name)}>'
         f"<title>{_text(cluster.name)}</title>"
-        f'<rect class="frame" {_corner(place)} rx="8" fill="#f7f9fb" stroke="#b6bfc9" stroke-dasharray="{_frame_dash(cluster)}"/></g>'
+        f'<rect class="frame" {_corner(place)} rx="8" fill="#f7f9fb" stroke="#b6bfc9"'
+        f' stroke-dasharray="{_frame_dash(cluster)}"/></g>'
     )
 
 
@@ -179,7 +182,9 @@ def _swatch(family: str, x: float, y: float) -> str:
 def _stroke_sample(kind: str, x: float, y: float) -> str:
     dash = f' stroke-dasharray="{_DASHES[kind]}"' if kind in _DASHES else ""
     path = f'd="M{x:.1f} {y - 4:.1f}h{_LEGEND_SWATCH + 4:g}"'
-    return f'<g class="edge e-{kind}"><path {path} stroke="#67707b" stroke-width="{_WIDTHS.get(kind, "1.1")}"{dash}/></g>'
+    return (
+        f'<g class="edge e-{kind}"><path {path} stroke="#67707b" stroke-width="{_WIDTHS.get(kind, "1.1")}"{dash}/></g>'
+    )
 
 
 def _remarks(scene: Scene) -> Iterator[str]:
@@ -253,7 +258,7 @@ def _printable(text: str) -> str:
     """Show what XML cannot hold (control characters, halves of surrogate pairs) as escapes."""
     if text.isprintable():
         return text
-    return "".join(c if c in "\n\t" or ord(c) >= 32 and not _is_illegal(c) else f"\\x{ord(c):02x}" for c in text)
+    return "".join(c if c in "\n\t" or (ord(c) >= 32 and not _is_illegal(c)) else f"\\x{ord(c):02x}" for c in text)
 
 
 def _is_illegal(char: str) -> bool:

@@ -28,7 +28,9 @@ def operations_named(selection: Selection, text: str) -> list[int]:
     if not found:
         raise UsageError(f"nothing drawn is named {text!r}", hint=suggestion(text, _known(flow)))
     drawn = set(selection.order)
-    kept = [index for index in found if index in drawn] or [other for index in found for other in behind(selection, index)]
+    kept = [index for index in found if index in drawn] or [
+        other for index in found for other in behind(selection, index)
+    ]
     if not kept:
         raise UsageError(f"{text!r} is not part of what is drawn", hint="--all draws everything")
     return list(dict.fromkeys(kept))

@@ -1,0 +1,106 @@
+"""`gs render`: a picture of a graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphsurgeon.cli import output
+from graphsurgeon.cli.common import GraphName, Json, Model, Quiet, Tags, parse_tags, split_list
+from graphsurgeon.errors import UnsupportedError, UsageError
+
+
+def render(
+    model: Model,
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="An .svg, .html, .dot, .png or .pdf file."),
+    ] = None,
+    depth: Annotated[
+        str, typer.Option("--depth", metavar="N", help="Open scopes down to level N; `auto` chooses.")
+    ] = "auto",
+    everything: Annotated[bool, typer.Option("--all", help="Draw every node, nothing folded or left out.")] = False,
+    scope: Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="Only what is in this scope.")] = None,
+    function: Annotated[
+        str | None, typer.Option("--function", metavar="NAME", help="The body of this function.")
+    ] = None,
+    graph: GraphName = None,
+    signature: Annotated[
+        str | None, typer.Option("--signature", metavar="NAME", help="Only what this signature computes.")
+    ] = None,
+    tags: Tags = None,
+    focus: Annotated[str | None, typer.Option("--focus", metavar="NODE", help="Only what is near this node.")] = None,
+    radius: Annotated[int, typer.Option("--radius", metavar="N", min=0, help="How near, in edges.")] = 3,
+    start: Annotated[str | None, typer.Option("--from", metavar="NODE", help="Only what depends on this node.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="NODE", help="Only what this node depends on.")] = None,
+    highlight: Annotated[
+        list[str] | None,
+        typer.Option("--highlight", metavar="NODE", help="Mark nodes, scopes, globs, or the paths A->B. Repeatable."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing OUT.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Draw a graph: by default what leads from inputs to outputs, opened so far that it can be taken in.
+
+    Constants and variables are folded into the node that uses them, identities into edges. The suffix of OUT says
+    the format; .html is one file that opens scopes, searches and shows details, without a network.
+
+    Examples:
+        gs render model/ -o model.svg
+        gs render model.pb -o model.html
+        gs render model.tflite -o part.svg --focus conv2/Relu --radius 2
+        gs render model/ -o block.svg --scope block3 --depth 2
+        gs render model.pb --json
+    """
+    from graphsurgeon.formats import read
+    from graphsurgeon.render import View, draw
+
+    if target is None and not as_json:
+        raise UsageError("nowhere to draw to", hint="name a file with -o, or ask for --json")
+    format = _format(target, force=force)
+    view = View(
+        depth=_depth(depth), everything=everything, tags=parse_tags(tags), graph=function or graph, signature=signature,
+        scope=scope, focus=focus, radius=radius, start=start, end=end, highlight=split_list(highlight, commas=False),
+    )  # fmt: skip
+    file = read(model)
+    if not file.metagraphs:
+        raise UnsupportedError("a checkpoint has no graph to draw", path=model, hint="gs weights lists its variables")
+    drawing = draw(file, format=format, view=view)
+    if target is not None:
+        from graphsurgeon.formats.atomic import write_file
+
+        write_file(target, [drawing.content])
+    if as_json:
+        output.print_json(drawing.scene)
+    elif not quiet:
+        scene = drawing.scene
+        print(
+            f"{target}: {len(scene.boxes)} boxes, {len(scene.edges)} edges, {scene.hidden_nodes} nodes folded or left out"
+        )
+        for note in scene.notes:
+            output.warn(note)
+
+
+def _format(target: Path | None, *, force: bool) -> str:
+    from graphsurgeon.formats.files import exists
+    from graphsurgeon.render import FORMATS
+
+    if target is None:
+        return "dot"  # the cheapest: only the scene is wanted
+    format = target.suffix.lower().removeprefix(".")
+    if format not in FORMATS:
+        raise UsageError(f"{target.name!r} does not say a format", hint=f"end it in .{', .'.join(FORMATS)}")
+    if exists(target) and not force:
+        raise UsageError("exists already", path=target, hint="--force replaces it")
+    return format
+
+
+def _depth(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"--depth {text} is neither a number above 0 nor `auto`")
+    return int(text)

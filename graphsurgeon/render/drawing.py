@@ -1,0 +1,101 @@
+"""The whole way from a model to the bytes of a picture, with a coarser one where the asked one cannot be laid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.model import Model
+from graphsurgeon.render.dot import dot_text
+from graphsurgeon.render.layout import SECONDS, Layout, LayoutTimeoutError, lay_out
+from graphsurgeon.render.picture import Picture, View, build_scene, select_picture
+from graphsurgeon.render.scene import Scene
+from graphsurgeon.render.svg import svg_text
+
+FORMATS = ("svg", "dot", "png", "pdf", "html")
+MOST_LAID_OUT = 3000  # boxes that a static layout is tried for
+_COARSEST = 20
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished picture.
+
+    Attributes:
+        scene: what it shows.
+        content: the file.
+    """
+
+    scene: Scene
+    content: bytes
+
+
+def draw(subject: Model | Graph, *, format: str = "svg", view: View | None = None, seconds: float = SECONDS) -> Drawing:
+    """Return a picture of a model, or of one of its graphs.
+
+    A picture that takes too long to lay out is drawn coarser; its notes say so. For `html` the values of small
+    weights are read, for their statistics.
+
+    Args:
+        subject: what to draw.
+        format: one of `FORMATS`.
+        view: which part, how far opened; None chooses.
+        seconds: time limit of one try to lay out.
+
+    Raises:
+        UsageError: a name in the view names nothing, or the format is unknown.
+        UnsupportedError: nothing here lays out graphs, or makes pixels.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"no picture is made as {format!r}", hint=f"choose {', '.join(FORMATS)}")
+    view = view or View()
+    picture = select_picture(subject, view)
+    if format == "html":
+        from graphsurgeon.render.html import html_text
+
+        scene, text = html_text(subject, picture, view)
+        return Drawing(scene, text.encode())
+    if format == "dot":
+        scene = build_scene(picture, view)
+        return Drawing(scene, dot_text(scene).encode())
+    scene, layout = _laid_out(picture, view, seconds)
+    svg = svg_text(scene, layout)
+    if format == "svg":
+        return Drawing(scene, svg.encode())
+    from graphsurgeon.render.images import pdf_bytes, png_bytes
+
+    return Drawing(scene, png_bytes(svg) if format == "png" else pdf_bytes(svg))
+
+
+def to_svg(subject: Model | Graph) -> str:
+    """Return the default picture as SVG, for notebooks."""
+    return draw(subject).content.decode()
+
+
+def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layout]:
+    while True:
+        scene = build_scene(picture, view)
+        try:
+            if len(scene.boxes) > MOST_LAID_OUT:
+                raise LayoutTimeoutError(f"{len(scene.boxes)} boxes are too many to lay out")
+            return scene, lay_out(scene, seconds=seconds)
+        except LayoutTimeoutError as error:
+            coarser = _coarser(view, scene)
+            if coarser is None:
+                hint = "draw a part: --scope, --focus, --from and --to"
+                raise UnsupportedError(error.message, hint=hint) from error
+            picture.notes.append(f"{error.message}: drawn {_said(coarser)} instead")
+            view = coarser
+
+
+def _coarser(view: View, scene: Scene) -> View | None:
+    if view.depth is not None and view.depth > 1:
+        return replace(view, depth=min(view.depth, scene.depth) - 1 or 1)
+    if view.depth is not None:
+        return replace(view, depth=None)
+    return replace(view, most=view.most // 2) if view.most > _COARSEST else None
+
+
+def _said(view: View) -> str:
+    return f"to depth {view.depth}" if view.depth is not None else f"with at most {view.most} boxes"
