@@ -118,10 +118,8 @@ def add_signature(
         metagraph, {key: find_value(metagraph, text, graph=graph) for key, text in outputs.items()}, shapes, calls
     )
     anchors = {key: planned.anchor for key, planned in plan.items()}
-    feeds = _feeds(metagraph, inputs, list(anchors.values()))
-    part = part_between(metagraph.graph, list(feeds.values()), list(anchors.values()))
-    _check_fed(part)
     facts = {key: (planned.dtype, planned.shape) for key, planned in plan.items()}
+    feeds, part = _feeds(metagraph, inputs, list(anchors.values()))
     check_method(_signature(metagraph, name, METHODS[method], feeds, anchors, shapes, facts))
     if model.format in _BARE:
         check_servable(model, metagraph)
@@ -212,7 +210,10 @@ def _carry(metagraph: MetaGraph, plan: Mapping[str, _Planned]) -> tuple[dict[str
     return values, cloned
 
 
-def _feeds(metagraph: MetaGraph, inputs: Mapping[str, str] | None, outputs: list[Value]) -> dict[str, Value]:
+def _feeds(
+    metagraph: MetaGraph, inputs: Mapping[str, str] | None, outputs: list[Value]
+) -> tuple[dict[str, Value], Part]:
+    """Return the inputs by key, as given or as needed, and the nodes between them and the outputs."""
     if inputs is not None:
         feeds = {key: find_value(metagraph, text, graph="main") for key, text in inputs.items()}
     else:
@@ -230,7 +231,9 @@ def _feeds(metagraph: MetaGraph, inputs: Mapping[str, str] | None, outputs: list
         names = [sanitized(key) for key in feeds]
         if len(set(names)) < len(names):
             raise UsageError("two inputs would have the same parameter name")
-    return feeds
+    part = part_between(metagraph.graph, list(feeds.values()), outputs)
+    _check_fed(part)
+    return feeds, part
 
 
 def _input_key(metagraph: MetaGraph, node: Node) -> str:
