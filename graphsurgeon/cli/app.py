@@ -182,9 +182,13 @@ def _load(name: str) -> Any:
     module, _, function = COMMANDS[name].partition(":")
     callback = getattr(import_module(module), function)
     text, _, examples = (callback.__doc__ or "").partition("\n    Examples:\n")
+    paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
     app = typer.Typer(add_completion=False, rich_markup_mode=_markup_mode())
     app.command(
-        name, cls=Command, help=text, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+        name,
+        cls=Command,
+        help="\n\n".join(paragraphs),
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )(callback)
     command: Any = typer.main.get_command(app)
     command.name = name

@@ -24,6 +24,8 @@ from graphsurgeon.model.tensor import Tensor
 SCHEMA = 1
 MOST_ITEMS = 1000  # of a small tensor's values that JSON holds
 FEW_VALUES = 8  # of a tensor that are shown in a line
+SHORT = 16  # characters up to which a column of a table is never folded
+LEAST = 24  # characters that a longer column gets at least, else the rows are stacked
 PATIENCE = 0.5  # seconds before a progress bar is drawn
 Align = Literal["left", "right"]
 
@@ -178,15 +180,52 @@ def _pad(text: str, width: int, side: Align) -> str:
 
 
 def _draw(cells: Sequence[Sequence[str]], titles: Sequence[str], sides: Sequence[Align], indent: int) -> None:
+    """Draw a table whose long columns fold; where there is no room for that, each row over several lines."""
+    console = _console()
+    widths = [max(len(row[column]) for row in [*cells, titles or [""] * len(sides)]) for column in range(len(sides))]
+    long = [column for column, width in enumerate(widths) if width > SHORT]
+    room = console.width - indent - sum(widths[column] + 2 for column in range(len(sides)) if column not in long)
+    if room < sum(min(widths[column], LEAST) + 2 for column in long):
+        _stack(cells, titles, indent)
+        return
     from rich.padding import Padding
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=bool(titles), header_style="dim")
     for column, side in enumerate(sides):
-        table.add_column(titles[column] if titles else "", overflow="fold", justify=side)
+        title = titles[column] if titles else ""
+        table.add_column(title, overflow="fold", justify=side, no_wrap=column not in long)
     for row in cells:
         table.add_row(*(_text(cell) for cell in row))
-    _console().print(Padding(table, (0, 0, 0, indent)))
+    console.print(Padding(table, (0, 0, 0, indent)))
+
+
+def _stack(cells: Sequence[Sequence[str]], titles: Sequence[str], indent: int) -> None:
+    """Print each row as its first cell and, below it, the others with their titles."""
+    for row in cells:
+        print(" " * indent + row[0])
+        named = list(zip(titles[1:], row[1:], strict=True)) if titles else [("", cell) for cell in row[1:]]
+        wrapped([f"{title} {cell}".strip() for title, cell in named if cell], indent=indent + 4, between="  ")
+
+
+def wrapped(items: Sequence[str], *, first: str = "", indent: int = 0, between: str = ", ") -> None:
+    """Print items one behind the other; on a terminal a line ends before an item that has no room.
+
+    Args:
+        items: what to print.
+        first: stands before them.
+        indent: spaces before each line; `first` stands in those of the first.
+        between: separates items.
+    """
+    width = _console().width if sys.stdout.isatty() else 0
+    lines = [first.ljust(indent)]
+    for number, item in enumerate(items):
+        text = escape(item) + (between if number + 1 < len(items) else "")
+        if width and len(lines[-1]) + len(text.rstrip()) > width and lines[-1].strip():
+            lines.append(" " * indent)
+        lines[-1] += text
+    for text in lines:
+        print(text.rstrip())
 
 
 def _text(text: str, style: str = "") -> Any:

@@ -13,12 +13,13 @@ from graphsurgeon.cli.output import number, plural, size
 
 FORMATS = {
     "saved_model": "SavedModel",
-    "graph_def": "GraphDef (a frozen graph, or a graph without its variables)",
+    "graph_def": "GraphDef",
     "meta_graph": "MetaGraph",
     "checkpoint": "checkpoint",
     "tflite": "TFLite model",
 }
 FEW = 6  # rows of a part that are shown unless all are asked for
+_VARIABLES = ("VarHandleOp", "VariableV2", "Variable", "AutoReloadVariable")
 INIT = "__saved_model_init_op"
 
 
@@ -44,8 +45,15 @@ def print_summary(summary: Summary, parts: Parts) -> None:
         _print_next(summary)
 
 
+def _title(summary: Summary) -> str:
+    if summary.format != "graph_def":
+        return FORMATS[summary.format]
+    has_variables = any(op in graph.ops for graph in summary.graphs for op in _VARIABLES)
+    return "GraphDef without its variables" if has_variables else "frozen GraphDef"
+
+
 def _print_header(summary: Summary) -> None:
-    output.heading(f"{FORMATS[summary.format]}  {summary.path}  {size(summary.bytes)}")
+    output.heading(f"{_title(summary)}  {summary.path}  {size(summary.bytes)}")
     producer = summary.producer
     facts = []
     if producer["tensorflow"]:
@@ -144,9 +152,9 @@ def _print_ops(graph: GraphSummary, parts: Parts) -> None:
     elif graph.ops:
         shown = [f"{op} {count}" for op, count in list(graph.ops.items())[:8]]
         rest = len(graph.ops) - len(shown)
-        output.line(f"ops  {', '.join(shown)}" + (f", {rest} more (--ops)" if rest > 0 else ""))
+        output.wrapped([*shown, *([f"{rest} more (--ops)"] if rest else [])], first="ops", indent=5)
     if graph.unknown_ops:
-        output.line(f"not TensorFlow's own  {', '.join(graph.unknown_ops)}")
+        output.wrapped(graph.unknown_ops, first="not TensorFlow's own  ", indent=2)
 
 
 def _print_functions(graph: GraphSummary, parts: Parts) -> None:
