@@ -52,9 +52,10 @@ def _kind_with_version(view: memoryview, fields: list[Field]) -> str | None:
     if all(wires.get(number, _VARINT) == _VARINT for number in range(1, 6)) and len(wires) > 3:
         return "fingerprint" if wires.get(3) == _VARINT else "uff"
     if wires.get(2) == _VARINT:
-        return "uff"
-    if wires.get(7) == _BYTES or wires.get(8) == _BYTES:
-        return "onnx"
+        pairs = {field[:2] for field in fields}
+        return "uff" if pairs & {(3, _BYTES), (4, _BYTES)} and not pairs & {(1, _BYTES), (2, _BYTES)} else None
+    if sum(wires.get(number) == _BYTES for number in (2, 3, 7, 8)) > 1 and _BYTES in (wires.get(7), wires.get(8)):
+        return "onnx"  # by maker and graph, or graph and opsets: one of them alone may be a damaged SavedModel
     if any(number >= _CORE_ML_MODELS for number in wires) and wires.get(2) == _BYTES:
         return "coreml"
     if set(wires) == {1}:
