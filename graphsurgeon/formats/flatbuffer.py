@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import FileError, FormatError
 
 if TYPE_CHECKING:
     from graphsurgeon.formats.files import SourceFile
@@ -276,6 +276,9 @@ def _zeros(size: int) -> Any:
     """Return zero bytes to write into, of which the system makes only those pages that are touched."""
     import mmap
 
-    if hasattr(mmap, "MAP_PRIVATE"):
-        return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return mmap.mmap(-1, size)
+    try:
+        if hasattr(mmap, "MAP_PRIVATE"):
+            return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return mmap.mmap(-1, size)
+    except OSError as error:
+        raise FileError(f"the system gives no address space for a FlatBuffer of {size} bytes: {error}") from error
