@@ -12,6 +12,7 @@ from graphsurgeon.formats.tensorproto import inline_payloads
 from graphsurgeon.formats.wire import MAX_DEPTH, Payload
 
 MAX_MESSAGE = (1 << 31) - 1  # bytes; protobuf refuses larger messages to read and to write
+SMALL_FILE = 4 << 20  # bytes of a file that is read as a whole
 MAX_TEXT = 64 << 20  # bytes; text parses at about 2 MB/s
 
 
@@ -69,9 +70,12 @@ def parse_binary(source: SourceFile, type_name: str) -> ProtoFile:
     payloads: list[Payload] = []
     message = schema.message(f"tensorflow.{type_name}")()
     try:
-        data = wire.reduce(source, type_name, payloads)
+        data = _read_small(source)
+        if data is None:
+            data = wire.reduce(source, type_name, payloads)
         message.ParseFromString(data)
     except DecodeError as error:
+        wire.reduce(source, type_name, [])  # says at which byte, where the fault is in the structure
         raise FormatError(f"no valid {type_name} message ({_reason(error)}); the file is damaged or cut off") from error
     return ProtoFile(source, message, payloads, is_text=False)
 
@@ -154,6 +158,14 @@ def _check_nesting(text: str) -> None:
                 raise FormatError(f"messages are nested more than {MAX_DEPTH} deep at character {match.start()}")
         elif sign in "}>":
             depth -= 1
+
+
+def _read_small(source: SourceFile) -> bytes | None:
+    """Return a file that is so small that leaving its values on disk would cost more than reading them."""
+    if source.size > SMALL_FILE:
+        return None
+    data = source.read_at(0, source.size)
+    return None if wire.MARKER in data else data  # a marker in a file is not ours; the scan drops it
 
 
 def _inline(message: Any, payloads: list[Payload]) -> None:

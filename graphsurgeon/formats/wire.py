@@ -34,7 +34,7 @@ _CHILDREN: dict[str, dict[int, str]] = {
 }
 _VALUE_FIELDS = frozenset(range(4, 19))  # TensorProto: tensor_content and every typed field; 1 to 3 describe them
 _MARKER_FIELD = 536870911  # gs_payload
-_MARKER = b"\xf8\xff\xff\xff\x0f"  # its tag
+MARKER = b"\xf8\xff\xff\xff\x0f"  # its tag
 
 
 def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
@@ -56,7 +56,7 @@ def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
 
 def expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
     """Return serialized bytes with every payload marker replaced by the payload, enclosing lengths adjusted."""
-    return _expand(data, message, payloads) if _MARKER in data else [data]
+    return _expand(data, message, payloads) if MARKER in data else [data]
 
 
 def varint(value: int) -> bytes:
@@ -222,7 +222,7 @@ class _Reducer:
         if sum(stop - begin for begin, stop in ranges) < LARGE:
             return None
         self.payloads.append([FileRange(self.source, begin, stop - begin) for begin, stop in ranges])
-        kept.append(_MARKER + varint(len(self.payloads)))
+        kept.append(MARKER + varint(len(self.payloads)))
         return kept
 
 
@@ -246,7 +246,7 @@ def _expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
         else:
             length, offset = window.varint(offset)
             body, offset = offset, offset + length
-            if number in children and data.find(_MARKER, body, offset) >= 0:
+            if number in children and data.find(MARKER, body, offset) >= 0:
                 inner = _expand(data[body:offset], children[number], payloads)
                 rope.append(data[copied:field_start] + varint(tag) + varint(rope_size(inner)))
                 rope += inner
