@@ -15,7 +15,7 @@ from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.weights import Statistics, Weight, checksum, list_weights, statistics
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.model.model import Model as ModelFile
 
 
@@ -29,11 +29,17 @@ class Order(str, Enum):
 
 @dataclass(frozen=True)
 class Row(Weight):
-    """A weight with what was computed from its values."""
+    """A weight with what was computed from its values.
+
+    Attributes:
+        is_intact: whether the stored values match their stored checksum; None if none is stored.
+        error: why the values cannot be read.
+    """
 
     sha256: str | None = None
     is_intact: bool | None = None
     stats: Statistics | None = None
+    error: str | None = None
 
 
 def weights(
@@ -88,8 +94,7 @@ def weights(
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)
         weights_text.print_rows(rows, with_checksum=with_checksum, with_stats=stats, as_json=as_json)
-        if any(row.is_intact is False for row in rows):
-            raise typer.Exit(1)
+        _require_intact(rows)
 
 
 def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None, *, small: bool) -> list[Weight]:
@@ -155,19 +160,32 @@ def _rows(
     done = 0
     with output.progress_bar("reading", quiet=quiet or not (with_checksum or with_stats)) as progress:
         for weight in weights:
-            fields = {name: getattr(weight, name) for name in weight.__dataclass_fields__}
-            rows.append(
-                Row(
-                    **fields,
-                    sha256=checksum(weight.tensor) if with_checksum and _has_bytes(weight) else None,
-                    is_intact=_is_intact(file, weight) if with_checksum else None,
-                    stats=statistics(weight.tensor) if with_stats else None,
-                )
-            )
+            rows.append(_row(file, weight, with_checksum=with_checksum, with_stats=with_stats))
             done += weight.bytes
             if progress is not None:
                 progress(done, total)
     return rows
+
+
+def _row(file: ModelFile, weight: Weight, *, with_checksum: bool, with_stats: bool) -> Row:
+    row = Row(**{name: getattr(weight, name) for name in weight.__dataclass_fields__})
+    try:
+        if with_checksum and _has_bytes(weight):
+            row = replace(row, sha256=checksum(weight.tensor), is_intact=_is_intact(file, weight))
+        if with_stats:
+            row = replace(row, stats=statistics(weight.tensor))
+    except FileError as error:
+        row = replace(row, error=str(error))
+    return row
+
+
+def _require_intact(rows: Sequence[Row]) -> None:
+    """Tell what could not be read, or is not what was stored, in one line: the list has been printed."""
+    bad = [row for row in rows if row.error is not None or row.is_intact is False]
+    if bad:
+        what = bad[0].error or f"the stored values of {bad[0].name!r} do not match their checksum"
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise FileError(what + more, hint="restore the file from its source")
 
 
 def _has_bytes(weight: Weight) -> bool:

@@ -27,9 +27,6 @@ def print_rows(rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as
     cells = [[cell(row) for _, _, cell in columns] for row in rows]
     output.table(cells, titles=titles, align=[align for _, align, _ in columns])
     output.line(_total(rows))
-    for row in rows:
-        if row.is_intact is False:
-            output.line(f"{row.name}: the stored values do not match their checksum")
 
 
 def print_values(weight: Weight, part: str | None, *, as_json: bool) -> None:
