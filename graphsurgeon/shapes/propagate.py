@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from graphsurgeon.errors import GraphSurgeonError
-from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
@@ -20,7 +20,7 @@ from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes import registry
 from graphsurgeon.shapes.context import InferenceContext
 from graphsurgeon.shapes.dims import Dims, Symbol
-from graphsurgeon.shapes.fact import MOST_ELEMENTS, UNKNOWN, Fact, join
+from graphsurgeon.shapes.fact import MOST_ELEMENTS, UNKNOWN, Fact, Held, join
 
 if TYPE_CHECKING:
     from graphsurgeon.shapes.session import Session
@@ -173,6 +173,8 @@ class GraphPass:
         """Return a fact with its dtype, the assumed shape, and a name for every unknown dimension."""
         if node in self._assumed and port in self._assumed[node]:
             fact = self._with_assumed(node, port, fact)
+        if dtype is RESOURCE and fact.handle is None:
+            fact = Fact(fact.dims, handle=_recorded_handle(node))
         if fact.dtype is not dtype:
             fact = fact.with_dtype(dtype)
         if dtype is not None and dtype.is_ref:
@@ -251,6 +253,15 @@ def output_dtypes(node: Node) -> list[DType] | None:
         return [output.dtype or DType.of(0) for output in node.callee.outputs]
     definition = catalog.get(node.op)
     return definition.output_dtypes(node.attrs) if definition is not None else None
+
+
+def _recorded_handle(node: Node) -> tuple[Held, ...] | None:
+    """Return what attributes say is behind a resource (of an argument node, where nothing else could)."""
+    dtypes, shapes = node.attrs.get("_handle_dtypes"), node.attrs.get("_handle_shapes")
+    if not isinstance(dtypes, list) or not isinstance(shapes, list):
+        return None
+    pairs = zip(dtypes, shapes, strict=False)
+    return tuple(Held(d, s.dims) for d, s in pairs if isinstance(d, DType) and isinstance(s, Shape)) or None
 
 
 def _by_node(assumed: Mapping[Value, Dims | None], graph: Graph) -> dict[Node, dict[int, Dims | None]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from graphsurgeon.model.dtype import RESOURCE
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.shape import SCALAR, Shape
-from graphsurgeon.shapes.dims import Dim, Dims, Symbol, product
+from graphsurgeon.shapes.dims import Dim, Dims, ShapeError, Symbol, merge, product
 from graphsurgeon.shapes.fact import UNKNOWN, Fact, Held, join
 from graphsurgeon.shapes.propagate import GraphPass
 
@@ -84,12 +84,19 @@ class Session:
         return GraphPass(function, self, self._argument_facts(function)).run()
 
     def _argument_facts(self, function: Graph) -> list[Fact]:
-        recorded = [_recorded(value) for value in function.inputs]
         called = self.called_with.get(function)
         if called is None:
-            return recorded
-        prefer_call = bool(self.assumed)
-        return [_with_call(own, caller, prefer_call=prefer_call) for own, caller in zip(recorded, called, strict=True)]
+            return [_recorded(value) for value in function.inputs]
+        return [self._argument_fact(value, fact) for value, fact in zip(function.inputs, called, strict=True)]
+
+    def _argument_fact(self, argument: Value, called: Fact) -> Fact:
+        """Return what a function records of an argument, completed by its calls; constants may differ elsewhere."""
+        recorded = _recorded(argument)
+        prefer_call = self.assumed and called.dims is not None
+        # A shape recorded as unknown says that the function takes any.
+        is_open = _recorded_shape(argument) is None
+        dims = called.dims if is_open or prefer_call else recorded.dims
+        return Fact(dims, handle=called.handle or recorded.handle, dtype=recorded.dtype or called.dtype)
 
     def _remember(self, function: Graph, facts: list[Fact]) -> None:
         before = self.called_with.get(function)
@@ -100,19 +107,19 @@ def _recorded(argument: Value) -> Fact:
     """Return what a function records of an argument: dtype, shape, and what a handle stands for."""
     held = argument.extra.get("resource") if argument.extra else None
     handle = tuple(Held(dtype, shape.dims) for dtype, shape in held) if held else None
-    shape = argument.shape or _input_shape(argument)
+    shape = _recorded_shape(argument)
     if argument.dtype is RESOURCE and handle is not None and shape is None:
         shape = SCALAR
     return Fact(shape.dims if shape is not None else None, handle=handle, dtype=argument.dtype)
 
 
-def _input_shape(argument: Value) -> Shape | None:
-    """Return what the function's attribute `_input_shapes` says of an argument."""
+def _recorded_shape(argument: Value) -> Shape | None:
+    """Return the shape of an argument by its own attribute or the function's `_input_shapes`; None if there is none."""
     shapes = argument.graph.attrs.get("_input_shapes")
     position = argument.port
-    if not isinstance(shapes, list) or not isinstance(position, int) or position >= len(shapes):
-        return None
-    shape = shapes[position]
+    if argument.shape is not None or not isinstance(shapes, list) or not isinstance(position, int):
+        return argument.shape
+    shape = shapes[position] if position < len(shapes) else None
     return shape if isinstance(shape, Shape) else None
 
 
@@ -122,19 +129,19 @@ def _matched(function: Graph, arguments: Sequence[Fact]) -> list[Fact]:
     for position, value in enumerate(function.inputs):
         given = arguments[position] if position < len(arguments) else UNKNOWN
         recorded = _recorded(value)
-        if given.dims is None and recorded.dims is not None:
-            given = given.with_dims(recorded.dims)
+        given = given.with_dims(_both(given.dims, recorded.dims))
         if given.handle is None and recorded.handle is not None:
             given = Fact(given.dims, handle=recorded.handle, dtype=given.dtype)
         facts.append(given if given.dtype is value.dtype or value.dtype is None else given.with_dtype(value.dtype))
     return facts
 
 
-def _with_call(recorded: Fact, called: Fact, *, prefer_call: bool) -> Fact:
-    """Return what a function records of an argument, completed by its calls; constants may differ elsewhere."""
-    known = recorded.dims is not None and not (prefer_call and called.dims is not None)
-    handle = called.handle or recorded.handle
-    return Fact(recorded.dims if known else called.dims, handle=handle, dtype=recorded.dtype or called.dtype)
+def _both(given: Dims | None, recorded: Dims | None) -> Dims | None:
+    """Return what is given with what is recorded; what is given where they contradict each other."""
+    try:
+        return merge(given, recorded)
+    except ShapeError:
+        return given
 
 
 # -- symbols across calls ------------------------------------------------------------------------------
