@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.calls import PASSING, Call, Place, enter, nodes_inside, origin
+from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
@@ -73,14 +74,15 @@ def restore_map(metagraph: MetaGraph) -> RestoreMap:
     """
     variables: dict[Node, Restored] = {}
     tables: dict[Node, tuple[Restored, Restored]] = {}
+    texts = _Texts()
     for node, call in _restoring_nodes(metagraph):
         if node.op in ASSIGNMENTS and len(node.inputs) == 2:
-            source = _restored(Place(node.inputs[1], call))
+            source = _restored(Place(node.inputs[1], call), texts)
             target = origin(Place(node.inputs[0], call)).value.producer
             if source is not None and target is not None and target.op in VARIABLES:
                 variables.setdefault(target, source)
         elif node.op in _IMPORTS and len(node.inputs) == 3:
-            keys, values = (_restored(Place(value, call)) for value in node.inputs[1:])
+            keys, values = (_restored(Place(value, call), texts) for value in node.inputs[1:])
             target = origin(Place(node.inputs[0], call)).value.producer
             if keys is not None and values is not None and target is not None and target.op in TABLES:
                 tables.setdefault(target, (keys, values))
@@ -132,16 +134,16 @@ def reached(roots: Iterable[Node]) -> list[Node]:
     return list(found)
 
 
-def _restored(place: Place) -> Restored | None:
+def _restored(place: Place, texts: _Texts) -> Restored | None:
     place = origin(place, passing=_UNCHANGED)
     node, port = place.value.producer, place.value.port
     if node is None or not isinstance(port, int):
         return None
     if node.op == "RestoreV2" and len(node.inputs) == 3:
-        names, slices = (_strings(Place(value, place.call)) for value in node.inputs[1:])
+        names, slices = (texts.of(Place(value, place.call)) for value in node.inputs[1:])
     elif node.op in ("Restore", "RestoreSlice") and len(node.inputs) >= 2:
-        names = _strings(Place(node.inputs[1], place.call))
-        slices = _strings(Place(node.inputs[2], place.call)) if len(node.inputs) > 2 else []
+        names = texts.of(Place(node.inputs[1], place.call))
+        slices = texts.of(Place(node.inputs[2], place.call)) if len(node.inputs) > 2 else []
     else:
         return None
     if port >= len(names):
@@ -149,11 +151,22 @@ def _restored(place: Place) -> Restored | None:
     return Restored(names[port], slices[port] if port < len(slices) else "")
 
 
-def _strings(place: Place) -> list[str]:
-    tensor = constant(place)
-    if tensor is None or tensor.dtype.name != "string" or tensor.num_elements > _MOST_NAMES:
-        return []
-    return [item.decode("utf-8", "surrogateescape") for item in tensor.items()]
+class _Texts:
+    """Elements of constant strings; one constant holds the keys of all variables, so each is decoded once."""
+
+    def __init__(self) -> None:
+        self._of: dict[Node, list[str]] = {}
+
+    def of(self, place: Place) -> list[str]:
+        node = origin(place).value.producer
+        if node is None:
+            return []
+        if node not in self._of:
+            tensor = constant(place)
+            is_list = tensor is not None and tensor.dtype is STRING and tensor.num_elements <= _MOST_NAMES
+            items = tensor.items() if is_list and tensor is not None else []
+            self._of[node] = [item.decode("utf-8", "surrogateescape") for item in items]
+        return self._of[node]
 
 
 def variable_nodes(graphs: Iterable[Graph]) -> list[Node]:

@@ -24,7 +24,7 @@ class References:
         layout_of: gives the output arguments of a node, None if its op is unknown. Used for functions only.
     """
 
-    __slots__ = ("_arguments", "_dangling", "_graph", "_is_function", "_layout_of")
+    __slots__ = ("_arguments", "_dangling", "_graph", "_is_function", "_layout_of", "_layouts")
 
     def __init__(self, graph: Graph, layout_of: LayoutOf) -> None:
         self._graph = graph
@@ -32,6 +32,8 @@ class References:
         self._is_function = graph.kind == "function"
         self._arguments = {value.raw.name: value for value in graph._inputs if value.raw is not None}
         self._dangling: dict[str, Value] = {}
+        # Outputs of a node are asked for once per reader: a restore op has hundreds of outputs, and as many readers.
+        self._layouts: dict[Node, Layout | None] = {}
 
     def link(self, node: Node, texts: Iterable[str]) -> None:
         """Set the inputs and controls of a node from its texts."""
@@ -72,7 +74,7 @@ class References:
         if isinstance(value.port, str):
             return f"{node.name}:{value.port}"
         rest = value.port
-        for name, length in self._layout_of(node) or ():
+        for name, length in self._layout(node) or ():
             if rest < length:
                 return f"{node.name}:{name}:{rest}"
             rest -= length
@@ -109,6 +111,11 @@ class References:
             return text if target is None else f"^{target.name}"
         return _respell(text, self.values(text)[0]) if self.values(text) else text
 
+    def _layout(self, node: Node) -> Layout | None:
+        if node not in self._layouts:
+            self._layouts[node] = self._layout_of(node)
+        return self._layouts[node]
+
     def _graph_value(self, text: str) -> list[Value] | None:
         name, _, port = text.partition(":")
         node = self._graph._originals.get(name)
@@ -127,7 +134,7 @@ class References:
         arg, _, index = rest.partition(":")
         if not arg or (index and not (index.isdecimal() and len(index) < 10)):
             return None
-        layout = self._layout_of(node)
+        layout = self._layout(node)
         if layout is None:
             return [node.output(f"{arg}:{index or 0}")]
         start = 0

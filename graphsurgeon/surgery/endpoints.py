@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.candidates import by_shape, likely_outputs
 from graphsurgeon.analysis.names import find_signature, find_value, suggestion
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
-from graphsurgeon.shapes.infer import infer_shapes
 
 KEY = "key:"
 _MOST_PROPOSED = 5
@@ -93,6 +91,8 @@ def resolve_endpoints(
 
 def _signature(metagraph: MetaGraph, key: str | None) -> Signature:
     """Return the signature to freeze; where there is none, propose outputs."""
+    from graphsurgeon.analysis.candidates import likely_outputs
+
     public = [one for one in metagraph.signatures if not one.startswith("__saved_model")]
     if key is not None or public:
         return find_signature(metagraph, key)
@@ -106,6 +106,9 @@ def _signature(metagraph: MetaGraph, key: str | None) -> Signature:
 def _shaped_outputs(metagraph: MetaGraph, patterns: Sequence[str]) -> dict[str, Endpoint]:
     if not patterns:
         return {}
+    from graphsurgeon.analysis.candidates import by_shape
+    from graphsurgeon.shapes.infer import infer_shapes
+
     shapes = infer_shapes(metagraph)
     values = [by_shape(metagraph, pattern, shapes) for pattern in patterns]
     return {str(value): Endpoint(value, shape=shapes.shape(value)) for value in values}
