@@ -7,8 +7,10 @@ command. Here is the one outermost handler: every error becomes one line on stde
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
@@ -135,7 +137,12 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments, and keep them as they were given."""
         ctx.meta["arguments"] = list(args)
-        return super().parse_args(ctx, args)
+        try:
+            return list(super().parse_args(ctx, args))
+        except _CLICK_ERROR as error:
+            if getattr(error, "ctx", None) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; an error that names no file is about the model."""
@@ -181,7 +188,7 @@ def _app() -> typer.Typer:
 def _load(name: str) -> Any:
     module, _, function = COMMANDS[name].partition(":")
     callback = getattr(import_module(module), function)
-    text, _, examples = (callback.__doc__ or "").partition("\n    Examples:\n")
+    text, _, examples = inspect.cleandoc(callback.__doc__ or "").partition(_EXAMPLES)
     paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
     app = typer.Typer(add_completion=False, rich_markup_mode=_markup_mode())
     app.command(
@@ -192,7 +199,7 @@ def _load(name: str) -> Any:
     )(callback)
     command: Any = typer.main.get_command(app)
     command.name = name
-    command.examples = "\n".join(line.removeprefix("      ") for line in examples.rstrip().splitlines())
+    command.examples = textwrap.indent(textwrap.dedent(examples), "  ")
     return command
 
 

@@ -1,0 +1,139 @@
+"""The program: exit statuses, one-line errors, help, Ghostscript, closed pipes, interrupts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon import __version__
+from graphsurgeon.cli import app
+from tests.cli.conftest import GS
+
+PROGRAM = [sys.executable, "-m", "graphsurgeon"]
+
+
+def test_version(gs: GS) -> None:
+    assert gs("--version") == (0, f"graphsurgeon {__version__}\n", "")
+
+
+def test_no_arguments_show_the_help(gs: GS) -> None:
+    result = gs()
+    assert result.status == 0
+    assert "Usage: gs [OPTIONS] COMMAND" in result.out
+    assert all(f"\n  {name} " in result.out for name in app.COMMANDS)
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_every_command_has_help_with_examples(gs: GS, name: str) -> None:
+    result = gs(name, "--help")
+    assert result.status == 0
+    assert f"Usage: gs {name} [OPTIONS] " in result.out
+    assert f"\nExamples:\n  gs {name} " in result.out
+    assert "{" not in result.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["shwo", "x"], 2, "gs: there is no command 'shwo'; did you mean 'show'?\n"),
+        (["savedmodel/linear"], 2, "gs: there is no command 'savedmodel/linear'; to look at a model: gs show savedmodel/linear\n"),
+        (["show"], 2, "gs: Missing argument 'MODEL...'; see gs show --help\n"),
+        (["find", "graphdef/linear.pb", "--shape"], 2, "gs: Option '--shape' requires an argument; see gs find --help\n"),
+        (["show", "nowhere"], 3, "gs: nowhere: no such file or folder\n"),
+        (["find", "checkpoint/name_based"], 4, "gs: checkpoint/name_based: a checkpoint holds variables and no graph; gs weights lists its variables\n"),
+        (["show", "hostile/foreign/model.onnx"], 4, None),
+        (["show", "hostile/truncated.pb"], 3, None),
+        (["check", "hostile/bad_signatures"], 1, ""),
+    ],
+)  # fmt: skip
+def test_exit_status_and_one_line(gs: GS, arguments: list[str], status: int, message: str | None) -> None:
+    result = gs(*arguments)
+    assert result.status == status
+    assert message is None or result.err == message
+    assert result.err.count("\n") <= 1
+    assert "Traceback" not in result.err
+
+
+def test_error_names_the_model(gs: GS) -> None:
+    result = gs("find", "graphdef/linear.pb", "--shape", "1,x")
+    assert result.status == 2
+    assert result.err.startswith("gs: graphdef/linear.pb: --shape '1,x': 'x' is no dimension; ")
+
+
+def test_names_of_the_file_are_escaped_in_errors(gs: GS) -> None:
+    assert gs("show", "no\x1b[31m\nwhere").err == "gs: no\\x1b[31m\\nwhere: no such file or folder\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-dSAFER", "-dBATCH", "x.ps"], ["-q", "-sDEVICE=pdfwrite", "-o", "out.pdf", "in.ps"], ["-r300", "x.eps"]],
+)
+def test_ghostscript_options(gs: GS, arguments: list[str]) -> None:
+    result = gs(*arguments)
+    assert result.status == 2
+    assert "this gs is graphsurgeon" in result.err
+    assert "Ghostscript" in result.err
+
+
+def test_our_bug_is_status_70(gs: GS, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphsurgeon.formats.read", lambda path: 1 / 0)
+    result = gs("show", "savedmodel/linear")
+    assert (result.status, result.out) == (70, "")
+    assert result.err == (
+        "gs: internal error: ZeroDivisionError: division by zero; run again with GS_DEBUG=1 for the trace\n"
+    )
+    monkeypatch.setenv("GS_DEBUG", "1")
+    assert "Traceback (most recent call last)" in gs("show", "savedmodel/linear").err
+
+
+def test_interrupt_is_status_130(gs: GS, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("graphsurgeon.formats.read", interrupted)
+    assert gs("show", "savedmodel/linear") == (130, "", "gs: interrupted; nothing was written\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_interrupted_process_leaves_with_130(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.formats as formats\n"
+        "def read(path):\n    print('reading', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
+        "formats.read = read\nsys.argv = ['gs', 'show', 'x']\napp.main()\n"
+    )
+    with subprocess.Popen([sys.executable, slow], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "reading\n"
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "gs: interrupted; nothing was written\n"
+    assert process.returncode == 130
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_closed_pipe_ends_quietly(fixtures_dir: Path) -> None:
+    model = fixtures_dir / "metagraph" / "face_resnet" / "model-1.meta"
+    command = f"'{sys.executable}' -m graphsurgeon find '{model}' | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[1] == "0"
+
+
+def test_module_is_the_program(fixtures_dir: Path) -> None:
+    done = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"graphsurgeon {__version__}\n"
+
+
+@pytest.mark.parametrize(("words", "expected"), [("gs sho", "show"), ("gs weights --st", "--stats")])
+def test_shell_completion(words: str, expected: str) -> None:
+    count = len(words.split()) - 1
+    environment = os.environ | {"_GS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+    done = subprocess.run(PROGRAM, env=environment, capture_output=True, text=True, check=False)
+    assert expected in done.stdout.split()
