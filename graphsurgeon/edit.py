@@ -18,6 +18,7 @@ from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.atomic import scratch_folder
 from graphsurgeon.formats.files import Progress
+from graphsurgeon.formats.target import own_place
 from graphsurgeon.formats.writing import Plan, plan_write
 from graphsurgeon.model.model import Model
 from graphsurgeon.verify.finding import Finding
@@ -221,7 +222,7 @@ def _new(after: list[Finding], before: list[Finding]) -> list[Finding]:
 def _plan(model: Model, where: Where) -> Plan:
     """Lower the model; without an output (a dry run) for its own place, as if in place."""
     in_place = where.in_place or where.output is None
-    target = Path(model.path if where.output is None else where.output)
+    target = own_place(model) if where.output is None else Path(where.output)
     return plan_write(model, target, format=where.format, force=where.force, in_place=in_place)
 
 
@@ -229,7 +230,7 @@ def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
     """Write beside the source, and let the verifier compare."""
     source = Path(model.path)
     with scratch_folder(source) as folder:
-        trial = plan_write(model, folder / source.name, format=plan.target.format)
+        trial = plan_write(model, folder / own_place(model).name, format=plan.target.format)
         trial.write(link=True)
         return verify(source, trial.target.path)
 

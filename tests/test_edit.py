@@ -146,3 +146,40 @@ def test_progress_counts_bytes(tmp_path: Path) -> None:
     edit(SAVED_MODEL, [], output=tmp_path / "out", progress=lambda done, total: calls.append((done, total)))
     total = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert calls[-1] == (total, total)
+
+
+@pytest.mark.parametrize("name", ["name_based", "empty_basename", "multi_shard", "v1"])
+@pytest.mark.parametrize("by", ["folder", "index"])
+def test_a_checkpoint_in_place(tmp_path: Path, name: str, by: str) -> None:
+    shutil.copytree(FIXTURES / "checkpoint" / name, tmp_path / "model")
+    before = sorted(os.listdir(tmp_path / "model"))
+    indices = [file for file in before if file.endswith(".index")]
+    path = tmp_path / "model" / indices[0] if by == "index" and indices else tmp_path / "model"
+    if name == "v1":
+        with pytest.raises(UnsupportedError, match="version 1"):
+            edit(path, [], in_place=True)
+        return
+    keys = list((read(path).checkpoint or pytest.fail("no checkpoint")).variables)
+    edit(path, [("rename", {"names": {keys[0]: "another/key"}, "what": "variables"})], in_place=True)
+    assert sorted(os.listdir(tmp_path / "model")) == before
+    again = read(path).checkpoint
+    assert again is not None
+    assert list(again.variables) == sorted(["another/key", *keys[1:]])
+
+
+def test_a_checkpoint_into_a_folder(tmp_path: Path) -> None:
+    edit(FIXTURES / "checkpoint" / "name_based", [], output=tmp_path)
+    names = [name for name in os.listdir(FIXTURES / "checkpoint" / "name_based") if name != "checkpoint"]
+    assert sorted(os.listdir(tmp_path)) == sorted(names)
+
+
+def test_a_meta_graph_with_its_checkpoint_in_place(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "metagraph" / "face_resnet", tmp_path / "model")
+    before = sorted(os.listdir(tmp_path / "model"))
+    path = tmp_path / "model" / "model-1.meta"
+    keys = list((read(path).checkpoint or pytest.fail("no checkpoint")).variables)
+    edit(path, [("rename", {"names": {keys[0]: "another/key"}, "what": "variables"})], in_place=True)
+    assert sorted(os.listdir(tmp_path / "model")) == before
+    again = read(path).checkpoint
+    assert again is not None
+    assert "another/key" in again.variables

@@ -81,7 +81,8 @@ def resolve(model: Model, path: Path, *, format: str | None = None) -> Target:
         folder = path.parent if path.name in ("saved_model.pb", "saved_model.pbtxt") else path
         return Target(name, path if is_single else folder, is_text, "file" if is_single else "folder")
     if name == "checkpoint":
-        return Target(name, path.with_name(path.name.removesuffix(".index") or ".index"), is_text, "group")
+        inside = path / own_place(model).name if is_folder(path) and path.name else path
+        return Target(name, inside.with_name(inside.name.removesuffix(".index") or ".index"), is_text, "group")
     return Target(name, path, is_text, "file")
 
 
@@ -91,14 +92,26 @@ def next_version(folder: Path) -> Path:
     return folder / str(max((int(name) for name in names if name.isdecimal()), default=0) + 1)
 
 
+def own_place(model: Model) -> Path:
+    """Return the target that stands for the source itself: the file or folder, of a checkpoint the prefix."""
+    if model.format != "checkpoint" or model.checkpoint is None:
+        return Path(model.path)
+    prefix = os.fspath(model.checkpoint.prefix)
+    return Path(prefix) / ".index" if prefix.endswith("/") or not prefix else Path(prefix)
+
+
 def require_free(model: Model, target: Target, *, force: bool, in_place: bool) -> None:
     """Refuse to touch what must stay.
 
     Raises:
         UsageError: the target is, holds, or lies in the source without `in_place`; or something is there already,
             and `force` is not given or what is there is of another kind.
+        UnsupportedError: the source cannot be replaced by its own kind.
     """
     if in_place:
+        if target.format == "checkpoint" and model.checkpoint is not None and model.checkpoint.version == 1:
+            hint = "give an output: it is written as version 2, in files of other names"
+            raise UnsupportedError("a checkpoint of version 1 cannot be replaced", path=target.path, hint=hint)
         if not _touches_source(model, target):
             raise UsageError(
                 "in place means that the source is replaced", path=target.path, hint="give no other output"

@@ -164,10 +164,10 @@ def _plan_meta_graph(model: Model, target: Target, *, force: bool, in_place: boo
     if model.checkpoint is None or checkpoint.is_untouched(model.checkpoint):
         note = f"its variables stay in {model.checkpoint.prefix}" if model.checkpoint is not None else ""
         return Plan(target, files, notes=[note] if note and not in_place else [])
-    prefix = target.path.with_suffix("")
+    prefix = target.path.with_name(target.path.stem if target.path.name != ".meta" else ".index")
     if not in_place:
         require_free(model, Target("checkpoint", prefix, None, "group"), force=force, in_place=False)
-    ropes = checkpoint.lower_checkpoint(model.checkpoint, prefix.name)
+    ropes = checkpoint.lower_checkpoint(model.checkpoint, basename(prefix))
     obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
     return Plan(target, {**ropes, **files}, obsolete=obsolete)
 
@@ -180,7 +180,7 @@ def _plan_saved_model(model: Model, target: Target, *, in_place: bool) -> Plan:
     is_changed = bool(variables) or not all(map(is_copy, files.values()))
     if folder is None:
         plan.files |= variables
-    elif in_place and not variables and len(files) == 1:
+    elif in_place and len(files) == 1 and not (variables or _new_assets(model) or _dropped_assets(model)):
         return _plan_protobuf_alone(folder, files, is_changed=is_changed)
     else:
         plan.files |= _carried(model, folder, plan, everything=in_place)
