@@ -233,8 +233,9 @@ class _Inline:
                     self.children.append((place - self.base.at, field, child))
 
     def _change(self, field: Field, value: Any) -> None:
-        is_new = not (field.id < len(self.slots) and self.slots[field.id])
-        if value is None or (is_new and value == []) or (self.base is None and value == field.default):
+        is_there = field.id < len(self.slots) and self.slots[field.id] != 0
+        is_nothing = value == [] if self.base is not None and not is_there else False
+        if value is None or is_nothing or (self.base is None and value == field.default):
             if field.id < len(self.slots):
                 self.slots[field.id] = 0
             return

@@ -41,6 +41,7 @@ class ModelLowering:
         source: the file as it was read.
         graphs, subgraph_index: the subgraphs in the order in which they are written, and their places.
         has_moved: whether a subgraph has another place than it had.
+        signatures: by key.
         lowerings: of the subgraphs that have been looked at.
         mentions: number of a buffer -> how often tensors and metadata of the file mention it.
         has_control_entry: whether the file tells control edges.
@@ -50,13 +51,16 @@ class ModelLowering:
         self.source: ModelSource = model.raw
         self.source.image.spent = 0
         (self.metagraph,) = model.metagraphs
-        self.graphs = [graph for graph in self.metagraph.graphs if graph.raw is not None or graph.values or len(graph)]
+        self.graphs = list(self.metagraph.graphs)
+        if self.metagraph.graph.raw is None and not self.metagraph.graph.values:
+            del self.graphs[0]  # stands for the main subgraph of a model that has none
         self.subgraph_index = {graph: number for number, graph in enumerate(self.graphs)}
         self.has_moved = self.graphs != self.source.subgraphs
         self.has_control_entry = any(name == CONTROL_DEPENDENCIES for name, _ in entries(self.source.root))
         self.buffers = BufferTable(self.source)
         self.codes = OperatorCodes(self.source)
         self.mentions = Counter(_mentioned_buffers(self.source))
+        self.signatures = self.metagraph.signatures  # lifts the subgraphs that they name
         if self.has_moved:
             for graph in self.graphs:
                 len(graph.values)  # lifts it: its operators may mention a subgraph that moved
@@ -79,7 +83,7 @@ class ModelLowering:
             record.parts["signature_defs"] = list(self._signatures())
             record.parts["metadata"] = tflite_write_metadata.lower(self)
             record.parts["buffers"] = self.buffers.records
-        elif self.metagraph.signatures or self.metagraph.collections:
+        elif self.signatures or self.metagraph.collections:
             raise UnsupportedError(f"schema version {self.source.version} of TFLite holds no signatures or metadata")
         if record.is_changed() and "buffers" in record.type.fields:
             self.buffers.drop_unused(self.mentions, self._mentions_now(record))
@@ -101,17 +105,23 @@ class ModelLowering:
         before = list(self.source.signature_tables())
         keys = unique_keys([table.text("signature_key") for table in before])
         read_as = {table.at: key for table, key in zip(before, keys, strict=True)}
-        for key, signature in self.metagraph.signatures.items():
+        for key, signature in self.signatures.items():
             base = signature.raw
             record = Record(schema().table("SignatureDef"), base)
             if base is None or key != read_as.get(base.at):
                 record.set("signature_key", key.encode("utf-8", "surrogateescape"))
-            if signature.graph not in self.subgraph_index:
-                raise UsageError(f"signature {key!r} is of a subgraph that the model no longer has")
-            record.set("subgraph_index", self.subgraph_index[signature.graph])
+            self._set_subgraph(record, key, signature)
             record.parts["inputs"] = list(self._tensor_maps(signature, "inputs"))
             record.parts["outputs"] = list(self._tensor_maps(signature, "outputs"))
             yield record
+
+    def _set_subgraph(self, record: Record, key: str, signature: Signature) -> None:
+        before = record.base.get("subgraph_index") if record.base is not None else 0
+        if before >= len(self.source.subgraphs) and signature.graph is self.metagraph.graph:
+            return  # it pointed at nothing and still does
+        if signature.graph not in self.subgraph_index:
+            raise UsageError(f"signature {key!r} is of a subgraph that the model no longer has")
+        record.set("subgraph_index", self.subgraph_index[signature.graph])
 
     def _tensor_maps(self, signature: Signature, side: str) -> Iterator[Record]:
         before = list(signature.raw.tables(side)) if signature.raw is not None else []
@@ -128,10 +138,7 @@ class ModelLowering:
     def _tensor_index(self, signature: Signature, name: str, entry: SignatureEntry) -> int:
         target = entry.mention.target if entry.mention is not None else None
         if isinstance(target, Value):
-            lowering = self.lowerings.get(signature.graph)
-            if lowering is None:
-                lowering = self.lowerings[signature.graph] = SubgraphLowering(signature.graph, self)
-            return lowering.index_of(target)
+            return self.lowerings[signature.graph].index_of(target)
         if entry.raw is not None:
             return int(entry.raw.get("tensor_index"))
         raise UsageError(f"signature {signature.key!r}: {name!r} names no tensor")

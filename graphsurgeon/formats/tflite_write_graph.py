@@ -235,8 +235,11 @@ class SubgraphLowering:
 
 
 def set_indices(record: Record, name: str, indices: Sequence[int]) -> None:
-    """Set a vector of indices."""
-    _set_vector(record, name, array("i", indices))
+    """Set a vector of indices; a new table gets an empty one too, for interpreters ask for it."""
+    if record.base is None:
+        record.set(name, array("i", indices))
+    else:
+        _set_vector(record, name, array("i", indices))
 
 
 def _set_vector(record: Record, name: str, items: array[Any]) -> None:

@@ -86,7 +86,7 @@ def _edges(model: ModelLowering) -> list[list[Edge]] | None:
 
 
 def _graph_edges(model: ModelLowering, graph: Graph, before: Sequence[Sequence[Edge]]) -> list[Edge]:
-    if not graph.is_lifted:
+    if graph not in model.lowerings:  # not looked at, so not changed
         return list(before[graph.raw.index])  # type: ignore[union-attr]
     place = {node: number for number, node in enumerate(model.lowerings[graph].nodes)}
     return [(place[first], place[node]) for node in place for first in node.controls if first in place]

@@ -14,6 +14,7 @@ from graphsurgeon.formats.files import FileRange
 from graphsurgeon.model import (
     DType,
     FunctionRef,
+    Graph,
     Mention,
     Model,
     Output,
@@ -35,6 +36,7 @@ from tests.formats.tflite_files import (
     read,
     reread,
     rewritten,
+    small_model,
     value,
     written,
 )  # fmt: skip
@@ -91,6 +93,40 @@ def test_every_file_of_the_corpus_survives_untouched_and_laid_out_anew(corpus: P
     for path in corpus_files(corpus):
         check_untouched(path)
         check_rewritten(path)
+
+
+def test_indices_that_point_nowhere_are_kept(tmp_path: Path) -> None:
+    objects, parsed = tflite_objects.generated(), small_model()
+    graph, signature, entry = parsed.subgraphs[0], objects.SignatureDefT(), objects.TensorMapT()
+    graph.operators[0].inputs, graph.operators[0].outputs, graph.operators[0].opcodeIndex = [0, 77, -7], [-1], 4
+    graph.inputs, graph.outputs, graph.tensors[1].buffer = [-1, 0], [5], 99
+    entry.name, entry.tensorIndex = "x", 55
+    signature.signatureKey, signature.subgraphIndex, signature.inputs, signature.outputs = (
+        "s",
+        9,
+        [entry],
+        [entry, entry],
+    )
+    parsed.signatureDefs = [signature, signature]
+    path = packed_file(tmp_path, parsed)
+    check_untouched(path)
+    model = tflite.read(path)
+    model.graphs[0].values[0].name = "renamed"
+    assert changed(path.read_bytes(), written(model)) == {"subgraphs[0].tensors[0].name": b"renamed"}
+    model.graphs[0].outputs.append(Output("", model.graphs[0].values[0]))
+    for number in range(3):
+        model.graphs[0].add_value(f"new {number}", FLOAT32, Shape([1]))
+    with pytest.raises(UsageError, match="#5, which was not there"):
+        written(model)
+
+
+def test_a_subgraph_made_from_nothing_has_all_its_vectors(tmp_path: Path) -> None:
+    model = read("float.tflite")
+    metagraph = model.metagraphs[0]
+    metagraph.add_function(Graph(metagraph, "subgraph", "empty"))
+    empty = tflite_objects.tree(written(model))["subgraphs"][-1]
+    assert empty["name"] == b"empty"
+    assert [empty[key] for key in ("tensors", "inputs", "outputs", "operators")] == [[], [], [], []]
 
 
 def test_writing_is_deterministic_and_settles() -> None:
