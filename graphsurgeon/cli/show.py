@@ -22,6 +22,9 @@ def show(
     ops: Annotated[bool, typer.Option("--ops", help="Every op with its count.")] = False,
     functions: Annotated[bool, typer.Option("--functions", help="Every function with its size.")] = False,
     objects: Annotated[bool, typer.Option("--objects", help="What tf.saved_model.load gives.")] = False,
+    request: Annotated[
+        bool, typer.Option("--request", help="How to ask TensorFlow Serving for it: a curl and a Python request.")
+    ] = False,
     everything: All = False,
     as_json: Json = False,
 ) -> None:
@@ -33,6 +36,7 @@ def show(
     Examples:
         gs show my_model/
         gs show my_model/ --signature serving_default
+        gs show models/detector/ --request
         gs show frozen.pb --ops
         gs show model.ckpt-1000 --json
         gs show models/*.tflite --json
@@ -42,6 +46,9 @@ def show(
     parts = Parts(ops or everything, functions or everything, objects or everything, everything, signature)
 
     def show_one(path: Path) -> None:
+        if request:
+            _print_request(path, signature, parse_tags(tags), as_json=as_json)
+            return
         summary = _summarize(path, parse_tags(tags), signature, objects=parts.objects, everything=everything)
         if as_json:
             output.print_json(summary, compact=len(models) > 1)
@@ -49,6 +56,13 @@ def show(
             print_summary(summary, parts)
 
     for_each(models, show_one)
+
+
+def _print_request(path: Path, signature: str | None, tags: list[str] | None, *, as_json: bool) -> None:
+    from graphsurgeon.cli.show_request import print_request
+    from graphsurgeon.formats import read
+
+    print_request(read(path), signature, tags, as_json=as_json)
 
 
 def _summarize(

@@ -7,9 +7,11 @@ Serving; `tensorflow/cc/saved_model/{reader,loader}.cc`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
+from graphsurgeon.analysis.load_path import INIT_COLLECTIONS, INIT_SIGNATURE, LoadPath, ResourceKey
+from graphsurgeon.analysis.restore_map import VARIABLES, resource_key, restore_map
 from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.formats.files import exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.model.graph import Node, Value
@@ -22,7 +24,7 @@ from graphsurgeon.verify.places import place
 SERVE = "serve"
 DEFAULT = "serving_default"
 _PREFIX = "__saved_model"  # of signatures that name what runs on load
-_INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")  # the first that is there is run
+_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _MOST_BYTES = (1 << 31) - 1  # of a protobuf that C++ parses
 _MOST_VERSION = (1 << 63) - 1
@@ -54,7 +56,7 @@ def of_model(model: Model) -> Iterator[Finding]:
             return
     yield from _on_load(model, metagraph)
     yield from _ops(metagraph)
-    yield from _signatures(metagraph)
+    yield from _signatures(model, metagraph)
 
 
 def _layout(path: Path) -> Iterator[Finding]:
@@ -103,9 +105,9 @@ def _on_load(model: Model, metagraph: MetaGraph) -> Iterator[Finding]:
     if model.checkpoint is not None and model.checkpoint.version == 2 and (saver is None or not saver.restore.text):
         what = "there are variables, and no saver that restores them: the server would fail to"
         yield Finding("error", "variables", what, "export the model anew", "serving-restore")
-    if f"{_PREFIX}_init_op" in metagraph.signatures:
+    if INIT_SIGNATURE in metagraph.signatures:
         return
-    key = next((key for key in _INIT_COLLECTIONS if key in metagraph.collections), None)
+    key = next((key for key in INIT_COLLECTIONS if key in metagraph.collections), None)
     if key is not None and len(metagraph.collections[key].items) != 1:
         what = f"it names {len(metagraph.collections[key].items)} ops; the server wants exactly one to run on load"
         yield Finding("error", f"collection {key}", what, "group them by one NoOp", "serving-init")
@@ -127,7 +129,7 @@ def _ops(metagraph: MetaGraph) -> Iterator[Finding]:
             yield Finding("error", where, what, "build the server with the library of that op", "serving-op")
 
 
-def _signatures(metagraph: MetaGraph) -> Iterator[Finding]:
+def _signatures(model: Model, metagraph: MetaGraph) -> Iterator[Finding]:
     public = [signature for key, signature in metagraph.signatures.items() if not key.startswith(_PREFIX)]
     if not public:
         what = "the model has no signature, so the server answers no request"
@@ -136,11 +138,14 @@ def _signatures(metagraph: MetaGraph) -> Iterator[Finding]:
     if DEFAULT not in metagraph.signatures:
         what = f"there is no {DEFAULT}, so every request must name its signature"
         yield Finding("note", "signatures", what, 'requests say "signature_name"', "serving-default")
+    restored = {resource_key(node) for node in restore_map(metagraph).variables} if model.checkpoint else set()
+    restored |= LoadPath(metagraph).assigned.keys()
     for signature in public:
-        yield from _signature(signature)
+        yield from _form(signature)
+        yield from _computation(signature, restored)
 
 
-def _signature(signature: Signature) -> Iterator[Finding]:
+def _form(signature: Signature) -> Iterator[Finding]:
     where = f"signature {signature.key}"
     if signature.method not in METHODS.values():
         what = f"its method is {signature.method!r}; the server answers only {', '.join(METHODS.values())}"
@@ -153,17 +158,30 @@ def _signature(signature: Signature) -> Iterator[Finding]:
                 what = "it is a sparse or composite tensor, which the server cannot take apart"
                 hint = "give its parts to a signature as plain tensors"
                 yield Finding("error", f"{where}, {noun} {key}", what, hint, "serving-composite")
-    for node in _unfed(signature):
-        what = f"its outputs need {node.name}, which no input of it feeds: every request fails"
-        hint = "gs add-signature --replace with that input, or gs set-input --set gives it a value"
-        yield Finding("error", where, what, hint, "serving-unfed")
     if not signature.inputs:
         what = "it has no input: the REST interface refuses such a signature, gRPC takes it"
         yield Finding("note", where, what, "", "serving-no-input")
 
 
-def _unfed(signature: Signature) -> list[Node]:
-    """Return the placeholders that the outputs need and the inputs do not give."""
+def _computation(signature: Signature, restored: Set[ResourceKey]) -> Iterator[Finding]:
+    """Find what the outputs need and the server does not have when a request comes."""
+    where = f"signature {signature.key}"
+    needed = _needed(signature)
+    for node in needed:
+        if node.op in _PLACEHOLDERS:
+            what = f"its outputs need {node.name}, which no input of it feeds: every request fails"
+            hint = "gs add-signature --replace with that input, or gs set-input --set gives it a value"
+            yield Finding("error", where, what, hint, "serving-unfed")
+    empty = [node for node in needed if node.op in VARIABLES and resource_key(node) not in restored]
+    if empty:
+        more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
+        what = f"it reads the variable {empty[0].name}{more}, which nothing restores on load: every request fails"
+        hint = "gs freeze makes constants of them, and gs add-signature --serving-dir serves that"
+        yield Finding("error", where, what, hint, "serving-variable")
+
+
+def _needed(signature: Signature) -> list[Node]:
+    """Return the nodes of the main graph that compute the outputs once the inputs are given."""
     fed = {mention.target for entry in signature.inputs.values() for mention in entry.mentions}
     targets = [mention.target for entry in signature.outputs.values() for mention in entry.mentions]
     waiting = [value.producer for value in targets if isinstance(value, Value) and value not in fed]
@@ -175,4 +193,4 @@ def _unfed(signature: Signature) -> list[Node]:
         seen.add(node)
         waiting += [value.producer for value in node.inputs if value not in fed]
         waiting += node.controls
-    return [node for node in signature.graph.nodes if node in seen and node.op in ("Placeholder", "PlaceholderV2")]
+    return [node for node in signature.graph.nodes if node in seen]

@@ -142,7 +142,15 @@ def test_variables_need_a_saver(tmp_path: Path) -> None:
     assert rules(tmp_path) == []
     graph = read(tmp_path)
     graph.metagraphs[0].saver = None
-    assert [f.rule for f in check(graph, serving=True) if f.rule.startswith("serving-")] == ["serving-restore"]
+    found = [finding.rule for finding in check(graph, serving=True) if finding.rule.startswith("serving-")]
+    assert found == ["serving-restore", "serving-variable"]
+
+
+@pytest.mark.parametrize(("name", "key"), [("keras_trained", "serving_default"), ("v1_missing_entries", "broken")])
+def test_variables_that_a_session_does_not_restore(name: str, key: str, tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "savedmodel" / name, tmp_path / "1")
+    found = serving(tmp_path)
+    assert [(finding.rule, finding.where) for finding in found] == [("serving-variable", f"signature {key}")]
 
 
 def test_notes_for_clients(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""The features that a graph parses out of serialized `tf.train.Example`s, and an Example that has them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from graphsurgeon.analysis.calls import Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.restore_map import constant
+from graphsurgeon.model.dtype import FLOAT32, STRING, DType
+from graphsurgeon.model.graph import Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.shape import Shape
+
+_PARSERS = ("ParseExample", "ParseExampleV2", "ParseSingleExample")
+_MOST_NODES = 200_000  # behind calls; a graph that unfolds to more is not searched
+
+
+class Feature(NamedTuple):
+    """A feature that is parsed.
+
+    Attributes:
+        size: how many values an example must have; 0 for one that may be left out.
+    """
+
+    name: str
+    dtype: DType
+    size: int
+
+
+def parsed_features(metagraph: MetaGraph, source: object) -> list[Feature] | None:
+    """Return the features that are parsed out of the examples in a main-graph value, in the order of the op.
+
+    Args:
+        metagraph: whose main graph has the value.
+        source: the value, such as the placeholder of a signature.
+
+    Returns:
+        None if nothing parses the value as examples, or the names are not constant.
+    """
+    if not isinstance(source, Value) or not any(op in graph.op_counts for graph in metagraph.graphs for op in _PARSERS):
+        return None
+    for node, call in islice(nodes_inside(metagraph.graph), _MOST_NODES):
+        if node.op in _PARSERS and node.inputs and origin(Place(node.inputs[0], call)) == origin(Place(source)):
+            return _features(node, call)
+    return None
+
+
+def serialize_example(features: Iterable[Feature]) -> bytes:
+    """Return an Example with zeros, or `text`, for the features that it must have."""
+    entries = b"".join(
+        _field(1, _field(1, feature.name.encode()) + _field(2, _values(feature)))
+        for feature in features
+        if feature.size
+    )
+    return _field(1, entries)
+
+
+def _features(node: Node, call: Call | None) -> list[Feature] | None:
+    sparse, dense = _keys(node, call)
+    sparse_types, dense_types = node.attrs.get("sparse_types"), node.attrs.get("Tdense")
+    if sparse is None or dense is None or not isinstance(sparse_types, list) or not isinstance(dense_types, list):
+        return None
+    shapes = node.attrs.get("dense_shapes")
+    defaults = node.inputs[len(node.inputs) - len(dense) :]
+    found = []
+    for position, (name, dtype) in enumerate(zip(dense, dense_types, strict=False)):
+        default = constant(Place(defaults[position], call)) if position < len(defaults) else None
+        shape = shapes[position] if isinstance(shapes, list) and position < len(shapes) else None
+        is_optional = default is not None and default.num_elements > 0
+        if isinstance(dtype, DType):
+            found.append(Feature(name, dtype, 0 if is_optional else _count(shape)))
+    return found + [
+        Feature(name, dtype, 0) for name, dtype in zip(sparse, sparse_types, strict=False) if isinstance(dtype, DType)
+    ]
+
+
+def _count(shape: object) -> int:
+    count = 1
+    for dim in shape.dims or () if isinstance(shape, Shape) else ():
+        count *= 1 if dim is None else dim
+    return count
+
+
+def _keys(node: Node, call: Call | None) -> tuple[list[str] | None, list[str] | None]:
+    """Return the names of sparse and of dense features, None where they are computed."""
+    if node.op == "ParseSingleExample":
+        lists = (node.attrs.get("sparse_keys"), node.attrs.get("dense_keys"))
+        return _texts(lists[0]), _texts(lists[1])
+    if node.op == "ParseExampleV2":
+        return _constants(node.inputs[2:3], call), _constants(node.inputs[3:4], call)
+    count = node.attrs.get("Nsparse")
+    middle = 2 + (count if isinstance(count, int) else 0)
+    many = node.attrs.get("Ndense")
+    return _constants(node.inputs[2:middle], call), _constants(
+        node.inputs[middle : middle + (many if isinstance(many, int) else 0)], call
+    )
+
+
+def _constants(values: Iterable[Value], call: Call | None) -> list[str] | None:
+    texts: list[str] = []
+    for value in values:
+        tensor = constant(Place(value, call))
+        if tensor is None or tensor.dtype is not STRING:
+            return None
+        texts += _texts(tensor.items()) or []
+    return texts
+
+
+def _texts(items: object) -> list[str] | None:
+    if not isinstance(items, list):
+        return None
+    return [item.decode("utf-8", "backslashreplace") for item in items if isinstance(item, bytes)]
+
+
+def _values(feature: Feature) -> bytes:
+    """Return the Feature message: BytesList is field 1, FloatList 2, Int64List 3."""
+    if feature.dtype is STRING:
+        return _field(1, b"".join(_field(1, b"text") for _ in range(feature.size)))
+    if feature.dtype is FLOAT32:
+        return _field(2, _field(1, struct.pack(f"<{feature.size}f", *[0.0] * feature.size)))
+    return _field(3, _field(1, bytes(feature.size)))
+
+
+def _field(number: int, data: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + bytes(_varint(len(data))) + data
+
+
+def _varint(value: int) -> Iterator[int]:
+    while value > 127:
+        yield value & 127 | 128
+        value >>= 7
+    yield value
