@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from graphsurgeon.formats.flatbuffer_schema import Schema
+from graphsurgeon.formats.schema import tflite_tables
 from graphsurgeon.model.dtype import DType
 
 CUSTOM = "CUSTOM"
@@ -16,7 +16,7 @@ UNKNOWN_OPERATOR = "BUILTIN_"  # prefix of a builtin operator newer than the sch
 @cache
 def schema() -> Schema:
     """Return the schema of TFLite models, conversion metadata included."""
-    return Schema(Path(__file__).with_name("schema").joinpath("tflite.txt").read_text(encoding="utf-8"))
+    return Schema(tflite_tables())
 
 
 def operator_name(code: int) -> str:

@@ -20,7 +20,7 @@ from graphsurgeon.ops import wire
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
 
-__all__ = ["message", "parse", "pool"]
+__all__ = ["message", "parse", "pool", "tflite_tables"]
 
 
 @cache
@@ -61,3 +61,8 @@ def pool() -> DescriptorPool:
     for file in wire.messages(Path(__file__).with_name("messages.binpb").read_bytes()):
         private.AddSerializedFile(file)
     return private
+
+
+def tflite_tables() -> str:
+    """Return the schema of TFLite as `flatbuffer_schema` reads it; made by `tools/make_tflite_schema.py`."""
+    return Path(__file__).with_name("tflite.txt").read_text("utf-8")
