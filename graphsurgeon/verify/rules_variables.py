@@ -82,11 +82,18 @@ def _is_where_loaders_look(checkpoint: Checkpoint) -> bool:
     return checkpoint.version == 2 or files == ["variables"]
 
 
+def _is_stored(key: str, checkpoint: Checkpoint) -> bool:
+    """Look for a key, or for those that tables and iterators make of theirs: `key-keys`, `key-values`, `key_STATE`."""
+    return key in checkpoint.variables or any(
+        other.startswith((f"{key}-", f"{key}_")) for other in checkpoint.variables
+    )
+
+
 def _object_keys(checkpoint: Checkpoint) -> Iterator[Finding]:
     """Find keys that the object graph of a TF2 checkpoint names and the index lacks."""
     objects = checkpoint.objects
     for node in objects.nodes if objects is not None else ():
         for _, name, key in node.attributes:
-            if key and key not in checkpoint.variables:
+            if key and not _is_stored(key, checkpoint):
                 what = f"the object graph stores {name or 'a value'} under {key!r}, which the checkpoint does not have"
                 yield Finding("warning", "checkpoint", what, "its restoring fails or leaves it as it is", "object-key")
