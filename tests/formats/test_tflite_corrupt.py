@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import pytest
 
 from graphsurgeon.errors import FormatError, GraphSurgeonError
@@ -21,6 +20,8 @@ from graphsurgeon.formats.files import rope_chunks
 from graphsurgeon.model import Model
 from tests.formats.tflite_files import FILES, FIXTURES, corpus_files, packed_file, read, small_model
 from tests.oracle import tflite_objects
+
+flatbuffers = pytest.importorskip("flatbuffers", reason="builds the files")
 
 pytestmark = pytest.mark.litert
 SECONDS = 2
