@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.calls import CALLS, MAX_CALLS, called_function
 from graphsurgeon.analysis.effects import Effects
-from graphsurgeon.analysis.frames import CONTROL_FLOW, SWITCHES
+from graphsurgeon.analysis.frames import CONTROL_FLOW, SWITCHES, control_flow
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.ops import catalog
@@ -142,12 +142,32 @@ def _inline(
 
 
 def _acting(function: Graph, effects: Effects) -> list[Node]:
-    """Return the nodes of a function that run whether a result needs them or not, if they act or wait for such."""
+    """Return the nodes of a function that run whether a result needs them or not, if they act or wait for such.
+
+    With V1 control flow, what acts on a branch or in a loop may be dead: the node at which the ways meet again
+    stands for it.
+    """
     acting = [node for node in function.nodes if effects.of_node(node)]
-    if not acting or not function.control_outputs:
+    if acting and function.control_outputs:
+        behind = downstream(acting)
+        acting = [node for node in dict.fromkeys(function.control_outputs.values()) if node in behind]
+    if not acting or not has_v1_control_flow(function):
         return acting
-    behind = downstream(acting)
-    return [node for node in dict.fromkeys(function.control_outputs.values()) if node in behind]
+    flow = control_flow(function)
+    inside = {*flow.frames, *flow.branches}
+    return list(dict.fromkeys(meeting for node in acting if (meeting := _meeting(node, inside)) is not None))
+
+
+def _meeting(node: Node, inside: set[Node]) -> Node | None:
+    """Return the node itself if it always runs, else the first after it that does; None if there is none."""
+    found, waiting = {node}, [node]
+    for current in waiting:
+        if current not in inside:
+            return current
+        after = [other for other in (*current.consumers, *current.control_consumers) if other not in found]
+        found.update(after)
+        waiting += after
+    return None
 
 
 def _start(graph: Graph, call: Node) -> Node | None:

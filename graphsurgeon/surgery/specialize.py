@@ -224,7 +224,7 @@ def _pattern(
     arguments: list[Held | None] = []
     pattern: list[object] = []
     made: dict[int, Held] = {}
-    for place, argument in enumerate(function.inputs):
+    for place in range(len(function.inputs)):
         value = given.get(place)
         if value is None:
             arguments.append(None)
@@ -232,7 +232,7 @@ def _pattern(
             continue
         number = numbers.setdefault(holders[value], len(numbers))
         variable = variable_of(value, holders)
-        held = made.setdefault(number, Held(str(argument), variable.dtype, variable.shape))
+        held = made.setdefault(number, Held(variable.name, variable.dtype, variable.shape))
         arguments.append(held)
         pattern.append((number, held.dtype.number, held.shape))
     return (function, repr(sorted(run.ref.attrs.items())), tuple(pattern)), tuple(arguments)
