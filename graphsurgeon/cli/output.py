@@ -121,11 +121,9 @@ def _tensor_to_json(tensor: Tensor) -> dict[str, Any]:
 
 def _well_formed(text: str) -> str:
     """Return text without lone surrogates, which are bytes of the file that are no UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return text
+    if text.isascii():
+        return text
+    return "".join(_escaped(char) if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
 
 
 # -- text ----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.weights import Statistics, Weight, checksum, list_weights, statistics
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags
+from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags, split_list
 from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.model.model import Model as ModelFile
 
@@ -84,7 +84,8 @@ def weights(
 
     file = read(model)
     found = _list(file, parse_tags(tags), graph, small=everything or values is not None)
-    chosen = _select(found, [values] if values is not None else match or [])
+    patterns = split_list(match, commas=file.format != "tflite")
+    chosen = _select(found, [values] if values is not None else patterns)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
     chosen = sorted(chosen, key=_ORDERS[sort]) if sort is not Order.FILE else chosen
     if values is not None:

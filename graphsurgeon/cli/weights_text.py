@@ -107,7 +107,7 @@ def _total(rows: Sequence[Row]) -> str:
 def _sliced(array: np.ndarray[Any, Any], text: str) -> Any:
     try:
         return array[tuple(_index(item) for item in text.strip("[]").split(","))]
-    except (IndexError, ValueError) as error:
+    except (IndexError, TypeError, ValueError) as error:
         raise UsageError(f"--slice {text} does not fit the shape {list(array.shape)}: {error}") from None
 
 

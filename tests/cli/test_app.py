@@ -38,24 +38,29 @@ def test_every_command_has_help_with_examples(gs: GS, name: str) -> None:
     assert "{" not in result.out.splitlines()[0]
 
 
+USAGE = 2, "there is no command 'shwo'; did you mean 'show'?"
+LOST = 2, "there is no command 'savedmodel/linear'; to look at a model: gs show savedmodel/linear"
+NO_GRAPH = 4, "checkpoint/name_based: a checkpoint holds variables and no graph; gs weights lists its variables"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["shwo", "x"], 2, "gs: there is no command 'shwo'; did you mean 'show'?\n"),
-        (["savedmodel/linear"], 2, "gs: there is no command 'savedmodel/linear'; to look at a model: gs show savedmodel/linear\n"),
-        (["show"], 2, "gs: Missing argument 'MODEL...'; see gs show --help\n"),
-        (["find", "graphdef/linear.pb", "--shape"], 2, "gs: Option '--shape' requires an argument; see gs find --help\n"),
-        (["show", "nowhere"], 3, "gs: nowhere: no such file or folder\n"),
-        (["find", "checkpoint/name_based"], 4, "gs: checkpoint/name_based: a checkpoint holds variables and no graph; gs weights lists its variables\n"),
+        (["shwo", "x"], *USAGE),
+        (["savedmodel/linear"], *LOST),
+        (["show"], 2, "Missing argument 'MODEL...'; see gs show --help"),
+        (["find", "x", "--shape"], 2, "Option '--shape' requires an argument; see gs find --help"),
+        (["show", "nowhere"], 3, "nowhere: no such file or folder"),
+        (["find", "checkpoint/name_based"], *NO_GRAPH),
         (["show", "hostile/foreign/model.onnx"], 4, None),
         (["show", "hostile/truncated.pb"], 3, None),
         (["check", "hostile/bad_signatures"], 1, ""),
     ],
-)  # fmt: skip
+)
 def test_exit_status_and_one_line(gs: GS, arguments: list[str], status: int, message: str | None) -> None:
     result = gs(*arguments)
     assert result.status == status
-    assert message is None or result.err == message
+    assert message is None or result.err == (f"gs: {message}\n" if message else "")
     assert result.err.count("\n") <= 1
     assert "Traceback" not in result.err
 
