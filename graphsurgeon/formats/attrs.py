@@ -12,7 +12,7 @@ from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.tensorproto import read_shape, read_tensor, write_shape, write_tensor
 from graphsurgeon.formats.wire import MAX_DEPTH, Payload
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
@@ -72,6 +72,13 @@ class NodeAttrs(MutableMapping[str, AttrValue]):
     def copy(self) -> NodeAttrs:
         """Return a mapping of its own with the same changes over the same raw map."""
         return NodeAttrs(self.raw, self.context, self.changes)
+
+
+def has_attr(node: Node, name: str) -> bool:
+    """Say whether a node has an attribute, without making its mapping of attributes."""
+    if node._attrs is None and node.raw is not None:
+        return name in node.raw.attr
+    return name in node.attrs
 
 
 class _Deleted:

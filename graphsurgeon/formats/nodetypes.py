@@ -14,10 +14,18 @@ from graphsurgeon.ops.opdef import OpDef
 
 
 class Types(NamedTuple):
-    """Types of all inputs and of all outputs; None where the attributes do not tell. Not to be changed."""
+    """Types of all inputs and of all outputs; None where the attributes do not tell. Not to be changed.
+
+    Nodes whose telling attributes are equal share one object.
+
+    Attributes:
+        inputs, outputs: the types.
+        telling: the attributes that they were read from; None if the object is not shared.
+    """
 
     inputs: list[DType] | None
     outputs: list[DType] | None
+    telling: frozenset[str] | None = None
 
 
 class NodeTypes:
@@ -36,7 +44,8 @@ class NodeTypes:
             return _types(node, opdef)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = _types(node, opdef)
+            telling = frozenset(name for name, _ in self._telling[opdef.name])
+            found = self._known[key] = _types(node, opdef)._replace(telling=telling)
         return found
 
     def _key(self, node: Node, opdef: OpDef) -> tuple[Any, ...] | None:

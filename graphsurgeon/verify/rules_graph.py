@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from graphsurgeon.formats.attrs import has_attr
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.verify.finding import Finding
@@ -137,7 +138,7 @@ def colocation(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find colocation with nodes that are not there, which importing refuses."""
     graph = metagraph.graph
     for node in graph.nodes:
-        classes = node.attrs.get("_class") if "_class" in node.attrs else None
+        classes = node.attrs.get("_class") if has_attr(node, "_class") else None
         for item in classes if isinstance(classes, list) else ():
             if isinstance(item, bytes) and item.startswith(b"loc:@"):
                 name = item[5:].decode("utf-8", "surrogateescape")

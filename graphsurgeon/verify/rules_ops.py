@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from graphsurgeon.formats.attrs import has_attr
+from graphsurgeon.formats.nodetypes import Types
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -43,17 +45,18 @@ def nodes_against_definitions(metagraph: MetaGraph) -> Iterator[Finding]:
     version = metagraph.producer.get("graph_version")
     demands: dict[str, _Demands] = {}
     for graph in metagraph.graphs:
-        types = OutputTypes()
+        known = OutputTypes()
         for node in graph.nodes:
             opdef = definition(node)
             if opdef is None:
                 continue
+            types = known.both_of(node, opdef)
             asked = demands.get(node.op) or demands.setdefault(node.op, _Demands(opdef))
-            yield from asked.attributes(node)
+            yield from asked.attributes(node, types)
             if 0 < opdef.deprecated_since <= (version if isinstance(version, int) else 0):
                 what = f"the op {opdef.name} is refused from version {opdef.deprecated_since} of graphs on"
                 yield Finding("error", place(graph, node), what, "replace it by its successor", "deprecated-op")
-            yield from _inputs(node, opdef, types)
+            yield from _inputs(node, opdef, _expected_types(node, opdef, types), known)
 
 
 class _Demands:
@@ -63,18 +66,26 @@ class _Demands:
         self.op = opdef.name
         self.needed = [name for name, attr in opdef.attrs.items() if not attr.has_default]
         self.limited = [(name, attr.allowed) for name, attr in opdef.attrs.items() if attr.allowed is not None]
+        self._names = {*self.needed, *(name for name, _ in self.limited)}
+        self._sound: dict[int, Types] = {}
 
-    def attributes(self, node: Node) -> Iterator[Finding]:
-        if not self.needed and not self.limited:
+    def attributes(self, node: Node, types: Types) -> Iterator[Finding]:
+        """Find attributes that are missing or not taken; nodes with the same telling ones are looked at once."""
+        if not self._names or id(types) in self._sound:
             return
-        attrs = node.attrs
+        faults = list(self._faults(node))
+        yield from faults
+        if not faults and types.telling is not None and self._names <= types.telling:
+            self._sound[id(types)] = types
+
+    def _faults(self, node: Node) -> Iterator[Finding]:
         for name in self.needed:
-            if name not in attrs:
+            if not has_attr(node, name):
                 what = f"its attribute {name!r} is missing, which {self.op} needs"
                 yield Finding("error", place(node.graph, node), what, "set it", "missing-attribute")
         for name, allowed in self.limited:
-            if name in attrs and not _is_allowed(attrs[name], allowed):
-                what = f"its attribute {name!r} is {_shown(attrs[name])}, which {self.op} does not take"
+            if has_attr(node, name) and not _is_allowed(node.attrs[name], allowed):
+                what = f"its attribute {name!r} is {_shown(node.attrs[name])}, which {self.op} does not take"
                 yield Finding("error", place(node.graph, node), what, "set one that it takes", "attribute-value")
 
 
@@ -109,14 +120,15 @@ class OutputTypes:
             self._known[node] = node.output_dtypes()
         return self._known[node]
 
-    def inputs_of(self, node: Node, opdef: OpDef) -> list[DType] | None:
-        """Return the types that a node's op takes, None if its attributes do not tell."""
+    def both_of(self, node: Node, opdef: OpDef) -> Types:
+        """Return the types that a node's op takes and gives."""
         source: Any = node.graph.raw
-        if source is None:
-            return opdef.input_dtypes(node.attrs)
-        inputs: list[DType] | None
-        inputs, self._known[node] = source.types_of(node)  # both at once: this is half of the time of a check
-        return inputs
+        if source is None or node.callee is not None:
+            types = Types(opdef.input_dtypes(node.attrs), opdef.output_dtypes(node.attrs))
+        else:
+            types = source.opdefs.types.of(node, opdef)
+        self._known[node] = types.outputs
+        return types
 
 
 def _is_allowed(value: AttrValue, allowed: tuple[bytes | DType, ...]) -> bool:
@@ -131,15 +143,14 @@ def _shown(value: AttrValue) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _inputs(node: Node, opdef: OpDef, types: OutputTypes) -> Iterator[Finding]:
-    expected = _expected_types(node, opdef, types)
+def _inputs(node: Node, opdef: OpDef, expected: list[DType] | None, known: OutputTypes) -> Iterator[Finding]:
     if expected is not None and len(expected) != len(node.inputs):
         what = f"it has {len(node.inputs)} inputs, {opdef.name} takes {len(expected)}"
         yield Finding("error", place(node.graph, node), what, "give it the inputs that it takes", "input-count")
         expected = None
     for index, value in enumerate(node.inputs):
         producer, port = value.producer, value.port
-        outputs = types.all_of(producer) if producer is not None else None
+        outputs = known.all_of(producer) if producer is not None else None
         if outputs is None or not isinstance(port, int):
             found = value.dtype if producer is None else None
         elif port < len(outputs):
@@ -158,10 +169,10 @@ def _type_mismatch(node: Node, opdef: OpDef, index: int, found: DType, wanted: D
         yield Finding("error", place(node.graph, node), what, "put a Cast between, or set its types", "input-type")
 
 
-def _expected_types(node: Node, opdef: OpDef, types: OutputTypes) -> list[DType] | None:
+def _expected_types(node: Node, opdef: OpDef, types: Types) -> list[DType] | None:
     if node.callee is not None and any(arg.type_attr or arg.type_list_attr or arg.number_attr for arg in opdef.inputs):
         return None  # a generic function of TensorFlow 1: its types are attributes of the caller
-    return types.inputs_of(node, opdef)
+    return types.inputs
 
 
 def _fits(found: DType, wanted: DType) -> bool:
