@@ -51,4 +51,5 @@ def _read_checkpoint(path: Path, model: Model) -> None:
     try:
         model.checkpoint = checkpoint.find(str(path).removesuffix(".meta"))
     except FileError as error:
-        model.notes.append(f"the checkpoint beside it cannot be read: {error}")
+        model.unreadable = f"the checkpoint beside it cannot be read: {error}"
+        model.notes.append(model.unreadable)

@@ -114,5 +114,6 @@ def _read_variables(folder: Path, model: Model) -> Checkpoint | None:
     try:
         return checkpoint.find_variables(folder / VARIABLES)
     except FileError as error:
-        model.notes.append(f"its variables cannot be read: {error}")
+        model.unreadable = f"its variables cannot be read: {error}"
+        model.notes.append(model.unreadable)
         return None

@@ -227,6 +227,8 @@ def _carried(model: Model, folder: Path, plan: Plan, *, everything: bool) -> dic
         plan.notes.append(f"not copied, for they do not belong to a SavedModel: {', '.join(strangers[:5])}")
         unknown = [name for name in unknown if name not in strangers]
     tops = [*sorted(SAVED_MODEL_PARTS.difference(_PROTOBUFS)), *unknown]
+    if model.checkpoint is None and not model.unreadable:
+        tops.remove(_PREFIX)
     names = [name for top in tops for name in _below(folder, top) if name not in left_out]
     return {name: [] if name.endswith("/") else contained(folder, name) for name in names}
 

@@ -23,13 +23,14 @@ class Model:
         path: the file or folder, as given.
         metagraphs: one per tag set of a SavedModel, one for the other graph formats, none for a checkpoint.
         checkpoint: the variables, where the files hold any: of a checkpoint, of a SavedModel, or of the
-            checkpoint beside a `.meta`.
+            checkpoint beside a `.meta`. None leaves a written SavedModel without variables.
+        unreadable: why variables that are there could not be read (they are carried along); empty otherwise.
         files: every file of the model: path -> bytes.
         notes: what the reader noticed and the user should know, one line each.
         raw: the format's own form.
     """
 
-    __slots__ = ("checkpoint", "files", "format", "metagraphs", "notes", "path", "raw")
+    __slots__ = ("checkpoint", "files", "format", "metagraphs", "notes", "path", "raw", "unreadable")
 
     def __init__(self, format: FormatName, path: str, raw: Any = None) -> None:
         self.format: FormatName = format
@@ -37,6 +38,7 @@ class Model:
         self.raw = raw
         self.metagraphs: list[MetaGraph] = []
         self.checkpoint: Checkpoint | None = None
+        self.unreadable = ""
         self.files: dict[str, int] = {}
         self.notes: list[str] = []
 

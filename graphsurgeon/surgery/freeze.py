@@ -108,14 +108,13 @@ def freeze(
         metagraph, signature=signature, inputs=inputs, outputs=outputs, outputs_by_shape=outputs_by_shape
     )
     restored, load_path = restore_map(metagraph), LoadPath(metagraph)
-    unreadable = next((note for note in model.notes if "cannot be read" in note), "")
     variables = FrozenVariables(
         restored,
         load_path,
         model.checkpoint,
         captured=lambda: captured_keys(metagraph, model.checkpoint) if model.checkpoint is not None else {},
         is_kept=_kept(keep_vars),
-        why_not=unreadable,
+        why_not=model.unreadable,
     )
     nodes_before = sum(len(graph) for graph in metagraph.graphs)
     graph, feeds = _copy_needed(metagraph, endpoints, set_values or {})
