@@ -26,6 +26,7 @@ from graphsurgeon.verify import (
     rules_variables,
 )  # fmt: skip
 from graphsurgeon.verify.finding import Finding
+from graphsurgeon.verify.rules_shapes import contradictions
 
 MetaGraphRule = Callable[[MetaGraph], Iterable[Finding]]
 
@@ -62,12 +63,18 @@ MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
 
 
 def check(
-    model: Model, *, checksums: bool = False, serving: bool = False, progress: Progress | None = None
+    model: Model,
+    *,
+    shapes: bool = True,
+    checksums: bool = False,
+    serving: bool = False,
+    progress: Progress | None = None,
 ) -> list[Finding]:
     """Return what is wrong with a model, errors first.
 
     Args:
         model: as read, or changed since; it is not changed.
+        shapes: also infer shapes and report contradictions, which takes longer than all other rules together.
         checksums: also compare the stored weights with their checksums, which reads them all.
         serving: also say what TensorFlow Serving would refuse.
         progress: called with the bytes read and the bytes in all.
@@ -77,6 +84,9 @@ def check(
     with collector_off():
         for rule in [*rules, rules_serving.of_model] if serving else rules:
             found += rule(model)
+        if shapes:
+            told = {finding.where for finding in found}  # a signature against the recorded shape, for instance
+            found += [finding for finding in _of_metagraphs(model, (contradictions,)) if finding.where not in told]
     if checksums:
         found += rules_variables.checksums(model, progress)
     return sorted(_limited(found), key=lambda finding: _SEVERITIES.index(finding.severity))
@@ -88,9 +98,13 @@ def is_refused(finding: Finding) -> bool:
 
 
 def _structure(model: Model) -> Iterator[Finding]:
+    yield from _of_metagraphs(model, TFLITE_RULES if model.format == "tflite" else GRAPH_RULES)
+
+
+def _of_metagraphs(model: Model, rules: Iterable[MetaGraphRule]) -> Iterator[Finding]:
     for metagraph in model.metagraphs:
         prefix = f"tags {','.join(metagraph.tags or ()) or 'none'}, " if len(model.metagraphs) > 1 else ""
-        for rule in TFLITE_RULES if model.format == "tflite" else GRAPH_RULES:
+        for rule in rules:
             for finding in rule(metagraph):
                 yield _under(finding, prefix)
 
