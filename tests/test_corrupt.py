@@ -26,7 +26,7 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 KINDS = ("savedmodel", "graphdef", "metagraph", "checkpoint", "tflite")
 MODELS = sorted(path for kind in KINDS for path in (FIXTURES / kind).iterdir())
 DAMAGES = int(os.environ.get("GRAPHSURGEON_DAMAGES", "1"))  # of each kind, per file of a model
-LONGEST = 2.0  # seconds that a damaged file may keep us busy
+LONGEST = 2.0  # seconds of processor time that a damaged file may take
 
 Damage = Callable[[bytearray, random.Random], None]
 
@@ -107,11 +107,11 @@ def test_damage_gives_an_answer_or_one_line(model: Path, tmp_path: Path) -> None
 
 
 def require_an_answer(path: Path) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     # UsageError: a folder whose only model cannot be recognised any more.
     with suppress(FileError, UnsupportedError, UsageError):
         look_at_everything(path)
-    assert time.monotonic() - started < LONGEST
+    assert time.process_time() - started < LONGEST
 
 
 @pytest.mark.parametrize("name", ["linear", "v1_text"])
