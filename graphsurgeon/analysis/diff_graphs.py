@@ -11,6 +11,8 @@ from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
 
+COLOCATION = "_class"
+
 
 class GraphComparison:
     """Compares two graphs, node by node.
@@ -80,11 +82,19 @@ class GraphComparison:
     def _attrs(self, node: Node, partner: Node) -> Iterator[Detail]:
         for key in sorted({*node.attrs, *partner.attrs}):
             before, after = node.attrs.get(key), partner.attrs.get(key)
+            if key == COLOCATION and self._colocated(before) == _places(after, self._alignment.after):
+                continue
             if key == SHARED_NAME and before != after:
                 before, after = _resource_name(node, before), _resource_name(partner, after)
             elif before is None or after is None:
                 before, after = _default(node, key, before), _default(partner, key, after)
             yield from self.attr_details(key, before, after)
+
+    def _colocated(self, value: AttrValue) -> list[object]:
+        """Return what nodes of the first graph are placed with, as nodes of the second."""
+        nodes = self._alignment.nodes
+        places = _places(value, self._alignment.before)
+        return [nodes.get(place, place) if isinstance(place, Node) else place for place in places]
 
     def attr_details(self, key: str, before: AttrValue, after: AttrValue) -> Iterator[Detail]:
         """Yield what differs between two values of an attribute."""
@@ -178,6 +188,13 @@ class GraphComparison:
             yield from different(f"name of output {place}", one.name, other.name)
             if not self.is_same(one.value, other.value):
                 yield Detail(f"output {place}", str(one.value), str(other.value))
+
+
+def _places(value: AttrValue, graph: Graph) -> list[object]:
+    """Return the nodes that a colocation constraint names; what names none as it is."""
+    texts = [item for item in value if isinstance(item, bytes)] if isinstance(value, list) else []
+    names = [text.removeprefix(b"loc:@").decode("utf-8", "surrogateescape") for text in texts]
+    return [graph.original(name, "node") or graph.node(name) or name for name in names]
 
 
 def _resource_name(node: Node, value: AttrValue) -> AttrValue:
