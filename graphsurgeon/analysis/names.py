@@ -17,6 +17,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
 
 NO_TAGS = "none"
+INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
 
 
 def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGraph:
@@ -103,9 +104,9 @@ def find_value(metagraph: MetaGraph, text: str, *, graph: str | None = None) -> 
             return arguments[0]
     node = find_node(metagraph, text.partition(":")[0], graph=graph)
     port = _port(node, text.partition(":")[2])
-    outputs = node.outputs
-    if port >= len(outputs) and (outputs or node.output_dtypes() is not None):
-        count = f"{len(outputs)} output{'s' if len(outputs) != 1 else ''}" if outputs else "no outputs"
+    dtypes = node.output_dtypes()  # None if the op is unknown: then any output may be there
+    if dtypes is not None and port >= len(dtypes):
+        count = f"{len(dtypes)} output{'s' if len(dtypes) != 1 else ''}" if dtypes else "no outputs"
         raise UsageError(f"{node.name!r} ({node.op}) has {count}, so there is no {text!r}")
     return node.output(port)
 
@@ -121,7 +122,7 @@ def find_signature(metagraph: MetaGraph, key: str | None = None) -> Signature:
         if key not in signatures:
             raise UsageError(f"the model has no signature {key!r}", hint=suggestion(key, signatures))
         return signatures[key]
-    public = [signature for signature in signatures.values() if not signature.key.startswith("__saved_model")]
+    public = [signature for signature in signatures.values() if not signature.key.startswith(INTERNAL)]
     chosen = [signature for signature in public if signature.key == "serving_default"] or public
     if len(chosen) == 1:
         return chosen[0]

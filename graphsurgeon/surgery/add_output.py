@@ -11,7 +11,7 @@ variants, which cannot be fetched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
@@ -23,10 +23,12 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import TensorSpec
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.ops import catalog
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.add_output_tflite import add_tflite_outputs
 from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.fetchable import check_fetchable
+from graphsurgeon.surgery.functionalize import part_between
 from graphsurgeon.surgery.rename import LEGAL_NODE
 from graphsurgeon.surgery.wrapper import find_wrapper, own_wrapper
 
@@ -96,7 +98,7 @@ def add_output(
         model: changed in place.
         outputs: tensor -> name.
         signature: also put it into this signature, in `signature_def` and in the object graph.
-        rewire: send the tensor's consumers through the Identity.
+        rewire: send the tensor's consumers through the Identity, but for those that assign to it.
         print_values: print the tensor whenever it is computed (implies `rewire`).
         all_tensors: TFLite: every tensor becomes an output; `outputs` is not looked at.
         calls: nodes that call functions, to choose among several ways to a function.
@@ -166,6 +168,7 @@ def _plan(
 def _check_signature(metagraph: MetaGraph, target: Signature, requests: Sequence[_Request]) -> None:
     wrapper = find_wrapper(metagraph, target.key)
     if wrapper is None:
+        _check_fed(metagraph, target, requests)
         return
     for request in requests:
         if request.way and request.way[0].function is not wrapper.function:
@@ -175,6 +178,25 @@ def _check_signature(metagraph: MetaGraph, target: Signature, requests: Sequence
                 f"{request.value} is computed in the main graph, not by the function of signature {target.key!r}",
                 hint="name the tensor inside the function, or add a signature of its own with add-signature",
             )
+
+
+def _check_fed(metagraph: MetaGraph, target: Signature, requests: Sequence[_Request]) -> None:
+    """Refuse tensors that need a placeholder which the signature does not feed: it could not be called any more."""
+    feeds = _targets(target.inputs.values())
+    known = part_between(metagraph.graph, feeds, _targets(target.outputs.values())).unfed
+    for request in requests:
+        value = request.way[0].call.output() if request.way else request.value
+        unfed = [node for node in part_between(metagraph.graph, feeds, [value]).unfed if node not in known]
+        if unfed:
+            raise UsageError(
+                f"{request.value} needs {unfed[0].name!r}, which signature {target.key!r} does not feed",
+                hint="gs add-signature makes a signature that does",
+            )
+
+
+def _targets(entries: Iterable[SignatureEntry]) -> list[Value]:
+    found = [mention.target for entry in entries for mention in entry.mentions]
+    return [value for value in found if isinstance(value, Value)]
 
 
 def _inside(value: Value, wrapper: Graph) -> Value | None:
@@ -204,7 +226,8 @@ def _add(
         assert inner is not None
         wrapper.insert_output(wrapper.position_of(request.name), request.name, inner, request.dtype, request.shape)
     node = _add_identity(metagraph.graph, value, request, print_values)
-    rewired = value.replace_with(node.output(), but=_own(node)) if rewire or print_values else 0
+    kept = [*_own(node), *(user for user in value.consumers if _takes_reference(user, value))]
+    rewired = value.replace_with(node.output(), but=kept) if rewire or print_values else 0
     if target is not None:
         mention = Mention.of(node.output(), f"signature {target.key}, output {request.name}")
         target.outputs[request.name] = SignatureEntry(mention, request.dtype, request.shape)
@@ -235,3 +258,10 @@ def _add_print(graph: Graph, value: Value, request: _Request) -> Node:
 
 def _own(node: Node) -> list[Node]:
     return [node, *(value.producer for control in node.controls for value in control.inputs if value.producer)]
+
+
+def _takes_reference(node: Node, value: Value) -> bool:
+    """Say whether a node changes the variable behind a value, as Assign does: an Identity's result is no variable."""
+    opdef = catalog.get(node.op)
+    dtypes = opdef.input_dtypes(node.attrs) if opdef is not None else None
+    return any(read is value and dtype.is_ref for read, dtype in zip(node.inputs, dtypes or (), strict=False))

@@ -65,16 +65,29 @@ def _check(metagraph: MetaGraph, value: Value, name: str, signature: str | None)
         raise UnsupportedError(f"{value} is a constant", hint="gs weights prints its values")
     if not _can_be_output(value):
         raise UnsupportedError(f"{value} is a {value.dtype}, which cannot be an output")
-    if any(output.value is value for output in graph.outputs):
+    if _is_output(value) and not _signatures_without(metagraph, value, signature):
         raise UsageError(f"{value} is already an output")
     if _runners(metagraph, graph):
         raise UnsupportedError(
             f"{value} lies in a subgraph that {_runners(metagraph, graph)[0]} runs",
             hint="only tensors of subgraphs that are called from outside can be outputs",
         )
-    for found in _signatures(metagraph, graph, signature):
+    for found in _signatures_without(metagraph, value, signature):
         if name in found.outputs:
             raise UsageError(f"signature {found.key!r} already has an output {name!r}")
+
+
+def _is_output(value: Value) -> bool:
+    return any(output.value is value for output in value.graph.outputs)
+
+
+def _signatures_without(metagraph: MetaGraph, value: Value, key: str | None) -> list[Signature]:
+    """Return the signatures of the value's subgraph that do not yield it."""
+    return [
+        signature
+        for signature in _signatures(metagraph, value.graph, key)
+        if not any(entry.mention is not None and entry.mention.target is value for entry in signature.outputs.values())
+    ]
 
 
 def _runners(metagraph: MetaGraph, graph: Graph) -> list[str]:
@@ -90,8 +103,9 @@ def _signatures(metagraph: MetaGraph, graph: Graph, key: str | None) -> list[Sig
 
 def _add(metagraph: MetaGraph, value: Value, name: str, signature: str | None) -> Added:
     tensor = str(value)
-    signatures = _signatures(metagraph, value.graph, signature)
-    value.graph.outputs.append(Output("", value, value.dtype))
+    signatures = _signatures_without(metagraph, value, signature)
+    if not _is_output(value):
+        value.graph.outputs.append(Output("", value, value.dtype))
     for found in signatures:
         mention = Mention.of(value, f"signature {found.key}, output {name}")
         found.outputs[name] = SignatureEntry(mention, value.dtype, value.shape)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from graphsurgeon.analysis.candidates import by_shape
-from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
+from graphsurgeon.analysis.names import INTERNAL, choose_metagraph, find_signature, find_value
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
@@ -138,17 +138,19 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
     """Remove signatures from `signature_def` and the object graph; functions and nodes stay (`gs strip` removes them).
 
     Raises:
-        UsageError: the model has no such signature.
+        UsageError: the model has no such signature, or loaders need it.
     """
     metagraph = choose_metagraph(model, tags)
     for name in names:
         find_signature(metagraph, name)
-    for name in names:
+        if name.startswith(INTERNAL):
+            raise UsageError(f"loaders run what the signature {name!r} names; without it the model may not work")
+    for name in dict.fromkeys(names):
         del metagraph.signatures[name]
         signatures = signature_map(metagraph.objects)
         if signatures is not None:
             signatures.children = [(key, child) for key, child in signatures.children if key != name]
-    return RemovalReport(list(names))
+    return RemovalReport(list(dict.fromkeys(names)))
 
 
 def _metagraph(model: Model, name: str, tags: Sequence[str] | None, *, replace: bool) -> MetaGraph:

@@ -19,6 +19,8 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
 from graphsurgeon.surgery.calls import result_name
 
+_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
+
 
 @dataclass(frozen=True)
 class Part:
@@ -49,8 +51,9 @@ def part_between(graph: Graph, inputs: list[Value], outputs: list[Value]) -> Par
         waiting += node.controls
     ordered = [node for node in graph.nodes if node in needed]
     handles = [node for node in ordered if is_handle(node)]
-    unfed = [node for node in ordered if node.op == "Placeholder"]
-    return Part([node for node in ordered if not is_handle(node) and node.op != "Placeholder"], handles, unfed)
+    unfed = [node for node in ordered if node.op in _PLACEHOLDERS]
+    outside = {*handles, *unfed}
+    return Part([node for node in ordered if node not in outside], handles, unfed)
 
 
 def is_handle(node: Node) -> bool:

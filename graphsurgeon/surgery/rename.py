@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_node, suggestion
+from graphsurgeon.analysis.names import INTERNAL, NO_TAGS, choose_graphs, choose_metagraph, find_node, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
@@ -25,7 +25,6 @@ from graphsurgeon.surgery.rename_variables import rename_variables
 
 What = Literal["nodes", "functions", "variables", "signatures", "keys", "tags"]
 
-INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
 LEGAL_NODE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # node_def.proto; loaders refuse other names
 
 
@@ -60,7 +59,7 @@ def rename(
     Args:
         model: changed in place.
         names: old name -> new name; where both end in `/` everything in that scope. For keys
-            `signature.key` -> new key; for tags old tag -> new tag.
+            `signature.key` -> new key; for tags old tag -> new tag, where `none` is the empty set.
         what: "nodes" by default, "variables" for a checkpoint.
         regex: `s|PATTERN|REPLACEMENT|` with any delimiter: `re.sub` on the whole name, once per name.
         prefix: put before every name.
@@ -270,6 +269,7 @@ def _rename_keys(model: Model, metagraph: MetaGraph, rules: Rules) -> list[tuple
     known = {
         f"{signature.key}.{key}": (signature, key)
         for signature in metagraph.signatures.values()
+        if not signature.key.startswith(INTERNAL)
         for key in dict.fromkeys((*signature.inputs, *signature.outputs))
     }
     wide = None if rules.rule is None else (lambda text: _rename_last(text, known[text][1], rules.rule))
@@ -295,9 +295,9 @@ def _rename_last(text: str, key: str, rule: Callable[[str], str] | None) -> str:
 def _rename_tags(model: Model, metagraph: MetaGraph, rules: Rules) -> list[tuple[str, str, str]]:
     if metagraph.tags is None:
         raise UnsupportedError("this format has no tags")
-    before = list(metagraph.tags)
+    before = list(metagraph.tags) or [NO_TAGS]
     changed = rules.apply(before, "tag")
-    after = [changed.get(tag, tag) for tag in before]
+    after = [new for tag in before if (new := changed.get(tag, tag)) != NO_TAGS]
     others = [set(other.tags or ()) for other in model.metagraphs if other is not metagraph]
     if set(after) in others:
         raise UsageError(f"another MetaGraph is already tagged {','.join(after)}")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 
 from graphsurgeon.analysis.load_path import INIT_COLLECTIONS, INIT_SIGNATURE, LoadPath, ResourceKey
+from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.analysis.restore_map import VARIABLES, resource_key, restore_map
 from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.formats.files import exists, folder_names, is_file, is_folder, open_source
@@ -23,7 +24,6 @@ from graphsurgeon.verify.places import place
 
 SERVE = "serve"
 DEFAULT = "serving_default"
-_PREFIX = "__saved_model"  # of signatures that name what runs on load
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _MOST_BYTES = (1 << 31) - 1  # of a protobuf that C++ parses
@@ -130,7 +130,7 @@ def _ops(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _signatures(model: Model, metagraph: MetaGraph) -> Iterator[Finding]:
-    public = [signature for key, signature in metagraph.signatures.items() if not key.startswith(_PREFIX)]
+    public = [signature for key, signature in metagraph.signatures.items() if not key.startswith(INTERNAL)]
     if not public:
         what = "the model has no signature, so the server answers no request"
         yield Finding("error", "signatures", what, "gs add-signature adds one", "serving-signature")
