@@ -78,7 +78,7 @@ def test_stored_values_are_copied_not_read(every_dtype: dict[str, Tensor]) -> No
 
 def test_types_that_are_not_there() -> None:
     handle = Tensor(RESOURCE, Shape([]), Tensor.of(FLOAT32, [], [0.0]).source)
-    with pytest.raises(UnsupportedError, match="'h' has type resource, which .npz cannot hold"):
+    with pytest.raises(UnsupportedError, match=r"'h' has type resource, which \.npz cannot hold"):
         arrayfiles.lower({"h": handle}, ".npz")
     with pytest.raises(UnsupportedError, match="'s' has type string, which safetensors does not have"):
         arrayfiles.lower({"s": Tensor.of(STRING, [1], [b"x"])}, ".safetensors")
