@@ -199,10 +199,10 @@ def windowed(
         return add(size, before + after)
     if not isinstance(size, int) or not isinstance(window, int):
         return None
-    places = size + before + after - ((window - 1) * dilation + 1) + stride
-    if places < 0:
+    left = size + before + after - ((window - 1) * dilation + 1)
+    if left < 0:
         raise ShapeError(f"a window of {window} is larger than the input of {size}")
-    return places // stride
+    return left // stride + 1
 
 
 def show(dims: Dims | None) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BACK_EDGES = frozenset(("NextIteration", "RefNextIteration"))
 MERGES = frozenset(("Merge", "RefMerge", "_XlaMerge"))
 MOST_FLOATS = 16  # elements of a floating-point constant worth computing with
+MOST_UNREAD = 256  # outputs of a node that are looked at although nobody may read them
 PATIENCE = 8  # turns of a loop before its elements, twice as many before its shape, are given up
 
 
@@ -120,7 +121,7 @@ class GraphPass:
 
     def _evaluate(self, node: Node) -> list[Fact]:
         dtypes = output_dtypes(node)
-        count = len(dtypes) if dtypes is not None else _read_ports(node)
+        count = _num_outputs(node, dtypes)
         inputs = self._merged_inputs(node) if node.op in MERGES else [self.fact(value) for value in node.inputs]
         context = InferenceContext(node, catalog.get(node.op), inputs, count, self.session)
         results = self._infer(context)
@@ -173,6 +174,9 @@ class GraphPass:
         """Return a fact with its dtype, the assumed shape, and a name for every unknown dimension."""
         if node in self._assumed and port in self._assumed[node]:
             fact = self._with_assumed(node, port, fact)
+        if fact.dims is not None and len(fact.dims) > dim.MOST_DIMS:
+            self._find(node, f"output {port} has {len(fact.dims)} dimensions")
+            fact = UNKNOWN
         if dtype is RESOURCE and fact.handle is None:
             fact = Fact(fact.dims, handle=_recorded_handle(node))
         if fact.dtype is not dtype:
@@ -304,10 +308,16 @@ def _consumers(node: Node, ports: set[int]) -> Iterable[Node]:
         yield from node.output(port).consumers
 
 
-def _read_ports(node: Node) -> int:
-    """Count the outputs of a node of unknown op by what is read of it."""
-    ports = [value.port for value in node.outputs if isinstance(value.port, int)]
-    return min(max(ports, default=-1) + 1, MOST_ELEMENTS)
+def _num_outputs(node: Node, dtypes: Sequence[DType] | None) -> int:
+    """Return how many outputs to keep facts of: those there are, but not many more than anybody reads.
+
+    An attribute of a few bytes may claim a million outputs.
+    """
+    if dtypes is not None and len(dtypes) <= MOST_UNREAD:
+        return len(dtypes)
+    ports = [port for port in node._outputs or () if isinstance(port, int)]
+    most = len(dtypes) if dtypes is not None else max(ports, default=-1) + 1
+    return min(most, max(MOST_UNREAD, 4 * len(ports)))
 
 
 def _most_elements(dtype: DType | None) -> int:

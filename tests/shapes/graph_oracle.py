@@ -97,7 +97,7 @@ def agreement(theirs: dict[Key, Known], metagraph: MetaGraph, report: ShapeRepor
         verdict = compare(shape, ours[1])
         found.shapes[verdict] += 1
         found.dtypes += ours[0] is not dtype
-        if verdict in ("less", "wrong") or ours[0] is not dtype:
+        if verdict != "equal" or ours[0] is not dtype:
             found.examples.append((verdict, node.op if node is not None else "argument", key, (dtype, shape), ours))
     return found
 

@@ -48,6 +48,8 @@ def draw(op: str, rng: random.Random) -> OpCase:
         case.attrs[attr.name] = _attr(attr, rng, op)
     _same_lengths(definition, case, rng)
     for name, value in ATTRS.get(op, {}).items():
+        if name not in definition.attrs:
+            continue
         case.attrs[name] = value(rng) if callable(value) else rng.choice(value)
     base = _shape(rng, rng.choice((0, 1, 1, 2, 2, 3, 4, 4, 5)))
     for arg in definition.inputs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphsurgeon.model import DType, Shape
-from tests.shapes.op_cases import ATTRS, INPUTS, matrix, permutation, scalar, vector
+from tests.shapes.op_cases import ATTRS, INPUTS, matrix, permutation, scalar, vector, window
 
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 FORMATS = (b"NHWC", b"NCHW")
@@ -93,3 +93,114 @@ ATTRS.update({
     "PlaceholderV2": {"dtype": (FLOAT,)},
     "TopK": {"k": (0, 1, 2)},
 })  # fmt: skip
+
+STRIDED = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv2DBackpropFilter", "MaxPool", "AvgPool",
+           "MaxPoolGrad", "AvgPoolGrad", "MaxPoolGradGrad", "MaxPoolWithArgmax", "DepthwiseConv2dNativeBackpropInput",
+           "DepthwiseConv2dNativeBackpropFilter", "Dilation2D", "Dilation2DBackpropInput", "Dilation2DBackpropFilter",
+           "ExtractImagePatches", "QuantizedConv2D", "QuantizedMaxPool", "QuantizedAvgPool", "FusedPadConv2D",
+           "FusedResizeAndPadConv2D", "QuantizedDepthwiseConv2D", "QuantizedConv2DPerChannel")  # fmt: skip
+STRIDED_3D = ("Conv3D", "MaxPool3D", "AvgPool3D", "MaxPool3DGrad", "AvgPool3DGrad", "MaxPool3DGradGrad",
+              "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2", "ExtractVolumePatches")  # fmt: skip
+for op in STRIDED + STRIDED_3D:
+    rank = 5 if op in STRIDED_3D else 4
+    ATTRS[op] = {
+        "strides": window(rank, 1, 3),
+        "ksize": window(rank, 1, 3),
+        "ksizes": window(rank, 1, 3),
+        "dilations": (lambda r, rank=rank: [1] * rank if r.random() < 0.6 else window(rank, 1, 2)(r)),
+        "rates": window(rank, 1, 2),
+        "padding": PADDINGS,
+        "data_format": FORMATS_3D if rank == 5 else FORMATS,
+        "explicit_paddings": ([],),
+    }
+ATTRS["Conv2D"]["padding"] = (*PADDINGS, b"EXPLICIT")
+ATTRS["Conv2D"]["explicit_paddings"] = ([], [0, 0, 1, 2, 0, 1, 0, 0], [0, 0, 0, 0, 1, 2, 0, 1])
+ATTRS["MaxPool"]["padding"] = (*PADDINGS, b"EXPLICIT")
+ATTRS["MaxPool"]["explicit_paddings"] = ([], [0, 0, 1, 2, 0, 1, 0, 0], [0, 0, 0, 0, 1, 2, 0, 1])
+for op in ("MaxPoolV2", "MaxPoolGradV2", "MaxPoolGradGradV2"):
+    last = 1 if op == "MaxPoolV2" else 3
+    ATTRS[op] = {"data_format": FORMATS, "padding": PADDINGS}
+    INPUTS[op] = {0: 4, last: (vector(4, 1, 1), vector(4, 1, 2), 1), last + 1: (vector(4, 1, 1), vector(4, 1, 2), 1)}
+for op in ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"):
+    ATTRS[op] = {"data_format": FORMATS, "exponential_avg_factor": (1.0, 0.9)}
+
+EQUATIONS = (b"ij,jk->ik", b"ij->ji", b"ij->", b"...ij,...jk->...ik", b"abc,acd->abd", b"i,i->", b"b...,b...->b...",
+             b"...a->a...", b"ij,kl->ijkl", b"aij,jk->aik", b"ii->i", b"a...b->a...")  # fmt: skip
+ATTRS["Einsum"] = {"equation": EQUATIONS, "N": (1, 2)}
+ATTRS["FractionalMaxPool"] = {"pooling_ratio": ([1.0, 1.5, 1.2, 1.0], [1.0, 1.44, 1.73, 1.0])}
+ATTRS["FractionalAvgPool"] = ATTRS["FractionalMaxPool"]
+ATTRS["CTCBeamSearchDecoder"] = {"top_paths": (1, 2)}
+ATTRS["SpaceToDepth"] = {"block_size": (2, 2, 4), "data_format": (b"NHWC", b"NCHW", b"NCHW_VECT_C")}
+ATTRS["DepthToSpace"] = ATTRS["SpaceToDepth"]
+ATTRS["SpaceToBatch"] = {"block_size": (2, 2, 1)}
+ATTRS["BatchToSpace"] = {"block_size": (2, 2, 1)}
+ATTRS["QuantizeV2"] = {"axis": (-1, -1, 0, 1)}
+ATTRS["CombinedNonMaxSuppression"] = {"pad_per_class": (True, False)}
+ATTRS["ApproxTopK"] = {"k": (1, 2, 3)}
+
+SIZE = (vector(2, 1, 9), 1, [2])
+INPUTS.update({
+    "Conv2D": {0: 4, 1: 4},
+    "DepthwiseConv2dNative": {0: 4, 1: 4},
+    "Conv3D": {0: 5, 1: 5},
+    "Conv2DBackpropInput": {0: (vector(4, 1, 8), vector(2, 1, 8), 1), 1: 4, 2: 4},
+    "Conv2DBackpropFilter": {0: 4, 1: (vector(4, 1, 8), 1), 2: 4},
+    "Conv3DBackpropInputV2": {0: (vector(5, 1, 8), 1), 1: 5, 2: 5},
+    "Conv3DBackpropFilterV2": {0: 5, 1: (vector(5, 1, 8), 1), 2: 5},
+    "DepthwiseConv2dNativeBackpropInput": {0: (vector(4, 1, 8), 1), 1: 4, 2: 4},
+    "DepthwiseConv2dNativeBackpropFilter": {0: 4, 1: (vector(4, 1, 8), 1), 2: 4},
+    "Dilation2D": {0: 4, 1: 3},
+    "AvgPoolGrad": {0: (vector(4, 1, 8), 1), 1: 4},
+    "AvgPool3DGrad": {0: (vector(5, 1, 8), 1), 1: 5},
+    "FractionalAvgPoolGrad": {0: (vector(4, 1, 8), 1)},
+    "FusedPadConv2D": {0: 4, 1: (matrix((4,), 2, 0, 2), [4, 2]), 2: 4},
+    "FusedResizeAndPadConv2D": {0: 4, 1: SIZE, 2: (matrix((4,), 2, 0, 2), [4, 2]), 3: 4},
+    "MatMul": {0: 2, 1: 2},
+    "BatchMatMulV2": {0: (2, 3, 4), 1: (2, 3, 4)},
+    "SparseTensorDenseMatMul": {0: 2, 1: 1, 2: (vector(2, 1, 4), 1), 3: 2},
+    "CropAndResize": {0: 4, 1: [-1, 4], 2: 1, 3: SIZE},
+    "CropAndResizeGradImage": {0: 4, 1: [-1, 4], 2: 1, 3: (vector(4, 1, 8), 1)},
+    "ExtractGlimpse": {0: 4, 1: SIZE, 2: [-1, 2]},
+    "ExtractGlimpseV2": {0: 4, 1: SIZE, 2: [-1, 2]},
+    "ImageProjectiveTransformV2": {0: 4, 1: 2, 2: SIZE},
+    "ImageProjectiveTransformV3": {0: 4, 1: 2, 2: SIZE, 3: 0},
+    "ScaleAndTranslate": {0: 4, 1: SIZE, 2: [2], 3: [2]},
+    "QuantizedResizeBilinear": {0: 4, 1: SIZE, 2: 0, 3: 0},
+    "DecodeAndCropJpeg": {0: 0, 1: (vector(4, 1, 9), 1)},
+    "NonMaxSuppression": {0: [-1, 4], 1: 1, 2: (scalar(1, 9), 0)},
+    "NonMaxSuppressionV2": {0: [-1, 4], 1: 1, 2: (scalar(1, 9), 0), 3: 0},
+    "NonMaxSuppressionV3": {0: [-1, 4], 1: 1, 2: (scalar(1, 9), 0), 3: 0, 4: 0},
+    "NonMaxSuppressionV4": {0: [-1, 4], 1: 1, 2: (scalar(1, 9), 0), 3: 0, 4: 0},
+    "NonMaxSuppressionV5": {0: [-1, 4], 1: 1, 2: (scalar(1, 9), 0), 3: 0, 4: 0, 5: 0},
+    "NonMaxSuppressionWithOverlaps": {0: 2, 1: 1, 2: 0, 3: 0, 4: 0},
+    "CombinedNonMaxSuppression": {0: [-1, -1, 1, 4], 1: 3, 2: (scalar(1, 9), 0), 3: (scalar(1, 9), 0), 4: 0, 5: 0},
+    "GenerateBoundingBoxProposals": {0: 4, 1: 4, 2: 2, 3: 2, 4: 0, 5: 0, 6: 0},
+    "SampleDistortedBoundingBox": {0: 1, 1: 3},
+    "SampleDistortedBoundingBoxV2": {0: 1, 1: 3, 2: 0},
+    "StatelessSampleDistortedBoundingBox": {0: 1, 1: 3, 2: 0, 3: 1},
+    "SpaceToBatchND": {0: (3, 4), 1: (vector((1, 2), 1, 2), 1), 2: (matrix((1, 2), 2, 0, 2), 2)},
+    "BatchToSpaceND": {0: (3, 4), 1: (vector((1, 2), 1, 2), 1), 2: (matrix((1, 2), 2, 0, 1), 2)},
+    "SpaceToBatch": {0: 4, 1: (matrix((2,), 2, 0, 2), [2, 2])},
+    "BatchToSpace": {0: 4, 1: (matrix((2,), 2, 0, 1), [2, 2])},
+    "MatrixDiagV2": {0: (1, 2, 3), 1: (scalar(-2, 2), vector(1, -1, 1)), 2: (scalar(-1, 6),), 3: (scalar(-1, 6),), 4: 0},
+    "MatrixDiagV3": {0: (1, 2, 3), 1: (scalar(-2, 2), vector(1, -1, 1)), 2: (scalar(-1, 6),), 3: (scalar(-1, 6),), 4: 0},
+    "MatrixDiagPartV2": {0: (2, 3), 1: (scalar(-1, 1), vector(2, -1, 1)), 2: 0},
+    "MatrixDiagPartV3": {0: (2, 3), 1: (scalar(-1, 1), vector(2, -1, 1)), 2: 0},
+    "MatrixSetDiagV2": {0: (2, 3), 1: (1, 2), 2: (scalar(-1, 1), vector(2, -1, 1))},
+    "MatrixSetDiagV3": {0: (2, 3), 1: (1, 2), 2: (scalar(-1, 1), vector(2, -1, 1))},
+    "IRFFT": {1: (vector(1, 0, 9), [1])},
+    "RFFT": {1: (vector(1, 0, 9), [1])},
+    "RFFT2D": {0: (2, 3), 1: (vector(2, 0, 9), [2])},
+    "IRFFT2D": {0: (2, 3), 1: (vector(2, 0, 9), [2])},
+    "RFFT3D": {0: (3, 4), 1: (vector(3, 0, 9), [3])},
+    "IRFFT3D": {0: (3, 4), 1: (vector(3, 0, 9), [3])},
+    "TensorListReserve": {0: (vector((0, 1, 2), -1, 4), scalar(-1, -1), 1), 1: 0},
+    "EmptyTensorList": {0: (vector((0, 1, 2), -1, 4), scalar(-1, -1), 1), 1: 0},
+    "TensorListStack": {0: 0, 1: (vector((0, 1, 2), -1, 4), scalar(-1, -1), 1)},
+    "TensorListGetItem": {0: 0, 1: 0, 2: (vector((0, 1, 2), -1, 4), scalar(-1, -1), 1)},
+    "TensorListFromTensor": {0: (1, 2, 3), 1: (vector((1, 2), -1, -1), scalar(-1, -1), 1)},
+    "TensorListGather": {0: 0, 1: 1, 2: (vector((0, 1, 2), -1, 4), scalar(-1, -1), 1)},
+    "TensorListConcatV2": {0: 0, 1: (vector((1, 2), -1, 4), scalar(-1, -1), 1), 2: 1},
+})  # fmt: skip
+for op in ("ResizeArea", "ResizeBicubic", "ResizeBilinear", "ResizeNearestNeighbor", "ResizeNearestNeighborGrad"):
+    INPUTS[op] = {0: 4, 1: SIZE}

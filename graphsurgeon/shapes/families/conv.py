@@ -23,7 +23,13 @@ def conv_2d(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("Conv3D", "_FusedConv3D", "_MklConv3D", "_MklNativeConv3D")
 def conv_3d(context: InferenceContext) -> Sequence[Result]:
     """Slide the filter over depth, height and width; from `strides`, `dilations`, `padding`, `data_format`."""
-    return [_convolved(context, layout_of(context, 3), grouped=True)]
+    layout = layout_of(context, 3)
+    result = _convolved(context, layout, grouped=True)
+    rows, columns = layout.spatial[1:]
+    if layout.dilation(rows) != layout.dilation(columns):
+        # TensorFlow takes the one dilation for the other, and no kernel says which is right.
+        result = dim.replace(dim.replace(result, rows, None), columns, None)
+    return [result]
 
 
 @shape_fn(
@@ -128,10 +134,11 @@ def conv_backprop_input(context: InferenceContext) -> Sequence[Result]:
     rank = 5 if "3D" in context.node.op else 4
     sizes = context.shape_of(0)
     if sizes is None:
-        return [dim.unknown(rank)]
+        batch = context.with_rank(2, 4)[0] if context.node.op == "Conv2DBackpropInput" else None
+        return [(batch, *dim.unknown(rank - 1))]
     if len(sizes) == 2 and context.node.op == "Conv2DBackpropInput":
-        layout = layout_of(context, 2)
-        return [layout.put_together(context.with_rank(2, 4)[0], list(sizes), context.with_rank(1, 4)[2])]
+        layout, batch = layout_of(context, 2), context.with_rank(2, 4)[0]
+        return [layout.put_together(batch, list(sizes), context.with_rank(1, 4)[2])]
     if len(sizes) != rank:
         raise ShapeError(f"the shape of the input has {len(sizes)} dimensions, not {rank}")
     return [sizes]
@@ -150,13 +157,13 @@ def conv_backprop_filter(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("Conv3DBackpropInput", "Conv2DBackpropInputV2", "Dilation2DBackpropInput")
 def backprop_like_input(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the first input."""
-    return [context.with_rank(0, 5 if "3D" in context.node.op else 4)]
+    return [context.dims(0)]
 
 
 @shape_fn("Conv3DBackpropFilter", "Conv2DBackpropFilterV2", "Dilation2DBackpropFilter")
 def backprop_like_filter(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the second input."""
-    return [context.with_rank(1, {"Conv3DBackpropFilter": 5, "Conv2DBackpropFilterV2": 4}.get(context.node.op, 3))]
+    return [context.dims(1)]
 
 
 @shape_fn("Dilation2D")
@@ -165,7 +172,9 @@ def dilation_2d(context: InferenceContext) -> Sequence[Result]:
     image, window = context.with_rank(0, 4), context.with_rank(1, 3)
     strides, rates = context.integers_attr("strides"), context.integers_attr("rates")
     padding = context.text_attr("padding")
-    places = [dim.windowed(image[a], window[a - 1], strides[a], padding, dilation=rates[a]) for a in (1, 2)]
+    places = [_patches(image[a], window[a - 1], strides[a], padding, rates[a]) for a in (1, 2)]
+    if None in places:
+        places = [None, None]
     return [(image[0], *places, dim.merge_dim(image[3], window[2]))]
 
 
@@ -192,5 +201,17 @@ def extract_patches(context: InferenceContext) -> Sequence[Result]:
     rates = context.integers_attr("rates") or [1] * (spatial + 2)
     padding = context.text_attr("padding")
     axes = range(1, spatial + 1)
-    places = [dim.windowed(image[a], sizes[a], strides[a], padding, dilation=rates[a]) for a in axes]
+    places = [_patches(image[a], sizes[a], strides[a], padding, rates[a]) for a in axes]
+    if spatial == 3 and not dim.is_static(image[1:]):
+        return [None]  # TensorFlow forgets a dimension here
     return [(image[0], *places, dim.product([image[-1], *(sizes[a] for a in axes)]))]
+
+
+def _patches(size: Dim, window: Dim, stride: int, padding: str, rate: int) -> Dim:
+    """Return the number of windows; where none fits that is 0, not an error."""
+    if isinstance(size, int) and isinstance(window, int) and padding == "VALID" and stride > 0 and rate > 0:
+        left = size - ((window - 1) * rate + 1) + stride
+        if left < 0 and -left >= stride:
+            raise ShapeError(f"a window of {window} is larger than the input of {size}")
+        return max(left, 0) // stride
+    return dim.windowed(size, window, stride, padding, dilation=rate)

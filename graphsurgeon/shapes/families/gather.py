@@ -180,6 +180,8 @@ def dynamic_partition(context: InferenceContext) -> Sequence[Result]:
 def dynamic_stitch(context: InferenceContext) -> Sequence[Result]:
     """Give as many rows as the largest index asks for, shaped like the data behind the dimensions of the indices."""
     half = len(context.inputs) // 2
+    if len(context.inputs) != 2 * half:
+        raise ShapeError("there are not as many indices as values")
     extra: Dims | None = None
     largest: int | None = -1
     for indices, data in zip(context.inputs[:half], context.inputs[half:], strict=True):

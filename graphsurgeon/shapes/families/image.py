@@ -208,12 +208,14 @@ def combined_non_max_suppression(context: InferenceContext) -> Sequence[Result]:
 
 def _kept_of_all(context: InferenceContext, classes: Dim) -> Dim:
     per_class, total = context.integer(2), context.integer(3)
-    if total is None or per_class is None:
+    if total is None:
         return None
     if total <= 0:
         raise ShapeError(f"the number of boxes must be positive, found {total}")
     if not context.bool_attr("pad_per_class"):
         return total
+    if per_class is None:
+        return None
     of_all = dim.multiply(per_class, classes)
     return min(of_all, total) if isinstance(of_all, int) else None
 
@@ -242,7 +244,7 @@ def space_to_depth(context: InferenceContext) -> Sequence[Result]:
     else:
         changed[rows], changed[columns] = dim.multiply(image[rows], block), dim.multiply(image[columns], block)
         changed[depth] = _divided(image[depth], block * block)
-    return [tuple(changed)]
+    return [(*changed[:4], 4) if is_vector else tuple(changed)]
 
 
 def _divided(size: Dim, block: int) -> Dim:

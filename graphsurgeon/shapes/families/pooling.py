@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import Dim, Dims, ShapeError
+from graphsurgeon.shapes.dims import Dims, ShapeError
 from graphsurgeon.shapes.layout import layout_of
 from graphsurgeon.shapes.registry import Result, shape_fn
 
@@ -77,15 +77,11 @@ def _slid(context: InferenceContext, spatial: int, image: Dims, sizes: Sequence[
     places = [dim.windowed(image[a], sizes[a], strides[a], padding, pads=layout.pads(a)) for a in layout.spatial]
     channel = 1 if layout.channel == 1 else spatial + 1
     depth = image[channel]
-    if sizes[channel] != 1 or strides[channel] != 1:
+    if "Max" in context.node.op and (sizes[channel] != 1 or strides[channel] != 1):
         depth = dim.windowed(depth, sizes[channel], strides[channel], padding)
     if layout.is_vector:
         return (image[0], depth, *places, 4)
-    return layout.put_together(_over_batch(image[0], sizes[0], strides[0]), places, depth)
-
-
-def _over_batch(batch: Dim, size: int, stride: int) -> Dim:
-    return batch if size == 1 and stride == 1 else None
+    return layout.put_together(image[0], places, depth)
 
 
 @shape_fn("MaxPoolGrad", "MaxPoolGradWithArgmax", "MaxPoolGradV2", "MaxPool3DGrad", "LRNGrad")

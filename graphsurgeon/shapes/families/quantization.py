@@ -125,7 +125,7 @@ def uniform_convolution(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("CustomAggregator")
 def custom_aggregator(context: InferenceContext) -> Sequence[Result]:
     """Give the input, the ends of its range, and a histogram of `num_bins`."""
-    return [context.dims(0), (), (), None]
+    return [context.dims(0), (), (), (context.integer_attr("num_bins"),)]
 
 
 @shape_fn("KthOrderStatistic")

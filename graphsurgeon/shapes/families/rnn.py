@@ -34,8 +34,8 @@ def block_lstm(context: InferenceContext) -> Sequence[Result]:
 
 @shape_fn("BlockLSTMGrad", "BlockLSTMGradV2")
 def block_lstm_grad(context: InferenceContext) -> Sequence[Result]:
-    """Give gradients shaped like inputs 1 to 8."""
-    return [context.dims(index) for index in range(1, 9)]
+    """Give gradients shaped like inputs 1 to 8: steps, two states, weights, three peepholes, bias."""
+    return [context.with_rank(index, rank) for index, rank in enumerate((3, 2, 2, 2, 1, 1, 1, 1), 1)]
 
 
 @shape_fn("GRUBlockCell")
@@ -57,7 +57,9 @@ def cudnn_rnn(context: InferenceContext) -> Sequence[Result]:
     """Give the outputs of every step, the last states, and reserves; from `direction`, `rnn_mode`, `num_proj`."""
     steps, state = context.with_rank(0, 3), context.with_rank(1, 3)
     directions = 2 if context.text_attr("direction") == "bidirectional" else 1
-    cell: Result = context.dims(2) if context.text_attr("rnn_mode", "lstm") == "lstm" else ()
+    cell: Result = context.dims(2) if context.node.op == "CudnnRNNV3" else state  # which TensorFlow takes the cell for
+    if context.text_attr("rnn_mode", "lstm") != "lstm":
+        cell = ()
     outputs: list[Result] = [(steps[0], steps[1], dim.multiply(state[2], directions)), state, cell, None]
     return [*outputs, None][: context.num_outputs]
 
