@@ -22,7 +22,8 @@ def add_tflite_outputs(
 
     Args:
         metagraph: changed in place.
-        outputs: tensor -> key in the signatures. Where the subgraph has no signature the tensor takes the name.
+        outputs: tensor -> key in the signatures. Where the subgraph has no signature the tensor takes the name, and
+            where its own is no UTF-8.
         signature: only this signature; None means every signature of the subgraph.
         all_tensors: take every tensor that an operator of the main subgraph yields, under its own name.
         graph: limits the search for tensors.
@@ -51,7 +52,7 @@ def _free_keys(metagraph: MetaGraph, graph: Graph, values: list[Value]) -> dict[
     taken = {key for signature in metagraph.signatures.values() for key in signature.outputs}
     names: dict[Value, str] = {}
     for value in values:
-        name = value.name or f"tensor_{value.port}"
+        name = value.name if value.name and _is_text(value.name) else f"tensor_{value.port}"
         if name in taken:
             name = f"{name}_{value.port}"
         taken.add(name)
@@ -59,8 +60,15 @@ def _free_keys(metagraph: MetaGraph, graph: Graph, values: list[Value]) -> dict[
     return names
 
 
+def _is_text(name: str) -> bool:
+    """Say whether a name is UTF-8: interpreters fail on signature keys that are not."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "ignore") == name
+
+
 def _check(metagraph: MetaGraph, value: Value, name: str, signature: str | None) -> None:
     graph = value.graph
+    if not name or not _is_text(name):
+        raise UsageError(f"{name!r} is no name for an output", hint="use text")
     if value.tensor is not None:
         raise UnsupportedError(f"{value} is a constant", hint="gs weights prints its values")
     if not _can_be_output(value):
@@ -109,7 +117,9 @@ def _add(metagraph: MetaGraph, value: Value, name: str, signature: str | None) -
     for found in signatures:
         mention = Mention.of(value, f"signature {found.key}, output {name}")
         found.outputs[name] = SignatureEntry(mention, value.dtype, value.shape)
-    if not signatures and not any(s.graph is value.graph for s in metagraph.signatures.values()):
+    is_unsigned = not any(found.graph is value.graph for found in metagraph.signatures.values())
+    # Python's interpreter lists outputs by name, and fails on one that is no text.
+    if is_unsigned or not _is_text(value.name or ""):
         value.name = name
     assert value.dtype is not None
     return name, tensor, value.dtype, value.shape or UNKNOWN_RANK, [found.key for found in signatures]
