@@ -1,0 +1,245 @@
+"""What is frozen computes in TensorFlow what its source computes, to the bit with TensorFlow's own optimizer off.
+
+The optimizer is tried on as well: off, invalid graphs fail that it would repair; on, others may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphsurgeon.edit import edit
+from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
+from graphsurgeon.formats import read, write
+from graphsurgeon.surgery.freeze import FreezeReport, freeze
+from tests.oracle import sessions
+from tests.oracle.freeze_models import BUILDERS, REFUSED, Feeds
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.filterwarnings("default"),  # the oracle warns about everything old
+]
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "savedmodel"
+KEPT = {"keep_functions": True}, {"keep_names": True}, {"keep_devices": True}
+# Signatures that cannot be frozen, and what the refusal says.
+MUST_REFUSE = {
+    ("counter", "count"): "is changed by",
+    ("embedding", "forget"): "is changed by",
+    ("table_mutable", "learn"): "changes a table",
+    ("v1_missing_entries", "broken"): "no value for variable 'lost'",
+    ("v1_unfed_placeholder", "serving_default"): "'is_training', which signature",
+}
+
+
+class Source:
+    """What a signature computes in TensorFlow: with its optimizer off and on."""
+
+    def __init__(self, path: Path, tags: list[str], key: str, feeds: Feeds | None = None) -> None:
+        self.expected = {}
+        for optimize in (False, True):
+            with sessions.saved_model(path, tags, optimize=optimize) as model:
+                inputs, outputs = model.signature(key)
+                feeds, self.expected[optimize] = _first_that_runs(model, inputs, outputs, feeds)
+        self.feeds = feeds or {}
+
+    def disagreements(self, frozen: Path, report: FreezeReport) -> list[str]:
+        """Return the outputs of a frozen graph that differ: with the optimizer off in a bit, with it on in more."""
+        found = []
+        fed = {report.feeds[name]: value for name, value in self.feeds.items()}
+        for optimize, expected in self.expected.items():
+            values = sessions.run_graph_def(frozen, report.fetches, fed, optimize=optimize)
+            same = sessions.close if optimize else sessions.same_bits
+            found += [f"{name}, optimizer {optimize}" for name in expected if not same(expected[name], values[name])]
+        return found
+
+
+class DoesNotRunError(Exception):
+    """TensorFlow runs the source with none of the inputs that were tried."""
+
+
+def _first_that_runs(model: Any, inputs: Any, outputs: Any, feeds: Feeds | None) -> tuple[Feeds, Mapping[str, Any]]:
+    import tensorflow as tf
+
+    fetches = {name: endpoint.name for name, endpoint in outputs.items()}
+    error: Exception | None = None
+    for candidate in [feeds] if feeds is not None else sessions.candidates(inputs, model.session.graph):
+        try:
+            return candidate, model.run(fetches, {inputs[name].name: value for name, value in candidate.items()})
+        except (tf.errors.OpError, ValueError) as reason:  # noqa: PERF203
+            error = error or reason
+    raise DoesNotRunError(str(error)[:300])
+
+
+@pytest.mark.parametrize("name", [name for name in BUILDERS if name not in REFUSED])
+def test_kinds_of_model(name: str, tmp_path: Path) -> None:
+    feeds = BUILDERS[name](tmp_path / "model")
+    source = Source(tmp_path / "model", ["serve"], "serving_default", feeds)
+    for options in ({}, *KEPT):
+        model = read(tmp_path / "model")
+        report = freeze(model, **options)
+        write(model, tmp_path / "frozen.pb", force=True)
+        assert source.disagreements(tmp_path / "frozen.pb", report) == [], options
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_constant_cannot_stand_for_is_refused(name: str, tmp_path: Path) -> None:
+    BUILDERS[name](tmp_path / "model")
+    with pytest.raises(UnsupportedError, match=REFUSED[name].replace("(", r"\(")):
+        edit(tmp_path / "model", [("freeze", {})], output=tmp_path / "frozen.pb")
+    assert not (tmp_path / "frozen.pb").exists()
+
+
+def signatures(folder: Path) -> Iterator[tuple[Path, list[str], str]]:
+    """Yield every signature of the SavedModels below a folder: path, tags, key."""
+    for file in sorted([*folder.rglob("saved_model.pb"), *folder.rglob("saved_model.pbtxt")]):
+        try:
+            model = read(file.parent)
+            found = [(g.tags or [], key) for g in model.metagraphs for key in g.signatures if not key.startswith("__")]
+        except GraphSurgeonError:
+            continue
+        yield from ((file.parent, tags, key) for tags, key in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "tags", "key"), [pytest.param(*case, id=f"{case[0].name}-{case[2]}") for case in signatures(FIXTURES)]
+)
+def test_fixtures(path: Path, tags: list[str], key: str, tmp_path: Path) -> None:
+    refusal = MUST_REFUSE.get((path.name, key))
+    if refusal is not None:
+        with pytest.raises(GraphSurgeonError, match=refusal):
+            edit(path, [("freeze", {"signature": key, "tags": tags})], output=tmp_path / "frozen.pb")
+        return
+    report = edit(path, [("freeze", {"signature": key, "tags": tags or ["none"]})], output=tmp_path / "frozen.pb")
+    frozen: Any = report.steps[0].report
+    if path.name == "keras_trained":  # session-style loaders do not restore its variables
+        _compare_with_load(path, key, tmp_path / "frozen.pb", frozen)
+    else:
+        assert Source(path, tags, key).disagreements(tmp_path / "frozen.pb", frozen) == []
+
+
+def _compare_with_load(path: Path, key: str, frozen: Path, report: FreezeReport) -> None:
+    import tensorflow as tf
+
+    signature = tf.saved_model.load(str(path)).signatures[key]
+    specs = signature.structured_input_signature[1]
+    inputs = {name: sessions.Endpoint(name, spec.dtype, spec.shape.as_list()) for name, spec in specs.items()}
+    feeds = sessions.generate(inputs)
+    expected = signature(**{name: tf.constant(value) for name, value in feeds.items()})
+    fed = {report.feeds[name]: value for name, value in feeds.items()}
+    found = sessions.run_graph_def(frozen, report.fetches, fed, optimize=False)
+    assert all(sessions.close(expected[name].numpy(), found[name]) for name in found)
+
+
+@pytest.mark.corpus
+def test_corpus(corpus: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    run = 0
+    for path, tags, key in signatures(corpus):
+        model = read(path)
+        try:
+            report = freeze(model, signature=key, tags=tags)
+        except FileError:
+            assert model.checkpoint is None, (path, key)  # a folder without variables
+            continue
+        try:
+            source = Source(path, tags, key)
+        except (DoesNotRunError, tf.errors.OpError, ValueError, TypeError, OSError):
+            continue  # damaged, or for another machine
+        write(model, tmp_path / "frozen.pb", force=True)
+        assert source.disagreements(tmp_path / "frozen.pb", report) == [], (path, key)
+        run += 1
+    assert run > 80
+
+
+@pytest.mark.parametrize("name", ["linear", "table_asset", "keras_rnn", "v1_cond_batch_norm_ref", "composite_inputs"])
+def test_a_frozen_saved_model_loads_everywhere(name: str, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source, result = FIXTURES / name, tmp_path / "frozen"
+    edit(source, [("freeze", {})], output=result)
+    values = []
+    for path in (source, result):
+        with sessions.saved_model(path, ["serve"], optimize=False) as model:
+            inputs, outputs = model.signature("serving_default")
+            feeds = sessions.generate(inputs)
+            fed = {inputs[key].name: value for key, value in feeds.items()}
+            values.append(model.run({key: endpoint.name for key, endpoint in outputs.items()}, fed))
+    assert all(sessions.same_bits(values[0][key], values[1][key]) for key in values[0])
+    called = tf.saved_model.load(str(result)).signatures["serving_default"](
+        **{key: tf.constant(value) for key, value in feeds.items()}
+    )
+    assert all(sessions.close(values[0][key], called[key].numpy()) for key in values[0])
+
+
+def test_an_assertion_still_fires(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    feeds = BUILDERS["asserts"](tmp_path / "model")
+    model = read(tmp_path / "model")
+    report = freeze(model)
+    write(model, tmp_path / "frozen.pb")
+    for optimize in (False, True):
+        fed = {report.feeds["x"]: feeds["x"] + 100.0}
+        with pytest.raises(tf.errors.InvalidArgumentError, match="assertion failed"):
+            sessions.run_graph_def(tmp_path / "frozen.pb", report.fetches, fed, optimize=optimize)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_phase_is_set(training: bool, tmp_path: Path) -> None:
+    path = FIXTURES.parent / "metagraph" / "face_resnet" / "model-1.meta"
+    phases = {"train_phase": training, "train_phase_last": training}
+    output = "E_BN2/Reshape_1"
+    model = read(path)
+    report = freeze(model, outputs=[output], set_values=phases)
+    write(model, tmp_path / "frozen.pb")
+    assert not any(node.op in ("Switch", "Merge") for node in model.metagraphs[0].graph.nodes)
+    with sessions.meta_graph(path, optimize=False) as source:
+        image = sessions.generate({"image": sessions.Endpoint("input_image:0", _float(), [4, 16, 16, 3])})["image"]
+        fed = {"input_image:0": image} | {f"{name}:0": value for name, value in phases.items()}
+        expected = source.run({"y": f"{output}:0"}, fed)["y"]
+    found = sessions.run_graph_def(tmp_path / "frozen.pb", report.fetches, {"input_image:0": image}, optimize=False)
+    assert sessions.same_bits(expected, found[output])
+
+
+def _float() -> Any:
+    import tensorflow as tf
+
+    return tf.float32
+
+
+def test_a_graph_with_its_checkpoint_elsewhere(tmp_path: Path) -> None:
+    from graphsurgeon.formats.checkpoint import read_checkpoint
+
+    folder = FIXTURES.parent / "graphdef" / "unfrozen"
+    model = read(folder / "graph.pbtxt")
+    model.checkpoint = read_checkpoint(folder / "weights")
+    report = freeze(model, outputs=["scores"])
+    write(model, tmp_path / "frozen.pb")
+    assert report.variables
+    assert set(model.metagraphs[0].graph.op_counts).isdisjoint({"VariableV2", "VarHandleOp", "RestoreV2"})
+
+
+@pytest.mark.parametrize("name", ["nested_control_flow", "keras_rnns", "v1_default_phase"])
+def test_the_converter_to_tflite_takes_it(name: str, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    feeds = BUILDERS[name](tmp_path / name)
+    model = read(tmp_path / name)
+    report = freeze(model)
+    write(model, tmp_path / "frozen.pb")
+    names = [[tensor.removesuffix(":0") for tensor in among.values()] for among in (report.feeds, report.fetches)]
+    shapes = {report.feeds[key].removesuffix(":0"): list(value.shape) for key, value in feeds.items()}
+    converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(str(tmp_path / "frozen.pb"), *names, shapes)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    assert converter.convert()
+
+
+def test_a_graph_without_signature_proposes_outputs() -> None:
+    path = FIXTURES.parent / "metagraph" / "face_resnet" / "model-1.meta"
+    with pytest.raises(UsageError, match="choose --outputs"):
+        freeze(read(path))
