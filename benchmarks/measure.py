@@ -1,0 +1,112 @@
+"""Time and memory of processes, and the table that is printed of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = Path(tempfile.gettempdir()) / "graphsurgeon-benchmarks"
+GS = [sys.executable, "-m", "graphsurgeon"]
+
+MAKE = """
+import sys, keras
+model = getattr(keras.applications, sys.argv[1])(weights=None)
+model.export(sys.argv[2], verbose=False)
+"""
+
+
+class Cost(NamedTuple):
+    """What a process took: seconds from start to end, largest resident set in MB."""
+
+    seconds: float
+    megabytes: float
+
+
+class Row(NamedTuple):
+    """One line of the table; the ratios are those of the other to ours, the demanded ones are lower bounds."""
+
+    work: str
+    ours: Cost
+    other: Cost
+    faster: float | None = None
+    smaller: float | None = None
+    slower_at_most: float | None = None
+
+
+def run(command: Sequence[str | Path], *, allowed: Sequence[int] = (0,)) -> Cost:
+    """Run a process to its end.
+
+    Compiled modules are kept, as those of an installed package are; the first of several runs compiles them.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(FOLDER / "pycache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, env=environment
+    )
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in allowed:
+        raise SystemExit(f"{' '.join(map(str, command))[:200]} failed:\n{errors.decode()}")
+    return Cost(seconds, usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+
+
+def paired(ours: Sequence[str | Path], other: Sequence[str | Path], *, repeat: int) -> tuple[Cost, Cost]:
+    """Run two commands in turn, so that both meet the same machine; return the best of each."""
+    costs = [(run(ours), run(other)) for _ in range(repeat + 1)][1:]  # the first pair fills caches
+    return _best(cost for cost, _ in costs), _best(cost for _, cost in costs)
+
+
+def _best(costs: object) -> Cost:
+    listed: list[Cost] = list(costs)  # type: ignore[call-overload]
+    return Cost(min(cost.seconds for cost in listed), min(cost.megabytes for cost in listed))
+
+
+def keras_application(name: str = "ResNet50") -> Path:
+    """Return the SavedModel of a Keras application with random weights, exported when it is first asked for."""
+    model = FOLDER / name
+    if not model.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        run([sys.executable, "-c", MAKE, name, model])
+    return model
+
+
+def frozen(model: Path) -> Path:
+    """Return the frozen graph of a SavedModel, made when it is first asked for."""
+    target = model.with_suffix(".pb")
+    if not target.exists():
+        run([*GS, "freeze", model, "-o", target])
+    return target
+
+
+def print_table(rows: Sequence[Row]) -> bool:
+    """Print rows and say whether all keep to what is demanded."""
+    print(f"{'work':44} {'ours s':>7} {'MB':>5} {'other s':>8} {'MB':>5} {'faster':>7} {'smaller':>8}  demanded")
+    kept = True
+    for row in rows:
+        faster, smaller = row.other.seconds / row.ours.seconds, row.other.megabytes / row.ours.megabytes
+        demands = [
+            (f"{row.faster}x faster", faster >= row.faster) if row.faster else None,
+            (f"{row.smaller}x less memory", smaller >= row.smaller) if row.smaller else None,
+            (f"at most {row.slower_at_most}x slower", 1 / faster <= row.slower_at_most) if row.slower_at_most else None,
+        ]
+        met = [demand for demand in demands if demand is not None]
+        kept &= all(ok for _, ok in met)
+        verdict = ", ".join(text + ("" if ok else " MISSED") for text, ok in met)
+        print(
+            f"{row.work:44} {row.ours.seconds:7.3f} {row.ours.megabytes:5.0f} {row.other.seconds:8.3f}"
+            f" {row.other.megabytes:5.0f} {faster:6.1f}x {smaller:7.1f}x  {verdict}"
+        )
+    return kept
