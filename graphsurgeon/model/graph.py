@@ -232,20 +232,6 @@ class Graph:
         node.controls = controls
         return node
 
-    def bring(self, node: Node, name: str) -> Node:
-        """Add a copy of a node of another graph of the same MetaGraph: op, attributes and device, but no edges.
-
-        Raises:
-            UsageError: the name is taken.
-        """
-        if name in self._lift()._by_name:
-            raise UsageError(f"{self._where()} already has a node {name!r}")
-        copy = _copy_node(node, self)
-        copy._name = name
-        copy.keeps_spelling = False
-        self.attach(copy)
-        return copy
-
     def add_value(self, name: str, dtype: DType, shape: Shape, tensor: Tensor | None = None) -> Value:
         """TFLite: add a tensor at the end; with data it is a constant. `Node.set_outputs` gives it a producer."""
         value = Value(self, None, len(self.values), name)

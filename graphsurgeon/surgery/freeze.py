@@ -199,7 +199,7 @@ def _add_feed(graph: Graph, feed: Endpoint) -> Node:
     producer = feed.value.producer
     assert producer is not None
     if producer.op == "Placeholder":
-        return graph.bring(producer, producer.name)
+        return graph.adopt(producer, producer.name)
     dtype = feed.dtype or dtype_of(feed.value)
     if dtype is None:
         raise UsageError(f"the type of {str(feed.value)!r} is not known, so it cannot be fed")

@@ -73,7 +73,7 @@ def copy_part(
         FormatError: a needed reference names nothing.
     """
     needed = _needed(values, nodes, cut)
-    copies = {node: target.bring(node, target.unique_name(name(node.name))) for node in source.nodes if node in needed}
+    copies = {node: target.adopt(node, target.unique_name(name(node.name))) for node in source.nodes if node in needed}
     part = Part(copies, cut)
     replaced = {value.producer: other.producer for value, other in cut.items() if value.producer and other.producer}
     for node, copy in copies.items():

@@ -68,7 +68,7 @@ def _copy(place: Place, graph: Graph, made: Made, what: str) -> None:
             f"{what} comes from {node.name!r} ({node.op}), which is computed when the model is loaded"
         )
     inputs = [_counterpart(origin(Place(value, place.call)), made) for value in node.inputs]
-    copy = made[node, place.call] = graph.bring(node, graph.unique_name(node.name))
+    copy = made[node, place.call] = graph.adopt(node, graph.unique_name(node.name))
     copy.inputs = inputs
 
 
