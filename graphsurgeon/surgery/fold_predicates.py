@@ -7,17 +7,38 @@ would run. Predicates are constants seen through ops that keep or negate them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from graphsurgeon.analysis.attributes import attribute, dtype_of
 from graphsurgeon.analysis.frames import BACK_EDGES, MERGES
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.surgery.known_scalars import KnownScalars
+from graphsurgeon.surgery.known_scalars import KnownScalars, Scalar
 
 _SWITCHES = frozenset({"Switch", "RefSwitch"})
 _IFS = frozenset({"If", "StatelessIf"})
 _CASES = frozenset({"Case", "StatelessCase"})
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What constants decide in a graph.
+
+    Attributes:
+        graph: the graph.
+        branches: If or Case -> the function that will run.
+        switches: Switch -> which output its data takes.
+        dead_values, dead_nodes: what then never comes, and never runs.
+    """
+
+    graph: Graph
+    branches: dict[Node, FunctionRef]
+    switches: dict[Node, bool]
+    dead_values: set[Value]
+    dead_nodes: set[Node]
 
 
 def fold_predicates(graph: Graph) -> list[Node]:
@@ -26,12 +47,51 @@ def fold_predicates(graph: Graph) -> list[Node]:
     Raises:
         UnsupportedError: an output of the graph lies on a branch that is never taken.
     """
-    known = KnownScalars()
-    calls = [node for node in graph.nodes if node.op in _IFS | _CASES and _call_branch(node, known)]
+    decisions = decide(graph)
+    check_outputs(decisions)
+    return carry_through(decisions)
+
+
+def decide(graph: Graph, assumed: Mapping[Value, Scalar] | None = None) -> Decisions:
+    """Return what constants decide, changing nothing.
+
+    Args:
+        graph: the graph.
+        assumed: values that are going to be constants.
+    """
+    known = KnownScalars(assumed)
+    branches = {node: ref for node in graph.nodes if (ref := _branch(node, known)) is not None}
     switches = {node: bool(taken) for node in graph.nodes if (taken := _taken(node, known)) is not None}
-    if switches:
-        _remove_dead(graph, switches)
-    return calls
+    return Decisions(graph, branches, switches, *_dead(switches))
+
+
+def check_outputs(decisions: Decisions, protected: Mapping[Node, str] | None = None) -> None:
+    """Refuse decisions by which an output, or something else that must run, never would.
+
+    Args:
+        decisions: of one graph.
+        protected: node -> what it is, for messages.
+
+    Raises:
+        UnsupportedError: names the output.
+    """
+    dead_nodes = decisions.dead_nodes
+    for output in decisions.graph.outputs:
+        if output.value in decisions.dead_values or output.value.producer in dead_nodes:
+            raise UnsupportedError(f"output {output.name!r} ({output.value}) lies on a branch that is never taken")
+    for node, what in (protected or {}).items():
+        if node in dead_nodes:
+            raise UnsupportedError(f"{what} needs {node.name!r}, which lies on a branch that is never taken")
+
+
+def carry_through(decisions: Decisions) -> list[Node]:
+    """Take out what can never run, and let the rest do without what is decided; return calls as `fold_predicates`."""
+    for node, ref in decisions.branches.items():
+        attrs = {"f": ref, "Tin": attribute(node, "Tin"), "Tout": attribute(node, "Tout")}
+        node.become("StatefulPartitionedCall", node.inputs[1:], attrs)
+    if decisions.switches:
+        _remove_dead(decisions)
+    return [node for node in decisions.branches if node in decisions.graph]
 
 
 def folded_selects(graph: Graph) -> list[Node]:
@@ -59,11 +119,13 @@ def _taken(node: Node, known: KnownScalars) -> object:
     return known.of(node.inputs[1]) if node.op in _SWITCHES and len(node.inputs) == 2 else None
 
 
-def _call_branch(node: Node, known: KnownScalars) -> bool:
-    """Turn an If or Case with a known predicate into a call of the function that runs; say whether it was one."""
-    chosen = known.of(node.inputs[0]) if node.inputs else None
+def _branch(node: Node, known: KnownScalars) -> FunctionRef | None:
+    """Return the function that an If or Case with a known predicate will run."""
+    if node.op not in _IFS | _CASES or not node.inputs:
+        return None
+    chosen = known.of(node.inputs[0])
     if chosen is None:
-        return False
+        return None
     if node.op in _IFS:
         ref = node.attrs.get("then_branch" if chosen else "else_branch")
     else:
@@ -71,30 +133,19 @@ def _call_branch(node: Node, known: KnownScalars) -> bool:
         branches = branches if isinstance(branches, list) else []
         index = int(chosen)
         ref = branches[index if 0 <= index < len(branches) else -1] if branches else None
-    if not isinstance(ref, FunctionRef) or ref.graph is None:
-        return False
-    attrs = {"f": ref, "Tin": attribute(node, "Tin"), "Tout": attribute(node, "Tout")}
-    node.become("StatefulPartitionedCall", node.inputs[1:], attrs)
-    return True
+    return ref if isinstance(ref, FunctionRef) and ref.graph is not None else None
 
 
-def _remove_dead(graph: Graph, switches: dict[Node, bool]) -> None:
-    """Take out what can never run, and let the rest do without the Switches that are decided."""
-    dead_values, dead_nodes = _dead(switches)
-    for output in graph.outputs:
-        producer = output.value.producer
-        if output.value in dead_values or producer in dead_nodes:
-            raise UnsupportedError(f"output {output.name!r} ({output.value}) lies on a branch that is never taken")
+def _remove_dead(decisions: Decisions) -> None:
+    graph, dead_values, dead_nodes = decisions.graph, decisions.dead_values, decisions.dead_nodes
     for node in graph.nodes:
-        if (
-            node.op in MERGES
-            and node not in dead_nodes
-            and any(_is_dead(v, dead_values, dead_nodes) for v in node.inputs)
-        ):
-            _narrow(node, [v for v in node.inputs if not _is_dead(v, dead_values, dead_nodes)])
+        if node.op in MERGES and node not in dead_nodes:
+            alive = [value for value in node.inputs if not _is_dead(value, dead_values, dead_nodes)]
+            if len(alive) < len(node.inputs):
+                _narrow(node, alive)
     graph.control_outputs = {key: node for key, node in graph.control_outputs.items() if node not in dead_nodes}
     graph.remove_nodes(dead_nodes)
-    for switch, taken in switches.items():
+    for switch, taken in decisions.switches.items():
         if switch not in dead_nodes:
             _pass_through(switch, taken=taken)
 

@@ -6,13 +6,13 @@ Enough for predicates. Larger constant expressions are the business of constant 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.tensor import Tensor
 
-Scalar: TypeAlias = "bool | int | float"
+Scalar: TypeAlias = bool | int | float
 
 _SAME = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "Squeeze", "Reshape", "ExpandDims"})
 _PLACES = frozenset({"Switch", "_SwitchN"})  # output k is input 0
@@ -31,9 +31,14 @@ _MOST_STEPS = 1000
 
 
 class KnownScalars:
-    """Answers what a value is, if that is known; remembers the answers, so make one per state of the graph."""
+    """Answers what a value is, if that is known; remembers the answers, so make one per state of the graph.
 
-    def __init__(self) -> None:
+    Args:
+        assumed: values that count as known.
+    """
+
+    def __init__(self, assumed: Mapping[Value, Scalar] | None = None) -> None:
+        self._assumed = assumed or {}
         self._known: dict[Value, Scalar | None] = {}
 
     def of(self, value: Value) -> Scalar | None:
@@ -52,24 +57,27 @@ class KnownScalars:
 
     def _needed(self, value: Value) -> list[Value]:
         node = value.producer
-        if node is None or not (node.op in _SAME or node.op in _PLACES or node.op in _OPS):
+        if value in self._assumed or node is None or not (node.op in _SAME or node.op in _PLACES or node.op in _OPS):
             return []
         count = len(node.inputs) if node.op in _OPS else 1
         return [given for given in node.inputs[:count] if given not in self._known]
 
     def _evaluate(self, value: Value) -> Scalar | None:
+        if value in self._assumed:
+            return self._assumed[value]
         node = value.producer
         if node is None:
             return None
         if node.op == "Const":
-            return _element(node)
+            return element(node)
         inputs = [self._known.get(given) for given in node.inputs]
         if node.op in _SAME or node.op in _PLACES:
             return inputs[0] if inputs else None
         return _apply(node.op, inputs)
 
 
-def _element(node: Node) -> Scalar | None:
+def element(node: Node) -> Scalar | None:
+    """Return the number or bool that a Const of one element holds, None if it holds something else."""
     tensor = node.attrs.get("value")
     if not isinstance(tensor, Tensor) or tensor.num_elements != 1 or not tensor.dtype.bits or tensor.dtype.is_complex:
         return None
