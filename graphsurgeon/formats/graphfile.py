@@ -23,6 +23,7 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
     source = open_source(path)
     file = protofile.read(source, MESSAGE, is_text=is_text, force_text=force_text)
     model = Model("graph_def", str(path), file)
+    model.notes = file.notes
     model.metagraphs = [metagraph.lift_graph_def(file.message, file.payloads)]
     model.files = {str(path): source.size}
     return model

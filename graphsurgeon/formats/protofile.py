@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats import schema, wire
+from graphsurgeon.formats import schema, utf8, wire
 from graphsurgeon.formats.files import Rope, SourceFile, rope_size
 from graphsurgeon.formats.tensorproto import inline_payloads
 from graphsurgeon.formats.wire import MAX_DEPTH, Payload
@@ -24,15 +25,40 @@ class ProtoFile:
         message: the parsed message, large values marked instead of held.
         payloads: what the marks point to.
         is_text: whether the file is in text form.
+        repairs: names that are no UTF-8, as they were made readable.
     """
 
-    __slots__ = ("is_text", "message", "payloads", "source")
+    __slots__ = ("is_text", "message", "payloads", "repairs", "source")
 
-    def __init__(self, source: SourceFile, message: Any, payloads: list[Payload], *, is_text: bool) -> None:
+    def __init__(
+        self, source: SourceFile, message: Any, payloads: list[Payload], *, is_text: bool, repairs: Sequence[str] = ()
+    ) -> None:
         self.source = source
         self.message = message
         self.payloads = payloads
         self.is_text = is_text
+        self.repairs = list(repairs)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know, one line each."""
+        if not self.repairs:
+            return []
+        count = f"{len(self.repairs)} names are" if len(self.repairs) > 1 else "a name is"
+        return [f"{count} no UTF-8 and shown with `?` for each bad byte: {', '.join(map(repr, self.repairs[:3]))}"]
+
+    def require_whole(self) -> None:
+        """Refuse to write anew what could not be read as it is.
+
+        Raises:
+            UnsupportedError: some names are no UTF-8.
+        """
+        if self.repairs:
+            raise UnsupportedError(
+                f"{len(self.repairs)} names in it are no UTF-8, the first {self.repairs[0]!r}: they would be lost",
+                path=self.source.path,
+                hint="fetch or write the file again",
+            )
 
 
 def read(source: SourceFile, type_name: str, *, is_text: bool, force_text: bool = False) -> ProtoFile:
@@ -44,6 +70,8 @@ def lower(message: Any, file: ProtoFile | None, payloads: list[Payload], *, is_t
     """Return the pieces of a lowered message: the very bytes of the file it was read from if it still equals that."""
     if file is not None and file.is_text == is_text and _is_equal(message, file.message):
         return [file.source.whole()]
+    if file is not None:
+        file.require_whole()
     return lower_text(message, payloads) if is_text else lower_binary(message, payloads)
 
 
@@ -76,8 +104,25 @@ def parse_binary(source: SourceFile, type_name: str) -> ProtoFile:
         message.ParseFromString(data)
     except DecodeError as error:
         wire.reduce(source, type_name, [])  # says at which byte, where the fault is in the structure
-        raise FormatError(f"no valid {type_name} message ({_reason(error)}); the file is damaged or cut off") from error
+        repairs = _parse_repaired(message, data or b"")
+        if not repairs:
+            what = f"no valid {type_name} message ({_reason(error)}); the file is damaged or cut off"
+            raise FormatError(what) from error
+        return ProtoFile(source, message, payloads, is_text=False, repairs=repairs)
     return ProtoFile(source, message, payloads, is_text=False)
+
+
+def _parse_repaired(message: Any, data: bytes) -> list[str]:
+    """Parse what protobuf refused because of names that are no UTF-8; return these, none if that was not the reason."""
+    from google.protobuf.message import DecodeError
+
+    readable, repairs = utf8.repair(data, message.DESCRIPTOR)
+    message.Clear()
+    try:
+        message.ParseFromString(readable)
+    except DecodeError:
+        return []
+    return repairs
 
 
 def parse_text(source: SourceFile, type_name: str, *, force: bool = False) -> ProtoFile:
@@ -97,14 +142,16 @@ def parse_text(source: SourceFile, type_name: str, *, force: bool = False) -> Pr
             f"{source.size >> 20} MB of text take about {source.size >> 21} seconds to parse",
             hint="add --force-text, or convert the model to binary where it was made",
         )
-    text = decode_text(source.read_at(0, source.size))
+    data = source.read_at(0, source.size)
+    text, repairs = utf8.readable_text(data)
     _check_nesting(text)
     message = schema.message(f"tensorflow.{type_name}")()
     try:
         text_format.Parse(text, message, descriptor_pool=schema.pool())
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
+        decode_text(data)  # says at which byte, where that was the reason
         raise FormatError(f"no valid {type_name} in text form: {_reason(error)}") from error
-    return ProtoFile(source, message, [], is_text=True)
+    return ProtoFile(source, message, [], is_text=True, repairs=repairs)
 
 
 def lower_binary(message: Any, payloads: list[Payload]) -> Rope:

@@ -56,6 +56,7 @@ def read(path: Path, *, force_text: bool = False) -> Model:
     if not reader.message.meta_graphs:
         raise FormatError("a SavedModel without a MetaGraph", path=source.path)
     model = Model("saved_model", str(path), SavedModelSource(reader, folder))
+    model.notes = reader.notes
     model.metagraphs = [metagraph.lift_metagraph(message, reader.payloads) for message in reader.message.meta_graphs]
     has_folder = source.path.name in (BINARY, TEXT)
     model.files = file_sizes(folder) if has_folder else {str(source.path): source.size}

@@ -45,7 +45,7 @@ def messages(data: bytes) -> Iterator[bytes]:
             yield value
 
 
-def varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
+def varint(data: bytes | bytearray | memoryview, position: int) -> tuple[int, int]:
     """Return the unsigned varint at a position, and the position after it.
 
     Raises:
