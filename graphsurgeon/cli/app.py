@@ -34,8 +34,11 @@ COMMANDS = {
     "add-signature": "graphsurgeon.cli.add_signature:add_signature",
     "remove-signature": "graphsurgeon.cli.add_signature:remove_signature",
     "freeze": "graphsurgeon.cli.freeze:freeze",
+    "set-input": "graphsurgeon.cli.set_input:set_input",
     "render": "graphsurgeon.cli.render:render",
     "apply": "graphsurgeon.cli.apply:apply",
+    "run": "graphsurgeon.cli.run:run",
+    "verify": "graphsurgeon.cli.verify:verify",
 }
 
 COLLECT_AFTER = 100_000  # objects; the usual 700 make the collector run 50 times in a process of 0.1 s

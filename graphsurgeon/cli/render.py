@@ -8,16 +8,12 @@ from typing import Annotated
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import GraphName, Json, Model, Quiet, Tags, parse_tags, split_list
+from graphsurgeon.cli.common import GraphName, Json, Model, Quiet, Tags, expanding, parse_tags, split_list
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.render import Scene, View
 
 
-def render(
-    model: Model,
-    target: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help="An .svg, .html, .dot, .png or .pdf file."),
-    ] = None,
+def render_options(
     depth: Annotated[
         str, typer.Option("--depth", metavar="N", help="Open scopes down to level N; `auto` chooses.")
     ] = "auto",
@@ -39,6 +35,22 @@ def render(
         list[str] | None,
         typer.Option("--highlight", metavar="NODE", help="Mark nodes, scopes, globs, or the paths A->B. Repeatable."),
     ] = None,
+) -> View:
+    """Return what the options ask for."""
+    return View(
+        depth=_depth(depth), everything=everything, tags=parse_tags(tags), graph=function or graph, signature=signature,
+        scope=scope, focus=focus, radius=radius, start=start, end=end, highlight=split_list(highlight, commas=False),
+    )  # fmt: skip
+
+
+@expanding(view=render_options)
+def render(
+    model: Model,
+    view: View,
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="An .svg, .html, .dot, .png or .pdf file."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing OUT.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -56,32 +68,34 @@ def render(
         gs render model.pb --json
     """
     from graphsurgeon.formats import read
-    from graphsurgeon.render import View, draw
+    from graphsurgeon.formats.collector import collector_off
+    from graphsurgeon.render import draw
 
     if target is None and not as_json:
         raise UsageError("nowhere to draw to", hint="name a file with -o, or ask for --json")
     format = _format(target, force=force)
-    view = View(
-        depth=_depth(depth), everything=everything, tags=parse_tags(tags), graph=function or graph, signature=signature,
-        scope=scope, focus=focus, radius=radius, start=start, end=end, highlight=split_list(highlight, commas=False),
-    )  # fmt: skip
-    file = read(model)
-    if not file.metagraphs:
-        raise UnsupportedError("a checkpoint has no graph to draw", path=model, hint="gs weights lists its variables")
-    drawing = draw(file, format=format, view=view)
+    with collector_off():
+        file = read(model)
+        if not file.metagraphs:
+            hint = "gs weights lists its variables"
+            raise UnsupportedError("a checkpoint has no graph to draw", path=model, hint=hint)
+        drawing = draw(file, format=format, view=view)
     if target is not None:
         from graphsurgeon.formats.atomic import write_file
 
         write_file(target, [drawing.content])
+    _tell(drawing.scene, target, quiet=quiet, as_json=as_json)
+
+
+def _tell(scene: Scene, target: Path | None, *, quiet: bool, as_json: bool) -> None:
     if as_json:
-        output.print_json(drawing.scene)
-    elif not quiet:
-        scene = drawing.scene
-        print(
-            f"{target}: {len(scene.boxes)} boxes, {len(scene.edges)} edges, {scene.hidden_nodes} nodes folded or left out"
-        )
-        for note in scene.notes:
-            output.warn(note)
+        output.print_json(scene)
+        return
+    if not quiet:
+        drawn = f"{len(scene.boxes)} boxes, {len(scene.edges)} edges"
+        print(f"{target}: {drawn}; {scene.hidden_nodes} nodes folded or left out")
+    for note in scene.notes:
+        output.warn(note)
 
 
 def _format(target: Path | None, *, force: bool) -> str:

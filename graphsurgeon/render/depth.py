@@ -53,7 +53,7 @@ def visible(root: Part, opened: set[Part]) -> list[Part]:
 def open_to_depth(root: Part, depth: int) -> Opening:
     """Open every scope whose name has fewer than so many levels."""
     opened = {part for part in root.parts() if not part.is_operation and (part.depth < depth or part is root)}
-    return Opening(opened, depth)
+    return Opening(opened, min(depth, max(part.depth for part in opened) + 1))
 
 
 def open_by_size(root: Part, selection: Selection, *, fewest: int = FEWEST_BOXES, most: int = MOST_BOXES) -> Opening:
@@ -63,9 +63,9 @@ def open_by_size(root: Part, selection: Selection, *, fewest: int = FEWEST_BOXES
     arithmetic and layers (an operation with its bias and activation) come last.
     """
     opener = _Opener(root, selection)
-    opener.open(fewest, most, lambda part: part.kind != "layer" and opener.is_telling(part), whole_levels=True)
-    opener.open(min(fewest, RICH_ENOUGH), most, lambda part: part.kind != "layer")
-    opener.open(min(fewest, BARELY_ENOUGH), most, lambda part: True)
+    opener.widen(fewest, most, lambda part: part.kind != "layer" and opener.is_telling(part), whole_levels=True)
+    opener.widen(min(fewest, RICH_ENOUGH), most, lambda part: part.kind != "layer")
+    opener.widen(min(fewest, BARELY_ENOUGH), most, lambda part: True)
     return Opening(opener.opened, max(part.depth for part in opener.opened) + 1)
 
 
@@ -84,7 +84,7 @@ class _Opener:
             self._telling[part] = any(families.family(op) in _TELLING for op in ops)
         return self._telling[part]
 
-    def open(self, fewest: int, most: int, may_open: Callable[[Part], bool], *, whole_levels: bool = False) -> None:
+    def widen(self, fewest: int, most: int, may_open: Callable[[Part], bool], *, whole_levels: bool = False) -> None:
         """Open what may be opened: scopes until there are enough boxes, whole levels also while there is room."""
         level = [part for part in visible(self.root, self.opened) if contents(part)]
         while level:

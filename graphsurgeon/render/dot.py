@@ -8,6 +8,7 @@ from graphsurgeon.render.palette import FILLS, INK, STROKES
 from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
 from graphsurgeon.render.text import TITLE_SIZE, text_width
 
+_LARGE = 300  # boxes
 _STYLES = {"shape": "dashed", "control": "dotted", "condition": "dotted", "resource": "bold", "loop": "dashed"}
 
 
@@ -47,7 +48,7 @@ def positioning_source(
     lines = [
         "digraph model {",
         # newrank: with frames ranked one by one, as is the habit, edges between them may point upwards.
-        "  rankdir=TB; compound=true; newrank=true; nodesep=0.3; ranksep=0.28; searchsize=200; nslimit=8;",
+        f"  rankdir=TB; compound=true; newrank=true; nodesep=0.3; ranksep=0.28; {_effort(len(scene.boxes))}",
         '  node [shape=box, fixedsize=true, label=""];',
         "  edge [arrowsize=0.7];",
     ]
@@ -84,6 +85,11 @@ def _nested(
         for cluster in reversed(frames.get(frame, [])):
             head = f"{indent}subgraph {_quoted('cluster_' + cluster.id)} {{ {cluster_attributes(cluster)};"
             waiting += [f"{indent}}}", (cluster.id, level + 1), head]
+
+
+def _effort(boxes: int) -> str:
+    """Return how long to look for straight lines; of a large picture the tenth part of the time must do."""
+    return "nslimit=1; nslimit1=2; mclimit=0.3;" if boxes > _LARGE else "searchsize=200; nslimit=8;"
 
 
 def _weights(edges: Sequence[Edge]) -> list[int]:

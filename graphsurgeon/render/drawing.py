@@ -14,7 +14,7 @@ from graphsurgeon.render.scene import Scene
 from graphsurgeon.render.svg import svg_text
 
 FORMATS = ("svg", "dot", "png", "pdf", "html")
-MOST_LAID_OUT = 3000  # boxes that a static layout is tried for
+MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
 _COARSEST = 20
 
 
@@ -90,8 +90,8 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
 
 
 def _coarser(view: View, scene: Scene) -> View | None:
-    if view.depth is not None and view.depth > 1:
-        return replace(view, depth=min(view.depth, scene.depth) - 1 or 1)
+    if view.depth is not None and scene.depth > 1:
+        return replace(view, depth=max(scene.depth - 1, 1))
     if view.depth is not None:
         return replace(view, depth=None)
     return replace(view, most=view.most // 2) if view.most > _COARSEST else None

@@ -73,11 +73,11 @@ _STEMS = {
 _FAMILIES = {stem: family for family, stems in _STEMS.items() for stem in stems.split()}
 # Elementwise functions, TensorFlow's and TFLite's, normalized.
 _MATH = _words(
-    """add addv2 addn accumulatenv2 sub mul mulnonan div realdiv truncatediv divnonan xdivy floordiv floormod mod neg abs
-    square sqrt rsqrt squareddifference exp expm1 log log1p pow sin cos tan asin acos atan atan2 sinh cosh sign floor ceil
-    round rint reciprocal inv maximum minimum equal notequal less lessequal greater greaterequal logicaland logicalor
-    logicalnot cast bitcast select selectv2 clipbyvalue isnan isinf isfinite biasadd biasaddv1 complex real imag conj
-    angle bitwiseand bitwiseor bitwisexor leftshift rightshift invert zeroslike oneslike"""
+    """add addv2 addn accumulatenv2 sub mul mulnonan div realdiv truncatediv divnonan xdivy floordiv floormod mod neg
+    abs square sqrt rsqrt squareddifference exp expm1 log log1p pow sin cos tan asin acos atan atan2 sinh cosh sign
+    floor ceil round rint reciprocal inv maximum minimum equal notequal less lessequal greater greaterequal logicaland
+    logicalor logicalnot cast bitcast select selectv2 clipbyvalue isnan isinf isfinite biasadd biasaddv1 complex real
+    imag conj angle bitwiseand bitwiseor bitwisexor leftshift rightshift invert zeroslike oneslike"""
 )
 # Between a value and its normalized, activated or shifted form: one dynamic input, drawn with what they follow.
 _POINTWISE_FAMILIES = frozenset({"activation", "normalization", "math"})

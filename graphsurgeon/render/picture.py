@@ -14,11 +14,12 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.render import zoom
 from graphsurgeon.render.blocks import find_levels, limit_width
 from graphsurgeon.render.compose import Composer
-from graphsurgeon.render.depth import MOST_BOXES, Opening, open_by_size, open_to_depth, visible
+from graphsurgeon.render.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
+from graphsurgeon.render.describe import Describer
 from graphsurgeon.render.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
 from graphsurgeon.render.flow import Flow, open_flow
 from graphsurgeon.render.levels import Part, build_levels
-from graphsurgeon.render.repeats import fold_repeats, name_classes
+from graphsurgeon.render.repeats import complete_classes, fold_repeats
 from graphsurgeon.render.scene import Scene
 from graphsurgeon.render.select import Selection, select, select_all
 from graphsurgeon.shapes import ShapeReport, infer_shapes
@@ -102,14 +103,18 @@ def select_picture(subject: Model | Graph, view: View) -> Picture:
 
 def build_scene(picture: Picture, view: View) -> Scene:
     """Return the scene of a picture, collapsed as the view says."""
-    root, opening = _levels(picture, view)
-    composer = Composer(picture.selection, picture.report, picture.ends.inputs, picture.marks)
+    return compose_scene(picture, *levels(picture, view))[0]
+
+
+def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene, Composer]:
+    """Return the scene of a tree of scopes, opened so far, and who composed it."""
+    composer = Composer(Describer(picture.selection, picture.report, picture.ends.inputs, picture.marks))
     composer.add(root, opening)
     outputs = composer.add_outputs(picture.ends.outputs)
-    selection = picture.selection
+    operations = picture.selection.flow.operations
     single = {box.nodes[0] for box in composer.boxes if len(box.nodes) == 1 and box.kind not in ("layer", "output")}
-    nodes = {(o.name, o.graph) for o in selection.flow.operations if o.node is not None}
-    return Scene(
+    nodes = {(o.name, o.graph) for o in operations if o.node is not None}
+    scene = Scene(
         picture.title,
         composer.boxes,
         composer.edges,
@@ -121,6 +126,7 @@ def build_scene(picture: Picture, view: View) -> Scene:
         tuple(picture.notes),
         {s.key: (tuple(s.inputs), tuple(s.outputs)) for s in public_signatures(picture.metagraph)},
     )
+    return scene, composer
 
 
 def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, report: ShapeReport, view: View) -> tuple[Flow, Ends]:
@@ -200,13 +206,22 @@ def _mark(picture: Picture, view: View) -> None:
         picture.marks.setdefault(index, []).append("outside")
 
 
-def _levels(picture: Picture, view: View) -> tuple[Part, Opening]:
-    """Return the tree of scopes and how far it is open."""
+def levels(picture: Picture, view: View, *, narrow: bool = False) -> tuple[Part, Opening]:
+    """Return the tree of scopes and how far it is open.
+
+    Args:
+        picture: what is drawn.
+        view: how far.
+        narrow: divide wide scopes also where a depth is given, for whoever opens them one by one.
+    """
     selection = picture.selection
     inputs = [index for end in picture.ends.inputs for index in end.sources]
     apart = list(dict.fromkeys([*inputs, *picture.outside]))
     root = build_levels(selection, apart)
     if view.depth is not None:
+        if narrow:
+            find_levels(root, selection, apart)
+            limit_width(root, selection, WIDEST_SCOPE)
         return root, open_to_depth(root, max(view.depth, 1))
     everything = open_to_depth(root, len(selection.order) + 1)
     if len(visible(root, everything.opened)) <= min(SMALL_PICTURE, view.most):
@@ -215,5 +230,5 @@ def _levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     find_levels(root, selection, apart)
     fold_repeats(root, selection)
     limit_width(root, selection, min(WIDEST_SCOPE, view.most))
-    name_classes(root, selection)
-    return root, open_by_size(root, selection, fewest=min(30, view.most), most=view.most)
+    complete_classes(root)
+    return root, open_by_size(root, selection, fewest=min(FEWEST_BOXES, view.most), most=view.most)

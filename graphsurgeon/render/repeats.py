@@ -16,6 +16,7 @@ from graphsurgeon.render.select import Selection
 
 LONGEST_PERIOD = 40  # parts of one block
 FEWEST = 3  # blocks of a run; two are drawn as two
+_MOST = 1000  # blocks of a run
 _TRIES = 4  # ends of a run that are tried before it is given up
 
 
@@ -23,9 +24,14 @@ def fold_repeats(root: Part, selection: Selection) -> None:
     """Put runs of equal blocks into parts of kind "repeat", in place."""
     name_classes(root, selection)
     reader = _Reader(selection)
-    for scope in [part for part in root.parts() if not part.is_operation and len(part.children) >= FEWEST]:
-        if scope.kind != "layer":
+    waiting = [root]
+    while waiting:
+        scope = waiting.pop()
+        if scope.kind not in ("layer", "repeat") and len(scope.children) >= FEWEST:
             _fold(scope, reader)
+        # Of equal blocks the first is drawn; what the others hold is folded with it, or not at all.
+        drawn = scope.children[:1] if scope.kind == "repeat" else scope.children
+        waiting += [child for child in drawn if not child.is_operation]
     for scope in reversed([part for part in root.parts() if not part.is_operation]):
         scope.children = [_bare(child) for child in scope.children]
         for child in scope.children:
@@ -40,6 +46,13 @@ def name_classes(root: Part, selection: Selection) -> None:
         inner = tuple(child.key for child in part.children)
         essence = _essence(selection, part) if part.is_operation else (part.kind, part.count, inner)
         part.key = classes.setdefault(essence, len(classes))
+
+
+def complete_classes(root: Part) -> None:
+    """Give keys to parts that were made since `name_classes`; the others keep theirs."""
+    for part in reversed(list(root.parts())):
+        if part.key is None:
+            part.key = (part.kind, part.count, tuple(child.key for child in part.children))
 
 
 def _essence(selection: Selection, part: Part) -> object:
@@ -74,8 +87,9 @@ def _run_at(parts: Sequence[Part], start: int, reader: _Reader) -> tuple[int, in
     """Return period and number of the run of equal blocks that begins at a place and covers most."""
     best = (1, 1)
     for period in range(1, min(LONGEST_PERIOD, (len(parts) - start) // FEWEST) + 1):
+        if best[1] >= FEWEST and period % best[0] == 0:
+            continue  # the same run, counted in pairs
         count = reader.longest_run(parts, start, period, _count(parts, start, period))
-        # A longer period with the same reach is the same run, counted in pairs.
         if count >= FEWEST and period * count > best[0] * best[1]:
             best = (period, count)
     return best
@@ -84,7 +98,7 @@ def _run_at(parts: Sequence[Part], start: int, reader: _Reader) -> tuple[int, in
 def _count(parts: Sequence[Part], start: int, period: int) -> int:
     keys = [part.key for part in parts[start : start + period]]
     count = 1
-    while [part.key for part in parts[start + count * period : start + (count + 1) * period]] == keys:
+    while count < _MOST and [part.key for part in parts[start + count * period : start + (count + 1) * period]] == keys:
         count += 1
     return count
 
@@ -107,12 +121,15 @@ class _Reader:
     def __init__(self, selection: Selection) -> None:
         self.reads: dict[int, list[tuple[int, str]]] = {}
         self.is_read_by: dict[int, list[int]] = {}
+        self._inside: dict[Part, list[int]] = {}
         for link in selection.links:
             self.reads.setdefault(link.target, []).append((link.source, link.kind))
             self.is_read_by.setdefault(link.source, []).append(link.target)
 
     def longest_run(self, parts: Sequence[Part], start: int, period: int, count: int) -> int:
         """Return how many equal blocks, of so many at most, hang together as a run; 1 if they do not."""
+        if count < FEWEST or not self._is_run(parts[start : start + period * FEWEST], period):
+            return 1  # what three blocks do not do, more do not either
         for fewer in range(count, max(count - _TRIES, FEWEST - 1), -1):
             if self._is_run(parts[start : start + period * fewer], period):
                 return fewer
@@ -120,7 +137,7 @@ class _Reader:
 
     def _is_run(self, parts: Sequence[Part], period: int) -> bool:
         blocks = [
-            [index for part in parts[start : start + period] for index in part.operations()]
+            [index for part in parts[start : start + period] for index in self._operations(part)]
             for start in range(0, len(parts), period)
         ]
         place = {index: (number, rank) for number, block in enumerate(blocks) for rank, index in enumerate(block)}
@@ -128,6 +145,11 @@ class _Reader:
             self._read_alike(twins, place) and self._are_read_within(twins[:-1], place)
             for twins in zip(*blocks, strict=True)
         )
+
+    def _operations(self, part: Part) -> list[int]:
+        if part not in self._inside:
+            self._inside[part] = list(part.operations())
+        return self._inside[part]
 
     def _read_alike(self, twins: Sequence[int], place: dict[int, tuple[int, int]]) -> bool:
         """Say whether operations at one place of their blocks read alike."""

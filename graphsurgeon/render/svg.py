@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from graphsurgeon.render import palette
+from graphsurgeon.render.boxes import shortened
 from graphsurgeon.render.layout import Layout, Point, Rectangle, Route
 from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
 from graphsurgeon.render.text import EDGE_SIZE, LINE_HEIGHT, LINE_SIZE, TITLE_SIZE, text_width
@@ -33,7 +34,15 @@ def svg_text(scene: Scene, layout: Layout, *, legend: bool = True) -> str:
     """
     foot = list(_foot(scene, layout)) if legend else []
     top = 2.6 * LINE_HEIGHT + _MARGIN
-    width = max(layout.width, text_width(scene.title, 16, bold=True), *(x for _, x, _ in foot), 240.0) + 2 * _MARGIN
+    width = (
+        max(
+            layout.width,
+            text_width(shortened(scene.title, _LONGEST_NOTE), 16, bold=True),
+            *(x for _, x, _ in foot),
+            240.0,
+        )
+        + 2 * _MARGIN
+    )
     height = top + layout.height + max((y for _, _, y in foot), default=0.0) + 2 * _MARGIN
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     body = [
@@ -41,7 +50,7 @@ def svg_text(scene: Scene, layout: Layout, *, legend: bool = True) -> str:
         f"<title>{_text(scene.title)}</title>",
         f"<style>{style_sheet(scene)}</style>",
         f'<rect class="paper" width="100%" height="100%" fill="{palette.PAPER}"/>',
-        _line(scene.title, _MARGIN, _MARGIN + 16, 16, "title", bold=True),
+        _line(shortened(scene.title, _LONGEST_NOTE), _MARGIN, _MARGIN + 16, 16, "title", bold=True),
         _line(_subtitle(scene), _MARGIN, _MARGIN + 34, LINE_SIZE, "faint"),
         f'<g transform="translate({_MARGIN:g} {top + _MARGIN / 2:g})">',
         *drawing(scene, layout),
@@ -196,7 +205,7 @@ def _remarks(scene: Scene) -> Iterator[str]:
 
 def _wrapped(text: str) -> Iterator[str]:
     line = ""
-    for word in text.split(" "):
+    for word in (shortened(word, _LONGEST_NOTE) for word in text.split(" ")):
         if line and len(line) + len(word) >= _LONGEST_NOTE:
             yield line
             line = "   "
