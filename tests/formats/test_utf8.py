@@ -40,7 +40,7 @@ def test_flipped_bit_in_a_name(name: str, fixtures_dir: Path, tmp_path: Path) ->
     assert model.metagraphs[0].graph.op_counts.keys() & {"MatMul", "M?tMul"}
     assert "no UTF-8" in model.notes[0]
     assert "M?tMul" in model.notes[0]
-    with pytest.raises(UnsupportedError, match="no UTF-8, the first .*they would be lost"):
+    with pytest.raises(UnsupportedError, match=r"no UTF-8, the first .*they would be lost"):
         edit(damaged, [("rename", {"names": {"x": "image"}})], output=tmp_path / f"out{source.suffix}")
 
 
