@@ -12,7 +12,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
+from graphsurgeon.analysis.calls import called_function
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Port, Value
 from graphsurgeon.model.tensor import Tensor
 
 SHARED_NAME = "shared_name"
@@ -353,10 +354,21 @@ def _neighbours(node: Node, partner: Node, nodes: Mapping[Node, Node], taken: se
 
 
 def _output(node: Node, like: Value) -> Value | None:
+    """Return the output of a node that corresponds to one of its partner: of calls the result of that name."""
     if node.graph.kind != "subgraph":
-        return node.output(like.port)
+        return node.output(_result_place(like, node))
     place = output_place(like)
     return node.outputs[place] if place < len(node.outputs) else None
+
+
+def _result_place(value: Value, node: Node) -> Port:
+    before = called_function(value.producer) if value.producer is not None else None
+    after = called_function(node) if before is not None else None
+    if before is None or after is None or not isinstance(value.port, int) or value.port >= len(before.outputs):
+        return value.port
+    name = before.outputs[value.port].name
+    places = [place for place, output in enumerate(after.outputs) if output.name == name]
+    return places[0] if len(places) == 1 else value.port
 
 
 def _alone(left: Sequence[Node], right: Sequence[Node]) -> Iterable[tuple[Node, Node]]:

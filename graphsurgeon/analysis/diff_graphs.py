@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from graphsurgeon.analysis.alignment import SHARED_NAME, Alignment, Pairs, label, sources
+from graphsurgeon.analysis.calls import called_function
 from graphsurgeon.analysis.change import Change, Detail, different, different_sets, told_attr
 from graphsurgeon.analysis.diff_tensors import tensor_details
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
@@ -62,9 +63,21 @@ class GraphComparison:
         if len(node.inputs) != len(partner.inputs):
             yield Detail("inputs", _listed(node.inputs), _listed(partner.inputs))
             return
-        for place, (value, other) in enumerate(zip(node.inputs, partner.inputs, strict=True)):
+        order = self._argument_order(node, partner)
+        for place, (value, other) in enumerate(zip(node.inputs, (partner.inputs[i] for i in order), strict=True)):
             if not self.is_same(value, other):
                 yield Detail(f"input {place}", str(value), str(other))
+
+    def _argument_order(self, node: Node, partner: Node) -> Iterable[int]:
+        """Return which input of the partner is each one of the node: of calls the argument of that name."""
+        before, after = called_function(node), called_function(partner)
+        places = range(len(partner.inputs))
+        if before is None or after is None or self._image(before) is not after:
+            return places
+        names = [value.name for value in before.inputs]
+        others = [value.name for value in after.inputs]
+        is_same_set = len(names) == len(others) == len(places) and sorted(map(str, names)) == sorted(map(str, others))
+        return [others.index(name) for name in names] if is_same_set else places
 
     def _controls(self, node: Node, partner: Node) -> Iterator[Detail]:
         nodes = self._alignment.nodes

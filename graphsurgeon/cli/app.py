@@ -34,6 +34,7 @@ COMMANDS = {
     "add-signature": "graphsurgeon.cli.add_signature:add_signature",
     "remove-signature": "graphsurgeon.cli.add_signature:remove_signature",
     "freeze": "graphsurgeon.cli.freeze:freeze",
+    "strip": "graphsurgeon.cli.strip:strip",
     "set-input": "graphsurgeon.cli.set_input:set_input",
     "render": "graphsurgeon.cli.render:render",
     "apply": "graphsurgeon.cli.apply:apply",

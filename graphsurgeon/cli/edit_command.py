@@ -24,7 +24,7 @@ import typer
 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Json, Quiet, Verbose
-from graphsurgeon.edit import EditReport, Step, edit
+from graphsurgeon.edit import EditReport, Step, Verifier, edit
 from graphsurgeon.errors import UsageError
 
 Steps = list[Step]
@@ -57,6 +57,7 @@ class Options(NamedTuple):
     quiet: bool
     verbose: bool
     print_recipe: bool
+    verify: bool
 
 
 def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., None]:
@@ -96,6 +97,7 @@ def run_edit(model: Path, steps: Steps, options: Options) -> None:
         GraphSurgeonError: why nothing was written.
         typer.Exit: with status 1, where the verifier disagrees.
     """
+    verifier = _verifier(model, steps) if options.verify else None
     with output.progress_bar("writing", quiet=options.quiet or options.as_json) as progress:
         report = edit(
             model,
@@ -106,6 +108,7 @@ def run_edit(model: Path, steps: Steps, options: Options) -> None:
             format=options.format,
             link=options.link,
             dry_run=options.dry_run,
+            verify=verifier,
             progress=progress,
         )
     show_edit(report, options)
@@ -161,6 +164,9 @@ def _options(
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="Hard-link unchanged files instead of copying them.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done, write nothing.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Run MODEL and the result on the same inputs and compare.")
+    ] = False,
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print this edit as a line for gs apply; do nothing.")
     ] = False,
@@ -168,7 +174,13 @@ def _options(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> Options:
-    return Options(target, in_place, force, format, link, dry_run, as_json, quiet, verbose, print_recipe)
+    return Options(target, in_place, force, format, link, dry_run, as_json, quiet, verbose, print_recipe, verify)
+
+
+def _verifier(model: Path, steps: Steps) -> Verifier:
+    from graphsurgeon.bridges.verify import verifier
+
+    return verifier(model, tags=next((arguments["tags"] for _, arguments in steps if arguments.get("tags")), None))
 
 
 def _flags(parameter: inspect.Parameter) -> tuple[str, ...]:

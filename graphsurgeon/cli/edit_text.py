@@ -8,7 +8,7 @@ from typing import Any
 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import plural, size
-from graphsurgeon.edit import EditReport, StepReport
+from graphsurgeon.edit import EditReport, StepReport, Verdict
 
 FEW = 10  # rows of one fact without -v
 
@@ -22,11 +22,22 @@ def print_edit(report: EditReport, *, verbose: bool = False) -> None:
     for note in report.notes:
         output.line(f"note: {note}")
     if report.verdict is not None:
-        output.line(f"verified: {'the same numbers' if report.verdict.agrees else 'the numbers differ'}")
+        _print_verdict(report.verdict)
     done = "wrote" if report.written else "would write" if report.verdict is None else "did not write"
     output.line(
         f"{done} {report.output} ({report.format}, {size(report.num_bytes)} in {plural(len(report.files), 'file')})"
     )
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    from graphsurgeon.cli.run_text import print_equivalence
+    from graphsurgeon.verify.equivalence import EquivalenceReport
+
+    output.line("verified, by running both:")
+    if isinstance(verdict, EquivalenceReport):
+        print_equivalence(verdict)
+    else:
+        output.line("the same numbers" if verdict.agrees else "the numbers differ")
 
 
 def _print_step(step: StepReport, *, verbose: bool) -> None:

@@ -1,0 +1,124 @@
+"""Run calls in a process of its own, so that a crash of a runtime is a message and its memory is given back."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from graphsurgeon.bridges.arrays import load_arrays, save_arrays
+from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.verify.calls import Call, Outcome, Result
+
+REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
+EXTRAS = {"tensorflow": ("tensorflow",), "litert": ("ai_edge_litert", "tensorflow")}
+_MOST_TOLD = 300  # characters of what a runtime says
+
+
+def require_extra(runtime: str) -> None:
+    """Refuse to go on without the packages of an extra. Imports nothing.
+
+    Raises:
+        UnsupportedError: with the extra's name.
+    """
+    if not any(importlib.util.find_spec(package) for package in EXTRAS[runtime]):
+        what = "TensorFlow" if runtime == "tensorflow" else "LiteRT"
+        raise UnsupportedError(
+            f"running this model needs {what}, which is not installed",
+            hint=f"install the extra: pip install 'tf-graphsurgeon[{runtime}]'",
+        )
+
+
+def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> list[Outcome]:
+    """Run calls on a model in a child process.
+
+    Args:
+        runtime: "tensorflow" or "litert".
+        source: where the model is and how to load it, see the worker of the runtime.
+        calls: what to run.
+
+    Raises:
+        UnsupportedError: the extra is missing, the runtime crashes, or it cannot load the model.
+    """
+    require_extra(runtime)
+    with tempfile.TemporaryDirectory(prefix="gs-run-") as name:
+        folder = Path(name)
+        _write_request(folder, runtime, source, calls)
+        process = subprocess.run(
+            [sys.executable, "-m", "graphsurgeon.bridges.worker", name],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        if not (folder / ANSWER).exists():
+            raise UnsupportedError(_death(process.returncode, process.stderr), path=source["path"])
+        return _read_answer(folder, calls, str(source["path"]))
+
+
+def _environment() -> dict[str, str]:
+    """Let the child find this very package, and TensorFlow be quiet and leave the GPU alone."""
+    package = str(Path(__file__).resolve().parents[2])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore", "CUDA_VISIBLE_DEVICES": "-1"}
+    return {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> None:
+    arrays = {}
+    requests = []
+    for number, call in enumerate(calls):
+        feeds = {}
+        for place, (name, array) in enumerate(call.feeds.items()):
+            feeds[name] = {"array": f"{number}.{place}", "dtype": call.dtypes.get(name)}
+            arrays[f"{number}.{place}"] = array
+        requests.append(
+            {"loader": call.loader, "signature": call.signature, "feeds": feeds, "fetches": dict(call.fetches)}
+        )
+    save_arrays(folder / FEEDS, arrays)
+    request = {"runtime": runtime, "source": source, "calls": requests}
+    (folder / REQUEST).write_text(json.dumps(request), "utf-8")
+
+
+def _read_answer(folder: Path, calls: Sequence[Call], path: str) -> list[Outcome]:
+    answer = json.loads((folder / ANSWER).read_text("utf-8"))
+    if answer["error"]:
+        raise UnsupportedError(f"the runtime cannot load it: {shortened(answer['error'])}", path=path)
+    arrays = load_arrays(folder / RESULTS) if (folder / RESULTS).exists() else {}
+    outcomes = []
+    for item, call in zip(answer["calls"], calls, strict=True):
+        found = item["results"]
+        results = {
+            name: Result(found[name]["dtype"], arrays[found[name]["array"]]) for name in call.fetches if name in found
+        }
+        outcomes.append(Outcome(results, shortened(item["error"])))
+    return outcomes
+
+
+def shortened(text: str) -> str:
+    """Return what a runtime says in one line, without what is of use to its developers only."""
+    line = " ".join(text.split())
+    for mark in ("Original stack trace", " [[", "defined at (most recent call last)"):
+        head, found, _ = line.partition(mark)
+        line = head.strip() if found and len(head) > 20 else line
+    return line if len(line) <= _MOST_TOLD else f"{line[:_MOST_TOLD]}..."
+
+
+def _death(status: int, said: bytes) -> str:
+    lines = said.decode("utf-8", "backslashreplace").strip().splitlines()
+    last = f": {shortened(lines[-1])}" if lines else ""
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        return f"the runtime crashed ({name}) while running it{last}"
+    return f"the runtime ended with status {status}{last}"

@@ -1,0 +1,61 @@
+"""The runner that verification is given: finds out how a file is loaded, and has a child process run the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from graphsurgeon.bridges.child import ask
+from graphsurgeon.bridges.probe import written
+from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.formats import detect, read
+from graphsurgeon.formats.detect import Location
+from graphsurgeon.formats.files import is_folder
+from graphsurgeon.verify.calls import Call, Outcome
+
+
+def run_calls(
+    path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None, checkpoint: str | None = None
+) -> list[Outcome]:
+    """Run calls on a model file, all in one child process.
+
+    Args:
+        path: the model.
+        calls: what to run.
+        tags: of the MetaGraph.
+        checkpoint: prefix of the variables of a `.meta`; None looks beside it.
+
+    Raises:
+        UnsupportedError: the extra is missing, the runtime crashes or cannot load the model, or it has no graph.
+    """
+    location = detect.locate(path)
+    if location.format == "checkpoint":
+        raise UnsupportedError("a checkpoint has no graph to run", path=path, hint="gs diff compares its values")
+    if location.format == "tflite":
+        inside = any(call.signature is None for call in calls)
+        return ask("litert", {"path": str(location.path), "inside": inside}, calls)
+    source = _source(location, tags, checkpoint)
+    if not location.is_text or location.format == "saved_model":
+        return ask("tensorflow", source, calls)
+    with written(read(path)) as binary:  # the runtime's own loaders read no text
+        return ask("tensorflow", {**source, "path": str(binary)}, calls)
+
+
+def _source(location: Location, tags: Sequence[str] | None, checkpoint: str | None) -> dict[str, Any]:
+    path = location.path
+    if location.format == "saved_model" and not is_folder(path):
+        if path.name not in ("saved_model.pb", "saved_model.pbtxt"):
+            raise UnsupportedError(
+                "TensorFlow loads a SavedModel from a folder only", path=path, hint="put it into one as saved_model.pb"
+            )
+        path = path.parent
+    if location.format == "meta_graph" and checkpoint is None:
+        beside = str(path).removesuffix(".meta")
+        checkpoint = beside if Path(f"{beside}.index").exists() or Path(beside).is_file() else None
+    return {
+        "path": str(path),
+        "format": location.format,
+        "tags": [tag for tag in tags or () if tag != "none"],
+        "checkpoint": checkpoint,
+    }

@@ -1,0 +1,105 @@
+"""Verify that two models compute the same, with the runtimes; and find where along the graph they begin not to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.bridges.child import require_extra
+from graphsurgeon.bridges.feeds import maker, parse_feeds
+from graphsurgeon.bridges.locate import first_difference
+from graphsurgeon.bridges.runner import run_calls
+from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.formats import read
+from graphsurgeon.formats.detect import locate
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.verify.calls import Call, Outcome, entries
+from graphsurgeon.verify.equivalence import EquivalenceReport, Tolerance, compare_models
+from graphsurgeon.verify.pairs import EntryPair
+
+if TYPE_CHECKING:
+    from graphsurgeon.verify.equivalence import Arrays
+
+
+def verify(
+    before: str | os.PathLike[str],
+    after: str | os.PathLike[str],
+    *,
+    signatures: Sequence[str] | None = None,
+    feeds: Mapping[str, object] | Sequence[str] = (),
+    assume: Mapping[str, Shape] | None = None,
+    seed: int = 0,
+    tolerance: Tolerance | None = None,
+    tags: Sequence[str] | None = None,
+    with_place: bool = True,
+) -> EquivalenceReport:
+    """Run two models on the same inputs and compare what comes out.
+
+    Args:
+        before, after: the model files.
+        signatures: only these; None means every one that both have.
+        feeds: input -> data, or `NAME=DATA` texts; the others are random.
+        assume: input -> shape of random data.
+        seed: of random data.
+        tolerance: what counts as the same.
+        tags: of the MetaGraph, in both.
+        with_place: if they differ, find the first tensor along the graph that does.
+
+    Raises:
+        UnsupportedError: the extra is missing, or a model cannot be run at all.
+        UsageError: a name does not exist.
+    """
+    first, second = read(before), read(after)
+    for model in (first, second):
+        require_extra("litert" if model.format == "tflite" else "tensorflow")
+    given = _given(first, feeds, tags)
+    runners = {first.path: first, second.path: second}
+
+    def runner(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
+        model = runners.get(str(path))
+        prefix = model.checkpoint.prefix if model and model.checkpoint and model.format == "meta_graph" else None
+        return run_calls(path, calls, tags=tags, checkpoint=prefix)
+
+    def find_first(pair: EntryPair, ours: Arrays, theirs: Arrays) -> str | None:
+        return first_difference(Path(before), Path(after), pair, ours, theirs, tolerance or Tolerance(), tags)
+
+    return compare_models(
+        first,
+        second,
+        runner,
+        signatures=signatures,
+        tags=tags,
+        feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
+        assume=assume,
+        seed=seed,
+        tolerance=tolerance,
+        locate=find_first if with_place else None,
+    )
+
+
+def verifier(
+    source: str | os.PathLike[str], *, tags: Sequence[str] | None = None
+) -> Callable[[Path, Path], EquivalenceReport]:
+    """Return what an edit is given to compare its source with its result; says at once if it cannot.
+
+    Raises:
+        UnsupportedError: the extra is missing, or the source has no graph to run.
+    """
+    format = locate(Path(source)).format
+    if format == "checkpoint":
+        raise UnsupportedError("a checkpoint has no graph to run", path=source, hint="gs diff compares its values")
+    require_extra("litert" if format == "tflite" else "tensorflow")
+    return lambda before, after: verify(before, after, tags=tags)
+
+
+def _given(model: Model, feeds: Mapping[str, object] | Sequence[str], tags: Sequence[str] | None) -> dict[str, object]:
+    if isinstance(feeds, Mapping):
+        return dict(feeds)
+    if not feeds:
+        return {}
+    names = [name for entry in entries(model, choose_metagraph(model, tags)) for name in entry.inputs]
+    return dict(parse_feeds(feeds, names))
