@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, MutableMappi
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from graphsurgeon.errors import GraphSurgeonError, UsageError
+from graphsurgeon.model.display import svg_of
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
 
@@ -373,6 +374,9 @@ class Graph:
 
     def _where(self) -> str:
         return "the main graph" if self.kind == "main" else f"{self.kind} {self._name!r}"
+
+    def _repr_svg_(self) -> str | None:
+        return svg_of(self)
 
     def __repr__(self) -> str:
         return f"Graph({self.kind}, {self._name!r})"

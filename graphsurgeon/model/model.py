@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from graphsurgeon.model.display import svg_of
 from graphsurgeon.model.graph import Graph
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Model:
     def num_bytes(self) -> int:
         """Bytes of all its files."""
         return sum(self.files.values())
+
+    def _repr_svg_(self) -> str | None:
+        return svg_of(self)
 
     def __repr__(self) -> str:
         return f"Model({self.format}, {self.path!r})"
