@@ -189,9 +189,14 @@ def _app() -> typer.Typer:
     return app
 
 
-def _load(name: str) -> Any:
+def function_of(name: str) -> Any:
+    """Import the function behind a command."""
     module, _, function = COMMANDS[name].partition(":")
-    callback = getattr(import_module(module), function)
+    return getattr(import_module(module), function)
+
+
+def _load(name: str) -> Any:
+    callback = function_of(name)
     text, _, examples = inspect.cleandoc(callback.__doc__ or "").partition(_EXAMPLES)
     paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
     app = typer.Typer(add_completion=False, rich_markup_mode=_markup_mode())

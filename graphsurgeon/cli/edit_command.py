@@ -41,6 +41,7 @@ _LONG_OUTPUT = "--output"
 _ShortOutput = Annotated[
     Path | None, typer.Option("-o", metavar="OUT", help="Where the result goes; its suffix decides the format.")
 ]
+_MARK = "is_edit"  # attribute of the commands made here
 _collected: ContextVar[list[Step] | None] = ContextVar("collected", default=None)
 
 
@@ -87,6 +88,7 @@ def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., N
 
     keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
     command.__signature__ = inspect.Signature([context, *keywords])  # type: ignore[attr-defined]
+    setattr(command, _MARK, True)
     return command
 
 
@@ -132,13 +134,13 @@ def steps_of_line(model: Path, words: Sequence[str]) -> Steps:
     Raises:
         UsageError: there is no such edit, or its options are wrong.
     """
-    from graphsurgeon.cli.app import parse_command
+    from graphsurgeon.cli.app import COMMANDS, function_of, parse_command
 
     name, *arguments = words
+    if name in COMMANDS and not hasattr(function_of(name), _MARK):
+        raise UsageError(f"{name!r} is no edit, so it is no step of a recipe")
     with _collecting() as steps:
         parse_command(name, [str(model), *arguments])
-    if not steps:
-        raise UsageError(f"{name!r} changes nothing, so it is no step of a recipe")
     return steps
 
 
