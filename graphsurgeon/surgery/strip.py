@@ -1,0 +1,317 @@
+"""Strip: take out of a model what inference does not need, by kinds that can be chosen and kept.
+
+Signatures, named outputs, and what loading runs are protected. Nodes that let data through are led round, then
+whatever nothing needs goes: nodes, functions, entries of collections, of savers and of the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.analysis.candidates import likely_outputs
+from graphsurgeon.analysis.effects import Effects
+from graphsurgeon.analysis.names import choose_metagraph, find_value
+from graphsurgeon.analysis.restore_map import reached, restore_map
+from graphsurgeon.analysis.variables import slot_keys
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.surgery import strip_bypass
+from graphsurgeon.surgery.strip_attrs import clear_colocation, clear_defaults, clear_devices
+from graphsurgeon.surgery.strip_checkpoint import drop_empty_slots, entries_of_training, restored_keys
+from graphsurgeon.surgery.strip_functions import unused_functions
+from graphsurgeon.surgery.strip_kinds import KINDS, choose_kinds, sort_nodes, why
+from graphsurgeon.surgery.strip_needed import (
+    drop_stale_items,
+    kept_resources,
+    needed_nodes,
+    protected_mentions,
+    variable_items,
+)
+from graphsurgeon.surgery.strip_saver import SaverPart
+
+_MOST_LIKELY = 3
+_Bypass = Callable[[Graph, Collection[Node]], list[tuple[Node, str]]]
+
+
+@dataclass(frozen=True)
+class Stripped:
+    """Something that went.
+
+    Attributes:
+        kind: why it could go: one of `KINDS`.
+        name: the node, function, checkpoint key, or node whose attribute went.
+        op: op of a node; attribute; empty for the others.
+        graph: the function it was in, empty for the main graph.
+        why: the reason in words.
+    """
+
+    kind: str
+    name: str
+    op: str
+    graph: str
+    why: str
+
+
+@dataclass(frozen=True)
+class StripReport:
+    """What stripping took out.
+
+    Attributes:
+        kinds: kind -> how many went.
+        removed: each thing that went.
+        outputs: tensors that were protected beside those of signatures.
+        variables: number of checkpoint entries that went.
+        variable_bytes: bytes of their values.
+        nodes_before, nodes_after: number of nodes, those in functions included.
+        notes: what else the user should know, one line each.
+    """
+
+    kinds: dict[str, int]
+    removed: tuple[Stripped, ...]
+    outputs: tuple[str, ...] = ()
+    variables: int = 0
+    variable_bytes: int = 0
+    nodes_before: int = 0
+    nodes_after: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def strip(
+    model: Model,
+    *,
+    only: Sequence[str] | None = None,
+    keep: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    tags: Sequence[str] | None = None,
+) -> StripReport:
+    """Take out what inference does not need.
+
+    Args:
+        model: a SavedModel, `.meta`, GraphDef or checkpoint.
+        only: kinds to take out, all by default (`strip_kinds.KINDS`).
+        keep: kinds to leave.
+        outputs: tensors that stay beside those of signatures; without either, the likely ones.
+        tags: the MetaGraph with exactly these tags.
+
+    Raises:
+        UsageError: there is no such kind or tensor, or nothing says what the outputs are.
+        UnsupportedError: the model is a TFLite file.
+    """
+    kinds = choose_kinds(only, keep)
+    if model.format == "tflite":
+        raise UnsupportedError("a TFLite file holds nothing for training that could be stripped")
+    if not model.metagraphs:
+        return _strip_checkpoint(model, kinds)
+    metagraph = choose_metagraph(model, tags)
+    values, notes = _outputs(metagraph, outputs)
+    for graph in metagraph.graphs:
+        _ = graph.nodes  # a graph that cannot be read is refused before anything has changed
+    metagraph.resolve_mentions()
+    return _Work(model, metagraph, values, kinds).run(notes)
+
+
+def _strip_checkpoint(model: Model, kinds: frozenset[str]) -> StripReport:
+    assert model.checkpoint is not None
+    removed = [Stripped(kind, key, "", "", why) for key, kind, why in entries_of_training(model.checkpoint, kinds)]
+    return _drop_entries(model, removed)
+
+
+def _drop_entries(model: Model, removed: list[Stripped]) -> StripReport:
+    assert model.checkpoint is not None
+    keys = [one.name for one in removed]
+    num_bytes = sum(model.checkpoint.variables[key].tensor.nbytes for key in keys)
+    if keys:
+        model.checkpoint.remove(keys)
+        drop_empty_slots(model.checkpoint)
+    counts = Counter(one.kind for one in removed)
+    return StripReport(_in_order(counts), tuple(removed), variables=len(keys), variable_bytes=num_bytes)
+
+
+def _outputs(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[Value], list[str]]:
+    """Return the values to protect beside what is mentioned, and what is to be said of the choice."""
+    if names:
+        return [find_value(metagraph, name, graph="main") for name in names], []
+    has_signature = any(not key.startswith("__saved_model") for key in metagraph.signatures)
+    has_objects = metagraph.objects is not None and len(metagraph.objects.nodes) > 1
+    if has_signature or has_objects:
+        return [], []
+    likely = [candidate.value for candidate in likely_outputs(metagraph)[:_MOST_LIKELY]]
+    if not likely:
+        raise UsageError("nothing says what the outputs are", hint="give --outputs; gs outputs lists candidates")
+    listed = ", ".join(str(value) for value in likely)
+    return likely, [f"the model has no signature; kept as outputs: {listed} (--outputs chooses others)"]
+
+
+def _in_order(counts: Counter[str]) -> dict[str, int]:
+    return {kind: counts[kind] for kind in KINDS if counts[kind]}
+
+
+class _Work:
+    """One strip of one MetaGraph."""
+
+    def __init__(self, model: Model, metagraph: MetaGraph, outputs: list[Value], kinds: frozenset[str]) -> None:
+        self.model = model
+        self.metagraph = metagraph
+        self.outputs = outputs
+        self.kinds = kinds
+        self.removed: list[Stripped] = []
+        saver = metagraph.saver.mentions if metagraph.saver is not None else []
+        mentioned = [mention.node for mention in (*protected_mentions(metagraph), *saver)]
+        mentioned += [mention.node for item in variable_items(metagraph) for mention in item.mentions.values()]
+        self.protected = {node for node in [*mentioned, *(value.producer for value in outputs)] if node is not None}
+
+    def run(self, notes: list[str]) -> StripReport:
+        before = sum(len(graph) for graph in self.metagraph.graphs)
+        keys = restored_keys(self.metagraph)
+        self._checks()
+        self._nodes()
+        if "functions" in self.kinds:
+            self._functions()
+        self._function_nodes()
+        if "identities" in self.kinds:
+            # Others may know them by name, such as the predicate that a cond context names.
+            self.protected.update(node for mention in self.metagraph.mentions() if (node := mention.node) is not None)
+            self._led_round("identities", strip_bypass.bypass_identities, "only hands its input on")
+        drop_stale_items(self.metagraph)
+        self._attributes()
+        stored = self._variables(keys)
+        return StripReport(
+            kinds=_in_order(Counter(one.kind for one in self.removed)),
+            removed=tuple(self.removed),
+            outputs=tuple(str(value) for value in self.outputs),
+            variables=stored.variables,
+            variable_bytes=stored.variable_bytes,
+            nodes_before=before,
+            nodes_after=sum(len(graph) for graph in self.metagraph.graphs),
+            notes=tuple(notes),
+        )
+
+    def _note(self, kind: str, node: Node, why: str, op: str = "") -> None:
+        place = "" if node.graph is self.metagraph.graph else node.graph.name
+        self.removed.append(Stripped(kind, node.name, op or node.op, place, why))
+
+    def _led_round(self, kind: str, bypass: _Bypass, why: str) -> None:
+        for graph in self.metagraph.graphs:
+            for node, op in bypass(graph, self.protected):
+                self._note(kind, node, why, op)
+
+    def _checks(self) -> None:
+        graphs = self.metagraph.graphs
+        acted = strip_bypass.acting_runners(graphs)
+        if "prints" in self.kinds:
+            self._led_round("prints", strip_bypass.bypass_prints, "hands its input on")
+            self._without(strip_bypass.PRINTS, "prints", "prints and yields nothing")
+        if "assertions" in self.kinds:
+            self._without(strip_bypass.ASSERTIONS, "assertions", "stops a run, and yields nothing")
+        if self.removed:
+            kind = self.removed[-1].kind
+            for node, op in strip_bypass.remove_guards(graphs, acted, self.protected):
+                self._note(kind, node, "did nothing but check or print", op)
+
+    def _without(self, ops: frozenset[str], kind: str, why: str) -> None:
+        for graph in self.metagraph.graphs:
+            for node, op in strip_bypass.remove_checks(graph, ops, self.protected):
+                self._note(kind, node, why, op)
+
+    def _nodes(self) -> None:
+        """Take out what nothing needs in the main graph, and all that names it."""
+        metagraph, graph = self.metagraph, self.metagraph.graph
+        saver = SaverPart(metagraph)
+        needed = needed_nodes(metagraph, self.outputs, saver)
+        kinds = sort_nodes([node for node in graph.nodes if node not in needed], self._slots())
+        gone = {node for node, kind in kinds.items() if kind in self.kinds}
+        _keep_what_is_read(gone, saver)
+        for node in graph.nodes:
+            if node in gone:
+                self._note(kinds[node], node, why(kinds[node]))
+        if metagraph.saver is not None and any(mention.node in gone for mention in metagraph.saver.mentions):
+            metagraph.saver = None
+        is_kept = kept_resources(node for node in graph.nodes if node not in gone)
+        kept_saves = saver.kept_saves(is_kept)
+        graph.remove_nodes(gone)
+        saver.shrink(kept_saves)
+
+    def _slots(self) -> frozenset[Node]:
+        if self.model.checkpoint is None:
+            return frozenset()
+        slots = slot_keys(self.model.checkpoint)
+        variables = restore_map(self.metagraph).variables
+        return frozenset(node for node, restored in variables.items() if restored.key in slots)
+
+    def _functions(self) -> None:
+        for function in unused_functions(self.metagraph):
+            self.removed.append(Stripped("functions", function.name, "", "", "nothing calls or names it"))
+            del self.metagraph.functions[function.name]
+            self.metagraph.gradients.pop(function.name, None)
+
+    def _function_nodes(self) -> None:
+        """Take out of functions what neither results nor effects need."""
+        if "unreachable" not in self.kinds:
+            return
+        effects = Effects()
+        for function in self.metagraph.functions.values():
+            acting = [node for node in function.nodes if effects.of_node(node)]
+            gone = _unneeded(function, acting, self.protected)
+            for node in gone:
+                self._note("unreachable", node, "neither results nor effects of the function need it")
+            function.remove_nodes(gone)
+
+    def _attributes(self) -> None:
+        for kind, clear, text in (
+            ("devices", clear_devices, "asks for a device"),
+            ("colocation", clear_colocation, "asks to be placed with another node"),
+            ("defaults", clear_defaults, "says what the op's definition says"),
+        ):
+            if kind in self.kinds or kind == "colocation":
+                for graph in self.metagraph.graphs:
+                    for node, what in clear(graph, kind in self.kinds):
+                        self._note(kind, node, text, what)
+
+    def _variables(self, keys_before: set[str]) -> StripReport:
+        """Take out of the checkpoint what no MetaGraph restores any more."""
+        checkpoint = self.model.checkpoint
+        if checkpoint is None or checkpoint.version == 1:
+            return StripReport({}, ())
+        still = {key for metagraph in self.model.metagraphs for key in restored_keys(metagraph)}
+        gone = sorted(key for key in keys_before - still if key in checkpoint.variables)
+        slots = slot_keys(checkpoint)
+        removed = [
+            Stripped("optimizers" if key in slots else "unreachable", key, "", "", "its variable is gone")
+            for key in gone
+        ]
+        self.removed += removed
+        report = _drop_entries(self.model, removed)
+        if gone and not checkpoint.variables:
+            self.model.checkpoint = None
+        return report
+
+
+def _keep_what_is_read(gone: set[Node], saver: SaverPart) -> None:
+    """Take back from what goes what something that stays reads."""
+    waiting = [node for node in gone if any(_holds(user, node, gone, saver) for user in node.consumers)]
+    while waiting:
+        node = waiting.pop()
+        if node not in gone:
+            continue
+        gone.discard(node)
+        waiting += [other for other in reached([node])[1:] if other in gone]
+
+
+def _holds(user: Node, node: Node, gone: set[Node], saver: SaverPart) -> bool:
+    if user in gone:
+        return False
+    if user not in saver.saves:
+        return True
+    return not saver.is_let_go(user, node, gone)
+
+
+def _unneeded(function: Graph, acting: list[Node], protected: set[Node]) -> list[Node]:
+    results = [output.value.producer for output in function.outputs]
+    roots = [node for node in results if node is not None]
+    roots += [*acting, *function.control_outputs.values(), *(node for node in function.nodes if node in protected)]
+    needed = set(reached(roots))
+    return [node for node in function.nodes if node not in needed]
