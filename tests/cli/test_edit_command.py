@@ -30,7 +30,7 @@ def test_report_says_what_changed_and_where_it_went(gs: GS, tmp_path: Path) -> N
     lines = result.out.splitlines()
     assert "renamed: 1" in lines
     assert lines[-1] == f"wrote {target} (graph_def, {target.stat().st_size} B in 1 file)"
-    assert [node.name for node in read(target).metagraphs[0].graph.nodes][0] == "image"
+    assert next(iter(read(target).metagraphs[0].graph)).name == "image"
 
 
 def test_fields_of_a_single_step_stand_among_those_of_the_report(gs: GS, tmp_path: Path) -> None:
