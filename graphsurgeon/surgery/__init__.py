@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
     from graphsurgeon.surgery.freeze import freeze
     from graphsurgeon.surgery.rename import rename
+    from graphsurgeon.surgery.strip import strip
 
 # Name of the operation, as on the command line and in recipes -> "module:function".
 OPERATIONS: dict[str, str] = {
@@ -23,9 +24,10 @@ OPERATIONS: dict[str, str] = {
     "freeze": "graphsurgeon.surgery.freeze:freeze",
     "remove-signature": "graphsurgeon.surgery.add_signature:remove_signature",
     "rename": "graphsurgeon.surgery.rename:rename",
+    "strip": "graphsurgeon.surgery.strip:strip",
 }
 
-__all__ = ["OPERATIONS", "add_output", "add_signature", "freeze", "remove_signature", "rename"]
+__all__ = ["OPERATIONS", "add_output", "add_signature", "freeze", "remove_signature", "rename", "strip"]
 
 _BY_FUNCTION = {place.partition(":")[2]: place for place in OPERATIONS.values()}
 
