@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.variables import NamedVariable, named_variables
 from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
+_KERAS_COPIES = "_all_variables/"
 FEW_ELEMENTS = 16  # constants of fewer are sizes, axes and the like, not weights
 
 
@@ -99,14 +102,17 @@ def constants(graph: Graph, *, at_least: int = FEW_ELEMENTS) -> Iterator[tuple[s
 
 
 def _first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]:
-    """Yield each variable once: Keras saves every one under two objects, by one name."""
-    seen = set()
-    for named in variables:
-        tensor = named.variable.tensor
-        mark = (named.name, tensor.dtype, tensor.shape)
-        if named.name is None or mark not in seen:
-            seen.add(mark)
-            yield named
+    """Yield each variable once. Keras 3 exports track every one under two objects, and save it under both.
+
+    A name alone does not tell: it need not be unique.
+    """
+    listed = list(variables)
+    elsewhere = {_mark(named) for named in listed if not named.key.startswith(_KERAS_COPIES)}
+    yield from (named for named in listed if not named.key.startswith(_KERAS_COPIES) or _mark(named) not in elsewhere)
+
+
+def _mark(named: NamedVariable) -> tuple[str | None, DType, Shape]:
+    return named.name, named.variable.tensor.dtype, named.variable.tensor.shape
 
 
 def _by_scope(tensors: Iterable[tuple[str, Tensor]]) -> list[ScopeWeights]:

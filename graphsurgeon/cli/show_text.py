@@ -185,6 +185,9 @@ def _object_detail(child: ObjectChild) -> str:
 def _print_variables(variables: VariablesSummary | None, parts: Parts) -> None:
     if variables is None:
         return
+    if not variables.count:
+        output.heading("no variables", apart=True)
+        return
     slots = (
         f", {variables.slots} of them kept by an optimizer ({size(variables.slot_bytes)})" if variables.slots else ""
     )
