@@ -40,6 +40,7 @@ COMMANDS = {
     "apply": "graphsurgeon.cli.apply:apply",
     "run": "graphsurgeon.cli.run:run",
     "verify": "graphsurgeon.cli.verify:verify",
+    "convert": "graphsurgeon.cli.convert:convert",
 }
 
 COLLECT_AFTER = 100_000  # objects; the usual 700 make the collector run 50 times in a process of 0.1 s

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
     from graphsurgeon.surgery.freeze import freeze
     from graphsurgeon.surgery.rename import rename
+    from graphsurgeon.surgery.set_input import set_input
     from graphsurgeon.surgery.strip import strip
 
 # Name of the operation, as on the command line and in recipes -> "module:function".
@@ -22,12 +23,15 @@ OPERATIONS: dict[str, str] = {
     "add-output": "graphsurgeon.surgery.add_output:add_output",
     "add-signature": "graphsurgeon.surgery.add_signature:add_signature",
     "freeze": "graphsurgeon.surgery.freeze:freeze",
+    "set-input": "graphsurgeon.surgery.set_input:set_input",
     "remove-signature": "graphsurgeon.surgery.add_signature:remove_signature",
+    "complete": "graphsurgeon.surgery.servable:complete",
+    "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
     "rename": "graphsurgeon.surgery.rename:rename",
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
-__all__ = ["OPERATIONS", "add_output", "add_signature", "freeze", "remove_signature", "rename", "strip"]
+__all__ = ["OPERATIONS", "add_output", "add_signature", "freeze", "remove_signature", "rename", "set_input", "strip"]
 
 _BY_FUNCTION = {place.partition(":")[2]: place for place in OPERATIONS.values()}
 

@@ -7,8 +7,9 @@ the graph's own saver.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from graphsurgeon.analysis.names import NO_TAGS, suggestion
+from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, suggestion
 from graphsurgeon.analysis.restore_map import variable_nodes
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import STRING
@@ -23,6 +24,26 @@ INIT_COLLECTIONS = (MAIN_OP, "legacy_init_op", "saved_model_init_op")
 TABLE_INITIALIZERS = "table_initializer"
 ASSET_PATHS = "asset_filepaths"
 SERVE = "serve"
+
+
+@dataclass(frozen=True)
+class CompletionReport:
+    """What a bare graph was given, one line each."""
+
+    notes: list[str]
+
+
+def complete(model: Model, *, tags: Sequence[str] | None = None) -> CompletionReport:
+    """Give a GraphDef or `.meta` what a SavedModel needs; other models have it.
+
+    Raises:
+        UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
+    """
+    if model.format not in ("graph_def", "meta_graph"):
+        return CompletionReport([])
+    metagraph = choose_metagraph(model)
+    check_servable(model, metagraph)
+    return CompletionReport(make_servable(model, metagraph, tags))
 
 
 def make_servable(

@@ -1,0 +1,51 @@
+"""A graph as a TensorBoard event file, written only.
+
+An event file is a sequence of records: length (8 bytes, little-endian), its masked CRC-32C, the data, its masked
+CRC-32C (`tensorflow/core/lib/io/record_writer.h`). The data are `Event` messages; the first says the version.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from graphsurgeon.formats import crc, schema
+from graphsurgeon.formats.files import Rope
+from graphsurgeon.formats.metagraph import lower_graph_def
+from graphsurgeon.formats.wire import LARGE
+from graphsurgeon.model.metagraph import MetaGraph
+
+VERSION = "brain.Event:2"
+# TensorBoard looks for "tfevents" in the name and sorts by it; a fixed one keeps the output the same every time.
+FILE_NAME = "events.out.tfevents.0000000000.graphsurgeon"
+
+
+def lower(metagraph: MetaGraph) -> dict[str, Rope]:
+    """Return the file by its name below the log folder: the graph and its functions, without large values.
+
+    TensorBoard shows no values, and a large one would only slow it down.
+    """
+    graph_def = schema.message("tensorflow.GraphDef")()
+    lower_graph_def(metagraph, graph_def)
+    for nodes in (graph_def.node, *(function.node_def for function in graph_def.library.function)):
+        for node in nodes:
+            _drop_values(node)
+    event = schema.message("tensorflow.Event")
+    events = [event(file_version=VERSION), event(graph_def=graph_def.SerializeToString(deterministic=True))]
+    return {FILE_NAME: [_record(message.SerializeToString()) for message in events]}
+
+
+def _record(data: bytes) -> bytes:
+    length = struct.pack("<Q", len(data))
+    checksums = [struct.pack("<I", crc.mask(crc.crc32c(part))) for part in (length, data)]
+    return length + checksums[0] + data + checksums[1]
+
+
+def _drop_values(node: Any) -> None:
+    """Leave of a large constant its dtype and shape."""
+    for value in node.attr.values():
+        tensor = value.tensor
+        if value.WhichOneof("value") == "tensor" and (tensor.gs_payload or tensor.ByteSize() >= LARGE):
+            small = schema.message("tensorflow.TensorProto")(dtype=tensor.dtype)
+            small.tensor_shape.CopyFrom(tensor.tensor_shape)
+            tensor.CopyFrom(small)

@@ -1,0 +1,106 @@
+"""`gs convert`: the same model in another container."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon import read
+from graphsurgeon.cli import app
+from graphsurgeon.formats import crc, schema
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("graphdef/cnn.pb", ["a.pbtxt", "b.pb"]),
+        ("metagraph/training_text/model.meta", ["a.pb", "b.pbtxt"]),
+        ("savedmodel/linear", ["a.meta", "b.meta"]),
+        ("savedmodel/v1_text", ["a.pb", "b.pb"]),
+    ],
+)
+def test_nodes_survive_every_container(source: str, names: list[str], fixtures_dir: Path, tmp_path: Path) -> None:
+    before = read(fixtures_dir / source).metagraphs[0]
+    place = fixtures_dir / source
+    for name in names:
+        assert app.run(["convert", str(place), str(tmp_path / name)]) == 0
+        place = tmp_path / name
+    after = read(place).metagraphs[0]
+    assert [node.name for node in after.graph.nodes] == [node.name for node in before.graph.nodes]
+    assert list(after.functions) == list(before.functions)
+
+
+def test_text_and_back_is_equal(fixtures_dir: Path, tmp_path: Path) -> None:
+    source = fixtures_dir / "graphdef" / "functional.pb"
+    assert app.run(["convert", str(source), str(tmp_path / "a.pbtxt")]) == 0
+    assert app.run(["convert", str(tmp_path / "a.pbtxt"), str(tmp_path / "b.pb")]) == 0
+    assert app.run(["diff", str(source), str(tmp_path / "b.pb")]) == 0
+
+
+def test_one_of_several_metagraphs(fixtures_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = str(fixtures_dir / "savedmodel" / "v1_tag_sets")
+    assert app.run(["convert", source, str(tmp_path / "a.meta"), "--tags", "nosuch"]) == 2
+    assert "there is --tags" in capsys.readouterr().err
+    assert app.run(["convert", source, str(tmp_path / "a.meta"), "--tags", "serve"]) == 0
+    assert read(tmp_path / "a.meta").metagraphs[0].tags == ["serve"]
+
+
+def test_a_meta_becomes_a_complete_saved_model(fixtures_dir: Path, tmp_path: Path) -> None:
+    source = fixtures_dir / "metagraph" / "face_resnet" / "model-1.meta"
+    assert app.run(["convert", str(source), str(tmp_path / "out")]) == 0
+    model = read(tmp_path / "out")
+    assert model.metagraphs[0].tags == ["serve"]
+    assert model.checkpoint is not None
+    original = read(source).checkpoint
+    assert original is not None
+    assert set(model.checkpoint.variables) == set(original.variables)
+
+
+def test_event_file(fixtures_dir: Path, tmp_path: Path) -> None:
+    source = fixtures_dir / "graphdef" / "cnn.pb"
+    assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 0
+    [file] = (tmp_path / "logdir").iterdir()
+    data, events = file.read_bytes(), []
+    while data:
+        (length,) = struct.unpack("<Q", data[:8])
+        assert struct.unpack("<I", data[8:12]) == (crc.mask(crc.crc32c(data[:8])),)
+        body = data[12 : 12 + length]
+        assert struct.unpack("<I", data[12 + length : 16 + length]) == (crc.mask(crc.crc32c(body)),)
+        events.append(schema.message("tensorflow.Event").FromString(body))
+        data = data[16 + length :]
+    assert events[0].file_version == "brain.Event:2"
+    graph = schema.message("tensorflow.GraphDef").FromString(events[1].graph_def)
+    assert [node.name for node in graph.node] == [node.name for node in read(source).graphs[0].nodes]
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_reads_the_event_file(fixtures_dir: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source = fixtures_dir / "savedmodel" / "control_flow"
+    assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 0
+    [file] = (tmp_path / "logdir").iterdir()
+    events = list(tf.compat.v1.train.summary_iterator(str(file)))
+    graph = tf.compat.v1.GraphDef.FromString(events[1].graph_def)
+    assert len(graph.library.function) == len(read(source).metagraphs[0].functions)
+
+
+def test_weights_alone(fixtures_dir: Path, tmp_path: Path) -> None:
+    import numpy as np
+
+    source = fixtures_dir / "savedmodel" / "linear"
+    assert app.run(["convert", str(source), str(tmp_path / "w.npz")]) == 0
+    model = read(source)
+    assert model.checkpoint is not None
+    with np.load(tmp_path / "w.npz") as arrays:
+        for key, variable in model.checkpoint.variables.items():
+            np.testing.assert_array_equal(arrays[key], variable.tensor.numpy())
+
+
+def test_what_cannot_be_converted_says_so(
+    fixtures_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["convert", str(fixtures_dir / "tflite" / "float.tflite"), str(tmp_path / "a.pb")]) == 4
+    assert "TFLite" in capsys.readouterr().err
