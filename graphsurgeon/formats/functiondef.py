@@ -16,6 +16,7 @@ from graphsurgeon.formats.references import References
 from graphsurgeon.formats.tensorproto import read_shape
 from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import AttrValue, Graph, Output, Value
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.opdef import ArgDef, OpDef
 
@@ -23,12 +24,15 @@ from graphsurgeon.ops.opdef import ArgDef, OpDef
 class RawArg:
     """What a FunctionDef holds about one argument."""
 
-    __slots__ = ("arg", "attrs", "unique_id")
+    __slots__ = ("arg", "attrs", "shape", "unique_id")
 
     def __init__(self, arg: Any, attrs: Any, unique_id: int | None) -> None:
         self.arg = arg
         self.attrs = attrs
         self.unique_id = unique_id
+        self.shape: Shape | None = None
+        if attrs is not None and "_output_shapes" in attrs.attr and attrs.attr["_output_shapes"].list.shape:
+            self.shape = read_shape(attrs.attr["_output_shapes"].list.shape[0])
 
     @property
     def name(self) -> str:
@@ -83,8 +87,7 @@ class FunctionSource(NodeListSource):
         value = Value(graph, None, index, arg.name)
         value.raw = RawArg(arg, attrs, unique_id)
         value.dtype = DType.of(arg.type) if arg.type else None
-        if attrs is not None and "_output_shapes" in attrs.attr and attrs.attr["_output_shapes"].list.shape:
-            value.shape = read_shape(attrs.attr["_output_shapes"].list.shape[0])
+        value.shape = value.raw.shape
         if arg.handle_data:
             value.extra = {"resource": [(DType.of(h.dtype), read_shape(h.shape)) for h in arg.handle_data]}
         return value
@@ -109,7 +112,8 @@ def lower(graph: Graph, out: Any, context: Context) -> None:
     lower_nodes(graph, out.node_def, context)
     if out.signature.name != graph.name:
         out.signature.name = graph.name
-    if source is None or not _signature_is_original(graph, source.message):
+    shapes_hold = all(value.raw is not None and value.shape == value.raw.shape for value in graph.inputs)
+    if source is None or not shapes_hold or not _signature_is_original(graph, source.message):
         _lower_arguments(graph, out, source)
         _lower_results(graph, out)
     references = References(graph, source.layout_of if source else NodeListSource((), context, OpDefs()).layout_of)
@@ -163,7 +167,8 @@ def _lower_arguments(graph: Graph, out: Any, source: FunctionSource | None) -> N
         is_same = raw is not None and (value.dtype is None or value.dtype.number == raw.arg.type)
         if raw is not None and is_same and raw.attrs is not None:
             out.arg_attr[index].CopyFrom(raw.attrs)
-        elif value.shape is not None:
+        if value.shape is not None and (raw is None or not is_same or value.shape != raw.shape):
+            out.arg_attr[index].attr["_output_shapes"].Clear()
             attr_values.encode([value.shape], out.arg_attr[index].attr["_output_shapes"], [])
         if raw is not None and is_same and raw.unique_id is not None:
             out.resource_arg_unique_id[index] = raw.unique_id

@@ -128,7 +128,7 @@ def add_signature(
     signature = _signature(metagraph, name, METHODS[method], feeds, targets, shapes, facts)
     if metagraph.objects is not None:
         part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
-        _add_to_objects(metagraph, metagraph.objects, signature, part, bound)
+        add_to_objects(metagraph, metagraph.objects, signature, part, bound)
     metagraph.signatures[name] = signature
     notes = make_servable(model, metagraph, tags, assets) if model.format in _BARE else []
     return _report(signature, metagraph.objects is not None, cloned, notes)
@@ -286,9 +286,10 @@ def _entry(value: Value, dtype: DType | None, shape: Shape, where: str) -> Signa
     return SignatureEntry(Mention.of(value, where), dtype.base, shape)
 
 
-def _add_to_objects(
+def add_to_objects(
     metagraph: MetaGraph, objects: ObjectGraph, signature: Signature, part: Part, bound: list[ObjectNode]
 ) -> None:
+    """Enter a function that computes a signature, in place of one of that key; its captures are bound as given."""
     inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=sanitized)}
     outputs = {key: _target(signature.outputs[key]) for key in sorted(signature.outputs)}
     function = make_function(metagraph, f"signature_wrapper_{_key(signature.key)}", part, inputs, outputs)

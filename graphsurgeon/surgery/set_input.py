@@ -1,0 +1,353 @@
+"""Change what goes into a model: the shape or dtype of a placeholder, or a constant in its place.
+
+What a constant decides is simplified, in the main graph and in the functions it is passed to. Shapes are
+inferred again: those that the file records follow, and what contradicts the new ones is reported with its place.
+A signature of TF2 gets a new function for `tf.saved_model.load`; other restored functions stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.analysis.attributes import dtype_of
+from graphsurgeon.analysis.names import choose_metagraph, suggestion
+from graphsurgeon.analysis.placeholders import PLACEHOLDERS, placeholder_shape
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import BOOL, DType
+from graphsurgeon.model.graph import AttrValue, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.shapes.infer import infer_shapes
+from graphsurgeon.shapes.report import ShapeReport
+from graphsurgeon.surgery.add_signature import add_to_objects
+from graphsurgeon.surgery.bind_constants import bind_constants, constant_inputs
+from graphsurgeon.surgery.constants import constant_tensor
+from graphsurgeon.surgery.fold_predicates import carry_through, check_outputs, decide, folded_selects
+from graphsurgeon.surgery.functionalize import bound_objects, part_between
+from graphsurgeon.surgery.inline import downstream
+from graphsurgeon.surgery.known_scalars import Scalar
+from graphsurgeon.surgery.orphans import (
+    collected_nodes,
+    forget_removed,
+    protected_nodes,
+    read_nodes,
+    remove_orphans,
+)
+from graphsurgeon.surgery.recorded_shapes import record_shapes
+from graphsurgeon.surgery.wrapper import signature_map
+
+
+@dataclass(frozen=True)
+class InputChange:
+    """One input: what it was and what it is. `constant` tells the value if it has become one."""
+
+    name: str
+    dtype: str
+    shape: Shape
+    was_dtype: str
+    was_shape: Shape
+    constant: str | None = None
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A place that does not fit the new shapes: where, and what."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
+class SetInputReport:
+    """What changed.
+
+    Attributes:
+        inputs: the placeholders.
+        signatures: keys of the signatures that changed with them.
+        contradictions: what does not fit the new shapes; the model does not run on them before that is mended.
+        removed_nodes: nodes that could never run any more, or were needed only by those.
+        recorded_shapes: nodes whose recorded shapes were brought in line.
+        notes: what else the user should know, one line each.
+    """
+
+    inputs: tuple[InputChange, ...]
+    signatures: tuple[str, ...]
+    contradictions: tuple[Contradiction, ...]
+    removed_nodes: tuple[str, ...]
+    recorded_shapes: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is asked of one placeholder."""
+
+    node: Node
+    dtype: DType
+    shape: Shape
+    new_dtype: DType | None
+    new_shape: Shape | None
+    constant: Tensor | None
+
+    @property
+    def value(self) -> Value:
+        return self.node.output(0)
+
+
+def set_input(
+    model: Model,
+    *,
+    shapes: Mapping[str, Shape | Sequence[int | None]] | None = None,
+    dtypes: Mapping[str, str | DType] | None = None,
+    set_values: Mapping[str, object] | None = None,
+    tags: Sequence[str] | None = None,
+) -> SetInputReport:
+    """Change placeholders of the main graph; of a TFLite model the shapes of inputs.
+
+    Args:
+        model: changed in place.
+        shapes: placeholder (or signature input key) -> new shape; None for a dimension that may be any.
+        dtypes: placeholder -> new dtype; a Cast gives the rest of the graph what it was given before.
+        set_values: placeholder -> value that it has from now on; it is no input any more.
+        tags: the MetaGraph with exactly these tags.
+
+    Raises:
+        UsageError: there is no such placeholder, or the value does not fit it.
+        UnsupportedError: a dtype cannot be cast, or something that is needed would lie on a branch never taken.
+    """
+    if not (shapes or dtypes or set_values):
+        raise UsageError("nothing to set", hint="give --shape, --dtype or --set")
+    metagraph = choose_metagraph(model, tags)
+    wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
+    if metagraph.graph.kind == "subgraph":
+        return _set_tflite(metagraph, wanted, [*(dtypes or ()), *(set_values or ())])
+    changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
+    metagraph.resolve_mentions()
+    before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
+    affected = _affected(metagraph, {change.node for change in changes})
+    bound = _check(metagraph, model, changes, affected)
+    for change in changes:
+        _apply(change)
+    removed, notes = _simplify(metagraph, [change.node for change in changes if change.constant is not None])
+    assume: dict[str | Value, Shape] = {
+        c.value: c.new_shape for c in changes if c.new_shape is not None and c.node in metagraph.graph
+    }
+    report = infer_shapes(metagraph, assume=assume)
+    recorded = record_shapes([change.value for change in changes if change.value in assume], report)
+    constants = {change.node for change in changes if change.constant is not None}
+    for signature in affected:
+        _update_signature(signature, constants, report)
+        _rebuild(metagraph, signature, bound)
+    found = [one for one in report.findings if (one.graph, one.where, one.what) not in before]
+    return SetInputReport(
+        inputs=tuple(map(_told, changes)),
+        signatures=tuple(signature.key for signature in affected),
+        contradictions=tuple(
+            Contradiction(f"{one.graph}: {one.where}" if one.graph else one.where, one.what) for one in found
+        ),
+        removed_nodes=tuple(removed),
+        recorded_shapes=recorded,
+        notes=tuple(notes),
+    )
+
+
+def _changes(
+    metagraph: MetaGraph, shapes: Mapping[str, Shape], dtypes: Mapping[str, str | DType], values: Mapping[str, object]
+) -> list[_Change]:
+    changes: dict[Node, _Change] = {}
+    named = [
+        (name, node) for name in dict.fromkeys([*shapes, *dtypes, *values]) for node in _placeholders(metagraph, name)
+    ]
+    for name, node in named:
+        if node in changes:
+            raise UsageError(f"{node.name!r} is named twice")
+        dtype = dtype_of(node.output(0))
+        if dtype is None:
+            raise UsageError(f"the type of {node.name!r} is not known")
+        shape = placeholder_shape(node)
+        new_dtype = _dtype(dtypes[name]) if name in dtypes else None
+        constant = (
+            constant_tensor(values[name], dtype, shapes.get(name, shape), f"{name!r}") if name in values else None
+        )
+        if constant is not None and new_dtype is not None:
+            raise UsageError(f"{name!r} is to be a constant, so that it has no dtype to choose")
+        changes[node] = _Change(node, dtype, shape, new_dtype, shapes.get(name), constant)
+    return list(changes.values())
+
+
+def _placeholders(metagraph: MetaGraph, name: str) -> list[Node]:
+    """Return a placeholder by its name, else those that signatures have as an input of that key."""
+    node = metagraph.graph.node(name.removesuffix(":0"))
+    entries = [s.inputs[name] for s in metagraph.signatures.values() if name in s.inputs]
+    fed = [entry.mention.node for entry in entries if entry.mention is not None and entry.mention.node is not None]
+    found = [node] if node is not None else list(dict.fromkeys(fed))
+    if not found:
+        known = [one.name for one in metagraph.graph.peek(PLACEHOLDERS)]
+        known += [key for signature in metagraph.signatures.values() for key in signature.inputs]
+        raise UsageError(f"the model has no placeholder or signature input {name!r}", hint=suggestion(name, known))
+    for one in found:
+        if one.op not in PLACEHOLDERS:
+            raise UsageError(f"{one.name!r} is no placeholder but {one.op}", hint="gs inputs lists them")
+    return found
+
+
+def _dtype(given: str | DType) -> DType:
+    if isinstance(given, DType):
+        return given
+    try:
+        return DType.named(given)
+    except KeyError:
+        raise UsageError(f"there is no dtype {given!r}") from None
+
+
+def _affected(metagraph: MetaGraph, nodes: set[Node]) -> list[Signature]:
+    """Return the signatures that feed a node, or whose outputs depend on one."""
+    behind = downstream(nodes)
+    return [
+        signature
+        for signature in metagraph.signatures.values()
+        if any(mention.node in behind for entry in signature.entries for mention in entry.mentions)
+    ]
+
+
+def _check(
+    metagraph: MetaGraph, model: Model, changes: Sequence[_Change], affected: Sequence[Signature]
+) -> dict[str, object]:
+    """Refuse what cannot be done; return, by signature key, what binds a new function in the object graph."""
+    for change in changes:
+        if change.new_dtype is not None and not (_is_number(change.dtype) and _is_number(change.new_dtype)):
+            raise UnsupportedError(f"{change.node.name!r}: there is no cast from {change.new_dtype} to {change.dtype}")
+        if change.new_dtype is not None and change.node.op == "PlaceholderWithDefault":
+            raise UnsupportedError(f"{change.node.name!r} has a default value of type {change.dtype}")
+    assumed: dict[Value, Scalar] = {
+        change.value: change.constant.items()[0]
+        for change in changes
+        if change.constant is not None and change.constant.num_elements == 1 and change.constant.dtype.bits
+    }
+    check_outputs(decide(metagraph.graph, assumed), protected_nodes(metagraph))
+    bound: dict[str, object] = {}
+    constants = {change.node for change in changes if change.constant is not None}
+    for signature in affected:
+        left = [key for key, entry in signature.inputs.items() if not any(m.node in constants for m in entry.mentions)]
+        partly = [key for key, entry in signature.inputs.items() if entry.mention is None and key not in left]
+        if partly:
+            raise UnsupportedError(
+                f"input {partly[0]!r} of signature {signature.key!r} is a part of a composite tensor"
+            )
+        if _in_objects(metagraph, signature):
+            part = part_between(metagraph.graph, _feeds(signature), _fetches(signature))
+            bound[signature.key] = dict(
+                zip(part.handles, bound_objects(metagraph, part.handles, model.checkpoint), strict=True)
+            )
+    return bound
+
+
+def _is_number(dtype: DType) -> bool:
+    return dtype.is_floating or dtype.is_integer or dtype.is_complex or dtype is BOOL
+
+
+def _apply(change: _Change) -> None:
+    node = change.node
+    if change.constant is not None:
+        node.become("Const", [], {"dtype": change.constant.dtype, "value": change.constant})
+        return
+    if change.new_shape is not None:
+        node.attrs["shape"] = change.new_shape
+        if "_output_shapes" in node.attrs:
+            node.attrs["_output_shapes"] = [change.new_shape]
+    if change.new_dtype is not None and change.new_dtype is not change.dtype:
+        graph, value = node.graph, change.value
+        node.attrs["dtype"] = change.new_dtype
+        attrs: dict[str, AttrValue] = {"SrcT": change.new_dtype, "DstT": change.dtype, "Truncate": False}
+        cast = graph.add_node("Cast", graph.unique_name(f"{node.name}/cast"), [value], attrs)
+        value.replace_with(cast.output(0), but=[cast])
+
+
+def _simplify(metagraph: MetaGraph, constants: Sequence[Node]) -> tuple[list[str], list[str]]:
+    """Decide what new constants decide; return the nodes that went away, and notes."""
+    if not constants:
+        return [], []
+    graph = metagraph.graph
+    names = {node: node.name for node in graph.nodes}
+    before = read_nodes(graph)
+    protected, collected = protected_nodes(metagraph), collected_nodes(metagraph)
+    carry_through(decide(graph))
+    folded_selects(graph)
+    remove_orphans(graph, before, protected)
+    removed = [name for node, name in names.items() if node not in graph]
+    for node in graph.nodes:
+        if node.functions:
+            removed += bind_constants(metagraph, node, constant_inputs(node))
+    dropped = forget_removed(metagraph, {node for node in collected if node not in graph})
+    return removed, [f"{dropped} elements of collections named removed nodes and were dropped"] if dropped else []
+
+
+def _update_signature(signature: Signature, constants: set[Node], report: ShapeReport) -> None:
+    for key, entry in list(signature.inputs.items()):
+        if any(mention.node in constants for mention in entry.mentions):
+            del signature.inputs[key]
+            signature.defaults.pop(key, None)
+    for entry in signature.entries:
+        value = entry.mention.target if entry.mention is not None else None
+        if isinstance(value, Value):
+            entry.shape = report.shape(value)
+            entry.dtype = (report.dtype(value) or entry.dtype or BOOL).base
+
+
+def _in_objects(metagraph: MetaGraph, signature: Signature) -> bool:
+    signatures = signature_map(metagraph.objects)
+    return signatures is not None and signatures.child(signature.key) is not None
+
+
+def _rebuild(metagraph: MetaGraph, signature: Signature, bound: Mapping[str, object]) -> None:
+    """Give a signature of the object graph a function of what the main graph now computes."""
+    objects, known = metagraph.objects, bound.get(signature.key)
+    if objects is None or not isinstance(known, dict):
+        return
+    part = part_between(metagraph.graph, _feeds(signature), _fetches(signature))
+    add_to_objects(metagraph, objects, signature, part, [known[handle] for handle in part.handles])
+
+
+def _feeds(signature: Signature) -> list[Value]:
+    return [target for e in signature.inputs.values() for m in e.mentions if isinstance(target := m.target, Value)]
+
+
+def _fetches(signature: Signature) -> list[Value]:
+    return [target for e in signature.outputs.values() for m in e.mentions if isinstance(target := m.target, Value)]
+
+
+def _told(change: _Change) -> InputChange:
+    constant = None
+    if change.constant is not None:
+        items = change.constant.items()
+        constant = str(items[0] if len(items) == 1 else items[:8])
+    new_shape = change.new_shape if change.new_shape is not None else change.shape
+    dtype = change.new_dtype or change.dtype
+    return InputChange(change.node.name, dtype.name, new_shape, change.dtype.name, change.shape, constant)
+
+
+def _set_tflite(metagraph: MetaGraph, shapes: Mapping[str, Shape], others: Sequence[str]) -> SetInputReport:
+    """Change shapes of a subgraph's inputs; the interpreter works out all other shapes when it allocates tensors."""
+    if others:
+        raise UnsupportedError("of a TFLite model only shapes of inputs can be set, its other tensors are typed")
+    graph = metagraph.graph
+    told = []
+    for name, shape in shapes.items():
+        entries = [s.inputs[name] for s in metagraph.signatures.values() if name in s.inputs and s.graph is graph]
+        targets = [e.mention.target for e in entries if e.mention is not None and isinstance(e.mention.target, Value)]
+        value = next((one for one in graph.inputs if one.name == name or f"#{one.port}" == name), None) or next(
+            iter(targets), None
+        )
+        if value is None:
+            known = [one.name or "" for one in graph.inputs]
+            raise UsageError(f"the model has no input {name!r}", hint=suggestion(name, known))
+        if shape.rank is None:
+            raise UnsupportedError(f"{name!r}: a TFLite tensor of unknown rank cannot be allocated")
+        dtype = value.dtype.name if value.dtype is not None else ""
+        told.append(InputChange(value.name or name, dtype, shape, dtype, value.shape or UNKNOWN_RANK))
+        value.shape = shape
+    note = "shapes of inner tensors are worked out by the interpreter"
+    return SetInputReport(tuple(told), tuple(metagraph.signatures), (), (), 0, (note,))

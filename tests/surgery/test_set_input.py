@@ -1,0 +1,124 @@
+"""What setting inputs makes of small graphs, and what it refuses; numbers are compared in tests/oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon import UnsupportedError, UsageError, read
+from graphsurgeon.model import Model, Shape
+from graphsurgeon.surgery.set_input import set_input
+from tests.surgery.graphs import FLOAT, constant, graph_model, node, placeholder, spelled
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+
+
+def branches(folder: Path) -> Model:
+    return graph_model(
+        folder, placeholder("x"), placeholder("phase", "DT_BOOL"),
+        node("unused", "Identity", "phase", T="type: DT_BOOL"),
+        node("s", "Switch", "x", "phase", **FLOAT), constant("half", "float_val: 0.5", "DT_FLOAT", "^on"),
+        node("on", "Identity", "s:1", **FLOAT), node("a", "Mul", "on", "half", **FLOAT),
+        node("m", "Merge", "s", "a", N="i: 2", **FLOAT), node("y", "Relu", "m", **FLOAT),
+        node("c", "Select", "phase", "x", "y", **FLOAT),
+    )  # fmt: skip
+
+
+def test_a_constant_decides_branches_and_orphans_go(tmp_path: Path) -> None:
+    model = branches(tmp_path)
+    report = set_input(model, set_values={"phase": "false"})
+    assert spelled(model.metagraphs[0].graph) == {
+        "x": ["Placeholder"],
+        "phase": ["Const"],
+        "unused": ["Identity", "phase:0"],  # nobody read it before, so it is an output perhaps
+        "s": ["Identity", "x:0"],
+        "m": ["Identity", "s:0"],
+        "y": ["Relu", "m:0"],
+        "c": ["Identity", "y:0"],
+    }
+    assert sorted(report.removed_nodes) == ["a", "half", "on"]
+    assert report.inputs[0].constant == "False"
+
+
+def test_a_new_dtype_is_cast_back(tmp_path: Path) -> None:
+    model = branches(tmp_path)
+    set_input(model, dtypes={"x": "uint8"}, shapes={"x": [None, 3]})
+    after = spelled(model.metagraphs[0].graph)
+    assert after["s"] == ["Switch", "x/cast:0", "phase:0"]
+    assert after["x/cast"] == ["Cast", "x:0"]
+    x = model.metagraphs[0].graph.node("x")
+    assert x is not None
+    assert (str(x.attrs["dtype"]), x.attrs["shape"]) == ("uint8", Shape([None, 3]))
+
+
+def test_a_contradiction_is_told_with_its_place(tmp_path: Path) -> None:
+    shape = "tensor { dtype: DT_INT32 tensor_shape { dim { size: 2 } } int_val: 1 int_val: 6 }"
+    model = graph_model(
+        tmp_path, placeholder("x", dims="1,2,3"), node("dims", "Const", dtype="type: DT_INT32", value=shape),
+        node("flat", "Reshape", "x", "dims", Tshape="type: DT_INT32", **FLOAT),
+    )  # fmt: skip
+    report = set_input(model, shapes={"x": [4, 2, 3]})
+    assert [found.where for found in report.contradictions] == ["flat"]
+    assert "24" in report.contradictions[0].what
+
+
+def test_recorded_shapes_follow(tmp_path: Path) -> None:
+    shapes = "list { shape { dim { size: 1 } dim { size: 3 } } }"
+    model = graph_model(tmp_path, placeholder("x", dims="1,3"), node("y", "Relu", "x", _output_shapes=shapes, **FLOAT))
+    report = set_input(model, shapes={"x": [None, 3]})
+    y = model.metagraphs[0].graph.node("y")
+    assert y is not None
+    assert y.attrs["_output_shapes"] == [Shape([None, 3])]
+    assert report.recorded_shapes == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"set_values": {"y": 1}}, "'y' is no placeholder but Relu"),
+        ({"set_values": {"z": 1}}, "no placeholder or signature input 'z'"),
+        ({"set_values": {"phase": 2}}, "'phase' is bool, which cannot hold 2"),
+        ({"set_values": {"x": "much"}}, "'x' is float32, which cannot hold 'much'"),
+        ({"set_values": {"x": 1}, "dtypes": {"x": "int8"}}, "'x' is to be a constant"),
+        ({"dtypes": {"x": "number"}}, "there is no dtype 'number'"),
+        ({}, "nothing to set"),
+    ],
+)
+def test_wrong_use(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
+    model = branches(tmp_path)
+    before = spelled(model.metagraphs[0].graph)
+    with pytest.raises(UsageError, match=message):
+        set_input(model, **arguments)  # type: ignore[arg-type]
+    assert spelled(model.metagraphs[0].graph) == before
+
+
+def test_no_cast_from_text(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="no cast from string"):
+        set_input(branches(tmp_path), dtypes={"x": "string"})
+
+
+def test_an_output_that_would_never_come_is_protected() -> None:
+    model = read(FIXTURES / "savedmodel" / "v1_cond_batch_norm_ref")
+    metagraph = model.metagraphs[0]
+    dead = next(one for one in metagraph.graph.nodes if one.op == "Switch").output(1)
+    entry = next(iter(metagraph.signatures["serving_default"].outputs.values()))
+    assert entry.mention is not None
+    entry.mention._target = next(iter(dead.consumers)).output(0)
+    switch = next(
+        one.name for one in metagraph.graph.nodes if one.op == "Placeholder" and str(one.attrs["dtype"]) == "bool"
+    )
+    with pytest.raises(UnsupportedError, match="lies on a branch that is never taken"):
+        set_input(model, set_values={switch: False})
+
+
+def test_shapes_of_tflite_inputs() -> None:
+    model = read(FIXTURES / "tflite" / "float.tflite")
+    name = model.metagraphs[0].graph.inputs[0].name or ""
+    before = model.metagraphs[0].graph.inputs[0].shape
+    assert before is not None
+    report = set_input(model, shapes={name: [5, *list(before)[1:]]})
+    assert str(model.metagraphs[0].graph.inputs[0].shape).startswith("[5,")
+    assert report.inputs[0].was_shape == before
+    with pytest.raises(UnsupportedError, match="only shapes of inputs"):
+        set_input(model, set_values={name: 1})
