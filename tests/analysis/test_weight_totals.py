@@ -45,7 +45,7 @@ def test_exported_model_has_the_parameters_that_it_was_built_with(fixtures_dir: 
     assert model.checkpoint is not None
     summary = summarize_variables(model.checkpoint)
     assert summary.repeated == sum(key.startswith("_all_variables/") for key in model.checkpoint.variables) > 0
-    expected = {"stem": 112, "depthwise": 40, "pointwise": 20, "stem_bn": 16, "embedding": 25, "probs": 18}
+    expected = {"stem": 108, "depthwise": 40, "pointwise": 20, "stem_bn": 16, "embedding": 25, "probs": 18}
     assert {scope.scope: scope.parameters for scope in summary.scopes} == expected | {"seed_generator": 2}
 
 
