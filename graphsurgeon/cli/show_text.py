@@ -107,8 +107,13 @@ def _print_signature(key: str, signature: SignatureSummary) -> None:
     method = f"  {signature.method}" if signature.method else ""
     calls = f"  calls {signature.function}" if signature.function else ""
     output.heading(f"signature {key}{method}{calls}")
-    rows = [("input", name, *_tensor(*tensor), *_default(signature, name)) for name, tensor in signature.inputs.items()]
-    rows += [("output", name, *_tensor(*tensor), "") for name, tensor in signature.outputs.items()]
+    rows = [
+        ("input", name, *_tensor(*entry), _detail(signature, name, entry.tensor))
+        for name, entry in signature.inputs.items()
+    ]
+    rows += [
+        ("output", name, *_tensor(*entry), _quantization(entry.tensor)) for name, entry in signature.outputs.items()
+    ]
     output.table(rows, indent=2)
 
 
@@ -117,16 +122,25 @@ def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[str, st
     return (str(tensor.dtype or "?"), str(tensor.shape), name)
 
 
-def _default(signature: SignatureSummary, name: str) -> tuple[str]:
-    tensor = signature.defaults.get(name)
-    if tensor is None:
-        return ("",)
-    return (f"default {output.values(tensor)}",)
+def _quantization(tensor: TensorFact) -> str:
+    """Say how integers stand for real numbers."""
+    parameters = tensor.quantization
+    if parameters is None:
+        return ""
+    if len(parameters.scale) == 1:
+        zero = parameters.zero_point[0] if len(parameters.zero_point) else 0
+        return f"scale {parameters.scale[0]:.6g}, zero point {zero}"
+    return f"{len(parameters.scale)} scales along dimension {parameters.axis}" if parameters.scale else "quantized"
+
+
+def _detail(signature: SignatureSummary, name: str, tensor: TensorFact) -> str:
+    default = signature.defaults.get(name)
+    return f"default {output.values(default)}" if default is not None else _quantization(tensor)
 
 
 def _print_inputs(graph: GraphSummary, parts: Parts) -> None:
     chosen = [fact for fact in graph.inputs if parts.everything or not (fact.fed_by or fact.internal)]
-    rows = [(_role(fact.role), *_tensor(fact.tensor)) for fact in chosen]
+    rows = [(_role(fact.role), *_tensor(fact.tensor), _quantization(fact.tensor)) for fact in chosen]
     if rows:
         output.line("inputs that no signature feeds" if graph.signatures and not parts.everything else "inputs")
         _print_rows(rows, everything=parts.everything, noun="input")
@@ -139,7 +153,9 @@ def _role(role: str) -> str:
 def _print_outputs(graph: GraphSummary, parts: Parts) -> None:
     if graph.signatures and not parts.everything:
         return
-    rows = [("output", *_tensor(fact.tensor), "; ".join(fact.why)) for fact in graph.outputs]
+    rows = [
+        ("output", *_tensor(fact.tensor), _quantization(fact.tensor) or "; ".join(fact.why)) for fact in graph.outputs
+    ]
     if rows:
         output.line("likely outputs, best first" if any(fact.why for fact in graph.outputs) else "outputs")
         _print_rows(rows, everything=parts.everything, noun="output")
