@@ -60,17 +60,16 @@ def freeze(
     fill themselves. Writes to variables are left out, and told, where no output sees what they leave behind.
 
     Examples:
-      gs freeze model/ -o frozen.pb
       gs freeze model/ --signature classify -o frozen/
       gs freeze model.meta --outputs embeddings --set train_phase=false -o frozen.pb
-      gs freeze graph.pbtxt --checkpoint model.ckpt-100 --outputs logits -o frozen.pb
+      gs freeze graph.pb --checkpoint model.ckpt-100 --outputs logits -o frozen.pb
     """
     steps: list[Step] = [] if checkpoint is None else [(attach_checkpoint, {"path": checkpoint})]
-    arguments = {
+    arguments: dict[str, object] = {
         "outputs": split_list(outputs),
+        "inputs": split_list(inputs),
         "signature": signature,
         "outputs_by_shape": shape,
-        "inputs": split_list(inputs),
         "set_values": set_values(values, mapping),
         "keep_vars": keep_vars,
         "keep_functions": keep_functions,

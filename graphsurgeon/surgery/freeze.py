@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from graphsurgeon.analysis.attributes import dtype_of
+from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.analysis.captures import captured_keys
 from graphsurgeon.analysis.load_path import LoadPath
 from graphsurgeon.analysis.names import choose_metagraph, find_value
 from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, placeholder_shape
-from graphsurgeon.analysis.restore_map import restore_map
+from graphsurgeon.analysis.restore_map import RestoreMap, restore_map
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -30,7 +32,7 @@ from graphsurgeon.surgery.frozen_model import commit
 from graphsurgeon.surgery.frozen_names import name_endpoints
 from graphsurgeon.surgery.frozen_variables import FrozenVariables
 from graphsurgeon.surgery.part import copy_part
-from graphsurgeon.surgery.prune import prune_graph, reached_functions
+from graphsurgeon.surgery.prune import prune_graph
 from graphsurgeon.surgery.specialize import Specializer
 from graphsurgeon.surgery.table_contents import TableContents
 from graphsurgeon.surgery.tables import fill_tables
@@ -108,14 +110,7 @@ def freeze(
         metagraph, signature=signature, inputs=inputs, outputs=outputs, outputs_by_shape=outputs_by_shape
     )
     restored, load_path = restore_map(metagraph), LoadPath(metagraph)
-    variables = FrozenVariables(
-        restored,
-        load_path,
-        model.checkpoint,
-        captured=lambda: captured_keys(metagraph, model.checkpoint) if model.checkpoint is not None else {},
-        is_kept=_kept(keep_vars),
-        why_not=model.unreadable,
-    )
+    variables = _variables(model, metagraph, restored, load_path, keep_vars)
     nodes_before = sum(len(graph) for graph in metagraph.graphs)
     graph, feeds = _copy_needed(metagraph, endpoints, set_values or {})
     specializer = Specializer(variables, keep_functions=keep_functions)
@@ -128,20 +123,37 @@ def freeze(
     _check_kept(keep_vars, variables)
     fed, fetched = name_endpoints(graph, feeds, endpoints, keep_names=keep_names)
     functions = commit(model, metagraph, graph, endpoints, fed, fetched, keep_devices=keep_devices)
-    values = [frozen for frozen in variables.frozen.values() if frozen.tensor is not None]
+    facts = {"dropped_writes": tuple(specializer.dropped), "tables": tuple(tables), "notes": tuple(notes)}
+    names = {"feeds": _names(fed), "fetches": _names(fetched), "functions": tuple(f.name for f in functions)}
+    return _report(metagraph, endpoints, variables, nodes_before=nodes_before, **facts, **names)
+
+
+def _names(values: Mapping[str, Value]) -> dict[str, str]:
+    return {key: str(value) for key, value in values.items()}
+
+
+def _variables(
+    model: Model, metagraph: MetaGraph, restored: RestoreMap, load_path: LoadPath, keep_vars: str | None
+) -> FrozenVariables:
+    return FrozenVariables(
+        restored,
+        load_path,
+        model.checkpoint,
+        captured=lambda: captured_keys(metagraph, model.checkpoint) if model.checkpoint is not None else {},
+        is_kept=_kept(keep_vars),
+        why_not=model.unreadable,
+    )
+
+
+def _report(metagraph: MetaGraph, endpoints: Endpoints, variables: FrozenVariables, **facts: Any) -> FreezeReport:
+    tensors = [frozen.tensor for frozen in variables.frozen.values() if frozen.tensor is not None]
     return FreezeReport(
-        feeds={key: str(value) for key, value in fed.items()},
-        fetches={key: str(value) for key, value in fetched.items()},
         signature=endpoints.signature.key if endpoints.signature else None,
         variables=len(variables.frozen),
-        variable_bytes=sum(frozen.tensor.nbytes for frozen in values if frozen.tensor is not None),
+        variable_bytes=sum(tensor.nbytes for tensor in tensors),
         kept_variables=tuple(variables.kept),
-        dropped_writes=tuple(specializer.dropped),
-        tables=tuple(tables),
-        functions=tuple(function.name for function in functions),
-        nodes_before=nodes_before,
-        nodes_after=sum(len(one) for one in metagraph.graphs),
-        notes=tuple(notes),
+        nodes_after=sum(len(graph) for graph in metagraph.graphs),
+        **facts,
     )
 
 
