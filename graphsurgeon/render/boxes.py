@@ -29,12 +29,14 @@ _PLAIN_KEYS = {"fused_activation_function", "padding", "equation", "data_format"
 
 
 def attributes(operation: Operation, shapes: Sequence[Shape]) -> list[str]:
-    """Return what matters of an operation's attributes, as short texts.
+    """Return what matters of an operation, as short texts: of a weight dtype and shape, else attributes.
 
     Args:
         operation: what to describe.
         shapes: of the weights folded into it, largest first.
     """
+    if operation.op in families.WEIGHTS:
+        return [f"{weight_dtype(operation) or ''} {shape_text(weight_shape(operation))}".strip()]
     if operation.node is None:
         return []
     attrs = operation.node.attrs
@@ -84,15 +86,15 @@ def shortened(text: str, most: int) -> str:
 
 
 def count_text(number: int, unit: str) -> str:
-    """Return a count with a unit: `950 params`, `7.1 M params`."""
+    """Return a count with a unit in the singular: `1 param`, `950 params`, `7.1 M params`."""
     for size, letter in ((10**9, " G"), (10**6, " M"), (10**3, " K")):
         if number >= size:
             return (
-                f"{number / size:.3g}{letter} {unit}"
+                f"{number / size:.3g}{letter} {unit}s"
                 if number < 999.5 * size
-                else f"{number / size:.0f}{letter} {unit}"
+                else f"{number / size:.0f}{letter} {unit}s"
             )
-    return f"{number} {unit}"
+    return f"{number} {unit}{'s' if number != 1 else ''}"
 
 
 def shape_text(shape: Shape | None) -> str:

@@ -10,7 +10,7 @@ from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.render.depth import Opening, contents
 from graphsurgeon.render.describe import Describer, first_block, members, scope_title
 from graphsurgeon.render.ends import End
-from graphsurgeon.render.flow import EMPTY_NAMES
+from graphsurgeon.render.flow import is_empty_name
 from graphsurgeon.render.levels import Part
 from graphsurgeon.render.scene import Box, Cluster, Edge, NodeName, Terminal
 from graphsurgeon.render.select import Link, behind, dtype_of
@@ -92,10 +92,12 @@ class Composer:
         found: dict[int, str] = {}
         for source in end.sources:
             found |= self.selection.results.get(source) or behind(self.selection, source)
+        for source in end.conditions:
+            found |= dict.fromkeys(self.selection.results.get(source) or behind(self.selection, source), "condition")
         return found
 
     def _identity(self, name: str, prefix: str) -> str:
-        telling = "/".join(segment for segment in name.split("/") if segment not in EMPTY_NAMES) or name
+        telling = "/".join(segment for segment in name.split("/") if not is_empty_name(segment)) or name
         stem = f"{prefix}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', telling)[-_LONGEST_ID:]}"
         found, number = stem, 1
         while found in self._ids:

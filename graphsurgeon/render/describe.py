@@ -185,7 +185,7 @@ def _times(part: Part) -> str:
 
 def _size(parameters: int, part: Part) -> str:
     each = " each" if part.count > 1 else ""
-    return boxes.count_text(parameters, "params") + each if parameters else ""
+    return boxes.count_text(parameters, "param") + each if parameters else ""
 
 
 def _rank(op: str) -> int:

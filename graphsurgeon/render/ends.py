@@ -30,6 +30,7 @@ class End:
         signatures: the signatures that have it, empty if none.
         values: the tensors: one, or the parts of a composite tensor.
         sources: the operations that yield them.
+        conditions: the operations that choose among those.
         dtype, shape: as the signature records them; None if it does not.
     """
 
@@ -37,8 +38,14 @@ class End:
     signatures: list[str]
     values: list[Value]
     sources: list[int]
+    conditions: list[int] = field(default_factory=list)
     dtype: DType | None = None
     shape: Shape | None = None
+
+    @property
+    def starts(self) -> list[int]:
+        """All operations that it depends on at once."""
+        return [*self.sources, *self.conditions]
 
 
 @dataclass(slots=True)
@@ -100,7 +107,7 @@ def graph_ends(flow: Flow, metagraph: MetaGraph, report: ShapeReport) -> Ends:
         ends.notes.append("no signature: drawn are the likeliest outputs; `gs outputs` ranks all")
     else:
         ends.starts = loose_ends(flow)
-    for index in _reached(flow, [*ends.starts, *(index for end in ends.outputs for index in end.sources)]):
+    for index in _reached(flow, [*ends.starts, *(index for end in ends.outputs for index in end.starts)]):
         operation = flow.operations[index]
         if is_input(operation) and operation.node is not None:
             value = operation.node.output(0)
@@ -129,19 +136,28 @@ def loose_ends(flow: Flow) -> list[int]:
 
 def _entry(flow: Flow, signature: Signature, key: str, entry: SignatureEntry) -> End:
     values = [target for mention in entry.mentions if isinstance(target := mention.target, Value)]
-    sources = [found.source for value in values for found in flow.sources(value)]
-    return End(key, [signature.key], values, list(dict.fromkeys(sources)), entry.dtype, entry.shape)
+    end = End(key, [signature.key], values, *_origins(flow, values))
+    end.dtype, end.shape = entry.dtype, entry.shape
+    return end
 
 
 def _value_end(flow: Flow, key: str, value: Value) -> End:
-    sources = [found.source for found in flow.sources(value)]
-    return End(key, [], [value], sources, value.dtype, value.shape)
+    end = End(key, [], [value], *_origins(flow, [value]))
+    end.dtype, end.shape = value.dtype, value.shape
+    return end
+
+
+def _origins(flow: Flow, values: Iterable[Value]) -> tuple[list[int], list[int]]:
+    """Return the operations that yield values, and those that choose between them."""
+    found = [operand for value in values for operand in flow.sources(value)]
+    chosen = dict.fromkeys(operand.source for operand in found if operand.role != "condition")
+    return list(chosen), list(dict.fromkeys(o.source for o in found if o.role == "condition"))
 
 
 def _essence(flow: Flow, inputs: Sequence[End], outputs: Sequence[End]) -> object:
     """Return what two signatures have in common if and only if they compute the same under the same keys."""
     starts = [index for end in inputs for index in end.sources]
-    order = select(flow, [index for end in outputs for index in end.sources], starts).order
+    order = select(flow, [index for end in outputs for index in end.starts], starts).order
     nodes = frozenset(id(flow.operations[index].node) for index in order if index not in set(starts))
     keys = tuple(end.key for end in inputs), tuple(end.key for end in outputs)
     return (nodes, keys) if nodes else (tuple(id(value) for end in outputs for value in end.values), keys)

@@ -7,9 +7,10 @@ be opened (a custom op's function, recursion, more nodes than the limit) stays o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graphsurgeon.analysis.calls import called_function
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
@@ -19,7 +20,7 @@ MOST_DEPTH = 40  # of calls within calls
 _LOOPS = frozenset({"While", "StatelessWhile", "_While", "WHILE", "STABLEHLO_WHILE"})
 _BRANCHES = frozenset({"If", "StatelessIf", "_If", "IF", "Case", "StatelessCase"})
 # Segments of names that say nothing.
-EMPTY_NAMES = frozenset({"StatefulPartitionedCall", "PartitionedCall", "condition", "body", "then", "else"})
+_EMPTY_NAME = re.compile(r"(Stateful)?PartitionedCall(_\d+)?|condition|body|then|else")
 _BRANCH_NAME = "branch "
 
 
@@ -71,10 +72,10 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Name in its graph, as users type it."""
+        """Name in its graph, as users type it; of a TFLite operator the tensor that it yields."""
         if self.node is None:
             return str(self.value)
-        return self.node.name or _stored_name(self.node)
+        return self.node.name or next((str(value) for value in self.node.outputs), self.node.op)
 
     @property
     def graph(self) -> Graph:
@@ -163,7 +164,7 @@ class _Frame:
         self.call = call
         self.prefix = prefix
         named = (segment for segment in prefix if not segment.startswith(_BRANCH_NAME))
-        self.trail = tuple(segment for segment in named if segment not in EMPTY_NAMES)
+        self.trail = tuple(segment for segment in named if not is_empty_name(segment))
         self.offset = offset
         self.is_loop = False
         self.depth: int = 0 if outer is None else outer.depth + 1
@@ -200,22 +201,35 @@ class _Frame:
             for node, index in frame.by_node.items():
                 operation = self.flow.operations[index]
                 for slot, value in enumerate(node.inputs):
-                    found, conditions = frame.trace(value, value)
-                    operation.operands += [operand._replace(slot=slot) for operand in found]
-                    operation.operands += frame.conditions(conditions, slot)
+                    operation.operands += [operand._replace(slot=slot) for operand in frame.sources(value, value)]
                 operation.controls += [frame.by_node[other] for other in node.controls if other in frame.by_node]
             for frames in frame.inner.values():
                 waiting += frames
-        _close_loops(self)
 
     def sources(self, value: Value, read: Value) -> list[Operand]:
-        """Return the operations that yield a value, through arguments and results of opened calls."""
-        return self.trace(value, read)[0]
+        """Return the operations that yield a value, through arguments and results of opened calls.
 
-    def trace(self, value: Value, read: Value) -> tuple[list[Operand], dict[tuple[_Frame, Node], None]]:
-        """Return the operations that yield a value, and the branches that it comes out of."""
+        What chooses between them, and what the turn of a loop before yields, have their roles.
+        """
+        found, branches, turns = self._trace(value, read)
+        for frame, node in branches:
+            found += [operand._replace(role="condition") for operand in frame._trace(node.inputs[0], node.inputs[0])[0]]
+        for body, position in turns:
+            outputs = body.graph.outputs
+            if position < len(outputs) and outputs[position].value is not body.graph.inputs[position]:
+                results = body._trace(outputs[position].value, read)[0]
+                found += [operand._replace(role="loop") for operand in results if body.holds(operand.source)]
+        return found
+
+    def holds(self, index: int) -> bool:
+        """Say whether an operation is one of this frame or of those within."""
+        return self.flow.operations[index].path[: len(self.prefix)] == self.prefix
+
+    def _trace(self, value: Value, read: Value) -> tuple[list[Operand], list[_Branch], list[_Turn]]:
+        """Return the operations that yield a value, the branches it comes out of, the loops whose argument it is."""
         found: dict[int, Operand] = {}
-        branches: dict[tuple[_Frame, Node], None] = {}
+        branches: dict[_Branch, None] = {}
+        turns: dict[_Turn, None] = {}
         seen: set[tuple[int, Value]] = set()
         waiting: list[tuple[_Frame, Value]] = [(self, value)]
         while waiting:
@@ -230,18 +244,11 @@ class _Frame:
                     found.setdefault(source, Operand(source, value, read, -1))
                 continue
             waiting += reversed(origins)
-            if value.producer is not None and value.producer.op in _BRANCHES:
+            if value.producer is None and frame.is_loop:
+                turns[frame, frame.positions[value]] = None
+            elif value.producer is not None and value.producer.op in _BRANCHES and value.producer.inputs:
                 branches[frame, value.producer] = None
-        return list(found.values()), branches
-
-    def conditions(self, branches: Iterable[tuple[_Frame, Node]], slot: int) -> list[Operand]:
-        """Return what chooses between branches."""
-        found = [(frame, node.inputs[0]) for frame, node in branches if node.inputs]
-        return [
-            Operand(operand.source, operand.value, value, slot, "condition")
-            for frame, value in found
-            for operand in frame.sources(value, value)
-        ]
+        return list(found.values()), list(branches), list(turns)
 
     def _step(self, value: Value) -> list[tuple[_Frame, Value]] | None:
         """Return where a value comes from at once; None if an operation of this frame yields it."""
@@ -267,6 +274,10 @@ class _Frame:
             return self.by_node.get(value.producer)
         is_argument = self.outer is None and value in self.positions
         return self.add_value(value) if is_argument or value.tensor is not None else None
+
+
+_Branch: TypeAlias = tuple[_Frame, Node]
+_Turn: TypeAlias = tuple[_Frame, int]
 
 
 def _enter_all(flow: Flow, frame: _Frame, limit: int) -> None:
@@ -347,31 +358,9 @@ def _recurs(frame: _Frame, calls: Sequence[_Called]) -> bool:
     return False
 
 
-def _close_loops(frame: _Frame) -> None:
-    """Add, for every loop, the edges from the results of its body to what reads its arguments."""
-    waiting = [frame]
-    while waiting:
-        outer = waiting.pop()
-        inner = [f for frames in outer.inner.values() for f in frames]
-        waiting += inner
-        for body in (f for f in inner if f.is_loop):
-            for argument, output in zip(body.graph.inputs, body.graph.outputs, strict=False):
-                if output.value is not argument:
-                    _turn(body, argument, output.value)
-
-
-def _turn(body: _Frame, argument: Value, result: Value) -> None:
-    operations = body.flow.operations
-    sources = [
-        found
-        for found in body.sources(result, argument)
-        if operations[found.source].path[: len(body.prefix)] == body.prefix
-    ]
-    for reader in argument.consumers:
-        index = body.by_node.get(reader)
-        if index is not None:
-            slot = reader.inputs.index(argument)
-            operations[index].operands += [found._replace(slot=slot, role="loop") for found in sources]
+def is_empty_name(segment: str) -> bool:
+    """Say whether a segment of a name says nothing about what it names."""
+    return _EMPTY_NAME.fullmatch(segment) is not None
 
 
 def split_name(node: Node) -> tuple[str, ...]:

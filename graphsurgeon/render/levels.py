@@ -6,10 +6,11 @@ Levels that names do not give are added by `blocks`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from graphsurgeon.render.flow import EMPTY_NAMES
+from graphsurgeon.render.flow import Opened, is_empty_name
 from graphsurgeon.render.select import Link, Selection
 
 PartKind = Literal["scope", "call", "loop", "condition", "branch", "group", "layer", "block", "repeat", "operation"]
@@ -158,9 +159,17 @@ def _scope(selection: Selection, scopes: dict[tuple[str, ...], Part], path: tupl
         opened = selection.flow.scopes.get(path)
         kind: PartKind = "scope" if opened is None else opened.kind  # type: ignore[assignment]
         parent = scopes[path[:-1]]
-        scopes[path] = Part(kind, path[-1], "/".join(path), parent)
+        scopes[path] = Part(kind, _scope_name(path[-1], opened), "/".join(path), parent)
         parent.children.append(scopes[path])
     return scopes[path]
+
+
+def _scope_name(segment: str, opened: Opened | None) -> str:
+    """Name a scope; a call without a name of its own by what it calls, which TensorFlow has decorated."""
+    if opened is None or opened.kind != "call" or not is_empty_name(segment):
+        return segment
+    called = re.sub(r"^__inference_+|(_+\d+)+$", "", opened.function.name)
+    return segment if not called or called.startswith("signature_wrapper") else called
 
 
 def _move_into_own_scopes(scopes: dict[tuple[str, ...], Part]) -> None:
@@ -194,7 +203,7 @@ def _without_corridor(part: Part) -> Part:
     if len(part.children) != 1 or part.kind == "loop":
         return part
     child = part.children[0]
-    names = [name for name in (*part.name.split("/"), *child.name.split("/")) if name not in EMPTY_NAMES]
+    names = [name for name in (*part.name.split("/"), *child.name.split("/")) if not is_empty_name(name)]
     child.name = "/".join(_without_repeats(names)) or child.name
     if part.kind not in ("scope", "call") and child.kind in ("scope", "call"):
         child.kind = part.kind

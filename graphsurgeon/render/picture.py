@@ -150,7 +150,7 @@ def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, report: ShapeRe
 def _selection(flow: Flow, ends: Ends, view: View) -> Selection:
     if view.everything:
         return select_all(flow)
-    outputs = [*ends.starts, *(index for end in ends.outputs for index in end.sources)]
+    outputs = [*ends.starts, *(index for end in ends.outputs for index in end.starts)]
     inputs = [index for end in ends.inputs for index in end.sources]
     if not outputs and not inputs:
         return select_all(flow)

@@ -16,6 +16,7 @@ from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
 from graphsurgeon.render.text import EDGE_SIZE, LINE_HEIGHT, LINE_SIZE, TITLE_SIZE, text_width
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+_ROOT = "graphsurgeon"
 _MARGIN = 16.0
 _LEGEND_ROW = 20.0
 _LEGEND_SWATCH = 12.0
@@ -46,7 +47,7 @@ def svg_text(scene: Scene, layout: Layout, *, legend: bool = True) -> str:
     height = top + layout.height + max((y for _, _, y in foot), default=0.0) + 2 * _MARGIN
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     body = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONTS}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{_ROOT}" {size} role="img" font-family="{FONTS}">',
         f"<title>{_text(scene.title)}</title>",
         f"<style>{style_sheet(scene)}</style>",
         f'<rect class="paper" width="100%" height="100%" fill="{palette.PAPER}"/>',
@@ -89,7 +90,7 @@ def style_sheet(scene: Scene) -> str:
         ".faint{fill:#9aa5b1}",
         ".edge path{stroke:#9aa5b1}",
         ".edge polygon{fill:#9aa5b1;stroke:#9aa5b1}",
-        f".shape,.frame-title{{stroke:{palette.DARK_PAPER}}}",
+        f".shape,.{_ROOT} .frame-title{{stroke:{palette.DARK_PAPER}}}",
         ".frame{fill:#1b2026;stroke:#4b5560}",
     ]
     for family in dict.fromkeys(box.family for box in scene.boxes):
@@ -97,7 +98,9 @@ def style_sheet(scene: Scene) -> str:
         rules.append(f".f-{family} .body{{fill:{fill};stroke:{stroke}}}")
     marks = dict.fromkeys(mark for box in scene.boxes for mark in box.marks if mark in palette.MARKS)
     rules += [f".m-{mark} .body{{stroke:{palette.MARKS[mark][1]}}}" for mark in marks]
-    return "@media (prefers-color-scheme: dark){" + "".join(rules) + "}"
+    rules += [f".m-highlight path{{stroke:{palette.MARKS['highlight'][1]}}}"] if "highlight" in marks else []
+    # A picture may stand in a page, whose own elements are none of our business.
+    return "@media (prefers-color-scheme: dark){" + "".join(f".{_ROOT} {rule}" for rule in rules) + "}"
 
 
 def _box(box: Box, place: Rectangle) -> str:
