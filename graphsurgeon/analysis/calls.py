@@ -6,7 +6,7 @@ is a value together with the stack of calls that leads to its graph, since one f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
@@ -94,6 +94,20 @@ def nodes_inside(graph: Graph, call: Call | None = None) -> Iterator[tuple[Node,
         inner = enter(node, call)
         if inner is not None and not _is_recursive(inner):
             yield from nodes_inside(inner.function, inner)
+
+
+def reached_functions(graphs: Iterable[Graph]) -> list[Graph]:
+    """Return every function that some graphs name, by calls or attributes, directly or through others."""
+    found: dict[Graph, None] = {}
+    waiting = list(graphs)
+    while waiting:
+        graph = waiting.pop()
+        for node in graph.nodes:
+            for function in node.functions:
+                if function not in found:
+                    found[function] = None
+                    waiting.append(function)
+    return list(found)
 
 
 def _is_recursive(call: Call) -> bool:

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
@@ -65,6 +66,8 @@ def choose_graphs(metagraph: MetaGraph, pattern: str | None = None) -> list[Grap
 def find_node(metagraph: MetaGraph, name: str, *, graph: str | None = None) -> Node:
     """Return the node with a name: from the main graph, else from the only function that has it.
 
+    Where several have it, one that the main graph reaches counts before those that only loaded objects know.
+
     Raises:
         UsageError: no graph has it, or several functions have it.
     """
@@ -74,6 +77,9 @@ def find_node(metagraph: MetaGraph, name: str, *, graph: str | None = None) -> N
     if main is not None:
         return main
     found = [match for place in places if (match := place.node(node)) is not None]
+    if len(found) > 1:
+        run = reached_functions([metagraph.graph])
+        found = [match for match in found if match.graph in run] or found
     if len(found) == 1:
         return found[0]
     if found:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphsurgeon.analysis.attributes import dtype_of
+from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.surgery.endpoints import Endpoint, Endpoints
-from graphsurgeon.surgery.prune import reached_functions
 
 PREDICT = "tensorflow/serving/predict"
 DEFAULT_SIGNATURE = "serving_default"

@@ -1,4 +1,4 @@
-"""Take out what nothing needs: nodes, functions, and what names them."""
+"""Take out nodes that nothing needs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,3 @@ def prune_graph(graph: Graph, roots: Iterable[Node] = ()) -> list[Node]:
     gone = [node for node in graph.nodes if node not in needed]
     graph.remove_nodes(gone)
     return gone
-
-
-def reached_functions(graphs: Iterable[Graph]) -> list[Graph]:
-    """Return every function that some graphs name, by calls or attributes, directly or through others."""
-    found: dict[Graph, None] = {}
-    waiting = list(graphs)
-    while waiting:
-        graph = waiting.pop()
-        for node in graph.nodes:
-            for function in node.functions:
-                if function not in found:
-                    found[function] = None
-                    waiting.append(function)
-    return list(found)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.inline import downstream
-from graphsurgeon.surgery.prune import reached_functions
 
 RECORDED = ("_output_shapes", "output_shapes")
 

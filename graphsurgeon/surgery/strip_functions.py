@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.surgery.prune import reached_functions
 
 
 def unused_functions(metagraph: MetaGraph) -> list[Graph]:
