@@ -5,7 +5,6 @@ The optimizer is tried on as well: off, invalid graphs fail that it would repair
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, 
 from graphsurgeon.formats import read, write
 from graphsurgeon.surgery.freeze import FreezeReport, freeze
 from tests.oracle import sessions
-from tests.oracle.freeze_models import BUILDERS, REFUSED, Feeds
+from tests.oracle.freeze_models import BUILDERS, REFUSED
+from tests.oracle.signature_runs import DoesNotRunError, Source, signatures
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -35,45 +35,6 @@ MUST_REFUSE = {
 }
 
 
-class Source:
-    """What a signature computes in TensorFlow: with its optimizer off and on."""
-
-    def __init__(self, path: Path, tags: list[str], key: str, feeds: Feeds | None = None) -> None:
-        self.expected = {}
-        for optimize in (False, True):
-            with sessions.saved_model(path, tags, optimize=optimize) as model:
-                inputs, outputs = model.signature(key)
-                feeds, self.expected[optimize] = _first_that_runs(model, inputs, outputs, feeds)
-        self.feeds = feeds or {}
-
-    def disagreements(self, frozen: Path, report: FreezeReport) -> list[str]:
-        """Return the outputs of a frozen graph that differ: with the optimizer off in a bit, with it on in more."""
-        found = []
-        fed = {report.feeds[name]: value for name, value in self.feeds.items()}
-        for optimize, expected in self.expected.items():
-            values = sessions.run_graph_def(frozen, report.fetches, fed, optimize=optimize)
-            same = sessions.close if optimize else sessions.same_bits
-            found += [f"{name}, optimizer {optimize}" for name in expected if not same(expected[name], values[name])]
-        return found
-
-
-class DoesNotRunError(Exception):
-    """TensorFlow runs the source with none of the inputs that were tried."""
-
-
-def _first_that_runs(model: Any, inputs: Any, outputs: Any, feeds: Feeds | None) -> tuple[Feeds, Mapping[str, Any]]:
-    import tensorflow as tf
-
-    fetches = {name: endpoint.name for name, endpoint in outputs.items()}
-    error: Exception | None = None
-    for candidate in [feeds] if feeds is not None else sessions.candidates(inputs, model.session.graph):
-        try:
-            return candidate, model.run(fetches, {inputs[name].name: value for name, value in candidate.items()})
-        except (tf.errors.OpError, ValueError) as reason:  # noqa: PERF203
-            error = error or reason
-    raise DoesNotRunError(str(error)[:300])
-
-
 @pytest.mark.parametrize("name", [name for name in BUILDERS if name not in REFUSED])
 def test_kinds_of_model(name: str, tmp_path: Path) -> None:
     feeds = BUILDERS[name](tmp_path / "model")
@@ -82,7 +43,7 @@ def test_kinds_of_model(name: str, tmp_path: Path) -> None:
         model = read(tmp_path / "model")
         report = freeze(model, **options)
         write(model, tmp_path / "frozen.pb", force=True)
-        assert source.disagreements(tmp_path / "frozen.pb", report) == [], options
+        assert source.disagreements(tmp_path / "frozen.pb", report.feeds, report.fetches) == [], options
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -91,17 +52,6 @@ def test_what_a_constant_cannot_stand_for_is_refused(name: str, tmp_path: Path) 
     with pytest.raises(UnsupportedError, match=REFUSED[name].replace("(", r"\(")):
         edit(tmp_path / "model", [("freeze", {})], output=tmp_path / "frozen.pb")
     assert not (tmp_path / "frozen.pb").exists()
-
-
-def signatures(folder: Path) -> Iterator[tuple[Path, list[str], str]]:
-    """Yield every signature of the SavedModels below a folder: path, tags, key."""
-    for file in sorted([*folder.rglob("saved_model.pb"), *folder.rglob("saved_model.pbtxt")]):
-        try:
-            model = read(file.parent)
-            found = [(g.tags or [], key) for g in model.metagraphs for key in g.signatures if not key.startswith("__")]
-        except GraphSurgeonError:
-            continue
-        yield from ((file.parent, tags, key) for tags, key in found)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +68,7 @@ def test_fixtures(path: Path, tags: list[str], key: str, tmp_path: Path) -> None
     if path.name == "keras_trained":  # session-style loaders do not restore its variables
         _compare_with_load(path, key, tmp_path / "frozen.pb", frozen)
     else:
-        assert Source(path, tags, key).disagreements(tmp_path / "frozen.pb", frozen) == []
+        assert Source(path, tags, key).disagreements(tmp_path / "frozen.pb", frozen.feeds, frozen.fetches) == []
 
 
 def _compare_with_load(path: Path, key: str, frozen: Path, report: FreezeReport) -> None:
@@ -151,7 +101,7 @@ def test_corpus(corpus: Path, tmp_path: Path) -> None:
         except (DoesNotRunError, tf.errors.OpError, ValueError, TypeError, OSError):
             continue  # damaged, or for another machine
         write(model, tmp_path / "frozen.pb", force=True)
-        assert source.disagreements(tmp_path / "frozen.pb", report) == [], (path, key)
+        assert source.disagreements(tmp_path / "frozen.pb", report.feeds, report.fetches) == [], (path, key)
         run += 1
     assert run > 80
 
