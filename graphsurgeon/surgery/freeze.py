@@ -15,7 +15,6 @@ from typing import Any
 
 from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.calls import reached_functions
-from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.analysis.captures import captured_keys
 from graphsurgeon.analysis.load_path import LoadPath
 from graphsurgeon.analysis.names import choose_metagraph, find_value
