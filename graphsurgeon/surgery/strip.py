@@ -33,7 +33,6 @@ from graphsurgeon.surgery.strip_needed import (
 )
 from graphsurgeon.surgery.strip_saver import SaverPart
 
-_MOST_LIKELY = 3
 _Bypass = Callable[[Graph, Collection[Node]], list[tuple[Node, str]]]
 
 
@@ -139,7 +138,7 @@ def _outputs(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[Va
     has_objects = metagraph.objects is not None and len(metagraph.objects.nodes) > 1
     if has_signature or has_objects:
         return [], []
-    likely = [candidate.value for candidate in likely_outputs(metagraph)[:_MOST_LIKELY]]
+    likely = [candidate.value for candidate in likely_outputs(metagraph)]
     if not likely:
         raise UsageError("nothing says what the outputs are", hint="give --outputs; gs outputs lists candidates")
     listed = ", ".join(str(value) for value in likely)

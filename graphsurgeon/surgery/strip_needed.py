@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from graphsurgeon.analysis.load_path import INIT_COLLECTIONS
@@ -12,7 +13,10 @@ from graphsurgeon.model.metagraph import CollectionItem, MetaGraph
 from graphsurgeon.surgery.strip_saver import SaverPart
 
 VARIABLE_DEF = "VariableDef"
+QUEUE_RUNNER = "QueueRunnerDef"
 _VARIABLE_FIELD = "variable_name"
+_QUEUE_FIELD = "queue_name"
+_FILLS = re.compile(r"InitializeTable|LookupTableImport|MakeIterator")
 
 
 def protected_mentions(metagraph: MetaGraph) -> list[Mention]:
@@ -39,6 +43,7 @@ def needed_nodes(metagraph: MetaGraph, outputs: Iterable[Value], saver: SaverPar
             variable = _variable(item)
             if variable is not None and is_kept(variable):
                 more += [node for mention in item.mentions.values() if (node := mention.node) is not None]
+        more += _fillers(metagraph, needed, saver)
         fresh = [node for node in _without_saver(more, saver, is_kept) if node not in needed]
         if not fresh:
             return needed
@@ -61,6 +66,21 @@ def drop_stale_items(metagraph: MetaGraph) -> None:
         ]
         if before and not collection.items:
             del metagraph.collections[key]
+
+
+def _fillers(metagraph: MetaGraph, needed: set[Node], saver: SaverPart) -> list[Node]:
+    """Return what a program runs so that tables, iterators and queues that are needed hold something."""
+    found = [
+        node
+        for node in metagraph.graph.nodes
+        if _FILLS.match(node.op) and node not in saver.targets and any(v.producer in needed for v in node.inputs)
+    ]
+    for collection in metagraph.collections.values():
+        for item in collection.items:
+            queue = item.mentions.get(_QUEUE_FIELD)
+            if item.type == QUEUE_RUNNER and queue is not None and queue.node in needed:
+                found += [node for mention in item.mentions.values() if (node := mention.node) is not None]
+    return found
 
 
 def _is_gone(mention: Mention) -> bool:

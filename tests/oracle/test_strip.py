@@ -1,0 +1,130 @@
+"""What is stripped loads where its source did and computes the same, to the bit with TensorFlow's optimizer off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphsurgeon.edit import edit
+from graphsurgeon.formats import read
+from graphsurgeon.surgery.strip import StripReport
+from tests.oracle import sessions
+from tests.oracle.conftest import Sources
+from tests.oracle.saved_models import ask_v1, ask_v2, same
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.filterwarnings("default"),  # the oracle warns about everything old
+]
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+
+
+def folders() -> list[tuple[Path, list[str]]]:
+    """Return every SavedModel with the tags of each MetaGraph."""
+    files = sorted((FIXTURES / "savedmodel").rglob("saved_model.pb*"))
+    return [(file.parent, metagraph.tags or []) for file in files for metagraph in read(file.parent).metagraphs]
+
+
+def strip(path: Path, output: Path, **options: Any) -> StripReport:
+    report = edit(path, [("strip", options)], output=output, format="saved_model").steps[0].report
+    assert isinstance(report, StripReport)
+    return report
+
+
+def results(path: Path, tags: list[str], feeds: dict[str, Any]) -> dict[str, Any]:
+    """Run all signatures with the optimizer off, each with the first inputs that it takes, or with given ones."""
+    import tensorflow as tf
+
+    found: dict[str, Any] = {}
+    with sessions.saved_model(path, tags, optimize=False) as model:
+        for key in sorted(model.meta_graph.signature_def):
+            if key.startswith("__saved_model"):
+                continue
+            inputs, outputs = model.signature(key)
+            fetches = {name: endpoint.name for name, endpoint in outputs.items()}
+            given = [feeds[key]] if key in feeds else sessions.candidates(inputs, model.session.graph)
+            for candidate in given:
+                try:
+                    fed = {inputs[name].name: value for name, value in candidate.items()}
+                    found[key] = model.run(fetches, fed)
+                except (tf.errors.OpError, ValueError):
+                    continue
+                feeds[key] = candidate
+                break
+    return found
+
+
+@pytest.mark.parametrize(("path", "tags"), [pytest.param(*case, id=f"{case[0].name}-{case[1]}") for case in folders()])
+def test_same_numbers(path: Path, tags: list[str], tmp_path: Path, sources: Sources) -> None:
+    report = strip(path, tmp_path / "stripped", tags=tags or ["none"])
+    feeds: dict[str, Any] = {}
+    before, after = results(path, tags, feeds), results(tmp_path / "stripped", tags, feeds)
+    assert before.keys() == after.keys()
+    for key, expected in before.items():
+        differing = [name for name in expected if not sessions.same_bits(expected[name], after[key][name])]
+        assert differing == [], key
+    for source, answer in zip(
+        sources.ask(path), (ask_v1(tmp_path / "stripped"), ask_v2(tmp_path / "stripped")), strict=True
+    ):
+        assert (answer.error, answer.keys, answer.callables) == (source.error, source.keys, source.callables)
+        assert answer.variables == source.variables or (report.variables and answer.variables < source.variables)
+        assert answer.results.keys() == source.results.keys()
+        assert same(source.results, answer.results)
+
+
+def run_and_save(path: Path, fetch: str, feeds: dict[str, Any], saved: Path) -> Any:
+    """Fetch a tensor of a `.meta` with its variables; its saver must be able to save them."""
+    with sessions.meta_graph(path, optimize=False) as model:
+        saver = model.session.graph.get_operation_by_name("save/restore_all")
+        assert saver is not None
+        model.session.run("save/control_dependency:0", {"save/Const:0": str(saved)})
+        return model.run({"y": fetch}, feeds)["y"]
+
+
+def test_a_training_graph(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source = FIXTURES / "metagraph" / "face_resnet" / "model-1.meta"
+    target = tmp_path / "stripped" / "model.meta"
+    target.parent.mkdir()
+    report: Any = edit(source, [("strip", {"outputs": ["E_BN2/Reshape_1"]})], output=target).steps[0].report
+    assert {"gradients", "optimizers", "summaries"} <= report.kinds.keys()
+    ops = set(read(target).metagraphs[0].graph.op_counts)
+    assert not {op for op in ops if "Grad" in op or op.startswith("Apply") or op.endswith("Summary")}
+    stored = [{key for key, _ in tf.train.list_variables(str(path.with_suffix("")))} for path in (source, target)]
+    assert len(stored[0]) - report.variables == len(stored[1]) == 32
+    image = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    feeds = {"input_image:0": image, "train_phase:0": False, "train_phase_last:0": False}
+    expected = run_and_save(source, "E_BN2/Reshape_1:0", feeds, tmp_path / "before")
+    assert sessions.same_bits(expected, run_and_save(target, "E_BN2/Reshape_1:0", feeds, tmp_path / "after"))
+    assert {key for key, _ in tf.train.list_variables(str(tmp_path / "after"))} == stored[1]
+
+
+def test_a_training_graph_loses_its_pipeline(tmp_path: Path) -> None:
+    source = FIXTURES / "metagraph" / "training_text" / "model.meta"
+    report: Any = edit(source, [("strip", {"outputs": ["kernel"]})], output=tmp_path / "m.meta").steps[0].report
+    assert {"gradients", "optimizers", "summaries", "queues"} <= report.kinds.keys()
+    assert "queue_runners" not in read(tmp_path / "m.meta").metagraphs[0].collections
+    with sessions.meta_graph(source, optimize=False) as model:
+        expected = model.run({"y": "kernel:0"}, {})
+    with sessions.meta_graph(tmp_path / "m.meta", optimize=False) as model:
+        assert sessions.same_bits(expected["y"], model.run({"y": "kernel:0"}, {})["y"])
+
+
+def test_a_checkpoint_restores_without_what_training_kept(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source = FIXTURES / "checkpoint" / "object_graph" / "ckpt-2"
+    report: Any = edit(source, [("strip", {})], output=tmp_path / "ckpt", format="checkpoint").steps[0].report
+    assert report.kinds == {"optimizers": 4, "internals": 1}
+    before, after = (dict(tf.train.list_variables(str(path))) for path in (source, tmp_path / "ckpt"))
+    gone = {key for key in before if "OPTIMIZER_SLOT" in key or "optimizer" in key or "save_counter" in key}
+    assert before.keys() - after.keys() == {one.name for one in report.removed} <= gone
+    for key in after:
+        if key != "_CHECKPOINTABLE_OBJECT_GRAPH":
+            values = [tf.train.load_variable(str(path), key) for path in (source, tmp_path / "ckpt")]
+            assert sessions.same_bits(*values)
