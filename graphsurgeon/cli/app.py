@@ -33,6 +33,7 @@ COMMANDS = {
     "add-output": "graphsurgeon.cli.add_output:add_output",
     "add-signature": "graphsurgeon.cli.add_signature:add_signature",
     "remove-signature": "graphsurgeon.cli.add_signature:remove_signature",
+    "extract": "graphsurgeon.cli.extract:extract",
     "freeze": "graphsurgeon.cli.freeze:freeze",
     "strip": "graphsurgeon.cli.strip:strip",
     "set-input": "graphsurgeon.cli.set_input:set_input",

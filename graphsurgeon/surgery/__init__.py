@@ -26,6 +26,7 @@ OPERATIONS: dict[str, str] = {
     "set-input": "graphsurgeon.surgery.set_input:set_input",
     "remove-signature": "graphsurgeon.surgery.add_signature:remove_signature",
     "complete": "graphsurgeon.surgery.servable:complete",
+    "extract": "graphsurgeon.surgery.extract:extract",
     "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
     "rename": "graphsurgeon.surgery.rename:rename",
     "strip": "graphsurgeon.surgery.strip:strip",
