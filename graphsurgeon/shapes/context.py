@@ -131,7 +131,7 @@ class InferenceContext:
         """
         dims = self.dims(index)
         items = self.items(index)
-        if items is not None and dims == ():
+        if dims == ():
             # A scalar stands for unknown rank where an op allows a shape to be left open.
             return None
         vector = self.with_rank(index, 1)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graphsurgeon.shapes.session import Session
 
 BACK_EDGES = frozenset(("NextIteration", "RefNextIteration"))
-MERGES = frozenset(("Merge", "RefMerge", "_XlaMerge"))
+MERGES = frozenset(("Merge", "RefMerge"))
 MOST_FLOATS = 16  # elements of a floating-point constant worth computing with
 MOST_UNREAD = 256  # outputs of a node that are looked at although nobody may read them
 PATIENCE = 8  # turns of a loop before its elements, twice as many before its shape, are given up

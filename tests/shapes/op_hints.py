@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphsurgeon.model import DType, Shape
+from graphsurgeon.ops import catalog
 from tests.shapes.op_cases import ATTRS, INPUTS, matrix, permutation, scalar, vector, window
 
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
@@ -101,7 +102,8 @@ STRIDED = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv2DBack
            "FusedResizeAndPadConv2D", "QuantizedDepthwiseConv2D", "QuantizedConv2DPerChannel")  # fmt: skip
 STRIDED_3D = ("Conv3D", "MaxPool3D", "AvgPool3D", "MaxPool3DGrad", "AvgPool3DGrad", "MaxPool3DGradGrad",
               "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2", "ExtractVolumePatches")  # fmt: skip
-for op in STRIDED + STRIDED_3D:
+QUANTIZED = tuple(name for name in catalog.names() if name.startswith(("Quantized", "_Fused")) and "Conv2D" in name)
+for op in STRIDED + STRIDED_3D + QUANTIZED:
     rank = 5 if op in STRIDED_3D else 4
     ATTRS[op] = {
         "strides": window(rank, 1, 3),
@@ -182,8 +184,8 @@ INPUTS.update({
     "BatchToSpaceND": {0: (3, 4), 1: (vector((1, 2), 1, 2), 1), 2: (matrix((1, 2), 2, 0, 1), 2)},
     "SpaceToBatch": {0: 4, 1: (matrix((2,), 2, 0, 2), [2, 2])},
     "BatchToSpace": {0: 4, 1: (matrix((2,), 2, 0, 1), [2, 2])},
-    "MatrixDiagV2": {0: (1, 2, 3), 1: (scalar(-2, 2), vector(1, -1, 1)), 2: (scalar(-1, 6),), 3: (scalar(-1, 6),), 4: 0},
-    "MatrixDiagV3": {0: (1, 2, 3), 1: (scalar(-2, 2), vector(1, -1, 1)), 2: (scalar(-1, 6),), 3: (scalar(-1, 6),), 4: 0},
+    "MatrixDiagV2": {0: (1, 2, 3), 1: (scalar(-2, 2), vector(1, -1, 1)), 2: scalar(-1, 6), 3: scalar(-1, 6), 4: 0},
+    "MatrixDiagV3": {0: (1, 2, 3), 1: (scalar(-2, 2), vector(1, -1, 1)), 2: scalar(-1, 6), 3: scalar(-1, 6), 4: 0},
     "MatrixDiagPartV2": {0: (2, 3), 1: (scalar(-1, 1), vector(2, -1, 1)), 2: 0},
     "MatrixDiagPartV3": {0: (2, 3), 1: (scalar(-1, 1), vector(2, -1, 1)), 2: 0},
     "MatrixSetDiagV2": {0: (2, 3), 1: (1, 2), 2: (scalar(-1, 1), vector(2, -1, 1))},

@@ -20,7 +20,7 @@ def switch(context: InferenceContext) -> Sequence[Result]:
     return [context.input(0)] * context.num_outputs
 
 
-@shape_fn("Merge", "RefMerge", "_XlaMerge")
+@shape_fn("Merge", "RefMerge")
 def merge(context: InferenceContext) -> Sequence[Result]:
     """Give what holds for every input (joined before this is called, for the sake of loops), and which it was."""
     return [context.input(0), ()]

@@ -12,15 +12,14 @@ from graphsurgeon.shapes.registry import Result, shape_fn
 
 
 @shape_fn(
-    "Conv2D", "_FusedConv2D", "_MklConv2D", "_MklConv2DWithBias", "_MklNativeConv2D", "_MklNativeFusedConv2D",
-    "_MklFusedConv2D",
+    "Conv2D", "_FusedConv2D",
 )  # fmt: skip
 def conv_2d(context: InferenceContext) -> Sequence[Result]:
     """Slide the filter over height and width; from `strides`, `dilations`, `padding`, `data_format`."""
     return [_convolved(context, layout_of(context, 2), grouped=True)]
 
 
-@shape_fn("Conv3D", "_FusedConv3D", "_MklConv3D", "_MklNativeConv3D")
+@shape_fn("Conv3D", "_FusedConv3D")
 def conv_3d(context: InferenceContext) -> Sequence[Result]:
     """Slide the filter over depth, height and width; from `strides`, `dilations`, `padding`, `data_format`."""
     layout = layout_of(context, 3)
@@ -33,9 +32,7 @@ def conv_3d(context: InferenceContext) -> Sequence[Result]:
 
 
 @shape_fn(
-    "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "_MklDepthwiseConv2dNative",
-    "_MklNativeDepthwiseConv2dNative",
-    "_MklFusedDepthwiseConv2dNative", "_MklNativeFusedDepthwiseConv2dNative",
+    "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative",
 )  # fmt: skip
 def depthwise_conv_2d(context: InferenceContext) -> Sequence[Result]:
     """Slide each channel's own filters over height and width; channels times multiplier come out."""
@@ -46,8 +43,7 @@ def depthwise_conv_2d(context: InferenceContext) -> Sequence[Result]:
 
 
 @shape_fn(
-    "QuantizedConv2D", "QuantizedConv2DAndRelu", "QuantizedConv2DWithBias", "QuantizedConv2DWithBiasAndRelu",
-    "QuantizedConv2DWithBiasSumAndRelu", "QuantizedConv2DAndReluAndRequantize", "QuantizedConv2DAndRequantize",
+    "QuantizedConv2D", "QuantizedConv2DAndReluAndRequantize", "QuantizedConv2DAndRequantize",
     "QuantizedConv2DWithBiasAndReluAndRequantize", "QuantizedConv2DWithBiasAndRequantize",
     "QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", "QuantizedConv2DWithBiasSumAndReluAndRequantize",
 )  # fmt: skip
@@ -56,11 +52,21 @@ def quantized_conv_2d(context: InferenceContext) -> Sequence[Result]:
     return [_convolved(context, layout_of(context, 2), grouped=True), (), ()]
 
 
+@shape_fn(
+    "QuantizedConv2DAndRelu", "QuantizedConv2DWithBias", "QuantizedConv2DWithBiasAndRelu",
+    "QuantizedConv2DWithBiasSumAndRelu",
+)  # fmt: skip
+def quantized_conv_2d_fused(context: InferenceContext) -> Sequence[Result]:
+    """Slide the filter over height and width; the range of the result is shaped like that of the filter."""
+    ends = context.argument("max_filter")[0].dims
+    return [_convolved(context, layout_of(context, 2), grouped=True), ends, ends]
+
+
 @shape_fn("QuantizedConv2DPerChannel")
 def quantized_conv_2d_per_channel(context: InferenceContext) -> Sequence[Result]:
     """Slide the filter over height and width; the range of the result is two vectors, an element per channel."""
-    result = _convolved(context, layout_of(context, 2), grouped=True)
-    return [result, (result[3],), (result[3],)]
+    channels = (dim.merge_dim(context.with_rank(4, 1)[0], context.with_rank(5, 1)[0]),)
+    return [_convolved(context, layout_of(context, 2), grouped=True), channels, channels]
 
 
 @shape_fn(
@@ -126,8 +132,7 @@ def _slid(context: InferenceContext, layout: Layout, image: Dims, sizes: Dims, m
 
 
 @shape_fn(
-    "Conv2DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNativeBackpropInput", "_MklConv2DBackpropInput",
-    "_MklNativeConv2DBackpropInput", "_MklConv3DBackpropInputV2", "_MklNativeConv3DBackpropInputV2",
+    "Conv2DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNativeBackpropInput",
 )  # fmt: skip
 def conv_backprop_input(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the first input spells; of Conv2D it may spell height and width alone."""
@@ -141,6 +146,8 @@ def conv_backprop_input(context: InferenceContext) -> Sequence[Result]:
         return [layout.put_together(batch, list(sizes), context.with_rank(1, 4)[2])]
     if len(sizes) != rank:
         raise ShapeError(f"the shape of the input has {len(sizes)} dimensions, not {rank}")
+    if sizes[0] is None and context.node.op == "Conv2DBackpropInput":
+        sizes = (context.with_rank(2, 4)[0], *sizes[1:])
     return [sizes]
 
 
@@ -175,7 +182,7 @@ def dilation_2d(context: InferenceContext) -> Sequence[Result]:
     places = [_patches(image[a], window[a - 1], strides[a], padding, rates[a]) for a in (1, 2)]
     if None in places:
         places = [None, None]
-    return [(image[0], *places, dim.merge_dim(image[3], window[2]))]
+    return [(image[0], *places, window[2] if window[2] is not None else image[3])]
 
 
 @shape_fn("FusedPadConv2D", "FusedResizeAndPadConv2D")

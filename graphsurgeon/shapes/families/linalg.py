@@ -182,7 +182,7 @@ def matrix_set_diag(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the matrices, whose batches the diagonals share."""
     dims, diagonal = context.at_least(0, 2), context.at_least(1, 1)
     if dims is None or diagonal is None:
-        return [dims]
+        return [(*diagonal[:-1], None, None) if diagonal is not None else dims]
     dim.merge_dim(_smaller(*dims[-2:]), diagonal[-1])
     batch = dim.merge(dims[:-2], diagonal[:-1])
     return [None if batch is None else (*batch, *dims[-2:])]
@@ -240,11 +240,10 @@ def matrix_diag_part_v2(context: InferenceContext) -> Sequence[Result]:
 def matrix_set_diag_v2(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the matrices, whose batches the diagonals share."""
     dims, diagonal, offsets = context.at_least(0, 2), context.at_least(1, 1), context.integers(2)
-    if dims is None or diagonal is None or offsets is None:
+    if dims is not None or diagonal is None or offsets is None:
         return [dims]
     lower, upper = _band(offsets)
-    batch = dim.merge(dims[:-2], diagonal[: -1 if lower == upper else -2])
-    return [None if batch is None else (*batch, *dims[-2:])]
+    return [(*diagonal[: -1 if lower == upper else -2], None, None)]
 
 
 @shape_fn("TridiagonalSolve")

@@ -10,7 +10,7 @@ from graphsurgeon.shapes.dims import Dim, Dims, ShapeError
 from graphsurgeon.shapes.registry import Result, shape_fn
 
 
-@shape_fn("MatMul", "_FusedMatMul", "_MklMatMul", "_MklNativeFusedMatMul", "_MklFusedMatMul")
+@shape_fn("MatMul", "_FusedMatMul")
 def mat_mul(context: InferenceContext) -> Sequence[Result]:
     """Multiply two matrices, transposed as `transpose_a` and `transpose_b` say."""
     return [_product(context, "transpose_a", "transpose_b")]
@@ -50,13 +50,11 @@ def _product(context: InferenceContext, transpose_a: str, transpose_b: str) -> D
     return (first[0], second[1])
 
 
-@shape_fn(
-    "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "_MklBatchMatMul", "_MklBatchMatMulV2", "_MklFusedBatchMatMulV2"
-)
+@shape_fn("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 def batch_mat_mul(context: InferenceContext) -> Sequence[Result]:
     """Multiply the matrices in the last two dimensions; the others broadcast, in the oldest op they are equal."""
     first, second = context.at_least(0, 2), context.at_least(1, 2)
-    join = dim.merge if context.node.op in ("BatchMatMul", "_MklBatchMatMul") else dim.broadcast
+    join = dim.merge if context.node.op in ("BatchMatMul") else dim.broadcast
     rows, inner_first = _last_two(first, swapped=context.bool_attr("adj_x"))
     inner_second, columns = _last_two(second, swapped=context.bool_attr("adj_y"))
     dim.merge_dim(inner_first, inner_second)
@@ -69,7 +67,7 @@ def _last_two(dims: Dims | None, *, swapped: bool) -> Dims:
     return last[::-1] if swapped else last
 
 
-@shape_fn("Einsum", "_MklEinsum", "XlaEinsum")
+@shape_fn("Einsum", "XlaEinsum")
 def einsum(context: InferenceContext) -> Sequence[Result]:
     """Put the dimensions together as `equation` says; what an ellipsis stands for broadcasts."""
     left, arrow, right = context.text_attr("equation").replace(" ", "").partition("->")

@@ -6,56 +6,44 @@ from collections.abc import Sequence
 
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import Dim, Dims
+from graphsurgeon.shapes.dims import Dims
 from graphsurgeon.shapes.registry import Result, shape_fn
 
 
 @shape_fn(
-    "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx", "_MklNativeFusedBatchNorm",
-    "_MklNativeFusedBatchNormEx", "_MklNativeFusedBatchNormV2", "_MklNativeFusedBatchNormV3",
+    "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx",
 )  # fmt: skip
 def fused_batch_norm(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the input, and vectors of one number per channel; from `data_format`, `is_training`."""
     dims, axis = _image(context, 0)
-    channels: Dim = None if dims is None else dims[axis]
+    channels = dims[axis]
     has_statistics = not context.bool_attr("is_training") or context.attr("exponential_avg_factor") not in (None, 1.0)
     for index in range(1, 5 if has_statistics else 3):
         channels = dim.merge_dim(channels, context.with_rank(index, 1)[0])
-    normed = None if dims is None else dim.replace(dims, axis, channels)
-    return [normed, *[(channels,)] * 4, None][: context.num_outputs]
+    return [dim.replace(dims, axis, channels), *[(channels,)] * 4, None][: context.num_outputs]
 
 
 @shape_fn(
     "FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3", "_FusedBatchNormGradEx",
-    "_MklNativeFusedBatchNormGrad", "_MklNativeFusedBatchNormGradV2", "_MklNativeFusedBatchNormGradV3",
 )  # fmt: skip
 def fused_batch_norm_grad(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the input, two vectors of one number per channel, and two empty ones."""
     gradient, axis = _image(context, 0)
     image, _ = _image(context, 1)
-    both = gradient if image is None or gradient is None else dim.merge(gradient, image)
-    channels: Dim = None if gradient is None else gradient[axis]
-    channels = dim.merge_dim(channels, None if image is None else image[axis])
+    channels = dim.merge_dim(gradient[axis], image[axis])
     for index in range(2, 5):
         channels = dim.merge_dim(channels, context.with_rank(index, 1)[0])
-    backprop = None if both is None else dim.replace(both, axis, channels)
-    result: list[Result] = [backprop, (channels,), (channels,), (0,), (0,)]
+    result: list[Result] = [dim.replace(gradient, axis, channels), (channels,), (channels,), (0,), (0,)]
     if context.node.op == "_FusedBatchNormGradEx":
         result.append(gradient)
     return result[: context.num_outputs]
 
 
-def _image(context: InferenceContext, index: int) -> tuple[Dims | None, int]:
-    """Return the shape of an image, and the axis of its channels."""
+def _image(context: InferenceContext, index: int) -> tuple[Dims, int]:
+    """Return the shape of an image (of a volume, if the format has a D), and the axis of its channels."""
     text = context.text_attr("data_format", "NHWC")
-    if "V3" in context.node.op or "Ex" in context.node.op:
-        dims = context.at_most(index, 5)
-        dims = context.at_least(index, 4)
-        rank = 4 if dims is None else len(dims)
-    else:
-        rank = 4
-        dims = context.with_rank(index, 4)
-    return dims, 1 if text[:2] == "NC" else rank - 1
+    rank = 5 if "D" in text else 4
+    return context.with_rank(index, rank), 1 if text[:2] == "NC" else rank - 1
 
 
 @shape_fn("BatchNormWithGlobalNormalization")
@@ -99,13 +87,13 @@ def _channel_axis(context: InferenceContext, dims: Dims) -> int:
     return 1 if context.text_attr("data_format") == "NCHW" else len(dims) - 1
 
 
-@shape_fn("LRN", "_MklLRN")
+@shape_fn("LRN")
 def lrn(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the input."""
     return [context.with_rank(0, 4)]
 
 
-@shape_fn("Softmax", "LogSoftmax", "_MklSoftmax")
+@shape_fn("Softmax", "LogSoftmax")
 def softmax(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the input."""
     return [context.at_least(0, 1)]
@@ -114,12 +102,8 @@ def softmax(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("SoftmaxCrossEntropyWithLogits")
 def softmax_cross_entropy(context: InferenceContext) -> Sequence[Result]:
     """Give one loss per row, and the gradient; scores and labels broadcast."""
-    both = dim.broadcast(context.dims(0), context.dims(1))
-    if both is None:
-        return [(None,), (None, None)]
-    if len(both) != 2:
-        raise dim.ShapeError(f"scores and labels must have rank 2, found {dim.show(both)}")
-    return [(both[0],), both]
+    both = dim.broadcast(context.with_rank(0, 2), context.with_rank(1, 2)) or dim.unknown(2)
+    return [both[:1], both]
 
 
 @shape_fn("SparseSoftmaxCrossEntropyWithLogits")
@@ -128,12 +112,6 @@ def sparse_softmax_cross_entropy(context: InferenceContext) -> Sequence[Result]:
     scores = context.with_rank(0, 2)
     rows = dim.merge_dim(scores[0], context.with_rank(1, 1)[0])
     return [(rows,), (rows, scores[1])]
-
-
-@shape_fn("_MklLayerNorm", "_MklFusedInstanceNorm", "_MklFusedMish", "_MklSwish")
-def unchanged(context: InferenceContext) -> Sequence[Result]:
-    """Give the shape of the input."""
-    return [context.dims(0)]
 
 
 @shape_fn("CTCLoss", "CTCLossV2")

@@ -11,13 +11,13 @@ from graphsurgeon.shapes.layout import layout_of
 from graphsurgeon.shapes.registry import Result, shape_fn
 
 
-@shape_fn("AvgPool", "MaxPool", "RiscPool", "_MklAvgPool", "_MklMaxPool", "_MklNativeAvgPool", "_MklNativeMaxPool")
+@shape_fn("AvgPool", "MaxPool", "RiscPool")
 def pool_2d(context: InferenceContext) -> Sequence[Result]:
     """Slide a window of `ksize` over height and width; from `strides`, `padding`, `data_format`."""
     return [_pooled(context, 2), None][: context.num_outputs]
 
 
-@shape_fn("AvgPool3D", "MaxPool3D", "_MklAvgPool3D", "_MklMaxPool3D", "_MklNativeAvgPool3D", "_MklNativeMaxPool3D")
+@shape_fn("AvgPool3D", "MaxPool3D")
 def pool_3d(context: InferenceContext) -> Sequence[Result]:
     """Slide a window of `ksize` over depth, height and width; from `strides`, `padding`, `data_format`."""
     return [_pooled(context, 3), None][: context.num_outputs]
@@ -77,20 +77,26 @@ def _slid(context: InferenceContext, spatial: int, image: Dims, sizes: Sequence[
     places = [dim.windowed(image[a], sizes[a], strides[a], padding, pads=layout.pads(a)) for a in layout.spatial]
     channel = 1 if layout.channel == 1 else spatial + 1
     depth = image[channel]
-    if "Max" in context.node.op and (sizes[channel] != 1 or strides[channel] != 1):
+    if "Max" in context.node.op and spatial == 2 and (sizes[channel] != 1 or strides[channel] != 1):
         depth = dim.windowed(depth, sizes[channel], strides[channel], padding)
     if layout.is_vector:
         return (image[0], depth, *places, 4)
     return layout.put_together(image[0], places, depth)
 
 
-@shape_fn("MaxPoolGrad", "MaxPoolGradWithArgmax", "MaxPoolGradV2", "MaxPool3DGrad", "LRNGrad")
+@shape_fn("LRNGrad")
+def lrn_grad(context: InferenceContext) -> Sequence[Result]:
+    """Give the shape that gradient, input and output share."""
+    return [dim.merge(dim.merge(context.with_rank(0, 4), context.with_rank(1, 4)), context.with_rank(2, 4))]
+
+
+@shape_fn("MaxPoolGrad", "MaxPoolGradWithArgmax", "MaxPoolGradV2", "MaxPool3DGrad")
 def grad_like_input(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the first input."""
     return [context.with_rank(0, 5 if "3D" in context.node.op else 4)]
 
 
-@shape_fn("AvgPoolGrad", "AvgPool3DGrad", "_MklAvgPoolGrad", "_MklAvgPool3DGrad")
+@shape_fn("AvgPoolGrad", "AvgPool3DGrad")
 def avg_pool_grad(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the first input spells."""
     rank = 5 if "3D" in context.node.op else 4
@@ -102,7 +108,10 @@ def avg_pool_grad(context: InferenceContext) -> Sequence[Result]:
 
 @shape_fn("FractionalAvgPool", "FractionalMaxPool")
 def fractional_pool(context: InferenceContext) -> Sequence[Result]:
-    """Divide each dimension by its `pooling_ratio`; the two vectors say where the rows and columns begin."""
+    """Divide each dimension by its `pooling_ratio`; the vectors say where rows and columns begin.
+
+    They have one element more than TensorFlow's shape function says, so nothing is said of their length.
+    """
     ratios = context.attr("pooling_ratio")
     if (
         not isinstance(ratios, list)
@@ -115,13 +124,13 @@ def fractional_pool(context: InferenceContext) -> Sequence[Result]:
         int(size / ratio) if isinstance(size, int) else None
         for size, ratio in zip(image, (r for r in ratios if isinstance(r, int | float)), strict=True)
     )
-    return [pooled, (dim.add(pooled[1], 1),), (dim.add(pooled[2], 1),)]
+    return [pooled, (None,), (None,)]
 
 
 @shape_fn("FractionalAvgPoolGrad")
 def fractional_avg_pool_grad(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the first input spells."""
-    return [context.shape_of(0) or dim.unknown(4)]
+    return [dim.unknown(4) if context.items(0) is None else context.shape_of(0)]
 
 
 @shape_fn("FractionalMaxPoolGrad")

@@ -40,8 +40,10 @@ def fake_quant_per_channel_gradient(context: InferenceContext) -> Sequence[Resul
 @shape_fn("QuantizeAndDequantizeV4Grad")
 def quantize_and_dequantize_grad(context: InferenceContext) -> Sequence[Result]:
     """Give gradients for the input and for the ends of its range."""
-    low = context.dims(2)
-    return [dim.merge(context.dims(0), context.dims(1)), low, dim.merge(low, context.dims(3))]
+    ends = dim.merge(context.dims(2), context.dims(3))
+    if ends is None and context.integer_attr("axis", -1) != -1:
+        ends = (None,)
+    return [dim.merge(context.dims(0), context.dims(1)), ends, ends]
 
 
 @shape_fn("QuantizeV2")
@@ -49,11 +51,9 @@ def quantize(context: InferenceContext) -> Sequence[Result]:
     """Give values, and the ends of their range: scalars, or along `axis` one per slice."""
     axis = context.integer_attr("axis", -1)
     dims = context.dims(0)
-    ends: Dims = ()
-    if axis != -1:
-        ends = (None if dims is None else dims[dim.normal_axis(axis, len(dims))],)
-        ends = (dim.merge_dim(dim.merge_dim(ends[0], context.with_rank(1, 1)[0]), context.with_rank(2, 1)[0]),)
-        dims = None if dims is None else dim.replace(dims, axis, ends[0])
+    if axis == -1:
+        return [dims, (), ()]
+    ends: Dims = (None if dims is None else dims[dim.normal_axis(axis, len(dims))],)
     return [dims, ends, ends]
 
 
@@ -131,5 +131,4 @@ def custom_aggregator(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("KthOrderStatistic")
 def kth_order_statistic(context: InferenceContext) -> Sequence[Result]:
     """Give a number per row."""
-    dims = context.at_least(0, 1)
-    return [None if dims is None else dims[:-1]]
+    return [context.with_rank(0, 2)[:1]]

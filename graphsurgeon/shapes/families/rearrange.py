@@ -126,7 +126,7 @@ def unpack(context: InferenceContext) -> Sequence[Result]:
     return [Fact(part, elements.take(*known, axis, [index])) for index in range(count)]
 
 
-@shape_fn("ConcatV2", "Concat", "QuantizedConcatV2", "QuantizedConcat", "_MklConcatV2", "_MklConcat")
+@shape_fn("ConcatV2", "Concat", "QuantizedConcatV2", "QuantizedConcat")
 def concat(context: InferenceContext) -> Sequence[Result]:
     """Join values along an axis; it is the last input (the first of the older op)."""
     parts, axis = _parts_and_axis(context)
@@ -153,7 +153,7 @@ def concat_value(context: InferenceContext) -> Items | None:
 
 
 def _parts_and_axis(context: InferenceContext) -> tuple[list[Fact], int | None]:
-    name, axis = ("concat_dim", 0) if context.node.op in ("Concat", "QuantizedConcat", "_MklConcat") else ("axis", -1)
+    name, axis = ("concat_dim", 0) if context.node.op in ("Concat", "QuantizedConcat") else ("axis", -1)
     values = context.argument("values")
     found = context.argument(name)
     items = found[0].items if found else context.items(axis)

@@ -47,9 +47,9 @@ def gru_cell(context: InferenceContext) -> Sequence[Result]:
 
 @shape_fn("GRUBlockCellGrad")
 def gru_cell_grad(context: InferenceContext) -> Sequence[Result]:
-    """Give the gradients of step, state, and the two biases of each row."""
+    """Give the gradients of step, state, candidate and gates; the weights of the gates are in the third input."""
     step, state = context.with_rank(0, 2), context.with_rank(1, 2)
-    return [step, (step[0], state[1]), (step[0], state[1]), (step[0], dim.multiply(state[1], 2))]
+    return [step, (step[0], state[1]), (step[0], state[1]), (step[0], context.with_rank(2, 2)[1])]
 
 
 @shape_fn("CudnnRNN", "CudnnRNNV2", "CudnnRNNV3")

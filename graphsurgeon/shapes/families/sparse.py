@@ -234,7 +234,7 @@ def sparse_matrix_components(context: InferenceContext) -> Sequence[Result]:
 
 
 @shape_fn(
-    "CSRSparseMatrixToDense", "CSRSparseMatrixToSparseTensor", "SparseMatrixMatMul", "_MklNativeSparseMatrixMatMul",
+    "CSRSparseMatrixToDense", "CSRSparseMatrixToSparseTensor", "SparseMatrixMatMul",
     "SparseMatrixNNZ", "SparseMatrixOrderingAMD",
 )  # fmt: skip
 def from_sparse_matrix(context: InferenceContext) -> Sequence[Result]:

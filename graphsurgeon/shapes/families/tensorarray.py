@@ -36,7 +36,7 @@ def grad(context: InferenceContext) -> Sequence[Result]:
     """Give a handle of the same elements (behind the dimensions in the third input), and the flow."""
     held = context.held(0)
     if context.node.op == "TensorArrayGradWithShape":
-        leading = context.shape_of(2)
+        leading = context.shape_of(2) if len(context.dims(2) or ()) == 1 else None
         dims = None if leading is None or held.dims is None else (*leading, *held.dims)
         held = Held(held.dtype, dims)
     return [Fact((2,), handle=(held,)), ()]

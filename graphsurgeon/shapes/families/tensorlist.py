@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import Dims, ShapeError
+from graphsurgeon.shapes.dims import Dims
 from graphsurgeon.shapes.fact import Fact, Held
 from graphsurgeon.shapes.registry import Result, shape_fn
 
@@ -104,8 +104,8 @@ def element_shape(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("TensorListPopBack")
 def pop_back(context: InferenceContext) -> Sequence[Result]:
     """Give the list, and an element."""
-    element = dim.merge(context.held(0).dims, context.shape_of(1))
-    return [Fact((), handle=context.input(0).handle), element]
+    spelled = context.shape_of(1) if len(context.dims(1) or ()) == 1 else None
+    return [Fact((), handle=context.input(0).handle), dim.merge(context.held(0).dims, spelled)]
 
 
 @shape_fn("TensorListGetItem")
@@ -136,8 +136,6 @@ def concat(context: InferenceContext) -> Sequence[Result]:
     element = context.held(0).dims
     declared = context.shape_attr("element_shape") if context.node.op == "TensorListConcat" else context.shape_of(1)
     shape = dim.merge(element, declared)
-    if shape is not None and not shape:
-        raise ShapeError("scalars cannot be joined, they can be stacked")
     return [None if shape is None else (None, *shape[1:]), (None,)]
 
 
