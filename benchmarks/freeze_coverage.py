@@ -24,12 +24,12 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
-from graphsurgeon.formats import read, write
-from graphsurgeon.surgery.freeze import freeze
-from tests.oracle import sessions
-from tests.oracle.freeze_models import BUILDERS, Feeds
-from tests.oracle.signature_runs import Source, signatures
+from graphsurgeon.errors import GraphSurgeonError, UnsupportedError  # noqa: E402  # the path has to be set first
+from graphsurgeon.formats import read, write  # noqa: E402  # the path has to be set first
+from graphsurgeon.surgery.freeze import freeze  # noqa: E402  # the path has to be set first
+from tests.oracle import sessions  # noqa: E402  # the path has to be set first
+from tests.oracle.freeze_models import BUILDERS, Feeds  # noqa: E402  # the path has to be set first
+from tests.oracle.signature_runs import Source, signatures  # noqa: E402  # the path has to be set first
 
 # Keras applications and the smallest pictures they take; weights are random.
 APPLICATIONS = {

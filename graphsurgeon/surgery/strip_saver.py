@@ -116,7 +116,7 @@ def _shrink_restore(node: Node) -> None:
     places = [place for place in range(len(names or ())) if node.output(place).consumers]
     if names is None or slices is None or len(names) != len(slices) or not places or len(places) == len(names):
         return
-    node.move_outputs({old: new for new, old in enumerate(places)} | _aside(places, len(names)))
+    node.move_outputs({**{old: new for new, old in enumerate(places)}, **_aside(places, len(names))})
     _narrow(node, (1, 2), "dtypes", places)
 
 

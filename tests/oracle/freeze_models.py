@@ -797,7 +797,7 @@ def v1_output_of_assign_add(path: Path) -> Feeds:
 
 @model
 def v1_ref_oddities(path: Path) -> Feeds:
-    """A string variable, an update off the path, colocation, a device, a partitioned variable, an uninitialized check."""
+    """A string variable, an update off the path, colocation, a device, partitions, a check for uninitialized."""
 
     def build(v1: Any, tf: Any) -> Any:
         x = _input(v1, tf)

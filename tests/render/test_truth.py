@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.render.build import Maker
-from tests.render.truth import Vertex, real_edges, reached
 
 import graphsurgeon
 from graphsurgeon.errors import GraphSurgeonError
@@ -16,6 +14,8 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.picture import View, build_scene, select_picture
 from graphsurgeon.render.scene import Box, Scene
+from tests.render.build import Maker
+from tests.render.truth import Vertex, reached, real_edges
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MODELS = [

@@ -35,7 +35,8 @@ def real_edges(metagraph: MetaGraph) -> dict[Vertex, set[Vertex]]:
 
 def _functions(node: Node) -> list[Graph]:
     named = [ref.graph for ref in node.attrs.values() if isinstance(ref, FunctionRef) and ref.graph is not None]
-    listed = [ref.graph for refs in node.attrs.values() if isinstance(refs, list) for ref in refs if isinstance(ref, FunctionRef)]
+    lists = [refs for refs in node.attrs.values() if isinstance(refs, list)]
+    listed = [ref.graph for refs in lists for ref in refs if isinstance(ref, FunctionRef)]
     return [graph for graph in [*named, *listed, *([node.callee] if node.callee else [])] if graph is not None]
 
 
