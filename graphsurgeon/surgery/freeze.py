@@ -122,7 +122,8 @@ def freeze(
     prune_graph(graph, feeds.values())
     _check_kept(keep_vars, variables)
     fed, fetched = name_endpoints(graph, feeds, endpoints, keep_names=keep_names)
-    functions = commit(model, metagraph, graph, endpoints, fed, fetched, keep_devices=keep_devices)
+    kept = variables.sources(graph) if variables.kept else {}
+    functions = commit(model, metagraph, graph, endpoints, fed, fetched, kept=kept, keep_devices=keep_devices)
     facts = {"dropped_writes": tuple(specializer.dropped), "tables": tuple(tables), "notes": tuple(notes)}
     names = {"feeds": _names(fed), "fetches": _names(fetched), "functions": tuple(f.name for f in functions)}
     return _report(metagraph, endpoints, variables, nodes_before=nodes_before, **facts, **names)

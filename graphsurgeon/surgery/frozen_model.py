@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.calls import reached_functions
-from graphsurgeon.model.graph import Graph, Value
+from graphsurgeon.analysis.restore_map import Restored
+from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.surgery.endpoints import Endpoint, Endpoints
+from graphsurgeon.surgery.frozen_saver import add_saver, keep_entries
 
 PREDICT = "tensorflow/serving/predict"
 DEFAULT_SIGNATURE = "serving_default"
@@ -27,9 +29,21 @@ def commit(
     fed: Mapping[str, Value],
     fetched: Mapping[str, Value],
     *,
+    kept: Mapping[Node, Restored],
     keep_devices: bool,
 ) -> list[Graph]:
-    """Make a frozen graph the model's only one; return the functions that it needs."""
+    """Make a frozen graph the model's only one; return the functions that it needs.
+
+    Args:
+        model: changed in place.
+        metagraph: whose graph it was.
+        graph: the frozen graph.
+        endpoints: what was asked for.
+        fed: feeds by key.
+        fetched: fetches by key.
+        kept: variables that stay, and where they are stored.
+        keep_devices: leave device strings.
+    """
     for node in graph.nodes:
         for key in _STALE:
             if key in node.attrs:
@@ -43,12 +57,15 @@ def commit(
     metagraph.signatures.clear()
     metagraph.signatures[signature.key] = signature
     metagraph.collections.clear()
-    metagraph.saver = None
+    metagraph.saver = add_saver(graph, kept) if kept else None
     metagraph.assets = []
     metagraph.objects = None
     metagraph.tags = metagraph.tags if metagraph.tags is not None else ["serve"]
     model.metagraphs = [metagraph]
-    model.checkpoint = None
+    if kept and model.checkpoint is not None:
+        keep_entries(model.checkpoint, kept)
+    else:
+        model.checkpoint = None
     return functions
 
 

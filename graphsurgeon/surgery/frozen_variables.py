@@ -98,6 +98,18 @@ class FrozenVariables:
             self._held[key] = Held(key[1], dtype.base, shape if isinstance(shape, Shape) else UNKNOWN_RANK)
         return self._held[key]
 
+    def sources(self, graph: Graph) -> dict[Node, Restored]:
+        """Return the variable nodes of a main graph that stay, one for each variable, and where they are stored.
+
+        Raises:
+            FileError: there is no such value.
+        """
+        nodes = {resource_key(node): node for node in reversed(graph.nodes) if node.op in VARIABLES}
+        missing = [node for key, node in nodes.items() if self._stored_value(key) is None]
+        if missing:
+            raise self._missing(missing)
+        return {node: self._source(key) for key, node in reversed(nodes.items())}
+
     def place_values(self, graph: Graph) -> None:
         """Turn the variable nodes of a graph into constants, one for each variable.
 

@@ -193,3 +193,24 @@ def test_a_graph_without_signature_proposes_outputs() -> None:
     path = FIXTURES.parent / "metagraph" / "face_resnet" / "model-1.meta"
     with pytest.raises(UsageError, match="choose --outputs"):
         freeze(read(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "pattern"),
+    [("counter", "count", "calls"), ("v1_loop_assign", None, "."), ("v1_partitioned", None, ".")],
+)
+def test_variables_that_stay_are_restored(name: str, key: str | None, pattern: str, tmp_path: Path) -> None:
+    source = FIXTURES / name
+    report: Any = (
+        edit(source, [("freeze", {"signature": key, "keep_vars": pattern})], output=tmp_path / "frozen").steps[0].report
+    )
+    assert report.kept_variables
+    values = []
+    for path in (source, tmp_path / "frozen"):
+        with sessions.saved_model(path, ["serve"], optimize=False) as model:
+            inputs, outputs = model.signature(key or "serving_default")
+            feeds = {inputs[k].name: value for k, value in sessions.generate(inputs).items()}
+            fetches = {k: endpoint.name for k, endpoint in outputs.items()}
+            values.append([model.run(fetches, feeds) for _ in range(2)])
+    for expected, found in zip(*values, strict=True):
+        assert all(sessions.same_bits(expected[k], found[k]) for k in expected)
