@@ -6,6 +6,7 @@ Commands, recipes and the Python interface all come through here. A step is an o
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.atomic import scratch_folder
+from graphsurgeon.formats.collector import collector_seldom
 from graphsurgeon.formats.files import Progress
 from graphsurgeon.formats.target import own_place
 from graphsurgeon.formats.writing import Plan, plan_write
@@ -25,6 +27,8 @@ from graphsurgeon.verify.finding import Finding
 
 Operation: TypeAlias = str | Callable[..., Any]
 Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
+
+_LARGE = 20_000  # nodes from which on the memory that a model takes is worth a walk of the garbage collector
 
 
 class Verdict(Protocol):
@@ -130,29 +134,49 @@ def edit(
         GraphSurgeonError: by its subclass, why nothing was written.
     """
     where = Where(output, in_place, force, format, link)
+    with collector_seldom():
+        return _edit(path, steps, where, dry_run=dry_run, force_text=force_text, verify=verify, progress=progress)
+
+
+def _edit(
+    path: str | os.PathLike[str],
+    steps: Iterable[Step],
+    where: Where,
+    *,
+    dry_run: bool,
+    force_text: bool,
+    verify: Verifier | None,
+    progress: Progress | None,
+) -> EditReport:
+    output, in_place = where.output, where.in_place
     if (output is None) != in_place and not (dry_run and output is None):
         raise UsageError("an edit needs one output", path=path, hint="give -o OUT, or --in-place to replace the model")
     model = read(path, force_text=force_text)
     reports = tuple(_run(model, operation, arguments) for operation, arguments in steps)
     warnings = _require_sound(model, path, force_text=force_text)
     plan = _plan(model, where)
-    done = _Done(model, reports, warnings, plan)
+    source = Path(model.path)
+    done = _Done(model.notes, reports, warnings, plan)
     if dry_run:
         return done.report(path, written=False)
     if verify is not None and in_place:
         verdict = _verdict_before(model, plan, verify)
         if not verdict.agrees:
             return done.report(path, written=False, verdict=verdict)
-        plan.write(link=link, progress=progress)
+        plan.write(link=where.link, progress=progress)
         return done.report(path, written=True, verdict=verdict)
-    plan.write(link=link, progress=progress)
-    _require_read_back(model, plan)
-    return done.report(path, written=True, verdict=verify(Path(model.path), plan.target.path) if verify else None)
+    plan.write(link=where.link, progress=progress)
+    meant, is_large = _outline(model, plan.target.format), sum(map(len, model.graphs)) > _LARGE
+    del model
+    if is_large:
+        gc.collect()  # nodes and values refer to each other: before the result is read, the source makes room
+    _require_read_back(meant, plan.target.path)
+    return done.report(path, written=True, verdict=verify(source, plan.target.path) if verify else None)
 
 
 @dataclass(frozen=True)
 class _Done:
-    model: Model
+    notes: list[str]
     steps: tuple[StepReport, ...]
     warnings: tuple[Finding, ...]
     plan: Plan
@@ -166,7 +190,7 @@ class _Done:
             written,
             self.steps,
             result.files,
-            tuple(dict.fromkeys([*self.model.notes, *result.notes])),
+            tuple(dict.fromkeys([*self.notes, *result.notes])),
             self.warnings,
             verdict,
         )
@@ -188,12 +212,12 @@ def _run(model: Model, operation: Operation, arguments: Mapping[str, Any]) -> St
 def _require_sound(model: Model, path: str | os.PathLike[str], *, force_text: bool) -> tuple[Finding, ...]:
     """Return the findings that the source did not have; refuse the result if one of them is an error.
 
-    Faults that the source had are no reason: the source is checked too, but only if the result has findings.
+    Faults that the source had are no reason: the source is checked too, but only if the result has any.
     """
     from graphsurgeon.verify.structure import check, is_refused
 
     findings = check(model, shapes=False)
-    if not findings:
+    if all(finding.severity == "note" for finding in findings):
         return ()
     before = check(read(path, force_text=force_text), shapes=False)
     new = _new(findings, before)
@@ -235,15 +259,14 @@ def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
         return verify(source, trial.target.path)
 
 
-def _require_read_back(model: Model, plan: Plan) -> None:
-    written = _outline(read(plan.target.path))
-    meant = _outline(model, plan.target.format)
+def _require_read_back(meant: Mapping[str, object], path: Path) -> None:
+    written = _outline(read(path))
     different = [place for place in meant if written.get(place) != meant[place]]
     if different:
         raise GraphSurgeonError(
             f"what was written does not read back as meant: {different[0]}: {written.get(different[0])}"
             f" instead of {meant[different[0]]}",
-            path=plan.target.path,
+            path=path,
             hint="please report this; the source is as it was",
         )
 

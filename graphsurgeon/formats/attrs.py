@@ -40,10 +40,10 @@ class NodeAttrs(MutableMapping[str, AttrValue]):
     def __init__(self, raw: Any, context: Context, changes: dict[str, AttrValue | _Deleted] | None = None) -> None:
         self.raw = raw
         self.context = context
-        self.changes: dict[str, AttrValue | _Deleted] = dict(changes or {})
+        self.changes = dict(changes) if changes else None  # most nodes stay as they are
 
     def __getitem__(self, key: str) -> AttrValue:
-        if key in self.changes:
+        if self.changes is not None and key in self.changes:
             value = self.changes[key]
             if isinstance(value, _Deleted):
                 raise KeyError(key)
@@ -53,18 +53,26 @@ class NodeAttrs(MutableMapping[str, AttrValue]):
         return decode(self.raw[key], self.context)
 
     def __setitem__(self, key: str, value: AttrValue) -> None:
-        self.changes[key] = value
+        self._change(key, value)
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        self.changes[key] = _DELETED
+        self._change(key, _DELETED)
+
+    def _change(self, key: str, value: AttrValue | _Deleted) -> None:
+        if self.changes is None:
+            self.changes = {}
+        self.changes[key] = value
 
     def __contains__(self, key: object) -> bool:
-        return not isinstance(self.changes[key], _Deleted) if key in self.changes else key in self.raw
+        if self.changes is not None and key in self.changes:
+            return not isinstance(self.changes[key], _Deleted)
+        return key in self.raw
 
     def __iter__(self) -> Iterator[str]:
-        yield from sorted({*self.raw, *self.changes} - {k for k, v in self.changes.items() if isinstance(v, _Deleted)})
+        changes = self.changes or {}
+        yield from sorted({*self.raw, *changes} - {k for k, v in changes.items() if isinstance(v, _Deleted)})
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

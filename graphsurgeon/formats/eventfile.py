@@ -11,7 +11,7 @@ from typing import Any
 
 from graphsurgeon.formats import crc, schema
 from graphsurgeon.formats.files import Rope
-from graphsurgeon.formats.metagraph import lower_graph_def
+from graphsurgeon.formats.metagraph import serialize_graph_def
 from graphsurgeon.formats.wire import LARGE
 from graphsurgeon.model.metagraph import MetaGraph
 
@@ -25,8 +25,7 @@ def lower(metagraph: MetaGraph) -> dict[str, Rope]:
 
     TensorBoard shows no values, and a large one would only slow it down.
     """
-    graph_def = schema.message("tensorflow.GraphDef")()
-    lower_graph_def(metagraph, graph_def)
+    graph_def = schema.message("tensorflow.GraphDef").FromString(serialize_graph_def(metagraph))
     for nodes in (graph_def.node, *(function.node_def for function in graph_def.library.function)):
         for node in nodes:
             _drop_values(node)

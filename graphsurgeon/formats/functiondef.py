@@ -1,6 +1,6 @@
 """A function of the library: arguments, results, and the nodes between, as a Graph and back.
 
-What changes together when arguments or results change is collected in `lower`: signature, `ret`,
+What changes together when arguments or results change is collected in `serialize`: signature, `ret`,
 `control_ret`, `arg_attr` and `resource_arg_unique_id` (both keyed by position), `_input_shapes` (dropped when
 the arguments change, since a list of the wrong length does not load).
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphsurgeon.formats import attrs as attr_values
+from graphsurgeon.formats import schema, wire
 from graphsurgeon.formats.attrs import Context
-from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, lower_nodes
+from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, serialize_nodes
 from graphsurgeon.formats.references import References
 from graphsurgeon.formats.tensorproto import read_shape
 from graphsurgeon.model.dtype import RESOURCE, DType
@@ -19,6 +20,8 @@ from graphsurgeon.model.graph import AttrValue, Graph, Output, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.opdef import ArgDef, OpDef
+
+_NODES = 3  # number of the field `node_def`
 
 
 class RawArg:
@@ -99,17 +102,13 @@ class FunctionSource(NodeListSource):
         return Output(arg.name, value, DType.of(arg.type) if arg.type else None, arg)
 
 
-def lower(graph: Graph, out: Any, context: Context) -> None:
-    """Fill an empty `FunctionDef` from a function."""
+def serialize(graph: Graph, context: Context) -> bytes:
+    """Return the bytes of a function as a `FunctionDef`."""
     source = graph.raw if isinstance(graph.raw, FunctionSource) else None
+    raw: bytes = b"" if source is None else source.message.SerializeToString(deterministic=True)
     if source is not None and not graph.is_lifted:
-        out.CopyFrom(source.message)
-        _lower_unlifted(graph, out, context)
-        return
-    if source is not None:
-        out.CopyFrom(source.message)
-        del out.node_def[:]
-    lower_nodes(graph, out.node_def, context)
+        return _unlifted(graph, raw, context)
+    out = schema.message("tensorflow.FunctionDef").FromString(wire.without(raw, (_NODES,)))
     if out.signature.name != graph.name:
         out.signature.name = graph.name
     shapes_hold = all(value.raw is not None and value.shape == value.raw.shape for value in graph.inputs)
@@ -120,19 +119,23 @@ def lower(graph: Graph, out: Any, context: Context) -> None:
     _lower_returns(graph, out, references, source)
     _lower_control_outputs(graph, out, source)
     _lower_function_attrs(graph, out, context, source)
+    return wire.insert(out.SerializeToString(deterministic=True), _NODES, serialize_nodes(graph, context))
 
 
-def _lower_unlifted(graph: Graph, out: Any, context: Context) -> None:
+def _unlifted(graph: Graph, raw: bytes, context: Context) -> bytes:
     """Respell only what the names of functions touch: nothing else can have changed."""
     names = context.renamed_functions
     if not names:
-        return
+        return raw
+    out = schema.message("tensorflow.FunctionDef").FromString(raw)
     out.signature.name = graph.name
     attr_values.rename_functions(out.attr, names)
     for node in out.node_def:
         if node.op in names:
             node.op = names[node.op]
         attr_values.rename_functions(node.attr, names)
+    data: bytes = out.SerializeToString(deterministic=True)
+    return data
 
 
 def _signature_is_original(graph: Graph, message: Any) -> bool:

@@ -8,10 +8,12 @@ fills new ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, MutableMapping, Sequence
+from collections.abc import Container, Iterator, MutableMapping, Sequence
+from sys import intern
 from typing import Any
 
 from graphsurgeon.formats import attrs as attr_values
+from graphsurgeon.formats import schema
 from graphsurgeon.formats.attrs import Context, NodeAttrs
 from graphsurgeon.formats.collector import collector_off
 from graphsurgeon.formats.nodetypes import NodeTypes, Types
@@ -65,9 +67,9 @@ class NodeListSource:
         with collector_off():
             functions = self.context.functions
             for raw in self.node_defs:
-                op = raw.op
+                op = intern(raw.op)  # every call makes a string; one for all nodes of an op will do
                 node = Node(graph, raw.name, functions.get(op, op), raw)
-                node.device = raw.device
+                node.device = intern(raw.device)
                 graph.attach(node)
             references = References(graph, self.layout_of)
             for node in list(graph._nodes):
@@ -88,7 +90,7 @@ class NodeListSource:
     def _raw_ops(self) -> list[str]:
         """Return the op of every raw node: read once, since several questions are asked and none lifts the graph."""
         if self._ops is None:
-            self._ops = [raw.op for raw in self.node_defs]
+            self._ops = [intern(raw.op) for raw in self.node_defs]
         return self._ops
 
     def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
@@ -130,29 +132,63 @@ class NodeListSource:
         return None if lengths is None else [(arg.name, n) for arg, n in zip(opdef.outputs, lengths, strict=True)]
 
 
-def lower_nodes(graph: Graph, out: Any, context: Context) -> None:
-    """Append every node of a lifted graph to an empty repeated `NodeDef`."""
-    source = graph.raw if isinstance(graph.raw, NodeListSource) else NodeListSource((), context, OpDefs())
-    references = References(graph, source.layout_of)
-    renamed_functions = context.renamed_functions
-    renamed_nodes = {old: node.name for old, node in graph._originals.items() if node.name != old}
+def serialize_nodes(graph: Graph, context: Context) -> Iterator[bytes]:
+    """Yield the bytes of every node of a lifted graph, one at a time: copies of all would take as much as the graph."""
+    lowering = _Lowering(graph, context)
+    node_def = schema.message("tensorflow.NodeDef")
     for node in graph.nodes:
-        message = out.add()
+        texts = lowering.texts(node)
+        if lowering.is_untouched(node, texts):
+            yield node.raw.SerializeToString(deterministic=True)
+            continue
+        message = node_def()
         if node.raw is not None:
             message.CopyFrom(node.raw)
+        lowering.fill(node, message, texts)
+        yield message.SerializeToString(deterministic=True)
+
+
+class _Lowering:
+    """Lowers the nodes of one graph."""
+
+    def __init__(self, graph: Graph, context: Context) -> None:
+        source = graph.raw if isinstance(graph.raw, NodeListSource) else NodeListSource((), context, OpDefs())
+        self.context = context
+        self.references = References(graph, source.layout_of)
+        self.renamed_functions = context.renamed_functions
+        self.renamed_nodes = {old: node.name for old, node in graph._originals.items() if node.name != old}
+
+    def texts(self, node: Node) -> list[str]:
+        """Return the inputs of a node as texts."""
+        return self.references.texts(node, list(node.raw.input) if node.keeps_spelling else [])
+
+    def is_untouched(self, node: Node, texts: list[str]) -> bool:
+        """Say whether the raw message of a node says all that is to be said."""
+        raw = node.raw
+        return (
+            raw is not None
+            and not self.renamed_functions
+            and raw.name == node.name
+            and raw.op == node.op
+            and raw.device == node.device
+            and not getattr(node._attrs, "changes", None)
+            and not (self.renamed_nodes and "_class" in raw.attr)
+            and list(raw.input) == texts
+        )
+
+    def fill(self, node: Node, message: Any, texts: list[str]) -> None:
+        """Bring a copy of a node's raw message up to date."""
         _set(message, "name", node.name)
         _set(message, "op", node.op)
         _set(message, "device", node.device)
-        originals = list(node.raw.input) if node.keeps_spelling else []
-        texts = references.texts(node, originals)
         if texts != list(message.input):
             del message.input[:]
             message.input.extend(texts)
-        if renamed_functions:
-            attr_values.rename_functions(message.attr, renamed_functions)
-        if renamed_nodes and node.keeps_spelling:
-            _respell_colocation(message.attr, renamed_nodes)
-        _lower_attrs(node, message, context)
+        if self.renamed_functions:
+            attr_values.rename_functions(message.attr, self.renamed_functions)
+        if self.renamed_nodes and node.keeps_spelling:
+            _respell_colocation(message.attr, self.renamed_nodes)
+        _lower_attrs(node, message, self.context)
 
 
 def _set(message: Any, field: str, value: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphsurgeon.formats import metagraph, protofile, schema
+from graphsurgeon.formats import metagraph, protofile
 from graphsurgeon.formats.files import Rope, open_source
 from graphsurgeon.formats.protofile import ProtoFile
 from graphsurgeon.model.model import Model
@@ -36,7 +36,7 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
         text: write text; None keeps the form of the source.
     """
     graph = model.metagraphs[0]
-    message = schema.message("tensorflow.GraphDef")()
-    metagraph.lower_graph_def(graph, message)
+    data = metagraph.serialize_graph_def(graph)
     file = model.raw if isinstance(model.raw, ProtoFile) and model.format == NAME else None
-    return {"": protofile.lower(message, file, metagraph.payloads_of(graph), is_text=protofile.as_text(file, text))}
+    is_text = protofile.as_text(file, text)
+    return {"": protofile.lower(data, MESSAGE, file, metagraph.payloads_of(graph), is_text=is_text)}

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from graphsurgeon.formats import functiondef, schema
+from graphsurgeon.formats import functiondef, schema, wire
 from graphsurgeon.formats.attrs import Context
 from graphsurgeon.formats.collections import lift_collections, lower_collections
 from graphsurgeon.formats.functiondef import FunctionSource
-from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, lower_nodes
+from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, serialize_nodes
 from graphsurgeon.formats.signatures import lift_signatures, lower_signatures, lower_tensor_info
 from graphsurgeon.formats.sites import parse
 from graphsurgeon.formats.wire import Payload
@@ -23,6 +23,11 @@ from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature
 from graphsurgeon.model.objects import ObjectGraph
+
+# Numbers of fields.
+_GRAPH_DEF = 2  # of a MetaGraphDef
+_NODES, _LIBRARY = 1, 2  # of a GraphDef
+_FUNCTIONS = 1  # of a FunctionDefLibrary
 
 
 class MetaGraphDefSource:
@@ -106,26 +111,34 @@ def lift_graph_def(graph_def: Any, payloads: list[Payload]) -> MetaGraph:
     return _lift(schema.message("tensorflow.MetaGraphDef")(), graph_def, payloads)
 
 
-def lower_graph_def(metagraph: MetaGraph, out: Any) -> None:
-    """Fill an empty `GraphDef` with the main graph, the library and what was read around them."""
+def serialize_graph_def(metagraph: MetaGraph) -> bytes:
+    """Return the bytes of a `GraphDef`: the main graph, the library, and what was read around them.
+
+    Node by node, so that the graph is not in memory as messages twice.
+    """
     source = _source(metagraph)
-    out.CopyFrom(source.graph_def)
-    if metagraph.graph.is_lifted:
-        del out.node[:]
-        lower_nodes(metagraph.graph, out.node, source.context)
-    elif source.context.renamed_functions:
-        metagraph.graph.nodes  # noqa: B018  # lifts, so that native calls and attributes follow
-        lower_graph_def(metagraph, out)
-        return
-    _lower_library(metagraph, out, source)
+    around = wire.without(source.graph_def.SerializeToString(deterministic=True), (_NODES, _LIBRARY))
+    library = _serialize_library(metagraph, source)
+    if library is not None:
+        around = wire.insert(around, _LIBRARY, [library])
+    if metagraph.graph.is_lifted or source.context.renamed_functions:
+        # Lifts if need be, so that native calls and attributes follow the names of functions.
+        return wire.insert(around, _NODES, serialize_nodes(metagraph.graph, source.context))
+    return wire.only(source.graph_def.SerializeToString(deterministic=True), _NODES) + around
 
 
-def lower_metagraph(metagraph: MetaGraph, out: Any) -> None:
-    """Fill an empty `MetaGraphDef`."""
+def serialize_metagraph(metagraph: MetaGraph) -> bytes:
+    """Return the bytes of a `MetaGraphDef`."""
     source = _source(metagraph)
-    out.CopyFrom(source.message)
-    out.ClearField("graph_def")
-    lower_graph_def(metagraph, out.graph_def)
+    raw = source.message.SerializeToString(deterministic=True)
+    out = schema.message("tensorflow.MetaGraphDef").FromString(wire.without(raw, (_GRAPH_DEF,)))
+    del raw
+    _lower_around(metagraph, out, source)
+    return wire.insert(out.SerializeToString(deterministic=True), _GRAPH_DEF, [serialize_graph_def(metagraph)])
+
+
+def _lower_around(metagraph: MetaGraph, out: Any, source: MetaGraphDefSource) -> None:
+    """Bring everything but the graph up to date."""
     if metagraph.tags is not None and list(out.meta_info_def.tags) != metagraph.tags:
         del out.meta_info_def.tags[:]
         out.meta_info_def.tags.extend(metagraph.tags)
@@ -182,16 +195,18 @@ def _looked_at(metagraph: MetaGraph) -> bool:
     return is_lifted or any(part is not None for part in parts) or bool(_source(metagraph).context.renamed_functions)
 
 
-def _lower_library(metagraph: MetaGraph, out: Any, source: MetaGraphDefSource) -> None:
-    functions = metagraph.functions
-    if not functions and not source.graph_def.HasField("library"):
-        return
-    del out.library.function[:]
-    for function in functions.values():
-        functiondef.lower(function, out.library.function.add(), source.context)
-    _lower_gradients(metagraph, out.library, source)
-    if not functions and not out.library.ByteSize() and not source.graph_def.HasField("library"):
-        out.ClearField("library")
+def _serialize_library(metagraph: MetaGraph, source: MetaGraphDefSource) -> bytes | None:
+    """Return the bytes of a `FunctionDefLibrary`, None where there is none."""
+    functions = metagraph.functions.values()
+    is_there = source.graph_def.HasField("library")
+    if not functions and not is_there:
+        return None
+    raw = source.graph_def.library.SerializeToString(deterministic=True)
+    out = schema.message("tensorflow.FunctionDefLibrary").FromString(wire.without(raw, (_FUNCTIONS,)))
+    _lower_gradients(metagraph, out, source)
+    bodies = (functiondef.serialize(function, source.context) for function in functions)
+    data = wire.insert(out.SerializeToString(deterministic=True), _FUNCTIONS, bodies)
+    return data if data or is_there else None
 
 
 def _lower_gradients(metagraph: MetaGraph, library: Any, source: MetaGraphDefSource) -> None:

@@ -66,20 +66,21 @@ def read(source: SourceFile, type_name: str, *, is_text: bool, force_text: bool 
     return parse_text(source, type_name, force=force_text) if is_text else parse_binary(source, type_name)
 
 
-def lower(message: Any, file: ProtoFile | None, payloads: list[Payload], *, is_text: bool) -> Rope:
-    """Return the pieces of a lowered message: the very bytes of the file it was read from if it still equals that."""
-    if file is not None and file.is_text == is_text and _is_equal(message, file.message):
+def lower(data: bytes, type_name: str, file: ProtoFile | None, payloads: list[Payload], *, is_text: bool) -> Rope:
+    """Return the pieces of a serialized message: the very bytes of the file it was read from if it still says that.
+
+    Args:
+        data: the message, serialized deterministically. Compared as bytes: a NaN does not equal itself.
+        type_name: of the message.
+        file: what it was read from, None if it is new.
+        payloads: where the values are that it marks.
+        is_text: write text.
+    """
+    if file is not None and file.is_text == is_text and data == file.message.SerializeToString(deterministic=True):
         return [file.source.whole()]
     if file is not None:
         file.require_whole()
-    return lower_text(message, payloads) if is_text else lower_binary(message, payloads)
-
-
-def _is_equal(message: Any, other: Any) -> bool:
-    """Say whether two messages hold the same; compared as bytes too, because a NaN does not equal itself."""
-    return bool(
-        message == other or message.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
-    )
+    return lower_text(data, type_name, payloads) if is_text else lower_binary(data, type_name, payloads)
 
 
 def as_text(file: ProtoFile | None, text: bool | None) -> bool:
@@ -154,13 +155,13 @@ def parse_text(source: SourceFile, type_name: str, *, force: bool = False) -> Pr
     return ProtoFile(source, message, [], is_text=True, repairs=repairs)
 
 
-def lower_binary(message: Any, payloads: list[Payload]) -> Rope:
-    """Return the pieces of a message in binary form, deterministic.
+def lower_binary(data: bytes, type_name: str, payloads: list[Payload]) -> Rope:
+    """Return the pieces of a message in binary form.
 
     Raises:
         UnsupportedError: it would be larger than protobuf reads.
     """
-    rope = wire.expand(message.SerializeToString(deterministic=True), message.DESCRIPTOR.name, payloads)
+    rope = wire.expand(data, type_name, payloads)
     if rope_size(rope) > MAX_MESSAGE:
         raise UnsupportedError(
             f"the result would have {rope_size(rope)} bytes, protobuf reads at most {MAX_MESSAGE}",
@@ -169,14 +170,13 @@ def lower_binary(message: Any, payloads: list[Payload]) -> Rope:
     return rope
 
 
-def lower_text(message: Any, payloads: list[Payload]) -> Rope:
+def lower_text(data: bytes, type_name: str, payloads: list[Payload]) -> Rope:
     """Return a message in text form, with all values in it."""
     from google.protobuf import text_format
 
-    whole = type(message)()
-    whole.CopyFrom(message)
-    _inline(whole, payloads)
-    text: str = text_format.MessageToString(whole, descriptor_pool=schema.pool())
+    message = schema.message(f"tensorflow.{type_name}").FromString(data)
+    _inline(message, payloads)
+    text: str = text_format.MessageToString(message, descriptor_pool=schema.pool())
     return [text.encode("utf-8", "surrogateescape")]
 
 

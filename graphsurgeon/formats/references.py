@@ -86,23 +86,35 @@ class References:
         values: list[Value] = []
         controls: list[Node] = []
         spelled: dict[Value | Node, str] = {}
-        for text in originals:
-            if text[:1] == "^":
-                target = self._graph._originals.get(text[1:])
-                if target is None:
-                    kept.append(text)
-                else:
-                    controls.append(target)
-                    spelled[target] = text if target.name == text[1:] else f"^{target.name}"
-            else:
-                found = self.values(text)
-                values += found
-                if len(found) == 1:
-                    spelled[found[0]] = _respell(text, found[0])
-        if tuple(values) == node.inputs and tuple(controls) == node.controls:
-            return [self.current(text) for text in originals]
+        same = [self._read_again(text, values, controls, kept, spelled) for text in originals]
+        if tuple(values) == node.inputs and tuple(controls) == node.controls:  # nothing but names has changed
+            return same
         texts = [spelled.get(value) or self.spell(value) for value in node.inputs]
         return [*texts, *(spelled.get(other) or f"^{other.name}" for other in node.controls), *kept]
+
+    def _read_again(
+        self,
+        text: str,
+        values: list[Value],
+        controls: list[Node],
+        kept: list[str],
+        spelled: dict[Value | Node, str],
+    ) -> str:
+        """Understand a stored text, as when it was read; return it with the current name of what it names."""
+        if text[:1] == "^":
+            target = self._graph._originals.get(text[1:])
+            if target is None:
+                kept.append(text)
+                return text
+            controls.append(target)
+            spelled[target] = now = text if target.name == text[1:] else f"^{target.name}"
+            return now
+        found = self.values(text)
+        values += found
+        now = _respell(text, found[0]) if found else text
+        if len(found) == 1:
+            spelled[found[0]] = now
+        return now
 
     def current(self, text: str) -> str:
         """Return a stored text with the current name of what it names; unchanged if it names nothing."""

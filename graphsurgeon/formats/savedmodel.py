@@ -6,10 +6,9 @@ Source: `tensorflow/core/protobuf/saved_model.proto` and the loaders; facts in `
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from graphsurgeon.errors import FileError, FormatError
-from graphsurgeon.formats import metagraph, protofile, schema
+from graphsurgeon.formats import metagraph, protofile, schema, wire
 from graphsurgeon.formats.files import Rope, SourceFile, contained, exists, file_sizes, is_folder, open_source
 from graphsurgeon.formats.protofile import ProtoFile
 from graphsurgeon.model.checkpoint import Checkpoint
@@ -22,6 +21,7 @@ TEXT = "saved_model.pbtxt"
 FINGERPRINT = "fingerprint.pb"
 VARIABLES = "variables"
 ASSETS = "assets"
+_META_GRAPHS = 2  # number of the field
 
 
 class SavedModelSource:
@@ -75,19 +75,16 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
     file = model.raw.file if isinstance(model.raw, SavedModelSource) else None
     is_text = protofile.as_text(file, text)
     payloads = metagraph.payloads_of(model.metagraphs[0])
-    return {TEXT if is_text else BINARY: protofile.lower(_lower_message(model, file), file, payloads, is_text=is_text)}
+    rope = protofile.lower(_serialize(model, file), MESSAGE, file, payloads, is_text=is_text)
+    return {TEXT if is_text else BINARY: rope}
 
 
-def _lower_message(model: Model, file: ProtoFile | None) -> Any:
-    message = schema.message("tensorflow.SavedModel")()
+def _serialize(model: Model, file: ProtoFile | None) -> bytes:
     if file is not None:
-        message.CopyFrom(file.message)
-        del message.meta_graphs[:]
+        around = wire.without(file.message.SerializeToString(deterministic=True), (_META_GRAPHS,))
     else:
-        message.saved_model_schema_version = 1
-    for graph in model.metagraphs:
-        metagraph.lower_metagraph(graph, message.meta_graphs.add())
-    return message
+        around = schema.message("tensorflow.SavedModel")(saved_model_schema_version=1).SerializeToString()
+    return wire.insert(around, _META_GRAPHS, (metagraph.serialize_metagraph(graph) for graph in model.metagraphs))
 
 
 def _open(path: Path) -> tuple[SourceFile, Path]:

@@ -8,6 +8,8 @@ Source: the encoding guide of protobuf; field numbers from the descriptors of Te
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.files import FileRange, Piece, Rope, SourceFile, rope_size
 from graphsurgeon.ops.wire import varint as read_varint
@@ -57,6 +59,47 @@ def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
 def expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
     """Return serialized bytes with every payload marker replaced by the payload, enclosing lengths adjusted."""
     return _expand(data, message, payloads) if MARKER in data else [data]
+
+
+def without(data: bytes, numbers: Collection[int]) -> bytes:
+    """Return a serialized message without some of its fields."""
+    pieces = []
+    copied = 0
+    for number, start, stop in _fields(data):
+        if number in numbers:
+            pieces.append(data[copied:start])
+            copied = stop
+    pieces.append(data[copied:])
+    return b"".join(pieces)
+
+
+def only(data: bytes, number: int) -> bytes:
+    """Return one field of a serialized message, every occurrence."""
+    return b"".join(data[start:stop] for other, start, stop in _fields(data) if other == number)
+
+
+def insert(data: bytes, number: int, messages: Iterable[bytes]) -> bytes:
+    """Return a serialized message with messages added as one of its fields, where serializing the whole puts them."""
+    place = next((start for other, start, _ in _fields(data) if other > number), len(data))
+    tag = varint(number << 3 | 2)
+    out = bytearray(data[:place])
+    for message in messages:
+        out += tag
+        out += varint(len(message))
+        out += message
+    out += data[place:]
+    return bytes(out)
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield number, start and end of the fields of a message that protobuf has serialized."""
+    window = _Window(data)
+    offset, end = 0, len(data)
+    while offset < end:
+        start = offset
+        tag, length, offset = window.head(offset)
+        offset = offset + length if tag & 7 == 2 else window.skip(tag & 7, offset, end)
+        yield tag >> 3, start, offset
 
 
 def varint(value: int) -> bytes:

@@ -93,12 +93,13 @@ class Value:
         self.is_dangling = False
         self.extra: dict[str, Any] | None = None
         self.raw: Any = None
-        self._users: dict[Node, int] | None = None
+        # The one node that reads it, once, as most values have it; else how often each reads it.
+        self._users: Node | dict[Node, int] | None = None
 
     @property
     def consumers(self) -> tuple[Node, ...]:
         """The nodes that read this value, each once, in the order in which they were joined."""
-        return tuple(self._users or ())
+        return (self._users,) if isinstance(self._users, Node) else tuple(self._users or ())
 
     @property
     def is_absent(self) -> bool:
@@ -215,9 +216,7 @@ class Node:
             _release(value, self)
         self._inputs = tuple(values)
         for value in self._inputs:
-            if value._users is None:
-                value._users = {}
-            value._users[self] = value._users.get(self, 0) + 1
+            _join(value, self)
 
     def set_input(self, index: int, value: Value) -> None:
         """Replace one data input."""
@@ -323,9 +322,21 @@ class Node:
         return f"Node({self._name!r}, {self.op!r})"
 
 
+def _join(value: Value, node: Node) -> None:
+    users = value._users
+    if users is None:
+        value._users = node
+    elif isinstance(users, Node):
+        value._users = {node: 2} if users is node else {users: 1, node: 1}
+    else:
+        users[node] = users.get(node, 0) + 1
+
+
 def _release(value: Value, node: Node) -> None:
     users = value._users
-    if users is not None and node in users:
+    if users is node:
+        value._users = None
+    elif isinstance(users, dict) and node in users:
         users[node] -= 1
         if not users[node]:
             del users[node]

@@ -49,9 +49,7 @@ def model(tmp_path: Path) -> Model:
 
 
 def lowered(model: Model) -> object:
-    out = schema.message("tensorflow.GraphDef")()
-    lowering.lower_graph_def(model.metagraphs[0], out)
-    return out
+    return schema.message("tensorflow.GraphDef").FromString(lowering.serialize_graph_def(model.metagraphs[0]))
 
 
 def inputs(node_defs: object) -> dict[str, list[str]]:
