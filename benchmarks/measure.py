@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,14 +32,22 @@ class Cost(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of the table; the ratios are those of the other to ours, the demanded ones are lower bounds."""
+    """One line of the table, and what is demanded of it.
+
+    Attributes:
+        faster, smaller: least ratios of the other to ours.
+        slower_at_most: largest ratio of ours to the other.
+        seconds_at_most, megabytes_at_most: largest of ours.
+    """
 
     work: str
     ours: Cost
-    other: Cost
+    other: Cost | None = None
     faster: float | None = None
     smaller: float | None = None
     slower_at_most: float | None = None
+    seconds_at_most: float | None = None
+    megabytes_at_most: float | None = None
 
 
 def run(command: Sequence[str | Path], *, allowed: Sequence[int] = (0,)) -> Cost:
@@ -91,22 +99,41 @@ def frozen(model: Path) -> Path:
     return target
 
 
+def best(command: Sequence[str | Path], *, repeat: int) -> Cost:
+    """Run a command several times; return the best."""
+    return _best([run(command) for _ in range(repeat + 1)][1:])
+
+
 def print_table(rows: Sequence[Row]) -> bool:
     """Print rows and say whether all keep to what is demanded."""
-    print(f"{'work':44} {'ours s':>7} {'MB':>5} {'other s':>8} {'MB':>5} {'faster':>7} {'smaller':>8}  demanded")
+    print(f"{'work':54} {'ours s':>7} {'MB':>5} {'other s':>8} {'MB':>5} {'faster':>7} {'smaller':>8}  demanded")
     kept = True
     for row in rows:
-        faster, smaller = row.other.seconds / row.ours.seconds, row.other.megabytes / row.ours.megabytes
-        demands = [
-            (f"{row.faster}x faster", faster >= row.faster) if row.faster else None,
-            (f"{row.smaller}x less memory", smaller >= row.smaller) if row.smaller else None,
-            (f"at most {row.slower_at_most}x slower", 1 / faster <= row.slower_at_most) if row.slower_at_most else None,
-        ]
-        met = [demand for demand in demands if demand is not None]
+        met = list(_demands(row))
         kept &= all(ok for _, ok in met)
         verdict = ", ".join(text + ("" if ok else " MISSED") for text, ok in met)
-        print(
-            f"{row.work:44} {row.ours.seconds:7.3f} {row.ours.megabytes:5.0f} {row.other.seconds:8.3f}"
-            f" {row.other.megabytes:5.0f} {faster:6.1f}x {smaller:7.1f}x  {verdict}"
-        )
+        beside = f"{'':31}"
+        if row.other is not None:
+            faster, smaller = _ratios(row.ours, row.other)
+            beside = f"{row.other.seconds:8.3f} {row.other.megabytes:5.0f} {faster:6.1f}x {smaller:7.1f}x"
+        print(f"{row.work:54} {row.ours.seconds:7.3f} {row.ours.megabytes:5.0f} {beside}  {verdict}", flush=True)
     return kept
+
+
+def _demands(row: Row) -> Iterator[tuple[str, bool]]:
+    if row.other is not None:
+        faster, smaller = _ratios(row.ours, row.other)
+        if row.faster is not None:
+            yield f"{row.faster}x faster", faster >= row.faster
+        if row.smaller is not None:
+            yield f"{row.smaller}x less memory", smaller >= row.smaller
+        if row.slower_at_most is not None:
+            yield f"at most {row.slower_at_most}x slower", 1 / faster <= row.slower_at_most
+    if row.seconds_at_most is not None:
+        yield f"at most {row.seconds_at_most:g} s", row.ours.seconds <= row.seconds_at_most
+    if row.megabytes_at_most is not None:
+        yield f"at most {row.megabytes_at_most:g} MB", row.ours.megabytes <= row.megabytes_at_most
+
+
+def _ratios(ours: Cost, other: Cost) -> tuple[float, float]:
+    return other.seconds / ours.seconds, other.megabytes / ours.megabytes

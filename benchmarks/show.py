@@ -15,8 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import FOLDER, GS, Row, keras_application, paired, print_table
+from benchmarks.models import const_head
 from graphsurgeon.formats import schema, sstable
-from graphsurgeon.formats.wire import varint
 
 CLI = [sys.executable, "-c", "from tensorflow.python.tools.saved_model_cli import main; main()"]
 WEIGHTS = 200  # constants, or variables, of the made-up models
@@ -53,28 +53,11 @@ def graph_def(size: int) -> Path:
         with path.open("wb") as file:
             for number in range(WEIGHTS):
                 length = size // WEIGHTS // 4 * 4
-                head = _const_head(f"layer_{number}/weights", length)
+                head = const_head(f"layer_{number}/weights", length)
                 file.write(head)
                 file.seek(length, 1)
             file.truncate(file.tell())
     return path
-
-
-def _const_head(name: str, length: int) -> bytes:
-    """Return a Const node up to where its values begin; the sizes of all enclosing messages count them."""
-    describe = schema.message("tensorflow.TensorProto")(dtype=1)
-    describe.tensor_shape.dim.add().size = length // 4
-    inner = describe.SerializeToString() + b"\x22" + varint(length)
-    total = len(inner) + length
-    value = b"\x42" + varint(total) + inner
-    total += len(value) - len(inner)
-    entry = b"\x0a\x05value\x12" + varint(total) + value
-    total += len(entry) - len(value)
-    node = schema.message("tensorflow.NodeDef")(name=name, op="Const")
-    node.attr["dtype"].type = 1
-    attr = node.SerializeToString() + b"\x2a" + varint(total) + entry
-    total += len(attr) - len(entry)
-    return b"\x0a" + varint(total) + attr
 
 
 def checkpoint(size: int) -> Path:
