@@ -16,6 +16,9 @@ from graphsurgeon.render.select import Link, Selection
 PartKind = Literal["scope", "call", "loop", "condition", "branch", "group", "layer", "block", "repeat", "operation"]
 
 
+_LONGEST_REPEAT = 8  # scopes
+
+
 class Part:
     """An operation, or a scope that holds parts.
 
@@ -137,6 +140,9 @@ class Joints:
 
     def _join(self, source: Part | None, target: Part | None, level: dict[Part, int]) -> None:
         if source is None or target is None:
+            # The other end belongs to no level: an input.
+            self.enters.update(_around(target))
+            self.leaves.update(_around(source))
             return
         while source.parent is not target.parent:
             if level[source] >= level[target]:
@@ -148,6 +154,13 @@ class Joints:
         if source is not target:
             self.after.setdefault(source, {})[target] = None
             self.before.setdefault(target, {})[source] = None
+
+
+def _around(part: Part | None) -> Iterator[Part]:
+    """Yield a part and all scopes around it."""
+    while part is not None:
+        yield part
+        part = part.parent
 
 
 def _scope(selection: Selection, scopes: dict[tuple[str, ...], Part], path: tuple[str, ...]) -> Part:
@@ -203,8 +216,10 @@ def _without_corridor(part: Part) -> Part:
     if len(part.children) != 1 or part.kind == "loop":
         return part
     child = part.children[0]
-    names = [name for name in (*part.name.split("/"), *child.name.split("/")) if not is_empty_name(name)]
-    child.name = "/".join(_without_repeats(names)) or child.name
+    outer, inner = ([name for name in names.split("/") if not is_empty_name(name)] for names in (part.name, child.name))
+    # What a function's nodes repeat of the call's name comes once: `while/while`, `a/b/a/b`.
+    again = next((n for n in range(min(len(outer), len(inner), _LONGEST_REPEAT), 0, -1) if outer[-n:] == inner[:n]), 0)
+    child.name = "/".join([*outer, *inner[again:]]) or child.name
     if part.kind not in ("scope", "call") and child.kind in ("scope", "call"):
         child.kind = part.kind
     return child
@@ -219,16 +234,3 @@ def _open_only_scope(root: Part, outside: set[int]) -> None:
         for child in inner[0].children:
             child.parent = root
         inner = inner[0].children
-
-
-def _without_repeats(names: Sequence[str]) -> list[str]:
-    """Drop a run of names that repeats the one before: `while/while`, `a/b/a/b`."""
-    found = list(names)
-    for length in range(len(found) // 2, 0, -1):
-        start = 0
-        while start + 2 * length <= len(found):
-            if found[start : start + length] == found[start + length : start + 2 * length]:
-                del found[start + length : start + 2 * length]
-            else:
-                start += 1
-    return found
