@@ -7,7 +7,7 @@ candidates. Searches (globs) are in `select.py`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from graphsurgeon.analysis.calls import reached_functions
@@ -63,10 +63,17 @@ def choose_graphs(metagraph: MetaGraph, pattern: str | None = None) -> list[Grap
     return found
 
 
-def find_node(metagraph: MetaGraph, name: str, *, graph: str | None = None) -> Node:
+def find_node(
+    metagraph: MetaGraph, name: str, *, graph: str | None = None, prefer: Collection[Graph] | None = None
+) -> Node:
     """Return the node with a name: from the main graph, else from the only function that has it.
 
-    Where several have it, one that the main graph reaches counts before those that only loaded objects know.
+    Args:
+        metagraph: where to look.
+        name: of the node; a tensor's name will do.
+        graph: limits the search to one function or subgraph.
+        prefer: where several functions have it, these count before the others; by default those that the main
+            graph reaches, before those that only loaded objects know.
 
     Raises:
         UsageError: no graph has it, or several functions have it.
@@ -78,8 +85,8 @@ def find_node(metagraph: MetaGraph, name: str, *, graph: str | None = None) -> N
         return main
     found = [match for place in places if (match := place.node(node)) is not None]
     if len(found) > 1:
-        run = reached_functions([metagraph.graph])
-        found = [match for match in found if match.graph in run] or found
+        first = reached_functions([metagraph.graph]) if prefer is None else prefer
+        found = [match for match in found if match.graph in first] or found
     if len(found) == 1:
         return found[0]
     if found:
@@ -89,7 +96,9 @@ def find_node(metagraph: MetaGraph, name: str, *, graph: str | None = None) -> N
     raise UsageError(f"the model has no node {node!r}", hint=suggestion(node, known))
 
 
-def find_value(metagraph: MetaGraph, text: str, *, graph: str | None = None) -> Value:
+def find_value(
+    metagraph: MetaGraph, text: str, *, graph: str | None = None, prefer: Collection[Graph] | None = None
+) -> Value:
     """Return the tensor that a text names.
 
     Args:
@@ -97,6 +106,7 @@ def find_value(metagraph: MetaGraph, text: str, *, graph: str | None = None) -> 
         text: `node` (its output 0), `node:1`, in a function also `node:out_arg:0` or an argument; in TFLite the
             stored name, colons and all, or `#index`.
         graph: limits the search to one function or subgraph.
+        prefer: where several functions have it, these count before the others.
 
     Raises:
         UsageError: nothing has that name, or several tensors have it.
@@ -108,7 +118,7 @@ def find_value(metagraph: MetaGraph, text: str, *, graph: str | None = None) -> 
         arguments = [value for place in places for value in place.inputs if text in (value.name, f"{value.name}:0")]
         if len(arguments) == 1:
             return arguments[0]
-    node = find_node(metagraph, text.partition(":")[0], graph=graph)
+    node = find_node(metagraph, text.partition(":")[0], graph=graph, prefer=prefer)
     port = _port(node, text.partition(":")[2])
     dtypes = node.output_dtypes()  # None if the op is unknown: then any output may be there
     if dtypes is not None and port >= len(dtypes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,10 @@ from graphsurgeon.verify.calls import Call, Outcome, Result
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
 EXTRAS = {"tensorflow": ("tensorflow",), "litert": ("ai_edge_litert", "tensorflow")}
 _MOST_TOLD = 300  # characters of what a runtime says
+_TRACE = re.compile(
+    r"Detected at node '?([^' ]+)'? defined at \(most recent call last\):"
+    r"(?: <stack traces unavailable>| File .*? Node: '[^']*'| Node: '[^']*')? ?"
+)
 
 
 def require_extra(runtime: str) -> None:
@@ -104,11 +109,11 @@ def _read_answer(folder: Path, calls: Sequence[Call], path: str) -> list[Outcome
 
 
 def shortened(text: str) -> str:
-    """Return what a runtime says in one line, without what is of use to its developers only."""
+    """Return what a runtime says in one line, without the traces that are of use to its developers only."""
     line = " ".join(text.split())
-    for mark in ("Original stack trace", " [[", "defined at (most recent call last)"):
-        head, found, _ = line.partition(mark)
-        line = head.strip() if found and len(head) > 20 else line
+    line = _TRACE.sub(lambda match: f"at node {match[1]}: ", line)
+    for mark in (" Original stack trace", " [[", " [Op:"):
+        line = line.partition(mark)[0]
     return line if len(line) <= _MOST_TOLD else f"{line[:_MOST_TOLD]}..."
 
 

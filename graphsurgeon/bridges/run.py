@@ -137,7 +137,7 @@ def _run(
         if not outcome.error:
             break
     if outcome.error:
-        raise UnsupportedError(f"it does not run: {outcome.error}", path=model.path, hint=_advice(entry))
+        raise UnsupportedError(f"it does not run: {outcome.error}", path=model.path, hint=_advice(entry, outcome.error))
     inputs = [summary(name, str(array.dtype), array) for name, array in arrays.items()]
     results = [summary(name, result.dtype, result.array) for name, result in outcome.results.items()]
     return RunReport(model.path, entry.key, loader, inputs, results, outcome.results)
@@ -227,6 +227,8 @@ def _arrays(
     }
 
 
-def _advice(entry: Entry) -> str:
+def _advice(entry: Entry, error: str) -> str:
+    if not any(word in error.lower() for word in ("shape", "dimension", "size", "rank")):
+        return ""
     unknown = [name for name, item in entry.inputs.items() if not item.shape.is_static]
     return f"if the made data have the wrong size, say it: --assume {unknown[0]}=SHAPE" if unknown else ""

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
+from graphsurgeon.analysis.restore_map import reached
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
@@ -144,7 +146,8 @@ def _plan(
     *,
     rewire: bool,
 ) -> list[_Request]:
-    values = {text: find_value(metagraph, text, graph=graph) for text in outputs}
+    run = _functions_of(target) if target is not None else None
+    values = {text: find_value(metagraph, text, graph=graph, prefer=run) for text in outputs}
     names = list(outputs.values())
     for name in names:
         check_new_name(metagraph, name)
@@ -163,6 +166,13 @@ def _plan(
     if target is not None:
         _check_signature(metagraph, target, requests)
     return requests
+
+
+def _functions_of(target: Signature) -> list[Graph]:
+    """Return the functions that computing a signature runs."""
+    ends = [value.producer for value in _targets(target.outputs.values()) if value.producer is not None]
+    called = [function for node in reached(ends) for function in node.functions]
+    return list(dict.fromkeys([*called, *reached_functions(called)]))
 
 
 def _check_signature(metagraph: MetaGraph, target: Signature, requests: Sequence[_Request]) -> None:

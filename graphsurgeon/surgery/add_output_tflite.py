@@ -45,7 +45,26 @@ def add_tflite_outputs(
 
 
 def _can_be_output(value: Value) -> bool:
-    return value.tensor is None and value.dtype not in (RESOURCE, VARIANT, None)
+    return value.dtype not in (RESOURCE, VARIANT, None) and not _is_constant(value)
+
+
+def _is_constant(value: Value) -> bool:
+    """Say whether a value is stored, or made of stored ones alone, such as weights that are dequantized first.
+
+    LiteRT's delegate never fills a tensor of the latter kind, also where it is an output.
+    """
+    waiting, seen = [value], {value}
+    while waiting:
+        one = waiting.pop()
+        node = one.producer
+        if one.tensor is not None or one.is_absent:
+            continue
+        if node is None or not node.inputs:
+            return False
+        fresh = [other for other in node.inputs if other not in seen]
+        seen.update(fresh)
+        waiting += fresh
+    return True
 
 
 def _free_keys(metagraph: MetaGraph, graph: Graph, values: list[Value]) -> dict[Value, str]:
@@ -69,8 +88,9 @@ def _check(metagraph: MetaGraph, value: Value, name: str, signature: str | None)
     graph = value.graph
     if not name or not _is_text(name):
         raise UsageError(f"{name!r} is no name for an output", hint="use text")
-    if value.tensor is not None:
-        raise UnsupportedError(f"{value} is a constant", hint="gs weights prints its values")
+    if _is_constant(value):
+        how = "a constant" if value.tensor is not None else "made of constants alone, and not computed at every run"
+        raise UnsupportedError(f"{value} is {how}", hint="gs weights prints stored values")
     if not _can_be_output(value):
         raise UnsupportedError(f"{value} is a {value.dtype}, which cannot be an output")
     if _is_output(value) and not _signatures_without(metagraph, value, signature):

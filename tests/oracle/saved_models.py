@@ -40,7 +40,11 @@ class Answer:
 
 
 def ask_v1(
-    path: Path, tags: list[str] | None = None, *, names: Mapping[str, Mapping[str, str]] | None = None
+    path: Path,
+    tags: list[str] | None = None,
+    *,
+    names: Mapping[str, Mapping[str, str]] | None = None,
+    only: str | None = None,
 ) -> Answer:
     """Load with the loader of TensorFlow 1 and run every signature by its tensor names.
 
@@ -48,6 +52,7 @@ def ask_v1(
         path: the folder.
         tags: of the MetaGraph; None takes the first.
         names: signature -> key in this model -> key whose input the source got, for keys that were renamed.
+        only: run this signature alone; another might change variables.
     """
     import tensorflow as tf
 
@@ -58,14 +63,14 @@ def ask_v1(
             with session:
                 metagraph = tf.compat.v1.saved_model.load(session, tags or _first_tags(path), str(path))
                 for key, signature in sorted(metagraph.signature_def.items()):
-                    if not key.startswith("__saved_model"):
+                    if key == only or (only is None and not key.startswith("__saved_model")):
                         _run_v1(session, key, signature, answer, (names or {}).get(key, {}))
         except Exception as error:
             answer.error = _reason(error)
     return answer
 
 
-def ask_v2(path: Path, *, names: Mapping[str, Mapping[str, str]] | None = None) -> Answer:
+def ask_v2(path: Path, *, names: Mapping[str, Mapping[str, str]] | None = None, only: str | None = None) -> Answer:
     """Load with `tf.saved_model.load` and call every signature."""
     import tensorflow as tf
 
@@ -81,7 +86,7 @@ def ask_v2(path: Path, *, names: Mapping[str, Mapping[str, str]] | None = None) 
             name for name in dir(loaded) if not name.startswith("_") and callable(getattr(loaded, name, None))
         )
         for key in sorted(loaded.signatures):
-            if not key.startswith("__saved_model"):
+            if key == only or (only is None and not key.startswith("__saved_model")):
                 _run_v2(loaded.signatures[key], key, answer, (names or {}).get(key, {}))
     return answer
 
