@@ -103,6 +103,9 @@ def _slid_by(context: InferenceContext, layout: Layout, image: Dims, window: Dim
     if layout.is_vector:  # image NCHW4, filter OIHW4
         depth, inner, made = dim.multiply(image[1], 4), dim.multiply(window[1], 4), window[0]
         sizes = window[2:4]
+    elif context.text_attr("filter_format") == "OIHW":
+        depth, inner, made = image[layout.channel], window[1], window[0]
+        sizes = window[2:]
     else:
         depth, inner, made = image[layout.channel], window[-2], window[-1]
         sizes = window[: layout.spatial_rank]

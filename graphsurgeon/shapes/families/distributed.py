@@ -110,7 +110,8 @@ def unbatch_grad(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("BoostedTreesPredict")
 def boosted_trees_predict(context: InferenceContext) -> Sequence[Result]:
     """Give `logits_dimension` scores per example."""
-    return [(context.with_rank(1, 1)[0] if len(context.dims(1) or ()) == 1 else None, _logits(context))]
+    features = context.dims(1)
+    return [(features[0] if features else None, _logits(context))]
 
 
 @shape_fn("BoostedTreesTrainingPredict")
@@ -132,5 +133,6 @@ def boosted_trees_states(context: InferenceContext) -> Sequence[Result]:
     return [(), (), (), (), (2,)]
 
 
-def _logits(context: InferenceContext) -> int:
-    return context.integer_attr("logits_dimension")
+def _logits(context: InferenceContext) -> int | None:
+    count = context.integer_attr("logits_dimension")
+    return count if count >= 0 else None

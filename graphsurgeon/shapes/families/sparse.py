@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import Dim, ShapeError
+from graphsurgeon.shapes.dims import Dim, Dims, ShapeError
 from graphsurgeon.shapes.registry import Result, shape_fn
 
 
@@ -42,11 +42,13 @@ def sparse_concat(context: InferenceContext) -> Sequence[Result]:
     parts = len(context.argument("shapes"))
     count: Dim = 0
     rank: Dim = None
+    shape: Dims = (None,)
     for part in range(parts):
         rows, columns = context.with_rank(part, 2)
         count = dim.add(count, dim.merge_dim(rows, context.with_rank(parts + part, 1)[0]))
-        rank = dim.merge_dim(dim.merge_dim(rank, columns), context.with_rank(2 * parts + part, 1)[0])
-    return [(count, rank), (count,), (rank,)]
+        rank = dim.merge_dim(rank, columns)
+        shape = (dim.merge_dim(shape[0], context.with_rank(2 * parts + part, 1)[0]),)
+    return [(count, rank), (count,), shape]
 
 
 @shape_fn("SparseCross", "SparseCrossHashed", "SparseCrossV2")
