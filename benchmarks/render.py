@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     graph = graph_def(options.nodes)
     rows = []
-    for suffix, extra in ((".svg", []), (".svg", ["--all"]), (".html", [])):
+    for suffix, extra in ((".svg", []), (".svg", ["--all", "--depth", "9"]), (".html", [])):
         target = FOLDER / f"picture{suffix}"
         command = [*GS, "render", graph, "-o", target, "--force", "-q", *extra]
         title = f"gs render {' '.join([*extra, f'-o x{suffix}'])}, {options.nodes:,} nodes"
