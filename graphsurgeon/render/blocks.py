@@ -51,6 +51,7 @@ def find_levels(root: Part, selection: Selection, outside: Collection[int] = ())
 def gather(parent: Part, members: Sequence[Part], kind: PartKind, name: str) -> Part:
     """Return a new part with these members; the caller enters it among the parent's children."""
     found = Part(kind, name, f"{parent.path}/{name}" if parent.path else name, parent)
+    found.is_named = False
     found.children = list(members)
     for member in members:
         member.parent = found

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from graphsurgeon.render.palette import FILLS, INK, STROKES
 from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
-from graphsurgeon.render.text import TITLE_SIZE, text_width
+from graphsurgeon.render.text import TITLE_SIZE, printable, text_width
 
+_LONGEST = 2000  # characters
 _LARGE = 300  # boxes
 _STYLES = {"shape": "dashed", "control": "dotted", "condition": "dotted", "resource": "bold", "loop": "dashed"}
 
@@ -140,9 +141,6 @@ def _attributes(values: Mapping[str, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote a text; the language reads entities as HTML does, also between quotes."""
-    escaped = text.replace("&", "&amp;")
-    escaped = (
-        escaped.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", " ").replace("\0", "")
-    )
-    return f'"{escaped}"'
+    """Quote a text; the language reads entities as HTML does, also between quotes, and nothing beyond 16 kB."""
+    shown = printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…").replace("&", "&amp;")
+    return '"' + shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

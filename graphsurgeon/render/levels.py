@@ -30,13 +30,15 @@ class Part:
         children: in the order of the flow; empty for an operation.
         operation: index of the operation; -1 for a scope.
         size: how many operations it holds.
+        is_named: it stands for a scope by name, or an operation; False for what `blocks` and `repeats` find.
         depth: scopes by name around it; found levels do not count.
         count: of a repeat, how many equal blocks it stands for; 1 otherwise.
         twins: of a part inside the drawn block of a repeat, the parts at its place in the other blocks.
     """
 
     __slots__ = (
-        "children", "count", "depth", "key", "kind", "name", "operation", "parent", "path", "position", "size", "twins",
+        "children", "count", "depth", "is_named", "key", "kind", "name", "operation", "parent", "path", "position",
+        "size", "twins",
     )  # fmt: skip
 
     def __init__(self, kind: PartKind, name: str, path: str, parent: Part | None, operation: int = -1) -> None:
@@ -48,6 +50,7 @@ class Part:
         self.children: list[Part] = []
         self.size = 1 if operation >= 0 else 0
         self.depth = 0
+        self.is_named = True
         self.count = 1
         self.twins: list[Part] = []
         self.position = 0
@@ -109,8 +112,7 @@ def settle(root: Part) -> None:
     for position, part in enumerate(parts):
         part.position = position
         if part.parent is not None:
-            is_named = part.kind in ("scope", "call", "loop", "condition", "branch", "operation")
-            part.depth = part.parent.depth + is_named
+            part.depth = part.parent.depth + part.is_named
     for part in reversed(parts):
         part.size = 1 if part.is_operation else sum(child.size for child in part.children)
 

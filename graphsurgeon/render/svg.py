@@ -13,7 +13,7 @@ from graphsurgeon.render import palette
 from graphsurgeon.render.boxes import shortened
 from graphsurgeon.render.layout import Layout, Point, Rectangle, Route
 from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
-from graphsurgeon.render.text import EDGE_SIZE, LINE_HEIGHT, LINE_SIZE, TITLE_SIZE, text_width
+from graphsurgeon.render.text import EDGE_SIZE, LINE_HEIGHT, LINE_SIZE, TITLE_SIZE, printable, text_width
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _ROOT = "graphsurgeon"
@@ -259,20 +259,8 @@ def _radius(box: Box, place: Rectangle) -> float:
 
 
 def _text(text: str) -> str:
-    return escape(_printable(text))
+    return escape(printable(text))
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_printable(text))
-
-
-def _printable(text: str) -> str:
-    """Show what XML cannot hold (control characters, halves of surrogate pairs) as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c in "\n\t" or (ord(c) >= 32 and not _is_illegal(c)) else f"\\x{ord(c):02x}" for c in text)
-
-
-def _is_illegal(char: str) -> bool:
-    code = ord(char)
-    return 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code & 0xFFFE == 0xFFFE
+    return quoteattr(printable(text))

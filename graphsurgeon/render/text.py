@@ -40,3 +40,15 @@ def _width(char: str) -> int:
     if unicodedata.combining(char) or unicodedata.category(char) == "Cf":
         return 0
     return 105 if unicodedata.east_asian_width(char) in "WF" or ord(char) > 0xFFFF else 75
+
+
+def printable(text: str) -> str:
+    """Return a text with what XML cannot hold (control characters, halves of surrogate pairs) as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or (ord(c) >= 32 and not _is_illegal(c)) else f"\\x{ord(c):02x}" for c in text)
+
+
+def _is_illegal(char: str) -> bool:
+    code = ord(char)
+    return 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code & 0xFFFE == 0xFFFE

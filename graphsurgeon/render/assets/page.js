@@ -221,7 +221,7 @@ function remember() {
     ...(toggled.length ? [`toggled=${toggled.map((part) => part.index.toString(36)).join(".")}`] : []),
     ...(view.selected >= 0 ? [`selected=${view.selected.toString(36)}`] : []),
     ...(view.far ? [`far=${view.far}`] : []),
-    `view=${view.x.toFixed(0)}_${view.y.toFixed(0)}_${view.zoom.toFixed(3)}`,
+    `view=${view.x.toFixed(1)}_${view.y.toFixed(1)}_${view.zoom.toFixed(4)}`,
   ];
   written = `#${parts.join("&")}`;
   try {

@@ -1,0 +1,260 @@
+"""The page in a real browser, with the network off: opens, searches, expands, tells, saves, and is linked to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import graphsurgeon
+from graphsurgeon.model.model import Model
+from graphsurgeon.render import View, draw
+from tests.render.build import Maker
+from tests.render.test_pictures import hostile
+
+pytestmark = pytest.mark.browser
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+PATIENCE = 20_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"needs one of the browsers {', '.join(BROWSERS)}")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield running
+        running.close()
+
+
+class Shown:
+    """A page that has been opened, and everything it complained about."""
+
+    def __init__(self, browser: Any, file: Path) -> None:
+        self.context = browser.new_context(viewport={"width": 1400, "height": 900}, offline=True, accept_downloads=True)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(file.as_uri())
+        self.page.wait_for_selector("#scene .box")
+
+    def titles(self) -> list[str]:
+        return list(self.page.locator("#scene .box text.title").all_text_contents())
+
+    def box(self, title: str) -> Any:
+        return self.page.locator("#scene .box", has=self.page.get_by_text(title, exact=True)).first
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
+    opened: list[Shown] = []
+
+    def shown(model: Model, **view: Any) -> Shown:
+        file = tmp_path / f"page{len(opened)}.html"
+        file.write_bytes(draw(model, format="html", view=View(**view)).content)
+        opened.append(Shown(browser, file))
+        return opened[-1]
+
+    yield shown
+    for page in opened:
+        assert page.complaints == []
+        assert all(url.startswith(("file:", "blob:")) for url in page.requests)
+        page.context.close()
+
+
+def detector() -> Model:
+    return graphsurgeon.read(FIXTURES / "graphdef/face_detector.pb")
+
+
+def test_opens_as_the_picture_does(show: Any) -> None:
+    scene = draw(detector(), format="dot").scene
+    assert sorted(show(detector()).titles()) == sorted(box.title for box in scene.boxes)
+
+
+def test_scopes_open_and_close_in_place(show: Any) -> None:
+    shown = show(detector(), depth=1)
+    before = shown.titles()
+    place = shown.box("rnet").bounding_box()
+    shown.box("rnet").dblclick()
+    assert "CropAndResize" in shown.titles()
+    frame = shown.page.locator("#scene .frame", has_text="rnet").bounding_box()
+    assert abs(frame["x"] - place["x"]) < 4
+    assert abs(frame["y"] - place["y"]) < 4
+    shown.page.locator("#scene .frame", has_text="rnet").locator(".toggle").click()
+    assert shown.titles() == before
+
+
+def test_panel_tells_about_an_operation(show: Any) -> None:
+    shown = show(graphsurgeon.read(FIXTURES / "savedmodel/linear"))
+    assert shown.page.locator("#panel").is_hidden()
+    shown.box("MatMul").click()
+    text = shown.page.locator("#panel").inner_text()
+    for fact in ("ATTRIBUTES", "float32 [4,3]", "[?,3]", "mean", "deviation"):
+        assert fact in text
+    shown.page.locator("#panel button.link", has_text="AddV2").click()
+    assert shown.page.locator("#panel h2").inner_text() == "AddV2"
+    shown.page.keyboard.press("Escape")
+    assert shown.page.locator("#panel").is_hidden()
+
+
+def test_search_finds_what_is_closed(show: Any) -> None:
+    shown = show(detector(), depth=1)
+    assert "CropAndResize" not in shown.titles()
+    shown.page.keyboard.press("/")
+    shown.page.keyboard.type("rnet/cropandresize")
+    shown.page.keyboard.press("Enter")
+    assert "CropAndResize" in shown.titles()
+    assert shown.page.locator("#panel h2").inner_text() == "CropAndResize"
+    box = shown.page.locator("#scene .box.selected").bounding_box()
+    assert 0 < box["x"] < 1400
+    assert 0 < box["y"] < 900
+    shown.page.fill("#search", "nothing of the kind")
+    assert shown.page.locator("#results").inner_text() == "nothing found"
+
+
+def test_the_address_reopens_the_view(show: Any, browser: Any) -> None:
+    shown = show(detector(), depth=1)
+    shown.box("onet").dblclick()
+    shown.box("CropAndResize").click()
+    shown.page.keyboard.press("u")
+    address, titles = shown.page.url, shown.titles()
+    place = shown.page.locator("#scene").get_attribute("transform")
+    again = shown.context.new_page()
+    again.goto(address)
+    again.wait_for_selector("#scene .box.selected")
+    assert again.locator("#scene .box text.title").all_text_contents() == titles
+    assert again.locator("#panel h2").inner_text() == "CropAndResize"
+    assert again.locator("#scene").get_attribute("transform") == place
+    again.goto(address.partition("#")[0] + "#toggled=zzzz.!!&selected=zz&view=a_b_c")
+    again.wait_for_selector("#scene .box")
+
+
+def test_what_a_node_reads_and_feeds_is_marked(show: Any) -> None:
+    shown = show(graphsurgeon.read(FIXTURES / "savedmodel/linear"))
+    shown.box("AddV2").click()
+    assert shown.page.locator("#scene .edge.reads").count() == 1
+    assert shown.page.locator("#scene .edge.feeds").count() == 1
+    shown.page.keyboard.press("u")
+    assert shown.page.locator("#scene .box.reads").count() == 3  # itself, MatMul, the input
+    assert shown.page.locator("#scene .edge.feeds").count() == 0
+    shown.page.keyboard.press("d")
+    assert shown.page.locator("#scene .box.feeds").count() == 3
+
+
+def test_keys_walk_along_edges(show: Any) -> None:
+    shown = show(graphsurgeon.read(FIXTURES / "savedmodel/linear"))
+    shown.page.locator("#canvas").focus()
+    seen = []
+    for _ in range(5):
+        shown.page.keyboard.press("ArrowDown")
+        seen.append(shown.page.locator("#panel h2").inner_text())
+    assert seen == ["x", "MatMul", "AddV2", "Softmax", "output_0"]
+    shown.page.keyboard.press("ArrowUp")
+    assert shown.page.locator("#panel h2").inner_text() == "Softmax"
+    shown.page.keyboard.press("Tab")
+    assert shown.page.evaluate("document.activeElement.getAttribute('role')") == "button"
+
+
+def test_parts_are_saved_as_svg(show: Any, tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    shown = show(detector())
+    with shown.page.expect_download() as whole:
+        shown.page.click("#save")
+    whole.value.save_as(tmp_path / "whole.svg")
+    assert whole.value.suggested_filename == "face_detector.pb.svg"
+    shown.page.fill("#search", "rnet")
+    shown.page.keyboard.press("Enter")
+    with shown.page.expect_download() as part:
+        shown.page.keyboard.press("s")
+    part.value.save_as(tmp_path / "part.svg")
+    texts = [
+        {
+            "".join(text.itertext())
+            for text in ElementTree.parse(tmp_path / name).iter("{http://www.w3.org/2000/svg}text")
+        }
+        for name in ("whole.svg", "part.svg")
+    ]
+    assert "NonMaxSuppressionV3" in texts[0]
+    assert "NonMaxSuppressionV3" not in texts[1]
+    assert "CropAndResize" in texts[1]
+
+
+def test_nothing_overlaps_however_far_it_is_opened(show: Any) -> None:
+    shown = show(detector(), depth=1)
+    for _ in range(4):
+        overlaps = shown.page.evaluate(
+            """() => {
+              const places = [...layout.boxes.values()];
+              const apart = (a, b) => a.x + a.width <= b.x + 0.5 || b.x + b.width <= a.x + 0.5
+                || a.y + a.height <= b.y + 0.5 || b.y + b.height <= a.y + 0.5;
+              return places.flatMap((a, i) => places.slice(i + 1).filter((b) => !apart(a, b))).length;
+            }"""
+        )
+        assert overlaps == 0
+        clipped = shown.page.evaluate(
+            """() => [...document.querySelectorAll('#scene .box')].filter((box) => {
+              const body = box.querySelector('rect.body').getBoundingClientRect();
+              return [...box.querySelectorAll('text')].some((text) => {
+                const place = text.getBoundingClientRect();
+                return place.left < body.left - 1 || place.right > body.right + 4;
+              });
+            }).map((box) => box.id)"""
+        )
+        assert clipped == []
+        shown.page.click("#more")
+
+
+def test_hostile_names_do_nothing(show: Any) -> None:
+    maker = Maker()
+    hostile(maker)
+    shown = show(maker.model, depth=1)
+    for _ in range(4):
+        shown.page.keyboard.press("]")
+    shown.page.fill("#search", "script")
+    shown.page.locator("#results button").first.click()
+    assert shown.page.locator("img, iframe, #panel script, #scene script").count() == 0
+    assert "<img src=x" in shown.page.locator("#title").inner_text()
+
+
+def test_thousands_of_nodes_stay_responsive(show: Any) -> None:
+    maker = Maker()
+    source = x = maker.placeholder()
+    for stage in range(6):
+        for block in range(12):
+            before = source
+            for layer in range(14):
+                source = maker.dense(f"stage{stage}/block{block}/layer{layer}", source)
+                if (layer * block + stage) % 5 == 0:
+                    source = maker.node("Tanh", f"stage{stage}/block{block}/tanh{layer}", source)
+            source = maker.node("AddV2", f"stage{stage}/block{block}/add", source, before)
+    model = maker.sign({"x": x}, {"y": source})
+    assert len(maker.graph) > 5000
+    shown = show(model)
+    times = shown.page.evaluate(
+        """() => {
+          const closed = tree.parts.filter((p) => p.scope && !tree.isOpen(p.index) && tree.isVisible(p.index));
+          return closed.slice(0, 10).map((part) => {
+            const start = performance.now();
+            toggle(part.index);
+            document.getElementById('scene').getBoundingClientRect();
+            return performance.now() - start;
+          });
+        }"""
+    )
+    assert times
+    assert sorted(times)[len(times) // 2] < 300
