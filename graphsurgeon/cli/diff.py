@@ -17,6 +17,10 @@ def diff(
     values: Annotated[
         bool, typer.Option("--values/--no-values", help="Compare the values of weights too; reads them all.")
     ] = True,
+    picture: Annotated[
+        Path | None, typer.Option("--render", metavar="OUT", help="Draw both in one picture: .html, .svg and so on.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing OUT.")] = False,
     everything: All = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -29,11 +33,18 @@ def diff(
         gs diff model/ edited/
         gs diff frozen.pb smaller.pb --all
         gs diff model.ckpt-100 model.ckpt-200 --json
+        gs diff model/ edited/ --render changes.html
     """
     from graphsurgeon.verify.difference import difference
 
+    if picture is not None:
+        from graphsurgeon.cli.render import draw_changes, picture_format
+
+        picture_format(picture, force=force)
     with output.progress_bar("reading", quiet=quiet or as_json) as progress:
         report = difference(before, after, values=values, progress=progress)
+    if picture is not None:
+        draw_changes(before, after, report, picture, force=force)
     if as_json:
         output.print_json(report)
     elif not quiet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from graphsurgeon.cli import output
 from graphsurgeon.cli.common import GraphName, Json, Model, Quiet, Tags, expanding, parse_tags, split_list
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.render import Scene, View
+
+if TYPE_CHECKING:
+    from graphsurgeon.analysis.diff import DiffReport
+    from graphsurgeon.model.model import Model as ModelFile
 
 
 def render_options(
@@ -73,13 +77,9 @@ def render(
 
     if target is None and not as_json:
         raise UsageError("nowhere to draw to", hint="name a file with -o, or ask for --json")
-    format = _format(target, force=force)
+    format = picture_format(target, force=force)
     with collector_off():
-        file = read(model)
-        if not file.metagraphs:
-            hint = "gs weights lists its variables"
-            raise UnsupportedError("a checkpoint has no graph to draw", path=model, hint=hint)
-        drawing = draw(file, format=format, view=view)
+        drawing = draw(_with_graph(read(model), model), format=format, view=view)
     if target is not None:
         from graphsurgeon.formats.atomic import write_file
 
@@ -98,7 +98,27 @@ def _tell(scene: Scene, target: Path | None, *, quiet: bool, as_json: bool) -> N
         output.warn(note)
 
 
-def _format(target: Path | None, *, force: bool) -> str:
+def draw_changes(before: Path, after: Path, report: DiffReport, target: Path, *, force: bool) -> None:
+    """Draw two models in one picture, for `gs diff`."""
+    from graphsurgeon.formats import read
+    from graphsurgeon.formats.atomic import write_file
+    from graphsurgeon.render.difference import draw_difference
+
+    first, second = _with_graph(read(before), before), _with_graph(read(after), after)
+    drawing = draw_difference(first, second, report, format=picture_format(target, force=force))
+    write_file(target, [drawing.content])
+    for note in drawing.scene.notes:
+        output.warn(note)
+
+
+def _with_graph(file: ModelFile, path: Path) -> ModelFile:
+    if not file.metagraphs:
+        raise UnsupportedError("a checkpoint has no graph to draw", path=path, hint="gs weights lists its variables")
+    return file
+
+
+def picture_format(target: Path | None, *, force: bool) -> str:
+    """Return the format that the suffix of a file says; refuse one that is unknown, or a file that exists."""
     from graphsurgeon.formats.files import exists
     from graphsurgeon.render import FORMATS
 

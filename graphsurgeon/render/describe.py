@@ -23,6 +23,7 @@ _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
 _MOST_OPS = 4  # kinds of operations that a box lists
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
 _TITLES = {"FusedBatchNorm": "BatchNorm", "FusedBatchNormV2": "BatchNorm", "FusedBatchNormV3": "BatchNorm"}
+_COMPARED = frozenset({"added", "removed", "changed"})
 _NORMS = (
     (re.compile(r"batch_?norm|(^|[_/])bn(_?\d+)?($|/)"), "BatchNorm"),
     (re.compile(r"layer_?norm"), "LayerNorm"),
@@ -103,7 +104,7 @@ class Describer:
         name = shown.name or operation.name
         lines = [
             _joined(boxes.attributes(operation, shapes)), _listed(tails), _size(count, part),
-            "" if name.lower() == operation.op.lower() else name,
+            "" if name.lower() == operation.op.lower() else name, self._told_marks(part),
         ]  # fmt: skip
         return Box(
             identity, "layer" if tails else "operation", _op_title(operation.op) + _times(part), _fitting(lines),
@@ -115,7 +116,7 @@ class Describer:
         shown = first_block(part)
         inside = list(shown.operations())
         count = boxes.parameters(self.weights(inside))
-        lines = [self._census(inside), _size(count, part), _KIND_LINES.get(shown.kind, "")]
+        lines = [self._census(inside), _size(count, part), _KIND_LINES.get(shown.kind, ""), self._told_marks(part)]
         is_norm = "norm" in shown.name.lower() and all(_rank(self.operations[index].op) == 2 for index in inside)
         family = "normalization" if is_norm else "scope"
         return Box(
@@ -150,6 +151,13 @@ class Describer:
     def _names(self, operations: Iterable[int]) -> tuple[NodeName, ...]:
         found = (self.operations[index] for index in operations)
         return tuple(NodeName(operation.name, operation.graph.name) for operation in found)
+
+    def _told_marks(self, part: Part) -> str:
+        """Say what a comparison found of a part: colours alone would not tell everybody."""
+        counts = Counter(mark for index in members(part) for mark in self.marks.get(index, ()) if mark in _COMPARED)
+        if part.is_operation:
+            return ", ".join(counts)
+        return ", ".join(f"{count} {mark}" for mark, count in counts.items())
 
     def _marks(self, operations: Iterable[int]) -> tuple[str, ...]:
         if not self.marks:

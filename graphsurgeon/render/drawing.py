@@ -47,10 +47,14 @@ def draw(subject: Model | Graph, *, format: str = "svg", view: View | None = Non
         UsageError: a name in the view names nothing, or the format is unknown.
         UnsupportedError: nothing here lays out graphs, or makes pixels.
     """
+    view = view or View()
+    return draw_picture(subject, select_picture(subject, view), format=format, view=view, seconds=seconds)
+
+
+def draw_picture(subject: Model | Graph, picture: Picture, *, format: str, view: View, seconds: float) -> Drawing:
+    """Return a picture of what has been selected; see `draw`."""
     if format not in FORMATS:
         raise UsageError(f"no picture is made as {format!r}", hint=f"choose {', '.join(FORMATS)}")
-    view = view or View()
-    picture = select_picture(subject, view)
     if format == "html":
         from graphsurgeon.render.html import html_text
 

@@ -8,7 +8,7 @@ be opened (a custom op's function, recursion, more nodes than the limit) stays o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -100,6 +100,18 @@ class Opened(NamedTuple):
     kind: str
 
 
+class Removed(NamedTuple):
+    """Nodes of another model that are shown among those of this one.
+
+    Attributes:
+        nodes: graph of this model -> nodes that would stand in it.
+        image: value of the other model -> the same of this one, None if there is none.
+    """
+
+    nodes: Mapping[Graph, Sequence[Node]]
+    image: Callable[[Value], Value | None]
+
+
 @dataclass(slots=True)
 class Flow:
     """All operations of a graph, those of opened functions included.
@@ -109,18 +121,36 @@ class Flow:
         operations: in file order, an opened function at the place of its call.
         scopes: path of a scope that stands for a call -> that call.
         closed: functions that stayed closed because the limit was reached.
+        removed: operations whose nodes are of another model.
     """
 
     graphs: tuple[Graph, ...]
     operations: list[Operation] = field(default_factory=list)
     scopes: dict[tuple[str, ...], Opened] = field(default_factory=dict)
     closed: int = 0
+    removed: list[int] = field(default_factory=list)
     _frames: dict[Graph, _Frame] = field(default_factory=dict)
 
     def sources(self, value: Value) -> list[Operand]:
         """Return what yields a value of one of the graphs: several operations behind a branch, none if unknown."""
         frame = self._frames.get(value.graph)
         return [] if frame is None else frame.sources(value, value)
+
+    def insert(self, removed: Removed) -> None:
+        """Add operations for nodes of another model, at every place where their graph runs; nobody reads them."""
+        frames = list(self._frames.values())
+        for frame in frames:
+            frames += [inner for calls in frame.inner.values() for inner in calls]
+            for node in removed.nodes.get(frame.graph, ()):
+                self.removed.append(len(self.operations))
+                frame.add_node(node)
+        for frame in frames:
+            for node in removed.nodes.get(frame.graph, ()):
+                operation = self.operations[frame.by_node[node]]
+                for slot, value in enumerate(node.inputs):
+                    known = value if value.producer in frame.by_node else removed.image(value)
+                    found = frame.sources(known, known) if known is not None else []
+                    operation.operands += [operand._replace(slot=slot) for operand in found]
 
     def operation(self, node: Node) -> Operation | None:
         """Return the operation of a node of one of the graphs; None for an opened call."""

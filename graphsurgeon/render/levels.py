@@ -137,7 +137,7 @@ class Joints:
             if part.is_operation:
                 operations[part.operation] = part
         for link in links:
-            if link.kind not in ("loop", "control", "condition") and link.source != link.target:
+            if link.kind not in ("loop", "control", "condition", "removed") and link.source != link.target:
                 self._join(operations.get(link.source), operations.get(link.target), level)
 
     def _join(self, source: Part | None, target: Part | None, level: dict[Part, int]) -> None:

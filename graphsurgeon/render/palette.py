@@ -50,7 +50,8 @@ MARKS = {
     "removed": ("#b5382a", "#f28b7f"),
     "changed": ("#a87400", "#e8b53a"),
 }
+MARK_LABELS = {"highlight": "highlighted", "added": "added", "removed": "removed", "changed": "changed"}
 EDGE_LABELS = {
     "quantized": "quantized", "shape": "shape only", "resource": "resource", "loop": "next turn",
-    "condition": "chooses a branch", "control": "runs before",
+    "condition": "chooses a branch", "control": "runs before", "removed": "was read",
 }  # fmt: skip

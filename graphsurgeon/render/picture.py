@@ -17,7 +17,7 @@ from graphsurgeon.render.compose import Composer
 from graphsurgeon.render.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
 from graphsurgeon.render.describe import Describer
 from graphsurgeon.render.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
-from graphsurgeon.render.flow import Flow, open_flow
+from graphsurgeon.render.flow import Flow, Removed, open_flow
 from graphsurgeon.render.levels import Part, build_levels
 from graphsurgeon.render.repeats import complete_classes, fold_repeats
 from graphsurgeon.render.scene import Scene
@@ -83,8 +83,13 @@ class Picture:
     notes: list[str] = field(default_factory=list)
 
 
-def select_picture(subject: Model | Graph, view: View) -> Picture:
+def select_picture(subject: Model | Graph, view: View, removed: Removed | None = None) -> Picture:
     """Return what a view shows of a model or graph.
+
+    Args:
+        subject: the model or graph.
+        view: which part of it.
+        removed: nodes of another model to show as well.
 
     Raises:
         UsageError: a name in the view names nothing.
@@ -92,6 +97,9 @@ def select_picture(subject: Model | Graph, view: View) -> Picture:
     metagraph = subject.metagraph if isinstance(subject, Graph) else choose_metagraph(subject, view.tags)
     report = infer_shapes(metagraph)
     flow, ends = _flow_and_ends(subject, metagraph, report, view)
+    if removed is not None:
+        flow.insert(removed)
+        ends.starts += flow.removed
     picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, report)
     picture.notes += ends.notes
     if flow.closed:

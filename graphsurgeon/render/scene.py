@@ -54,7 +54,8 @@ class Edge:
 
     Attributes:
         source, target: ids of boxes.
-        kind: "data", "quantized", "shape", "resource", "loop", "condition" or "control".
+        kind: "data", "quantized", "shape", "resource", "loop", "condition", "control" or "removed"
+            (between two models: the first has it).
         label: shape (and dtype, unless float32) of the value, or of the first of several.
         values: names of all values it stands for.
         marks: "highlight".

@@ -20,7 +20,7 @@ _ROOT = "graphsurgeon"
 _MARGIN = 16.0
 _LEGEND_ROW = 20.0
 _LEGEND_SWATCH = 12.0
-_DASHES = {"shape": "5 3", "loop": "7 3 2 3", "condition": "1 4", "control": "2 3"}
+_DASHES = {"shape": "5 3", "loop": "7 3 2 3", "condition": "1 4", "control": "2 3", "removed": "6 4"}
 _WIDTHS = {"resource": "2.2", "quantized": "1.4"}
 _LONGEST_NOTE = 110
 
@@ -151,7 +151,8 @@ def _frame_dash(cluster: Cluster) -> str:
 
 def _edge(edge: Edge, route: Route) -> str:
     classes = " ".join(["edge", f"e-{edge.kind}", *(f"m-{mark}" for mark in edge.marks)])
-    color = palette.MARKS["highlight"][0] if "highlight" in edge.marks else "#67707b"
+    mark = "highlight" if "highlight" in edge.marks else edge.kind
+    color = palette.MARKS[mark][0] if mark in palette.MARKS else "#67707b"
     width = "2.2" if "highlight" in edge.marks else _WIDTHS.get(edge.kind, "1.1")
     dash = f' stroke-dasharray="{_DASHES[edge.kind]}"' if edge.kind in _DASHES else ""
     pieces = [
@@ -171,14 +172,15 @@ def _foot(scene: Scene, layout: Layout) -> Iterator[tuple[str, float, float]]:
     """Yield the pieces below the picture, each with how far it reaches to the right and down."""
     right = max(layout.width, 420.0)
     x, y = 0.0, _LEGEND_ROW
-    families = [f for f in palette.LABELS if any(box.family == f for box in scene.boxes)]
-    kinds = [kind for kind in palette.EDGE_LABELS if any(edge.kind == kind for edge in scene.edges)]
-    for key, label in [*((f, palette.LABELS[f]) for f in families), *((k, palette.EDGE_LABELS[k]) for k in kinds)]:
+    families = {f: palette.LABELS[f] for f in palette.LABELS if any(box.family == f for box in scene.boxes)}
+    marks = {m: palette.MARK_LABELS[m] for m in palette.MARKS if any(m in box.marks for box in scene.boxes)}
+    kinds = {k: palette.EDGE_LABELS[k] for k in palette.EDGE_LABELS if any(edge.kind == k for edge in scene.edges)}
+    samples = [(_swatch, families), (_mark_sample, marks), (_stroke_sample, kinds)]
+    for sample, key, label in [(sample, *item) for sample, labels in samples for item in labels.items()]:
         width = _LEGEND_SWATCH + 8 + text_width(label, LINE_SIZE) + 14
         if x + width > right and x:
             x, y = 0.0, y + _LEGEND_ROW
-        sample = _swatch(key, x, y) if key in families else _stroke_sample(key, x, y)
-        yield sample + _line(label, x + _LEGEND_SWATCH + 8, y, LINE_SIZE, "fact"), x + width, y
+        yield sample(key, x, y) + _line(label, x + _LEGEND_SWATCH + 8, y, LINE_SIZE, "fact"), x + width, y
         x += width
     for note in _remarks(scene):
         y += LINE_HEIGHT + 2
@@ -189,6 +191,12 @@ def _swatch(family: str, x: float, y: float) -> str:
     place = Rectangle(x, y - _LEGEND_SWATCH + 2, _LEGEND_SWATCH, _LEGEND_SWATCH)
     colors = f'fill="{palette.FILLS[family]}" stroke="{palette.STROKES[family]}"'
     return f'<g class="f-{family}"><rect class="body" {_corner(place)} rx="3" {colors}/></g>'
+
+
+def _mark_sample(mark: str, x: float, y: float) -> str:
+    place = Rectangle(x, y - _LEGEND_SWATCH + 2, _LEGEND_SWATCH, _LEGEND_SWATCH)
+    outline = f'fill="none" stroke="{palette.MARKS[mark][0]}" stroke-width="2.6"'
+    return f'<g class="m-{mark}"><rect class="body" {_corner(place)} rx="3" {outline}/></g>'
 
 
 def _stroke_sample(kind: str, x: float, y: float) -> str:

@@ -64,7 +64,8 @@ def _places(model: Model) -> dict[str, Path]:
     """Return the path of each file of a model by its name in it."""
     path = Path(model.path)
     folder = path if path.is_dir() else path.parent
-    return {name: folder / name for name in model.files}
+    # Files of a folder are named within it, a single file and those of a checkpoint by the path that was given.
+    return {name: Path(name) if Path(name).is_relative_to(folder) else folder / name for name in model.files}
 
 
 def _same_files(ours: Mapping[str, Path], theirs: Mapping[str, Path]) -> bool:

@@ -105,3 +105,12 @@ def test_pixels_need_an_extra(gs: GS, tmp_path: Path, monkeypatch: pytest.Monkey
     assert result.status == 4
     assert "tf-graphsurgeon[pictures]" in result.err
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_picture_of_a_comparison(gs: GS, tmp_path: Path) -> None:
+    result = gs("diff", "graphdef/linear.pb", "graphdef/encoder.pb", "--render", tmp_path / "d.svg", "--quiet")
+    assert (result.status, result.out) == (1, "")
+    assert "removed" in (tmp_path / "d.svg").read_text("utf-8")
+    assert gs("diff", "graphdef/linear.pb", "graphdef/encoder.pb", "--render", tmp_path / "d.svg").status == 2
+    checkpoints = gs("diff", "checkpoint/v1/model.ckpt", "checkpoint/v1/model.ckpt", "--render", tmp_path / "e.svg")
+    assert checkpoints.status == 4
