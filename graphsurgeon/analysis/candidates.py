@@ -3,7 +3,8 @@
 A likely output is computed from what users feed, serves no saving, initialization, training, summary, metric,
 queue or assertion, and is read by nobody, or only by those; its name or op may say that it is an answer. Of
 the other values, those at the end of a block (the last of a top-level scope) rank above inner ones, later
-ones above earlier ones: that finds the embedding in a training graph.
+ones above earlier ones: that finds the embedding in a training graph. There, an answer is also what is
+computed with weights and only read together with another input: the labels of a loss.
 """
 
 from __future__ import annotations
@@ -132,6 +133,12 @@ _SERVICE_SCOPES = frozenset((
     "sgd", "rmsprop", "metrics", "metric", "accuracy", "loss", "losses", "summaries", "summary", "checkpoint", "saver",
     "global_step", "learning_rate", "exponentialmovingaverage", "assert", "evaluation", "eval",
 ))  # fmt: skip
+_LOSS_SCOPE = re.compile(r"\w*(cross_entropy|_loss(es)?|squared_error|absolute_difference|_distance)\w*")
+# What a loss or a metric does to an answer before it meets the labels.
+_BEFORE_LABELS = frozenset({
+    "ArgMax", "Cast", "ClipByValue", "Log", "Log1p", "Maximum", "Minimum", "Neg", "Reshape", "Round", "TopKV2",
+})  # fmt: skip
+_WEIGHTS = frozenset({"VariableV2", "Variable", "VarHandleOp"})
 _ANSWERS = re.compile(
     r"logits?|prob(s|abilit(y|ies))?|softmax|sigmoid|embeddings?|predict(ions?|ed)?|outputs?|scores?|(box|bbox)(es)?"
     r"|detection\w*|class(es)?|labels?|landmarks?|features?|result|final\w*|argmax|top_?k|masks?|keypoints?|heatmaps?",
@@ -152,7 +159,11 @@ class _Judge:
         self.fed = _downstream(feeds)
         self.training = _downstream(node for node in graph.nodes if _is_training(node))
         self.flow = control_flow(graph)
-        self.places = {node: place for place, node in enumerate(_ordered(graph))}
+        ordered = _ordered(graph)
+        self.places = {node: place for place, node in enumerate(ordered)}
+        self.weighted = _downstream(node for node in ordered if node.op in _WEIGHTS) if self.training else set()
+        self.sources = _sources(ordered, feeds) if self.training else {}
+        self.joined = self._joined(ordered) if self.training else {}
 
     def candidates(self, node: Node) -> list[Candidate]:
         signed = [value for value in (node._outputs or {}).values() if value in self.signed]
@@ -189,8 +200,8 @@ class _Judge:
         users = [user for user in value.consumers if not self._is_aside(user)]
         if not users:
             yield from self._end_reasons(node, value)
-        elif _leaves_scope(node, users):
-            yield 15, f"the last of its block {node.name.partition('/')[0]}"
+        else:
+            yield from self._inner_reasons(node, users)
         points = 6 if users else 12  # inside a network such names and ops are common (attention, gates)
         if _ANSWERS.search(node.name.rpartition("/")[2]) or (not users and _ANSWERS.search(node.name)):
             yield points, "named like an answer"
@@ -198,7 +209,25 @@ class _Judge:
             yield points, f"a {node.op}"
         shape = self.shapes.shape(value) if self.shapes is not None else Shape(None)
         if shape.rank == 0 and value not in self.signed:
-            yield -20, "a scalar"
+            yield -20 if self.training else -5, "a scalar"
+
+    def _inner_reasons(self, node: Node, users: list[Node]) -> Iterable[tuple[float, str]]:
+        if _leaves_scope(node, users):
+            yield 15, f"the last of its block {node.name.partition('/')[0]}"
+        if node in self.weighted and node in self.joined:
+            yield (10 if node.op in _BEFORE_LABELS else 30), f"only read together with {self.joined[node]}"
+
+    def _joined(self, ordered: list[Node]) -> dict[Node, Value]:
+        """Return the nodes that are only read together with another input, and that input."""
+        joined: dict[Node, Value] = {}
+        for node in reversed(ordered):
+            users = [user for user in node.consumers if not self._is_aside(user)]
+            others = [self.sources[user] - self.sources[node] for user in users]
+            met = [user for user, other in zip(users, others, strict=True) if not other]
+            if users and all(user in joined and user.op in _BEFORE_LABELS for user in met):
+                found = [value for other in others for value in other] or [joined[user] for user in met]
+                joined[node] = min(found, key=str)
+        return joined
 
     def _end_reasons(self, node: Node, value: Value) -> Iterable[tuple[float, str]]:
         others = [other for other in (node._outputs or {}).values() if other is not value and other.consumers]
@@ -208,7 +237,7 @@ class _Judge:
             yield -30, "a by-product"
         yield 40, "only training or saving reads it" if value.consumers else "nothing reads it"
         if node.op in ("Merge", "RefMerge", "Switch"):
-            yield -25, "the end of a conditional"
+            yield -25 if self.training or value.port else -5, "the end of a conditional"
         if node.op == "Identity":
             yield 5, "an Identity at the end"
 
@@ -226,7 +255,9 @@ def _is_service(node: Node) -> bool:
     if _SERVICE_OPS.fullmatch(node.op):
         return True
     scopes = node.name.lower().split("/")[:-1]
-    return any(re.sub(r"_\d+$", "", scope) in _SERVICE_SCOPES for scope in scopes)
+    return any(
+        re.sub(r"_\d+$", "", scope) in _SERVICE_SCOPES or _LOSS_SCOPE.fullmatch(scope) is not None for scope in scopes
+    )
 
 
 def _is_auxiliary(node: Node) -> bool:
@@ -258,6 +289,22 @@ def _downstream(nodes: Iterable[Node]) -> set[Node]:
                 found.add(user)
                 waiting.append(user)
     return found
+
+
+def _sources(ordered: Iterable[Node], feeds: Iterable[Node]) -> dict[Node, frozenset[Value]]:
+    """Return for each node the inputs that it is computed from; bools, which only switch, aside."""
+    own = {node for node in feeds if placeholder_role(node) == "feed" or node.op in ITERATORS}
+    sources: dict[Node, frozenset[Value]] = {}
+    shared: dict[frozenset[Value], frozenset[Value]] = {}
+    for node in ordered:
+        found: frozenset[Value] = frozenset()
+        for value in node.inputs:
+            if value.producer in own:
+                found |= {value}
+            elif value.producer is not None:
+                found |= sources.get(value.producer, frozenset())
+        sources[node] = shared.setdefault(found, found)  # few differ, and there may be many nodes
+    return sources
 
 
 def _leaves_scope(node: Node, users: Iterable[Node]) -> bool:
