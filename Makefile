@@ -23,7 +23,7 @@ check: .venv/ready
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .venv-demo demo
+	rm -rf .venv .venv-demo demo tutorial
 
 python:
 	@test -n "$(PYTHON)" || { echo "no Python 3.10 to 3.13 found; call make PYTHON=/path/to/python3" >&2; exit 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.display import svg_of
 from graphsurgeon.model.graph import Graph
 
@@ -42,6 +43,17 @@ class Model:
         self.unreadable = ""
         self.files: dict[str, int] = {}
         self.notes: list[str] = []
+
+    @property
+    def graph(self) -> Graph:
+        """The main graph, of a model that has one: `metagraphs` holds those of a SavedModel with several sets of tags.
+
+        Raises:
+            UsageError: there is none, or several.
+        """
+        if len(self.metagraphs) != 1:
+            raise UsageError(f"the model has {len(self.metagraphs)} MetaGraphs", path=self.path)
+        return self.metagraphs[0].graph
 
     @property
     def graphs(self) -> list[Graph]:

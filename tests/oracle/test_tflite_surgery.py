@@ -18,7 +18,7 @@ pytestmark = pytest.mark.litert
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tflite"
 FILES = sorted(FIXTURES.rglob("*.tflite"))
 SMALL = 1 << 21  # bytes of the largest real model that is tried
-MOST = 20  # real models that are tried
+MOST = 40  # real models that are tried
 Change = Callable[[Model], Any]
 
 
