@@ -26,6 +26,7 @@ from graphsurgeon.render.levels import Part
 from graphsurgeon.render.picture import Picture, View, compose_scene, levels
 from graphsurgeon.render.scene import Box, Scene
 
+_BUTTON = 26  # room on a closed scope for what opens it
 MOST_DETAILED = 20_000  # operations; larger graphs are shown without a panel's details
 _SCRIPTS = ("dagre.min.js", "tree.js", "arrange.js", "paint.js", "page.js")
 
@@ -74,6 +75,7 @@ class _Tree:
         closed = self.composer.describer.box(part, identity, "")
         facts = _box(closed, parent) | {"scope": True, "frame": scope_title(part)}
         facts["at"] = part.position
+        facts["size"][0] += _BUTTON
         return facts | ({"open": True} if part in self.opening.opened else {})
 
     def _leaf(self, box: Box, parent: int) -> dict[str, Any]:

@@ -30,6 +30,7 @@ function mark() {
   const selected = view.selected;
   const reach = (forward, key) => (selected < 0 || (view.far && view.far !== key) ? null : tree.reach(selected, forward, view.far === key));
   painter.mark(selected < 0 ? -1 : tree.shown(selected), reach(false, "up"), reach(true, "down"));
+  canvas.classList.toggle("tracing", Boolean(view.far) && selected >= 0);
 }
 
 function move() {

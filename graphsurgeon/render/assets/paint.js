@@ -82,7 +82,6 @@ class Painter {
 
   // Marks what is selected, what it reads and what it feeds; without a selection nothing.
   mark(selected, upstream, downstream) {
-    this.scene.ownerSVGElement.classList.toggle("tracing", Boolean(upstream || downstream));
     const reads = this.shownParts(upstream);
     const feeds = this.shownParts(downstream);
     for (const [index, group] of this.drawn) {
