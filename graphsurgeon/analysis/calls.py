@@ -6,13 +6,14 @@ is a value together with the stack of calls that leads to its graph, since one f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 PASSING = frozenset({"Identity", "RefIdentity", "Snapshot", "PreventGradient", "StopGradient"})
+MAX_INSIDE = 1_000_000  # nodes seen through calls; calls of calls of calls can be made to grow without bound
 MAX_CALLS = 200  # deeper stacks are recursion, or as good as that
 
 
@@ -108,6 +109,57 @@ def reached_functions(graphs: Iterable[Graph]) -> list[Graph]:
                     found[function] = None
                     waiting.append(function)
     return list(found)
+
+
+def settle(
+    start: Graph, known: dict[Graph, bool], own: Callable[[Graph], bool], inner: Callable[[Graph], Iterable[Graph]]
+) -> None:
+    """Enter into `known` whether something holds for a function: by itself, or for one that it runs.
+
+    Args:
+        start: the function; those that it reaches are entered too.
+        known: what is known already.
+        own: says it of a function by itself.
+        inner: gives the functions that one runs.
+    """
+    runs: dict[Graph, list[Graph]] = {}
+    waiting = [start]
+    while waiting:
+        graph = waiting.pop()
+        if graph not in runs and graph not in known:
+            runs[graph] = list(inner(graph))
+            waiting += runs[graph]
+    callers: dict[Graph, list[Graph]] = {}
+    for graph, functions in runs.items():
+        for function in functions:
+            callers.setdefault(function, []).append(graph)
+    true = {graph for graph in runs if own(graph)} | {graph for graph in callers if known.get(graph)}
+    waiting = list(true)
+    while waiting:
+        fresh = [caller for caller in callers.get(waiting.pop(), ()) if caller not in true]
+        true.update(fresh)
+        waiting += fresh
+    known.update((graph, graph in true) for graph in runs)
+
+
+def nesting(graph: Graph) -> int:
+    """Return how deep functions run functions below a graph, by calls or attributes; recursion counts once."""
+    depth: dict[Graph, int] = {}
+    waiting = [graph]
+    while waiting:
+        current = waiting[-1]
+        functions = (
+            list(dict.fromkeys(f for node in current.nodes for f in node.functions)) if current not in depth else []
+        )
+        missing = [function for function in functions if function not in depth]
+        depth.setdefault(current, 0)
+        if missing:
+            waiting += missing
+        else:
+            waiting.pop()
+            inner = (depth[f] for node in current.nodes for f in node.functions if f in depth and f is not current)
+            depth[current] = 1 + max(inner, default=0)
+    return depth[graph] - 1
 
 
 def _is_recursive(call: Call) -> bool:

@@ -24,6 +24,7 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.shapes.report import ShapeReport
 
 ENOUGH = 30  # points from which a value is worth listing unasked
+MOST_FEEDS = 64  # inputs that are told apart when it comes to which of them a value is computed from
 
 
 class Candidate(NamedTuple):
@@ -162,7 +163,7 @@ class _Judge:
         ordered = _ordered(graph)
         self.places = {node: place for place, node in enumerate(ordered)}
         self.weighted = _downstream(node for node in ordered if node.op in _WEIGHTS) if self.training else set()
-        self.sources = _sources(ordered, feeds) if self.training else {}
+        self.sources = _sources(ordered, feeds[:MOST_FEEDS]) if self.training else {}
         self.joined = self._joined(ordered) if self.training else {}
 
     def candidates(self, node: Node) -> list[Candidate]:

@@ -6,9 +6,10 @@ random numbers, which nobody notices unless he uses the result. An unknown op is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
-from graphsurgeon.analysis.calls import CALLS
+from graphsurgeon.analysis.calls import CALLS, settle
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.ops import catalog
 
@@ -66,9 +67,20 @@ class Effects:
     def of_function(self, function: Graph) -> bool:
         """Say whether any node of a function acts."""
         if function not in self._functions:
-            self._functions[function] = False  # what a recursive call adds is what is being counted already
-            self._functions[function] = any(self.of_node(node) for node in function.nodes)
+            settle(function, self._functions, _acts_itself, _run_by)
         return self._functions[function]
+
+
+def _acts_itself(function: Graph) -> bool:
+    return any(acts(op) for op in function.op_counts if op not in function.metagraph.functions)
+
+
+def _run_by(function: Graph) -> Iterator[Graph]:
+    for node in function.nodes:
+        if node.callee is not None:
+            yield node.callee
+        elif node.op in RUNNERS:
+            yield from node.functions
 
 
 @cache

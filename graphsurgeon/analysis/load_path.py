@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from graphsurgeon.analysis.calls import Call, Place, enter, nodes_inside, origin
+from graphsurgeon.analysis.calls import MAX_INSIDE, Call, Place, enter, nodes_inside, origin
 from graphsurgeon.analysis.restore_map import ASSIGNMENTS, VARIABLES, reached, resource_key
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import Asset, MetaGraph
@@ -70,4 +71,4 @@ def _nodes_on_load(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]:
         yield node, None
         call = enter(node, None)
         if call is not None:
-            yield from nodes_inside(call.function, call)
+            yield from islice(nodes_inside(call.function, call), MAX_INSIDE)

@@ -9,7 +9,7 @@ frame and on the branch of its call, also one without inputs: there a NoOp stand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.calls import CALLS, MAX_CALLS, called_function
@@ -21,6 +21,8 @@ from graphsurgeon.ops import catalog
 from graphsurgeon.surgery.part import Part, copy_part
 from graphsurgeon.surgery.polymorphic import bind_attrs, bindings_of
 
+MAX_NODES = 5_000_000  # functions that call functions twice, and so on, grow without bound
+
 
 class Inliner:
     """Inlines calls of one graph, those that appear by inlining included.
@@ -31,10 +33,21 @@ class Inliner:
         effects: what acts.
         results_wait: results of calls that stand in the graph itself wait for what acts inside the call, because
             nothing else may (main graphs); in function bodies the control outputs see to that.
+        wanted: function -> nodes of it that are to be there, though nothing may need them.
+
+    Attributes:
+        inlined: how many calls were inlined.
+        parts: call that was inlined -> what has become of the nodes and values of its function.
     """
 
     def __init__(
-        self, graph: Graph, *, keep: Callable[[Node, Graph], bool], effects: Effects, results_wait: bool
+        self,
+        graph: Graph,
+        *,
+        keep: Callable[[Node, Graph], bool],
+        effects: Effects,
+        results_wait: bool,
+        wanted: Mapping[Graph, Collection[Node]] | None = None,
     ) -> None:
         self._graph = graph
         self._keep = keep
@@ -42,7 +55,9 @@ class Inliner:
         self._results_wait = results_wait
         self._guards_all = has_v1_control_flow(graph)
         self._around: dict[Node, tuple[tuple[Graph, ...], bool]] = {}
+        self._wanted = wanted or {}
         self.inlined = 0
+        self.parts: dict[Node, Part] = {}
 
     def run(self, nodes: Iterable[Node] | None = None) -> None:
         """Inline every call, or the calls among some nodes, and whatever calls their functions bring.
@@ -66,8 +81,13 @@ class Inliner:
                 raise UnsupportedError(
                     f"function {function.name!r} calls itself ({names} -> {function.name}) and cannot be inlined"
                 )
+            if len(self._graph) + len(function) > MAX_NODES:
+                raise UnsupportedError(f"inlining {function.name!r} would give more than {MAX_NODES:,} nodes")
             wait = self._results_wait and not functions
-            body = _inline(self._graph, call, function, self._effects, guarded=guarded, results_wait=wait)
+            also = self._wanted.get(function, ())
+            part = _inline(self._graph, call, function, self._effects, also, guarded=guarded, results_wait=wait)
+            self.parts[call] = part
+            body = list(part.nodes.values())
             inside = guarded or has_v1_control_flow(function)
             self._around.update((node, ((*functions, function), inside)) for node in body if _is_call(node))
             waiting += [node for node in body if _is_call(node)]
@@ -77,6 +97,13 @@ class Inliner:
 def has_v1_control_flow(graph: Graph) -> bool:
     """Say whether a graph has Switch, Merge, Enter and the like. Does not lift the graph."""
     return not CONTROL_FLOW.isdisjoint(graph.op_counts)
+
+
+def has_uncounted_outputs(function: Graph) -> bool:
+    """Say whether a function reads outputs of unknown ops, which functions name and main graphs must count."""
+    values = [value for node in function.nodes for value in node.inputs]
+    values += [output.value for output in function.outputs]
+    return any(isinstance(value.port, str) for value in values)
 
 
 def downstream(nodes: Iterable[Node]) -> set[Node]:
@@ -113,9 +140,16 @@ def _is_call(node: Node) -> bool:
 
 
 def _inline(
-    graph: Graph, call: Node, function: Graph, effects: Effects, *, guarded: bool, results_wait: bool
-) -> list[Node]:
-    """Put the body of a function in the place of a call; return the new nodes."""
+    graph: Graph,
+    call: Node,
+    function: Graph,
+    effects: Effects,
+    also: Iterable[Node],
+    *,
+    guarded: bool,
+    results_wait: bool,
+) -> Part:
+    """Put the body of a function in the place of a call; return what has become of it."""
     if len(call.inputs) != len(function.inputs):
         raise UnsupportedError(
             f"{call.name!r} passes {len(call.inputs)} arguments to function {function.name!r},"
@@ -131,14 +165,14 @@ def _inline(
     wanted = [value for port, value in enumerate(results) if _is_read(call.output(port), graph)]
     prefix = call.name
     cut = dict(zip(function.inputs, arguments, strict=True))
-    part = copy_part(function, graph, wanted, roots, cut=cut, name=lambda name: f"{prefix}/{name}")
+    part = copy_part(function, graph, wanted, [*roots, *also], cut=cut, name=lambda name: f"{prefix}/{name}")
     _adapt(part, call, prefix, effects, start)
     finish = _finish(graph, call, [part.nodes[node] for node in roots], start, [part.value(value) for value in wanted])
     for port, value in enumerate(results):
         if value in wanted:
             _replace_result(graph, call, port, part.value(value), start, finish if results_wait and roots else None)
     graph.remove_nodes([call])
-    return list(part.nodes.values())
+    return part
 
 
 def _acting(function: Graph, effects: Effects) -> list[Node]:

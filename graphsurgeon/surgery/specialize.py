@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.attributes import dtype_of
+from graphsurgeon.analysis.calls import nesting, settle
 from graphsurgeon.analysis.effects import Effects
 from graphsurgeon.analysis.restore_map import VARIABLES
 from graphsurgeon.errors import UnsupportedError
@@ -23,13 +24,14 @@ from graphsurgeon.surgery.control_edges import clean_control_edges
 from graphsurgeon.surgery.fold_predicates import fold_predicates
 from graphsurgeon.surgery.frozen_variables import FrozenVariables
 from graphsurgeon.surgery.function_runs import Flow, Run, runs_of
-from graphsurgeon.surgery.inline import Inliner, has_v1_control_flow
+from graphsurgeon.surgery.inline import Inliner, has_uncounted_outputs, has_v1_control_flow
 from graphsurgeon.surgery.polymorphic import bind_attrs
 from graphsurgeon.surgery.prune import prune_graph
 from graphsurgeon.surgery.readers import pass_value, read_value
 from graphsurgeon.surgery.resources import SHAPE_READS, Held, Holders, Use, trace, uses, variable_of
 from graphsurgeon.surgery.writes import Access, check_order, drop_write, needed_nodes
 
+MAX_NESTING = 100
 _Key = tuple[Graph, str, tuple[object, ...]]
 
 
@@ -79,6 +81,9 @@ class Specializer:
             UnsupportedError: a variable is used in a way that a constant does not allow.
             FileError: a variable has no value.
         """
+        depth = nesting(graph)
+        if depth > MAX_NESTING:
+            raise UnsupportedError(f"functions run functions {depth} deep, at most {MAX_NESTING} are followed")
         self._flatten(graph, results_wait=True)
         self._dissolve(graph, {}, roots)
 
@@ -95,6 +100,8 @@ class Specializer:
 
     def _keeps(self, call: Node, function: Graph) -> bool:
         """Say whether a call stays a call."""
+        if has_uncounted_outputs(function):
+            return True
         if not self._keep_functions:
             return False
         is_given = any(dtype is None or dtype.name == "resource" for dtype in map(dtype_of, call.inputs))
@@ -103,10 +110,11 @@ class Specializer:
     def _touches(self, function: Graph) -> bool:
         """Say whether a function names a variable itself, or one that it runs does."""
         if function not in self._names_variables:
-            self._names_variables[function] = False
-            ops = function.op_counts
-            self._names_variables[function] = any(op in VARIABLES for op in ops) or any(
-                self._touches(inner) for node in function.nodes for inner in node.functions
+            settle(
+                function,
+                self._names_variables,
+                lambda graph: not VARIABLES.isdisjoint(graph.op_counts),
+                lambda graph: (inner for node in graph.nodes for inner in node.functions),
             )
         return self._names_variables[function]
 

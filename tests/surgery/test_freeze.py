@@ -264,3 +264,23 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
     stored = sorted(v.tensor.tobytes() for v in source.variables.values() if v.tensor.dtype.bits)
     found = [tensor.tobytes() for tensor in constants.values() if isinstance(tensor, Tensor) and tensor.dtype.bits]
     assert all(data in found for data in stored)
+
+
+def test_unknown_ops_are_kept_and_so_is_the_function_that_names_their_outputs(tmp_path: Path) -> None:
+    body = 'node_def { name: "odd" op: "NobodyKnows" input: "b" }'
+    library = FUNCTION.format(control="", body=body).replace(
+        'input: "read:value:0" input: "b"', 'input: "read:value:0" input: "odd:second:1"'
+    )
+    model = graph_model(
+        tmp_path, placeholder("x"), variable("v"), node("strange", "NobodyKnows", "x"),
+        CALL.replace('input: "x"', 'input: "strange:2"'), library=library, values=VALUES,
+    )  # fmt: skip
+    report = freeze(model, outputs=["call"])
+    assert report.functions == ("f",)
+    assert ops(model)["call"] == ["StatefulPartitionedCall", "v:0", "strange:2"]
+    function = model.metagraphs[0].functions["f"]
+    assert [str(value.dtype) for value in function.inputs] == ["float32", "float32"]
+    assert spelled(function)["read"] == ["Identity", "a"]
+    write(model, tmp_path / "frozen.pb")
+    again = read(tmp_path / "frozen.pb").metagraphs[0]
+    assert spelled(again.functions["f"])["sum"] == ["AddV2", "read:0", "odd:second:1"]
