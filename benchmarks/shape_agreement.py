@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.shapes.graph_oracle import Agreement, compare_graph, graph_defs, without_recorded_shapes
 
 COLUMNS = ("equal", "more", "less", "wrong")
+KINDS = os.environ.get("AGREEMENT_KINDS", "less,wrong").split(",")
 
 
 def main() -> None:
@@ -58,7 +59,8 @@ def print_row(name: str, found: Agreement, examples: int) -> None:
     """Print one line, and some outputs that differ."""
     counts = " ".join(f"{found.shapes[column]:>7}" for column in COLUMNS)
     print(f"{found.total:>8} {found.total - found.dtypes:>7} {counts}  {name}")
-    for verdict, op, (function, node, port), theirs, ours in found.examples[:examples]:
+    shown = [example for example in found.examples if example[0] in KINDS]
+    for verdict, op, (function, node, port), theirs, ours in shown[:examples]:
         where = f"{function}/{node}:{port}" if function else f"{node}:{port}"
         print(f"    {verdict}: {op} {where}: TensorFlow {theirs[0]} {theirs[1]}, ours {ours[0]} {ours[1]}")
 
