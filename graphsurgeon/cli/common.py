@@ -109,6 +109,17 @@ def split_pair(text: str, what: str = "OLD=NEW") -> tuple[str, str]:
     return left, right
 
 
+def is_tflite(path: Path) -> bool:
+    """Say whether a model is a TFLite file, whose tensors' names hold commas.
+
+    Raises:
+        FileError: there is no such model.
+    """
+    from graphsurgeon.formats.detect import locate
+
+    return locate(path).format == "tflite"
+
+
 def read_map(path: Path) -> dict[str, str]:
     """Return the pairs of a JSON file, for names that cannot be written as `A=B`.
 

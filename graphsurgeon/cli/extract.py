@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import Model, Tags, parse_tags, split_list
+from graphsurgeon.cli.common import GraphName, Model, Tags, is_tflite, parse_tags, split_list
 from graphsurgeon.cli.edit_command import Steps, edit_command
 
 
@@ -24,28 +24,40 @@ def extract(
     match: Annotated[
         list[str] | None, typer.Option("--match", metavar="NAME", help="Of a checkpoint: variables to keep; globs.")
     ] = None,
+    call: Annotated[
+        list[str] | None,
+        typer.Option("--call", metavar="NODE", help="Choose among several calls that lead to a function."),
+    ] = None,
+    graph: GraphName = None,
     tags: Tags = None,
 ) -> Steps:
     """Keep the part between inputs and outputs; of a checkpoint the variables that match.
 
     Tensors at which the graph is cut become placeholders. Functions, variables, tables and assets that the part
-    does not need go too.
+    does not need go too. Tensors may lie in functions: the calls that lead there are inlined; the body of a loop is
+    taken by itself, its arguments being inputs.
 
     Examples:
       gs extract frozen.pb --inputs conv1/Relu=x --outputs logits -o tail.pb
       gs extract model.meta --outputs embeddings -o embedding.meta
+      gs extract model/ --inputs pool1/MaxPool --outputs dense/Relu=features -o middle/
+      gs extract model.tflite --outputs conv_7 -o head.tflite
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
     """
+    commas = not is_tflite(model)
     arguments = {
-        "outputs": _names(outputs),
-        "inputs": _names(inputs),
+        "outputs": _names(outputs, commas=commas),
+        "inputs": _names(inputs, commas=commas),
         "match": split_list(match),
+        "calls": split_list(call),
+        "graph": graph,
         "tags": parse_tags(tags),
     }
     return [("extract", arguments)]
 
 
-def _names(values: list[str] | None) -> dict[str, str]:
+def _names(values: list[str] | None, *, commas: bool) -> dict[str, str]:
     """Return tensor -> new name (empty for its own) of `A,B=NAME`."""
-    pairs = [item.rpartition("=") if "=" in item else (item, "", "") for item in split_list(values)]
+    items = split_list(values, commas=commas)
+    pairs = [item.rpartition("=") if "=" in item else (item, "", "") for item in items]
     return {tensor: name for tensor, _, name in pairs}

@@ -28,7 +28,7 @@ from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.fetchable import check_fetchable
 from graphsurgeon.surgery.functionalize import Part, bound_objects, make_function, part_between
 from graphsurgeon.surgery.servable import check_servable, make_servable
-from graphsurgeon.surgery.serving import METHODS, check_method
+from graphsurgeon.surgery.serving import METHODS, check_method, signature_key
 from graphsurgeon.surgery.wrapper import (
     BARE_FUNCTION,
     SIGNATURE_MAP,
@@ -165,7 +165,7 @@ def _found_by_shape(metagraph: MetaGraph, patterns: Mapping[str, str], shapes: S
     found = {}
     for key, pattern in patterns.items():
         value = by_shape(metagraph, pattern, shapes)
-        found[key or _key(value.producer.name if value.producer else str(value))] = str(value)
+        found[key or signature_key(value.producer.name if value.producer else str(value))] = str(value)
     return found
 
 
@@ -244,13 +244,7 @@ def _input_key(metagraph: MetaGraph, node: Node) -> str:
         for key, entry in signature.inputs.items():
             if entry.mention is not None and entry.mention.node is node:
                 return key
-    return _key(node.name)
-
-
-def _key(name: str) -> str:
-    last = name.rpartition("/")[2]
-    key = "".join(c if c.isalnum() and c.isascii() else "_" for c in last)
-    return key if key[:1].isalpha() else f"input_{key}"
+    return signature_key(node.name)
 
 
 def _check_fed(part: Part) -> None:
@@ -292,7 +286,7 @@ def add_to_objects(
     """Enter a function that computes a signature, in place of one of that key; its captures are bound as given."""
     inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=sanitized)}
     outputs = {key: _target(signature.outputs[key]) for key in sorted(signature.outputs)}
-    function = make_function(metagraph, f"signature_wrapper_{_key(signature.key)}", part, inputs, outputs)
+    function = make_function(metagraph, f"signature_wrapper_{signature_key(signature.key)}", part, inputs, outputs)
     concrete = ConcreteFunction(function, bound)
     concrete.input_signature = ((), {key: _spec(key, signature.inputs[key]) for key in inputs})
     concrete.output_signature = {key: _spec(key, signature.outputs[key]) for key in outputs}

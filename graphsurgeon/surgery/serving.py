@@ -6,7 +6,7 @@ from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import Signature
 
-__all__ = ["METHODS", "check_method"]
+__all__ = ["METHODS", "check_method", "signature_key"]
 
 
 def check_method(signature: Signature) -> None:
@@ -20,3 +20,10 @@ def check_method(signature: Signature) -> None:
         raise UsageError(
             f"signature {signature.key!r}: {problems[0]}", hint="choose other entries, or --method predict"
         )
+
+
+def signature_key(name: str) -> str:
+    """Return the key that a node's name gives: its last part, as far as every loader takes it."""
+    last = name.rpartition("/")[2]
+    key = "".join(c if c.isalnum() and c.isascii() else "_" for c in last)
+    return key if key[:1].isalpha() else f"input_{key}"

@@ -50,8 +50,10 @@ def test_wrong_use_changes_nothing(fixtures_dir: Path) -> None:
         with pytest.raises(UsageError):
             extract(model, outputs, inputs=inputs)
     assert [node.name for node in model.graphs[0].nodes] == before
+    model = read(fixtures_dir / "tflite" / "float.tflite")
+    constant = next(value for value in model.graphs[0].values if value.tensor is not None)
     with pytest.raises(UnsupportedError):
-        extract(read(fixtures_dir / "tflite" / "float.tflite"), {"x": ""})
+        extract(model, {str(constant): ""})
 
 
 def test_variables_of_a_checkpoint(fixtures_dir: Path, tmp_path: Path) -> None:
