@@ -20,7 +20,8 @@ class Builder:
     def op(self, op: str | Graph, *inputs: Value, name: str = "", **attrs: AttrValue) -> Value:
         """Add a node; return its first output."""
         text = op if isinstance(op, str) else op.name
-        return self.graph.add_node(op, name or self.graph.unique_name(text), inputs, {"T": FLOAT, **attrs}).output()
+        name = name or f"{text}_{len(self.graph)}"  # `unique_name` would ask after all nodes before
+        return self.graph.add_node(op, name, inputs, {"T": FLOAT, **attrs}).output()
 
     def feed(self, *dims: int | None, name: str = "", dtype: DType = FLOAT) -> Value:
         """Add a placeholder."""
