@@ -128,7 +128,7 @@ def test_a_flag_of_nested_functions_is_set(training: bool, tmp_path: Path) -> No
     for expected, found in zip(before, both_loaders(tmp_path / "set", {"x": X}), strict=True):
         assert sessions.close(expected["y"], found["y"])
     from graphsurgeon.formats import read
-    from graphsurgeon.surgery.prune import reached_functions
+    from graphsurgeon.analysis.calls import reached_functions
 
     model = read(tmp_path / "set").metagraphs[0]
     call = model.signatures["serving_default"].outputs["y"].mention
