@@ -127,8 +127,8 @@ def test_a_flag_of_nested_functions_is_set(training: bool, tmp_path: Path) -> No
     before = both_loaders(tmp_path / "model", {"x": X, "training": np.array(training)})
     for expected, found in zip(before, both_loaders(tmp_path / "set", {"x": X}), strict=True):
         assert sessions.close(expected["y"], found["y"])
-    from graphsurgeon.formats import read
     from graphsurgeon.analysis.calls import reached_functions
+    from graphsurgeon.formats import read
 
     model = read(tmp_path / "set").metagraphs[0]
     call = model.signatures["serving_default"].outputs["y"].mention
