@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from graphsurgeon.analysis.calls import reached_functions
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
@@ -30,9 +30,10 @@ def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGra
 
     Raises:
         UsageError: there is no such MetaGraph, or several.
+        UnsupportedError: the model is a checkpoint.
     """
     if not model.metagraphs:
-        raise UsageError("a checkpoint has no graph")
+        raise UnsupportedError("a checkpoint holds variables and no graph", hint="gs weights lists its variables")
     wanted = set() if list(tags or ()) == [NO_TAGS] else set(tags or ("serve",))
     found = [metagraph for metagraph in model.metagraphs if set(metagraph.tags or ()) == wanted]
     if len(found) == 1:

@@ -2,8 +2,7 @@
 
 The work is done on a copy of the needed part of the main graph, so a refusal leaves the model untouched. Steps:
 copy what the outputs need, inline calls, decide branches with a constant predicate, turn variables into
-values (functions specialised), let tables fill themselves, clean up, name feeds and fetches. What is known of
-the pitfalls of each step stands in `docs/freezing.md`.
+values (functions specialised), let tables fill themselves, clean up, name feeds and fetches.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from graphsurgeon.analysis.load_path import LoadPath
 from graphsurgeon.analysis.names import choose_metagraph, find_value
 from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, placeholder_shape
 from graphsurgeon.analysis.restore_map import RestoreMap, restore_map
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -106,6 +105,8 @@ def freeze(
         FileError: a variable has no value in the checkpoint, or one of another type or shape.
     """
     metagraph = choose_metagraph(model, tags)
+    if metagraph.graph.kind == "subgraph":
+        raise UnsupportedError("the weights of a TFLite model are constants already", hint="gs weights lists them")
     endpoints = resolve_endpoints(
         metagraph, signature=signature, inputs=inputs, outputs=outputs, outputs_by_shape=outputs_by_shape
     )

@@ -284,3 +284,11 @@ def test_unknown_ops_are_kept_and_so_is_the_function_that_names_their_outputs(tm
     write(model, tmp_path / "frozen.pb")
     again = read(tmp_path / "frozen.pb").metagraphs[0]
     assert spelled(again.functions["f"])["sum"] == ["AddV2", "read:0", "odd:second:1"]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"), [("tflite/float.tflite", "constants already"), ("checkpoint/snappy", "no graph; gs weights")]
+)
+def test_what_has_no_variables_in_a_graph_is_not_frozen(path: str, message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message):
+        freeze(read(FIXTURES.parent / path))
