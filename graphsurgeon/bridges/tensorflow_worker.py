@@ -51,7 +51,27 @@ def _load_session(source: Mapping[str, Any]) -> Any:
             session.run(v1.tables_initializer())
         else:
             tf.import_graph_def(_message(source, v1.GraphDef()), name="")
+            if source["checkpoint"]:
+                _assign_by_name(session, source["checkpoint"])
     return session
+
+
+def _assign_by_name(session: Any, prefix: str) -> None:
+    """Give the variables of a graph without saver what a checkpoint holds under their names."""
+    import tensorflow as tf
+
+    stored = tf.train.load_checkpoint(prefix)
+    for operation in session.graph.get_operations():
+        if operation.type not in ("Variable", "VariableV2", "VarHandleOp"):
+            continue
+        name = operation.get_attr("shared_name").decode() or operation.name
+        if not stored.has_tensor(name):
+            continue
+        value = stored.get_tensor(name)
+        if operation.type == "VarHandleOp":
+            session.run(tf.raw_ops.AssignVariableOp(resource=operation.outputs[0], value=value))
+        else:
+            session.run(tf.raw_ops.Assign(ref=operation.outputs[0], value=value).op)
 
 
 def _message(source: Mapping[str, Any], message: Any) -> Any:

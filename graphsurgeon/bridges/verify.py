@@ -14,6 +14,7 @@ from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
+from graphsurgeon.formats.checkpoint import read_checkpoint
 from graphsurgeon.formats.detect import locate
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -23,6 +24,8 @@ from graphsurgeon.verify.pairs import EntryPair
 
 if TYPE_CHECKING:
     from graphsurgeon.verify.equivalence import Arrays
+
+_BARE = ("graph_def", "meta_graph")  # formats whose variables lie in files of their own
 
 
 def verify(
@@ -36,6 +39,7 @@ def verify(
     tolerance: Tolerance | None = None,
     tags: Sequence[str] | None = None,
     with_place: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -48,12 +52,15 @@ def verify(
         tolerance: what counts as the same.
         tags: of the MetaGraph, in both.
         with_place: if they differ, find the first tensor along the graph that does.
+        checkpoint: where the variables of `before` are, if that is a bare graph.
 
     Raises:
         UnsupportedError: the extra is missing, or a model cannot be run at all.
         UsageError: a name does not exist.
     """
     first, second = read(before), read(after)
+    if checkpoint is not None:
+        first.checkpoint = read_checkpoint(Path(checkpoint))
     for model in (first, second):
         require_extra("litert" if model.format == "tflite" else "tensorflow")
     given = _given(first, feeds, tags)
@@ -61,7 +68,7 @@ def verify(
 
     def runner(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
         model = runners.get(str(path))
-        prefix = model.checkpoint.prefix if model and model.checkpoint and model.format == "meta_graph" else None
+        prefix = model.checkpoint.prefix if model and model.checkpoint and model.format in _BARE else None
         return run_calls(path, calls, tags=tags, checkpoint=prefix)
 
     def find_first(pair: EntryPair, ours: Arrays, theirs: Arrays) -> str | None:
@@ -82,9 +89,17 @@ def verify(
 
 
 def verifier(
-    source: str | os.PathLike[str], *, tags: Sequence[str] | None = None
+    source: str | os.PathLike[str],
+    *,
+    tags: Sequence[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Callable[[Path, Path], EquivalenceReport]:
     """Return what an edit is given to compare its source with its result; says at once if it cannot.
+
+    Args:
+        source: the model.
+        tags: of the MetaGraph.
+        checkpoint: where the variables of a bare graph are.
 
     Raises:
         UnsupportedError: the extra is missing, or the source has no graph to run.
@@ -93,7 +108,7 @@ def verifier(
     if format == "checkpoint":
         raise UnsupportedError("a checkpoint has no graph to run", path=source, hint="gs diff compares its values")
     require_extra("litert" if format == "tflite" else "tensorflow")
-    return lambda before, after: verify(before, after, tags=tags)
+    return lambda before, after: verify(before, after, tags=tags, checkpoint=checkpoint)
 
 
 def _given(model: Model, feeds: Mapping[str, object] | Sequence[str], tags: Sequence[str] | None) -> dict[str, object]:

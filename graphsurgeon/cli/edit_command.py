@@ -182,7 +182,8 @@ def _options(
 def _verifier(model: Path, steps: Steps) -> Verifier:
     from graphsurgeon.bridges.verify import verifier
 
-    return verifier(model, tags=next((arguments["tags"] for _, arguments in steps if arguments.get("tags")), None))
+    given = {key: value for _, arguments in reversed(steps) for key, value in arguments.items() if value}
+    return verifier(model, tags=given.get("tags"), checkpoint=given.get("checkpoint"))
 
 
 def _flags(parameter: inspect.Parameter) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import pytest
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read, write
+from graphsurgeon.formats.checkpoint import read_checkpoint
 from graphsurgeon.surgery.freeze import FreezeReport, freeze
 from tests.oracle import sessions
 from tests.oracle.freeze_models import BUILDERS, REFUSED
@@ -163,8 +164,6 @@ def _float() -> Any:
 
 
 def test_a_graph_with_its_checkpoint_elsewhere(tmp_path: Path) -> None:
-    from graphsurgeon.formats.checkpoint import read_checkpoint
-
     folder = FIXTURES.parent / "graphdef" / "unfrozen"
     model = read(folder / "graph.pbtxt")
     model.checkpoint = read_checkpoint(folder / "weights")
@@ -214,3 +213,15 @@ def test_variables_that_stay_are_restored(name: str, key: str | None, pattern: s
             values.append([model.run(fetches, feeds) for _ in range(2)])
     for expected, found in zip(*values, strict=True):
         assert all(sessions.same_bits(expected[k], found[k]) for k in expected)
+
+
+def test_a_graph_whose_checkpoint_lies_elsewhere_is_verified(tmp_path: Path) -> None:
+    from graphsurgeon.bridges.verify import verify
+
+    folder = FIXTURES.parent / "graphdef" / "unfrozen"
+    model = read(folder / "graph.pbtxt")
+    model.checkpoint = read_checkpoint(folder / "weights")
+    freeze(model, outputs=["scores"])
+    write(model, tmp_path / "frozen.pb")
+    report = verify(folder / "graph.pbtxt", tmp_path / "frozen.pb", checkpoint=folder / "weights")
+    assert report.agrees
