@@ -187,7 +187,8 @@ GRAPHS = parameters(
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("path", GRAPHS)
-def test_every_node_of_a_graph(path: Path, tmp_path: Path) -> None:
+def test_every_node_of_a_graph(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a graph with a saver writes `model.index` where it is run
     source = read(path)
     renamed = tmp_path / f"renamed{path.suffix}"
     edit(path, node_steps(path, prefix="zz/"), output=renamed)
