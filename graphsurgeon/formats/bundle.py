@@ -173,6 +173,10 @@ class Bundle:
         """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
         return objectgraph.respelled(data, respell)
 
+    def serialized_objects(self, checkpoint: Checkpoint) -> bytes:
+        """Return the object graph as it would be written; empty if there is none."""
+        return objectgraph.serialize_trackable(checkpoint.objects) if checkpoint.objects is not None else b""
+
     def _read_header(self, table: Table) -> None:
         raw = table.get(HEADER_KEY)
         if raw is None:

@@ -258,7 +258,7 @@ class _Writer:
         if self.source is not None and entry is not None and not _objects_changed(checkpoint, self.source):
             yield self._kept(_OBJECTS, entry)
             return
-        data = bytes(objectgraph.lower_trackable(objects).SerializeToString())
+        data = objectgraph.serialize_trackable(objects)
         yield self._whole(_OBJECTS, Tensor(STRING, SCALAR, StringsSource([data])), entry)
 
     def _idle(self) -> list[int]:

@@ -52,6 +52,10 @@ class TableSet:
         """Return the data as they are: the format is older than object graphs."""
         return data
 
+    def serialized_objects(self, checkpoint: Checkpoint) -> bytes:
+        """Return nothing: the format is older than object graphs."""
+        return b""
+
     def report(self, where: str, what: str, hint: str = RESTORE) -> None:
         """Keep a problem."""
         self.problems.append(Problem("error", where, what, hint))

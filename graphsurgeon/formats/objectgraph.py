@@ -109,6 +109,19 @@ def lower_trackable(objects: ObjectGraph) -> Any:
     return out
 
 
+def serialize_trackable(objects: ObjectGraph) -> bytes:
+    """Return the bytes of the `TrackableObjectGraph`."""
+    return bytes(lower_trackable(objects).SerializeToString())
+
+
+def new_ids(objects: ObjectGraph) -> dict[int, int] | None:
+    """Return id as read -> id as written, objects that are gone left out; None if all keep theirs."""
+    before = {id(raw): number for number, raw in enumerate(objects.raw.nodes)} if objects.raw is not None else {}
+    pairs = [(before.get(id(node.raw)), number) for number, node in enumerate(objects.nodes)]
+    ids = {old: new for old, new in pairs if old is not None}
+    return None if len(ids) == len(before) and all(old == new for old, new in ids.items()) else ids
+
+
 def respelled(data: bytes, respell: Callable[[str], str]) -> bytes:
     """Return a serialized `TrackableObjectGraph` with other checkpoint keys.
 

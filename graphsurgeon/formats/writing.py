@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.formats import checkpoint, module_of
+from graphsurgeon.formats import checkpoint, keras_metadata, module_of
 from graphsurgeon.formats.atomic import Content, is_copy, leftovers, remove_file, write_file, write_group, write_tree
 from graphsurgeon.formats.files import (
     Progress,
     contained,
     exists,
     folder_names,
+    is_file,
     is_folder,
     make_folder,
     open_source,
@@ -180,10 +181,11 @@ def _plan_saved_model(model: Model, target: Target, *, in_place: bool) -> Plan:
     is_changed = bool(variables) or not all(map(is_copy, files.values()))
     if folder is None:
         plan.files |= variables
-    elif in_place and len(files) == 1 and not (variables or _new_assets(model) or _dropped_assets(model)):
+    elif in_place and len(files) == 1 and not (variables or _beside_changes(model, folder)):
         return _plan_protobuf_alone(folder, files, is_changed=is_changed)
     else:
         plan.files |= _carried(model, folder, plan, everything=in_place)
+        plan.files |= _keras_metadata(model, folder)
         if variables:
             plan.files = {name: item for name, item in plan.files.items() if not name.startswith("variables/")}
             plan.files |= variables
@@ -231,6 +233,18 @@ def _carried(model: Model, folder: Path, plan: Plan, *, everything: bool) -> dic
         tops.remove(_PREFIX)
     names = [name for top in tops for name in _below(folder, top) if name not in left_out]
     return {name: [] if name.endswith("/") else contained(folder, name) for name in names}
+
+
+def _keras_metadata(model: Model, folder: Path) -> dict[str, Content]:
+    """Return what Keras 2 keeps of the objects, if it is there and their numbers have changed."""
+    if not is_file(folder / keras_metadata.NAME):
+        return {}
+    data = keras_metadata.renumbered(open_source(contained(folder, keras_metadata.NAME)), model.metagraphs[0])
+    return {keras_metadata.NAME: [data]} if data is not None else {}
+
+
+def _beside_changes(model: Model, folder: Path) -> bool:
+    return bool(_new_assets(model) or _dropped_assets(model) or _keras_metadata(model, folder))
 
 
 def _below(folder: Path, top: str) -> list[str]:

@@ -48,6 +48,9 @@ class CheckpointSource(Protocol):
     def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
         """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
 
+    def serialized_objects(self, checkpoint: Checkpoint) -> bytes:
+        """Return the object graph as it would be written."""
+
 
 class Checkpoint:
     """Variables by key, in file order. Enter a new one under its key; `rename` and `remove` change the others.
@@ -104,6 +107,10 @@ class Checkpoint:
         if self.raw is None:
             return data
         return self.raw.respelled_objects(data, self._respelling(keys))  # type: ignore[no-any-return]
+
+    def serialized_objects(self) -> bytes:
+        """Return the object graph as it would be written, such as a graph keeps to save it along."""
+        return self.raw.serialized_objects(self) if self.raw is not None else b""
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove variables, also where the checkpoint's object graph names them.

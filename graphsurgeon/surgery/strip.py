@@ -7,7 +7,7 @@ whatever nothing needs goes: nodes, functions, entries of collections, of savers
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.candidates import likely_outputs
@@ -32,6 +32,7 @@ from graphsurgeon.surgery.strip_needed import (
     variable_items,
 )
 from graphsurgeon.surgery.strip_saver import SaverPart
+from graphsurgeon.surgery.strip_training import TrainingObjects
 
 _Bypass = Callable[[Graph, Collection[Node]], list[tuple[Node, str]]]
 
@@ -158,6 +159,7 @@ class _Work:
         self.outputs = outputs
         self.kinds = kinds
         self.removed: list[Stripped] = []
+        self.training = TrainingObjects(model, metagraph, kinds)
         saver = metagraph.saver.mentions if metagraph.saver is not None else []
         mentioned = [mention.node for mention in (*protected_mentions(metagraph), *saver)]
         mentioned += [mention.node for item in variable_items(metagraph) for mention in item.mentions.values()]
@@ -166,8 +168,10 @@ class _Work:
     def run(self, notes: list[str]) -> StripReport:
         before = sum(len(graph) for graph in self.metagraph.graphs)
         keys = restored_keys(self.metagraph)
+        known = self._known_kinds()
+        self._training_objects()
         self._checks()
-        self._nodes()
+        self._nodes(known)
         if "functions" in self.kinds:
             self._functions()
         self._function_nodes()
@@ -178,6 +182,7 @@ class _Work:
         drop_stale_items(self.metagraph)
         self._attributes()
         stored = self._variables(keys)
+        self.training.remove_stored()
         return StripReport(
             kinds=_in_order(Counter(one.kind for one in self.removed)),
             removed=tuple(self.removed),
@@ -186,7 +191,7 @@ class _Work:
             variable_bytes=stored.variable_bytes,
             nodes_before=before,
             nodes_after=sum(len(graph) for graph in self.metagraph.graphs),
-            notes=tuple(notes),
+            notes=(*notes, *self.training.notes),
         )
 
     def _note(self, kind: str, node: Node, why: str, op: str = "") -> None:
@@ -216,12 +221,18 @@ class _Work:
             for node, op in strip_bypass.remove_checks(graph, ops, self.protected):
                 self._note(kind, node, why, op)
 
-    def _nodes(self) -> None:
+    def _training_objects(self) -> None:
+        """Take out optimizers and metrics of the object graph, and their variables out of the saver."""
+        for kind, path in self.training.roots.values():
+            self.removed.append(Stripped(kind, path, "object", "", "nothing that stays leads to it or captures it"))
+        self.training.remove()
+
+    def _nodes(self, known: Mapping[Node, str]) -> None:
         """Take out what nothing needs in the main graph, and all that names it."""
         metagraph, graph = self.metagraph, self.metagraph.graph
         saver = SaverPart(metagraph)
         needed = needed_nodes(metagraph, self.outputs, saver)
-        kinds = sort_nodes([node for node in graph.nodes if node not in needed], self._slots())
+        kinds = sort_nodes([node for node in graph.nodes if node not in needed], known)
         gone = {node for node, kind in kinds.items() if kind in self.kinds}
         _keep_what_is_read(gone, saver)
         for node in graph.nodes:
@@ -234,12 +245,14 @@ class _Work:
         graph.remove_nodes(gone)
         saver.shrink(kept_saves)
 
-    def _slots(self) -> frozenset[Node]:
+    def _known_kinds(self) -> dict[Node, str]:
+        """Return the kind of the variables that the checkpoint or the object graph tells it of."""
         if self.model.checkpoint is None:
-            return frozenset()
+            return {}
         slots = slot_keys(self.model.checkpoint)
         variables = restore_map(self.metagraph).variables
-        return frozenset(node for node, restored in variables.items() if restored.key in slots)
+        found = {node: "optimizers" for node, restored in variables.items() if restored.key in slots}
+        return found | self.training.variables
 
     def _functions(self) -> None:
         for function in unused_functions(self.metagraph):
@@ -278,13 +291,11 @@ class _Work:
         still = {key for metagraph in self.model.metagraphs for key in restored_keys(metagraph)}
         gone = sorted(key for key in keys_before - still if key in checkpoint.variables)
         slots = slot_keys(checkpoint)
-        removed = [
-            Stripped("optimizers" if key in slots else "unreachable", key, "", "", "its variable is gone")
-            for key in gone
-        ]
+        kinds = dict.fromkeys(slots, "optimizers") | self.training.keys
+        removed = [Stripped(kinds.get(key, "unreachable"), key, "", "", "its variable is gone") for key in gone]
         self.removed += removed
         report = _drop_entries(self.model, removed)
-        if gone and not checkpoint.variables:
+        if gone and not checkpoint.variables and checkpoint.objects is None:
             self.model.checkpoint = None
         return report
 

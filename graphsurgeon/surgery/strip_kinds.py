@@ -74,15 +74,15 @@ def why(kind: str) -> str:
     return _WHY[kind]
 
 
-def sort_nodes(unneeded: Iterable[Node], slots: frozenset[Node]) -> dict[Node, str]:
+def sort_nodes(unneeded: Iterable[Node], known: Mapping[Node, str]) -> dict[Node, str]:
     """Return the kind of each node that is not needed; what serves nodes of one kind alone is of that kind.
 
     Args:
         unneeded: nodes of one graph.
-        slots: variables that an optimizer keeps.
+        known: variables whose kind is known.
     """
     nodes = list(unneeded)
-    kinds = {node: kind for node in nodes if (kind := _own_kind(node, slots)) is not None}
+    kinds = {node: kind for node in nodes if (kind := _own_kind(node, known)) is not None}
     members = set(nodes)
     waiting = [before for node in kinds for before in _before(node)]
     while waiting:
@@ -99,10 +99,12 @@ def _before(node: Node) -> list[Node]:
     return [*(value.producer for value in node.inputs if value.producer is not None), *node.controls]
 
 
-def _own_kind(node: Node, slots: frozenset[Node]) -> str | None:
+def _own_kind(node: Node, known: Mapping[Node, str]) -> str | None:
     op = node.op
+    if node in known:
+        return known[node]
     scopes = {re.sub(r"_\d+$", "", scope.lower()) for scope in node.name.split("/")[:-1]}
-    if _OPTIMIZER.fullmatch(op) or node in slots:
+    if _OPTIMIZER.fullmatch(op):
         return "optimizers"
     if op in VARIABLES:
         is_applied = any(_OPTIMIZER.fullmatch(user.op) for user in node.consumers)
@@ -119,5 +121,5 @@ def _own_kind(node: Node, slots: frozenset[Node]) -> str | None:
         return "gradients"
     target = node.inputs[0].producer if node.inputs and (op.startswith("Assign") or op in _READS) else None
     if target is not None and (target.op in VARIABLES or target.op == "ReadVariableOp"):
-        return _own_kind(target, slots)
+        return _own_kind(target, known)
     return "metrics" if scopes & _METRIC_SCOPES else None

@@ -16,6 +16,7 @@ from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 
+_SHAPES = "_output_shapes"
 _IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2"})
 
 
@@ -27,7 +28,7 @@ class _Layout(NamedTuple):
     types: str
 
 
-_SAVES = {
+SAVES = {
     "SaveV2": _Layout(3, (1, 2), "dtypes"),
     "SaveSlices": _Layout(3, (1, 2), "T"),
     "Save": _Layout(2, (1,), "T"),
@@ -52,7 +53,7 @@ class SaverPart:
             if target is not None and any(other.op.startswith("Restore") for other in reached([node])):
                 self.targets[node] = target
         self._restores = [node for node in nodes if node.op == "RestoreV2"]
-        self.saves = {node: [_owner(value) for value in _tensors(node)] for node in nodes if node.op in _SAVES}
+        self.saves = {node: [_owner(value) for value in _tensors(node)] for node in nodes if node.op in SAVES}
 
     def needed(self, is_kept: Callable[[Node], bool]) -> list[Node]:
         """Return the nodes that saving and restoring of what is kept takes; none if nothing is left to restore."""
@@ -72,7 +73,7 @@ class SaverPart:
 
     def _inputs(self, node: Node, is_kept: Callable[[Node], bool]) -> Iterator[Value]:
         places = set(self._kept_places(node, is_kept)) if node in self.saves else None
-        first = _SAVES[node.op].first if places is not None else 0
+        first = SAVES[node.op].first if places is not None else 0
         for index, value in enumerate(node.inputs):
             if places is None or index < first or index - first in places:
                 yield value
@@ -81,8 +82,8 @@ class SaverPart:
         """Return which tensors an op goes on saving: all, where it could not do without."""
         owners = self.saves[node]
         places = [place for place, owner in enumerate(owners) if owner is None or is_kept(owner)]
-        lists = [_texts(node.inputs[index]) for index in _SAVES[node.op].lists]
-        can_shrink = bool(places) and all(texts is not None and len(texts) == len(owners) for texts in lists)
+        lists = [texts(node.inputs[index]) for index in SAVES[node.op].lists]
+        can_shrink = bool(places) and all(items is not None and len(items) == len(owners) for items in lists)
         return places if can_shrink else list(range(len(owners)))
 
     def is_let_go(self, save: Node, node: Node, gone: set[Node]) -> bool:
@@ -98,21 +99,24 @@ class SaverPart:
         """Leave what saves only the tensors that stay, and what restores only those that are assigned."""
         for node, places in kept.items():
             if node in node.graph:
-                self._shrink_save(node, places)
+                shrink_save(node, places)
         for node in self._restores if self.targets else ():
             if node in node.graph:
-                _shrink_restore(node)
-
-    def _shrink_save(self, node: Node, places: list[int]) -> None:
-        if len(places) == len(self.saves[node]):
-            return
-        layout = _SAVES[node.op]
-        node.inputs = [*node.inputs[: layout.first], *(node.inputs[layout.first + place] for place in places)]
-        _narrow(node, layout.lists, layout.types, places)
+                shrink_restore(node)
 
 
-def _shrink_restore(node: Node) -> None:
-    names, slices = (_texts(value) for value in node.inputs[1:3])
+def shrink_save(node: Node, places: list[int]) -> None:
+    """Let an op save only the tensors in some places."""
+    layout = SAVES[node.op]
+    if len(places) == len(node.inputs) - layout.first:
+        return
+    node.inputs = [*node.inputs[: layout.first], *(node.inputs[layout.first + place] for place in places)]
+    _narrow(node, layout.lists, layout.types, places)
+
+
+def shrink_restore(node: Node) -> None:
+    """Let a `RestoreV2` restore only what somebody reads."""
+    names, slices = (texts(value) for value in node.inputs[1:3])
     places = [place for place in range(len(names or ())) if node.output(place).consumers]
     if names is None or slices is None or len(names) != len(slices) or not places or len(places) == len(names):
         return
@@ -130,21 +134,25 @@ def _narrow(node: Node, lists: tuple[int, ...], types: str, places: list[int]) -
     dtypes = node.attrs.get(types)
     if isinstance(dtypes, list):
         node.attrs[types] = [dtypes[place] for place in places]
+    node.attrs.pop(_SHAPES, None)
     for index in lists:
-        texts = _texts(node.inputs[index]) or []
-        tensor = Tensor.of(STRING, (len(places),), [texts[place] for place in places])
+        listed = texts(node.inputs[index]) or []
+        tensor = Tensor.of(STRING, (len(places),), [listed[place] for place in places])
         source = node.inputs[index].producer
+        if source is not None and source.op == "Const" and source.consumers == (node,):
+            source.attrs["value"] = tensor
+            source.attrs.pop(_SHAPES, None)
+            continue
         name = f"{source.name if source is not None else node.name}/kept"
         graph = node.graph
         new = graph.add_node("Const", graph.unique_name(name), [], {"dtype": STRING, "value": tensor})
         if source is not None:
             new.device = source.device
         node.set_input(index, new.output(0))
-        if source is not None and not source.consumers and not source.control_consumers:
-            graph.remove_nodes([source])
 
 
-def _texts(value: Value) -> list[bytes] | None:
+def texts(value: Value) -> list[bytes] | None:
+    """Return the elements of a constant of strings; None if it is none."""
     tensor = constant(Place(value))
     return tensor.items() if tensor is not None and tensor.dtype is STRING else None
 
@@ -158,7 +166,7 @@ def _target(node: Node) -> Node | None:
 
 
 def _tensors(node: Node) -> tuple[Value, ...]:
-    return node.inputs[_SAVES[node.op].first :]
+    return node.inputs[SAVES[node.op].first :]
 
 
 def _owner(value: Value) -> Node | None:
