@@ -192,6 +192,9 @@ class GraphComparison:
         nodes = self._alignment.nodes
         danglings = (f"{nodes.get(node, node).name} {text}" for node, text in before.dangling_controls)
         yield from different_sets("dangling control", danglings, _danglings(after))
+        waiting = (f"{nodes.get(node, node).name} ^{value.name}" for node, value in before.argument_controls)
+        after_waiting = (f"{node.name} ^{value.name}" for node, value in after.argument_controls)
+        yield from different_sets("control input", waiting, after_waiting)
 
     def _outputs(self, before: list[Output], after: list[Output]) -> Iterator[Detail]:
         if len(before) != len(after):

@@ -42,7 +42,10 @@ class References:
         for text in texts:
             if text[:1] == "^":
                 target = self._graph._originals.get(text[1:])
-                if target is None:
+                argument = self._arguments.get(text[1:]) if target is None else None
+                if argument is not None:
+                    self._graph.argument_controls.append((node, argument))
+                elif target is None:
                     self._graph.dangling_controls.append((node, text))
                 else:
                     controls.append(target)
@@ -104,8 +107,8 @@ class References:
         if text[:1] == "^":
             target = self._graph._originals.get(text[1:])
             if target is None:
-                kept.append(text)
-                return text
+                kept.append(self._waiting(text))
+                return kept[-1]
             controls.append(target)
             spelled[target] = now = text if target.name == text[1:] else f"^{target.name}"
             return now
@@ -116,11 +119,16 @@ class References:
             spelled[found[0]] = now
         return now
 
+    def _waiting(self, text: str) -> str:
+        """Return a control text that names no node: the current name of an argument, else as it is."""
+        argument = self._arguments.get(text[1:])
+        return text if argument is None else f"^{argument.name}"
+
     def current(self, text: str) -> str:
         """Return a stored text with the current name of what it names; unchanged if it names nothing."""
         if text[:1] == "^":
             target = self._graph._originals.get(text[1:])
-            return text if target is None else f"^{target.name}"
+            return self._waiting(text) if target is None else f"^{target.name}"
         return _respell(text, self.values(text)[0]) if self.values(text) else text
 
     def _layout(self, node: Node) -> Layout | None:

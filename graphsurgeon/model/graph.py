@@ -60,13 +60,14 @@ class Graph:
         values: TFLite: all tensors of the subgraph by index; empty elsewhere. The place in the list decides the
             index that is written; `Value.port` stays what it was when the tensor was read or added.
         attrs: attributes of a function definition.
+        argument_controls: control inputs that name an argument of the function: (node, argument).
         dangling_controls: control inputs that name nothing: (node, text); they are kept in the file.
         raw: the format's GraphSource.
     """
 
     __slots__ = (
         "_absent", "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes", "_originals",
-        "_outputs", "_values", "dangling_controls", "kind", "metagraph", "raw",
+        "_outputs", "_values", "argument_controls", "dangling_controls", "kind", "metagraph", "raw",
     )  # fmt: skip
 
     def __init__(self, metagraph: MetaGraph, kind: GraphKind, name: str = "", raw: GraphSource | None = None) -> None:
@@ -84,6 +85,7 @@ class Graph:
         self._values: list[Value] = []
         self._absent: Value | None = None
         self._attrs: dict[str, AttrValue] | None = None
+        self.argument_controls: list[tuple[Node, Value]] = []
         self.dangling_controls: list[tuple[Node, str]] = []
 
     # -- reading ---------------------------------------------------------------------------------------
@@ -337,6 +339,8 @@ class Graph:
             for value in self._values
         ]
         copy._outputs = [Output(o.name, values[o.value], o.dtype, o.raw) for o in self._outputs if o.value in values]
+        copy.argument_controls = [(nodes[node], values[argument]) for node, argument in self.argument_controls]
+        copy.dangling_controls = [(nodes[node], text) for node, text in self.dangling_controls]
         copy._control_outputs = {key: nodes[node] for key, node in self._control_outputs.items() if node in nodes}
         if self.kind == "subgraph":
             _follow_values(copy, values)

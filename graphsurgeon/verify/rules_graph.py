@@ -33,10 +33,10 @@ def dangling_inputs(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _kept_controls(graph: Graph, known: Present) -> Iterator[Finding]:
-    """Find control inputs that named nothing when the graph was read; a node may wait for an argument, though."""
-    arguments = {f"^{value.name}" for value in graph.inputs}
-    for node, text in graph.dangling_controls:
-        if node in known.nodes and text not in arguments:
+    """Find control inputs that named nothing when the graph was read, or an argument that is gone."""
+    lost = [(node, f"^{value.name}") for node, value in graph.argument_controls if value not in graph.inputs]
+    for node, text in (*graph.dangling_controls, *lost):
+        if node in known.nodes:
             yield _dangling(place(graph, node), f"its input {text!r} names nothing in the graph")
 
 

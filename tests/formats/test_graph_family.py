@@ -35,7 +35,7 @@ library { function {
   node_def { name: "sum" op: "AddN" input: "parts:output" attr { key: "N" value { i: 2 } }
              attr { key: "T" value { type: DT_FLOAT } } }
   node_def { name: "unknown" op: "Mystery" input: "parts:output:1" }
-  node_def { name: "last" op: "Relu" input: "unknown:stuff:2" attr { key: "T" value { type: DT_FLOAT } } }
+  node_def { name: "last" op: "Relu" input: "unknown:stuff:2" input: "^a" attr { key: "T" value { type: DT_FLOAT } } }
   ret { key: "o" value: "sum:sum:0" }
 } }
 versions { producer: 1000 }
@@ -123,7 +123,7 @@ def test_renamed_nodes_are_spelled_anew_everywhere(model: Model) -> None:
         "m/parts": ["m/axis:output:0", "a"],
         "m/sum": ["m/parts:output"],
         "m/unknown": ["m/parts:output:1"],
-        "m/last": ["m/unknown:stuff:2"],
+        "m/last": ["m/unknown:stuff:2", "^a"],
     }
     assert dict(body.ret) == {"o": "m/sum:sum:0"}
 
@@ -165,6 +165,7 @@ def test_arguments_and_results_change_together(model: Model) -> None:
     [body] = lowered(model).library.function  # type: ignore[attr-defined]
     assert [arg.name for arg in body.signature.input_arg] == ["data"]
     assert inputs(body.node_def)["parts"] == ["axis:output:0", "data"]
+    assert inputs(body.node_def)["last"] == ["unknown:stuff:2", "^data"]
     assert dict(body.ret) == {"o": "parts:output:1"}
 
 
