@@ -106,7 +106,8 @@ def test_interrupt_is_status_130(gs: GS, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-def test_interrupted_process_leaves_with_130(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminated"])
+def test_interrupted_process_leaves_with_130(tmp_path: Path, number: signal.Signals) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
         "import sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.formats as formats\n"
@@ -117,9 +118,31 @@ def test_interrupted_process_leaves_with_130(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stderr.readline() == "reading\n"
         time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.stderr.read() == "gs: interrupted; nothing was written\n"
     assert process.returncode == 130
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_a_terminated_write_leaves_no_temporary(tmp_path: Path, fixtures_dir: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.formats.atomic as atomic\n"
+        "def replace(source, target):\n    print('complete', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
+        "atomic.os.replace = replace\nsys.argv = ['gs', *sys.argv[1:]]\napp.main()\n"
+    )
+    frozen = fixtures_dir / "graphdef" / "linear.pb"
+    arguments = [sys.executable, slow, "rename", frozen, "--prefix", "a/", "-o", tmp_path / "out" / "a.pb"]
+    (tmp_path / "out").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(fixtures_dir.parent)}
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "complete\n"
+        assert os.listdir(tmp_path / "out")
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.read() == "gs: interrupted; nothing was written\n"
+    assert process.returncode == 130
+    assert os.listdir(tmp_path / "out") == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
