@@ -14,7 +14,8 @@ from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.inline import downstream
 
-RECORDED = ("_output_shapes", "output_shapes")
+OUTPUT_SHAPES = "_output_shapes"
+RECORDED = (OUTPUT_SHAPES, "output_shapes")
 
 
 def record_shapes(changed: Iterable[Value], report: ShapeReport) -> int:
@@ -33,6 +34,26 @@ def record_shapes(changed: Iterable[Value], report: ShapeReport) -> int:
         _widen_arguments(function, report)
         count += sum(_record(node, report, widen=True) for node in function.nodes)
     return count
+
+
+def drop_stale_shapes(graph: Graph, report: ShapeReport) -> int:
+    """Remove recorded shapes that contradict the ops from a main graph; return of how many nodes.
+
+    TensorFlow versions differ in the shapes of a few outputs (those of FusedBatchNormGrad), and none loads a graph
+    that says other than it infers itself.
+    """
+    stale = [node for node in graph.nodes if OUTPUT_SHAPES in node.attrs and _contradicts(node, report)]
+    for node in stale:
+        del node.attrs[OUTPUT_SHAPES]
+    return len(stale)
+
+
+def _contradicts(node: Node, report: ShapeReport) -> bool:
+    recorded = node.attrs[OUTPUT_SHAPES]
+    if not isinstance(recorded, list) or len(recorded) != len(node.outputs):
+        return False
+    pairs = zip(recorded, node.outputs, strict=True)
+    return any(isinstance(shape, Shape) and not shape.is_compatible_with(report.shape(value)) for shape, value in pairs)
 
 
 def _record(node: Node, report: ShapeReport, *, widen: bool) -> bool:

@@ -18,6 +18,8 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.recorded_shapes import drop_stale_shapes
 
 MAIN_OP = "saved_model_main_op"
 INIT_COLLECTIONS = (MAIN_OP, "legacy_init_op", "saved_model_init_op")
@@ -68,6 +70,9 @@ def make_servable(
         given = list(tags or (SERVE,))
         metagraph.tags = [] if given == [NO_TAGS] else given
         notes.append(f"tagged {','.join(metagraph.tags) or NO_TAGS}")
+    stale = drop_stale_shapes(metagraph.graph, infer_shapes(metagraph))
+    if stale:
+        notes.append(f"{stale} nodes no longer record shapes that contradict their ops: the model would not load")
     initializers = _table_initializers(metagraph)
     if initializers and not any(key in metagraph.collections for key in INIT_COLLECTIONS):
         node = metagraph.graph.add_node("NoOp", metagraph.graph.unique_name("init_on_load"), controls=initializers)

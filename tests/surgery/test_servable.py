@@ -1,0 +1,27 @@
+"""A bare graph completed for servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphsurgeon.formats import read
+from graphsurgeon.surgery.add_signature import add_signature
+
+GRAPH = """
+node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+  attr { key: "shape" value { shape { dim { size: -1 } dim { size: 4 } } } } }
+node { name: "stale" op: "Relu" input: "x" attr { key: "T" value { type: DT_FLOAT } }
+  attr { key: "_output_shapes" value { list { shape { dim { size: -1 } dim { size: 5 } } } } } }
+node { name: "true" op: "Relu" input: "x" attr { key: "T" value { type: DT_FLOAT } }
+  attr { key: "_output_shapes" value { list { shape { dim { size: -1 } dim { size: 4 } } } } } }
+"""
+
+
+def test_recorded_shapes_that_would_not_load_go(tmp_path: Path) -> None:
+    path = tmp_path / "graph.pbtxt"
+    path.write_text(GRAPH)
+    model = read(path)
+    report = add_signature(model, {"y": "true"})
+    assert any(note.startswith("1 nodes no longer record shapes") for note in report.notes)
+    recorded = {node.name: "_output_shapes" in node.attrs for node in model.metagraphs[0].graph.nodes}
+    assert recorded == {"x": False, "stale": False, "true": True}
