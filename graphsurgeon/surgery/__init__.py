@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphsurgeon.surgery.add_output import add_output
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
+    from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.set_input import set_input
@@ -32,7 +33,17 @@ OPERATIONS: dict[str, str] = {
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
-__all__ = ["OPERATIONS", "add_output", "add_signature", "freeze", "remove_signature", "rename", "set_input", "strip"]
+__all__ = [
+    "OPERATIONS",
+    "add_output",
+    "add_signature",
+    "extract",
+    "freeze",
+    "remove_signature",
+    "rename",
+    "set_input",
+    "strip",
+]
 
 _BY_FUNCTION = {place.partition(":")[2]: place for place in OPERATIONS.values()}
 

@@ -34,6 +34,7 @@ from graphsurgeon.surgery.wrapper import (
     SIGNATURE_MAP,
     SIGNATURES,
     check_input_keys,
+    remove_wrapper,
     sanitized,
     signature_map,
 )
@@ -135,7 +136,10 @@ def add_signature(
 
 
 def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] | None = None) -> RemovalReport:
-    """Remove signatures from `signature_def` and the object graph; functions and nodes stay (`gs strip` removes them).
+    """Remove signatures from `signature_def` and the object graph.
+
+    What the main graph has for sessions stays (`gs strip` removes it); a function that was there for the signature
+    alone, as add_signature makes one, goes with it.
 
     Raises:
         UsageError: the model has no such signature, or loaders need it.
@@ -147,9 +151,7 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
             raise UsageError(f"loaders run what the signature {name!r} names; without it the model may not work")
     for name in dict.fromkeys(names):
         del metagraph.signatures[name]
-        signatures = signature_map(metagraph.objects)
-        if signatures is not None:
-            signatures.children = [(key, child) for key, child in signatures.children if key != name]
+        remove_wrapper(metagraph, name)
     return RemovalReport(list(dict.fromkeys(names)))
 
 

@@ -66,6 +66,9 @@ def make_servable(
         UsageError: an asset file is given that the graph does not name.
     """
     notes = _add_assets(metagraph, asset_files or {})
+    if metagraph.saver is not None and model.checkpoint is None:
+        metagraph.saver = None
+        notes.append("left out the saver: without variables loaders would look for a checkpoint in vain")
     if not metagraph.tags:
         given = list(tags or (SERVE,))
         metagraph.tags = [] if given == [NO_TAGS] else given
@@ -116,6 +119,11 @@ def check_servable(model: Model, metagraph: MetaGraph) -> None:
         UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
     """
     variables = variable_nodes([metagraph.graph])
+    if metagraph.objects is not None and model.checkpoint is None and not variables:
+        raise UnsupportedError(
+            "the graph has objects, which loaders restore even without variables, and there is no checkpoint beside it",
+            hint="put NAME.index and its data files beside NAME.meta",
+        )
     if not variables:
         return
     if metagraph.saver is None or metagraph.saver.restore.node is None:

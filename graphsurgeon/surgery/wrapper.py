@@ -20,6 +20,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.calls import insert_output, reorder_inputs, reorder_outputs, result_name, users_of
+from graphsurgeon.surgery.strip_functions import unused_functions
 
 SIGNATURES = "signatures"
 SIGNATURE_MAP = "signature_map"
@@ -120,6 +121,29 @@ def own_wrapper(metagraph: MetaGraph, key: str) -> Wrapper | None:
     assert signatures is not None
     signatures.children = [(name, bare if name == key else child) for name, child in signatures.children]
     return Wrapper(metagraph, key, bare, concrete, function, wrapper.inputs, wrapper.outputs)
+
+
+def remove_wrapper(metagraph: MetaGraph, key: str) -> None:
+    """Take a signature out of the object graph, with the function behind it if nothing else leads there.
+
+    A function that the main graph calls stays: sessions run it, and what calls it stays too.
+    """
+    objects = metagraph.objects
+    signatures = signature_map(objects)
+    bare = signatures.child(key) if signatures is not None else None
+    if objects is None or signatures is None or bare is None:
+        return
+    signatures.children = [(name, child) for name, child in signatures.children if name != key]
+    functions = [function for function in bare.functions if isinstance(function, Graph)]
+    is_held = any(bare in (child for _, child in (*node.children, *node.dependencies)) for node in objects.nodes)
+    if bare.kind != BARE_FUNCTION or is_held or any(users_of(metagraph, function) for function in functions):
+        return
+    objects.nodes.remove(bare)
+    named = {function for node in objects.nodes for function in node.functions}
+    gone = [function for function in functions if function not in named]
+    objects.concrete_functions = [entry for entry in objects.concrete_functions if entry.function not in gone]
+    for function in set(gone) & set(unused_functions(metagraph)):
+        del metagraph.functions[function.name]
 
 
 def check_input_keys(keys: list[str]) -> None:

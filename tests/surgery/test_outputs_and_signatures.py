@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon import UnsupportedError, UsageError, read, surgery
+from graphsurgeon import UnsupportedError, UsageError, read, surgery, write
 from graphsurgeon.model import Model
+from graphsurgeon.verify.difference import difference
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MODELS = FIXTURES / "savedmodel"
@@ -92,6 +93,24 @@ def test_what_runs_on_load_keeps_its_name() -> None:
     with pytest.raises(UsageError, match="loaders run"):
         surgery.remove_signature(model, [init])
     assert init in model.metagraphs[0].signatures
+
+
+def test_a_signature_that_was_added_goes_without_a_trace(tmp_path: Path) -> None:
+    path = MODELS / "keras_export"
+    model = read(path)
+    tensor = str(model.metagraphs[0].signatures["serving_default"].outputs["probs"].mention.target)  # type: ignore[union-attr]
+    surgery.add_signature(model, {"scores": tensor}, name="extra")
+    assert len(model.metagraphs[0].functions) == len(read(path).metagraphs[0].functions) + 1
+    surgery.remove_signature(model, ["extra"])
+    write(model, tmp_path / "out")
+    assert difference(path, tmp_path / "out").changes == []
+
+
+def test_a_function_that_sessions_call_stays_without_its_signature() -> None:
+    model = read(MODELS / "keras_export")
+    functions = list(model.metagraphs[0].functions)
+    surgery.remove_signature(model, ["serving_default"])
+    assert list(model.metagraphs[0].functions) == functions
 
 
 def test_tags_come_and_go() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from graphsurgeon import UnsupportedError, write
+from graphsurgeon.edit import edit
 from graphsurgeon.formats import read
 from graphsurgeon.surgery.add_signature import add_signature
 
@@ -25,3 +29,19 @@ def test_recorded_shapes_that_would_not_load_go(tmp_path: Path) -> None:
     assert any(note.startswith("1 nodes no longer record shapes") for note in report.notes)
     recorded = {node.name: "_output_shapes" in node.attrs for node in model.metagraphs[0].graph.nodes}
     assert recorded == {"x": False, "stale": False, "true": True}
+
+
+def test_objects_without_a_checkpoint_are_refused(fixtures_dir: Path, tmp_path: Path) -> None:
+    edit(fixtures_dir / "savedmodel" / "captured_constants", [("keep-metagraph", {})], output=tmp_path / "a.meta")
+    (tmp_path / "a.index").unlink(missing_ok=True)
+    with pytest.raises(UnsupportedError, match="no checkpoint beside it"):
+        edit(tmp_path / "a.meta", [("complete", {})], output=tmp_path / "out")
+
+
+def test_a_saver_of_nothing_is_left_out(fixtures_dir: Path, tmp_path: Path) -> None:
+    model = read(fixtures_dir / "savedmodel" / "captured_constants")
+    model.metagraphs[0].objects = None
+    write(model, tmp_path / "a.meta")
+    (tmp_path / "a.index").unlink(missing_ok=True)
+    edit(tmp_path / "a.meta", [("complete", {})], output=tmp_path / "out")
+    assert read(tmp_path / "out").metagraphs[0].saver is None
