@@ -11,6 +11,7 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Json, Model, Quiet, Tags, parse_tags
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model.dtype import STRING
 
 EVENTS = "logdir"
 
@@ -35,7 +36,8 @@ def convert(
     """Write a model in another container: binary or text, .pb, .meta, SavedModel, weights alone, TensorBoard.
 
     Of a SavedModel with several MetaGraphs, --tags chooses the one that a .pb or .meta gets. A folder named `logdir`
-    gets a TensorBoard event file with the graph, .npz and .safetensors the variables.
+    gets a TensorBoard event file with the graph, .npz and .safetensors the variables; of a model without any, the
+    numeric constants of 16 elements and more.
 
     Examples:
       gs convert model/ graph.pbtxt
@@ -58,10 +60,11 @@ def _export(model: Path, target: Path, *, force: bool, as_json: bool) -> None:
 
     file = read(model)
     weights = list_weights(file, file.metagraphs, lambda metagraph: metagraph.graphs, small=False)
-    variables = [weight for weight in weights if weight.kind != "internal"]
-    if not variables:
+    variables = [weight for weight in weights if weight.kind in ("variable", "slot")]
+    constants = [weight for weight in weights if weight.kind == "constant" and weight.dtype is not STRING]
+    if not (variables or constants):
         raise UsageError("holds no weights", path=model)
-    weights_text.export(variables, target, force=force, as_json=as_json)
+    weights_text.export(variables or constants, target, force=force, as_json=as_json)
 
 
 def _write_events(model: Path, target: Path, tags: list[str] | None, *, as_json: bool, quiet: bool) -> None:

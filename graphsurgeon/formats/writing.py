@@ -36,6 +36,7 @@ from graphsurgeon.formats.target import (
     resolve,
     same_file,
 )
+from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import FormatName, Model
 
 _FINGERPRINT = "fingerprint.pb"
@@ -160,17 +161,29 @@ def _plan_checkpoint(model: Model, target: Target) -> Plan:
 
 
 def _plan_meta_graph(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
-    """Write the `.meta`, and its checkpoint beside it if that has changed."""
-    files = _lower(model, target)
-    if model.checkpoint is None or checkpoint.is_untouched(model.checkpoint):
-        note = f"its variables stay in {model.checkpoint.prefix}" if model.checkpoint is not None else ""
-        return Plan(target, files, notes=[note] if note and not in_place else [])
+    """Write the `.meta`, and its checkpoint beside it, where the `.meta` finds it."""
+    plan = Plan(target, _lower(model, target))
     prefix = target.path.with_name(target.path.stem if target.path.name != ".meta" else ".index")
+    if model.checkpoint is None or (in_place and checkpoint.is_untouched(model.checkpoint)):
+        return plan
+    if checkpoint.is_untouched(model.checkpoint) and not _takes_checkpoint(model.checkpoint, target, prefix):
+        plan.notes.append(f"its variables stay in {model.checkpoint.prefix}")
+        return plan
     if not in_place:
         require_free(model, Target("checkpoint", prefix, None, "group"), force=force, in_place=False)
     ropes = checkpoint.lower_checkpoint(model.checkpoint, basename(prefix))
-    obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
-    return Plan(target, {**ropes, **files}, obsolete=obsolete)
+    plan.obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
+    plan.files = {**ropes, **plan.files}
+    return plan
+
+
+def _takes_checkpoint(source: Checkpoint, target: Target, prefix: Path) -> bool:
+    """Say whether an unchanged checkpoint goes along: V1 and damaged ones cannot be written, and none onto itself."""
+    if source.version == 1 or any(problem.severity == "error" for problem in checkpoint.problems(source)):
+        return False
+    there = checkpoint_files(prefix)
+    is_itself = any(same_file(file.path, other) for file in checkpoint.source_files(source) for other in there)
+    return target.path.name.endswith(".meta") and not is_itself
 
 
 def _plan_saved_model(model: Model, target: Target, *, in_place: bool) -> Plan:

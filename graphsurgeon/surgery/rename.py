@@ -75,6 +75,13 @@ def rename(
     rules = Rules(dict(names or {}), _rule(regex, strip_prefix, prefix))
     if not rules.pairs and rules.rule is None:
         raise UsageError("nothing to rename", hint="give OLD=NEW pairs, --regex, --prefix or --strip-prefix")
+    report = _rename(model, kind, rules, graph, tags)
+    if not report.renamed:
+        report.notes.append(f"none of the {kind} changes its name")
+    return report
+
+
+def _rename(model: Model, kind: What, rules: Rules, graph: str | None, tags: Sequence[str] | None) -> RenameReport:
     if kind == "variables":
         renamed, notes = rename_variables(model, rules.apply)
         return RenameReport(kind, [("", old, new) for old, new in renamed], notes)

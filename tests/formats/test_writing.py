@@ -219,19 +219,29 @@ def test_links_that_leave_the_folder_are_not_copied(tmp_path: Path) -> None:
     assert not (tmp_path / "copy").exists()
 
 
-def test_a_meta_graph_takes_its_checkpoint_along_if_that_changed(tmp_path: Path) -> None:
+def test_a_meta_graph_takes_its_checkpoint_along(tmp_path: Path) -> None:
     model = read(META)
-    write(model, tmp_path / "same.meta")
-    assert os.listdir(tmp_path) == ["same.meta"]
+    write(model, tmp_path / "same" / "copy.meta")
+    sources = {name: data for name, data in content(META.parent).items() if name.startswith(META.stem + ".")}
+    assert content(tmp_path / "same") == {name.replace(META.stem, "copy"): data for name, data in sources.items()}
     assert model.checkpoint is not None
     key = next(iter(model.checkpoint.variables))
     model.checkpoint.rename({key: "first"})
     write(model, tmp_path / "new.meta")
     names = ["new.data-00000-of-00001", "new.index", "new.meta"]
-    assert sorted(os.listdir(tmp_path)) == [*names, "same.meta"]
+    assert sorted(os.listdir(tmp_path)) == [*names, "same"]
     again = read(tmp_path / "new.meta").checkpoint
     assert again is not None
     assert "first" in again.variables
+
+
+def test_a_meta_graph_whose_checkpoint_is_damaged_leaves_it_where_it_is(tmp_path: Path) -> None:
+    shutil.copytree(META.parent, tmp_path / "source")
+    for shard in (tmp_path / "source").glob("*.data-*"):
+        shard.unlink()
+    report = write(read(tmp_path / "source" / META.name), tmp_path / "new" / "copy.meta")
+    assert os.listdir(tmp_path / "new") == ["copy.meta"]
+    assert any("stay in" in note for note in report.notes)
 
 
 def test_files_of_external_buffers_go_along(tmp_path: Path) -> None:
