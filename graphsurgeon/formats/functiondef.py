@@ -58,6 +58,7 @@ class FunctionSource(NodeListSource):
         """Make arguments, nodes, results and attributes."""
         message = self.message
         graph._inputs = [self._argument(graph, index, arg) for index, arg in enumerate(message.signature.input_arg)]
+        graph._arguments = {value.name or "": value for value in graph._inputs}
         super().lift(graph)
         references = References(graph, self.layout_of)
         graph._outputs = [self._result(references, arg) for arg in message.signature.output_arg]

@@ -30,7 +30,7 @@ class References:
         self._graph = graph
         self._layout_of = layout_of
         self._is_function = graph.kind == "function"
-        self._arguments = {value.raw.name: value for value in graph._inputs if value.raw is not None}
+        self._arguments = graph._arguments
         self._dangling: dict[str, Value] = {}
         # Outputs of a node are asked for once per reader: a restore op has hundreds of outputs, and as many readers.
         self._layouts: dict[Node, Layout | None] = {}

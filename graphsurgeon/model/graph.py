@@ -66,7 +66,7 @@ class Graph:
     """
 
     __slots__ = (
-        "_absent", "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes", "_originals",
+        "_absent", "_arguments", "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes", "_originals",
         "_outputs", "_values", "argument_controls", "dangling_controls", "kind", "metagraph", "raw",
     )  # fmt: skip
 
@@ -80,6 +80,7 @@ class Graph:
         self._by_name: dict[str, Node] = {}
         self._originals: dict[str, Node] = {}
         self._inputs: list[Value] = []
+        self._arguments: dict[str, Value] = {}  # of a function, by the names as read
         self._outputs: list[Output] = []
         self._control_outputs: dict[str, Node] = {}
         self._values: list[Value] = []
@@ -322,6 +323,7 @@ class Graph:
         copy._attrs = dict(self.attrs)
         values: dict[Value, Value] = {}
         copy._inputs = [_copy_value(value, copy, None, values) for value in self._inputs]
+        copy._arguments = {text: values[value] for text, value in self._arguments.items() if value in values}
         nodes = {node: _copy_node(node, copy) for node in self._nodes}
         for node, twin in nodes.items():
             for port, value in (node._outputs or {}).items():
@@ -353,7 +355,10 @@ class Graph:
         self._lift()
         name, _, port = text.removeprefix("^").partition(":")
         node = self._originals.get(name)
-        if node is None or node not in self._nodes:
+        if node is None:
+            argument = self._arguments.get(name)
+            return argument if kind == "tensor" and argument in self._inputs else None
+        if node not in self._nodes:
             return None
         if kind == "node":
             return node
@@ -372,7 +377,7 @@ class Graph:
 
     def _forget(self) -> None:
         self._lifted = False
-        for container in (self._nodes, self._by_name, self._originals, self._control_outputs):
+        for container in (self._nodes, self._by_name, self._originals, self._arguments, self._control_outputs):
             container.clear()
         self._inputs, self._outputs, self._values = [], [], []
 

@@ -73,15 +73,21 @@ class Mention:
         if target is None:
             return self._text
         if not self._text:
-            return str(target)
+            return _spelled(target)
         node = target.producer if isinstance(target, Value) else target
         if node is None:
-            return self._text
+            return self._text if self._text.partition(":")[0] == target.name else _spelled(target)
         caret, name = ("^", self._text[1:]) if self._text.startswith("^") else ("", self._text)
         _, colon, port = name.partition(":")
         if isinstance(target, Value) and target.port != int(port or 0):
-            return str(target)
+            return _spelled(target)
         return f"{caret}{node.name}{colon}{port}"
 
     def __repr__(self) -> str:
         return f"Mention({self.text!r} in {self.where})"
+
+
+def _spelled(target: Node | Value) -> str:
+    """Return the text for a target; a loaded function has its arguments as nodes with one output."""
+    is_argument = isinstance(target, Value) and target.producer is None and target.graph.kind == "function"
+    return f"{target.name}:0" if is_argument else str(target)

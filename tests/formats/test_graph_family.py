@@ -10,6 +10,7 @@ from graphsurgeon import read, write
 from graphsurgeon.formats import metagraph as lowering
 from graphsurgeon.formats import schema
 from graphsurgeon.model import FunctionRef, Model, Tensor
+from graphsurgeon.model.mention import Mention
 
 GRAPH = """
 node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } } }
@@ -177,3 +178,16 @@ def test_a_changed_graph_reads_back(model: Model, tmp_path: Path) -> None:
     node = again.graphs[0].node("out")
     assert node is not None
     assert str(node.inputs[0]) == "x:0"
+
+
+def test_a_mention_of_an_argument_follows_it(model: Model) -> None:
+    function = model.metagraphs[0].functions["f"]
+    captured = Mention("tensor", "a:0", function, "tensor captured from f")
+    assert captured.target is function.inputs[0]
+    twin = function.clone("g").inputs[0]
+    assert Mention.of(twin, "tensor captured from g").text == "a:0"
+    function.inputs[0].name = "data"
+    assert captured.text == "data:0"
+    assert Mention("node", "a", function, "").target is None
+    function.inputs = []
+    assert Mention("tensor", "a:0", function, "").target is None

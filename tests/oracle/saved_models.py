@@ -206,7 +206,8 @@ def _variants(specs: Mapping[str, tuple[str, Any, Any]]) -> Iterator[Arrays]:
 def _picture() -> bytes:
     import tensorflow as tf
 
-    data: bytes = tf.io.encode_png(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).numpy()
+    with tf.init_scope():  # whatever graph is being run
+        data: bytes = tf.io.encode_png(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).numpy()
     return data
 
 
