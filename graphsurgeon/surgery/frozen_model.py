@@ -19,6 +19,9 @@ PREDICT = "tensorflow/serving/predict"
 DEFAULT_SIGNATURE = "serving_default"
 # What names other nodes, or was true of the graph before: a false `_output_shapes` does not load.
 _STALE = ("_output_shapes", "_class")
+# Asks sessions and optimizers to turn functional control flow into that of V1, which converters do not understand
+# (tf2onnx finds no LSTM in it), and which runs no faster. TensorFlow's own freezing for converters unsets it, too.
+_LOWERS = "_lower_using_switch_merge"
 
 
 def commit(
@@ -49,8 +52,10 @@ def commit(
             if key in node.attrs:
                 del node.attrs[key]
     functions = _library(metagraph, graph)
-    if not keep_devices:
-        for node in (node for one in (graph, *functions) for node in one.nodes):
+    for node in (node for one in (graph, *functions) for node in one.nodes):
+        if node.attrs.get(_LOWERS):
+            node.attrs[_LOWERS] = False
+        if not keep_devices:
             node.device = ""
     signature = _signature(graph, endpoints, fed, fetched)
     metagraph.graph = graph

@@ -80,6 +80,7 @@ def session_config(*, optimize: bool) -> Any:
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         config.graph_options.optimizer_options.opt_level = -1
     config.allow_soft_placement = True
+    config.operation_timeout_in_ms = 15_000  # of a queue that nobody fills
     return config
 
 
@@ -115,6 +116,29 @@ def meta_graph(path: Path, *, optimize: bool) -> Iterator[SourceModel]:
         saver = tf.compat.v1.train.import_meta_graph(str(path), clear_devices=True)
         if saver is not None and Path(f"{path.with_suffix('')}.index").exists():
             saver.restore(session, str(path.with_suffix("")))
+        yield SourceModel(session, None)
+
+
+@contextmanager
+def graph_def_with(path: Path, checkpoint: Path, *, optimize: bool) -> Iterator[SourceModel]:
+    """Load a GraphDef and give its variables what a checkpoint has under their names."""
+    import tensorflow as tf
+    from google.protobuf import text_format
+
+    message = tf.compat.v1.GraphDef()
+    if path.suffix == ".pbtxt":
+        text_format.Parse(path.read_text(), message)
+    else:
+        message.ParseFromString(path.read_bytes())
+    stored = tf.train.load_checkpoint(str(checkpoint))
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(config=session_config(optimize=optimize)) as session:
+        tf.import_graph_def(message, name="")
+        for one in graph.get_operations():
+            if one.type == "VarHandleOp":
+                value = stored.get_tensor(one.get_attr("shared_name").decode() or one.name)
+                session.run(tf.raw_ops.AssignVariableOp(resource=one.outputs[0], value=value))
+            elif one.type in ("Variable", "VariableV2"):
+                session.run(tf.raw_ops.Assign(ref=one.outputs[0], value=stored.get_tensor(one.name)).op)
         yield SourceModel(session, None)
 
 

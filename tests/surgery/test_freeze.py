@@ -218,6 +218,14 @@ def test_signature_keys_become_names() -> None:
     assert (kept.feeds, kept.fetches) == ({"x": "serving_default_x:0"}, {"output_0": "StatefulPartitionedCall:0"})
 
 
+def test_control_flow_stays_functional_for_sessions_and_converters() -> None:
+    model = read(FIXTURES / "control_flow")
+    freeze(model)
+    asked = [node.attrs.get("_lower_using_switch_merge") for g in model.graphs for node in g.nodes if node.functions]
+    assert asked
+    assert not any(asked)
+
+
 def test_odd_keys_become_valid_names() -> None:
     model = read(FIXTURES / "odd_names")
     report = freeze(model, signature="a.b/c d")
