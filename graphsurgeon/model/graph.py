@@ -66,8 +66,8 @@ class Graph:
     """
 
     __slots__ = (
-        "_absent", "_arguments", "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes", "_originals",
-        "_outputs", "_values", "argument_controls", "dangling_controls", "kind", "metagraph", "raw",
+        "_absent", "_arguments", "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes",
+        "_originals", "_outputs", "_values", "argument_controls", "dangling_controls", "kind", "metagraph", "raw",
     )  # fmt: skip
 
     def __init__(self, metagraph: MetaGraph, kind: GraphKind, name: str = "", raw: GraphSource | None = None) -> None:
