@@ -21,6 +21,9 @@ def strip(
         list[str] | None,
         typer.Option("--outputs", metavar="A,B", help="Tensors or nodes to keep beside those of signatures."),
     ] = None,
+    inference: Annotated[
+        bool, typer.Option("--inference", help="Let batch norms in training form use their moving statistics.")
+    ] = False,
     tags: Tags = None,
 ) -> Steps:
     """Take out what inference does not need.
@@ -40,6 +43,7 @@ def strip(
         "only": split_list(only),
         "keep": split_list(keep),
         "outputs": split_list(outputs),
+        "inference": inference,
         "tags": parse_tags(tags),
     }
     return [("strip", arguments)]

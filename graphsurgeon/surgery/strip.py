@@ -21,7 +21,9 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.surgery import strip_bypass
 from graphsurgeon.surgery.strip_attrs import clear_colocation, clear_defaults, clear_devices
+from graphsurgeon.surgery.strip_batch_norm import infer_batch_norms
 from graphsurgeon.surgery.strip_checkpoint import drop_empty_slots, entries_of_training, restored_keys
+from graphsurgeon.surgery.strip_dropout import bypass_dropout
 from graphsurgeon.surgery.strip_functions import unused_functions
 from graphsurgeon.surgery.strip_kinds import KINDS, choose_kinds, sort_nodes, why
 from graphsurgeon.surgery.strip_needed import (
@@ -86,22 +88,24 @@ def strip(
     only: Sequence[str] | None = None,
     keep: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    inference: bool = False,
     tags: Sequence[str] | None = None,
 ) -> StripReport:
     """Take out what inference does not need.
 
     Args:
         model: a SavedModel, `.meta`, GraphDef or checkpoint.
-        only: kinds to take out, all by default (`strip_kinds.KINDS`).
+        only: kinds to take out, all by default (`strip_kinds.KINDS`) but those that change what is computed.
         keep: kinds to leave.
         outputs: tensors that stay beside those of signatures; without either, the likely ones.
+        inference: turn batch normalizations in training form into inference form.
         tags: the MetaGraph with exactly these tags.
 
     Raises:
         UsageError: there is no such kind or tensor, or nothing says what the outputs are.
         UnsupportedError: the model is a TFLite file.
     """
-    kinds = choose_kinds(only, keep)
+    kinds = choose_kinds(only, keep, inference=inference)
     if model.format == "tflite":
         raise UnsupportedError("a TFLite file holds nothing for training that could be stripped")
     if not model.metagraphs:
@@ -171,7 +175,10 @@ class _Work:
         known = self._known_kinds()
         self._training_objects()
         self._checks()
+        notes = [*notes, *self.training.notes, *self._batch_norms()]
         self._nodes(known)
+        if "dropout" in self.kinds:
+            self._led_round("dropout", bypass_dropout, "drops nothing when a model infers")
         if "functions" in self.kinds:
             self._functions()
         self._function_nodes()
@@ -191,7 +198,7 @@ class _Work:
             variable_bytes=stored.variable_bytes,
             nodes_before=before,
             nodes_after=sum(len(graph) for graph in self.metagraph.graphs),
-            notes=(*notes, *self.training.notes),
+            notes=tuple(notes),
         )
 
     def _note(self, kind: str, node: Node, why: str, op: str = "") -> None:
@@ -204,17 +211,17 @@ class _Work:
                 self._note(kind, node, why, op)
 
     def _checks(self) -> None:
-        graphs = self.metagraph.graphs
-        acted = strip_bypass.acting_runners(graphs)
+        """Take out what prints, checks and writes summaries, and branches and calls that did nothing else."""
         if "prints" in self.kinds:
             self._led_round("prints", strip_bypass.bypass_prints, "hands its input on")
-            self._without(strip_bypass.PRINTS, "prints", "prints and yields nothing")
-        if "assertions" in self.kinds:
-            self._without(strip_bypass.ASSERTIONS, "assertions", "stops a run, and yields nothing")
-        if self.removed:
-            kind = self.removed[-1].kind
-            for node, op in strip_bypass.remove_guards(graphs, acted, self.protected):
-                self._note(kind, node, "did nothing but check or print", op)
+        for kind, ops, reason in strip_bypass.CHECKS:
+            if kind in self.kinds:
+                acted = strip_bypass.acting_runners(self.metagraph.graphs)
+                before = len(self.removed)
+                self._without(ops, kind, reason)
+                if len(self.removed) > before:
+                    for node, op in strip_bypass.remove_guards(self.metagraph.graphs, acted, self.protected):
+                        self._note(kind, node, "did nothing else", op)
 
     def _without(self, ops: frozenset[str], kind: str, why: str) -> None:
         for graph in self.metagraph.graphs:
@@ -226,6 +233,22 @@ class _Work:
         for kind, path in self.training.roots.values():
             self.removed.append(Stripped(kind, path, "object", "", "nothing that stays leads to it or captures it"))
         self.training.remove()
+
+    def _batch_norms(self) -> list[str]:
+        """Turn batch normalizations into inference form; say which are left."""
+        if "batch-norms" not in self.kinds:
+            return []
+        main, notes = self.metagraph.graph, []
+        going: set[Node] = set()
+        if "gradients" in self.kinds:
+            going = set(main.nodes) - needed_nodes(self.metagraph, self.outputs, SaverPart(self.metagraph))
+        for graph in self.metagraph.graphs:
+            changed, left = infer_batch_norms(graph, self.protected, going)
+            for node, op in changed:
+                self._note("batch-norms", node, "normalized by the batch, or kept the statistics of batches", op)
+            place = f" of function {graph.name!r}" if graph.name else ""
+            notes += [f"{node.name!r}{place} stays in training form: {why}" for node, why in left]
+        return notes
 
     def _nodes(self, known: Mapping[Node, str]) -> None:
         """Take out what nothing needs in the main graph, and all that names it."""

@@ -12,30 +12,45 @@ from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.effects import RUNNERS, Effects
 from graphsurgeon.analysis.frames import ControlFlow, control_flow
 from graphsurgeon.model.dtype import RESOURCE, VARIANT
-from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.surgery.inline import alive_control
 
-ASSERTIONS = frozenset({"Assert"})
-PRINTS = frozenset({"PrintV2"})
+_SUMMARIES = """
+    WriteSummary WriteScalarSummary WriteHistogramSummary WriteImageSummary WriteAudioSummary WriteGraphSummary
+    WriteRawProtoSummary FlushSummaryWriter CloseSummaryWriter CreateSummaryFileWriter CreateSummaryDbWriter ImportEvent
+    """
+# Ops without outputs that go wherever they are, and what waited for them waits for what they waited for.
+CHECKS: tuple[tuple[str, frozenset[str], str], ...] = (
+    ("prints", frozenset({"PrintV2"}), "prints and yields nothing"),
+    ("assertions", frozenset({"Assert"}), "stops a run, and yields nothing"),
+    ("summaries", frozenset(_SUMMARIES.split()), "writes a summary, and yields nothing"),
+)
 LETS_THROUGH = frozenset({"Print", "CheckNumerics", "CheckNumericsV2"})
 IDENTITIES = frozenset({"Identity", "Snapshot", "StopGradient", "PreventGradient"})
 
 
-def bypass_prints(graph: Graph, protected: Collection[Node]) -> list[tuple[Node, str]]:
+Found = tuple[Node, str]  # a node, and the op that it had
+
+
+def bypass_prints(graph: Graph, protected: Collection[Node]) -> list[Found]:
     """Lead data round nodes that print or check it; return them with their ops."""
     flow = control_flow(graph)
     found = []
     for node in graph.nodes:
-        if node.op not in LETS_THROUGH or not node.inputs:
-            continue
-        found.append((node, node.op))
-        node.become("Identity", node.inputs[:1], {"T": dtype_of(node.output(0))})
-        if _is_free(node, flow, protected):
-            _lead_round(node)
+        if node.op in LETS_THROUGH and node.inputs:
+            found.append((node, node.op))
+            let_through(node, node.inputs[0], flow, protected)
     return found
 
 
-def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[tuple[Node, str]]:
+def let_through(node: Node, value: Value, flow: ControlFlow, protected: Collection[Node]) -> None:
+    """Let a value take the place of a node's output, by an Identity where others know the node or wait for it."""
+    node.become("Identity", [value], {"T": dtype_of(node.output(0))})
+    if _is_free(node, flow, protected):
+        _lead_round(node)
+
+
+def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[Found]:
     """Lead data round nodes that only hand it on; return them with their ops.
 
     Those that others wait for, that wait themselves, or that lie in V1 loops and branches stay.
@@ -49,20 +64,18 @@ def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[tuple[N
     return found
 
 
-def remove_checks(graph: Graph, ops: Collection[str], protected: Collection[Node]) -> list[tuple[Node, str]]:
+def remove_checks(graph: Graph, ops: Collection[str], protected: Collection[Node]) -> list[Found]:
     """Take out nodes without outputs; who waited for one waits for what it waited for. Return them with their ops."""
     flow = control_flow(graph)
     found = []
     for node in graph.nodes:
         if node.op in ops and node not in protected:
             found.append((node, node.op))
-            _remove_waiting(node, flow)
+            remove_waiting(node, flow)
     return found
 
 
-def remove_guards(
-    graphs: Iterable[Graph], acted: Collection[Node], protected: Collection[Node]
-) -> list[tuple[Node, str]]:
+def remove_guards(graphs: Iterable[Graph], acted: Collection[Node], protected: Collection[Node]) -> list[Found]:
     """Take out branches and calls that did nothing but check, and check no more; return them with their ops."""
     effects = Effects()
     found = []
@@ -76,7 +89,7 @@ def remove_guards(
                 if len(passing) == len(node.consumers) and is_unread:
                     found += [(node, node.op)]
                     for one in (*passing, node):
-                        _remove_waiting(one, flow)
+                        remove_waiting(one, flow)
     return found
 
 
@@ -87,7 +100,8 @@ def acting_runners(graphs: Iterable[Graph]) -> set[Node]:
     return {node for node in runs if effects.of_node(node)}
 
 
-def _remove_waiting(node: Node, flow: ControlFlow) -> None:
+def remove_waiting(node: Node, flow: ControlFlow) -> None:
+    """Take out a node without outputs; who waited for it waits for what it waited for."""
     graph = node.graph
     if node in flow.frames or node in flow.branches:
         before = [alive_control(value) for value in node.inputs if value.producer is not None]
@@ -105,6 +119,25 @@ def _remove_waiting(node: Node, flow: ControlFlow) -> None:
         others = [one for other in waiting.controls for one in (node.controls if other is node else (other,))]
         waiting.controls = list(dict.fromkeys(other for other in others if other is not waiting))
     graph.remove_nodes([node])
+
+
+def remove_unread(graph: Graph, nodes: Iterable[Node], protected: Collection[Node]) -> list[Found]:
+    """Take out nodes, and what led to them, as far as nothing reads or needs them; return them with their ops."""
+    effects = Effects()
+    results = {output.value.producer for output in graph.outputs}
+    found = []
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        is_read = bool(node.consumers or node.control_consumers) or node in results or node in protected
+        if node not in graph or is_read or effects.of_node(node):
+            continue
+        waiting += [value.producer for value in node.inputs if value.producer is not None]
+        waiting += node.controls
+        found.append((node, node.op))
+        graph.control_outputs = {key: one for key, one in graph.control_outputs.items() if one is not node}
+        graph.remove_nodes([node])
+    return found
 
 
 def _is_free(node: Node, flow: ControlFlow, protected: Collection[Node]) -> bool:

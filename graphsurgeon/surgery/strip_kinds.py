@@ -19,6 +19,8 @@ KINDS: Mapping[str, str] = {
     "metrics": "metrics and what they count",
     "assertions": "checks that stop a run",
     "prints": "Print and CheckNumerics; whoever read them reads what they let through",
+    "dropout": "dropout in the ops it is spelled out in; its input goes through",
+    "batch-norms": "batch normalizations in training form, which become inference form (asked for by --inference)",
     "identities": "Identity, Snapshot, StopGradient and PreventGradient that only hand a value on",
     "unreachable": "nodes that neither outputs, signatures nor loading need",
     "functions": "functions that nothing calls",
@@ -28,6 +30,7 @@ KINDS: Mapping[str, str] = {
     "internals": "counters that a checkpoint keeps for itself",
 }
 
+_ASKED_FOR = frozenset({"batch-norms"})  # another number comes out, so not by default
 _OPTIMIZER = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]\w*")
 _GRADIENT = re.compile(r"\w+Grad(V\d|WithArgmax)?|\w+GradInput\w*|\w*BackpropFilter\w*|BroadcastGradientArgs")
 _GRADIENT_SCOPES = frozenset({"gradients", "gradient_tape"})
@@ -50,7 +53,7 @@ _WHY = {
 }
 
 
-def choose_kinds(only: Iterable[str] | None, keep: Iterable[str] | None) -> frozenset[str]:
+def choose_kinds(only: Iterable[str] | None, keep: Iterable[str] | None, *, inference: bool = False) -> frozenset[str]:
     """Return the kinds that are asked for: all but the kept ones, or some alone.
 
     Raises:
@@ -63,7 +66,9 @@ def choose_kinds(only: Iterable[str] | None, keep: Iterable[str] | None) -> froz
 
         hint = suggestion(unknown[0], KINDS) or f"the kinds are {', '.join(KINDS)}"
         raise UsageError(f"there is no kind {unknown[0]!r} of thing to strip", hint=hint)
-    chosen = frozenset(wanted or KINDS) - frozenset(kept)
+    chosen = frozenset(wanted or KINDS.keys() - _ASKED_FOR) - frozenset(kept)
+    if inference:
+        chosen |= _ASKED_FOR
     if not chosen:
         raise UsageError("every kind that could be stripped is to be kept")
     return chosen
