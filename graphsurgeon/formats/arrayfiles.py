@@ -27,6 +27,8 @@ _SAFETENSORS = {
     "qint16": "I16", "quint16": "U16", "qint32": "I32", "int4": "I8", "uint4": "U8", "int2": "I8", "uint2": "U8",
 }  # fmt: skip
 _LIMIT = 0xFFFFFFFF  # of a 32-bit field in a ZIP; from there on ZIP64
+_LONGEST_NAME = 0xFFFF  # bytes in a ZIP
+_MOST_BYTES = 1 << 48  # of a tensor; damaged dimensions claim more
 
 
 def lower(tensors: Mapping[str, Tensor], suffix: str) -> Rope:
@@ -40,6 +42,9 @@ def lower(tensors: Mapping[str, Tensor], suffix: str) -> Rope:
         UnsupportedError: the format cannot hold a tensor's type.
         UsageError: the suffix is neither.
     """
+    for name, tensor in tensors.items():
+        if tensor.nbytes > _MOST_BYTES:
+            raise UnsupportedError(f"{name!r} of shape {tensor.shape} is larger than any file")
     if suffix not in SUFFIXES:
         raise UsageError(f"weights are exported to {' or '.join(SUFFIXES)}, not to {suffix or 'a name without suffix'}")
     return lower_npz(tensors) if suffix == ".npz" else lower_safetensors(tensors)
@@ -81,12 +86,21 @@ def lower_npz(tensors: Mapping[str, Tensor]) -> Rope:
     rope: Rope = []
     offset = 0
     for name, tensor in tensors.items():
-        entry = _Entry(f"{name}.npy".encode("utf-8", "backslashreplace"), *_npy(name, tensor), offset)
+        entry = _Entry(_member_name(name), *_npy(name, tensor), offset)
         entries.append(entry)
         rope += [entry.local_header(), Computed(entry.size, entry.content), Computed(entry.tail_size, entry.tail)]
         offset += len(entry.local_header()) + entry.size + entry.tail_size
     directory = Computed(sum(entry.record_size for entry in entries), lambda: (entry.record() for entry in entries))
     return [*rope, directory, _end(len(entries), len(directory), offset)]
+
+
+def _member_name(name: str) -> bytes:
+    encoded = f"{name}.npy".encode("utf-8", "backslashreplace")
+    if len(encoded) > _LONGEST_NAME:
+        raise UnsupportedError(
+            f"a name of {len(encoded)} bytes is too long for .npz", hint="leave it out with --match, or rename it"
+        )
+    return encoded
 
 
 @dataclass
@@ -202,11 +216,13 @@ def _npy_header(code: str, shape: tuple[int, ...]) -> bytes:
 def _widen(dtype: DType, chunk: bytes) -> bytes:
     if dtype.base.name == "bfloat16" or dtype.base.name.startswith(("float8", "float4")):
         return numeric.to_numpy(dtype, chunk).astype("<f4").tobytes()
-    return chunk
+    return numeric.to_numpy(dtype, chunk).tobytes() if dtype.is_small_integer else chunk
 
 
 def _pieces(tensor: Tensor) -> list[Piece]:
     """Return where the little-endian bytes lie, else what yields them."""
+    if tensor.dtype.is_small_integer:
+        return [Computed(tensor.nbytes, lambda: (_widen(tensor.dtype, chunk) for chunk in tensor.chunks()))]
     ranges: list[FileRange] | None = getattr(tensor.source, "ranges", lambda: None)()
     if ranges is not None and sum(map(len, ranges)) == tensor.nbytes:
         return list(ranges)

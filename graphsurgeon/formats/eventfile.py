@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import crc, schema
 from graphsurgeon.formats.files import Rope
 from graphsurgeon.formats.metagraph import serialize_graph_def
@@ -24,7 +25,12 @@ def lower(metagraph: MetaGraph) -> dict[str, Rope]:
     """Return the file by its name below the log folder: the graph and its functions, without large values.
 
     TensorBoard shows no values, and a large one would only slow it down.
+
+    Raises:
+        UnsupportedError: the graph is a TFLite subgraph.
     """
+    if metagraph.graph.kind == "subgraph":
+        raise UnsupportedError("TensorBoard shows GraphDefs only", hint="gs render draws a TFLite model")
     graph_def = schema.message("tensorflow.GraphDef").FromString(serialize_graph_def(metagraph))
     for nodes in (graph_def.node, *(function.node_def for function in graph_def.library.function)):
         for node in nodes:

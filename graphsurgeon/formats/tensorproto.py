@@ -32,8 +32,7 @@ _FIELDS = {
     "float16": ("half_val", "H"), "bfloat16": ("half_val", "H"),
     "int32": ("int_val", "i"), "int16": ("int_val", "h"), "int8": ("int_val", "b"), "uint8": ("int_val", "B"),
     "uint16": ("int_val", "H"), "qint8": ("int_val", "b"), "quint8": ("int_val", "B"), "qint16": ("int_val", "h"),
-    "quint16": ("int_val", "H"), "qint32": ("int_val", "i"), "int4": ("int_val", "b"), "uint4": ("int_val", "B"),
-    "int2": ("int_val", "b"), "uint2": ("int_val", "B"),
+    "quint16": ("int_val", "H"), "qint32": ("int_val", "i"),
 }  # fmt: skip
 
 
@@ -203,6 +202,8 @@ def _packer(dtype: DType) -> Callable[[Any], bytes]:
     if dtype.is_complex:
         field, code = ("scomplex_val", "f") if name == "complex64" else ("dcomplex_val", "d")
         return lambda message: _pack(code, list(getattr(message, field)), 0)
+    if dtype.is_small_integer:
+        return lambda message: bytes(value & (1 << dtype.bits) - 1 for value in message.int_val)
     if name.startswith(("float8", "float4")):
         return lambda message: bytes(message.float8_val)
     raise FormatError(f"a tensor of type {dtype} has no fixed-size elements")

@@ -61,6 +61,11 @@ class DType:
         return self.base.name.startswith(("int", "uint"))
 
     @property
+    def is_small_integer(self) -> bool:
+        """Say whether elements are integers of less than a byte: its low bits, whatever the others hold."""
+        return self.is_integer and self.bits < 8
+
+    @property
     def is_quantized(self) -> bool:
         """Say whether this is one of the `qint*`/`quint*` types."""
         return self.base.name.startswith(("qint", "quint"))

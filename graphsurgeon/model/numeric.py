@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _STRUCT = {
     "float32": "f", "float64": "d", "float16": "e", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H",
     "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q", "bool": "?", "qint8": "b", "quint8": "B",
-    "qint16": "h", "quint16": "H", "qint32": "i", "int4": "b", "uint4": "B", "int2": "b", "uint2": "B",
+    "qint16": "h", "quint16": "H", "qint32": "i",
 }  # fmt: skip
 
 # name: (exponent bits, mantissa bits, bias, has infinities, negative zero is the only NaN)
@@ -48,8 +48,8 @@ def decode(dtype: DType, data: bytes) -> list[Any]:
     if name in _STRUCT:
         code = _STRUCT[name]
         return list(struct.unpack(f"<{len(data) // struct.calcsize(code)}{code}", data))
-    if name in _SMALL_FLOATS:
-        table = small_float_values(name)
+    if name in _SMALL_FLOATS or dtype.is_small_integer:
+        table = _byte_values(dtype)
         return [table[byte] for byte in data]
     if name == "bfloat16":
         halves = struct.unpack(f"<{len(data) // 2}H", data)
@@ -70,6 +70,8 @@ def encode(dtype: DType, items: Sequence[Any]) -> bytes:
     name = dtype.base.name
     if name in _STRUCT:
         return struct.pack(f"<{len(items)}{_STRUCT[name]}", *items)
+    if dtype.is_small_integer:
+        return bytes(int(item) & (1 << dtype.bits) - 1 for item in items)
     if name == "bfloat16":
         return b"".join(struct.pack("<H", _round_bfloat16(float(item))) for item in items)
     if dtype.base.is_complex:
@@ -89,14 +91,25 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
     if name == "bfloat16":
         widened: np.ndarray[Any, Any] = np.frombuffer(data, "<u2").astype("<u4") << 16
         return widened.view(np.dtype("<f4"))
-    if name in _SMALL_FLOATS:
-        values: np.ndarray[Any, Any] = np.array(small_float_values(name), "<f4")[np.frombuffer(data, "u1")]
+    if name in _SMALL_FLOATS or dtype.is_small_integer:
+        widened_type = "<f4" if name in _SMALL_FLOATS else "i1" if name.startswith("int") else "u1"
+        values: np.ndarray[Any, Any] = np.array(_byte_values(dtype), widened_type)[np.frombuffer(data, "u1")]
         return values
     if dtype.base.is_complex:
         return np.frombuffer(data, "<c8" if name == "complex64" else "<c16")
     if name in _STRUCT:
         return np.frombuffer(data, "<" + _STRUCT[name])
     raise UnsupportedError(f"elements of type {dtype} have no numbers")
+
+
+def _byte_values(dtype: DType) -> Sequence[float]:
+    """Return the value that each of the 256 bytes stands for, of a type whose elements fit in one."""
+    name = dtype.base.name
+    if name in _SMALL_FLOATS:
+        return small_float_values(name)
+    count = 1 << dtype.bits
+    negative = count // 2 if name.startswith("int") else count
+    return [low if low < negative else low - count for low in (byte & count - 1 for byte in range(256))]
 
 
 @cache

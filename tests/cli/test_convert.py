@@ -75,6 +75,15 @@ def test_event_file(fixtures_dir: Path, tmp_path: Path) -> None:
     assert [node.name for node in graph.node] == [node.name for node in read(source).graphs[0].nodes]
 
 
+def test_a_tflite_model_is_no_event_file(
+    fixtures_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = fixtures_dir / "tflite" / "control_flow.tflite"
+    assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 4
+    assert "gs render" in capsys.readouterr().err
+    assert not (tmp_path / "logdir").exists()
+
+
 @pytest.mark.tensorflow
 def test_tensorflow_reads_the_event_file(fixtures_dir: Path, tmp_path: Path) -> None:
     import tensorflow as tf

@@ -167,3 +167,13 @@ def test_dequantize(gs: GS) -> None:
 def test_constants_have_no_variable(gs: GS) -> None:
     for weight in gs("weights", "graphdef/cnn.pb", "--json").json["weights"]:
         assert (weight["variable"], weight["kind"], weight["is_intact"]) == (None, "constant", None)
+
+
+def test_integers_below_a_byte(gs: GS, tmp_path: Path) -> None:
+    """Their checksum is over the bytes that TensorFlow's own arrays have: the low bits of one byte each."""
+    node = 'node { name: "c" op: "Const" attr { key: "dtype" value { type: DT_INT4 } } attr { key: "value" value {'
+    tensor = "tensor { dtype: DT_INT4 tensor_shape { dim { size: 2 } } int_val: 1 int_val: -2 } } } }"
+    (tmp_path / "g.pbtxt").write_text(node + tensor)
+    [weight] = gs("weights", tmp_path / "g.pbtxt", "--all", "--checksum", "--json").json["weights"]
+    assert weight["sha256"] == hashlib.sha256(b"\x01\x0e").hexdigest()
+    assert "[ 1, -2]" in gs("weights", tmp_path / "g.pbtxt", "--values", "c").out

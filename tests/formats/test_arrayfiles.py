@@ -13,9 +13,9 @@ from graphsurgeon import read
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import arrayfiles
 from graphsurgeon.formats.files import rope_chunks, rope_size
-from graphsurgeon.model.dtype import FLOAT32, RESOURCE, STRING
+from graphsurgeon.model.dtype import FLOAT32, RESOURCE, STRING, DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.tensor import BytesSource, Tensor
 
 
 def written(tensors: dict[str, Tensor], suffix: str) -> bytes:
@@ -84,3 +84,22 @@ def test_types_that_are_not_there() -> None:
         arrayfiles.lower({"s": Tensor.of(STRING, [1], [b"x"])}, ".safetensors")
     with pytest.raises(UsageError, match=r"exported to \.npz or \.safetensors, not to \.h5"):
         arrayfiles.lower({}, ".h5")
+
+
+INT4 = DType.named("int4")
+SMALL = {"a": Tensor(INT4, Shape((4,)), BytesSource(b"\x01\x0e\xfe\x08"))}  # low bits count, with or without a sign
+
+
+def test_integers_below_a_byte_keep_their_sign() -> None:
+    with np.load(io.BytesIO(written(SMALL, ".npz"))) as arrays:
+        assert arrays["a"].tolist() == [1, -2, -2, -8]
+    assert written(SMALL, ".safetensors").endswith(bytes([1, 0xFE, 0xFE, 0xF8]))  # as I8
+
+
+def test_what_no_archive_holds_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="70004 bytes is too long"):
+        arrayfiles.lower({"n" * 70000: SMALL["a"]}, ".npz")
+    huge = Tensor(INT4, Shape((1 << 40, 1 << 40)), BytesSource(b""))
+    for suffix in arrayfiles.SUFFIXES:
+        with pytest.raises(UnsupportedError, match="larger than any file"):
+            arrayfiles.lower({"huge": huge}, suffix)
