@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 PASSING = frozenset({"Identity", "RefIdentity", "Snapshot", "PreventGradient", "StopGradient"})
@@ -109,6 +110,18 @@ def reached_functions(graphs: Iterable[Graph]) -> list[Graph]:
                     found[function] = None
                     waiting.append(function)
     return list(found)
+
+
+def needed_functions(metagraph: MetaGraph, graph: Graph) -> list[Graph]:
+    """Return what `reached_functions` does for a graph, and the functions that compute the gradients of those."""
+    found = reached_functions([graph])
+    while True:
+        names = [metagraph.gradients.get(function.name, "") for function in found]
+        gradients = [metagraph.functions[name] for name in names if name in metagraph.functions]
+        missing = [function for function in gradients if function not in found]
+        if not missing:
+            return found
+        found = list(dict.fromkeys([*found, *missing, *reached_functions(missing)]))
 
 
 def settle(

@@ -210,11 +210,10 @@ def _serialize_library(metagraph: MetaGraph, source: MetaGraphDefSource) -> byte
 
 
 def _lower_gradients(metagraph: MetaGraph, library: Any, source: MetaGraphDefSource) -> None:
-    """Respell the names of functions; drop entries whose function is gone, which loaders refuse."""
-    before = source.context.functions
-    names = source.context.renamed_functions
-    gone = {name for name, function in before.items() if metagraph.functions.get(function.name) is not function}
-    pairs = [(names.get(k, k), names.get(v, v)) for k, v in metagraph.gradients.items() if not {k, v} & gone]
+    """Write which function computes which gradient; drop entries whose function is gone, which loaders refuse."""
+    before = source.context.functions.values()
+    gone = {function.name for function in before if metagraph.functions.get(function.name) is not function}
+    pairs = [(k, v) for k, v in metagraph.gradients.items() if not {k, v} & (gone - metagraph.functions.keys())]
     if pairs != [(raw.function_name, raw.gradient_func) for raw in library.gradient]:
         del library.gradient[:]
         for function, gradient in pairs:

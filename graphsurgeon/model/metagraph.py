@@ -199,7 +199,7 @@ class MetaGraph:
         tags: such as ["serve"]; None where the format has none.
         graph: the main graph; for TFLite subgraph 0 (the default entry).
         functions: name -> function; for TFLite the other subgraphs by `#index`. In file order.
-        gradients: function name -> name of its gradient function, as stored.
+        gradients: function name -> name of its gradient function; either may be of a function that there is not.
         registered_gradients: value of `_gradient_op_type` -> the function that computes that custom gradient.
         producer: facts about the maker: "tensorflow" (version text), "graph_version", "min_consumer", "description".
         raw: the format's MetaGraphSource.
@@ -328,6 +328,9 @@ class MetaGraph:
             twice = next(name for name in after if after.count(name) > 1)
             raise UsageError(f"two functions would be named {twice!r}")
         functions = list(self.functions.values())
+        changed = {function.name: name for function, name in zip(functions, after, strict=True)}
+        changed |= {name: name for function, name in zip(functions, after, strict=True) if function.name == name}
+        self.gradients = {changed.get(one, one): changed.get(other, other) for one, other in self.gradients.items()}
         for function, name in zip(functions, after, strict=True):
             function._name = name
         self.functions = {function.name: function for function in functions}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphsurgeon.analysis.attributes import dtype_of
-from graphsurgeon.analysis.calls import reached_functions
+from graphsurgeon.analysis.calls import needed_functions, reached_functions
 from graphsurgeon.analysis.captures import captured_keys
 from graphsurgeon.analysis.load_path import LoadPath
 from graphsurgeon.analysis.names import find_value
@@ -317,7 +317,7 @@ def _commit(
     model: Model, metagraph: MetaGraph, built: _Built, kept: Mapping[Node, Restored], tables: list[str]
 ) -> Extracted:
     """Make the new graph the model's only one."""
-    functions = set(reached_functions([built.graph]))
+    functions = set(needed_functions(metagraph, built.graph))
     assets = [
         Asset(asset.filename, Mention.of(built.nodes[node].output(), asset.mention.where), asset.raw)
         for asset in metagraph.assets

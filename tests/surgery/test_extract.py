@@ -9,6 +9,7 @@ import pytest
 
 from graphsurgeon import UnsupportedError, UsageError, read, write
 from graphsurgeon.surgery.extract import extract
+from graphsurgeon.surgery.rename import rename
 from tests.oracle import sessions
 
 RELU = "functional_1/stem_relu_1/Relu"
@@ -66,6 +67,17 @@ def test_variables_of_a_checkpoint(fixtures_dir: Path, tmp_path: Path) -> None:
     assert sorted(again.variables) == sorted(report.variables)
     with pytest.raises(UsageError, match="no variable matches"):
         extract(read(tmp_path / "part.ckpt"), match=["nosuch"])
+
+
+def test_the_function_that_computes_a_gradient_stays(fixtures_dir: Path, tmp_path: Path) -> None:
+    model = read(fixtures_dir / "savedmodel" / "v1_functions")
+    slope = model.metagraphs[0].signatures["serving_default"].outputs["slope"].mention
+    assert slope is not None
+    rename(model, what="functions", prefix="my_")
+    report = extract(model, {slope.text: "slope"})
+    assert report.functions == ["my_twice_gradient", "my_twice"]
+    write(model, tmp_path / "part")
+    assert read(tmp_path / "part").metagraphs[0].gradients == {"my_twice": "my_twice_gradient"}
 
 
 @pytest.mark.tensorflow
