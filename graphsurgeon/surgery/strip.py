@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.effects import Effects
 from graphsurgeon.analysis.names import choose_metagraph, find_value
@@ -23,7 +24,7 @@ from graphsurgeon.surgery import strip_bypass
 from graphsurgeon.surgery.strip_attrs import clear_colocation, clear_defaults, clear_devices
 from graphsurgeon.surgery.strip_batch_norm import infer_batch_norms
 from graphsurgeon.surgery.strip_checkpoint import drop_empty_slots, entries_of_training, restored_keys
-from graphsurgeon.surgery.strip_dropout import bypass_dropout
+from graphsurgeon.surgery.strip_dropout import PLACEHOLDERS, bypass_dropout, dropped
 from graphsurgeon.surgery.strip_functions import unused_functions
 from graphsurgeon.surgery.strip_kinds import KINDS, choose_kinds, sort_nodes, why
 from graphsurgeon.surgery.strip_needed import (
@@ -112,6 +113,9 @@ def strip(
         return _strip_checkpoint(model, kinds)
     metagraph = choose_metagraph(model, tags)
     values, notes = _outputs(metagraph, outputs)
+    if not (inference or only) and _has_signature(metagraph):
+        kinds -= {"dropout"}
+        notes += _kept_dropout(metagraph)
     for graph in metagraph.graphs:
         _ = graph.nodes  # a graph that cannot be read is refused before anything has changed
     metagraph.resolve_mentions()
@@ -139,15 +143,26 @@ def _outputs(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[Va
     """Return the values to protect beside what is mentioned, and what is to be said of the choice."""
     if names:
         return [find_value(metagraph, name, graph="main") for name in names], []
-    has_signature = any(not key.startswith("__saved_model") for key in metagraph.signatures)
-    has_objects = metagraph.objects is not None and len(metagraph.objects.nodes) > 1
-    if has_signature or has_objects:
+    if _has_signature(metagraph):
         return [], []
     likely = [candidate.value for candidate in likely_outputs(metagraph)]
     if not likely:
         raise UsageError("nothing says what the outputs are", hint="give --outputs; gs outputs lists candidates")
     listed = ", ".join(str(value) for value in likely)
     return likely, [f"the model has no signature; kept as outputs: {listed} (--outputs chooses others)"]
+
+
+def _has_signature(metagraph: MetaGraph) -> bool:
+    """Say whether a MetaGraph itself tells what is asked of it: by signatures, or by functions of its objects."""
+    has_objects = metagraph.objects is not None and len(metagraph.objects.nodes) > 1
+    return has_objects or any(not key.startswith("__saved_model") for key in metagraph.signatures)
+
+
+def _kept_dropout(metagraph: MetaGraph) -> list[str]:
+    called = [metagraph.graph, *reached_functions([metagraph.graph])]
+    count = sum(dropped(node) is not None for graph in called for node in graph.nodes)
+    what = f"{count} dropout{'s' if count > 1 else ''}"
+    return [f"{what} kept, so that signatures compute what they did (--inference takes dropout out)"] if count else []
 
 
 def _in_order(counts: Counter[str]) -> dict[str, int]:
@@ -168,6 +183,11 @@ class _Work:
         mentioned = [mention.node for mention in (*protected_mentions(metagraph), *saver)]
         mentioned += [mention.node for item in variable_items(metagraph) for mention in item.mentions.values()]
         self.protected = {node for node in [*mentioned, *(value.producer for value in outputs)] if node is not None}
+
+        # Nobody reads them, but somebody may feed them, such as what once was the rate of a dropout.
+        graph = metagraph.graph
+        self.idle = [node for node in graph.nodes if node.op in PLACEHOLDERS and not node.consumers]
+        self.protected.update(self.idle)
 
     def run(self, notes: list[str]) -> StripReport:
         before = sum(len(graph) for graph in self.metagraph.graphs)
@@ -241,7 +261,7 @@ class _Work:
         main, notes = self.metagraph.graph, []
         going: set[Node] = set()
         if "gradients" in self.kinds:
-            going = set(main.nodes) - needed_nodes(self.metagraph, self.outputs, SaverPart(self.metagraph))
+            going = set(main.nodes) - self._needed(SaverPart(self.metagraph))
         for graph in self.metagraph.graphs:
             changed, left = infer_batch_norms(graph, self.protected, going)
             for node, op in changed:
@@ -250,11 +270,14 @@ class _Work:
             notes += [f"{node.name!r}{place} stays in training form: {why}" for node, why in left]
         return notes
 
+    def _needed(self, saver: SaverPart) -> set[Node]:
+        return needed_nodes(self.metagraph, [*self.outputs, *(node.output(0) for node in self.idle)], saver)
+
     def _nodes(self, known: Mapping[Node, str]) -> None:
         """Take out what nothing needs in the main graph, and all that names it."""
         metagraph, graph = self.metagraph, self.metagraph.graph
         saver = SaverPart(metagraph)
-        needed = needed_nodes(metagraph, self.outputs, saver)
+        needed = self._needed(saver)
         kinds = sort_nodes([node for node in graph.nodes if node not in needed], known)
         gone = {node for node, kind in kinds.items() if kind in self.kinds}
         _keep_what_is_read(gone, saver)

@@ -21,6 +21,7 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.surgery.known_scalars import element
 from graphsurgeon.surgery.strip_bypass import Found, let_through, remove_unread
 
+PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 _RANDOM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
 _ADDS = frozenset({"Add", "AddV2"})
 _DIVISIONS = frozenset({"RealDiv", "Div"})
@@ -33,6 +34,7 @@ _DEPTH = 8
 def bypass_dropout(graph: Graph, protected: Collection[Node]) -> list[Found]:
     """Let the input of every dropout through, and take out what made its mask; return the nodes with their ops."""
     flow = control_flow(graph)
+    kept = {*protected, *(node for node in graph.nodes if node.op in PLACEHOLDERS)}  # callers may go on feeding a rate
     found: list[Found] = []
     for node in graph.nodes:
         data = dropped(node) if node in graph and node not in protected else None
@@ -41,7 +43,7 @@ def bypass_dropout(graph: Graph, protected: Collection[Node]) -> list[Found]:
         before = [value.producer for value in node.inputs if value.producer is not None]
         found.append((node, node.op))
         let_through(node, data, flow, protected)
-        found += remove_unread(graph, before, protected)
+        found += remove_unread(graph, before, kept)
     return found
 
 

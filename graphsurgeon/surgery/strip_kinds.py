@@ -30,7 +30,7 @@ KINDS: Mapping[str, str] = {
     "internals": "counters that a checkpoint keeps for itself",
 }
 
-_ASKED_FOR = frozenset({"batch-norms"})  # another number comes out, so not by default
+_ASKED_FOR = frozenset({"batch-norms"})  # other numbers come out, so not by default
 _OPTIMIZER = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]\w*")
 _GRADIENT = re.compile(r"\w+Grad(V\d|WithArgmax)?|\w+GradInput\w*|\w*BackpropFilter\w*|BroadcastGradientArgs")
 _GRADIENT_SCOPES = frozenset({"gradients", "gradient_tape"})
@@ -68,7 +68,7 @@ def choose_kinds(only: Iterable[str] | None, keep: Iterable[str] | None, *, infe
         raise UsageError(f"there is no kind {unknown[0]!r} of thing to strip", hint=hint)
     chosen = frozenset(wanted or KINDS.keys() - _ASKED_FOR) - frozenset(kept)
     if inference:
-        chosen |= _ASKED_FOR
+        chosen |= {*_ASKED_FOR, "dropout"} - {*kept}
     if not chosen:
         raise UsageError("every kind that could be stripped is to be kept")
     return chosen
