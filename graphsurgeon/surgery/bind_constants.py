@@ -17,7 +17,7 @@ from graphsurgeon.surgery.calls import users_of
 from graphsurgeon.surgery.clone import clone_function
 from graphsurgeon.surgery.fold_predicates import fold_predicates, folded_selects
 from graphsurgeon.surgery.function_runs import Run, runs_of
-from graphsurgeon.surgery.known_scalars import element
+from graphsurgeon.surgery.known_scalars import FOLLOWED, element
 from graphsurgeon.surgery.orphans import read_nodes, remove_orphans
 
 Constants: TypeAlias = dict[int, Tensor]
@@ -71,11 +71,7 @@ def _decides(function: Graph, bound: Constants) -> bool:
         for user in waiting.pop().consumers:
             if user.functions or user.op in ("Switch", "RefSwitch", "Select", "SelectV2"):
                 return True
-            if (
-                user.op.startswith("Logical")
-                or user.op in _PASSING
-                or user.op in ("Equal", "NotEqual", "Greater", "Less")
-            ):
+            if user.op in FOLLOWED:
                 fresh = [output for output in user.outputs if output not in seen]
                 seen.update(fresh)
                 waiting += fresh

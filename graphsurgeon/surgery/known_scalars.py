@@ -5,11 +5,13 @@ Enough for predicates. Larger constant expressions are the business of constant 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from graphsurgeon.model.graph import Node, Value
+from graphsurgeon.model.dtype import BOOL, DType
+from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.tensor import Tensor
 
 Scalar: TypeAlias = bool | int | float
@@ -26,7 +28,14 @@ _OPS: dict[str, Callable[..., Scalar]] = {
     "GreaterEqual": operator.ge,
     "Less": operator.lt,
     "LessEqual": operator.le,
+    "Add": operator.add,
+    "AddV2": operator.add,
+    "Sub": operator.sub,
+    "Mul": operator.mul,
+    "Minimum": min,
+    "Maximum": max,
 }
+FOLLOWED = frozenset({*_SAME, *_PLACES, *_OPS, "Cast"})
 _MOST_STEPS = 1000
 
 
@@ -57,7 +66,7 @@ class KnownScalars:
 
     def _needed(self, value: Value) -> list[Value]:
         node = value.producer
-        if value in self._assumed or node is None or not (node.op in _SAME or node.op in _PLACES or node.op in _OPS):
+        if value in self._assumed or node is None or node.op not in FOLLOWED:
             return []
         count = len(node.inputs) if node.op in _OPS else 1
         return [given for given in node.inputs[:count] if given not in self._known]
@@ -73,6 +82,8 @@ class KnownScalars:
         inputs = [self._known.get(given) for given in node.inputs]
         if node.op in _SAME or node.op in _PLACES:
             return inputs[0] if inputs else None
+        if node.op == "Cast":
+            return _cast(inputs[0], node.attrs.get("DstT")) if inputs else None
         return _apply(node.op, inputs)
 
 
@@ -83,6 +94,16 @@ def element(node: Node) -> Scalar | None:
         return None
     item: Scalar = tensor.items()[0]
     return item
+
+
+def _cast(item: Scalar | None, dtype: AttrValue) -> Scalar | None:
+    if item is None or not isinstance(dtype, DType) or not math.isfinite(item):
+        return None
+    if dtype is BOOL:
+        return bool(item)
+    if dtype.is_integer:
+        return int(item)
+    return float(item) if dtype.is_floating else None
 
 
 def _apply(op: str, inputs: Sequence[Scalar | None]) -> Scalar | None:

@@ -21,7 +21,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.infer import infer_shapes
-from graphsurgeon.shapes.report import ShapeReport
+from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.add_signature import add_to_objects
 from graphsurgeon.surgery.bind_constants import bind_constants, constant_inputs
 from graphsurgeon.surgery.constants import constant_tensor
@@ -138,10 +138,12 @@ def set_input(
     report = infer_shapes(metagraph, assume=assume)
     recorded = record_shapes([change.value for change in changes if change.value in assume], report)
     constants = {change.node for change in changes if change.constant is not None}
+    stale = list(signature_findings(metagraph, report))
     for signature in affected:
         _update_signature(signature, constants, report)
         _rebuild(metagraph, signature, bound)
-    found = [one for one in report.findings if (one.graph, one.where, one.what) not in before]
+    found = [*(one for one in report.findings if one not in stale), *signature_findings(metagraph, report)]
+    found = [one for one in found if (one.graph, one.where, one.what) not in before]
     return SetInputReport(
         inputs=tuple(map(_told, changes)),
         signatures=tuple(signature.key for signature in affected),

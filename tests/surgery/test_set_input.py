@@ -63,6 +63,34 @@ def test_a_contradiction_is_told_with_its_place(tmp_path: Path) -> None:
     assert "24" in report.contradictions[0].what
 
 
+def test_a_signature_follows_and_is_no_contradiction() -> None:
+    model = read(FIXTURES / "savedmodel" / "keras_export")
+    report = set_input(model, shapes={"image": [1, 9, 9, 3]}, dtypes={"image": "uint8"})
+    assert report.contradictions == ()
+    entry = model.metagraphs[0].signatures["serving_default"].inputs["image"]
+    assert (str(entry.dtype), entry.shape) == ("uint8", Shape([1, 9, 9, 3]))
+
+
+def test_channels_that_do_not_fit_are_told_with_their_place() -> None:
+    report = set_input(read(FIXTURES / "savedmodel" / "keras_export"), shapes={"image": [1, 8, 8, 4]})
+    (found,) = report.contradictions
+    assert found.where.endswith("functional_1/stem_1/convolution")
+    assert found.what == "4 channels do not fit a filter for 3"
+
+
+def test_predicates_are_seen_through_casts_and_sums(tmp_path: Path) -> None:
+    model = graph_model(
+        tmp_path, placeholder("x"), placeholder("phase", "DT_INT32", ""), constant("one", "int_val: 1", "DT_INT32"),
+        node("next", "AddV2", "phase", "one", T="type: DT_INT32"),
+        node("is", "Cast", "next", SrcT="type: DT_INT32", DstT="type: DT_BOOL"),
+        node("s", "Switch", "x", "is", **FLOAT), node("a", "Relu", "s", **FLOAT), node("b", "Tanh", "s:1", **FLOAT),
+        node("m", "Merge", "a", "b", N="i: 2", **FLOAT),
+    )  # fmt: skip
+    report = set_input(model, set_values={"phase": -1})
+    assert "b" in report.removed_nodes
+    assert spelled(model.metagraphs[0].graph)["a"] == ["Relu", "s:0"]
+
+
 def test_recorded_shapes_follow(tmp_path: Path) -> None:
     shapes = "list { shape { dim { size: 1 } dim { size: 3 } } }"
     model = graph_model(tmp_path, placeholder("x", dims="1,3"), node("y", "Relu", "x", _output_shapes=shapes, **FLOAT))
