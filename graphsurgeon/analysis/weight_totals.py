@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.variables import NamedVariable, named_variables
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import DType
@@ -13,6 +15,7 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
 _KERAS_COPIES = "_all_variables/"
+MOST_LARGEST = 10  # variables
 FEW_ELEMENTS = 16  # constants of fewer are sizes, axes and the like, not weights
 
 
@@ -35,6 +38,7 @@ class VariablesSummary:
         parameters: elements of the others, each variable counted once.
         repeated: how many of the others are a variable's second entry under another key.
         scopes: the others by top-level scope, largest first.
+        largest: the largest of the others.
     """
 
     count: int
@@ -44,6 +48,7 @@ class VariablesSummary:
     parameters: int
     repeated: int
     scopes: Sequence[ScopeWeights]
+    largest: Sequence[TensorFact]
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ def summarize_variables(checkpoint: Checkpoint) -> VariablesSummary:
         parameters=sum(named.variable.tensor.num_elements for named in others if named.variable.tensor.dtype.bits),
         repeated=len(variables) - len(slots) - len(others),
         scopes=_by_scope((named.label, named.variable.tensor) for named in others),
+        largest=_largest(others),
     )
 
 
@@ -109,6 +115,20 @@ def _first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable
     listed = list(variables)
     elsewhere = {_mark(named) for named in listed if not named.key.startswith(_KERAS_COPIES)}
     yield from (named for named in listed if not named.key.startswith(_KERAS_COPIES) or _mark(named) not in elsewhere)
+
+
+def _largest(variables: Sequence[NamedVariable]) -> list[TensorFact]:
+    """Describe the largest by what the program calls them; by their keys where that name repeats."""
+    called = Counter(named.label for named in variables)
+    found = sorted(variables, key=lambda named: -named.variable.tensor.nbytes)[:MOST_LARGEST]
+    return [
+        TensorFact(
+            named.label if called[named.label] == 1 else named.key,
+            named.variable.tensor.dtype,
+            named.variable.tensor.shape,
+        )
+        for named in found
+    ]
 
 
 def _mark(named: NamedVariable) -> tuple[str | None, DType, Shape]:

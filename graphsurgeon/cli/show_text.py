@@ -40,7 +40,7 @@ def print_summary(summary: Summary, parts: Parts) -> None:
     for graph in summary.graphs:
         _print_graph(summary, graph, parts)
     if parts.signature is None:
-        _print_variables(summary.variables, parts)
+        _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
         _print_next(summary)
 
@@ -198,7 +198,7 @@ def _object_detail(child: ObjectChild) -> str:
     return ", ".join(child.functions or child.children)
 
 
-def _print_variables(variables: VariablesSummary | None, parts: Parts) -> None:
+def _print_variables(variables: VariablesSummary | None, parts: Parts, *, is_all: bool) -> None:
     if variables is None:
         return
     if not variables.count:
@@ -214,6 +214,17 @@ def _print_variables(variables: VariablesSummary | None, parts: Parts) -> None:
         apart=True,
     )
     _print_scopes(variables.scopes, parts)
+    if is_all:
+        _print_largest(variables)
+
+
+def _print_largest(variables: VariablesSummary) -> None:
+    """Name the variables: of a bare checkpoint they say what it is."""
+    rest = variables.count - variables.slots - variables.repeated - len(variables.largest)
+    output.line("largest variables" if rest else "variables")
+    output.table([(str(fact.dtype), str(fact.shape), fact.name) for fact in variables.largest], indent=2)
+    if rest:
+        output.line(f"  {rest} more (gs weights)")
 
 
 def _print_constants(constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:

@@ -61,8 +61,18 @@ def read(path: Path) -> Model:
     model.files = {str(file.path): file.size for file in source_files(checkpoint)}
     errors = [str(problem) for problem in problems(checkpoint) if problem.severity == "error"]
     more = len(errors) - MAX_LISTED
-    model.notes = errors[:MAX_LISTED] + ([f"{more} more errors of this kind: see `gs check`"] if more > 0 else [])
+    model.notes = _choice(path, checkpoint) if is_folder(path) else []
+    model.notes += errors[:MAX_LISTED] + ([f"{more} more errors of this kind: see `gs check`"] if more > 0 else [])
     return model
+
+
+def _choice(folder: Path, checkpoint: Checkpoint) -> list[str]:
+    """Say which checkpoint of a folder was taken, if it holds several."""
+    name = os.path.basename(checkpoint.prefix)
+    others = [other for other in folder_names(folder) if other.endswith(INDEX) and other != name + INDEX]
+    more = f" and {len(others) - MAX_LISTED} more" if len(others) > MAX_LISTED else ""
+    listed = ", ".join(other.removesuffix(INDEX) for other in others[:MAX_LISTED]) + more
+    return [f"{name}, which the file {STATE_FILE!r} names; here too: {listed}"] if others else []
 
 
 def lower(model: Model, *, basename: str | None = None) -> dict[str, Rope]:
@@ -176,8 +186,13 @@ def _in_folder(folder: Path) -> Located:
     if not found:
         raise FileError("the folder holds no checkpoint", path=folder)
     if len(found) > 1:
-        listed = ", ".join(str(folder / files[0]) for files in found[:MAX_LISTED])
-        raise UsageError(f"the folder holds {len(found)} checkpoints", path=folder, hint=f"name one of {listed}")
+        import shlex
+
+        listed = ", ".join(shlex.quote(str(folder / files[0])) for files in found[:MAX_LISTED])
+        what = f"the folder holds {len(found)} checkpoints"
+        if is_file(folder / STATE_FILE):
+            what += f", none of which its file {STATE_FILE!r} names"
+        raise UsageError(what, path=folder, hint=f"name one of {listed}")
     return folder, found[0]
 
 

@@ -182,6 +182,10 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
         raise UsageError(f"the folder holds {len(models)} models", path=folder, hint=_choice(folder, models))
     if others:
         raise foreign.error(others[0][1], folder / others[0][0])
+    shards = [name for name in names if _DATA_FILE.fullmatch(name)]
+    if shards:
+        index = shards[0][: shards[0].rindex(".data-")] + ".index"
+        raise FileError(f"the index of this data file, {index}, is missing", path=folder / shards[0])
     inner = [name for name in names if any(exists(folder / name / file) for file in SAVED_MODEL_NAMES)]
     hint = _choice(folder, inner) if inner else "give a SavedModel folder, or a .pb, .meta, .tflite or checkpoint file"
     raise UsageError("the folder itself holds no model", path=folder, hint=hint)

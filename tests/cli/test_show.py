@@ -115,6 +115,16 @@ def test_checkpoint(gs: GS) -> None:
     assert summary["producer"] == dict.fromkeys(("tensorflow", "graph_version", "min_consumer", "description"))
 
 
+def test_variables_of_a_checkpoint_are_named(gs: GS) -> None:
+    out = gs("show", "checkpoint/name_based").out
+    own = [w for w in gs("weights", "checkpoint/name_based", "--json").json["weights"] if w["kind"] == "variable"]
+    for weight in own:
+        shape = str(weight["shape"]).replace(" ", "")
+        assert [weight["dtype"], shape, weight["name"]] in [line.split() for line in out.splitlines()]
+    largest = gs("show", "checkpoint/name_based", "--json").json["variables"]["largest"]
+    assert {fact["name"] for fact in largest} == {weight["name"] for weight in own}
+
+
 def test_index_without_its_data_is_shown(gs: GS) -> None:
     result = gs("show", "checkpoint/index_only", "--json")
     assert result.status == 0

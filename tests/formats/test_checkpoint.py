@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon.errors import FileError, FormatError, UsageError
-from graphsurgeon.formats import checkpoint, schema, sstable
+from graphsurgeon.formats import checkpoint, detect, schema, sstable
 from graphsurgeon.formats.files import open_source
 from graphsurgeon.formats.orderedcode import encode_slice_key
 from graphsurgeon.formats.sstable import Table, write_table
@@ -50,6 +50,24 @@ def test_a_folder_with_two(make_bundle: MakeBundle, floats: Floats) -> None:
     one(make_bundle, floats, "second")
     with pytest.raises(UsageError, match=r"holds 2 checkpoints; name one of .*first\.index, .*second\.index"):
         checkpoint.read_checkpoint(folder)
+    (folder / "checkpoint").write_text('model_checkpoint_path: "third"')
+    with pytest.raises(UsageError, match=r"holds 2 checkpoints, none of which its file 'checkpoint' names; name one"):
+        checkpoint.read_checkpoint(folder)
+
+
+def test_which_of_two_is_taken_is_told(make_bundle: MakeBundle, floats: Floats) -> None:
+    folder = one(make_bundle, floats, "first").parent
+    assert checkpoint.read(folder).notes == []
+    one(make_bundle, floats, "second")
+    (folder / "checkpoint").write_text('model_checkpoint_path: "/elsewhere/second"')
+    assert checkpoint.read(folder).notes == ["second, which the file 'checkpoint' names; here too: first"]
+
+
+def test_a_folder_with_data_and_no_index(make_bundle: MakeBundle, floats: Floats) -> None:
+    prefix = one(make_bundle, floats)
+    Path(f"{prefix}.index").unlink()
+    with pytest.raises(FileError, match=rf"the index of this data file, {prefix.name}\.index, is missing"):
+        detect.locate(prefix.parent)
 
 
 @pytest.mark.parametrize(
