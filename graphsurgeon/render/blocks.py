@@ -20,7 +20,6 @@ _TAIL_NAME = re.compile(
     r"(^|[/_])(bn|batch_?norm\w*|\w*norm(alization)?|relu\w*|activation|dropout|gelu|swish|silu)(_?\d+)?$"
 )
 _TAIL_FAMILIES = frozenset({"math", "normalization", "activation", "reduction"})
-_PRODUCTS = frozenset({"convolution", "dense", "recurrent"})
 _PADS = frozenset({"Pad", "PadV2", "MirrorPad", "PAD", "PADV2", "MIRROR_PAD"})
 
 
@@ -69,7 +68,8 @@ def common_name(names: Sequence[str]) -> str:
     return "".join(shared).rstrip("_-./")
 
 
-def _span_name(members: Sequence[Part]) -> str:
+def span_name(members: Sequence[Part]) -> str:
+    """Name parts by what their names share, else by the first and the last."""
     names = [member.name for member in members]
     return common_name(names) or f"{_scope_name(names[0])} … {_scope_name(names[-1])}"
 
@@ -115,7 +115,7 @@ def _group_by_prefix(scope: Part) -> None:
     groups = _runs(scope.children, tokens, 1)
     if len(groups) < 2 or len(groups) > 0.8 * len(scope.children):
         return
-    _regroup(scope, groups, "group", _span_name)
+    _regroup(scope, groups, "group", span_name)
     for group in scope.children:
         if group.kind == "group":
             _group_by_prefix(group)
@@ -216,7 +216,7 @@ class _Layers:
     def _may_head(self, part: Part) -> bool:
         """Say whether a part is small enough for a layer: one product or convolution, with what belongs to it."""
         operations = self.selection.flow.operations
-        products = [i for i in part.operations() if families.family(operations[i].op) in _PRODUCTS]
+        products = [i for i in part.operations() if families.is_product(operations[i].op)]
         return part.size < MANY and len(products) <= 1
 
     def _is_windowed(self, part: Part) -> bool:
@@ -291,7 +291,7 @@ def limit_width(root: Part, selection: Selection, most: int) -> None:
                 scope,
                 _stretches(scope.children, _crossing(scope.children, joints, len(scope.children))),
                 "group",
-                _span_name,
+                span_name,
             )
             joints = Joints(root, selection.links)
     settle(root)

@@ -81,6 +81,7 @@ _MATH = _words(
 )
 # Between a value and its normalized, activated or shifted form: one dynamic input, drawn with what they follow.
 _POINTWISE_FAMILIES = frozenset({"activation", "normalization", "math"})
+_PRODUCTS = frozenset({"convolution", "dense", "recurrent"})
 FAMILIES = (
     "input", "output", "convolution", "dense", "normalization", "activation", "pooling", "math", "reduction", "layout",
     "lookup", "recurrent", "control", "quantize", "text", "weight", "scope", "other",
@@ -101,6 +102,12 @@ def family(op: str) -> str:
 def is_pointwise(op: str) -> bool:
     """Say whether an op maps every element (or channel) of its one dynamic input: bias, normalization, activation."""
     return family(op) in _POINTWISE_FAMILIES
+
+
+@cache
+def is_product(op: str) -> bool:
+    """Say whether an op is what layers are built around: a convolution, a matrix product, a recurrence."""
+    return family(op) in _PRODUCTS
 
 
 @cache

@@ -46,11 +46,12 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Route:
-    """How an edge runs: points of a Bézier curve, the arrow's head, and the middle of its label."""
+    """How an edge runs: points of a Bézier curve, the arrow's head, and the middle and width of its label."""
 
     points: Sequence[Point]
     head: Sequence[Point]
     label: Point | None
+    room: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Layout:
     Attributes:
         boxes, clusters: id -> place.
         routes: one for each edge of the scene.
+        continued: further parts of frames that are drawn in several.
     """
 
     width: float
@@ -67,6 +69,7 @@ class Layout:
     boxes: Mapping[str, Rectangle]
     clusters: Mapping[str, Rectangle]
     routes: Sequence[Route]
+    continued: Sequence[tuple[str, Rectangle]] = ()
 
 
 def lay_out(scene: Scene, *, seconds: float = SECONDS) -> Layout:
@@ -161,8 +164,8 @@ def _route(edge: Mapping[str, Any], height: float) -> Route:
     def turned(drawing: Sequence[Mapping[str, Any]], steps: str) -> list[Point]:
         return [(x, height - y) for step in drawing if step["op"] in steps for x, y in step["points"]]
 
-    label = None
+    label, room = None, 0.0
     if "_ldraw_" in edge:
         left, low, right, high = _corners([step for step in edge["_ldraw_"] if step["op"] in "Pp"])
-        label = ((left + right) / 2, height - (low + high) / 2)
-    return Route(turned(edge.get("_draw_", ()), "bB"), turned(edge.get("_hdraw_", ()), "Pp"), label)
+        label, room = ((left + right) / 2, height - (low + high) / 2), right - left
+    return Route(turned(edge.get("_draw_", ()), "bB"), turned(edge.get("_hdraw_", ()), "Pp"), label, room)

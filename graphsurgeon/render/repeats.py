@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphsurgeon.render import boxes
-from graphsurgeon.render.blocks import block_name, gather
+from graphsurgeon.render import boxes, families
+from graphsurgeon.render.blocks import gather, span_name
 from graphsurgeon.render.levels import Part, settle
 from graphsurgeon.render.select import Selection
 
 LONGEST_PERIOD = 40  # parts of one block
-FEWEST = 3  # blocks of a run; two are drawn as two
+FEWEST = 2  # blocks of a run
+FEWEST_LAYERS = 3  # the same of blocks with one product or convolution, or none; two such are drawn as two
 _MOST = 1000  # blocks of a run
 _TRIES = 4  # ends of a run that are tried before it is given up
 
@@ -90,7 +91,7 @@ def _run_at(parts: Sequence[Part], start: int, reader: _Reader) -> tuple[int, in
         if best[1] >= FEWEST and period % best[0] == 0:
             continue  # the same run, counted in pairs
         count = reader.longest_run(parts, start, period, _count(parts, start, period))
-        if count >= FEWEST and period * count > best[0] * best[1]:
+        if count >= reader.fewest(parts[start : start + period]) and period * count > best[0] * best[1]:
             best = (period, count)
     return best
 
@@ -107,7 +108,7 @@ def _repeat(scope: Part, members: Sequence[Part], period: int) -> Part:
     blocks = []
     for start in range(0, len(members), period):
         block = members[start : start + period]
-        blocks.append(block[0] if period == 1 else gather(scope, block, "block", block_name(block)))
+        blocks.append(block[0] if period == 1 else gather(scope, block, "block", span_name(block)))
     repeat = gather(scope, blocks, "repeat", f"{blocks[0].name} … {blocks[-1].name}")
     repeat.count = len(blocks)
     for parts in zip(*(block.parts() for block in blocks), strict=True):
@@ -121,15 +122,23 @@ class _Reader:
     def __init__(self, selection: Selection) -> None:
         self.reads: dict[int, list[tuple[int, str]]] = {}
         self.is_read_by: dict[int, list[int]] = {}
+        self.operations = selection.flow.operations
         self._inside: dict[Part, list[int]] = {}
         for link in selection.links:
             self.reads.setdefault(link.target, []).append((link.source, link.kind))
             self.is_read_by.setdefault(link.source, []).append(link.target)
 
+    def fewest(self, block: Sequence[Part]) -> int:
+        """Return how many blocks like this one make a run."""
+        products = (
+            families.is_product(self.operations[index].op) for part in block for index in self._operations(part)
+        )
+        return FEWEST if sum(products) > 1 else FEWEST_LAYERS
+
     def longest_run(self, parts: Sequence[Part], start: int, period: int, count: int) -> int:
         """Return how many equal blocks, of so many at most, hang together as a run; 1 if they do not."""
         if count < FEWEST or not self._is_run(parts[start : start + period * FEWEST], period):
-            return 1  # what three blocks do not do, more do not either
+            return 1  # what two blocks do not do, more do not either
         for fewer in range(count, max(count - _TRIES, FEWEST - 1), -1):
             if self._is_run(parts[start : start + period * fewer], period):
                 return fewer

@@ -66,20 +66,26 @@ def svg_text(scene: Scene, layout: Layout, *, legend: bool = True) -> str:
 
 def drawing(scene: Scene, layout: Layout) -> Iterator[str]:
     """Yield the elements of the drawing itself: frames, edges, boxes."""
-    for cluster in scene.clusters:
-        if cluster.id in layout.clusters:
-            yield _cluster(cluster, layout.clusters[cluster.id])
+    frames = list(_frames(scene, layout))
+    for cluster, place, is_first in frames:
+        yield _cluster(cluster, place, cluster.id if is_first else "")
     for edge, route in zip(scene.edges, layout.routes, strict=True):
         yield _edge(edge, route)
     # Names of frames come after the edges, which may cross them.
-    for cluster in scene.clusters:
-        if cluster.id in layout.clusters:
-            place = layout.clusters[cluster.id]
-            yield _line(
-                cluster.title, place.x + 9, place.y + 16, LINE_SIZE, "frame-title", bold=True, fill="#56606b", halo=True
-            )
+    for cluster, place, is_first in frames:
+        name = cluster.title if is_first else f"{cluster.title} …"
+        yield _line(name, place.x + 9, place.y + 16, LINE_SIZE, "frame-title", bold=True, fill="#56606b", halo=True)
     for box in scene.boxes:
         yield _box(box, layout.boxes[box.id])
+
+
+def _frames(scene: Scene, layout: Layout) -> Iterator[tuple[Cluster, Rectangle, bool]]:
+    """Yield the frames, outer ones first; of one that is drawn in parts each part, and whether it is the first."""
+    for cluster in scene.clusters:
+        if cluster.id in layout.clusters:
+            yield cluster, layout.clusters[cluster.id], True
+        for place in (place for identity, place in layout.continued if identity == cluster.id):
+            yield cluster, place, False
 
 
 def style_sheet(scene: Scene) -> str:
@@ -136,9 +142,10 @@ def _lines(box: Box, place: Rectangle) -> Iterator[str]:
         yield _line(line, middle, top + number * LINE_HEIGHT, LINE_SIZE, "fact", anchor="middle")
 
 
-def _cluster(cluster: Cluster, place: Rectangle) -> str:
+def _cluster(cluster: Cluster, place: Rectangle, identity: str) -> str:
+    named = f" id={_attribute(identity)}" if identity else ""
     return (
-        f'<g id={_attribute(cluster.id)} class="cluster k-{cluster.kind}" data-name={_attribute(cluster.name)}>'
+        f'<g{named} class="cluster k-{cluster.kind}" data-name={_attribute(cluster.name)}>'
         f"<title>{_text(cluster.name)}</title>"
         f'<rect class="frame" {_corner(place)} rx="8" fill="#f7f9fb" stroke="#b6bfc9"'
         f' stroke-dasharray="{_frame_dash(cluster)}"/></g>'
