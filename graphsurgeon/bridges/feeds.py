@@ -155,7 +155,7 @@ def _from_file(entry: Input, text: str) -> object:
             return array
     if suffix == ".npz":
         with _opened(path) as file:
-            return _member(file, path, member or entry.name)
+            return _member(file, path, member if mark else entry.name)
     if entry.dtype is STRING:
         source = open_source(path)
         return source.read_at(0, source.size)

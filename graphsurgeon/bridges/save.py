@@ -12,13 +12,22 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.verify.calls import Result
 
 
+def check_target(path: Path, *, force: bool) -> None:
+    """Refuse a file that results cannot go to, before anything is run.
+
+    Raises:
+        UsageError: it has another suffix than `.npz`, or is there already and is not to be replaced.
+    """
+    if path.suffix != ".npz":
+        raise UsageError("results are saved as .npz", path=path)
+    if path.exists() and not force:
+        raise UsageError("already exists", path=path, hint="give another file, or --force to replace it")
+
+
 def save_results(path: Path, results: Mapping[str, Result]) -> None:
     """Write results to an `.npz` file, atomically.
 
     Raises:
-        UsageError: the file has another suffix.
         FileError: it cannot be written.
     """
-    if path.suffix != ".npz":
-        raise UsageError("results are saved as .npz", path=path)
     write_file(path, lower_npz({name: Tensor.from_numpy(result.array) for name, result in results.items()}))

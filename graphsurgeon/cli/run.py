@@ -10,7 +10,6 @@ import typer
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import GraphName, Json, Model, Tags, parse_tags, split_list
 from graphsurgeon.cli.data_options import Assume, Feeds, Seed, parse_shapes
-from graphsurgeon.errors import UsageError
 
 
 def run(
@@ -46,8 +45,10 @@ def run(
     """
     from graphsurgeon.bridges.run import run as run_model
 
-    if save is not None and save.exists() and not force:
-        raise UsageError("already exists", path=save, hint="give another file, or --force to replace it")
+    if save is not None:
+        from graphsurgeon.bridges.save import check_target
+
+        check_target(save, force=force)
     report = run_model(
         model,
         signature=signature,
