@@ -18,13 +18,20 @@ from graphsurgeon.model.tensor import Tensor
 
 
 class Context:
-    """What texts and markers inside raw messages mean: the functions and payloads of the file as it was read."""
+    """What texts and markers inside raw messages mean: the functions and payloads of the file as it was read.
 
-    __slots__ = ("functions", "payloads")
+    Attributes:
+        functions: by name as read.
+        payloads: what markers stand for.
+        drops_debug_info: nodes are written without the fields that say where they come from.
+    """
+
+    __slots__ = ("drops_debug_info", "functions", "payloads")
 
     def __init__(self, payloads: list[Payload]) -> None:
         self.payloads = payloads
         self.functions: dict[str, Graph] = {}
+        self.drops_debug_info = False
 
     @property
     def renamed_functions(self) -> dict[str, str]:

@@ -138,14 +138,22 @@ def serialize_nodes(graph: Graph, context: Context) -> Iterator[bytes]:
     node_def = schema.message("tensorflow.NodeDef")
     for node in graph.nodes:
         texts = lowering.texts(node)
-        if lowering.is_untouched(node, texts):
+        drops_debug_info = context.drops_debug_info and has_debug_info(node)
+        if not drops_debug_info and lowering.is_untouched(node, texts):
             yield node.raw.SerializeToString(deterministic=True)
             continue
         message = node_def()
         if node.raw is not None:
             message.CopyFrom(node.raw)
         lowering.fill(node, message, texts)
+        if drops_debug_info:
+            message.ClearField("experimental_debug_info")
         yield message.SerializeToString(deterministic=True)
+
+
+def has_debug_info(node: Node) -> bool:
+    """Say whether a node was read with fields that say where it comes from."""
+    return node.raw is not None and bool(node.raw.HasField("experimental_debug_info"))
 
 
 class _Lowering:

@@ -15,7 +15,7 @@ from graphsurgeon.formats import functiondef, schema, wire
 from graphsurgeon.formats.attrs import Context
 from graphsurgeon.formats.collections import lift_collections, lower_collections
 from graphsurgeon.formats.functiondef import FunctionSource
-from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, serialize_nodes
+from graphsurgeon.formats.graphdef import NodeListSource, OpDefs, has_debug_info, serialize_nodes
 from graphsurgeon.formats.signatures import lift_signatures, lower_signatures, lower_tensor_info
 from graphsurgeon.formats.sites import parse
 from graphsurgeon.formats.wire import Payload
@@ -26,7 +26,7 @@ from graphsurgeon.model.objects import ObjectGraph
 
 # Numbers of fields.
 _GRAPH_DEF = 2  # of a MetaGraphDef
-_NODES, _LIBRARY = 1, 2  # of a GraphDef
+_NODES, _LIBRARY, _DEBUG_INFO = 1, 2, 5  # of a GraphDef
 _FUNCTIONS = 1  # of a FunctionDefLibrary
 
 
@@ -38,15 +38,17 @@ class MetaGraphDefSource:
         graph_def: the GraphDef.
         context: functions and payloads of the file.
         read_asset: returns the content of a file under `assets/`; None where there is no folder.
+        has_debug_folder: a folder with debug info lies beside the file.
     """
 
-    __slots__ = ("context", "graph_def", "message", "read_asset")
+    __slots__ = ("context", "graph_def", "has_debug_folder", "message", "read_asset")
 
     def __init__(self, message: Any, graph_def: Any, context: Context) -> None:
         self.message = message
         self.graph_def = graph_def
         self.context = context
         self.read_asset: Callable[[str], bytes] | None = None
+        self.has_debug_folder = False
 
     def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
         """Lift `signature_def`."""
@@ -91,6 +93,13 @@ class MetaGraphDefSource:
 
         return objectgraph.lift_saved(self.message.object_graph_def, metagraph)
 
+    def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
+        """Clear `debug_info` and the `experimental_debug_info` of nodes when this is written."""
+        self.context.drops_debug_info = True
+        counts = {graph.name: sum(map(has_debug_info, graph.nodes)) for graph in metagraph.graphs}
+        counts[""] += self.graph_def.HasField("debug_info") or self.has_debug_folder
+        return {name: count for name, count in counts.items() if count}
+
     def function_source(self) -> FunctionSource:
         """Return the source of a function that no file holds yet."""
         opdefs = OpDefs(self.message.meta_info_def.stripped_op_list.op)
@@ -117,7 +126,8 @@ def serialize_graph_def(metagraph: MetaGraph) -> bytes:
     Node by node, so that the graph is not in memory as messages twice.
     """
     source = _source(metagraph)
-    around = wire.without(source.graph_def.SerializeToString(deterministic=True), (_NODES, _LIBRARY))
+    left_out = (_NODES, _LIBRARY, _DEBUG_INFO) if source.context.drops_debug_info else (_NODES, _LIBRARY)
+    around = wire.without(source.graph_def.SerializeToString(deterministic=True), left_out)
     library = _serialize_library(metagraph, source)
     if library is not None:
         around = wire.insert(around, _LIBRARY, [library])

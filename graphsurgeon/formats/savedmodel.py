@@ -21,6 +21,7 @@ TEXT = "saved_model.pbtxt"
 FINGERPRINT = "fingerprint.pb"
 VARIABLES = "variables"
 ASSETS = "assets"
+DEBUG = "debug"
 _META_GRAPHS = 2  # number of the field
 
 
@@ -63,6 +64,7 @@ def read(path: Path, *, force_text: bool = False) -> Model:
     model.checkpoint = _read_variables(folder, model) if has_folder else None
     for graph in model.metagraphs if has_folder else ():
         graph.raw.read_asset = lambda name: _read_asset(folder, name)  # type: ignore[union-attr]
+        graph.raw.has_debug_folder = is_folder(folder / DEBUG)  # type: ignore[union-attr]
     return model
 
 

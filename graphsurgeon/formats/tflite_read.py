@@ -110,6 +110,10 @@ class ModelSource:
         """Return None: there is no such thing in TFLite."""
         return None
 
+    def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
+        """Return nothing: there is no such thing in TFLite."""
+        return {}
+
     def function_source(self) -> None:
         """Return None: subgraphs are not made here."""
 

@@ -42,6 +42,7 @@ from graphsurgeon.model.model import FormatName, Model
 _FINGERPRINT = "fingerprint.pb"
 _FINGERPRINT_NOTE = f"{_FINGERPRINT} was left out: after a change it would be false"
 _PROTOBUFS = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
+_DEBUG = "debug"  # folder of a SavedModel with the source lines of its nodes
 _PREFIX = "variables"  # of the checkpoint inside a SavedModel
 
 
@@ -244,6 +245,8 @@ def _carried(model: Model, folder: Path, plan: Plan, *, everything: bool) -> dic
     tops = [*sorted(SAVED_MODEL_PARTS.difference(_PROTOBUFS)), *unknown]
     if model.checkpoint is None and not model.unreadable:
         tops.remove(_PREFIX)
+    if _drops_debug_info(model):
+        tops.remove(_DEBUG)
     names = [name for top in tops for name in _below(folder, top) if name not in left_out]
     return {name: [] if name.endswith("/") else contained(folder, name) for name in names}
 
@@ -257,7 +260,13 @@ def _keras_metadata(model: Model, folder: Path) -> dict[str, Content]:
 
 
 def _beside_changes(model: Model, folder: Path) -> bool:
-    return bool(_new_assets(model) or _dropped_assets(model) or _keras_metadata(model, folder))
+    drops_folder = _drops_debug_info(model) and is_folder(folder / _DEBUG)
+    return bool(_new_assets(model) or _dropped_assets(model) or _keras_metadata(model, folder)) or drops_folder
+
+
+def _drops_debug_info(model: Model) -> bool:
+    contexts = [getattr(graph.raw, "context", None) for graph in model.metagraphs]
+    return any(context is not None and context.drops_debug_info for context in contexts)
 
 
 def _below(folder: Path, top: str) -> list[str]:

@@ -188,6 +188,9 @@ class MetaGraphSource(Protocol):
     def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
         """Return the object graph, None if the file has none."""
 
+    def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
+        """Write no debug info any more; return graph name -> number of nodes that had some."""
+
     def function_source(self) -> GraphSource | None:
         """Return the GraphSource of an empty new function, None if the format has no functions."""
 
@@ -295,6 +298,13 @@ class MetaGraph:
         """Look every mention up, so that it follows its target even if the target's port changes."""
         for mention in self.mentions():
             _ = mention.target
+
+    def drop_debug_info(self) -> dict[str, int]:
+        """Write without the names and source lines that nodes keep for messages; return graph name -> how many had any.
+
+        What the main graph keeps for all (a table of source lines, the folder `debug` of a SavedModel) counts as one.
+        """
+        return self.raw.drop_debug_info(self) if self.raw is not None else {}
 
     def add_function(self, function: Graph) -> None:
         """Enter a function into the library.

@@ -14,6 +14,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK
 from graphsurgeon.surgery.extracted import Extracted
+from graphsurgeon.surgery.tflite_tensors import unused_tensors
 
 SIGNATURE = "serving_default"
 CALL_ONCE = "CALL_ONCE"
@@ -106,17 +107,7 @@ def _cut(place: Graph, needed: set[Node], fed: Mapping[Value, str]) -> None:
 
 def _forget(metagraph: MetaGraph, place: Graph) -> None:
     """Take out tensors and subgraphs that nothing mentions any more."""
-    used: set[Value] = {*place.inputs, *(output.value for output in place.outputs)}
-    for node in place.nodes:
-        used.update((*node.inputs, *node.outputs))
-        used.update(
-            item for attr in node.attrs.values() if isinstance(attr, list) for item in attr if isinstance(item, Value)
-        )
-    described = [
-        quantization for value in used if (quantization := (value.extra or {}).get("quantization")) is not None
-    ]
-    used.update(value for one in described for value in (one.scales, one.zero_points) if value is not None)
-    place.remove_values([value for value in place.values if value not in used])
+    place.remove_values(unused_tensors(place))
     functions = set(reached_functions([place]))
     metagraph.functions = {name: function for name, function in metagraph.functions.items() if function in functions}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.analysis.candidates import likely_outputs
@@ -16,7 +16,7 @@ from graphsurgeon.analysis.effects import Effects
 from graphsurgeon.analysis.names import choose_metagraph, find_value
 from graphsurgeon.analysis.restore_map import reached, restore_map
 from graphsurgeon.analysis.variables import slot_keys
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -35,6 +35,7 @@ from graphsurgeon.surgery.strip_needed import (
     variable_items,
 )
 from graphsurgeon.surgery.strip_saver import SaverPart
+from graphsurgeon.surgery.strip_tflite import strip_tflite
 from graphsurgeon.surgery.strip_training import TrainingObjects
 
 _Bypass = Callable[[Graph, Collection[Node]], list[tuple[Node, str]]]
@@ -95,7 +96,7 @@ def strip(
     """Take out what inference does not need.
 
     Args:
-        model: a SavedModel, `.meta`, GraphDef or checkpoint.
+        model: the model, of any format.
         only: kinds to take out, all by default (`strip_kinds.KINDS`) but those that change what is computed.
         keep: kinds to leave.
         outputs: tensors that stay beside those of signatures; without either, the likely ones.
@@ -104,22 +105,44 @@ def strip(
 
     Raises:
         UsageError: there is no such kind or tensor, or nothing says what the outputs are.
-        UnsupportedError: the model is a TFLite file.
     """
     kinds = choose_kinds(only, keep, inference=inference)
-    if model.format == "tflite":
-        raise UnsupportedError("a TFLite file holds nothing for training that could be stripped")
+    report = _strip(model, kinds, outputs, tags, by_default=not (inference or only))
+    if report.removed:
+        return report
+    return replace(report, notes=(*report.notes, "there is nothing of these kinds to take out"))
+
+
+def _strip(
+    model: Model,
+    kinds: frozenset[str],
+    outputs: Sequence[str] | None,
+    tags: Sequence[str] | None,
+    *,
+    by_default: bool,
+) -> StripReport:
     if not model.metagraphs:
         return _strip_checkpoint(model, kinds)
     metagraph = choose_metagraph(model, tags)
+    if model.format == "tflite":
+        return _strip_tflite(metagraph, kinds, outputs or ())
     values, notes = _outputs(metagraph, outputs)
-    if not (inference or only) and _has_signature(metagraph):
+    if by_default and _has_signature(metagraph):
         kinds -= {"dropout"}
         notes += _kept_dropout(metagraph)
     for graph in metagraph.graphs:
         _ = graph.nodes  # a graph that cannot be read is refused before anything has changed
     metagraph.resolve_mentions()
     return _Work(model, metagraph, values, kinds).run(notes)
+
+
+def _strip_tflite(metagraph: MetaGraph, kinds: frozenset[str], outputs: Sequence[str]) -> StripReport:
+    values = [find_value(metagraph, name, graph="main") for name in outputs]
+    before = sum(len(graph.nodes) for graph in metagraph.graphs)
+    removed = tuple(Stripped(*one) for one in strip_tflite(metagraph, kinds, values))
+    after = sum(len(graph.nodes) for graph in metagraph.graphs)
+    kept = tuple(str(value) for value in values)
+    return StripReport(_in_order(Counter(one.kind for one in removed)), removed, kept, 0, 0, before, after)
 
 
 def _strip_checkpoint(model: Model, kinds: frozenset[str]) -> StripReport:
@@ -208,6 +231,10 @@ class _Work:
             self._led_round("identities", strip_bypass.bypass_identities, "only hands its input on")
         drop_stale_items(self.metagraph)
         self._attributes()
+        if "debug" in self.kinds:
+            for place, count in self.metagraph.drop_debug_info().items():
+                what = "only messages about errors name it"
+                self.removed += [Stripped("debug", place or "main graph", "debug info", place, what)] * count
         stored = self._variables(keys)
         self.training.remove_stored()
         return StripReport(
@@ -218,7 +245,7 @@ class _Work:
             variable_bytes=stored.variable_bytes,
             nodes_before=before,
             nodes_after=sum(len(graph) for graph in self.metagraph.graphs),
-            notes=tuple(notes),
+            notes=(*notes, *stored.notes),
         )
 
     def _note(self, kind: str, node: Node, why: str, op: str = "") -> None:
@@ -332,10 +359,13 @@ class _Work:
     def _variables(self, keys_before: set[str]) -> StripReport:
         """Take out of the checkpoint what no MetaGraph restores any more."""
         checkpoint = self.model.checkpoint
-        if checkpoint is None or checkpoint.version == 1:
+        if checkpoint is None:
             return StripReport({}, ())
         still = {key for metagraph in self.model.metagraphs for key in restored_keys(metagraph)}
         gone = sorted(key for key in keys_before - still if key in checkpoint.variables)
+        if gone and checkpoint.version == 1:
+            note = f"{len(gone)} entries that nothing restores stay in the checkpoint: its format, V1, is only read"
+            return StripReport({}, (), notes=(note,))
         slots = slot_keys(checkpoint)
         kinds = dict.fromkeys(slots, "optimizers") | self.training.keys
         removed = [Stripped(kinds.get(key, "unreachable"), key, "", "", "its variable is gone") for key in gone]

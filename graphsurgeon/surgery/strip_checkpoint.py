@@ -8,6 +8,7 @@ from graphsurgeon.analysis.restore_map import restore_map
 from graphsurgeon.analysis.variables import OBJECT_SUFFIX, slot_keys
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.surgery.strip_objects import training_keys
 
 _COUNTERS = frozenset({"save_counter"})
 _HYPERPARAMETERS = frozenset(
@@ -16,6 +17,7 @@ _HYPERPARAMETERS = frozenset(
         "rho", "epsilon",
     }
 )  # fmt: skip
+_WHY = {"optimizers": "an optimizer's own state", "metrics": "a metric counts in it"}
 _POWERS = frozenset({"beta1_power", "beta2_power"})
 
 
@@ -29,12 +31,15 @@ def restored_keys(metagraph: MetaGraph) -> set[str]:
 def entries_of_training(checkpoint: Checkpoint, kinds: Collection[str]) -> list[tuple[str, str, str]]:
     """Return key, kind and reason of each entry of some kinds, in file order. Reads no values."""
     slots = slot_keys(checkpoint)
+    owned = training_keys(checkpoint.objects, kinds) if checkpoint.objects is not None else {}
     found = []
     for key in checkpoint.variables:
         if key in slots:
             found.append((key, "optimizers", "an optimizer keeps it beside a variable"))
         elif _is_of_optimizer(key) or (slots and key.rpartition("/")[2] in _POWERS):
-            found.append((key, "optimizers", "an optimizer's own state"))
+            found.append((key, "optimizers", _WHY["optimizers"]))
+        elif key in owned:
+            found.append((key, owned[key], _WHY[owned[key]]))
         elif key.partition(OBJECT_SUFFIX)[0] in _COUNTERS and OBJECT_SUFFIX in key:
             found.append((key, "internals", "counts how often the checkpoint was saved"))
     return [entry for entry in found if entry[1] in kinds]

@@ -27,6 +27,7 @@ KINDS: Mapping[str, str] = {
     "defaults": "attributes that say what the op's definition says",
     "devices": "device strings",
     "colocation": "wishes to be placed together",
+    "debug": "where nodes come from: names before optimization, source lines",
     "internals": "counters that a checkpoint keeps for itself",
 }
 

@@ -14,6 +14,8 @@ from graphsurgeon.analysis.captures import VARIABLE_VALUE
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
 
 _OPTIMIZER = re.compile(r"(\w*_)?optimizer\d*")
+_METRIC = re.compile(r"(.*\.)?keras_api\.metrics\.\d+")
+_WEIGHTS = frozenset({"_trainable_variables", "trainable_variables"})  # of the model, as an optimizer lists them
 _IDENTIFIERS = {"optimizer": "optimizers", "_tf_keras_metric": "metrics"}
 # What an optimizer counts, and by what it goes: names of its children.
 _COUNTS = frozenset({"iter", "iterations", "_iterations"})
@@ -53,6 +55,19 @@ def leaving_objects(objects: ObjectGraph, kinds: Collection[str]) -> Leaving:
             why = next(text for node, text in held.items() if node in _reached(root, ()))
             notes.append(f"{path} ({kind}) stays: {why}")
     return Leaving(notes=tuple(notes))
+
+
+def training_keys(stored: ObjectGraph, kinds: Collection[str]) -> dict[str, str]:
+    """Return checkpoint key -> kind, of what optimizers and metrics of a checkpoint keep for themselves."""
+    leaving = leaving_objects(stored, kinds)
+    weights = {
+        weight
+        for root in leaving.roots
+        for name, listed in root.children
+        if name in _WEIGHTS
+        for _, weight in listed.children
+    }
+    return {key: kind for node, kind in leaving.objects.items() if node not in weights for _, _, key in node.attributes}
 
 
 def twins(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, ObjectNode]:
@@ -104,20 +119,21 @@ def _training_roots(objects: ObjectGraph) -> dict[ObjectNode, tuple[str, str]]:
             if child in paths:
                 continue
             paths[child] = f"{paths[node]}.{name}".lstrip(".")
-            kind = _kind_of(name, child)
+            kind = _kind_of(paths[child], child)
             if kind is not None:
                 found[child] = (kind, paths[child])
             waiting.append(child)
     return found
 
 
-def _kind_of(name: str, node: ObjectNode) -> str | None:
-    if node.kind != "user_object":
+def _kind_of(path: str, node: ObjectNode) -> str | None:
+    """Return what an object is, by its structure and the names that lead to it; in a checkpoint it has no kind."""
+    if node.kind not in ("user_object", "") or node.attributes:
         return None
     names = {local for local, _ in node.children}
-    if node.slots or (names & _COUNTS and names & _RATES) or _OPTIMIZER.fullmatch(name.lower()):
+    if node.slots or (names & _COUNTS and names & _RATES) or _OPTIMIZER.fullmatch(path.rpartition(".")[2].lower()):
         return "optimizers"
-    return _IDENTIFIERS.get(node.identifier)
+    return "metrics" if _METRIC.fullmatch(path) else _IDENTIFIERS.get(node.identifier)
 
 
 def _held(objects: ObjectGraph, alone: Collection[ObjectNode]) -> dict[ObjectNode, str]:

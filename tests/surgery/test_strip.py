@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon import UnsupportedError, UsageError, read
+from graphsurgeon import UsageError, read
 from graphsurgeon.model import Model
 from graphsurgeon.surgery.strip import StripReport, strip
 from graphsurgeon.surgery.strip_kinds import KINDS
@@ -171,8 +171,6 @@ def test_without_signature_the_likely_outputs_are_said(tmp_path: Path) -> None:
 def test_refusals_change_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing says what the outputs are"):
         strip(read(FIXTURES / "graphdef" / "constants.pb"))
-    with pytest.raises(UnsupportedError, match="TFLite"):
-        strip(read(FIXTURES / "tflite" / "float.tflite"))
     model = text_graph(tmp_path, X, node("y", "Identity", "x"), node("z", "Relu", "y"))
     with pytest.raises(UsageError, match="no kind 'identity'") as caught:
         strip(model, only=["identity"])
