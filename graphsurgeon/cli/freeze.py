@@ -52,6 +52,9 @@ def freeze(
         bool, typer.Option("--keep-names", help="Keep the names of feeds and fetches; else signature keys name them.")
     ] = False,
     keep_devices: Annotated[bool, typer.Option("--keep-devices", help="Keep device strings.")] = False,
+    no_lowering: Annotated[
+        bool, typer.Option("--no-lowering", help="Loops stay functions when run: for converters, such as to ONNX.")
+    ] = False,
     tags: Tags = None,
 ) -> Steps:
     """Turn variables into constants and keep what the outputs need.
@@ -75,6 +78,7 @@ def freeze(
         "keep_functions": keep_functions,
         "keep_names": keep_names,
         "keep_devices": keep_devices,
+        "no_lowering": no_lowering,
         "tags": parse_tags(tags),
     }
     return [*steps, ("freeze", arguments)]

@@ -81,6 +81,7 @@ def freeze(
     keep_functions: bool = False,
     keep_names: bool = False,
     keep_devices: bool = False,
+    no_lowering: bool = False,
 ) -> FreezeReport:
     """Turn the variables of a model into constants, keeping what some outputs need. Reads small constants only.
 
@@ -98,6 +99,8 @@ def freeze(
         keep_functions: leave plain calls of functions that no variable passes through.
         keep_names: keep the names of the source's feeds and fetches instead of using signature keys.
         keep_devices: keep device strings.
+        no_lowering: mark functional loops and branches to stay so in sessions and optimizers, too. Converters
+            then recognise recurrent layers; TensorFlow may run other kernels, whose last bits differ.
 
     Raises:
         UsageError: a name does not exist, or a placeholder that is needed is neither fed nor set.
@@ -124,7 +127,8 @@ def freeze(
     _check_kept(keep_vars, variables)
     fed, fetched = name_endpoints(graph, feeds, endpoints, keep_names=keep_names)
     kept = variables.sources(graph) if variables.kept else {}
-    functions = commit(model, metagraph, graph, endpoints, fed, fetched, kept=kept, keep_devices=keep_devices)
+    keeps: dict[str, Any] = {"kept": kept, "keep_devices": keep_devices, "no_lowering": no_lowering}
+    functions = commit(model, metagraph, graph, endpoints, fed, fetched, **keeps)
     facts = {"dropped_writes": tuple(specializer.dropped), "tables": tuple(tables), "notes": tuple(notes)}
     names = {"feeds": _names(fed), "fetches": _names(fetched), "functions": tuple(f.name for f in functions)}
     return _report(metagraph, endpoints, variables, nodes_before=nodes_before, **facts, **names)

@@ -19,8 +19,8 @@ PREDICT = "tensorflow/serving/predict"
 DEFAULT_SIGNATURE = "serving_default"
 # What names other nodes, or was true of the graph before: a false `_output_shapes` does not load.
 _STALE = ("_output_shapes", "_class")
-# Asks sessions and optimizers to turn functional control flow into that of V1, which converters do not understand
-# (tf2onnx finds no LSTM in it), and which runs no faster. TensorFlow's own freezing for converters unsets it, too.
+# Asks sessions and optimizers to turn functional control flow into that of V1. Converters do not understand the
+# result (tf2onnx finds no LSTM in it), but without it other kernels may run, whose last bits differ.
 _LOWERS = "_lower_using_switch_merge"
 
 
@@ -34,6 +34,7 @@ def commit(
     *,
     kept: Mapping[Node, Restored],
     keep_devices: bool,
+    no_lowering: bool,
 ) -> list[Graph]:
     """Make a frozen graph the model's only one; return the functions that it needs.
 
@@ -46,6 +47,7 @@ def commit(
         fetched: fetches by key.
         kept: variables that stay, and where they are stored.
         keep_devices: leave device strings.
+        no_lowering: let no session turn functional loops and branches into those of V1.
     """
     for node in graph.nodes:
         for key in _STALE:
@@ -53,7 +55,7 @@ def commit(
                 del node.attrs[key]
     functions = _library(metagraph, graph)
     for node in (node for one in (graph, *functions) for node in one.nodes):
-        if node.attrs.get(_LOWERS):
+        if no_lowering and node.attrs.get(_LOWERS):
             node.attrs[_LOWERS] = False
         if not keep_devices:
             node.device = ""

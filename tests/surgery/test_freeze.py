@@ -218,12 +218,12 @@ def test_signature_keys_become_names() -> None:
     assert (kept.feeds, kept.fetches) == ({"x": "serving_default_x:0"}, {"output_0": "StatefulPartitionedCall:0"})
 
 
-def test_control_flow_stays_functional_for_sessions_and_converters() -> None:
+@pytest.mark.parametrize("no_lowering", [False, True])
+def test_sessions_may_lower_loops_or_not(no_lowering: bool) -> None:
     model = read(FIXTURES / "control_flow")
-    freeze(model)
-    asked = [node.attrs.get("_lower_using_switch_merge") for g in model.graphs for node in g.nodes if node.functions]
-    assert asked
-    assert not any(asked)
+    freeze(model, no_lowering=no_lowering)
+    runners = [node for graph in model.graphs for node in graph.nodes if node.functions]
+    assert {node.attrs.get("_lower_using_switch_merge") for node in runners} == {not no_lowering}
 
 
 def test_odd_keys_become_valid_names() -> None:
