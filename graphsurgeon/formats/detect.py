@@ -7,6 +7,7 @@ versions, of which the newest counts; else the only model file. Suffixes serve m
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from graphsurgeon.model.model import FormatName
 
 SAVED_MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
 _CHUNKED_NAME = "saved_model.cpb"
+_VARIABLES_INDEX = "variables/variables.index"
 _FORMATS: dict[str, FormatName] = {
     "saved_model": "saved_model",
     "graph_def": "graph_def",
@@ -30,8 +32,8 @@ _FORMATS: dict[str, FormatName] = {
 # What lies beside models and is not worth an error of its own when a folder is searched.
 _BESIDE = {
     "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
-    "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "hub_module", "hugging_face_config",
-    "events", "tfrecord", "npz", "npy", "elf", "sqlite", "parquet",
+    "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "debug_info", "hub_module",
+    "hugging_face_config", "events", "tfrecord", "npz", "npy", "elf", "sqlite", "parquet",
 }  # fmt: skip
 _TFLITE = b"TFL3"  # the identifier of the FlatBuffer; version 2 of the schema has the same
 _DATA_FILE = re.compile(r".*\.data-\d{5}-of-\d{5}", re.DOTALL)
@@ -114,7 +116,7 @@ def _of_file(path: Path) -> Location:
         return Location(_FORMATS[found], path.parent if of_folder else path, is_text)
     if found is None:
         raise unrecognised(file)
-    raise foreign.error(found, path)
+    raise foreign.text_error(file) if found == "text" else foreign.error(found, path)
 
 
 def _in_folder(folder: Path) -> Location:
@@ -129,6 +131,9 @@ def _in_folder(folder: Path) -> Location:
     versions = sorted((name for name in names if name.isdecimal() and is_folder(folder / name)), key=int)
     if versions:
         return _newest(folder, versions)
+    other = foreign.folder_kind(names)
+    if other is not None:
+        raise foreign.error(other, folder)
     return _only_file(folder, names)
 
 
@@ -142,7 +147,7 @@ def _saved_model(folder: Path, name: str) -> Location:
         return Location("saved_model", folder, is_text)
     if found in _FORMATS:
         return replace(_of_file(folder / name), notes=(f"{name} holds no SavedModel but another format",))
-    raise foreign.error(found, folder / name)
+    raise foreign.text_error(file) if found == "text" else foreign.error(found, folder / name)
 
 
 def _is_checkpoint_folder(folder: Path, names: Sequence[str]) -> bool:
@@ -186,6 +191,9 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
     if shards:
         index = shards[0][: shards[0].rindex(".data-")] + ".index"
         raise FileError(f"the index of this data file, {index}, is missing", path=folder / shards[0])
+    if is_file(folder / _VARIABLES_INDEX):
+        hint = f"its variables can be read: give {shlex.quote(str(folder / _VARIABLES_INDEX))}"
+        raise FileError("the folder is a SavedModel without its saved_model.pb", path=folder, hint=hint)
     inner = [name for name in names if any(exists(folder / name / file) for file in SAVED_MODEL_NAMES)]
     hint = _choice(folder, inner) if inner else "give a SavedModel folder, or a .pb, .meta, .tflite or checkpoint file"
     raise UsageError("the folder itself holds no model", path=folder, hint=hint)
@@ -202,8 +210,6 @@ def _kind_or_none(path: Path) -> str | None:
 
 
 def _choice(folder: Path, names: Sequence[str]) -> str:
-    import shlex
-
     shown = [shlex.quote(str(folder / name)) for name in names[:20]]
     return "give one of " + " ".join(shown) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 

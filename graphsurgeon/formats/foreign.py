@@ -7,7 +7,7 @@ takes its line out of the table.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
@@ -53,6 +53,13 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "tfjs_weights": ("a weights manifest of TensorFlow.js", _TFJS),
     "coreml": ("a Core ML model", "give the model that it was converted from"),
     "coreml_package": ("a Core ML package", "give the model that it was converted from"),
+    "coreml_compiled": ("a compiled Core ML model", "give the model that it was converted from"),
+    "paddle": ("a PaddlePaddle program", "convert it to ONNX with paddle2onnx and from there to TensorFlow"),
+    "paddle_params": ("PaddlePaddle parameters", "give the model that they were exported from"),
+    "rknn": ("an RKNN model", "give the model that it was converted from"),
+    "orbax": ("an Orbax checkpoint (JAX)", "it holds weights and no graph; export with jax2tf, then give that folder"),
+    "onnx_tensor": ("an ONNX tensor, such as test data", _NOT_A_MODEL),
+    "debug_info": ("the debug information of a SavedModel", "give the folder it lies in"),
     "openvino": ("an OpenVINO IR", "give the model that it was converted from"),
     "tensorrt": ("a TensorRT engine", "give the model that it was built from"),
     "uff": ("a UFF model of TensorRT", "give the frozen graph that it was converted from"),
@@ -87,9 +94,13 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "xml": ("an XML document, perhaps the error message of a file server", _AGAIN),
     "program": ("a program text", _NOT_A_MODEL),
     "utf16": ("text in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8"),
+    "utf16le": ("text in UTF-16", "convert it: iconv -f UTF-16LE -t UTF-8"),
+    "utf16be": ("text in UTF-16", "convert it: iconv -f UTF-16BE -t UTF-8"),
+    "utf32": ("text in UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"),
     "gzip": ("a gzip archive", _UNPACK),
     "zip": ("a zip archive", _UNPACK),
     "zip_saved_model": ("a zip archive with a SavedModel inside", _UNPACK),
+    "zip_tflite": ("a zip archive with TFLite models inside, such as a MediaPipe task", _UNPACK),
     "tar": ("a tar archive", _UNPACK),
     "bzip2": ("a bzip2 archive", _UNPACK),
     "xz": ("an xz archive", _UNPACK),
@@ -132,6 +143,12 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "pdf"),
     (0, b"SQLite format 3\0", "sqlite"),
     (0, b"PAR1", "parquet"),
+    (0, b"MZ\x90\0", "elf"),
+    (0, b"\xcf\xfa\xed\xfe", "elf"),
+    (0, b"\0asm", "elf"),
+    (0, b"RKNN", "rknn"),
+    (0, b"\xff\xfe\0\0", "utf32"),
+    (0, b"\0\0\xfe\xff", "utf32"),
     (0, b"\xff\xfe", "utf16"),
     (0, b"\xfe\xff", "utf16"),
 )
@@ -145,19 +162,39 @@ def kind(file: SourceFile) -> str | None:
     for offset, magic, found in _MAGIC:
         if head.startswith(magic, offset):
             return found
-    for test in (_hdf5, _zip, _pickle, _safetensors, _records):
+    for test in (_hdf5, _zip, _pickle, _safetensors, _records, _wide_text, _paddle_params):
         result = test(file, head)
         if result is not None:
             return result
     return "keras_metadata" if head[:1] == b"\n" and b'\x12\x04root"' in head[:40] and b"_tf_keras" in head else None
 
 
+def folder_kind(names: Sequence[str]) -> str | None:
+    """Name a folder that is a model of another format by what lies in it; None if it is none."""
+    return next((found for marks, found in _FOLDERS if marks.issubset(names)), None)
+
+
+_FOLDERS: tuple[tuple[frozenset[str], str], ...] = (
+    (frozenset({"Manifest.json", "Data"}), "coreml_package"),
+    (frozenset({"coremldata.bin"}), "coreml_compiled"),
+    (frozenset({"manifest.ocdbt"}), "orbax"),
+    (frozenset({"_CHECKPOINT_METADATA"}), "orbax"),
+)
+
+
 def error(key: str, path: Path) -> GraphSurgeonError:
     """Return the error that names a file for what it is."""
-    if key == "text":
-        return FormatError("not a model: this is plain text", path=path)
     what, hint = FOREIGN[key]
     return UnsupportedError(f"this is {what}, which gs does not read", path=path, hint=hint)
+
+
+def text_error(file: SourceFile) -> FormatError:
+    """Return the error for a text that is no model, with its beginning: it may be what a server answered."""
+    text = file.read_at(0, min(file.size, 400)).decode("utf-8", "replace").strip()
+    if not text:
+        return FormatError("the file holds nothing but white space", path=file.path, hint=_AGAIN)
+    begins = f", which begins {text.splitlines()[0][:60]!r}"
+    return FormatError(f"not a model: this is plain text{begins}", path=file.path, hint=_AGAIN)
 
 
 def _hdf5(file: SourceFile, head: bytes) -> str | None:
@@ -168,7 +205,8 @@ def _hdf5(file: SourceFile, head: bytes) -> str | None:
     start = b"".join(parts)
     if b"model_config" in start:
         return "hdf5_keras"
-    return "hdf5_weights" if b"layer_names" in start or b"weight_names" in start else "hdf5"
+    is_keras_3 = b"vars\0" in start and b"layers\0" in start
+    return "hdf5_weights" if is_keras_3 or b"layer_names" in start or b"weight_names" in start else "hdf5"
 
 
 def _zip(file: SourceFile, head: bytes) -> str | None:
@@ -188,6 +226,7 @@ _ZIP_CONTENTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("torch", lambda name: name.split("/")[-1] == "data.pkl"),
     ("zip_saved_model", lambda name: name.split("/")[-1] in ("saved_model.pb", "saved_model.pbtxt")),
     ("coreml_package", lambda name: name.endswith(".mlmodel")),
+    ("zip_tflite", lambda name: name.endswith(".tflite")),
 )
 
 
@@ -225,6 +264,23 @@ def _records(file: SourceFile, head: bytes) -> str | None:
     return "events" if re.search(rb"brain\.Event:\d", head[12:80]) else "tfrecord"
 
 
+def _wide_text(file: SourceFile, head: bytes) -> str | None:
+    """Text in UTF-16 without a mark in front, of a script that needs one byte a sign: every other byte is zero."""
+    even, odd = head[:400:2], head[1:400:2]
+    if len(odd) < 8 or not {*even, *odd} - {0}:
+        return None
+    if not any(odd) and even.isascii() and 0 not in even:
+        return "utf16le"
+    return "utf16be" if not any(even) and odd.isascii() and 0 not in odd else None
+
+
+def _paddle_params(file: SourceFile, head: bytes) -> str | None:
+    """Tensors of PaddlePaddle: version, levels, version (all 0), then a description that says its length and type."""
+    if len(head) < 26 or any(head[:16]):
+        return None
+    return "paddle_params" if 2 <= int.from_bytes(head[16:20], "little") <= 64 and head[20:21] == b"\x08" else None
+
+
 def damage(file: SourceFile) -> str:
     """Say how a file that cannot be read was probably damaged on its way; empty if nothing shows. Reads up to 4 MiB."""
     try:
@@ -244,7 +300,7 @@ def damage(file: SourceFile) -> str:
     if high > 64 and _is_utf8(data):
         return "each byte above 127 was recoded as UTF-8; copy the original in binary mode"
     ends = data.count(b"\n")
-    if ends > 8 and data.count(b"\r\n") == ends:
+    if ends > 2 and data.count(b"\r\n") == ends:
         return "each line feed was turned into CR LF (a text-mode transfer); copy the original in binary mode"
     return ""
 

@@ -41,6 +41,8 @@ def kind(view: memoryview) -> str | None:
         return "caffemodel"
     if not any(field.wire == _BYTES and 1 <= field.number <= 7 for field in fields):
         return None
+    if first[:2] == (1, _BYTES) and _is_paddle_block(view, first):
+        return "paddle"
     return _kind_of_graph(view, fields)
 
 
@@ -49,6 +51,8 @@ def _kind_with_version(view: memoryview, fields: list[Field]) -> str | None:
     wires: dict[int, int] = {}
     for field in fields:
         wires.setdefault(field.number, field.wire)
+    if wires.get(2) == _VARINT and _BYTES in (wires.get(8), wires.get(9)):
+        return "onnx_tensor"  # by its name or its raw data
     if all(wires.get(number, _VARINT) == _VARINT for number in range(1, 6)) and len(wires) > 3:
         return "fingerprint" if wires.get(3) == _VARINT else "uff"
     if wires.get(2) == _VARINT:
@@ -56,6 +60,8 @@ def _kind_with_version(view: memoryview, fields: list[Field]) -> str | None:
         return "uff" if pairs & {(3, _BYTES), (4, _BYTES)} and not pairs & {(1, _BYTES), (2, _BYTES)} else None
     if sum(wires.get(number) == _BYTES for number in (2, 3, 7, 8)) > 1 and _BYTES in (wires.get(7), wires.get(8)):
         return "onnx"  # by maker and graph, or graph and opsets: one of them alone may be a damaged SavedModel
+    if wires.get(7) == _BYTES and 2 not in wires:
+        return "onnx"  # without a maker; two bits of a SavedModel's tag would have to flip for it to look like this
     if any(number >= _CORE_ML_MODELS for number in wires) and wires.get(2) == _BYTES:
         return "coreml"
     if set(wires) == {1}:
@@ -72,7 +78,8 @@ def _kind_of_graph(view: memoryview, fields: list[Field]) -> str | None:
     if firsts and _is_meta_info(view, firsts[0]):
         return "meta_graph"
     if firsts and _is_text(view, firsts[0]):
-        return _kind_of_net(view, fields)
+        is_path = _bytes(view, firsts[0], 4096).endswith((b".py", b".cc"))
+        return "debug_info" if is_path else _kind_of_net(view, fields)
     for field in fields:
         if field.number == 2 and field.wire == _BYTES:
             return _kind_of_second(view, field)
@@ -121,6 +128,12 @@ def _is_mmdnn(view: memoryview, nodes: list[list[Field]]) -> bool:
     fourth = [field for node in nodes for field in node if field.number == 4 and field.end > field.start]
     fifth = any(field.number == 5 for node in nodes for field in node)
     return bool(fourth) and not fifth and all(_is_map_entry(view, field) for field in fourth)
+
+
+def _is_paddle_block(view: memoryview, field: Field) -> bool:
+    """BlockDesc: its number, that of its parent, variables and operators."""
+    inner = _fields(view, field.start, field.end)
+    return [entry[:2] for entry in inner[:3]] == [(1, _VARINT), (2, _VARINT), (3, _BYTES)]
 
 
 def _is_map_entry(view: memoryview, field: Field) -> bool:

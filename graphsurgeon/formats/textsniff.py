@@ -12,8 +12,9 @@ HEAD = 256 << 10  # bytes looked at
 _NUMBER_OF_NAMES = 200
 _TOKENS = re.compile(
     r'"(?:\\.|[^"\\\n])*"?|\'(?:\\.|[^\'\\\n])*\'?|#[^\n]*|(?P<open>[{<])|(?P<close>[}>])'
-    r"|(?P<name>[A-Za-z_]\w*)(?=\s*(?:[{<]|:))"
+    r"|(?P<name>[A-Za-z_]\w*)(?=\s*(?:[{<]|:(?!\s*-\s)))"  # not the lists of YAML
 )
+_JSON_LIST = re.compile(r'\[\s*[\[{"\d\]-]')
 _TEXT_START = re.compile(r"(?:\s|#[^\n]*\n)*[A-Za-z_]\w*\s*[:{<]")
 
 # Outermost field names -> what the file is, most telling first. A tuple means: all of these, `a.b` is b inside a.
@@ -103,8 +104,8 @@ def kind(text: str) -> str:
     lowered = stripped[:100].lower()
     for start, found in _STARTS:
         if lowered.startswith(start):
-            return "openvino" if found == "xml" and re.search(r"<net\s[^>]*version=", stripped[:2000]) else found
-    if stripped[:1] in ("{", "["):
+            return _kind_of_xml(stripped[:2000]) if found == "xml" else found
+    if stripped[:1] == "{" or _JSON_LIST.match(stripped):
         return _kind_of_json(stripped)
     if _TEXT_START.match(stripped):
         names = _names(stripped)
@@ -117,6 +118,12 @@ def kind(text: str) -> str:
 
 
 _STRANGE = ["\ufffd", *(chr(code) for code in range(32) if chr(code) not in "\t\n\r\f\x1b")]
+
+
+def _kind_of_xml(text: str) -> str:
+    if re.search(r"<net\s[^>]*version=", text):
+        return "openvino"
+    return "html" if re.search(r"<html[\s>]", text) else "xml"
 
 
 def _kind_of_json(text: str) -> str:

@@ -74,6 +74,15 @@ MAGIC = {
     "caffemodel": b"\x0a\x03net\xa2\x06\x0b\x0a\x04conv\x12\x03Con",
     "fingerprint": b"\x08\x96\x01\x10\x02\x18\x03\x20\x04\x28\x05\x32\x02\x08\x01",
     "tensorrt": b"ptrt\x01\0\0\0" + bytes(20),
+    "onnx_tensor": b"\x08\x03\x10\x01\x42\x01x\x4a\x0c" + bytes(12),
+    "paddle": b"\x0a\x10\x08\x00\x10\xff\x01\x1a\x09\x0a\x04feed\x12\x01x",
+    "paddle_params": bytes(16) + b"\x04\0\0\0\x08\x05\x10\x02" + bytes(8),
+    "debug_info": b"\x0a\x0b/src/net.py\x12\x05\x0a\x03a@b",
+    "utf16le": 'node { name: "x" }'.encode("utf-16-le"),
+    "utf16be": 'node { name: "x" }'.encode("utf-16-be"),
+    "utf32": 'node { name: "x" }'.encode("utf-32"),
+    "zip_tflite": b"PK\x03\x04" + bytes(22) + b"\x08\0\0\0m.tflite",
+    "elf": b"MZ\x90\0" + bytes(60),
     "ort": b"\x20\0\0\0ORTM" + bytes(40),
 }
 
@@ -84,6 +93,11 @@ def test_files_of_other_formats_are_named(name: str) -> None:
     assert detect.kind(open_source(path)) == FOREIGN[name]
     with pytest.raises(UnsupportedError, match="this is "):
         read(path)
+
+
+def test_an_onnx_model_without_maker_and_opsets(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"\x08\x07\x3a\x04\x0a\x02xy")
+    assert detect.kind(open_source(tmp_path / "model")) == "onnx"
 
 
 @pytest.mark.parametrize("key", MAGIC)
@@ -127,6 +141,10 @@ TEXTS = {
     "saved_model_schema_version: 1 meta_graphs { graph_def { node { name: 'x' op: 'y' } } }": "saved_model",
     'model_checkpoint_path: "model-1"\nall_model_checkpoint_paths: "model-1"': "checkpoint_state",
     "hello, world": "text",
+    "[net]\nbatch=64\n": "text",
+    "model: a\nlayers:\n  - type: conv\n": "text",
+    '[{"a": 1}]': "json",
+    '<?xml version="1.0"?><!DOCTYPE html><html lang="en">': "html",
     "title: none\nwe met and { spoke }": "text_proto",
     "": None,
 }
@@ -250,3 +268,41 @@ def test_the_whole_collection(corpus: Path) -> None:
             if found != expected:
                 wrong.append((row["path"], row["format"], found))
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Not Found", "this is plain text, which begins 'Not Found'; fetch the file again"),
+        ("\n \n", "nothing but white space"),
+        ("a\tb\x1b[1m\nc", r"begins 'a\\tb\\x1b\[1m';"),
+    ],
+)
+def test_text_is_quoted(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "model.pb").write_text(text)
+    with pytest.raises(FormatError, match=message):
+        read(tmp_path / "model.pb")
+
+
+FOLDERS = {
+    "Core ML package": ["Manifest.json", "Data/com.apple.CoreML/model.mlmodel"],
+    "compiled Core ML": ["coremldata.bin", "model.mil"],
+    "Orbax": ["manifest.ocdbt", "_METADATA"],
+}
+
+
+@pytest.mark.parametrize("what", FOLDERS)
+def test_folders_of_other_formats_are_named(tmp_path: Path, what: str) -> None:
+    for name in FOLDERS[what]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(UnsupportedError, match=f"this is an? {what}"):
+        read(tmp_path)
+
+
+def test_a_saved_model_without_its_graph(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "savedmodel" / "linear" / "variables", tmp_path / "variables")
+    with pytest.raises(
+        FileError, match=r"without its saved_model\.pb; its variables can be read: give .*variables\.index"
+    ):
+        read(tmp_path)
