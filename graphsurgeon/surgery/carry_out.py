@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from graphsurgeon.analysis.calls import called_function
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -195,13 +196,18 @@ def _no_way(graph: Graph, users: dict[Graph, list[Node]]) -> UnsupportedError:
 
 
 def _ambiguous(graph: Graph, ways: Sequence[Way]) -> UsageError:
-    differing = [name for way in ways if (name := _distinct(way, ways))]
-    choices = ", ".join(f"--call {name}" for name in dict.fromkeys(differing[:6]))
-    return UsageError(f"{len(ways)} calls lead to function {graph.name!r}", hint=f"choose {choices}" if choices else "")
+    choices = ", or ".join(filter(None, (_distinct(way, ways) for way in ways[:6])))
+    more = ", ..." if len(ways) > 6 else ""
+    return UsageError(
+        f"{len(ways)} ways lead to function {graph.name!r}", hint=f"choose {choices}{more}" if choices else ""
+    )
 
 
 def _distinct(way: Way, ways: Sequence[Way]) -> str:
-    for step in way:
-        if sum(any(other.call is step.call for other in rival) for rival in ways) == 1:
-            return step.label
+    """Return the fewest calls, as options, that only one of several ways passes."""
+    passed = [{step.call for step in rival} for rival in ways]
+    for count in range(1, min(len(way), 3) + 1):
+        for steps in combinations(way, count):
+            if sum(rival.issuperset(step.call for step in steps) for rival in passed) == 1:
+                return " ".join(f"--call {step.label}" for step in steps)
     return ""

@@ -68,6 +68,32 @@ def test_an_output_of_an_unknown_op_that_nobody_reads(tmp_path: Path) -> None:
         surgery.add_output(model, {"own:5": "five"})
 
 
+CALL = 'key: "f" value { func { name: "%s" } } } attr { key: "Tin" value { list { type: DT_FLOAT } } } ' + (
+    'attr { key: "Tout" value { list { type: DT_FLOAT } }'
+)
+
+
+def function(name: str, *nodes: str, result: str) -> str:
+    signature = f'name: "{name}" input_arg {{ name: "a" type: DT_FLOAT }} output_arg {{ name: "o" type: DT_FLOAT }}'
+    body = " ".join(nodes).replace("node {", "node_def {")
+    return f'function {{ signature {{ {signature} }} {body} ret {{ key: "o" value: "{result}" }} }}'
+
+
+def test_a_way_that_only_two_calls_tell_from_others(tmp_path: Path) -> None:
+    twice = [node("first", "PartitionedCall", "a", attr=CALL % "inner")]
+    twice.append(node("second", "PartitionedCall", "first:output:0", attr=CALL % "inner"))
+    library = function("inner", node("deep", "Relu", "a"), result="deep:activations:0")
+    library += function("outer", *twice, result="second:output:0")
+    main = node("x", "Placeholder", attr='key: "dtype" value { type: DT_FLOAT }')
+    main += node("one", "PartitionedCall", "x", attr=CALL % "outer")
+    main += node("two", "PartitionedCall", "one", attr=CALL % "outer")
+    model = text_graph(tmp_path, f"{main} library {{ {library} }}")
+    with pytest.raises(UsageError, match="4 ways lead to function 'inner'; choose --call one --call outer:first, or "):
+        surgery.add_output(model, {"deep": "y"})
+    report = surgery.add_output(model, {"deep": "y"}, calls=["two", "outer:first"])
+    assert report.outputs[0].cloned == ["outer_clone", "inner_clone"]
+
+
 def test_a_signature_keeps_what_it_needs_fed() -> None:
     for name, tensor in (("v1_training_left", "labels"), ("v1_unfed_placeholder", "is_training")):
         model = read(MODELS / name)
