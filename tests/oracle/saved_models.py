@@ -206,8 +206,9 @@ def _variants(specs: Mapping[str, tuple[str, Any, Any]]) -> Iterator[Arrays]:
 def _picture() -> bytes:
     import tensorflow as tf
 
-    with tf.init_scope():  # whatever graph is being run
-        data: bytes = tf.io.encode_png(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).numpy()
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:  # another graph may be about to run
+        data: bytes = session.run(tf.io.encode_png(pixels))
     return data
 
 
