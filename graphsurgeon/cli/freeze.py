@@ -16,6 +16,13 @@ SetValues = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="Give a placeholder a value: train_phase=false, keep_prob=1.0."),
 ]
 
+MapOfValues = Annotated[
+    Path | None, typer.Option("--map", metavar="FILE", help='Values to set, as JSON: {"name": "value"}.')
+]
+NoLowering = Annotated[
+    bool, typer.Option("--no-lowering", help="Loops stay functions when run: for converters, such as to ONNX.")
+]
+
 
 @edit_command
 def freeze(
@@ -36,9 +43,7 @@ def freeze(
         typer.Option("--inputs", metavar="A,B", help="Feed these tensors, whatever computes them."),
     ] = None,
     values: SetValues = None,
-    mapping: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE", help='Values to set, as JSON: {"name": "value"}.')
-    ] = None,
+    mapping: MapOfValues = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", metavar="PATH", help="Where the variables are, of a bare graph.")
     ] = None,
@@ -52,9 +57,7 @@ def freeze(
         bool, typer.Option("--keep-names", help="Keep the names of feeds and fetches; else signature keys name them.")
     ] = False,
     keep_devices: Annotated[bool, typer.Option("--keep-devices", help="Keep device strings.")] = False,
-    no_lowering: Annotated[
-        bool, typer.Option("--no-lowering", help="Loops stay functions when run: for converters, such as to ONNX.")
-    ] = False,
+    no_lowering: NoLowering = False,
     tags: Tags = None,
 ) -> Steps:
     """Turn variables into constants and keep what the outputs need.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from graphsurgeon.cli.common import Model, Tags, parse_tags, split_pair
 from graphsurgeon.cli.data_options import parse_shapes
 from graphsurgeon.cli.edit_command import Steps, edit_command
-from graphsurgeon.cli.freeze import SetValues, set_values
+from graphsurgeon.cli.freeze import MapOfValues, SetValues, set_values
 
 
 @edit_command
@@ -25,9 +24,7 @@ def set_input(
         typer.Option("--dtype", metavar="NAME=DTYPE", help="New dtype; a Cast follows: x=uint8."),
     ] = None,
     values: SetValues = None,
-    mapping: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE", help='Values to set, as JSON: {"name": "value"}.')
-    ] = None,
+    mapping: MapOfValues = None,
     tags: Tags = None,
 ) -> Steps:
     """Change the shape or dtype of an input, or make it a constant.

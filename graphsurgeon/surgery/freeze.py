@@ -99,8 +99,8 @@ def freeze(
         keep_functions: leave plain calls of functions that no variable passes through.
         keep_names: keep the names of the source's feeds and fetches instead of using signature keys.
         keep_devices: keep device strings.
-        no_lowering: mark functional loops and branches to stay so in sessions and optimizers, too. Converters
-            then recognise recurrent layers; TensorFlow may run other kernels, whose last bits differ.
+        no_lowering: let loops and branches stay functions when they run, too: converters then recognise
+            recurrent layers, but TensorFlow may run kernels whose last bits differ.
 
     Raises:
         UsageError: a name does not exist, or a placeholder that is needed is neither fed nor set.
@@ -108,11 +108,8 @@ def freeze(
         FileError: a variable has no value in the checkpoint, or one of another type or shape.
     """
     metagraph = choose_metagraph(model, tags)
-    if metagraph.graph.kind == "subgraph":
-        raise UnsupportedError("the weights of a TFLite model are constants already", hint="gs weights lists them")
-    endpoints = resolve_endpoints(
-        metagraph, signature=signature, inputs=inputs, outputs=outputs, outputs_by_shape=outputs_by_shape
-    )
+    asked = {"signature": signature, "inputs": inputs, "outputs": outputs, "outputs_by_shape": outputs_by_shape}
+    endpoints = _endpoints(metagraph, asked)
     restored, load_path = restore_map(metagraph), LoadPath(metagraph)
     variables = _variables(model, metagraph, restored, load_path, keep_vars)
     nodes_before = sum(len(graph) for graph in metagraph.graphs)
@@ -120,18 +117,27 @@ def freeze(
     specializer = Specializer(variables, keep_functions=keep_functions)
     specializer.run(graph, list(feeds.values()))
     read_assets(graph, variables.asset_paths, list(feeds.values()))
-    contents = TableContents(restored, load_path, model.checkpoint, [metagraph.graph])
-    tables = fill_tables(graph, reached_functions([graph]), contents)
+    tables = _fill(graph, TableContents(restored, load_path, model.checkpoint, [metagraph.graph]))
     notes = _check_inputs(graph, set(feeds.values()), endpoints)
-    prune_graph(graph, feeds.values())
     _check_kept(keep_vars, variables)
+    prune_graph(graph, feeds.values())
     fed, fetched = name_endpoints(graph, feeds, endpoints, keep_names=keep_names)
-    kept = variables.sources(graph) if variables.kept else {}
-    keeps: dict[str, Any] = {"kept": kept, "keep_devices": keep_devices, "no_lowering": no_lowering}
+    stay = variables.sources(graph) if variables.kept else {}
+    keeps: dict[str, Any] = {"kept": stay, "keep_devices": keep_devices, "no_lowering": no_lowering}
     functions = commit(model, metagraph, graph, endpoints, fed, fetched, **keeps)
-    facts = {"dropped_writes": tuple(specializer.dropped), "tables": tuple(tables), "notes": tuple(notes)}
+    facts = {"dropped_writes": tuple(specializer.dropped), "tables": tables, "notes": tuple(notes)}
     names = {"feeds": _names(fed), "fetches": _names(fetched), "functions": tuple(f.name for f in functions)}
     return _report(metagraph, endpoints, variables, nodes_before=nodes_before, **facts, **names)
+
+
+def _endpoints(metagraph: MetaGraph, asked: Mapping[str, Any]) -> Endpoints:
+    if metagraph.graph.kind == "subgraph":
+        raise UnsupportedError("the weights of a TFLite model are constants already", hint="gs weights lists them")
+    return resolve_endpoints(metagraph, **asked)
+
+
+def _fill(graph: Graph, contents: TableContents) -> tuple[str, ...]:
+    return tuple(fill_tables(graph, reached_functions([graph]), contents))
 
 
 def _names(values: Mapping[str, Value]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
@@ -37,48 +37,9 @@ from graphsurgeon.surgery.orphans import (
     remove_orphans,
 )
 from graphsurgeon.surgery.recorded_shapes import record_shapes
+from graphsurgeon.surgery.set_input_report import Contradiction, InputChange, SetInputReport
+from graphsurgeon.surgery.set_input_tflite import set_tflite_inputs
 from graphsurgeon.surgery.wrapper import signature_map
-
-
-@dataclass(frozen=True)
-class InputChange:
-    """One input: what it was and what it is. `constant` tells the value if it has become one."""
-
-    name: str
-    dtype: str
-    shape: Shape
-    was_dtype: str
-    was_shape: Shape
-    constant: str | None = None
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """A place that does not fit the new shapes: where, and what."""
-
-    where: str
-    what: str
-
-
-@dataclass(frozen=True)
-class SetInputReport:
-    """What changed.
-
-    Attributes:
-        inputs: the placeholders.
-        signatures: keys of the signatures that changed with them.
-        contradictions: what does not fit the new shapes; the model does not run on them before that is mended.
-        removed_nodes: nodes that could never run any more, or were needed only by those.
-        recorded_shapes: nodes whose recorded shapes were brought in line.
-        notes: what else the user should know, one line each.
-    """
-
-    inputs: tuple[InputChange, ...]
-    signatures: tuple[str, ...]
-    contradictions: tuple[Contradiction, ...]
-    removed_nodes: tuple[str, ...]
-    recorded_shapes: int
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +84,7 @@ def set_input(
     metagraph = choose_metagraph(model, tags)
     wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
     if metagraph.graph.kind == "subgraph":
-        return _set_tflite(metagraph, wanted, [*(dtypes or ()), *(set_values or ())])
+        return set_tflite_inputs(metagraph, wanted, [*(dtypes or ()), *(set_values or ())])
     changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
     metagraph.resolve_mentions()
     before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
@@ -329,27 +290,3 @@ def _told(change: _Change) -> InputChange:
     new_shape = change.new_shape if change.new_shape is not None else change.shape
     dtype = change.new_dtype or change.dtype
     return InputChange(change.node.name, dtype.name, new_shape, change.dtype.name, change.shape, constant)
-
-
-def _set_tflite(metagraph: MetaGraph, shapes: Mapping[str, Shape], others: Sequence[str]) -> SetInputReport:
-    """Change shapes of a subgraph's inputs; the interpreter works out all other shapes when it allocates tensors."""
-    if others:
-        raise UnsupportedError("of a TFLite model only shapes of inputs can be set, its other tensors are typed")
-    graph = metagraph.graph
-    told = []
-    for name, shape in shapes.items():
-        entries = [s.inputs[name] for s in metagraph.signatures.values() if name in s.inputs and s.graph is graph]
-        targets = [e.mention.target for e in entries if e.mention is not None and isinstance(e.mention.target, Value)]
-        value = next((one for one in graph.inputs if one.name == name or f"#{one.port}" == name), None) or next(
-            iter(targets), None
-        )
-        if value is None:
-            known = [one.name or "" for one in graph.inputs]
-            raise UsageError(f"the model has no input {name!r}", hint=suggestion(name, known))
-        if shape.rank is None:
-            raise UnsupportedError(f"{name!r}: a TFLite tensor of unknown rank cannot be allocated")
-        dtype = value.dtype.name if value.dtype is not None else ""
-        told.append(InputChange(value.name or name, dtype, shape, dtype, value.shape or UNKNOWN_RANK))
-        value.shape = shape
-    note = "shapes of inner tensors are worked out by the interpreter"
-    return SetInputReport(tuple(told), tuple(metagraph.signatures), (), (), 0, (note,))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon import UnsupportedError, UsageError, read
+from graphsurgeon import UnsupportedError, UsageError, read, write
 from graphsurgeon.model import Model, Shape
 from graphsurgeon.surgery.set_input import set_input
 from tests.surgery.graphs import FLOAT, constant, graph_model, node, placeholder, spelled
@@ -150,3 +150,26 @@ def test_shapes_of_tflite_inputs() -> None:
     assert report.inputs[0].was_shape == before
     with pytest.raises(UnsupportedError, match="only shapes of inputs"):
         set_input(model, set_values={name: 1})
+
+
+def test_tensors_of_a_tflite_model_follow_its_input(tmp_path: Path) -> None:
+    model = read(FIXTURES / "tflite" / "cnn_float.tflite")
+    report = set_input(model, shapes={"image": [3, 16, 8, 3]})
+    assert report.contradictions == ()
+    write(model, tmp_path / "other.tflite")
+    graph = read(tmp_path / "other.tflite").metagraphs[0].graph
+    made = [str(value.shape) for node in graph.nodes for value in node.outputs]
+    assert made == ["[3,8,4,4]", "[3,8,4,4]", "[3,4]", "[3,5]", "[3,5]"]
+
+
+def test_a_tflite_operator_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    model = read(FIXTURES / "tflite" / "lstm.tflite")
+    before = model.metagraphs[0].graph.inputs[0].shape
+    with pytest.raises(UnsupportedError, match=r"operator #0 \(UNIDIRECTIONAL_SEQUENCE_LSTM\) would be given other"):
+        set_input(model, shapes={"#0": [3, *list(before or ())[1:]]})
+    assert model.metagraphs[0].graph.inputs[0].shape == before
+
+
+def test_channels_that_a_tflite_filter_does_not_take_are_told() -> None:
+    report = set_input(read(FIXTURES / "tflite" / "cnn_float.tflite"), shapes={"image": [1, 8, 8, 4]})
+    assert [found.where for found in report.contradictions] == ["operator #0 (CONV_2D)"]
