@@ -66,7 +66,7 @@ def _run(model: Any) -> None:
     model.invoke()
 
 
-@pytest.mark.parametrize("name", ["cnn_float", "cnn_int8", "cnn_float16", "dynamic_range", "float"])
+@pytest.mark.parametrize("name", ["cnn_float", "cnn_int8", "cnn_float16", "float"])
 def test_fixtures(name: str, tmp_path: Path) -> None:
     assert tried(FIXTURES / f"{name}.tflite", 3, tmp_path / "other.tflite") == "the same"
 
