@@ -16,7 +16,7 @@ from graphsurgeon.render.scene import Box, Cluster, Edge, NodeName, Terminal
 from graphsurgeon.render.select import Link, behind, dtype_of
 
 _LONGEST_ID = 80
-_WITHOUT_LABEL = frozenset({"shape", "condition", "control", "removed"})
+_WITHOUT_LABEL = frozenset({"shape", "condition", "control", "removed", "resource"})  # a handle has no shape to tell
 
 
 class Composer:

@@ -29,7 +29,10 @@ def dot_text(scene: Scene) -> str:
 
 
 def positioning_source(
-    scene: Scene, sizes: Mapping[str, tuple[float, float]], labels: Sequence[tuple[float, float] | None]
+    scene: Scene,
+    sizes: Mapping[str, tuple[float, float]],
+    labels: Sequence[tuple[float, float] | None],
+    direction: str = "TB",
 ) -> str:
     """Return a scene for a program that lays out: no texts, but the room that they take.
 
@@ -37,6 +40,7 @@ def positioning_source(
         scene: what to lay out.
         sizes: of each box by id.
         labels: of each edge's label, None where there is none.
+        direction: "TB" from top to bottom, "LR" from left to right.
     """
 
     def box_attributes(box: Box) -> str:
@@ -49,7 +53,7 @@ def positioning_source(
     lines = [
         "digraph model {",
         # newrank: with frames ranked one by one, as is the habit, edges between them may point upwards.
-        f"  rankdir=TB; compound=true; newrank=true; nodesep=0.3; ranksep=0.28; {_effort(len(scene.boxes))}",
+        f"  rankdir={direction}; compound=true; newrank=true; nodesep=0.3; ranksep=0.28; {_effort(len(scene.boxes))}",
         '  node [shape=box, fixedsize=true, label=""];',
         "  edge [arrowsize=0.7];",
     ]

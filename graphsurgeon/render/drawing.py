@@ -8,8 +8,8 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.dot import dot_text
-from graphsurgeon.render.layout import SECONDS, Layout, LayoutTimeoutError, lay_out
-from graphsurgeon.render.pages import paged
+from graphsurgeon.render.layout import SECONDS, Layout, LayoutTimeoutError
+from graphsurgeon.render.pages import lay_out_page
 from graphsurgeon.render.picture import Picture, View, build_scene, select_picture
 from graphsurgeon.render.scene import Scene
 from graphsurgeon.render.svg import svg_text
@@ -84,7 +84,7 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
         try:
             if len(scene.boxes) > MOST_LAID_OUT:
                 raise LayoutTimeoutError(f"{len(scene.boxes)} boxes are too many to lay out")
-            return scene, paged(scene, lay_out(scene, seconds=seconds))
+            return scene, lay_out_page(scene, seconds=seconds)
         except LayoutTimeoutError as error:
             coarser = _coarser(view, scene)
             if coarser is None:

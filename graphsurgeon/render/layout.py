@@ -72,8 +72,13 @@ class Layout:
     continued: Sequence[tuple[str, Rectangle]] = ()
 
 
-def lay_out(scene: Scene, *, seconds: float = SECONDS) -> Layout:
+def lay_out(scene: Scene, *, seconds: float = SECONDS, direction: str = "TB") -> Layout:
     """Return where everything goes.
+
+    Args:
+        scene: what to lay out.
+        seconds: time limit.
+        direction: "TB" from top to bottom, "LR" from left to right.
 
     Raises:
         LayoutTimeoutError: it took longer than so many seconds.
@@ -81,7 +86,7 @@ def lay_out(scene: Scene, *, seconds: float = SECONDS) -> Layout:
     """
     sizes = {box.id: box_size(box) for box in scene.boxes}
     labels = [label_size(edge.label) if edge.label else None for edge in scene.edges]
-    source = positioning_source(scene, sizes, labels)
+    source = positioning_source(scene, sizes, labels, direction)
     failure = ""
     for program in _programs():
         try:

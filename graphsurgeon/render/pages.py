@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphsurgeon.render.columns import in_columns
-from graphsurgeon.render.layout import Layout, Point, Route
+from graphsurgeon.render.layout import Layout, LayoutTimeoutError, Point, Route, lay_out
 from graphsurgeon.render.scene import Scene
 
 _TALL = 2.2  # times as high as wide, or the reverse
@@ -14,6 +14,23 @@ _LARGE = 1400.0  # what is no larger stays as it is
 _MOST_BOXES = 500  # with more, no arrangement makes a picture that can be taken in
 _PROPORTION = 1.1  # width to height that is wanted
 _GAP = 28.0
+
+
+def lay_out_page(scene: Scene, *, seconds: float) -> Layout:
+    """Return where everything goes, from top to bottom, or from left to right where that is far too wide.
+
+    Raises:
+        LayoutTimeoutError: it took longer than so many seconds.
+        UnsupportedError: there is nothing that lays out.
+    """
+    page = paged(scene, lay_out(scene, seconds=seconds))
+    if len(scene.boxes) > _MOST_BOXES or page.width <= max(_TALL * page.height, _LARGE):
+        return page
+    try:
+        sideways = paged(scene, lay_out(scene, seconds=seconds, direction="LR"))
+    except LayoutTimeoutError:
+        return page
+    return min(page, sideways, key=lambda layout: max(layout.width / _PROPORTION, layout.height))
 
 
 def paged(scene: Scene, layout: Layout) -> Layout:

@@ -163,8 +163,10 @@ def _selection(flow: Flow, ends: Ends, view: View) -> Selection:
     if not outputs and not inputs:
         return select_all(flow)
     selection = select(flow, outputs, inputs)
-    if len(selection.order) + len(ends.outputs) < FEW_BOXES:
-        selection = select(flow, outputs, inputs, keep_weights=True)
+    # Of a graph that small, first its constants are worth a look, then also what only hands on.
+    for keep_passing in (False, True):
+        if len(selection.order) + len(ends.outputs) < FEW_BOXES:
+            selection = select(flow, outputs, inputs, keep_weights=True, keep_passing=keep_passing)
     return selection
 
 

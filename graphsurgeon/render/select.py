@@ -74,7 +74,14 @@ def select_all(flow: Flow) -> Selection:
     return selection
 
 
-def select(flow: Flow, outputs: Iterable[int], inputs: Iterable[int], *, keep_weights: bool = False) -> Selection:
+def select(
+    flow: Flow,
+    outputs: Iterable[int],
+    inputs: Iterable[int],
+    *,
+    keep_weights: bool = False,
+    keep_passing: bool = False,
+) -> Selection:
     """Return what outputs depend on, with constants and mere passing folded.
 
     Args:
@@ -82,17 +89,22 @@ def select(flow: Flow, outputs: Iterable[int], inputs: Iterable[int], *, keep_we
         outputs: indices of the operations to start from.
         inputs: indices of operations that are drawn in any case.
         keep_weights: draw constants and variables as boxes of their own.
+        keep_passing: draw what only hands its input on, too.
     """
-    return _Selector(flow, list(outputs), set(inputs), keep_weights).run()
+    passing = frozenset() if keep_passing else families.PASSING
+    return _Selector(flow, list(outputs), set(inputs), keep_weights, passing).run()
 
 
 class _Selector:
-    def __init__(self, flow: Flow, outputs: list[int], inputs: set[int], keep_weights: bool) -> None:
+    def __init__(
+        self, flow: Flow, outputs: list[int], inputs: set[int], keep_weights: bool, passing: frozenset[str]
+    ) -> None:
         self.flow = flow
         self.operations = flow.operations
         self.outputs = outputs
         self.inputs = inputs
         self.keep_weights = keep_weights
+        self.passing = passing
         self.nature: dict[int, str] = {}
 
     def run(self) -> Selection:
@@ -132,7 +144,7 @@ class _Selector:
     def _is_drawn(self, index: int, forced: set[int]) -> bool:
         if index in forced or self.nature[index] == _DYNAMIC:
             return True
-        return self.keep_weights and self.operations[index].op in families.WEIGHTS
+        return self.keep_weights and (self.operations[index].op in families.WEIGHTS or not self.passing)
 
     def _nature(self, operation: Operation) -> str:
         """Say whether an operation depends on inputs, on their shapes only, or on nothing but constants."""
@@ -220,12 +232,12 @@ class _Selector:
     def _is_bypassed(self, operation: Operation) -> bool:
         if not operation.operands:
             return False
-        return operation.op in families.PASSING or self.nature.get(operation.index) == _SHAPE
+        return operation.op in self.passing or self.nature.get(operation.index) == _SHAPE
 
     def _behind(self, index: int) -> dict[int, str]:
         """Return the operation itself, or those whose values it hands on, each with its role."""
         operation = self.operations[index]
-        if index in self.inputs or operation.op not in families.PASSING or not operation.operands:
+        if index in self.inputs or operation.op not in self.passing or not operation.operands:
             return {index: "data"}
         first, *_ = operation.operands
         read = Operand(index, first.value, first.read, 0)

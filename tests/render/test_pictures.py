@@ -191,7 +191,7 @@ def test_too_slow_means_coarser(monkeypatch: pytest.MonkeyPatch) -> None:
             raise layouts.LayoutTimeoutError(f"laying out {len(scene.boxes)} boxes took longer than {seconds:g} s")
         return lay_out(scene)
 
-    monkeypatch.setattr("graphsurgeon.render.drawing.lay_out", impatient)
+    monkeypatch.setattr("graphsurgeon.render.drawing.lay_out_page", impatient)
     model = graphsurgeon.read(FIXTURES / "graphdef/face_detector.pb")
     drawing = draw(model, view=View(depth=9))
     assert len(drawing.scene.boxes) <= 20
