@@ -145,6 +145,7 @@ _ANSWERS = re.compile(
     r"|detection\w*|class(es)?|labels?|landmarks?|features?|result|final\w*|argmax|top_?k|masks?|keypoints?|heatmaps?",
     re.IGNORECASE,
 )
+_LAST_LAYERS = frozenset({"BiasAdd", "LogSoftmax", "MatMul", "Sigmoid", "Softmax"})
 _ANSWER_OPS = frozenset({"Softmax", "Sigmoid", "LogSoftmax", "ArgMax", "TopKV2", "CombinedNonMaxSuppression"})
 
 
@@ -239,6 +240,8 @@ class _Judge:
         yield 40, "only training or saving reads it" if value.consumers else "nothing reads it"
         if node.op in ("Merge", "RefMerge", "Switch"):
             yield -25 if self.training or value.port else -5, "the end of a conditional"
+        if node.op in ("Exit", "RefExit"):
+            yield -15, "a variable of a loop"
         if node.op == "Identity":
             yield 5, "an Identity at the end"
 
@@ -255,10 +258,10 @@ def _is_training(node: Node) -> bool:
 def _is_service(node: Node) -> bool:
     if _SERVICE_OPS.fullmatch(node.op):
         return True
-    scopes = node.name.lower().split("/")[:-1]
-    return any(
-        re.sub(r"_\d+$", "", scope) in _SERVICE_SCOPES or _LOSS_SCOPE.fullmatch(scope) is not None for scope in scopes
-    )
+    scopes = [re.sub(r"_\d+$", "", scope) for scope in node.name.lower().split("/")[:-1]]
+    if node.op in _LAST_LAYERS:
+        scopes = [scope for scope in scopes if scope != "loss"]  # where BERT's classifiers compute their answer
+    return any(scope in _SERVICE_SCOPES or _LOSS_SCOPE.fullmatch(scope) is not None for scope in scopes)
 
 
 def _is_auxiliary(node: Node) -> bool:

@@ -133,3 +133,22 @@ def test_tflite_stores_its_inputs_and_outputs() -> None:
     metagraph = graphsurgeon.read(FIXTURES / "tflite" / "float.tflite").metagraphs[0]
     assert [c.value for c in likely_inputs(metagraph)] == metagraph.graph.inputs
     assert [c.value for c in likely_outputs(metagraph)] == [output.value for output in metagraph.graph.outputs]
+
+
+def test_a_last_layer_in_a_scope_called_loss_is_an_answer() -> None:
+    build = Builder()
+    logits = build.dense("loss", build.feed("x", None, 4), 4, 3)
+    build.op("Softmax", "loss/Softmax", logits)
+    build.op("Mean", "loss/Mean", build.op("Square", "loss/Square", logits))
+    assert build.outputs() == ["loss/Softmax:0"]
+
+
+def test_the_variables_of_a_loop_are_unlikely_answers() -> None:
+    build = Builder()
+    x = build.feed("x", None, 4)
+    enter = build.graph.add_node("Enter", "while/Enter", [x], {"T": FLOAT, "frame_name": b"while"}).output()
+    build.op("Exit", "while/Exit", enter)
+    build.op("Identity", "answer", build.op("Relu", "relu", x))
+    answer, variable = likely_outputs(build.metagraph)
+    assert (str(answer.value), str(variable.value)) == ("answer:0", "while/Exit:0")
+    assert answer.score > variable.score + 10
