@@ -10,13 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphsurgeon.analysis.calls import reached_functions
-from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.effects import Effects
 from graphsurgeon.analysis.names import choose_metagraph, find_value
 from graphsurgeon.analysis.restore_map import reached, restore_map
 from graphsurgeon.analysis.variables import slot_keys
-from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -24,7 +21,7 @@ from graphsurgeon.surgery import strip_bypass
 from graphsurgeon.surgery.strip_attrs import clear_colocation, clear_defaults, clear_devices
 from graphsurgeon.surgery.strip_batch_norm import infer_batch_norms
 from graphsurgeon.surgery.strip_checkpoint import drop_empty_slots, entries_of_training, restored_keys
-from graphsurgeon.surgery.strip_dropout import PLACEHOLDERS, bypass_dropout, dropped
+from graphsurgeon.surgery.strip_dropout import PLACEHOLDERS, bypass_dropout
 from graphsurgeon.surgery.strip_functions import unused_functions
 from graphsurgeon.surgery.strip_kinds import KINDS, choose_kinds, sort_nodes, why
 from graphsurgeon.surgery.strip_needed import (
@@ -34,6 +31,7 @@ from graphsurgeon.surgery.strip_needed import (
     protected_mentions,
     variable_items,
 )
+from graphsurgeon.surgery.strip_outputs import has_signature, kept_dropout, outputs_of
 from graphsurgeon.surgery.strip_saver import SaverPart
 from graphsurgeon.surgery.strip_tflite import strip_tflite
 from graphsurgeon.surgery.strip_training import TrainingObjects
@@ -126,10 +124,10 @@ def _strip(
     metagraph = choose_metagraph(model, tags)
     if model.format == "tflite":
         return _strip_tflite(metagraph, kinds, outputs or ())
-    values, notes = _outputs(metagraph, outputs)
-    if by_default and _has_signature(metagraph):
+    values, notes = outputs_of(metagraph, outputs)
+    if by_default and has_signature(metagraph):
         kinds -= {"dropout"}
-        notes += _kept_dropout(metagraph)
+        notes += kept_dropout(metagraph)
     for graph in metagraph.graphs:
         _ = graph.nodes  # a graph that cannot be read is refused before anything has changed
     metagraph.resolve_mentions()
@@ -160,32 +158,6 @@ def _drop_entries(model: Model, removed: list[Stripped]) -> StripReport:
         drop_empty_slots(model.checkpoint)
     counts = Counter(one.kind for one in removed)
     return StripReport(_in_order(counts), tuple(removed), variables=len(keys), variable_bytes=num_bytes)
-
-
-def _outputs(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[Value], list[str]]:
-    """Return the values to protect beside what is mentioned, and what is to be said of the choice."""
-    if names:
-        return [find_value(metagraph, name, graph="main") for name in names], []
-    if _has_signature(metagraph):
-        return [], []
-    likely = [candidate.value for candidate in likely_outputs(metagraph)]
-    if not likely:
-        raise UsageError("nothing says what the outputs are", hint="give --outputs; gs outputs lists candidates")
-    listed = ", ".join(str(value) for value in likely)
-    return likely, [f"the model has no signature; kept as outputs: {listed} (--outputs chooses others)"]
-
-
-def _has_signature(metagraph: MetaGraph) -> bool:
-    """Say whether a MetaGraph itself tells what is asked of it: by signatures, or by functions of its objects."""
-    has_objects = metagraph.objects is not None and len(metagraph.objects.nodes) > 1
-    return has_objects or any(not key.startswith("__saved_model") for key in metagraph.signatures)
-
-
-def _kept_dropout(metagraph: MetaGraph) -> list[str]:
-    called = [metagraph.graph, *reached_functions([metagraph.graph])]
-    count = sum(dropped(node) is not None for graph in called for node in graph.nodes)
-    what = f"{count} dropout{'s' if count > 1 else ''}"
-    return [f"{what} kept, so that signatures compute what they did (--inference takes dropout out)"] if count else []
 
 
 def _in_order(counts: Counter[str]) -> dict[str, int]:
@@ -225,11 +197,11 @@ class _Work:
         if "functions" in self.kinds:
             self._functions()
         self._function_nodes()
+        drop_stale_items(self.metagraph)
         if "identities" in self.kinds:
             # Others may know them by name, such as the predicate that a cond context names.
             self.protected.update(node for mention in self.metagraph.mentions() if (node := mention.node) is not None)
             self._led_round("identities", strip_bypass.bypass_identities, "only hands its input on")
-        drop_stale_items(self.metagraph)
         self._attributes()
         if "debug" in self.kinds:
             for place, count in self.metagraph.drop_debug_info().items():

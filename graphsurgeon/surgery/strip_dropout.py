@@ -37,7 +37,7 @@ def bypass_dropout(graph: Graph, protected: Collection[Node]) -> list[Found]:
     kept = {*protected, *(node for node in graph.nodes if node.op in PLACEHOLDERS)}  # callers may go on feeding a rate
     found: list[Found] = []
     for node in graph.nodes:
-        data = dropped(node) if node in graph and node not in protected else None
+        data = dropped(node) if node in graph else None
         if data is None:
             continue
         before = [value.producer for value in node.inputs if value.producer is not None]

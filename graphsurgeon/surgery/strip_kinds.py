@@ -75,6 +75,11 @@ def choose_kinds(only: Iterable[str] | None, keep: Iterable[str] | None, *, infe
     return chosen
 
 
+def is_update(op: str) -> bool:
+    """Say whether an op is how an optimizer updates a variable."""
+    return _OPTIMIZER.fullmatch(op) is not None
+
+
 def why(kind: str) -> str:
     """Return the reason for which a node of a kind goes."""
     return _WHY[kind]

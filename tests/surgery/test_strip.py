@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import UsageError, read
+from graphsurgeon.edit import edit
 from graphsurgeon.model import Model
+from graphsurgeon.ops.wire import fields
 from graphsurgeon.surgery.strip import StripReport, strip
 from graphsurgeon.surgery.strip_kinds import KINDS
 
@@ -193,3 +195,154 @@ def test_an_optimizer_leaves_a_checkpoint() -> None:
     mentioned = {key for one in model.checkpoint.objects.nodes for _, _, key in one.attributes}
     assert mentioned == set(model.checkpoint.variables)
     assert not [slot for one in model.checkpoint.objects.nodes for slot in one.slots]
+
+
+def test_dropout_lets_its_input_through(tmp_path: Path) -> None:
+    """The graph that `tf.nn.dropout` of TensorFlow 1 made, its rate fed."""
+    nodes = (
+        X,
+        node("keep", "Placeholder", attr=DTYPE),
+        node("shape", "Shape", "x"),
+        node("random", "RandomUniform", "shape", attr=DTYPE, rest='attr { key: "T" value { type: DT_INT32 } }'),
+        node("sum", "Add", "keep", "random"),
+        node("mask", "Floor", "sum"),
+        node("scaled", "RealDiv", "x", "keep"),
+        node("dropped", "Mul", "scaled", "mask"),
+        node("y", "Relu", "dropped"),
+    )
+    model = text_graph(tmp_path, *nodes)
+    report = strip(model, outputs=["y"])
+    assert report.kinds == {"dropout": 6}
+    assert inputs_of(model, "y") == ["x:0"]
+    assert names(model) == {"x", "keep", "y"}  # who feeds the rate may go on doing so
+    assert strip(model, outputs=["y"]).removed == ()
+    assert strip(text_graph(tmp_path, *nodes), outputs=["y"], keep=["dropout"]).removed == ()
+
+
+def test_a_mask_that_is_no_dropout_stays(tmp_path: Path) -> None:
+    """Scaled by another number than the mask is made with, or a mask that a gradient reads."""
+    one = 'attr { key: "value" value { tensor { dtype: DT_FLOAT tensor_shape {} float_val: 0.5 } } }'
+    shared = (
+        X,
+        node("shape", "Shape", "x"),
+        node("random", "RandomUniform", "shape", attr=DTYPE, rest='attr { key: "T" value { type: DT_INT32 } }'),
+        node("keep", "Const", attr=DTYPE, rest=one),
+        node("other", "Const", attr=DTYPE, rest=one.replace("0.5", "0.25")),
+        node("sum", "Add", "keep", "random"),
+        node("mask", "Floor", "sum"),
+    )
+    wrong = (*shared, node("scaled", "RealDiv", "x", "other"), node("y", "Mul", "scaled", "mask"))
+    assert "dropout" not in strip(text_graph(tmp_path, *wrong), outputs=["y"]).kinds
+    right = (*shared, node("scaled", "RealDiv", "x", "keep"), node("y", "Mul", "scaled", "mask"))
+    assert "dropout" in strip(text_graph(tmp_path, *right), outputs=["y"]).kinds
+    gradient = node("gradient", "Mul", "mask", "x")
+    assert "dropout" not in strip(text_graph(tmp_path, *right, gradient), outputs=["y", "gradient"]).kinds
+
+
+def test_signatures_keep_their_dropout_unless_asked() -> None:
+    path = FIXTURES / "savedmodel" / "v1_keep_prob"
+    report = strip(read(path))
+    assert "dropout" not in report.kinds
+    assert "2 dropouts kept" in report.notes[0]
+    model = read(path)
+    assert strip(model, inference=True).kinds["dropout"] > 2
+    assert "RandomUniform" not in model.graph.op_counts
+    assert "keep_prob" in names(model)
+
+
+BATCH_NORM = (
+    X,
+    *(
+        node(f"bn/{name}", "VariableV2", attr=DTYPE, rest='attr { key: "shape" value { shape { dim { size: 3 } } } }')
+        for name in ("gamma", "beta", "moving_mean", "moving_variance")
+    ),
+    node("bn/empty", "Const", attr=DTYPE, rest='attr { key: "value" value { tensor { dtype: DT_FLOAT } } }'),
+    node("bn/norm", "FusedBatchNormV3", "x", "bn/gamma", "bn/beta", "bn/empty", "bn/empty",
+         rest='attr { key: "U" value { type: DT_FLOAT } }'),
+    node("y", "Relu", "bn/norm"),
+)  # fmt: skip
+
+
+def test_batch_norms_take_their_moving_statistics(tmp_path: Path) -> None:
+    update = node("bn/update", "AssignSub", "bn/moving_mean", "bn/norm:1")
+    waiting = node("y2", "Identity", "y", "^bn/update")
+    assert "batch-norms" not in strip(text_graph(tmp_path, *BATCH_NORM), outputs=["y"]).kinds
+    model = text_graph(tmp_path, *BATCH_NORM, update, waiting)
+    report = strip(model, outputs=["y2"], inference=True)
+    assert ("batch-norms", "bn/update") in removed(report)
+    found = model.graph.node("bn/norm")
+    assert found is not None
+    assert found.attrs["is_training"] is False
+    statistics = [str(value) for value in found.inputs[3:]]
+    assert statistics == ["bn/moving_mean/inference:0", "bn/moving_variance/inference:0"]
+    assert inputs_of(model, "bn/moving_mean/inference") == ["bn/moving_mean:0"]
+    assert inputs_of(model, "y2") == ["y:0"]
+    assert strip(model, outputs=["y2"], inference=True).removed == ()
+
+
+def test_a_batch_norm_without_moving_statistics_is_named(tmp_path: Path) -> None:
+    nodes = [text.replace("moving_mean", "something") for text in BATCH_NORM]
+    model = text_graph(tmp_path, *nodes)
+    report = strip(model, outputs=["y"], inference=True)
+    assert "batch-norms" not in report.kinds
+    assert report.notes == ("'bn/norm' stays in training form: its moving statistics were not found",)
+
+
+def test_optimizers_leave_object_graphs() -> None:
+    for name, kept in (("keras2_trained", 8), ("keras_trained", 4)):
+        model = read(FIXTURES / "savedmodel" / name)
+        report = strip(model, only=["optimizers", "metrics"])
+        metagraph, checkpoint = model.metagraphs[0], model.checkpoint
+        assert checkpoint is not None
+        assert checkpoint.objects is not None
+        assert metagraph.objects is not None
+        assert len(checkpoint.variables) == kept
+        assert ("optimizers", "optimizer") in removed(report)
+        assert not any("optimizer" in dict(one.children) for one in metagraph.objects.nodes)
+        stored = {key for one in checkpoint.objects.nodes for _, _, key in one.attributes}
+        assert stored == set(checkpoint.variables)
+        for call in metagraph.graph.nodes:
+            for function in call.functions:
+                assert len(call.inputs) == len(function.inputs) == len(call.attrs["Tin"])  # type: ignore[arg-type]
+        saves = [one for function in metagraph.functions.values() for one in function.nodes if one.op == "SaveV2"]
+        assert [len(one.inputs) - 3 for one in saves] == [kept + 1]
+
+
+def test_keras_2_finds_its_layers_under_their_new_numbers(tmp_path: Path) -> None:
+    edit(FIXTURES / "savedmodel" / "keras2_trained", [("strip", {})], output=tmp_path / "m")
+    objects = read(tmp_path / "m").metagraphs[0].objects
+    assert objects is not None
+    kinds = []
+    for number, entry in fields((tmp_path / "m" / "keras_metadata.pb").read_bytes()):
+        assert number == 1
+        assert isinstance(entry, bytes)
+        content = dict(fields(entry))
+        identifier = content[4]
+        assert isinstance(identifier, bytes)
+        assert objects.nodes[int(content.get(2, 0))].identifier == identifier.decode()  # type: ignore[arg-type]
+        kinds.append(identifier.decode())
+    assert kinds == ["_tf_keras_sequential", *["_tf_keras_layer"] * 3]
+
+
+def test_debug_info_goes(tmp_path: Path) -> None:
+    source = FIXTURES / "graphdef" / "functional.pb"
+    report = edit(source, [("strip", {"only": ["debug"]})], output=tmp_path / "g.pb").steps[0].report
+    assert isinstance(report, StripReport)
+    assert report.kinds == {"debug": 6}
+    assert strip(read(tmp_path / "g.pb"), only=["debug"]).removed == ()
+    assert b"experimental_debug" not in (tmp_path / "g.pb").read_bytes()
+
+
+def test_tflite_loses_what_nothing_needs() -> None:
+    model = read(FIXTURES / "tflite" / "shared_buffers.tflite")
+    report = strip(model)
+    assert removed(report) == {("functions", "never_called"), ("unreachable", "again")}
+    assert strip(model).notes == ("there is nothing of these kinds to take out",)
+
+
+def test_what_training_leaves_over_is_no_output() -> None:
+    source = FIXTURES / "metagraph" / "face_resnet" / "model-1.meta"
+    model = read(source)
+    report = strip(model)
+    assert strip(model, outputs=report.outputs).removed == ()
+    assert not {op for op in model.graph.op_counts if "Grad" in op or op.startswith("Apply")}
