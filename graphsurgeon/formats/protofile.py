@@ -165,7 +165,7 @@ def lower_binary(data: bytes, type_name: str, payloads: list[Payload]) -> Rope:
     if rope_size(rope) > MAX_MESSAGE:
         raise UnsupportedError(
             f"the result would have {rope_size(rope)} bytes, protobuf reads at most {MAX_MESSAGE}",
-            hint="keep the variables in a SavedModel",
+            hint="keep variables beside the graph: a SavedModel as target, in freezing with --keep-vars",
         )
     return rope
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from graphsurgeon import FileError, FormatError, UnsupportedError, UsageError, read, write
-from graphsurgeon.model import Model, Tensor
+from graphsurgeon.formats.files import FileRange, open_source
+from graphsurgeon.model import Model, Shape, Tensor, Variable
+from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.surgery.freeze import freeze
 from tests.surgery.graphs import FLOAT, constant, graph_model, node, placeholder, read_variable, spelled, variable
 
@@ -300,3 +304,38 @@ def test_unknown_ops_are_kept_and_so_is_the_function_that_names_their_outputs(tm
 def test_what_has_no_variables_in_a_graph_is_not_frozen(path: str, message: str) -> None:
     with pytest.raises(UnsupportedError, match=message):
         freeze(read(FIXTURES.parent / path))
+
+
+class _OnDisk:
+    """Values in a file with a hole in it, which nobody may read: what is refused is refused before."""
+
+    def __init__(self, path: Path, nbytes: int) -> None:
+        path.touch()
+        os.truncate(path, nbytes)
+        self.nbytes = nbytes
+        self.place = FileRange(open_source(path), 0, nbytes)
+
+    def ranges(self) -> list[FileRange]:
+        return [self.place]
+
+    def chunks(self) -> Iterator[bytes]:
+        raise AssertionError("read")
+
+    def strings(self) -> list[bytes]:
+        raise AssertionError("read")
+
+
+@pytest.mark.parametrize("target", ["frozen.pb", "frozen"])
+def test_a_result_over_2_gb_is_refused_before_it_is_written(target: str, tmp_path: Path) -> None:
+    model = graph_model(
+        tmp_path, variable("v").replace("size: 2", "size: 600000000"), read_variable("y", "v"), values={}
+    )
+    assert model.checkpoint is not None
+    model.checkpoint.variables["v"] = Variable(
+        "v", Tensor(FLOAT32, Shape([600_000_000]), _OnDisk(tmp_path / "weights", 2_400_000_000))
+    )
+    freeze(model, outputs=["y"])
+    with pytest.raises(UnsupportedError, match=r"the result would have 2400000\d+ bytes.*--keep-vars") as found:
+        write(model, tmp_path / target)
+    assert "\n" not in str(found.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.pbtxt", "weights"]

@@ -1,0 +1,100 @@
+"""`gs freeze` and `gs set-input`: what they tell, and that a refusal is one line and leaves nothing behind."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon import read
+from tests.cli.conftest import GS
+
+FACE = "metagraph/face_resnet/model-1.meta"
+UNFROZEN = "graphdef/unfrozen"
+
+
+def test_json_maps_keys_to_tensors(gs: GS, tmp_path: Path) -> None:
+    report = gs("freeze", "savedmodel/linear", "-o", tmp_path / "frozen.pb", "--json").json
+    assert (report["feeds"], report["fetches"]) == ({"x": "x:0"}, {"output_0": "output_0:0"})
+    assert (report["variables"], report["variable_bytes"], report["written"]) == (2, 60, True)
+
+
+def test_a_dry_run_tells_the_same_and_writes_nothing(gs: GS, tmp_path: Path) -> None:
+    dry = gs("freeze", "savedmodel/linear", "-o", tmp_path / "frozen.pb", "--dry-run").out
+    assert not list(tmp_path.iterdir())
+    wet = gs("freeze", "savedmodel/linear", "-o", tmp_path / "frozen.pb").out
+    assert dry.replace("would write", "wrote") == wet
+
+
+@pytest.mark.parametrize("suffix", [".pb", ".pbtxt", ".meta", ""])
+def test_every_target_reads_back_without_variables(suffix: str, gs: GS, tmp_path: Path) -> None:
+    target = tmp_path / f"frozen{suffix}"
+    assert gs("freeze", "savedmodel/control_flow", "-o", target, "-q").status == 0
+    model = read(target)
+    assert not {"VarHandleOp", "ReadVariableOp"} & {op for graph in model.graphs for op in graph.op_counts}
+    assert model.checkpoint is None or not model.checkpoint.variables
+
+
+def test_a_checkpoint_elsewhere(gs: GS, tmp_path: Path) -> None:
+    line = ("freeze", f"{UNFROZEN}/graph.pbtxt", "--outputs", "scores", "-o", tmp_path / "frozen.pb")
+    alone = gs(*line)
+    assert (alone.status, alone.err.count("\n")) == (3, 1)
+    assert "6 variables have no value, such as 'conv/weights': there is no checkpoint; give --checkpoint" in alone.err
+    assert gs(*line, "--checkpoint", f"{UNFROZEN}/weights", "--set", "train_phase=false").status == 0
+    assert gs("freeze", tmp_path / "frozen.pb", "--outputs", "scores", "-o", tmp_path / "again.pb").status == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"last/weights"', '"last/weight"', "no value for variable 'last/weight'; did you mean 'last/weights'"),
+        ("size: 2", "size: 5", "'last/weights': the graph asks for shape [1,1,4,5], stored is [1,1,4,2]"),
+        ("DT_FLOAT", "DT_HALF", "the graph asks for float16, stored is float32"),
+    ],
+)
+def test_values_that_do_not_fit(old: str, new: str, message: str, gs: GS, tmp_path: Path) -> None:
+    text = Path(UNFROZEN, "graph.pbtxt").read_text("utf-8")
+    (tmp_path / "graph.pbtxt").write_text(text.replace(old, new), "utf-8")
+    line = ("freeze", tmp_path / "graph.pbtxt", "--checkpoint", f"{UNFROZEN}/weights", "--outputs", "scores")
+    result = gs(*line, "-o", tmp_path / "frozen.pb")
+    assert (result.status, result.out, result.err.count("\n")) == (3, "", 1)
+    assert message in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["graph.pbtxt"]
+
+
+def test_a_damaged_shard(gs: GS, tmp_path: Path) -> None:
+    shutil.copytree("savedmodel/linear", tmp_path / "model")
+    shard = tmp_path / "model" / "variables" / "variables.data-00000-of-00001"
+    data = bytearray(shard.read_bytes())
+    data[3] ^= 1
+    shard.write_bytes(data)
+    result = gs("freeze", tmp_path / "model", "-o", tmp_path / "frozen.pb")
+    assert (result.status, result.err.count("\n")) == (3, 1)
+    assert "do not match" in result.err
+    assert "variables.data-00000-of-00001" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((FACE,), "there is no signature to tell what comes out; choose --outputs "),
+        ((FACE, "--outputs", "logits/MatMull"), "no tensor and no signature output 'logits/MatMull'; did you mean"),
+        ((FACE, "--outputs-by-shape", "None,77"), "no output of the main graph has the shape None,77"),
+        (("savedmodel/linear", "--signature", "serve"), "the model has no signature 'serve'"),
+        (("savedmodel/linear", "--keep-vars", "x("), "'x(' is not a regular expression"),
+        (("savedmodel/v1_unfed_placeholder",), "--set is_training=VALUE"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments: tuple[str, ...], message: str, gs: GS, tmp_path: Path) -> None:
+    result = gs("freeze", *arguments, "-o", tmp_path / "frozen.pb")
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert message in result.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("source", ["tflite/float.tflite", "checkpoint/snappy"])
+def test_what_freeze_does_not_apply_to(source: str, gs: GS, tmp_path: Path) -> None:
+    result = gs("freeze", source, "-o", tmp_path / "frozen.pb")
+    assert (result.status, result.err.count("\n")) == (4, 1)
