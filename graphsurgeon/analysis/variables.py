@@ -6,7 +6,7 @@ the name. Where neither says, the graph's restore path does (`restore_map`). Fac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
@@ -15,6 +15,7 @@ from graphsurgeon.model.model import Model
 VariableKind = Literal["variable", "slot"]
 
 OBJECT_SUFFIX = "/.ATTRIBUTES/"  # what follows the path of objects in a TF2 key
+_STEPS = "/_iterations"
 _SLOT_MARK = "/.OPTIMIZER_SLOT/"
 # Names that TensorFlow's own optimizers give to slots; others are known by their place below the variable.
 _SLOTS = frozenset(
@@ -74,7 +75,14 @@ def named_variables(checkpoint: Checkpoint, model: Model | None = None) -> list[
 def slot_keys(checkpoint: Checkpoint) -> set[str]:
     """Return the keys of what optimizers keep for each variable (momentum and the like). Reads no values."""
     variables = checkpoint.variables
-    return {key for key, variable in variables.items() if _is_slot(key, variable, variables)}
+    optimizers = _optimizers(variables)
+    return {key for key, variable in variables.items() if _is_slot(key, variable, variables, optimizers)}
+
+
+def _optimizers(keys: Iterable[str]) -> set[str]:
+    """Return the paths of Keras's optimizers, whatever attribute holds them: they count their steps."""
+    paths = (key.partition(OBJECT_SUFFIX)[0] for key in keys if _STEPS in key)
+    return {path.removesuffix(_STEPS) for path in paths if path.endswith(_STEPS)}
 
 
 def _name(key: str, names: Mapping[str, str]) -> str | None:
@@ -96,12 +104,12 @@ def _restored_names(model: Model) -> dict[str, str]:
     return names
 
 
-def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable]) -> bool:
+def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable], optimizers: set[str]) -> bool:
     if _SLOT_MARK in key:
         return True
     path, mark, _ = key.partition(OBJECT_SUFFIX)
     if mark:
-        return bool(variable.tensor.shape.rank) and _is_kept_by_optimizer(path.split("/")[:-1])
+        return bool(variable.tensor.shape.rank) and _is_kept_by_optimizer(path.split("/")[:-1], optimizers)
     owner, _, last = key.rpartition("/")
     if not owner:
         return False
@@ -113,10 +121,12 @@ def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable]) ->
     )
 
 
-def _is_kept_by_optimizer(path: Sequence[str]) -> bool:
+def _is_kept_by_optimizer(path: Sequence[str], optimizers: set[str]) -> bool:
     """Say whether an optimizer tracks an array (iteration and learning rate are scalars), the model's own left out."""
     parts = [part.lower() for part in path]
     place = next((index for index, part in enumerate(parts) if "optimizer" in part), None)
+    if place is None and optimizers:
+        place = next((end for end in range(1, len(path)) if "/".join(path[:end]) in optimizers), None)
     return place is not None and not any("trainable_variables" in part for part in parts[place:])
 
 

@@ -42,6 +42,22 @@ def test_slots(key: str, shape: tuple[int, ...], is_slot: bool) -> None:
     assert (key in slot_keys(checkpoint(**{"dense/kernel": (4, 3), key: shape}))) is is_slot
 
 
+@pytest.mark.parametrize(
+    ("key", "is_slot"),
+    [
+        ("train/opt/_variables/2", True),
+        ("train/opt/_momentums/0", True),
+        ("train/opt/_trainable_variables/0", False),
+        ("train/optics/_variables/2", False),
+        ("train/dense/kernel", False),
+    ],
+)
+def test_optimizers_are_known_by_their_steps(key: str, is_slot: bool) -> None:
+    """As in `tf.train.Checkpoint(opt=optimizer)`."""
+    end = "/.ATTRIBUTES/VARIABLE_VALUE"
+    assert (key + end in slot_keys(checkpoint(**{f"train/opt/_iterations{end}": (), key + end: (4, 3)}))) is is_slot
+
+
 def test_names_of_object_keys_come_from_the_object_graph(fixtures_dir: Path) -> None:
     model = read(fixtures_dir / "savedmodel" / "keras_export")
     assert model.checkpoint is not None
