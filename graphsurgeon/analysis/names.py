@@ -24,19 +24,21 @@ INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on
 def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGraph:
     """Return the MetaGraph with exactly these tags; without tags the only one, else the one tagged `serve`.
 
+    Of several with the same tags the first is taken, as loaders do.
+
     Args:
         model: any model.
         tags: `["none"]` is the empty set.
 
     Raises:
-        UsageError: there is no such MetaGraph, or several.
+        UsageError: there is no such MetaGraph.
         UnsupportedError: the model is a checkpoint.
     """
     if not model.metagraphs:
         raise UnsupportedError("a checkpoint holds variables and no graph", hint="gs weights lists its variables")
     wanted = set() if list(tags or ()) == [NO_TAGS] else set(tags or ("serve",))
     found = [metagraph for metagraph in model.metagraphs if set(metagraph.tags or ()) == wanted]
-    if len(found) == 1:
+    if found:
         return found[0]
     if tags is None and len(model.metagraphs) == 1:
         return model.metagraphs[0]

@@ -210,7 +210,7 @@ def _print_variables(variables: VariablesSummary | None, parts: Parts, *, is_all
     twice = f", {variables.repeated} of them second copies of others" if variables.repeated else ""
     output.heading(
         f"{plural(variables.count, 'variable')}, {size(variables.bytes)}{slots}{twice}:"
-        f" {number(variables.parameters)} parameters",
+        f" {plural(variables.parameters, 'parameter')}",
         apart=True,
     )
     _print_scopes(variables.scopes, parts)
@@ -229,7 +229,7 @@ def _print_largest(variables: VariablesSummary) -> None:
 
 def _print_constants(constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:
     output.heading(
-        f"{plural(constants.count, 'constant')}, {size(constants.bytes)}: {number(constants.parameters)} parameters"
+        f"{plural(constants.count, 'constant')}, {size(constants.bytes)}: {plural(constants.parameters, 'parameter')}"
     )
     if alone or parts.everything:
         _print_scopes(constants.scopes, parts)

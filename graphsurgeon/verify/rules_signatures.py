@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.verify.finding import Finding
@@ -15,6 +16,18 @@ from graphsurgeon.verify.rules_ops import OutputTypes
 # Signatures that loaders run on their own; the object graph has no entry for them.
 _INTERNAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
+
+
+def repeated_tags(model: Model) -> Iterator[Finding]:
+    """Find MetaGraphs that no loader reaches, because one before them has the same tags."""
+    seen: set[frozenset[str]] = set()
+    for metagraph in model.metagraphs:
+        tags = frozenset(metagraph.tags or ())
+        if tags in seen:
+            where = f"tags {','.join(sorted(tags)) or 'none'}"
+            hint = "loaders take the first; gs rename --what tags gives it others"
+            yield Finding("warning", where, "a second MetaGraph with the same tags", hint, "repeated-tags")
+        seen.add(tags)
 
 
 def tensors(metagraph: MetaGraph) -> Iterator[Finding]:

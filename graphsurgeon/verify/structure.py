@@ -98,6 +98,7 @@ def is_refused(finding: Finding) -> bool:
 
 
 def _structure(model: Model) -> Iterator[Finding]:
+    yield from rules_signatures.repeated_tags(model)
     yield from _of_metagraphs(model, TFLITE_RULES if model.format == "tflite" else GRAPH_RULES)
 
 

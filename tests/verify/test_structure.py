@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import Signature
@@ -214,6 +215,15 @@ def test_checksums_are_compared_on_request(tmp_path: Path) -> None:
     model = read(tmp_path / "model")
     assert check(model) == []
     assert [finding.rule for finding in check(model, checksums=True)] == ["checksum"]
+
+
+def test_a_second_meta_graph_of_the_same_tags(tmp_path: Path) -> None:
+    graphs = [f'meta_graphs {{ meta_info_def {{ tags: "serve" }} graph_def {{ {node} }} }}' for node in (X, X + Y)]
+    (tmp_path / "saved_model.pbtxt").write_text("saved_model_schema_version: 1\n" + "\n".join(graphs))
+    model = read(tmp_path)
+    assert [finding.what for finding in check(model)] == ["a second MetaGraph with the same tags"]
+    for tags in (None, ["serve"]):  # as TensorFlow's loaders do
+        assert choose_metagraph(model, tags) is model.metagraphs[0]
 
 
 def test_every_meta_graph_is_checked_under_its_tags() -> None:
