@@ -98,9 +98,12 @@ class Arranger {
     let key = 0;
     for (const edge of level.edges.values()) {
       const isPort = typeof edge.from === "string" || typeof edge.to === "string";
-      const room = isPort || !edge.label ? {} : { width: edge.label.length * 5.6 + 6, height: 13, labelpos: "r", labeloffset: 4 };
+      edge.wide = isPort || !edge.label ? 0 : edge.label.length * 5.6 + 6;
+      // The label stands to the right of the line; the same room to the left keeps the line straight.
+      const room = edge.wide ? { width: 2 * edge.wide, height: 13, labelpos: "c" } : {};
       const back = edge.kind === "loop";
-      const weight = isPort || edge.kind === "condition" ? 0 : 1;
+      // Crossings count by weight: without any, lines to ports would be crossed at will.
+      const weight = isPort || edge.kind === "condition" ? 1 : 3;
       // Laid out against its direction, what one turn hands to the next does not turn the loop upside down.
       const [from, to] = back && !isPort ? [edge.to, edge.from] : [edge.from, edge.to];
       graph.setEdge(name(from), name(to), { ...room, weight, minlen: 1 }, String(key));
@@ -139,9 +142,10 @@ class Arranger {
     for (const edge of level.edges.values()) {
       const laid = graph.edge(edge.key);
       const points = (laid.points || []).map((p) => [p.x, p.y]);
+      attach(points, graph.node(edge.key.v), graph.node(edge.key.w));
       if (edge.key.turned) points.reverse();
-      const label = edge.label && laid.x !== undefined && laid.width ? [laid.x, laid.y] : null;
-      xs.push(...points.map((p) => p[0]), ...(label ? [laid.x - laid.width / 2, laid.x + laid.width / 2] : []));
+      const label = edge.wide && laid.x !== undefined ? [laid.x + 2 + edge.wide / 2, laid.y] : null;
+      xs.push(...points.map((p) => p[0]), ...(label ? [label[0] + edge.wide / 2] : []));
       segments.push({ from: edge.from, to: edge.to, kind: edge.kind, items: edge.items, label: label ? edge.label : "", points, at: label });
     }
     const left = Math.min(...xs, Infinity) - pad;
@@ -196,4 +200,14 @@ class Arranger {
       points[points.length - 1] = [place.x + to.ports.get(`in ${through}`), place.y];
     }
   }
+}
+
+// Lets a line leave a box at its bottom and enter the next at its top, straight where the next bend allows.
+function attach(points, above, below) {
+  if (points.length < 2) return;
+  const within = (x, box) => Math.min(Math.max(x, box.x - box.width / 2 + Math.min(10, box.width / 2)), box.x + box.width / 2 - Math.min(10, box.width / 2));
+  const last = points.length - 1;
+  const [first, final] = [points[1][0], points[last - 1][0]];
+  points[0] = [within(first, above), above.y + above.height / 2];
+  points[last] = [within(final, below), below.y - below.height / 2];
 }
