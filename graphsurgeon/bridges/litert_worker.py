@@ -70,7 +70,7 @@ def _fitting(array: Any, detail: Mapping[str, Any]) -> Any:
 
     if array.dtype.kind == "O":
         return array
-    return np.ascontiguousarray(array, dtype=detail["dtype"])
+    return np.asarray(array, dtype=detail["dtype"], order="C")  # ascontiguousarray would make a list of a scalar
 
 
 def _plain(array: Any) -> Any:

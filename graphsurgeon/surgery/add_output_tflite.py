@@ -93,13 +93,13 @@ def _check(metagraph: MetaGraph, value: Value, name: str, signature: str | None)
         raise UnsupportedError(f"{value} is {how}", hint="gs weights prints stored values")
     if not _can_be_output(value):
         raise UnsupportedError(f"{value} is a {value.dtype}, which cannot be an output")
-    if _is_output(value) and not _signatures_without(metagraph, value, signature):
-        raise UsageError(f"{value} is already an output")
     if _runners(metagraph, graph):
         raise UnsupportedError(
             f"{value} lies in a subgraph that {_runners(metagraph, graph)[0]} runs",
             hint="only tensors of subgraphs that are called from outside can be outputs",
         )
+    if _is_output(value) and not _signatures_without(metagraph, value, signature):
+        raise UsageError(f"{value} is already an output")
     for found in _signatures_without(metagraph, value, signature):
         if name in found.outputs:
             raise UsageError(f"signature {found.key!r} already has an output {name!r}")

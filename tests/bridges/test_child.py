@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UnsupportedError
-from graphsurgeon.bridges import child
+from graphsurgeon.bridges import child, litert_worker
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
 from graphsurgeon.verify.calls import Call
 
@@ -78,3 +78,8 @@ def test_strings_survive_the_way(tmp_path: Path) -> None:
     again = load_arrays(tmp_path / "a.npz")
     assert again["words"].tolist() == words.tolist()
     assert again["numbers"].tolist() == [0, 1, 2]
+
+
+def test_a_scalar_stays_one_on_its_way_into_litert() -> None:
+    fitted = litert_worker._fitting(np.array(3.0), {"dtype": np.int32})
+    assert (fitted.shape, fitted.dtype) == ((), np.int32)
