@@ -1,32 +1,27 @@
-"""Time and memory of `gs freeze` on a Keras application with random weights, beside TensorFlow's way to a frozen graph.
+"""Time and memory of `gs freeze`: on a Keras application beside TensorFlow's way, and on variables up to 2 GB.
 
-    python benchmarks/freeze_speed.py [--application ResNet50] [--folder DIR] [--repeat 3]
+    python benchmarks/freeze_speed.py [--application ResNet50] [--repeat 3] [--large]
 
-TensorFlow: load, `convert_variables_to_constants_v2`, write. Both run in processes of their own, so what is measured is
-what a user waits for; peak memory is the largest resident set. The two results are compared on a random input.
+TensorFlow: load, `convert_variables_to_constants_v2`, write. Every process is measured from start to end. The two
+results are compared on a random input. `--large` freezes a `.meta` with variables of 1.9 GB, beside the same graph
+with 1 MB, and one of 2.2 GB, which must be refused; it takes 6 GB of disk, given back at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-MAKE = """
-import sys, keras
-model = getattr(keras.applications, sys.argv[1])(weights=None)
-model.export(sys.argv[2], verbose=False)
-"""
+from measure import FOLDER, GS, Row, best, keras_application, print_table, run  # noqa: E402  # the path has to be set
+
 TENSORFLOW = """
 import sys
 import tensorflow as tf
@@ -36,67 +31,88 @@ frozen = convert_variables_to_constants_v2(loaded.signatures["serving_default"])
 with open(sys.argv[2], "wb") as file:
     file.write(frozen.graph.as_graph_def().SerializeToString())
 """
+# Twenty layers whose variables have so many bytes in all.
+LARGE = """
+import sys
+import tensorflow as tf
+v1, columns = tf.compat.v1, int(sys.argv[2]) // 20 // 4 // 256
+with tf.Graph().as_default(), v1.Session() as session:
+    x = v1.placeholder(tf.float32, [None, 256], name="x")
+    layers = [x @ v1.get_variable(f"layer_{i}", [256, columns]) for i in range(20)]
+    tf.identity(tf.add_n([tf.reduce_sum(layer, 1) for layer in layers]), name="y")
+    session.run(v1.global_variables_initializer())
+    v1.train.Saver().save(session, sys.argv[1])
+"""
+KEPT = 1_900_000_000
+REFUSED = 2_200_000_000
 
 
 def main() -> None:
-    """Build the model if need be, time both, compare the results."""
+    """Build the models if need be, time both, compare the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--application", default="ResNet50")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "graphsurgeon-benchmarks")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--large", action="store_true", help="freeze variables of 1.9 GB, too")
     options = parser.parse_args()
-    model = options.folder / options.application
-    if not model.exists():
-        run([sys.executable, "-c", MAKE, options.application, str(model)])
-    ours, theirs = options.folder / "ours.pb", options.folder / "tensorflow.pb"
-    command = [sys.executable, "-m", "graphsurgeon", "freeze", str(model), "-o", str(ours), "--force", "--json"]
-    first = best(command, options.repeat)
-    second = best([sys.executable, "-c", TENSORFLOW, str(model), str(theirs)], 1)
-    print(f"{'':24} {'seconds':>8} {'peak MB':>8} {'file MB':>8}")
-    for name, (seconds, peak, _), file in (("gs freeze", first, ours), ("TensorFlow", second, theirs)):
-        print(f"{name:24} {seconds:8.2f} {peak / 1024:8.0f} {file.stat().st_size / 1e6:8.1f}")
-    print(f"{'ratio':24} {second[0] / first[0]:8.1f} {second[1] / first[1]:8.1f}")
-    print("same numbers:", same_numbers(ours, theirs, json.loads(first[2])))
+    rows = [row_of_application(options.application, options.repeat), *(large_rows() if options.large else ())]
+    kept = print_table(rows)
+    # Last: what this process holds then would count as the memory of those that it starts.
+    print("same numbers:", same_numbers(FOLDER / "ours.pb", FOLDER / "tensorflow.pb"))
+    raise SystemExit(not kept)
 
 
-def best(command: list[str], repeat: int) -> tuple[float, int, str]:
-    """Return the shortest time of some runs in seconds, its peak memory in KiB, and what was printed."""
-    return min((run(command) for _ in range(repeat)), key=lambda result: result[0])
+def row_of_application(name: str, repeat: int) -> Row:
+    """Freeze an application, every checksum verified, beside TensorFlow."""
+    model, ours, theirs = keras_application(name), FOLDER / "ours.pb", FOLDER / "tensorflow.pb"
+    first = best([*GS, "freeze", model, "-o", ours, "--force", "-q"], repeat=repeat)
+    second = best([sys.executable, "-c", TENSORFLOW, model, theirs], repeat=1)
+    return Row(f"gs freeze, {name}, {ours.stat().st_size / 1e6:.1f} MB", first, second, faster=20, smaller=25)
 
 
-def run(command: list[str]) -> tuple[float, int, str]:
-    """Run a process to its end."""
-    # Compiled modules are kept, as those of an installed package are; the first of several runs compiles them.
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "graphsurgeon-pycache")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True, env=environment
-    )
-    printed, errors = process.stdout.read(), process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"{' '.join(command)[:200]} failed:\n{errors}")
-    return seconds, usage.ru_maxrss, printed
+def large_rows() -> Iterator[Row]:
+    """Freeze variables of 1.9 GB and of 1 MB in one graph; see that 2.2 GB are refused and leave nothing behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        small, large, over = (made(Path(folder), count) for count in (1_000_000, KEPT, REFUSED))
+        frozen = Path(folder, "frozen.pb")
+        line = ["--outputs", "y", "-o", frozen, "--force", "-q"]
+        other = best([*GS, "freeze", small, *line], repeat=1)
+        cost = best([*GS, "freeze", large, *line], repeat=1)
+        size = frozen.stat().st_size / 1e9
+        yield Row(f"gs freeze, result of {size:.2f} GB beside 1 MB", cost, other, megabytes_at_most=80)
+        frozen.unlink()
+        said = run([*GS, "freeze", over, *line], allowed=(4,))
+        assert not frozen.exists()
+        yield Row("gs freeze, result over 2 GB refused", said, seconds_at_most=2, megabytes_at_most=80)
 
 
-def same_numbers(ours: Path, theirs: Path, report: dict[str, dict[str, str]]) -> bool:
+def made(folder: Path, count: int) -> Path:
+    """Return a `.meta` beside a checkpoint of so many bytes."""
+    run([sys.executable, "-c", LARGE, folder / f"model-{count}", str(count)])
+    return folder / f"model-{count}.meta"
+
+
+def same_numbers(ours: Path, theirs: Path) -> bool:
     """Run both graphs once on the same input, TensorFlow's optimizer off."""
     import numpy as np
     import tensorflow as tf
 
     from tests.oracle.sessions import run_graph_def, same_bits
 
-    graph = tf.compat.v1.GraphDef.FromString(theirs.read_bytes())
-    (placeholder,) = [node for node in graph.node if node.op == "Placeholder"]
-    shape = [2 if dim.size < 0 else dim.size for dim in placeholder.attr["shape"].shape.dim]
-    image = np.random.RandomState(0).rand(*shape).astype("float32")
-    (feed,), (fetch,) = report["feeds"].values(), report["fetches"].values()
-    one = run_graph_def(ours, {"y": fetch}, {feed: image}, optimize=False)["y"]
-    last = "Identity:0"
-    other = run_graph_def(theirs, {"y": last}, {f"{placeholder.name}:0": image}, optimize=False)["y"]
-    return same_bits(one, other)
+    results = []
+    for path, fetch in ((ours, None), (theirs, "Identity:0")):
+        graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+        (placeholder,) = [node for node in graph.node if node.op == "Placeholder"]
+        shape = [2 if dim.size < 0 else dim.size for dim in placeholder.attr["shape"].shape.dim]
+        image = np.random.RandomState(0).rand(*shape).astype("float32")
+        fed = {f"{placeholder.name}:0": image}
+        results.append(run_graph_def(path, {"y": fetch or _likely(path)}, fed, optimize=False)["y"])
+    return same_bits(*results)
+
+
+def _likely(path: Path) -> str:
+    """Return the likeliest output of a frozen graph."""
+    printed = subprocess.run([*GS, "outputs", str(path), "--json"], capture_output=True, check=True, cwd=ROOT).stdout
+    return str(json.loads(printed)["outputs"][0]["name"])
 
 
 if __name__ == "__main__":
