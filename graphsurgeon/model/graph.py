@@ -274,11 +274,13 @@ class Graph:
 
     def remove_nodes(self, nodes: Iterable[Node]) -> None:
         """Take nodes out, with their edges. Consumers that remain keep a reference that names no node: rewire first."""
-        for node in nodes:
+        gone = dict.fromkeys(nodes)
+        waiting = dict.fromkeys(user for node in gone for user in node.control_consumers)
+        for user in waiting:  # once each: many nodes may be what one waits for
+            user.controls = [other for other in user.controls if other not in gone]
+        for node in gone:
             node.inputs = ()
             node.controls = ()
-            for waiting in node.control_consumers:
-                waiting.controls = [other for other in waiting.controls if other is not node]
             self._nodes.pop(node, None)
             if self._by_name.get(node._name) is node:
                 del self._by_name[node._name]

@@ -6,7 +6,7 @@ checks becomes a NoOp that runs when it would have.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.effects import RUNNERS, Effects
@@ -34,20 +34,27 @@ Found = tuple[Node, str]  # a node, and the op that it had
 
 def bypass_prints(graph: Graph, protected: Collection[Node]) -> list[Found]:
     """Lead data round nodes that print or check it; return them with their ops."""
-    flow = control_flow(graph)
+    bound = bound_nodes(graph, protected)
     found = []
     for node in graph.nodes:
         if node.op in LETS_THROUGH and node.inputs:
             found.append((node, node.op))
-            let_through(node, node.inputs[0], flow, protected)
+            let_through(node, node.inputs[0], bound)
     return found
 
 
-def let_through(node: Node, value: Value, flow: ControlFlow, protected: Collection[Node]) -> None:
-    """Let a value take the place of a node's output, by an Identity where others know the node or wait for it."""
+def bound_nodes(graph: Graph, protected: Collection[Node]) -> set[Node]:
+    """Return nodes that stay where they are: known by name, run for their own sake, in V1 loops and branches."""
+    flow = control_flow(graph)
+    return {*protected, *flow.frames, *flow.branches, *graph.control_outputs.values()}
+
+
+def let_through(node: Node, value: Value, bound: Collection[Node]) -> None:
+    """Let a value take the place of a node's output, by an Identity where the node is bound or others wait for it."""
     node.become("Identity", [value], {"T": dtype_of(node.output(0))})
-    if _is_free(node, flow, protected):
-        _lead_round(node)
+    if _is_free(node, bound):
+        node.output(0).replace_with(value)
+        node.graph.remove_nodes([node])
 
 
 def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[Found]:
@@ -55,13 +62,30 @@ def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[Found]:
 
     Those that others wait for, that wait themselves, or that lie in V1 loops and branches stay.
     """
-    flow = control_flow(graph)
-    found = []
-    for node in graph.nodes:
-        if node.op in IDENTITIES and len(node.inputs) == 1 and _is_free(node, flow, protected) and _is_plain(node):
-            found.append((node, node.op))
-            _lead_round(node)
+    bound = bound_nodes(graph, protected)
+    nodes = [
+        node
+        for node in graph.nodes
+        if node.op in IDENTITIES and len(node.inputs) == 1 and _is_free(node, bound) and _is_plain(node)
+    ]
+    passing = {node.output(0): node.inputs[0] for node in nodes}
+    users = dict.fromkeys(user for node in nodes for user in node.consumers)
+    for user in users:  # once each: one may read many
+        user.inputs = [_passed(value, passing) for value in user.inputs]
+    for output in graph.outputs:
+        output.value = _passed(output.value, passing)
+    found = [(node, node.op) for node in nodes]
+    graph.remove_nodes(nodes)
     return found
+
+
+def _passed(value: Value, passing: Mapping[Value, Value]) -> Value:
+    """Return what a value is before all that hands it on."""
+    for _ in passing:  # at most so often, were they a cycle
+        if value not in passing:
+            break
+        value = passing[value]
+    return value
 
 
 def remove_checks(graph: Graph, ops: Collection[str], protected: Collection[Node]) -> list[Found]:
@@ -124,33 +148,26 @@ def remove_waiting(node: Node, flow: ControlFlow) -> None:
 def remove_unread(graph: Graph, nodes: Iterable[Node], protected: Collection[Node]) -> list[Found]:
     """Take out nodes, and what led to them, as far as nothing reads or needs them; return them with their ops."""
     effects = Effects()
-    results = {output.value.producer for output in graph.outputs}
-    found = []
+    kept = {*protected, *(output.value.producer for output in graph.outputs)}
+    found: list[Found] = []
     waiting = list(nodes)
     while waiting:
-        node = waiting.pop()
-        is_read = bool(node.consumers or node.control_consumers) or node in results or node in protected
-        if node not in graph or is_read or effects.of_node(node):
-            continue
-        waiting += [value.producer for value in node.inputs if value.producer is not None]
-        waiting += node.controls
-        found.append((node, node.op))
-        graph.control_outputs = {key: one for key, one in graph.control_outputs.items() if one is not node}
-        graph.remove_nodes([node])
+        unread = [node for node in waiting if node in graph and not (node.consumers or node.control_consumers)]
+        gone = [node for node in unread if node not in kept and not effects.of_node(node)]
+        before = [(*(value.producer for value in node.inputs), *node.controls) for node in gone]
+        waiting = [one for one in dict.fromkeys(one for some in before for one in some) if one is not None]
+        found += [(node, node.op) for node in gone]
+        graph.remove_nodes(gone)
+    removed = {node for node, _ in found}
+    graph.control_outputs = {key: node for key, node in graph.control_outputs.items() if node not in removed}
     return found
 
 
-def _is_free(node: Node, flow: ControlFlow, protected: Collection[Node]) -> bool:
-    is_ordered = bool(node.controls or node.control_consumers) or node in node.graph.control_outputs.values()
-    return not is_ordered and node not in protected and node not in flow.frames and node not in flow.branches
+def _is_free(node: Node, bound: Collection[Node]) -> bool:
+    return not (node.controls or node.control_consumers or node in bound)
 
 
 def _is_plain(node: Node) -> bool:
     """Say whether a node hands on a value of a type that is surely the same on both sides."""
     before, after = dtype_of(node.inputs[0]), dtype_of(node.output(0))
     return before is not None and before == after and before not in (RESOURCE, VARIANT) and not before.is_ref
-
-
-def _lead_round(node: Node) -> None:
-    node.output(0).replace_with(node.inputs[0])
-    node.graph.remove_nodes([node])

@@ -15,11 +15,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graphsurgeon.analysis.calls import Place, origin
-from graphsurgeon.analysis.frames import control_flow
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.surgery.known_scalars import element
-from graphsurgeon.surgery.strip_bypass import Found, let_through, remove_unread
+from graphsurgeon.surgery.strip_bypass import Found, bound_nodes, let_through, remove_unread
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 _RANDOM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
@@ -33,7 +32,7 @@ _DEPTH = 8
 
 def bypass_dropout(graph: Graph, protected: Collection[Node]) -> list[Found]:
     """Let the input of every dropout through, and take out what made its mask; return the nodes with their ops."""
-    flow = control_flow(graph)
+    bound = bound_nodes(graph, protected)
     kept = {*protected, *(node for node in graph.nodes if node.op in PLACEHOLDERS)}  # callers may go on feeding a rate
     found: list[Found] = []
     for node in graph.nodes:
@@ -42,7 +41,7 @@ def bypass_dropout(graph: Graph, protected: Collection[Node]) -> list[Found]:
             continue
         before = [value.producer for value in node.inputs if value.producer is not None]
         found.append((node, node.op))
-        let_through(node, data, flow, protected)
+        let_through(node, data, bound)
         found += remove_unread(graph, before, kept)
     return found
 

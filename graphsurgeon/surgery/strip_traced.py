@@ -17,6 +17,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.surgery.strip_saver import SAVES, shrink_restore, shrink_save, texts
 
+_OBJECTS = OBJECT_GRAPH_KEY.encode()
 # What a saver does with a variable, on the way to its file or from there.
 _OWN_OPS = frozenset(
     {"ReadVariableOp", "DisableCopyOnRead", "AssignVariableOp", "VarIsInitializedOp", "Identity", "Reshape", "NoOp"}
@@ -38,22 +39,27 @@ class TracedSaver:
         found = {node: function for node in nodes if (function := called_function(node)) is not None}
         shared = self._used_elsewhere(found) if found else set()
         self.calls = {node: function for node, function in found.items() if function not in shared}
-        self._closed = {node for node, function in found.items() if function in shared}
+        self._closed = {owner for node in found if node not in self.calls for owner in map(_owner, node.inputs)}
+        self._places = {call: _places(call) for call in self.calls}
+        self._shrinkable = {
+            node
+            for function in self.calls.values()
+            for node in function.nodes
+            if node.op in SAVES and _can_shrink(node)
+        }
 
     def can_let_go(self, variable: Node) -> bool:
         """Say whether the saver can do without a variable."""
-        if any(_owner(value) is variable for call in self._closed for value in call.inputs):
-            return False
-        return all(
-            _can_go(function, function.inputs[place])
+        return variable not in self._closed and all(
+            self._can_go(function, function.inputs[place])
             for call, function in self.calls.items()
-            for place in _places(call, {variable})
+            for place in self._places[call].get(variable, ())
         )
 
     def let_go(self, variables: Collection[Node]) -> None:
         """Save and restore some variables no more."""
         for call, function in self.calls.items():
-            places = set(_places(call, variables))
+            places = {place for variable in variables for place in self._places[call].get(variable, ())}
             if places:
                 _drop_arguments(call, function, places)
 
@@ -67,6 +73,15 @@ class TracedSaver:
                     constant = producer_of(source)
                     if constant is not None and constant.op == "Const":
                         constant.attrs["value"] = Tensor.of(STRING, (), [data])
+
+    def _can_go(self, function: Graph, argument: Value) -> bool:
+        """Say whether a function only saves or restores an argument, and something else beside it."""
+        own = _own_nodes(argument)
+        results = [output.value for output in function.outputs]
+        if any(value is argument or value.producer in own for value in results):
+            return False
+        users = {user for node in own for user in node.consumers}.union(argument.consumers)
+        return all(node.op in _OWN_OPS for node in own) and users - own <= self._shrinkable
 
     def _used_elsewhere(self, calls: dict[Node, Graph]) -> set[Graph]:
         functions = set(calls.values())
@@ -84,8 +99,14 @@ class TracedSaver:
         return functions & {*used, *twice}
 
 
-def _places(call: Node, variables: Collection[Node]) -> list[int]:
-    return [place for place, value in enumerate(call.inputs) if _owner(value) in variables]
+def _places(call: Node) -> dict[Node, list[int]]:
+    """Return at which places a call takes each variable, or its value."""
+    found: dict[Node, list[int]] = {}
+    for place, value in enumerate(call.inputs):
+        owner = _owner(value)
+        if owner is not None:
+            found.setdefault(owner, []).append(place)
+    return found
 
 
 def _owner(value: Value) -> Node | None:
@@ -94,18 +115,6 @@ def _owner(value: Value) -> Node | None:
     if node is not None and node.op in _READS:
         node = producer_of(node.inputs[0])
     return node if node is not None and node.op in VARIABLES else None
-
-
-def _can_go(function: Graph, argument: Value) -> bool:
-    """Say whether a function only saves or restores an argument, and something else beside it."""
-    own = _own_nodes(argument)
-    results = {output.value.producer for output in function.outputs}
-    if any(output.value is argument for output in function.outputs) or not own.isdisjoint(results):
-        return False
-    users = [user for node in own for user in node.consumers] + list(argument.consumers)
-    if any(user not in own and not _can_shrink(user) for user in users):
-        return False
-    return all(node.op in _OWN_OPS for node in own)
 
 
 def _own_nodes(argument: Value) -> set[Node]:
@@ -122,27 +131,23 @@ def _own_nodes(argument: Value) -> set[Node]:
 
 def _can_shrink(save: Node) -> bool:
     """Say whether an op that saves names what it saves by constants, and saves an object graph, which stays."""
-    if save.op != "SaveV2":
+    if save.op != "SaveV2" or len(save.inputs) < 3:
         return False
     names, slices = (texts(value) for value in save.inputs[1:3])
     count = len(save.inputs) - SAVES[save.op].first
-    return names is not None and slices is not None and len(names) == len(slices) == count and _keeps_some(save)
-
-
-def _keeps_some(save: Node) -> bool:
-    return any(True for _ in _saved_objects(save))
+    return names is not None and slices is not None and len(names) == len(slices) == count and _OBJECTS in names
 
 
 def _saved_objects(node: Node) -> Iterator[Value]:
     """Yield the tensor that an op saves as the object graph."""
     if node.op == "SaveV2":
         for name, value in zip(texts(node.inputs[1]) or (), node.inputs[SAVES[node.op].first :], strict=False):
-            if name == OBJECT_GRAPH_KEY.encode():
+            if name == _OBJECTS:
                 yield value
 
 
 def _drop_arguments(call: Node, function: Graph, places: set[int]) -> None:
-    gone = [function.inputs[place] for place in places]
+    gone = {function.inputs[place] for place in places}
     own = set().union(*map(_own_nodes, gone))
     for save in [node for node in function.nodes if node.op in SAVES]:
         tensors = save.inputs[SAVES[save.op].first :]
@@ -170,7 +175,6 @@ def _remove_unread(function: Graph, nodes: Collection[Node]) -> None:
     kept = {output.value.producer for output in function.outputs} | set(function.control_outputs.values())
     waiting = list(nodes)
     while waiting:
-        node = waiting.pop()
-        if node in function and node not in kept and not node.consumers and not node.control_consumers:
-            waiting += [value.producer for value in node.inputs if value.producer is not None]
-            _remove(function, [node])
+        gone = [n for n in waiting if n in function and n not in kept and not (n.consumers or n.control_consumers)]
+        waiting = list(dict.fromkeys(v.producer for node in gone for v in node.inputs if v.producer is not None))
+        function.remove_nodes(gone)
