@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from graphsurgeon.model import DType, Shape
 from graphsurgeon.ops import catalog
-from tests.shapes.op_cases import ATTRS, INPUTS, matrix, permutation, scalar, vector, window
+from tests.shapes.op_cases import (
+    ATTRS,
+    FITTED,
+    INPUTS,
+    SAME_LENGTH,
+    Made,
+    OpCase,
+    matrix,
+    permutation,
+    scalar,
+    vector,
+    window,
+)
 
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 FORMATS = (b"NHWC", b"NCHW")
@@ -99,9 +111,11 @@ STRIDED = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv2DBack
            "MaxPoolGrad", "AvgPoolGrad", "MaxPoolGradGrad", "MaxPoolWithArgmax", "DepthwiseConv2dNativeBackpropInput",
            "DepthwiseConv2dNativeBackpropFilter", "Dilation2D", "Dilation2DBackpropInput", "Dilation2DBackpropFilter",
            "ExtractImagePatches", "QuantizedConv2D", "QuantizedMaxPool", "QuantizedAvgPool", "FusedPadConv2D",
-           "FusedResizeAndPadConv2D", "QuantizedDepthwiseConv2D", "QuantizedConv2DPerChannel")  # fmt: skip
+           "FusedResizeAndPadConv2D", "QuantizedDepthwiseConv2D", "QuantizedConv2DPerChannel",
+           "Conv2DBackpropInputV2", "Conv2DBackpropFilterV2")  # fmt: skip
 STRIDED_3D = ("Conv3D", "MaxPool3D", "AvgPool3D", "MaxPool3DGrad", "AvgPool3DGrad", "MaxPool3DGradGrad",
-              "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2", "ExtractVolumePatches")  # fmt: skip
+              "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2", "ExtractVolumePatches", "_QuantizedMaxPool3D",
+              "_FusedConv3D", "Conv3DBackpropInput", "Conv3DBackpropFilter")  # fmt: skip
 QUANTIZED = tuple(name for name in catalog.names() if name.startswith(("Quantized", "_Fused")) and "Conv2D" in name)
 for op in STRIDED + STRIDED_3D + QUANTIZED:
     rank = 5 if op in STRIDED_3D else 4
@@ -206,3 +220,126 @@ INPUTS.update({
 })  # fmt: skip
 for op in ("ResizeArea", "ResizeBicubic", "ResizeBilinear", "ResizeNearestNeighbor", "ResizeNearestNeighborGrad"):
     INPUTS[op] = {0: 4, 1: SIZE}
+
+VARIABLE = Made("VarHandleOp", (("dtype", "dtype"),))
+INPUTS.update({
+    "Conv2DBackpropInputV2": {0: 4, 1: 4, 2: 4},
+    "Conv2DBackpropFilterV2": {0: 4, 1: 4, 2: 4},
+    "Conv3DBackpropInput": {0: 5, 1: 5, 2: 5},
+    "Conv3DBackpropFilter": {0: 5, 1: 5, 2: 5},
+    "ReadVariableOp": {0: VARIABLE},
+    "ResourceGather": {0: VARIABLE},
+    "ResourceGatherNd": {0: VARIABLE, 1: (1, 2, [-1, 1], [-1, 2])},
+    "VariableShape": {0: Made("VarHandleOp")},
+    "ResourceCountUpTo": {0: Made("VarHandleOp", (("dtype", "T"),))},
+    "SparseTensorToCSRSparseMatrix": {0: [4, 2], 1: ([4], [None]), 2: (vector(2, 1, 5), [2], 1)},
+    "DenseToCSRSparseMatrix": {0: (2, 3), 1: [-1, 2]},
+    "EditDistance": {0: [2, 2], 1: [2], 2: [2], 3: [3, 2], 4: [3], 5: (vector(2, 1, 5), [2])},
+    "SparseToSparseSetOperation": {0: [2, 2], 1: [2], 2: [2], 3: [3, 2], 4: [3], 5: (vector(2, 1, 5), [2])},
+    "ParallelConcat": {0: [1, 3], 1: [1, 3], 2: [1, 3]},
+    "BlockLSTMGrad": {0: 0, 1: 3, 2: 2, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1},
+    "BlockLSTMGradV2": {0: 0, 1: 3, 2: 2, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1},
+    "RandomUniformInt": {1: 0, 2: 0},
+    "StatelessRandomUniformInt": {1: [2], 2: 0, 3: 0},
+    "StatelessRandomUniformIntV2": {1: [1], 2: [2], 3: 0, 4: 0, 5: 0},
+    "UniformQuantizedDot": {0: 2, 1: 2} | dict.fromkeys(range(2, 8), 0),
+    "UniformQuantizedConvolution": {0: 4, 1: 4} | dict.fromkeys(range(2, 8), 0),
+    "ParseExample": {0: 1, 1: 1} | dict.fromkeys(range(2, 9), 0),
+    "ParseSingleExample": {0: 0},
+    "ParseSingleSequenceExample": dict.fromkeys(range(12), 0) | {1: 1},
+    "ParseSequenceExample": {0: 1, 1: 1},
+    "ParseSequenceExampleV2": {0: (0, 1)} | dict.fromkeys(range(1, 9), 1),
+    "ParseExampleV2": {0: (0, 1), 1: 1, 2: 1, 3: 1, 4: 1},
+    "MaxPool3DGradGrad": {0: [2, 3, 3, 3, 2], 1: [2, 3, 3, 3, 2], 2: [2, 3, 3, 3, 2]},
+    "_QuantizedMaxPool3D": {0: 5, 1: 0, 2: 0},
+    "RaggedTensorToTensor": {0: (vector(2, -1, 4), vector(3, -1, 4), 1), 1: (1, 2), 2: 0} | dict.fromkeys((3, 4, 5), 1),
+})  # fmt: skip
+for op in QUANTIZED:
+    INPUTS[op] = {0: [2, 8, 8, 4], 1: [3, 3, 4, 2]} | INPUTS.get(op, {})
+for op in catalog.names():
+    arguments = [arg.name for arg in catalog.get(op).inputs]
+    if op.startswith(("SparseMatrix", "CSRSparseMatrix")) and op != "SparseMatrixZeros":
+        shared = next(((("T", name),) for name in ("T", "type") if name in catalog.get(op).attrs), ())
+        matrices = {0: Made("SparseTensorToCSRSparseMatrix", shared)}
+        if op in ("SparseMatrixAdd", "SparseMatrixSparseMatMul", "SparseMatrixSoftmaxGrad"):
+            matrices[1] = matrices[0]
+        INPUTS[op] = matrices | {index: 0 for index, name in enumerate(arguments) if name in ("alpha", "beta", "index")}
+    if "record_defaults" in arguments:
+        INPUTS[op] = dict.fromkeys(range(arguments.index("record_defaults"), 12), (0, [1], [0]))
+        if op.startswith("CSVDataset"):
+            INPUTS[op] = {0: (0, 1)} | dict.fromkeys(range(1, 12), 0) | {6 + (op == "CSVDatasetV2"): 1}
+
+SAME_LENGTH.update({
+    "ParseExample": (("Nsparse", "sparse_types"), ("Ndense", "Tdense", "dense_shapes")),
+    "ParseSingleExample": (("num_sparse", "sparse_keys", "sparse_types"), ("dense_keys", "Tdense", "dense_shapes")),
+    "ParseExampleV2": (("num_sparse", "sparse_types"), ("Tdense", "dense_shapes"),
+                       ("ragged_value_types", "ragged_split_types")),
+    "DTensorRestoreV2": (("input_shapes", "input_layouts", "dtypes"),),
+    "_VarHandlesOp": (("containers", "shared_names", "N", "dtypes", "shapes"),),
+    "RaggedCross": (("ragged_values_types", "ragged_splits_types"), ("Nsparse", "sparse_values_types")),
+    "MapDefun": (("output_types", "output_shapes"),),
+})  # fmt: skip
+for op in ("ParseSequenceExample", "ParseSequenceExampleV2", "ParseSingleSequenceExample"):
+    SAME_LENGTH[op] = (
+        ("Ncontext_sparse", "context_sparse_keys", "context_sparse_types"),
+        ("Ncontext_dense", "context_dense_keys", "Tcontext_dense", "context_dense_shapes"),
+        ("Nfeature_list_sparse", "feature_list_sparse_keys", "feature_list_sparse_types"),
+        ("Nfeature_list_dense", "feature_list_dense_keys", "feature_list_dense_types", "feature_list_dense_shapes"),
+        ("context_ragged_value_types", "context_ragged_split_types"),
+        ("feature_list_ragged_value_types", "feature_list_ragged_split_types"),
+    )
+
+
+def fit_padding(case: OpCase) -> None:
+    """Pad explicitly only where `padding` says so."""
+    if case.attrs["padding"] != b"EXPLICIT":
+        case.attrs["explicit_paddings"] = []
+    elif not case.attrs["explicit_paddings"]:
+        case.attrs["explicit_paddings"] = [0, 0, 1, 2, 0, 1, 0, 0]
+        case.attrs["data_format"] = b"NHWC"
+
+
+def fit_concatenation(case: OpCase) -> None:
+    """Give the first dimension the number of inputs."""
+    case.attrs["shape"] = Shape([case.attrs["N"], 3])
+
+
+def fit_template(case: OpCase) -> None:
+    """Put as many placeholders into the template as there are inputs."""
+    case.attrs["placeholder"] = b"%s"
+    case.attrs["template"] = b"%s " * len(case.attrs["T"])
+
+
+def fit_crossed(case: OpCase) -> None:
+    """Take as many inputs of each kind as `input_order` says."""
+    kinds = ("ragged_values_types", b"R"), ("sparse_values_types", b"S"), ("dense_types", b"D")
+    case.attrs["input_order"] = b"".join(letter * len(case.attrs[name]) for name, letter in kinds)
+
+
+def fit_shapes(case: OpCase) -> None:
+    """Leave no shape of a feature open: TensorFlow takes an unknown rank for a scalar there."""
+    for name, value in case.attrs.items():
+        if name.endswith("dense_shapes"):
+            case.attrs[name] = [Shape([2]) if shape.dims is None else shape for shape in value]
+
+
+def fit_partitions(case: OpCase) -> None:
+    """Say what each row partition is."""
+    kinds = [b"FIRST_DIM_SIZE", b"VALUE_ROWIDS", b"VALUE_ROWIDS"][: case.attrs["num_row_partition_tensors"]]
+    case.attrs["row_partition_types"] = kinds if len(kinds) > 1 else [b"ROW_SPLITS"]
+
+
+FITTED.update({
+    "ParseSequenceExample": fit_shapes,
+    "ParseSequenceExampleV2": fit_shapes,
+    "ParseSingleSequenceExample": fit_shapes,
+    "RaggedTensorToTensor": fit_partitions,
+    "Conv2D": fit_padding,
+    "MaxPool": fit_padding,
+    "ParallelConcat": fit_concatenation,
+    "StringFormat": fit_template,
+    "RaggedCross": fit_crossed,
+})  # fmt: skip
+ATTRS["SparseMatrixMul"] = {"T": (FLOAT,)}
+ATTRS["XlaEinsum"] = {"equation": (b"ij,jk->ik", b"ab,cb->ac")}
+INPUTS["XlaEinsum"] = {0: 2, 1: 2}

@@ -97,7 +97,8 @@ def while_(context: InferenceContext) -> Sequence[Result]:
     recorded = context.shapes_attr("output_shapes")
     if len(recorded) == len(given):
         given = [_loosened(fact, dims) for fact, dims in zip(given, recorded, strict=True)]
-    facts = _fixed_point(context, body, given) if body is not None else [UNKNOWN] * context.num_outputs
+    # Without the body the shapes that go in are the best guess, and TensorFlow's.
+    facts = _fixed_point(context, body, given) if body is not None else [_without_items(fact) for fact in given]
     if condition is not None:
         context.caller.call(condition, facts)
     return _with_recorded(context, facts)
@@ -109,8 +110,12 @@ def _fixed_point(context: InferenceContext, body: Graph, facts: list[Fact]) -> l
         if after == facts:
             return facts
         # Elements first, as the counter of a loop changes its value but not its shape.
-        facts = [Fact(fact.dims, handle=fact.handle, dtype=fact.dtype) for fact in after] if turn > 1 else after
+        facts = [_without_items(fact) for fact in after] if turn > 1 else after
     return [Fact(dtype=fact.dtype) for fact in facts]
+
+
+def _without_items(fact: Fact) -> Fact:
+    return Fact(fact.dims, handle=fact.handle, dtype=fact.dtype)
 
 
 def _loosened(fact: Fact, recorded: Dims | None) -> Fact:

@@ -65,7 +65,8 @@ def quantized_conv_2d_fused(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("QuantizedConv2DPerChannel")
 def quantized_conv_2d_per_channel(context: InferenceContext) -> Sequence[Result]:
     """Slide the filter over height and width; the range of the result is two vectors, an element per channel."""
-    channels = (dim.merge_dim(context.with_rank(4, 1)[0], context.with_rank(5, 1)[0]),)
+    context.at_most(4, 1)
+    channels = context.at_most(5, 1)
     return [_convolved(context, layout_of(context, 2), grouped=True), channels, channels]
 
 

@@ -35,7 +35,7 @@ def fused_batch_norm_grad(context: InferenceContext) -> Sequence[Result]:
         channels = dim.merge_dim(channels, context.with_rank(index, 1)[0])
     result: list[Result] = [dim.replace(gradient, axis, channels), (channels,), (channels,), (0,), (0,)]
     if context.node.op == "_FusedBatchNormGradEx":
-        result.append(gradient)
+        result.append(result[0])
     return result[: context.num_outputs]
 
 

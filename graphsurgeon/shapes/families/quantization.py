@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import Dim, Dims
+from graphsurgeon.shapes.dims import Dim
 from graphsurgeon.shapes.registry import Result, shape_fn
 
 
@@ -53,8 +53,10 @@ def quantize(context: InferenceContext) -> Sequence[Result]:
     dims = context.dims(0)
     if axis == -1:
         return [dims, (), ()]
-    ends: Dims = (None if dims is None else dims[dim.normal_axis(axis, len(dims))],)
-    return [dims, ends, ends]
+    slices = None if dims is None else dims[dim.normal_axis(axis, len(dims))]
+    if slices is None or isinstance(slices, dim.Symbol):
+        slices = dim.merge_dim(slices, context.with_rank(2, 1)[0])
+    return [dims, (slices,), (slices,)]
 
 
 @shape_fn(

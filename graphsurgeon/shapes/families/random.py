@@ -16,11 +16,17 @@ from graphsurgeon.shapes.registry import Result, shape_fn
     "StatelessRandomUniform", "StatelessRandomUniformFullInt", "StatelessRandomUniformFullIntV2",
     "StatelessRandomUniformInt", "StatelessRandomUniformIntV2", "StatelessRandomUniformV2", "StatelessTruncatedNormal",
     "StatelessTruncatedNormalV2", "StatelessRandomGammaV2", "StatelessRandomGammaV3",
-    "StatelessParameterizedTruncatedNormal", "NonDeterministicInts", "StatefulStandardNormal", "RiscRandomUniform",
+    "StatelessParameterizedTruncatedNormal", "NonDeterministicInts", "RiscRandomUniform",
 )  # fmt: skip
 def spelled_first(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the first input spells."""
     return [context.shape_of(0)]
+
+
+@shape_fn("StatefulStandardNormal")
+def spelled_second(context: InferenceContext) -> Sequence[Result]:
+    """Give the shape that the second input spells."""
+    return [context.shape_of(1)]
 
 
 @shape_fn(

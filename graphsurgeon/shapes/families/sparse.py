@@ -1,4 +1,4 @@
-"""Sparse tensors (indices, values, dense shape), sets, and sparse matrices in one variant."""
+"""Sparse tensors (indices, values, dense shape) and sets."""
 
 from __future__ import annotations
 
@@ -211,36 +211,3 @@ def count_sparse(context: InferenceContext) -> Sequence[Result]:
         values = context.dims(0) if context.dims(0) is not None else context.dims(1)
         rank = None if values is None else len(values)
     return [(None, rank), (None,), (rank,)]
-
-
-@shape_fn("DenseToCSRSparseMatrix", "SparseTensorToCSRSparseMatrix")
-def to_sparse_matrix(context: InferenceContext) -> Sequence[Result]:
-    """Give a variant that holds a sparse matrix."""
-    return [()]
-
-
-@shape_fn(
-    "SparseMatrixAdd", "SparseMatrixMul", "SparseMatrixSoftmax", "SparseMatrixSoftmaxGrad",
-    "SparseMatrixSparseCholesky",
-    "SparseMatrixSparseMatMul", "SparseMatrixTranspose", "SparseMatrixZeros",
-)  # fmt: skip
-def sparse_matrix(context: InferenceContext) -> Sequence[Result]:
-    """Give a variant that holds a sparse matrix."""
-    return [()]
-
-
-@shape_fn("CSRSparseMatrixComponents")
-def sparse_matrix_components(context: InferenceContext) -> Sequence[Result]:
-    """Give where rows begin, the columns, and the values."""
-    return [(None,)] * 3
-
-
-@shape_fn(
-    "CSRSparseMatrixToDense", "CSRSparseMatrixToSparseTensor", "SparseMatrixMatMul",
-    "SparseMatrixNNZ", "SparseMatrixOrderingAMD",
-)  # fmt: skip
-def from_sparse_matrix(context: InferenceContext) -> Sequence[Result]:
-    """Nothing is known: the shape is inside the variant."""
-    if context.num_outputs == 3:
-        return [(None, None), (None,), (None,)]
-    return [None] * context.num_outputs
