@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from graphsurgeon.edit import edit
 from graphsurgeon.formats import read
 from graphsurgeon.surgery.strip import StripReport
 from graphsurgeon.verify.structure import check
-from tests.oracle import sessions
+from tests.oracle import sessions, strip_models
 from tests.oracle.conftest import Sources
 from tests.oracle.saved_models import ask_v1, ask_v2, same
 
@@ -21,6 +22,10 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),  # the oracle warns about everything old
 ]
 
+DROPOUTS = (
+    "branch", "branch function", "loop", "loop function", "middle", "middle fed", "middle keep", "old", "old default",
+    "old fed", "stateless", "v1", "v1 fed", "v2", "v2 fed", "v2 noise shape",
+)  # fmt: skip
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 
@@ -124,7 +129,7 @@ def test_a_checkpoint_restores_without_what_training_kept(tmp_path: Path) -> Non
 
     source = FIXTURES / "checkpoint" / "object_graph" / "ckpt-2"
     report: Any = edit(source, [("strip", {})], output=tmp_path / "ckpt", format="checkpoint").steps[0].report
-    assert report.kinds == {"optimizers": 4, "internals": 1}
+    assert report.kinds == {"optimizers": 6, "internals": 1}
     before, after = (dict(tf.train.list_variables(str(path))) for path in (source, tmp_path / "ckpt"))
     gone = {key for key in before if "OPTIMIZER_SLOT" in key or "optimizer" in key or "save_counter" in key}
     assert before.keys() - after.keys() == {one.name for one in report.removed} <= gone
@@ -203,3 +208,146 @@ def test_a_training_step_keeps_its_optimizer(tmp_path: Path) -> None:
     report = strip(tmp_path / "predicts", tmp_path / "stripped")
     assert report.variables == 3
     assert tf.saved_model.load(str(tmp_path / "stripped")).predict(x).numpy().tolist() == [2.0, 6.0]
+
+
+@pytest.mark.parametrize("name", sorted(DROPOUTS))
+def test_dropout_becomes_the_identity(name: str, tmp_path: Path) -> None:
+    strip_models.save_graph(tmp_path / "g.pb", strip_models.dropouts()[name])
+    report: Any = edit(tmp_path / "g.pb", [("strip", {"outputs": ["y"]})], output=tmp_path / "s.pb").steps[0].report
+    assert "dropout" in report.kinds
+    graphs = read(tmp_path / "s.pb").metagraphs[0].graphs
+    assert not [op for graph in graphs for op in graph.op_counts if "Random" in op]
+    inputs = {node.name for node in graphs[0].nodes}
+    feeds = {"x:0": strip_models.BATCH} | ({"rate:0": np.float32(0.5)} if "rate" in inputs else {})
+    found = sessions.run_graph_def(tmp_path / "s.pb", {"y": "y:0"}, feeds, optimize=False)["y"]
+    assert sessions.same_bits(found, strip_models.BATCH)
+    again: Any = edit(tmp_path / "s.pb", [("strip", {"outputs": ["y"]})], output=tmp_path / "t.pb").steps[0].report
+    assert again.removed == ()
+
+
+@pytest.mark.parametrize("resource", [False, True])
+@pytest.mark.parametrize(
+    ("names", "update"),
+    [
+        (("moving_mean", "moving_variance"), "train"),
+        (("moving_mean", "moving_variance"), "wait"),
+        (("moving_mean", "moving_variance"), ""),
+        (("first", "second"), "train"),
+    ],
+)
+def test_batch_norms_infer(resource: bool, names: tuple[str, str], update: str, tmp_path: Path) -> None:
+    expected = strip_models.save_batch_norm(tmp_path, resource=resource, names=names, update=update)
+    (tmp_path / "s").mkdir()
+    step = ("strip", {"outputs": ["y"], "inference": True})
+    report: Any = edit(tmp_path / "model.meta", [step], output=tmp_path / "s" / "model.meta").steps[0].report
+    assert report.notes == ()
+    ops = read(tmp_path / "s" / "model.meta").metagraphs[0].graph.op_counts
+    assert not {"AssignSub", "AssignSubVariableOp", "FusedBatchNormGradV3", "ScalarSummary"} & ops.keys()
+    with sessions.meta_graph(tmp_path / "s" / "model.meta", optimize=False) as model:
+        assert sessions.same_bits(model.run({"y": "y:0"}, {"x:0": strip_models.IMAGES})["y"], expected)
+
+
+def test_a_batch_norm_is_left_and_named(tmp_path: Path) -> None:
+    strip_models.save_batch_norm(tmp_path, resource=True, names=("first", "second"), update="")
+    step = ("strip", {"outputs": ["y"], "inference": True})
+    report: Any = edit(tmp_path / "model.meta", [step], output=tmp_path / "s.meta").steps[0].report
+    assert "stays in training form: its moving statistics were not found" in report.notes[0]
+    assert "batch-norms" not in report.kinds
+
+
+def test_a_training_graph_with_everything(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    strip_models.save_estimator_like(tmp_path)
+    source, target = tmp_path / "model.meta", tmp_path / "s" / "model.meta"
+    target.parent.mkdir()
+    step = ("strip", {"outputs": ["y", "x"]})
+    kinds = edit(source, [("strip", {"outputs": ["y", "x"], "keep": ["dropout"]})], output=tmp_path / "k.meta")
+    report: Any = edit(source, [step], output=target).steps[0].report
+    assert kinds.steps[0].report.kinds.keys() == report.kinds.keys() - {"dropout"}  # type: ignore[attr-defined]
+    wanted = {"gradients", "optimizers", "savers", "summaries", "metrics", "assertions", "prints", "dropout"}
+    assert wanted - {"savers"} <= report.kinds.keys()
+    stored = {key for key, _ in tf.train.list_variables(str(target.with_suffix("")))}
+    assert stored == {"w1", "w2"}
+    assert not [finding for finding in check(read(target)) if finding.severity != "note"]
+    with sessions.meta_graph(target, optimize=False) as model:
+        w1, w2 = (tf.train.load_variable(str(target.with_suffix("")), name) for name in ("w1", "w2"))
+        found = model.run({"y": "y:0"}, {"x:0": strip_models.BATCH})["y"]
+        expected = model.session.run(tf.nn.softmax(tf.matmul(tf.nn.relu(tf.matmul(strip_models.BATCH, w1)), w2)))
+    assert sessions.same_bits(found, expected)
+
+
+def test_summaries_checks_and_prints_leave_functions(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Chatty(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = tf.Variable([2.0, 3.0])
+
+        @tf.function(input_signature=[tf.TensorSpec([2], tf.float32)])
+        def f(self, x: Any) -> Any:
+            writer = tf.raw_ops.SummaryWriter(shared_name="log")
+            tf.raw_ops.CreateSummaryFileWriter(
+                writer=writer, logdir=str(tmp_path / "log"), max_queue=1, flush_millis=10, filename_suffix=""
+            )
+            tf.raw_ops.WriteScalarSummary(writer=writer, step=1, tag="sum", value=tf.reduce_sum(x))
+            tf.print("x", x)
+            tf.debugging.assert_greater(tf.reduce_sum(x), -1e9)
+            return tf.debugging.check_numerics(self.w * x, "y")
+
+    tf.saved_model.save(module := Chatty(), str(tmp_path / "m"), signatures=module.f)
+    report = strip(tmp_path / "m", tmp_path / "s")
+    assert {"summaries", "prints", "assertions"} <= report.kinds.keys()
+    ops = {op for graph in read(tmp_path / "s").metagraphs[0].graphs for op in graph.op_counts}
+    assert not ops & {"WriteScalarSummary", "WriteSummary", "PrintV2", "Assert", "CheckNumerics", "CheckNumericsV2"}
+    x = tf.constant([1.0, 2.0])
+    loaded = [tf.saved_model.load(str(tmp_path / one)) for one in ("m", "s")]
+    answers = [one.f(x).numpy().tolist() for one in loaded]
+    assert answers == [[2.0, 6.0], [2.0, 6.0]]
+
+
+def test_what_the_tools_of_tensorflow_lose_is_kept(tmp_path: Path) -> None:
+    """`remove_training_nodes`, `strip_unused` and `optimize_for_inference` lose functions, versions, order or data."""
+    import tensorflow as tf
+    from tensorflow.python.framework.graph_util import remove_training_nodes
+    from tensorflow.python.tools import optimize_for_inference_lib, strip_unused_lib
+
+    v1 = tf.compat.v1
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32)])
+    def twice(x: Any) -> Any:
+        return tf.identity(x) * 2.0
+
+    def build(x: Any) -> Any:
+        checked = v1.check_numerics(tf.identity(x), "x")
+        first, second = tf.split(tf.identity(checked), 2, axis=1)
+        return tf.concat([second, tf.identity(first)], 1) + twice(checked)
+
+    strip_models.save_graph(tmp_path / "g.pb", build)
+    source = v1.GraphDef.FromString((tmp_path / "g.pb").read_bytes())
+    feeds, fetches = {"x:0": strip_models.BATCH}, {"y": "y:0"}
+    expected = sessions.run_graph_def(tmp_path / "g.pb", fetches, feeds, optimize=False)["y"]
+    edit(tmp_path / "g.pb", [("strip", {"outputs": ["y"]})], output=tmp_path / "ours.pb")
+    ours = v1.GraphDef.FromString((tmp_path / "ours.pb").read_bytes())
+    assert (len(ours.library.function), ours.versions) == (len(source.library.function), source.versions)
+    assert sessions.same_bits(
+        sessions.run_graph_def(tmp_path / "ours.pb", fetches, feeds, optimize=False)["y"], expected
+    )
+    assert "CheckNumerics" not in {node.op for node in ours.node}
+    floats = tf.float32.as_datatype_enum
+    tools: list[Callable[[Any], Any]] = [
+        lambda graph: remove_training_nodes(graph, protected_nodes=["y"]),
+        lambda graph: strip_unused_lib.strip_unused(graph, ["x"], ["y"], floats),
+        lambda graph: optimize_for_inference_lib.optimize_for_inference(graph, ["x"], ["y"], floats),
+    ]
+
+    def run(tool: Callable[[Any], Any]) -> Any:
+        graph = tool(v1.GraphDef.FromString((tmp_path / "g.pb").read_bytes()))
+        assert (graph.versions, len(graph.library.function)) == (source.versions, 1)
+        (tmp_path / "theirs.pb").write_bytes(graph.SerializeToString())
+        return sessions.run_graph_def(tmp_path / "theirs.pb", fetches, feeds, optimize=False)
+
+    for tool in tools:
+        with pytest.raises((IndexError, AssertionError, tf.errors.OpError)):
+            run(tool)
