@@ -80,6 +80,9 @@ def _library(metagraph: MetaGraph, graph: Graph) -> list[Graph]:
     """Leave only the functions that the graph needs; the first of those made from one function keeps its name."""
     places = {name: place for place, name in enumerate(metagraph.functions)}
     functions = sorted(reached_functions([graph]), key=lambda function: places.get(function.name, len(places)))
+    left = {function.name for function in functions}
+    metagraph.gradients = {one: other for one, other in metagraph.gradients.items() if {one, other} <= left}
+    metagraph.registered_gradients = {}  # of custom gradients, which nothing that is frozen asks for
     metagraph.functions = {}
     for function in functions:
         metagraph.functions[metagraph.unique_function_name(function.name)] = function

@@ -98,3 +98,9 @@ def test_wrong_use_is_one_line(arguments: tuple[str, ...], message: str, gs: GS,
 def test_what_freeze_does_not_apply_to(source: str, gs: GS, tmp_path: Path) -> None:
     result = gs("freeze", source, "-o", tmp_path / "frozen.pb")
     assert (result.status, result.err.count("\n")) == (4, 1)
+
+
+def test_gradients_of_functions_that_are_gone_are_no_matter(gs: GS, tmp_path: Path) -> None:
+    result = gs("freeze", "savedmodel/v1_functions", "-o", tmp_path / "frozen.pb")
+    assert result.status == 0
+    assert "warning" not in result.out
