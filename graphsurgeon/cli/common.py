@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
@@ -43,12 +43,10 @@ def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], C
 
     def expand(function: Callable[..., None]) -> Callable[..., None]:
         parameters: list[inspect.Parameter] = []
-        for parameter in inspect.signature(function).parameters.values():
+        for parameter in inspect.signature(function, eval_str=True).parameters.values():
             group = groups.get(parameter.name)
-            own = [parameter] if group is None else inspect.signature(group).parameters.values()
-            hints = get_type_hints(group or function, include_extras=True)
-            kind = inspect.Parameter.KEYWORD_ONLY
-            parameters += [each.replace(kind=kind, annotation=hints[each.name]) for each in own]
+            own = [parameter] if group is None else inspect.signature(group, eval_str=True).parameters.values()
+            parameters += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
 
         @wraps(function)
         def command(**values: Any) -> None:
