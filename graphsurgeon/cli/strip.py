@@ -22,19 +22,28 @@ def strip(
         typer.Option("--outputs", metavar="A,B", help="Tensors or nodes to keep beside those of signatures."),
     ] = None,
     inference: Annotated[
-        bool, typer.Option("--inference", help="Let batch norms in training form use their moving statistics.")
+        bool,
+        typer.Option(
+            "--inference",
+            help="Compute what a trained model infers: batch norms by their moving statistics, no dropout.",
+        ),
     ] = False,
     tags: Tags = None,
 ) -> Steps:
     """Take out what inference does not need.
 
-    Kinds: gradients, optimizers, savers, summaries, queues, metrics, assertions, prints, identities, unreachable,
-    functions, defaults, devices, colocation, internals. What signatures, named outputs and loading need stays; the
-    checkpoint keeps the variables that stay. A dry run lists what would go, and why.
+    Kinds: gradients, optimizers, savers, summaries, queues, metrics, assertions, prints, dropout, identities,
+    unreachable, functions, defaults, devices, colocation, debug, internals; with --inference batch-norms too. What
+    signatures, named outputs and loading need stays, and computes the same numbers; the checkpoint keeps the variables
+    that stay. A dry run lists what would go, -v all of it with the reasons.
+
+    Dropout that a signature goes through stays unless --inference (or --only dropout) asks for it. Batch norms whose
+    moving statistics are not found are named and left.
 
     Examples:
       gs strip model/ -o small/
       gs strip model.meta --outputs embeddings -o small.meta
+      gs strip training.meta --outputs logits --inference -o serving.meta
       gs strip model/ --dry-run -v
       gs strip graph.pb --only prints,identities -o plain.pb
       gs strip model.ckpt-1000 --only optimizers -o small.ckpt

@@ -106,9 +106,10 @@ def strip(
     """
     kinds = choose_kinds(only, keep, inference=inference)
     report = _strip(model, kinds, outputs, tags, by_default=not (inference or only))
-    if report.removed:
-        return report
-    return replace(report, notes=(*report.notes, "there is nothing of these kinds to take out"))
+    if not report.removed:
+        return replace(report, notes=(*report.notes, "there is nothing of these kinds to take out"))
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    return replace(report, removed=tuple(sorted(report.removed, key=lambda one: order[one.kind])))
 
 
 def _strip(
