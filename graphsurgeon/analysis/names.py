@@ -139,7 +139,9 @@ def find_signature(metagraph: MetaGraph, key: str | None = None) -> Signature:
     signatures = metagraph.signatures
     if key is not None:
         if key not in signatures:
-            raise UsageError(f"the model has no signature {key!r}", hint=suggestion(key, signatures))
+            there_is = ", ".join(f"--signature {one}" for one in signatures if not one.startswith(INTERNAL))
+            hint = suggestion(key, signatures) or (there_is and f"there is {there_is}")
+            raise UsageError(f"the model has no signature {key!r}", hint=hint)
         return signatures[key]
     public = [signature for signature in signatures.values() if not signature.key.startswith(INTERNAL)]
     chosen = [signature for signature in public if signature.key == "serving_default"] or public

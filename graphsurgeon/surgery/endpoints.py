@@ -149,8 +149,13 @@ def _owner(metagraph: MetaGraph, key: str, signature: Signature | None) -> Signa
     if owners:
         choices = ", ".join(f"--signature {one.key}" for one in owners)
         raise UsageError(f"{len(owners)} signatures have an output {key!r}", hint=f"choose {choices}")
-    known = [name for one in among for name in one.outputs] + [node.name for node in metagraph.graph.nodes]
-    raise UsageError(f"the model has no tensor and no signature output {key!r}", hint=suggestion(key, known))
+    keys = list(dict.fromkeys(name for one in among for name in one.outputs if not one.key.startswith("__saved_model")))
+    hint = suggestion(key, [*keys, *(node.name for node in metagraph.graph.nodes)])
+    there_is = ", ".join(f"--outputs {name}" for name in keys[:_MOST_PROPOSED])
+    raise UsageError(
+        f"the model has no tensor and no signature output {key!r}",
+        hint=hint or (f"there is {there_is}" if keys else "gs outputs lists the likely ones"),
+    )
 
 
 def _entries(entries: Mapping[str, SignatureEntry], what: str) -> dict[str, Endpoint]:
