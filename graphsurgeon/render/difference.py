@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from graphsurgeon.analysis.align_functions import align_metagraphs
 from graphsurgeon.analysis.alignment import Alignment, label
+from graphsurgeon.analysis.change import Change
 from graphsurgeon.analysis.diff import DiffReport
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.analysis.restore_map import restore_map
@@ -51,7 +52,8 @@ def draw_difference(
     earlier = select_picture(before, view)
     _, alignments = align_metagraphs(earlier.metagraph, choose_metagraph(after, view.tags))
     removed = _removed(earlier, alignments)
-    picture = select_picture(after, view, removed)
+    picture = select_picture(after, view, removed, _new_ends(alignments))
+    picture.title = f"{earlier.title} → {picture.title}"
     _mark(picture, alignments, report, removed)
     _join(picture, alignments, removed)
     return draw_picture(after, picture, format=format, view=view, seconds=seconds)
@@ -66,6 +68,12 @@ def _removed(earlier: Picture, alignments: dict[Graph, Alignment]) -> Removed:
         if node is not None and alignment is not None and node not in alignment.nodes:
             nodes.setdefault(alignment.after, []).append(node)
     return Removed(nodes, lambda value: alignments[value.graph].image(value) if value.graph in alignments else None)
+
+
+def _new_ends(alignments: dict[Graph, Alignment]) -> set[Node]:
+    """Return the added nodes that nobody reads: new outputs, which are drawn though no signature names them."""
+    added = (node for alignment in alignments.values() for node in alignment.left()[1])
+    return {node for node in added if node.inputs and not node.consumers}
 
 
 def _mark(picture: Picture, alignments: dict[Graph, Alignment], report: DiffReport, removed: Removed) -> None:
@@ -90,8 +98,13 @@ def _changed(alignments: dict[Graph, Alignment], report: DiffReport) -> set[Node
         for alignment in alignments.values()
         for node, partner in alignment.nodes.items()
     }
-    changes = (c for c in report.changes if c.part == "node" and c.kind in _IN_PLACE)
+    changes = (c for c in report.changes if c.part == "node" and c.kind in _IN_PLACE and not _is_record(c))
     return {partners.get((change.graph, change.name)) for change in changes} - {None}
+
+
+def _is_record(change: Change) -> bool:
+    """Say whether only what TensorFlow notes down differs (`_output_shapes`, `_class`), which computes nothing."""
+    return change.kind == "changed" and all(detail.field.startswith("_") for detail in change.details)
 
 
 def _changed_variables(metagraph: MetaGraph, report: DiffReport) -> set[Node | None]:

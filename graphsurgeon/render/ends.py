@@ -54,6 +54,7 @@ class Ends:
 
     Attributes:
         starts: further operations that are drawn with all they depend on, though nobody asks for their values.
+        kept: the same, also if they only hand on what they read.
         notes: what had to be guessed.
     """
 
@@ -61,6 +62,7 @@ class Ends:
     inputs: list[End] = field(default_factory=list)
     outputs: list[End] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature
 from graphsurgeon.errors import UsageError
-from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render import zoom
@@ -83,13 +83,16 @@ class Picture:
     notes: list[str] = field(default_factory=list)
 
 
-def select_picture(subject: Model | Graph, view: View, removed: Removed | None = None) -> Picture:
+def select_picture(
+    subject: Model | Graph, view: View, removed: Removed | None = None, kept: Collection[Node] = ()
+) -> Picture:
     """Return what a view shows of a model or graph.
 
     Args:
         subject: the model or graph.
         view: which part of it.
         removed: nodes of another model to show as well.
+        kept: nodes that are drawn in any case.
 
     Raises:
         UsageError: a name in the view names nothing.
@@ -100,6 +103,7 @@ def select_picture(subject: Model | Graph, view: View, removed: Removed | None =
     if removed is not None:
         flow.insert(removed)
         ends.starts += flow.removed
+    ends.kept += [operation.index for operation in flow.operations if operation.node in kept] if kept else []
     picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, report)
     picture.notes += ends.notes
     if flow.closed:
@@ -159,7 +163,7 @@ def _selection(flow: Flow, ends: Ends, view: View) -> Selection:
     if view.everything:
         return select_all(flow)
     outputs = [*ends.starts, *(index for end in ends.outputs for index in end.starts)]
-    inputs = [index for end in ends.inputs for index in end.sources]
+    inputs = [*ends.kept, *(index for end in ends.inputs for index in end.sources)]
     if not outputs and not inputs:
         return select_all(flow)
     selection = select(flow, outputs, inputs)

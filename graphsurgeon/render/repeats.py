@@ -90,16 +90,17 @@ def _run_at(parts: Sequence[Part], start: int, reader: _Reader) -> tuple[int, in
     for period in range(1, min(LONGEST_PERIOD, (len(parts) - start) // FEWEST) + 1):
         if best[1] >= FEWEST and period % best[0] == 0:
             continue  # the same run, counted in pairs
-        count = reader.longest_run(parts, start, period, _count(parts, start, period))
+        count = reader.longest_run(parts, start, period)
         if count >= reader.fewest(parts[start : start + period]) and period * count > best[0] * best[1]:
             best = (period, count)
     return best
 
 
-def _count(parts: Sequence[Part], start: int, period: int) -> int:
+def _count(parts: Sequence[Part], start: int, period: int, most: int) -> int:
+    """Return how many equal blocks follow one another, of so many at most."""
     keys = [part.key for part in parts[start : start + period]]
     count = 1
-    while count < _MOST and [part.key for part in parts[start + count * period : start + (count + 1) * period]] == keys:
+    while count < most and [part.key for part in parts[start + count * period : start + (count + 1) * period]] == keys:
         count += 1
     return count
 
@@ -135,10 +136,13 @@ class _Reader:
         )
         return FEWEST if sum(products) > 1 else FEWEST_LAYERS
 
-    def longest_run(self, parts: Sequence[Part], start: int, period: int, count: int) -> int:
-        """Return how many equal blocks, of so many at most, hang together as a run; 1 if they do not."""
-        if count < FEWEST or not self._is_run(parts[start : start + period * FEWEST], period):
+    def longest_run(self, parts: Sequence[Part], start: int, period: int) -> int:
+        """Return how many equal blocks hang together as a run; 1 if they do not."""
+        if _count(parts, start, period, FEWEST) < FEWEST:
+            return 1
+        if not self._is_run(parts[start : start + period * FEWEST], period):
             return 1  # what two blocks do not do, more do not either
+        count = _count(parts, start, period, _MOST)
         for fewer in range(count, max(count - _TRIES, FEWEST - 1), -1):
             if self._is_run(parts[start : start + period * fewer], period):
                 return fewer

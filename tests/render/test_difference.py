@@ -70,6 +70,25 @@ def test_a_changed_constant_marks_what_uses_it() -> None:
     assert "changed" in marked(scene_of(before, after)).values()
 
 
+def test_an_added_output_is_drawn_though_no_signature_names_it() -> None:
+    before, after = read("savedmodel/keras_export"), read("savedmodel/keras_export")
+    call = next(node for node in after.metagraphs[0].graph.nodes if node.op == "StatefulPartitionedCall")
+    after.metagraphs[0].graph.add_node("Identity", "extra", [call.output(0)], {"T": FLOAT32})
+    scene = scene_of(before, after)
+    (extra,) = [box for box in scene.boxes if box.marks]
+    assert (extra.title, extra.name, extra.marks) == ("Identity", "extra", ("added",))
+    assert any(edge.target == extra.id for edge in scene.edges)
+
+
+def test_what_is_only_noted_down_marks_nothing() -> None:
+    before, after = read("savedmodel/v1_keep_prob"), read("savedmodel/v1_keep_prob")
+    nodes = [node for node in after.metagraphs[0].graph.nodes if "_output_shapes" in node.attrs]
+    assert nodes
+    for node in nodes:
+        del node.attrs["_output_shapes"]
+    assert marked(scene_of(before, after)) == {}
+
+
 @pytest.mark.parametrize(
     "name", ["savedmodel/keras_rnn", "tflite/cnn_int8.tflite", "metagraph/training_text/model.meta"]
 )
