@@ -101,7 +101,7 @@ def nodes_inside(graph: Graph, call: Call | None = None) -> Iterator[tuple[Node,
 def reached_functions(graphs: Iterable[Graph]) -> list[Graph]:
     """Return every function that some graphs name, by calls or attributes, directly or through others."""
     found: dict[Graph, None] = {}
-    waiting = list(graphs)
+    waiting = [graph for graph in graphs if graph.metagraph.functions]  # without any there is nothing to look for
     while waiting:
         graph = waiting.pop()
         for node in graph.nodes:
