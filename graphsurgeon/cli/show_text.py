@@ -37,12 +37,35 @@ def print_summary(summary: Summary, parts: Parts) -> None:
     """Print a summary."""
     if parts.signature is None:
         _print_header(summary)
+    inner = [] if parts.everything or parts.signature is not None else _inner_subgraphs(summary)
     for graph in summary.graphs:
-        _print_graph(summary, graph, parts)
+        if graph not in inner:
+            _print_graph(summary, graph, parts)
     if parts.signature is None:
+        _print_inner(inner)
         _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
         _print_next(summary)
+
+
+def _inner_subgraphs(summary: Summary) -> list[GraphSummary]:
+    """Return the subgraphs of a TFLite model that only its operators enter: branches, bodies of loops."""
+    if summary.format != "tflite":
+        return []
+    return [graph for graph in summary.graphs[1:] if not graph.signatures]
+
+
+def _print_inner(graphs: Sequence[GraphSummary]) -> None:
+    if not graphs:
+        return
+    output.heading(f"{plural(len(graphs), 'subgraph')} that no signature calls", apart=True)
+    rows = [(plural(graph.nodes, "operator"), _constants_size(graph), graph.name) for graph in graphs]
+    _print_rows(rows, everything=False, noun="subgraph", align=["right"])
+
+
+def _constants_size(graph: GraphSummary) -> str:
+    constants = graph.constants
+    return "" if constants is None else f"{plural(constants.count, 'constant')}, {size(constants.bytes)}"
 
 
 def _title(summary: Summary) -> str:
@@ -83,7 +106,7 @@ def _print_graph(summary: Summary, graph: GraphSummary, parts: Parts) -> None:
     _print_functions(graph, parts)
     _print_objects(graph, parts)
     if graph.constants is not None:
-        _print_constants(graph.constants, parts, alone=summary.variables is None)
+        _print_constants(graph, graph.constants, parts, alone=summary.variables is None)
 
 
 def _print_counts(summary: Summary, graph: GraphSummary) -> None:
@@ -227,10 +250,8 @@ def _print_largest(variables: VariablesSummary) -> None:
         output.line(f"  {rest} more (gs weights)")
 
 
-def _print_constants(constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:
-    output.heading(
-        f"{plural(constants.count, 'constant')}, {size(constants.bytes)}: {plural(constants.parameters, 'parameter')}"
-    )
+def _print_constants(graph: GraphSummary, constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:
+    output.heading(f"{_constants_size(graph)}: {plural(constants.parameters, 'parameter')}")
     if alone or parts.everything:
         _print_scopes(constants.scopes, parts)
 

@@ -142,6 +142,15 @@ def test_tflite(gs: GS) -> None:
     assert graph["nodes"] == sum(graph["ops"].values())
 
 
+def test_subgraphs_of_loops_and_branches_take_a_line_each(gs: GS) -> None:
+    graphs = gs("show", "tflite/control_flow.tflite", "--json").json["graphs"]
+    inner = [graph for graph in graphs[1:] if not graph["signatures"]]
+    out = gs("show", "tflite/control_flow.tflite").out
+    assert f"{len(inner)} subgraphs that no signature calls\n" in out
+    assert all([line.split()[-1] for line in out.splitlines() if line].count(graph["name"]) == 1 for graph in inner)
+    assert f"subgraph {inner[0]['name']}:" in gs("show", "tflite/control_flow.tflite", "--all").out
+
+
 def test_every_subgraph_is_a_graph(gs: GS) -> None:
     graphs = gs("show", "tflite/control_flow.tflite", "--json").json["graphs"]
     assert [len(graph["signatures"]) for graph in graphs] == [1, *[0] * (len(graphs) - 1)]
