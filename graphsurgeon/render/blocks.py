@@ -287,13 +287,10 @@ def limit_width(root: Part, selection: Selection, most: int) -> None:
     joints = Joints(root, selection.links)
     for scope in _scopes(root):
         while len(scope.children) > most:
-            _regroup(
-                scope,
-                _stretches(scope.children, _crossing(scope.children, joints, len(scope.children))),
-                "group",
-                span_name,
-            )
-            joints = Joints(root, selection.links)
+            members = scope.children
+            stretches = _stretches(members, _crossing(members, joints, len(members)))
+            _regroup(scope, stretches, "group", span_name)
+            joints.inherit(scope.children, members)
     settle(root)
 
 

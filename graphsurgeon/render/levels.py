@@ -140,6 +140,18 @@ class Joints:
             if link.kind not in ("loop", "control", "condition", "removed") and link.source != link.target:
                 self._join(operations.get(link.source), operations.get(link.target), level)
 
+    def inherit(self, groups: Sequence[Part], members: Sequence[Part]) -> None:
+        """Let groups that siblings were put into, some alone, read what these read."""
+        alone = set(members)
+        owner = {member: group for group in groups for member in ([group] if group in alone else group.children)}
+        for member in members:
+            source = owner[member]
+            for other in list(self.after.get(member, ())):
+                target = owner.get(other)
+                if target is not None and target is not source:
+                    self.after.setdefault(source, {})[target] = None
+                    self.before.setdefault(target, {})[source] = None
+
     def _join(self, source: Part | None, target: Part | None, level: dict[Part, int]) -> None:
         if source is None or target is None:
             # The other end belongs to no level: an input.

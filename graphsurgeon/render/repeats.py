@@ -91,7 +91,7 @@ def _run_at(parts: Sequence[Part], start: int, reader: _Reader) -> tuple[int, in
         if best[1] >= FEWEST and period % best[0] == 0:
             continue  # the same run, counted in pairs
         count = reader.longest_run(parts, start, period)
-        if count >= reader.fewest(parts[start : start + period]) and period * count > best[0] * best[1]:
+        if period * count > max(best[0] * best[1], period) and count >= reader.fewest(parts[start : start + period]):
             best = (period, count)
     return best
 
