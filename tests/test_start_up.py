@@ -11,6 +11,7 @@ import pytest
 
 HEAVY = (
     "tensorflow", "ai_edge_litert", "onnx", "numpy", "rich", "pygments", "pydantic", "flatbuffers", "tflite", "asyncio",
+    "google.protobuf.text_format",  # which comes with protobuf's implementation in Python
 )  # fmt: skip
 
 RUN = """

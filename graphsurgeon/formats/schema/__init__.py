@@ -30,9 +30,34 @@ def message(full_name: str) -> Any:
     Raises:
         KeyError: The schema has no such message.
     """
-    from google.protobuf import message_factory
+    return _class_of(pool().FindMessageTypeByName(full_name))
 
-    return message_factory.GetMessageClass(pool().FindMessageTypeByName(full_name))
+
+@cache
+def _upb() -> Any:
+    """Return protobuf's implementation in C, None where another one is used.
+
+    `message_factory` and `descriptor_pool` lead to it too, but import the implementation in Python beside it first:
+    a seventh of the time and a tenth of the memory of `gs show`.
+    """
+    from google.protobuf.internal import api_implementation
+
+    if api_implementation.Type() != "upb":
+        return None
+    from google._upb import _message
+
+    return _message
+
+
+def _class_of(descriptor: Any) -> Any:
+    upb = _upb()
+    if upb is None:
+        from google.protobuf import message_factory
+
+        return message_factory.GetMessageClass(descriptor)
+    from google.protobuf.message import Message
+
+    return upb.MessageMeta(descriptor.name, (Message,), {"DESCRIPTOR": descriptor, "__module__": None})
 
 
 def parse(full_name: str, data: bytes) -> Any:
@@ -54,9 +79,13 @@ def parse(full_name: str, data: bytes) -> Any:
 @cache
 def pool() -> DescriptorPool:
     """Return the private descriptor pool, with every file of the schema in it."""
-    from google.protobuf import descriptor_pool
+    upb = _upb()
+    if upb is None:
+        from google.protobuf import descriptor_pool
 
-    private = descriptor_pool.DescriptorPool()
+        private = descriptor_pool.DescriptorPool()
+    else:
+        private = upb.DescriptorPool()
     # Split by hand: 8 ms less than parsing the set and handing its files over as messages.
     for file in wire.messages(Path(__file__).with_name("messages.binpb").read_bytes()):
         private.AddSerializedFile(file)
