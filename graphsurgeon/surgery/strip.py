@@ -19,9 +19,9 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.surgery import strip_bypass
 from graphsurgeon.surgery.strip_attrs import clear_colocation, clear_defaults, clear_devices
-from graphsurgeon.surgery.strip_batch_norm import infer_batch_norms
+from graphsurgeon.surgery.strip_batch_norm import BATCH_NORMS, infer_batch_norms
 from graphsurgeon.surgery.strip_checkpoint import drop_empty_slots, entries_of_training, restored_keys
-from graphsurgeon.surgery.strip_dropout import PLACEHOLDERS, bypass_dropout
+from graphsurgeon.surgery.strip_dropout import PLACEHOLDERS, RANDOM, bypass_dropout
 from graphsurgeon.surgery.strip_functions import unused_functions
 from graphsurgeon.surgery.strip_kinds import KINDS, choose_kinds, sort_nodes, why
 from graphsurgeon.surgery.strip_needed import (
@@ -174,6 +174,7 @@ class _Work:
         self.outputs = outputs
         self.kinds = kinds
         self.removed: list[Stripped] = []
+        self.ops = {graph: frozenset(graph.op_counts) for graph in metagraph.graphs}  # at first, which is the most
         self.training = TrainingObjects(model, metagraph, kinds)
         saver = metagraph.saver.mentions if metagraph.saver is not None else []
         mentioned = [mention.node for mention in (*protected_mentions(metagraph), *saver)]
@@ -194,7 +195,7 @@ class _Work:
         notes = [*notes, *self.training.notes, *self._batch_norms()]
         self._nodes(known)
         if "dropout" in self.kinds:
-            self._led_round("dropout", bypass_dropout, "drops nothing when a model infers")
+            self._led_round("dropout", RANDOM, bypass_dropout, "drops nothing when a model infers")
         if "functions" in self.kinds:
             self._functions()
         self._function_nodes()
@@ -202,7 +203,7 @@ class _Work:
         if "identities" in self.kinds:
             # Others may know them by name, such as the predicate that a cond context names.
             self.protected.update(node for mention in self.metagraph.mentions() if (node := mention.node) is not None)
-            self._led_round("identities", strip_bypass.bypass_identities, "only hands its input on")
+            self._led_round("identities", None, strip_bypass.bypass_identities, "only hands its input on")
         self._attributes()
         if "debug" in self.kinds:
             for place, count in self.metagraph.drop_debug_info().items():
@@ -225,17 +226,20 @@ class _Work:
         place = "" if node.graph is self.metagraph.graph else node.graph.name
         self.removed.append(Stripped(kind, node.name, op or node.op, place, why))
 
-    def _led_round(self, kind: str, bypass: _Bypass, why: str) -> None:
-        for graph in self.metagraph.graphs:
+    def _led_round(self, kind: str, ops: Collection[str] | None, bypass: _Bypass, why: str) -> None:
+        for graph in self._graphs_with(ops) if ops is not None else self.metagraph.graphs:
             for node, op in bypass(graph, self.protected):
                 self._note(kind, node, why, op)
+
+    def _graphs_with(self, ops: Collection[str]) -> list[Graph]:
+        return [graph for graph in self.metagraph.graphs if not self.ops[graph].isdisjoint(ops)]
 
     def _checks(self) -> None:
         """Take out what prints, checks and writes summaries, and branches and calls that did nothing else."""
         if "prints" in self.kinds:
-            self._led_round("prints", strip_bypass.bypass_prints, "hands its input on")
+            self._led_round("prints", strip_bypass.LETS_THROUGH, strip_bypass.bypass_prints, "hands its input on")
         for kind, ops, reason in strip_bypass.CHECKS:
-            if kind in self.kinds:
+            if kind in self.kinds and self._graphs_with(ops):
                 acted = strip_bypass.acting_runners(self.metagraph.graphs)
                 before = len(self.removed)
                 self._without(ops, kind, reason)
@@ -244,7 +248,7 @@ class _Work:
                         self._note(kind, node, "did nothing else", op)
 
     def _without(self, ops: frozenset[str], kind: str, why: str) -> None:
-        for graph in self.metagraph.graphs:
+        for graph in self._graphs_with(ops):
             for node, op in strip_bypass.remove_checks(graph, ops, self.protected):
                 self._note(kind, node, why, op)
 
@@ -262,7 +266,7 @@ class _Work:
         going: set[Node] = set()
         if "gradients" in self.kinds:
             going = set(main.nodes) - self._needed(SaverPart(self.metagraph))
-        for graph in self.metagraph.graphs:
+        for graph in self._graphs_with(BATCH_NORMS):
             changed, left = infer_batch_norms(graph, self.protected, going)
             for node, op in changed:
                 self._note("batch-norms", node, "normalized by the batch, or kept the statistics of batches", op)

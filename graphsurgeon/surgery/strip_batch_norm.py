@@ -19,7 +19,7 @@ from graphsurgeon.model.dtype import FLOAT32, RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.surgery.strip_bypass import Found, remove_unread, remove_waiting
 
-_BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
+BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 _UPDATES = frozenset(
     {"Assign", "AssignAdd", "AssignSub", "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"}
 )
@@ -78,7 +78,7 @@ def infer_batch_norms(
 
 
 def _in_training(graph: Graph) -> list[Node]:
-    nodes = (node for node in graph.nodes if node.op in _BATCH_NORMS and len(node.inputs) == 5)
+    nodes = (node for node in graph.nodes if node.op in BATCH_NORMS and len(node.inputs) == 5)
     return [node for node in nodes if attribute(node, "is_training") is True]
 
 

@@ -21,7 +21,7 @@ from graphsurgeon.surgery.known_scalars import element
 from graphsurgeon.surgery.strip_bypass import Found, bound_nodes, let_through, remove_unread
 
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
-_RANDOM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
+RANDOM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
 _ADDS = frozenset({"Add", "AddV2"})
 _DIVISIONS = frozenset({"RealDiv", "Div"})
 _SELECTS = frozenset({"SelectV2", "Select"})
@@ -95,7 +95,7 @@ def _is_random(value: Value) -> bool:
         node = node.inputs[0].producer
     if node is not None and node.op == "Mul" and _number(node.inputs[1]) == 1:
         node = node.inputs[0].producer
-    return node is not None and node.op in _RANDOM
+    return node is not None and node.op in RANDOM
 
 
 def _divided(scaled: Value, keep: Value) -> Value | None:
