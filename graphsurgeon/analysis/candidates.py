@@ -13,17 +13,20 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from graphsurgeon.analysis.dataflow import downstream, in_order
 from graphsurgeon.analysis.frames import control_flow
-from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, placeholder_role
+from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, internal_inputs, placeholder_role
 from graphsurgeon.analysis.select import shape_matcher
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
-from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.shapes.report import ShapeReport
 
-ENOUGH = 30  # points from which a value is worth listing unasked
+ENOUGH = 30  # points from which a value is worth listing unasked; half of them where none stands out
+OUTSTANDING = 45
+MOST_OPERANDS = 8  # of what compares an answer with labels
 MOST_FEEDS = 64  # inputs that are told apart when it comes to which of them a value is computed from
 
 
@@ -58,8 +61,29 @@ def likely_outputs(
         return [Candidate(output.value, 100.0, "", ["output of the subgraph"]) for output in graph.outputs]
     judge = _Judge(metagraph, shapes)
     found = [candidate for node in graph.nodes for candidate in judge.candidates(node)]
-    found = [candidate for candidate in found if all_values or candidate.score >= ENOUGH]
-    return sorted(found, key=lambda candidate: -candidate.score)
+    found = sorted(_level(found), key=lambda candidate: -candidate.score)
+    enough = ENOUGH if found and found[0].score >= OUTSTANDING else ENOUGH / 2
+    return [candidate for candidate in found if all_values or candidate.score >= enough]
+
+
+def _level(candidates: list[Candidate]) -> list[Candidate]:
+    """Give the results of a function (`Identity`, `Identity_1` ... of a frozen graph) equal points, in this order."""
+    results: dict[str, list[tuple[int, Candidate]]] = {}
+    others = []
+    for candidate in candidates:
+        node = candidate.value.producer
+        if node is None or node.op != "Identity" or candidate.value.consumers:
+            others.append(candidate)
+            continue
+        base, _, number = node.name.rpartition("_")
+        is_numbered = bool(base) and number.isdecimal()
+        results.setdefault(base if is_numbered else node.name, []).append(
+            (int(number) if is_numbered else 0, candidate)
+        )
+    for group in results.values():
+        best = max(candidate.score for _, candidate in group)
+        others += [candidate._replace(score=best) for _, candidate in sorted(group, key=lambda numbered: numbered[0])]
+    return others
 
 
 def by_shape(metagraph: MetaGraph, pattern: str, shapes: ShapeReport) -> Value:
@@ -82,9 +106,9 @@ def likely_inputs(metagraph: MetaGraph) -> list[Candidate]:
         return [Candidate(value, 100.0, "feed", ["input of the subgraph"]) for value in graph.inputs]
     fed = {value: key for key, value in _signature_values(metagraph, "inputs")}
     found = []
-    internal = _internal(metagraph)
+    internal = internal_inputs(metagraph)
     for node in graph.nodes:
-        if node in internal:
+        if node.name in internal:
             continue
         if node.op in PLACEHOLDERS:
             found.append(_input(node.output(), placeholder_role(node), fed))
@@ -95,7 +119,7 @@ def likely_inputs(metagraph: MetaGraph) -> list[Candidate]:
 
 _ROLE_POINTS = {"feed": 50.0, "switch": 20.0, "default": 15.0, "iterator": 10.0}
 _ROLE_REASONS = {
-    "switch": "a bool that switches between training and inference",
+    "switch": "switches between training and inference",
     "default": "has a default value",
     "iterator": "comes from an input pipeline",
 }
@@ -109,6 +133,9 @@ def _input(value: Value, role: str, fed: dict[Value, str]) -> Candidate:
     if value in fed:
         score += 50
         why.insert(0, f"fed by signature {fed[value]}")
+    elif node.attrs.get("dtype") in (RESOURCE, VARIANT):
+        score -= 35
+        why.append("a handle, which cannot be fed from outside")
     if not value.consumers:
         score -= 40
         why.append("nothing reads it")
@@ -132,12 +159,17 @@ _SERVICE_OPS = re.compile(
 _SERVICE_SCOPES = frozenset((
     "save", "gradients", "init", "report_uninitialized_variables", "train", "training", "optimizer", "adam", "momentum",
     "sgd", "rmsprop", "metrics", "metric", "accuracy", "loss", "losses", "summaries", "summary", "checkpoint", "saver",
-    "global_step", "learning_rate", "exponentialmovingaverage", "assert", "evaluation", "eval",
+    "assignmovingavg", "global_step", "learning_rate", "exponentialmovingaverage", "assert", "evaluation", "eval",
 ))  # fmt: skip
-_LOSS_SCOPE = re.compile(r"\w*(cross_entropy|_loss(es)?|squared_error|absolute_difference|_distance)\w*")
+_LOSS_SCOPE = re.compile(r"\w*(cross_?entropy\w*|_loss(es)?|squared_error|absolute_difference|_distance)\w*")
 # What a loss or a metric does to an answer before it meets the labels.
 _BEFORE_LABELS = frozenset({
     "ArgMax", "Cast", "ClipByValue", "Log", "Log1p", "Maximum", "Minimum", "Neg", "Reshape", "Round", "TopKV2",
+})  # fmt: skip
+_SHAPES = frozenset({"Rank", "Shape", "ShapeN", "Size"})
+_LAYERS = frozenset({
+    "BatchMatMul", "BatchMatMulV2", "BiasAdd", "Conv2D", "Conv2DBackpropInput", "Conv3D", "DepthwiseConv2dNative",
+    "Einsum", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "MatMul",
 })  # fmt: skip
 _WEIGHTS = frozenset({"VariableV2", "Variable", "VarHandleOp"})
 _ANSWERS = re.compile(
@@ -156,16 +188,21 @@ class _Judge:
         graph = metagraph.graph
         self.shapes = shapes
         self.signed = {value: key for key, value in _signature_values(metagraph, "outputs")}
-        internal = _internal(metagraph)
-        feeds = [node for node in graph.nodes if node.op in PLACEHOLDERS | ITERATORS and node not in internal]
-        self.fed = _downstream(feeds)
-        self.training = _downstream(node for node in graph.nodes if _is_training(node))
+        internal = internal_inputs(metagraph)
+        feeds = [node for node in graph.nodes if node.op in PLACEHOLDERS | ITERATORS and node.name not in internal]
+        data = [node for node in feeds if node.op in ITERATORS or placeholder_role(node) != "switch"]
+        self.fed = downstream(data or feeds)
+        self.from_data = downstream(data or feeds, through=lambda node: node.op not in _SHAPES)
+        self.training = downstream(node for node in graph.nodes if _is_training(node))
         self.flow = control_flow(graph)
-        ordered = _ordered(graph)
+        ordered = in_order(graph)
         self.places = {node: place for place, node in enumerate(ordered)}
-        self.weighted = _downstream(node for node in ordered if node.op in _WEIGHTS) if self.training else set()
-        self.sources = _sources(ordered, feeds[:MOST_FEEDS]) if self.training else {}
+        self.weighted = downstream(node for node in ordered if node.op in _WEIGHTS) if self.training else set()
+        self.feeds = _told_apart(feeds[:MOST_FEEDS])
+        self.sources = _sources(ordered, self.feeds) if self.training else {}
         self.joined = self._joined(ordered) if self.training else {}
+        self.compared = self._compared(ordered) if self.joined else set()
+        self.labels = {self.joined[node] for node in self.compared if self.joined[node] not in self.sources[node]}
 
     def candidates(self, node: Node) -> list[Candidate]:
         signed = [value for value in (node._outputs or {}).values() if value in self.signed]
@@ -208,40 +245,80 @@ class _Judge:
         if _ANSWERS.search(node.name.rpartition("/")[2]) or (not users and _ANSWERS.search(node.name)):
             yield points, "named like an answer"
         if node.op in _ANSWER_OPS:
-            yield points, f"a {node.op}"
+            # The logarithm is what a loss takes; beside it there is mostly an answer for people.
+            yield points / 2 if node.op == "LogSoftmax" else points, f"a {node.op}"
+        if node in self.fed and node not in self.from_data:
+            yield -25, "computed from the shape of an input only"
+        if self.weighted and value not in self.signed:
+            yield from self._training_reasons(node)
         shape = self.shapes.shape(value) if self.shapes is not None else Shape(None)
         if shape.rank == 0 and value not in self.signed:
-            yield -20 if self.training else -5, "a scalar"
+            yield -30 if self.training else -5, "a scalar"
+
+    def _training_reasons(self, node: Node) -> Iterable[tuple[float, str]]:
+        if node not in self.weighted:
+            yield -40, "computed without weights"
+        elif node not in self.compared and self.sources[node] & self.labels:
+            yield -25, "computed with what an answer is compared with"
 
     def _inner_reasons(self, node: Node, users: list[Node]) -> Iterable[tuple[float, str]]:
         if _leaves_scope(node, users):
             yield 15, f"the last of its block {node.name.partition('/')[0]}"
-        if node in self.weighted and node in self.joined:
+        if node in self.compared:
             yield (10 if node.op in _BEFORE_LABELS else 30), f"only read together with {self.joined[node]}"
 
     def _joined(self, ordered: list[Node]) -> dict[Node, Value]:
-        """Return the nodes that are only read together with another input, and that input."""
+        """Return the nodes that are only read together with an input that went through no weights, and that input."""
         joined: dict[Node, Value] = {}
         for node in reversed(ordered):
-            users = [user for user in node.consumers if not self._is_aside(user)]
-            others = [self.sources[user] - self.sources[node] for user in users]
-            met = [user for user, other in zip(users, others, strict=True) if not other]
-            if users and all(user in joined and user.op in _BEFORE_LABELS for user in met):
-                found = [value for other in others for value in other] or [joined[user] for user in met]
+            users = self._users(node)
+            met = [self._met(user, node) for user in users]
+            through = [user for user, values in zip(users, met, strict=True) if not values]
+            if users and all(user in joined and user.op in _BEFORE_LABELS for user in through):
+                found = [value for values in met for value in values] or [joined[user] for user in through]
                 joined[node] = min(found, key=str)
         return joined
+
+    def _met(self, user: Node, node: Node) -> list[Value]:
+        """Return the inputs that the other operands of a user come from, if they went through no weights."""
+        met: list[Value] = []
+        for value in user.inputs[:MOST_OPERANDS]:
+            other = value.producer
+            if other is not None and other is not node and other in self.from_data and other not in self.weighted:
+                met += self.sources.get(other) or ([value] if other in self.feeds else [])
+        return met
+
+    def _compared(self, ordered: list[Node]) -> set[Node]:
+        """Return the joined nodes computed with weights, but those (masked, say) whose result goes into a layer."""
+        followed: set[Node] = set()
+        for node in reversed(ordered):
+            for user in self._users(node):
+                is_joined = user in self.joined and self._may_be_compared(user)
+                is_layer = user.op in _LAYERS and user in self.weighted
+                if user in followed or is_layer or (is_joined and user.op not in _BEFORE_LABELS):
+                    followed.add(node)
+                    break
+        return {node for node in self.joined if node not in followed and self._may_be_compared(node)}
+
+    def _may_be_compared(self, node: Node) -> bool:
+        """Say whether a value is computed with weights, and not from the labels, unless these are the input itself."""
+        own = self.sources[node]
+        return bool(own) and node in self.weighted and (self.joined[node] not in own or len(own) == 1)
+
+    def _users(self, node: Node) -> list[Node]:
+        return [user for user in node.consumers if not self._is_aside(user)]
 
     def _end_reasons(self, node: Node, value: Value) -> Iterable[tuple[float, str]]:
         others = [other for other in (node._outputs or {}).values() if other is not value and other.consumers]
         if others:
-            yield -10, "a by-product"  # such as the statistics of a batch norm
+            yield -25, "a by-product"  # such as the statistics of a batch norm
         elif isinstance(value.port, int) and value.port > 0 and node.op.startswith("FusedBatchNorm"):
             yield -30, "a by-product"
         yield 40, "only training or saving reads it" if value.consumers else "nothing reads it"
         if node.op in ("Merge", "RefMerge", "Switch"):
             yield -25 if self.training or value.port else -5, "the end of a conditional"
         if node.op in ("Exit", "RefExit"):
-            yield -15, "a variable of a loop"
+            yield -25 if self.training else -15, "a variable of a loop"
         if node.op == "Identity":
             yield 5, "an Identity at the end"
 
@@ -268,14 +345,6 @@ def _is_auxiliary(node: Node) -> bool:
     return _is_training(node) or (_is_service(node) and node.op not in ("Shape", "Rank", "Size"))
 
 
-def _internal(metagraph: MetaGraph) -> set[Node]:
-    """Return the placeholders that whatever loads the model feeds: the path of the checkpoint, or of an asset."""
-    mentions = [asset.mention for asset in metagraph.assets]
-    if metagraph.saver is not None:
-        mentions.append(metagraph.saver.filename)
-    return {node for mention in mentions if (node := mention.node) is not None}
-
-
 def _signature_values(metagraph: MetaGraph, side: str) -> list[tuple[str, Value]]:
     found = []
     for signature in metagraph.signatures.values():
@@ -284,20 +353,13 @@ def _signature_values(metagraph: MetaGraph, side: str) -> list[tuple[str, Value]
     return found
 
 
-def _downstream(nodes: Iterable[Node]) -> set[Node]:
-    found = set(nodes)
-    waiting = list(found)
-    while waiting:
-        for user in waiting.pop().consumers:
-            if user not in found:
-                found.add(user)
-                waiting.append(user)
-    return found
+def _told_apart(feeds: Iterable[Node]) -> set[Node]:
+    """Return the inputs that are data, each by itself; what only switches is none."""
+    return {node for node in feeds if node.op in ITERATORS or placeholder_role(node) == "feed"}
 
 
-def _sources(ordered: Iterable[Node], feeds: Iterable[Node]) -> dict[Node, frozenset[Value]]:
-    """Return for each node the inputs that it is computed from; bools, which only switch, aside."""
-    own = {node for node in feeds if placeholder_role(node) == "feed" or node.op in ITERATORS}
+def _sources(ordered: Iterable[Node], own: set[Node]) -> dict[Node, frozenset[Value]]:
+    """Return for each node the inputs that it is computed from."""
     sources: dict[Node, frozenset[Value]] = {}
     shared: dict[frozenset[Value], frozenset[Value]] = {}
     for node in ordered:
@@ -314,22 +376,3 @@ def _sources(ordered: Iterable[Node], feeds: Iterable[Node]) -> dict[Node, froze
 def _leaves_scope(node: Node, users: Iterable[Node]) -> bool:
     scope, slash, _ = node.name.partition("/")
     return bool(slash) and all(user.name.partition("/")[0] != scope for user in users)
-
-
-def _ordered(graph: Graph) -> list[Node]:
-    """Return the nodes so that each follows what it reads, back edges of loops aside; file order breaks ties."""
-    missing = {node: len({v.producer for v in node.inputs if v.producer is not None}) for node in graph.nodes}
-    for node in graph.nodes:
-        if node.op in ("Merge", "RefMerge") and any(
-            v.producer and v.producer.op == "NextIteration" for v in node.inputs
-        ):
-            missing[node] = 1
-    ready = [node for node, count in missing.items() if not count]
-    done: dict[Node, None] = {}
-    for node in ready:
-        done[node] = None
-        for user in node.consumers:
-            missing[user] -= 1
-            if not missing[user]:
-                ready.append(user)
-    return [*done, *(node for node in graph.nodes if node not in done)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
@@ -18,6 +19,12 @@ ITERATORS = frozenset(
         "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2", "ReaderRead", "ReaderReadV2",
     }
 )  # fmt: skip
+# Scalars that are no bools and yet no data; what a graph feeds when it is trained is not what it is fed in service.
+_SWITCHES = re.compile(
+    r"(keep_?prob(ability)?|dropout|drop_?rate|is_?train(ing)?|train(ing)?|(train_?)?phase|learning_?phase|learning_?rate|lr"
+    r"|momentum|weight_?decay)(_?(prob|rate|keep_?prob|phase|flag|mode|train|last|ph|placeholder|in|\d+))*",
+    re.IGNORECASE,
+)
 # A placeholder without a shape was written with the shape of a scalar up to this version of GraphDef.
 _SCALAR_IS_UNKNOWN = 21
 
@@ -26,7 +33,7 @@ class InputFact(NamedTuple):
     """Something that goes into a graph.
 
     Attributes:
-        role: "feed", "switch" (a bool that chooses a branch), "default" or "iterator".
+        role: "feed", "switch" (training or inference, what dropout keeps, a learning rate), "default" or "iterator".
         fed_by: the signatures that feed it.
         internal: fed by whatever loads the model: the path of the checkpoint, or of an asset.
     """
@@ -44,16 +51,22 @@ def placeholders(metagraph: MetaGraph, fed_by: Mapping[str, Collection[str]]) ->
         metagraph: whose main graph.
         fed_by: tensor name -> signatures that feed it.
     """
-    internal = {asset.mention.node_name for asset in metagraph.assets}
-    if metagraph.saver is not None:
-        filename = metagraph.saver.filename.node_name
-        # A TF1 saver takes its path through two placeholders of one scope.
-        internal |= {filename, f"{filename.rpartition('/')[0]}/filename"}
+    internal = internal_inputs(metagraph)
     inputs = []
     for node in metagraph.graph.peek(PLACEHOLDERS | ITERATORS):
         for tensor, role in _inputs(node):
             inputs.append(InputFact(tensor, role, fed_by.get(tensor.name or "", ()), node.name in internal))
     return inputs
+
+
+def internal_inputs(metagraph: MetaGraph) -> set[str]:
+    """Return the names of nodes that whatever loads the model feeds: the path of the checkpoint, or of an asset."""
+    internal = {asset.mention.node_name for asset in metagraph.assets}
+    if metagraph.saver is not None:
+        filename = metagraph.saver.filename.node_name
+        # A TF1 saver takes its path through two placeholders of one scope.
+        internal |= {filename, f"{filename.rpartition('/')[0]}/filename"}
+    return internal
 
 
 def placeholder_shape(node: Node) -> Shape:
@@ -86,7 +99,7 @@ def _inputs(node: Node) -> Iterator[tuple[TensorFact, str]]:
 
 
 def _role(node: Node, fact: TensorFact) -> str:
-    if fact.dtype is BOOL and not fact.shape.rank:
+    if not fact.shape.rank and (fact.dtype is BOOL or _SWITCHES.fullmatch(node.name.rpartition("/")[2])):
         return "switch"
     return "default" if node.op == "PlaceholderWithDefault" else "feed"
 

@@ -129,6 +129,44 @@ def test_inputs_that_nothing_reads_come_last() -> None:
     assert "nothing reads it" in candidates[1].why
 
 
+def test_results_of_a_frozen_function_keep_their_order() -> None:
+    build = Builder()
+    boxes = build.op("Relu", "head/boxes", build.feed("x", None, 4))
+    build.op("Identity", "Identity", boxes)
+    build.op("Identity", "Identity_1", build.op("Exp", "head/exp", boxes))
+    build.op("Identity", "Identity_2", build.op("Neg", "head/neg", build.op("Exp", "head/exp2", boxes)))
+    assert build.outputs()[:3] == ["Identity:0", "Identity_1:0", "Identity_2:0"]
+
+
+def test_what_knows_of_an_input_only_its_shape_is_no_answer() -> None:
+    build = Builder()
+    x = build.feed("x", None, 4)
+    build.op("Fill", "zero_state", build.op("Shape", "Shape", x), x)
+    build.op("ZerosLike", "state", build.op("Shape", "Shape_1", x))
+    build.op("Relu", "y", x)
+    outputs = build.outputs()
+    assert outputs[0] in ("y:0", "zero_state:0")
+    assert "state:0" not in outputs
+
+
+def test_scalars_that_switch_are_known_by_their_names_too() -> None:
+    build = Builder()
+    for name in ("keep_prob", "dropout_keep_prob", "learning_rate", "train_phase", "trainer_input"):
+        build.op("Relu", f"{name}_used", build.feed(name))
+    roles = {str(candidate.value): candidate.role for candidate in likely_inputs(build.metagraph)}
+    assert roles.pop("trainer_input:0") == "feed"
+    assert set(roles.values()) == {"switch"}
+
+
+def test_handles_cannot_be_fed() -> None:
+    build = Builder()
+    build.op("Relu", "used", build.feed("table_handle", dtype=DType.named("resource")))
+    build.op("Relu", "y", build.feed("x", None, 4))
+    handle = likely_inputs(build.metagraph)[-1]
+    assert str(handle.value) == "table_handle:0"
+    assert "a handle, which cannot be fed from outside" in handle.why
+
+
 def test_tflite_stores_its_inputs_and_outputs() -> None:
     metagraph = graphsurgeon.read(FIXTURES / "tflite" / "float.tflite").metagraphs[0]
     assert [c.value for c in likely_inputs(metagraph)] == metagraph.graph.inputs

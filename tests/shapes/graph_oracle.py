@@ -52,7 +52,8 @@ def graph_defs(path: Path) -> Iterator[object]:
     if path.is_dir():
         path = next(file for pattern in ("saved_model.pb*", "*/saved_model.pb*") for file in path.glob(pattern))
     data = path.read_bytes()
-    is_text = path.suffix == ".pbtxt" or data[:4] == b"node"
+    # Field 1 of each of these messages is a message or a number: no binary file begins with a letter.
+    is_text = path.suffix == ".pbtxt" or data[:1].isalpha()
     if path.name.startswith("saved_model"):
         message = saved_model_pb2.SavedModel()
     else:
