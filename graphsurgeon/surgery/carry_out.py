@@ -192,7 +192,10 @@ def _no_way(graph: Graph, users: dict[Graph, list[Node]]) -> UnsupportedError:
             f"{others[0].name!r} ({others[0].op}){where} runs function {graph.name!r}, never or often",
             hint=f"the outputs of {others[0].name!r} can be had",
         )
-    return UnsupportedError(f"nothing in the main graph calls function {graph.name!r}")
+    return UnsupportedError(
+        f"nothing in the main graph calls function {graph.name!r}",
+        hint="choose a function that runs (gs find lists which have the node), or take this one by itself: gs extract",
+    )
 
 
 def _ambiguous(graph: Graph, ways: Sequence[Way]) -> UsageError:
