@@ -175,6 +175,28 @@ def nesting(graph: Graph) -> int:
     return depth[graph] - 1
 
 
+def inlined_size(function: Graph, known: dict[Graph, int]) -> int:
+    """Return how many nodes a function has once every call in it is inlined; recursion counts once.
+
+    Args:
+        function: the function.
+        known: sizes found before; those found now are entered.
+    """
+    waiting = [function]
+    begun: set[Graph] = set()
+    while waiting:
+        current = waiting[-1]
+        called = [inner for node in current.nodes if (inner := called_function(node)) is not None]
+        missing = [inner for inner in called if inner not in known and inner not in begun]
+        begun.add(current)
+        if missing and current not in known:
+            waiting += dict.fromkeys(missing)
+        else:
+            waiting.pop()
+            known.setdefault(current, len(current) + sum(known.get(inner, 0) for inner in called))
+    return known[function]
+
+
 def _is_recursive(call: Call) -> bool:
     outer = call.outer
     while outer is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from graphsurgeon.analysis.attributes import dtype_of
-from graphsurgeon.analysis.calls import CALLS, MAX_CALLS, called_function
+from graphsurgeon.analysis.calls import CALLS, MAX_CALLS, called_function, inlined_size
 from graphsurgeon.analysis.effects import Effects
 from graphsurgeon.analysis.frames import CONTROL_FLOW, SWITCHES, control_flow
 from graphsurgeon.errors import UnsupportedError
@@ -21,7 +21,7 @@ from graphsurgeon.ops import catalog
 from graphsurgeon.surgery.part import Part, copy_part
 from graphsurgeon.surgery.polymorphic import bind_attrs, bindings_of
 
-MAX_NODES = 5_000_000  # functions that call functions twice, and so on, grow without bound
+MAX_NODES = 500_000  # functions that call functions twice, and so on, grow without bound
 
 
 class Inliner:
@@ -66,6 +66,7 @@ class Inliner:
             UnsupportedError: a function calls itself.
         """
         waiting = list(self._graph.nodes if nodes is None else nodes)
+        self._check_size(waiting)
         while waiting:
             call = waiting.pop()
             function = called_function(call)
@@ -81,8 +82,6 @@ class Inliner:
                 raise UnsupportedError(
                     f"function {function.name!r} calls itself ({names} -> {function.name}) and cannot be inlined"
                 )
-            if len(self._graph) + len(function) > MAX_NODES:
-                raise UnsupportedError(f"inlining {function.name!r} would give more than {MAX_NODES:,} nodes")
             wait = self._results_wait and not functions
             also = self._wanted.get(function, ())
             part = _inline(self._graph, call, function, self._effects, also, guarded=guarded, results_wait=wait)
@@ -92,6 +91,19 @@ class Inliner:
             self._around.update((node, ((*functions, function), inside)) for node in body if _is_call(node))
             waiting += [node for node in body if _is_call(node)]
             self.inlined += 1
+
+    def _check_size(self, nodes: Iterable[Node]) -> None:
+        """Refuse calls that would grow beyond all measure, before the first of them is inlined."""
+        sizes: dict[Graph, int] = {}
+        total = len(self._graph)
+        for call in nodes:
+            function = called_function(call)
+            if function is not None and not self._keep(call, function):
+                total += inlined_size(function, sizes)
+                if total > MAX_NODES:
+                    raise UnsupportedError(
+                        f"inlining {function.name!r} and what it calls would give more than {MAX_NODES:,} nodes"
+                    )
 
 
 def has_v1_control_flow(graph: Graph) -> bool:
