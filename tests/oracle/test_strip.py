@@ -16,6 +16,7 @@ from graphsurgeon.surgery.strip import StripReport
 from graphsurgeon.verify.structure import check
 from tests.oracle import sessions, strip_models
 from tests.oracle.conftest import Sources
+from tests.oracle.litert_runs import runs
 from tests.oracle.saved_models import ask_v1, ask_v2, feed, same
 
 pytestmark = [
@@ -442,3 +443,20 @@ def test_saved_models_of_others(corpus: Path, tmp_path: Path) -> None:
             compared += len(source.results)
         assert strip(target, tmp_path / f"t{number}").removed == (), path
     assert compared > 80
+
+
+@pytest.mark.litert
+def test_tflite_models_compute_the_same(tmp_path: Path) -> None:
+    pairs = []
+    for path in sorted((FIXTURES / "tflite").glob("*.tflite")):
+        target = tmp_path / path.name
+        report: Any = edit(path, [("strip", {})], output=target).steps[0].report
+        if report.removed:
+            pairs.append((path, target))
+            assert edit(target, [("strip", {})], output=tmp_path / f"again-{path.name}").steps[0].report.removed == ()  # type: ignore[attr-defined]
+    assert {path.name for path, _ in pairs} >= {"shared_buffers.tflite", "quantized_forms.tflite"}
+    answers = runs([path for pair in pairs for path in pair])
+    for before, after in zip(answers[::2], answers[1::2], strict=True):
+        assert before.get("error") == after.get("error")
+        assert before.get("outputs") == after.get("outputs")
+        assert before.get("signatures") == after.get("signatures")
