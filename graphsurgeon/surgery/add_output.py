@@ -182,7 +182,10 @@ def _check_signature(metagraph: MetaGraph, target: Signature, requests: Sequence
         return
     for request in requests:
         if request.way and request.way[0].function is not wrapper.function:
-            raise UnsupportedError(f"{request.value} is not computed by signature {target.key!r}")
+            raise UnsupportedError(
+                f"{request.value} is not computed by signature {target.key!r}",
+                hint="leave --signature out, or make a signature of its own with gs add-signature",
+            )
         if not request.way and _inside(request.value, wrapper.function) is None:
             raise UnsupportedError(
                 f"{request.value} is computed in the main graph, not by the function of signature {target.key!r}",

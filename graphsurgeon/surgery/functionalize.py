@@ -80,7 +80,7 @@ def bound_objects(metagraph: MetaGraph, handles: list[Node], checkpoint: Checkpo
     lost = [node for node in handles if node not in known]
     if lost:
         raise UnsupportedError(
-            f"{lost[0].name!r} ({lost[0].op}) has no counterpart in the object graph that `tf.saved_model.load` follows",
+            f"{lost[0].name!r} ({lost[0].op}) has no counterpart in the object graph for `tf.saved_model.load`",
             hint="choose a tensor that does not need it",
         )
     return [known[node] for node in handles]
