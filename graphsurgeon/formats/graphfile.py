@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from graphsurgeon.formats import metagraph, protofile
 from graphsurgeon.formats.files import Rope, open_source
 from graphsurgeon.formats.protofile import ProtoFile
-from graphsurgeon.model.model import Model
+from graphsurgeon.formats.wire import Payload
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import FormatName, Model
 
-NAME = "graph_def"
+NAME: FormatName = "graph_def"
 MESSAGE = "GraphDef"
 
 
@@ -20,13 +24,7 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the protobuf is damaged.
         FileError: the file is missing or unreadable.
     """
-    source = open_source(path)
-    file = protofile.read(source, MESSAGE, is_text=is_text, force_text=force_text)
-    model = Model("graph_def", str(path), file)
-    model.notes = file.notes
-    model.metagraphs = [metagraph.lift_graph_def(file.message, file.payloads)]
-    model.files = {str(path): source.size}
-    return model
+    return read_single(path, NAME, MESSAGE, metagraph.lift_graph_def, is_text=is_text, force_text=force_text)
 
 
 def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
@@ -35,8 +33,34 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
     Args:
         text: write text; None keeps the form of the source.
     """
+    return lower_single(model, NAME, MESSAGE, metagraph.serialize_graph_def, text=text)
+
+
+def read_single(
+    path: Path,
+    name: FormatName,
+    type_name: str,
+    lift: Callable[[Any, list[Payload]], MetaGraph],
+    *,
+    is_text: bool,
+    force_text: bool,
+) -> Model:
+    """Read a file that is one message with one graph."""
+    source = open_source(path)
+    file = protofile.read(source, type_name, is_text=is_text, force_text=force_text)
+    model = Model(name, str(path), file)
+    model.notes = file.notes
+    model.metagraphs = [lift(file.message, file.payloads)]
+    model.files = {str(path): source.size}
+    return model
+
+
+def lower_single(
+    model: Model, name: FormatName, type_name: str, serialize: Callable[[MetaGraph], bytes], *, text: bool | None
+) -> dict[str, Rope]:
+    """Return the pieces of a file that is one message with one graph, under the name ""."""
     graph = model.metagraphs[0]
-    data = metagraph.serialize_graph_def(graph)
-    file = model.raw if isinstance(model.raw, ProtoFile) and model.format == NAME else None
+    data = serialize(graph)
+    file = model.raw if isinstance(model.raw, ProtoFile) and model.format == name else None
     is_text = protofile.as_text(file, text)
-    return {"": protofile.lower(data, MESSAGE, file, metagraph.payloads_of(graph), is_text=is_text)}
+    return {"": protofile.lower(data, type_name, file, metagraph.payloads_of(graph), is_text=is_text)}

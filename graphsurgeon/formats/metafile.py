@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from graphsurgeon.errors import FileError
-from graphsurgeon.formats import metagraph, protofile
-from graphsurgeon.formats.files import Rope, open_source
-from graphsurgeon.formats.protofile import ProtoFile
-from graphsurgeon.model.model import Model
+from graphsurgeon.formats import metagraph
+from graphsurgeon.formats.files import Rope
+from graphsurgeon.formats.graphfile import lower_single, read_single
+from graphsurgeon.model.model import FormatName, Model
 
-NAME = "meta_graph"
+NAME: FormatName = "meta_graph"
 MESSAGE = "MetaGraphDef"
 
 
@@ -21,12 +21,7 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the protobuf is damaged.
         FileError: the file is missing or unreadable.
     """
-    source = open_source(path)
-    file = protofile.read(source, MESSAGE, is_text=is_text, force_text=force_text)
-    model = Model("meta_graph", str(path), file)
-    model.notes = file.notes
-    model.metagraphs = [metagraph.lift_metagraph(file.message, file.payloads)]
-    model.files = {str(path): source.size}
+    model = read_single(path, NAME, MESSAGE, metagraph.lift_metagraph, is_text=is_text, force_text=force_text)
     _read_checkpoint(path, model)
     return model
 
@@ -37,11 +32,7 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
     Args:
         text: write text; None keeps the form of the source.
     """
-    graph = model.metagraphs[0]
-    data = metagraph.serialize_metagraph(graph)
-    file = model.raw if isinstance(model.raw, ProtoFile) and model.format == NAME else None
-    is_text = protofile.as_text(file, text)
-    return {"": protofile.lower(data, MESSAGE, file, metagraph.payloads_of(graph), is_text=is_text)}
+    return lower_single(model, NAME, MESSAGE, metagraph.serialize_metagraph, text=text)
 
 
 def _read_checkpoint(path: Path, model: Model) -> None:
