@@ -6,6 +6,7 @@ what it decides can be decided. A function that others use as well is copied fir
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -13,7 +14,6 @@ from graphsurgeon.analysis.effects import LOOPS
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.surgery.calls import users_of
 from graphsurgeon.surgery.clone import clone_function
 from graphsurgeon.surgery.fold_predicates import fold_predicates, folded_selects
 from graphsurgeon.surgery.function_runs import Run, runs_of
@@ -37,13 +37,21 @@ def constant_inputs(node: Node) -> Constants:
     return found
 
 
-def bind_constants(metagraph: MetaGraph, node: Node, constants: Mapping[int, Tensor], depth: int = 0) -> list[str]:
+def count_users(metagraph: MetaGraph) -> Counter[Graph]:
+    """Return how many nodes run each function."""
+    return Counter(function for graph in metagraph.graphs for node in graph.nodes for function in {*node.functions})
+
+
+def bind_constants(
+    metagraph: MetaGraph, node: Node, constants: Mapping[int, Tensor], users: Counter[Graph], depth: int = 0
+) -> list[str]:
     """Give constants to the functions that a node runs, and decide what they decide there, and further inside.
 
     Args:
         metagraph: where the functions are.
         node: a call, branch or loop.
         constants: input of the node -> its value.
+        users: how many nodes run each function; kept up to date.
         depth: of calls around it.
 
     Returns:
@@ -58,8 +66,8 @@ def bind_constants(metagraph: MetaGraph, node: Node, constants: Mapping[int, Ten
             bound = {place: tensor for place, tensor in bound.items() if _is_invariant(node, place)}
         bound = {place: tensor for place, tensor in bound.items() if run.function.inputs[place].consumers}
         if bound and _decides(run.function, bound):
-            function = _own(metagraph, node, run)
-            removed += _bind(metagraph, function, bound, depth)
+            function = _own(metagraph, node, run, users)
+            removed += _bind(metagraph, function, bound, users, depth)
     return removed
 
 
@@ -78,7 +86,7 @@ def _decides(function: Graph, bound: Constants) -> bool:
     return False
 
 
-def _bind(metagraph: MetaGraph, function: Graph, bound: Constants, depth: int) -> list[str]:
+def _bind(metagraph: MetaGraph, function: Graph, bound: Constants, users: Counter[Graph], depth: int) -> list[str]:
     before = read_nodes(function)
     names = {node: node.name for node in function.nodes}
     for place, tensor in bound.items():
@@ -93,19 +101,20 @@ def _bind(metagraph: MetaGraph, function: Graph, bound: Constants, depth: int) -
     removed = [f"{name} of function {function.name}" for node, name in names.items() if node not in function]
     for node in function.nodes:
         if node.functions:
-            removed += bind_constants(metagraph, node, constant_inputs(node), depth + 1)
+            removed += bind_constants(metagraph, node, constant_inputs(node), users, depth + 1)
     return removed
 
 
-def _own(metagraph: MetaGraph, node: Node, run: Run) -> Graph:
+def _own(metagraph: MetaGraph, node: Node, run: Run, users: Counter[Graph]) -> Graph:
     """Return the function that a node runs, copied if anything else uses it."""
     function = run.function
-    users = users_of(metagraph, function)
     objects = metagraph.objects
     is_shared = objects is not None and objects.concrete(function) is not None
-    if len(users) == 1 and not is_shared:
+    if users[function] == 1 and not is_shared:
         return function
     copy = clone_function(metagraph, function)
+    users[function] -= 1
+    users.update([copy, *(inner for one in copy.nodes for inner in {*one.functions})])
     if not run.key:
         node.op = copy
     elif run.position is None:

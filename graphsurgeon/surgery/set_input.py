@@ -7,6 +7,7 @@ A signature of TF2 gets a new function for `tf.saved_model.load`; other restored
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.add_signature import add_to_objects
-from graphsurgeon.surgery.bind_constants import bind_constants, constant_inputs
+from graphsurgeon.surgery.bind_constants import bind_constants, constant_inputs, count_users
 from graphsurgeon.surgery.constants import constant_tensor
 from graphsurgeon.surgery.fold_predicates import carry_through, check_outputs, decide, folded_selects
 from graphsurgeon.surgery.functionalize import bound_objects, part_between
@@ -241,9 +242,10 @@ def _simplify(metagraph: MetaGraph, constants: Sequence[Node]) -> tuple[list[str
     folded_selects(graph)
     remove_orphans(graph, before, protected)
     removed = [name for node, name in names.items() if node not in graph]
+    users = count_users(metagraph) if any(node.functions for node in graph.nodes) else Counter()
     for node in graph.nodes:
         if node.functions:
-            removed += bind_constants(metagraph, node, constant_inputs(node))
+            removed += bind_constants(metagraph, node, constant_inputs(node), users)
     dropped = forget_removed(metagraph, {node for node in collected if node not in graph})
     return removed, [f"{dropped} elements of collections named removed nodes and were dropped"] if dropped else []
 

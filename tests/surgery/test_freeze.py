@@ -339,3 +339,8 @@ def test_a_result_over_2_gb_is_refused_before_it_is_written(target: str, tmp_pat
         write(model, tmp_path / target)
     assert "\n" not in str(found.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.pbtxt", "weights"]
+
+
+def test_calls_that_multiply_are_refused_at_once() -> None:
+    with pytest.raises(UnsupportedError, match=r"inlining 'f\d+' and what it calls would give more than 500,000 nodes"):
+        freeze(read(FIXTURES.parent / "hostile" / "exponential_calls.pb"), outputs=["y"])
