@@ -66,7 +66,9 @@ def infer_batch_norms(
             left.append((node, "its moving statistics were not found"))
         else:
             found[node] = statistics
-    updates = [u for u in dict.fromkeys(u for one in found.values() for u in one.updates) if u not in protected]
+    # An update whose result is read stays: in inference form it averages a statistic with itself.
+    known = dict.fromkeys(update for one in found.values() for update in one.updates)
+    updates = [update for update in known if update not in protected and not update.consumers]
     before = [value.producer for update in updates for value in update.inputs if value.producer is not None]
     changed = [(update, update.op) for update in updates]
     changed += [(node, node.op) for node in found]

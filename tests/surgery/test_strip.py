@@ -280,6 +280,14 @@ def test_batch_norms_take_their_moving_statistics(tmp_path: Path) -> None:
     assert strip(model, outputs=["y2"], inference=True).removed == ()
 
 
+def test_an_update_whose_result_is_read_stays(tmp_path: Path) -> None:
+    update = node("bn/update", "AssignSub", "bn/moving_mean", "bn/norm:1")
+    model = text_graph(tmp_path, *BATCH_NORM, update, node("read", "Relu", "bn/update"))
+    strip(model, outputs=["y", "read"], inference=True)
+    assert inputs_of(model, "read") == ["bn/update:0"]
+    assert inputs_of(model, "bn/update") == ["bn/moving_mean:0", "bn/norm:1"]
+
+
 def test_a_batch_norm_without_moving_statistics_is_named(tmp_path: Path) -> None:
     nodes = [text.replace("moving_mean", "something") for text in BATCH_NORM]
     model = text_graph(tmp_path, *nodes)
