@@ -28,7 +28,7 @@ from graphsurgeon.render.scene import Box, Scene
 
 _BUTTON = 26  # room on a closed scope for what opens it
 MOST_DETAILED = 20_000  # operations; larger graphs are shown without a panel's details
-_SCRIPTS = ("dagre.min.js", "tree.js", "arrange.js", "paint.js", "page.js")
+_SCRIPTS = ("dagre.min.js", "tree.js", "arrange.js", "paint.js", "legend.js", "page.js")
 
 
 def html_text(subject: Model | Graph, picture: Picture, view: View) -> tuple[Scene, str]:
@@ -68,6 +68,7 @@ class _Tree:
             "edges": edges,
             "labels": palette.LABELS,
             "edgeLabels": palette.EDGE_LABELS,
+            "markLabels": palette.MARK_LABELS,
         }
 
     def _scope(self, identity: str, parent: int) -> dict[str, Any]:
@@ -134,10 +135,10 @@ def _colors() -> str:
     """Return the rules for families and marks, on light and on dark paper."""
     light = [
         *(f".f-{f} .body{{fill:{palette.FILLS[f]};stroke:{palette.STROKES[f]}}}" for f in palette.FILLS),
-        *(f".m-{mark} .body{{stroke:{light};stroke-width:2.6}}" for mark, (light, _) in palette.MARKS.items()),
+        *(f"svg .m-{mark} .body{{stroke:{light};stroke-width:2.6}}" for mark, (light, _) in palette.MARKS.items()),
     ]
     dark = [
         *(f".f-{f} .body{{fill:{palette.DARK_FILLS[f]};stroke:{palette.DARK_STROKES[f]}}}" for f in palette.FILLS),
-        *(f".m-{mark} .body{{stroke:{dark}}}" for mark, (_, dark) in palette.MARKS.items()),
+        *(f"svg .m-{mark} .body{{stroke:{dark}}}" for mark, (_, dark) in palette.MARKS.items()),
     ]
     return "\n".join([*light, "@media (prefers-color-scheme: dark){", *dark, "}", ""])

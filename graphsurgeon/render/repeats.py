@@ -8,6 +8,7 @@ and if nothing but the next block, or what follows the last one, reads their res
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from graphsurgeon.render import boxes, families
 from graphsurgeon.render.blocks import gather, span_name
@@ -66,6 +67,7 @@ def _essence(selection: Selection, part: Part) -> object:
 
 def _fold(scope: Part, reader: _Reader) -> None:
     children, folded = scope.children, []
+    reader.enter(scope)
     index = 0
     while index < len(children):
         period, count = _run_at(children, index, reader)
@@ -117,6 +119,14 @@ def _repeat(scope: Part, members: Sequence[Part], period: int) -> Part:
     return repeat
 
 
+class _Run(NamedTuple):
+    """A run of blocks among the children of a scope: where it begins, how many parts a block has, how many blocks."""
+
+    start: int
+    period: int
+    blocks: int
+
+
 class _Reader:
     """The edges of a selection, by the operation that reads or is read."""
 
@@ -125,6 +135,7 @@ class _Reader:
         self.is_read_by: dict[int, list[int]] = {}
         self.operations = selection.flow.operations
         self._inside: dict[Part, list[int]] = {}
+        self._place: dict[int, tuple[int, int]] = {}
         for link in selection.links:
             self.reads.setdefault(link.target, []).append((link.source, link.kind))
             self.is_read_by.setdefault(link.source, []).append(link.target)
@@ -136,52 +147,60 @@ class _Reader:
         )
         return FEWEST if sum(products) > 1 else FEWEST_LAYERS
 
+    def enter(self, scope: Part) -> None:
+        """Look for runs among the children of a scope from now on."""
+        self._place = {
+            index: (number, rank)
+            for number, child in enumerate(scope.children)
+            for rank, index in enumerate(self._operations(child))
+        }
+
     def longest_run(self, parts: Sequence[Part], start: int, period: int) -> int:
         """Return how many equal blocks hang together as a run; 1 if they do not."""
-        if _count(parts, start, period, FEWEST) < FEWEST:
-            return 1
-        if not self._is_run(parts[start : start + period * FEWEST], period):
+        if _count(parts, start, period, FEWEST) < FEWEST or not self._is_run(parts, _Run(start, period, FEWEST)):
             return 1  # what two blocks do not do, more do not either
         count = _count(parts, start, period, _MOST)
         for fewer in range(count, max(count - _TRIES, FEWEST - 1), -1):
-            if self._is_run(parts[start : start + period * fewer], period):
+            if self._is_run(parts, _Run(start, period, fewer)):
                 return fewer
         return 1
 
-    def _is_run(self, parts: Sequence[Part], period: int) -> bool:
-        blocks = [
-            [index for part in parts[start : start + period] for index in self._operations(part)]
-            for start in range(0, len(parts), period)
-        ]
-        place = {index: (number, rank) for number, block in enumerate(blocks) for rank, index in enumerate(block)}
-        return all(
-            self._read_alike(twins, place) and self._are_read_within(twins[:-1], place)
-            for twins in zip(*blocks, strict=True)
-        )
+    def _is_run(self, parts: Sequence[Part], run: _Run) -> bool:
+        for first in range(run.start, run.start + run.period):
+            inside = [self._operations(parts[first + run.period * number]) for number in range(run.blocks)]
+            for twins in zip(*inside, strict=True):
+                if not (self._are_read_within(twins[:-1], run) and self._read_alike(twins, run)):
+                    return False
+        return True
+
+    def _where(self, index: int, run: _Run) -> tuple[int, tuple[int, int]] | None:
+        """Return the number of the block that an operation is in, and its place there; None outside the run."""
+        child, rank = self._place.get(index, (-1, 0))
+        number, within = divmod(child - run.start, run.period)
+        return (number, (within, rank)) if 0 <= number < run.blocks and child >= 0 else None
 
     def _operations(self, part: Part) -> list[int]:
         if part not in self._inside:
             self._inside[part] = list(part.operations())
         return self._inside[part]
 
-    def _read_alike(self, twins: Sequence[int], place: dict[int, tuple[int, int]]) -> bool:
+    def _read_alike(self, twins: Sequence[int], run: _Run) -> bool:
         """Say whether operations at one place of their blocks read alike."""
         reads = [self.reads.get(index, []) for index in twins]
         if len({tuple(kind for _, kind in read) for read in reads}) > 1:
             return False
-        return all(_is_alike([source for source, _ in column], place) for column in zip(*reads, strict=True))
+        return all(self._is_alike([source for source, _ in column], run) for column in zip(*reads, strict=True))
 
-    def _are_read_within(self, twins: Sequence[int], place: dict[int, tuple[int, int]]) -> bool:
+    def _are_read_within(self, twins: Sequence[int], run: _Run) -> bool:
         """Say whether nothing outside the run reads these operations of all blocks but the last."""
-        return all(reader in place for index in twins for reader in self.is_read_by.get(index, ()))
+        return all(self._where(reader, run) for index in twins for reader in self.is_read_by.get(index, ()))
 
-
-def _is_alike(sources: Sequence[int], place: dict[int, tuple[int, int]]) -> bool:
-    """Say whether all blocks read the same outside value, the same place of their own, or of the block before."""
-    if sources[0] in place:
-        _, rank = place[sources[0]]
-        return all(place.get(source) == (number, rank) for number, source in enumerate(sources))
-    if len(set(sources)) == 1:
-        return True
-    _, rank = place.get(sources[1], (0, -1))
-    return all(place.get(source) == (number, rank) for number, source in enumerate(sources[1:]))
+    def _is_alike(self, sources: Sequence[int], run: _Run) -> bool:
+        """Say whether all blocks read the same outside value, the same place of their own, or of the block before."""
+        places = [self._where(source, run) for source in sources]
+        if places[0] is not None:
+            return all(place == (number, places[0][1]) for number, place in enumerate(places))
+        if len(set(sources)) == 1:
+            return True
+        second = places[1]
+        return second is not None and all(place == (number, second[1]) for number, place in enumerate(places[1:]))

@@ -8,6 +8,8 @@ const arranger = new Arranger(tree);
 const $ = (id) => document.getElementById(id);
 const canvas = $("canvas");
 const painter = new Painter(tree, $("scene"));
+const LEAST = 0.5; // zoom at which a picture opens; smaller, nothing can be read
+const READABLE = 0.85;
 const view = { x: 0, y: 0, zoom: 1, selected: -1, far: "" };
 let layout = null;
 
@@ -41,11 +43,11 @@ function place(index) {
   return layout.boxes.get(index) || layout.frames.get(index);
 }
 
-function fit() {
+// Shows everything; or, of a picture much taller than the window, what can be read from the top on.
+function fit(least = 0.02) {
   const { clientWidth, clientHeight } = canvas;
-  const whole = Math.min((clientWidth - 24) / layout.width, (clientHeight - 24) / layout.height, 1.2);
-  // A picture much taller than the window is shown at a size that can be read, from its top.
-  view.zoom = Math.max(whole, Math.min((clientWidth - 24) / layout.width, 0.45), 0.02);
+  const wide = (clientWidth - 24) / layout.width;
+  view.zoom = Math.max(Math.min(wide, (clientHeight - 24) / layout.height, 1.2), Math.min(wide, least), 0.02);
   view.x = (clientWidth - layout.width * view.zoom) / 2;
   view.y = Math.max((clientHeight - layout.height * view.zoom) / 2, 12);
   move();
@@ -55,7 +57,7 @@ function fit() {
 function centre(index) {
   const at = place(tree.shown(index));
   if (!at) return;
-  view.zoom = Math.max(view.zoom, 0.6);
+  view.zoom = Math.max(view.zoom, READABLE);
   view.x = canvas.clientWidth / 2 - (at.x + at.width / 2) * view.zoom;
   view.y = canvas.clientHeight / 2 - (at.y + Math.min(at.height / 2, 120)) * view.zoom;
   move();
@@ -248,7 +250,7 @@ function recall() {
   if (place.length === 3 && place.every(Number.isFinite) && place[2] > 0) {
     [view.x, view.y, view.zoom] = place;
     move();
-  } else fit();
+  } else fit(LEAST);
 }
 
 window.addEventListener("hashchange", () => {
@@ -358,7 +360,7 @@ const KEYS = {
   "+": () => zoomAt(canvas.clientWidth / 2, canvas.clientHeight / 2, 1.25),
   "=": () => zoomAt(canvas.clientWidth / 2, canvas.clientHeight / 2, 1.25),
   "-": () => zoomAt(canvas.clientWidth / 2, canvas.clientHeight / 2, 0.8),
-  "0": fit,
+  "0": () => fit(),
   "[": () => step(false),
   "]": () => step(true),
   "?": () => help(),
@@ -384,7 +386,7 @@ function step(open) {
   if (view.selected >= 0 && !tree.isVisible(view.selected)) view.selected = -1;
   draw();
   tell();
-  fit();
+  fit(LEAST);
 }
 
 function help() {
@@ -393,7 +395,7 @@ function help() {
   $("help").setAttribute("aria-expanded", String(!keys.hidden));
 }
 
-$("fit").addEventListener("click", fit);
+$("fit").addEventListener("click", () => fit());
 $("more").addEventListener("click", () => step(true));
 $("less").addEventListener("click", () => step(false));
 $("save").addEventListener("click", save);
@@ -404,20 +406,6 @@ $("reset").addEventListener("click", () => {
 });
 
 // -- start -------------------------------------------------------------------------------------------------
-
-function foot() {
-  const legend = made("p");
-  const families = new Set(tree.parts.map((part) => part.family));
-  for (const [family, label] of Object.entries(DATA.labels)) {
-    if (!families.has(family)) continue;
-    const swatch = element("svg", { class: `swatch f-${family}`, viewBox: "0 0 12 12", width: 12, height: 12 });
-    swatch.append(element("rect", { class: "body", x: 0.5, y: 0.5, width: 11, height: 11, rx: 3 }));
-    legend.append(swatch, label);
-  }
-  const lines = Object.entries(DATA.signatures).map(([key, [inputs, outputs]]) => `${key}: ${inputs.join(", ") || "no inputs"} → ${outputs.join(", ")}`);
-  if (DATA.hidden) lines.push(`${DATA.hidden} nodes have no box of their own: folded into others, or left out`);
-  $("foot").append(legend, ...[...lines, ...DATA.notes].map((line) => made("p", line)));
-}
 
 $("title").textContent = DATA.title;
 foot();
