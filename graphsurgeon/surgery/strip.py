@@ -24,6 +24,7 @@ from graphsurgeon.surgery.strip_checkpoint import drop_empty_slots, entries_of_t
 from graphsurgeon.surgery.strip_dropout import PLACEHOLDERS, RANDOM, bypass_dropout
 from graphsurgeon.surgery.strip_functions import unused_functions
 from graphsurgeon.surgery.strip_kinds import KINDS, choose_kinds, sort_nodes, why
+from graphsurgeon.surgery.strip_moments import infer_moments
 from graphsurgeon.surgery.strip_needed import (
     drop_stale_items,
     kept_resources,
@@ -266,12 +267,13 @@ class _Work:
         going: set[Node] = set()
         if "gradients" in self.kinds:
             going = set(main.nodes) - self._needed(SaverPart(self.metagraph))
-        for graph in self._graphs_with(BATCH_NORMS):
-            changed, left = infer_batch_norms(graph, self.protected, going)
-            for node, op in changed:
-                self._note("batch-norms", node, "normalized by the batch, or kept the statistics of batches", op)
-            place = f" of function {graph.name!r}" if graph.name else ""
-            notes += [f"{node.name!r}{place} stays in training form: {why}" for node, why in left]
+        for ops, infer in ((BATCH_NORMS, infer_batch_norms), ({"Mean"}, infer_moments)):
+            for graph in self._graphs_with(ops):
+                changed, left = infer(graph, self.protected, going)
+                for node, op in changed:
+                    self._note("batch-norms", node, "normalized by the batch, or kept the statistics of batches", op)
+                place = f" of function {graph.name!r}" if graph.name else ""
+                notes += [f"{node.name!r}{place} stays in training form: {why}" for node, why in left]
         return notes
 
     def _needed(self, saver: SaverPart) -> set[Node]:

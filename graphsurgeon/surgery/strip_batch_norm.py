@@ -20,7 +20,7 @@ from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.surgery.strip_bypass import Found, remove_unread, remove_waiting
 
 BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
-_UPDATES = frozenset(
+UPDATES = frozenset(
     {"Assign", "AssignAdd", "AssignSub", "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"}
 )
 # From the statistics of a batch to the update: the arithmetic of a moving average, and what hands values on.
@@ -90,7 +90,7 @@ def _statistics(node: Node) -> _Statistics | None:
     updates = [update for one in updated for nodes in one.values() for update in nodes]
     targets = [[target for target in one if target not in other] for one, other in (updated, updated[::-1])]
     pairs = [(targets[0][0], targets[1][0])] if all(len(found) == 1 for found in targets) else []
-    read = [_variable(value) for value in node.inputs[3:]]
+    read = [variable_of(value) for value in node.inputs[3:]]
     if read[0] is not None and read[1] is not None:
         pairs.append((read[0], read[1]))
     pairs += _named(node)
@@ -108,8 +108,8 @@ def _updated(statistic: Value) -> dict[Value, list[Node]]:
     waiting = list(seen)
     while waiting:
         node = waiting.pop()
-        if node.op in _UPDATES:
-            target = _handle(node.inputs[0])
+        if node.op in UPDATES:
+            target = handle_of(node.inputs[0])
             if target is not None:
                 found.setdefault(target, []).append(node)
         elif node.op in _ON_THE_WAY:
@@ -119,16 +119,16 @@ def _updated(statistic: Value) -> dict[Value, list[Node]]:
     return found
 
 
-def _variable(value: Value) -> Value | None:
+def variable_of(value: Value) -> Value | None:
     """Return the variable (or handle) that a value is read from."""
     value = origin(Place(value)).value
     node = value.producer
     if node is not None and node.op == "ReadVariableOp":
         value = node.inputs[0]
-    return _handle(value)
+    return handle_of(value)
 
 
-def _handle(value: Value) -> Value | None:
+def handle_of(value: Value) -> Value | None:
     """Return the variable that a value is, or the argument that stands for one."""
     value = origin(Place(value)).value
     if value.producer is None:
@@ -148,7 +148,7 @@ def _named(node: Node) -> Iterator[tuple[Value, Value]]:
 
 def _scopes(node: Node) -> Iterable[str]:
     for value in node.inputs[1:3]:
-        parameter = _variable(value)
+        parameter = variable_of(value)
         if parameter is not None and parameter.producer is not None:
             yield resource_name(parameter.producer).rpartition("/")[0]
     scope = node.name
@@ -169,7 +169,7 @@ def _dtype(variable: Value) -> DType | None:
 
 
 def _convert(node: Node, statistics: _Statistics) -> None:
-    inputs = [*node.inputs[:3], _read(statistics.mean), _read(statistics.variance)]
+    inputs = [*node.inputs[:3], read_of(statistics.mean), read_of(statistics.variance)]
     before = [value.producer for value in node.inputs[3:]]
     node.inputs = inputs
     node.attrs["is_training"] = False
@@ -178,7 +178,7 @@ def _convert(node: Node, statistics: _Statistics) -> None:
     node.graph.remove_nodes([one for one in dict.fromkeys(gone) if one.op == "Const"])
 
 
-def _read(variable: Value) -> Value:
+def read_of(variable: Value) -> Value:
     """Return the value of a variable: a read that is there and waits for nothing, else a new one."""
     is_ref = variable.producer is not None and variable.producer.op in REF_VARIABLES
     op = "Identity" if is_ref else "ReadVariableOp"

@@ -134,15 +134,9 @@ def test_a_flag_of_nested_functions_is_set(training: bool, tmp_path: Path) -> No
     call = model.signatures["serving_default"].outputs["y"].mention
     assert call is not None
     assert call.node is not None
-    ops = {node.op for function in reached_functions([_only(model.graph, call.node)]) for node in function.nodes}
+    called = [*call.node.functions, *reached_functions(call.node.functions)]
+    ops = {node.op for function in called for node in function.nodes}
     assert ops.isdisjoint({"If", "StatelessIf"})
-
-
-def _only(graph: Any, node: Any) -> Any:
-    """Return a stand-in for a graph of one node."""
-    from types import SimpleNamespace
-
-    return SimpleNamespace(nodes=[node], name=graph.name)
 
 
 @pytest.mark.parametrize("training", [False, True])

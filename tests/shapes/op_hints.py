@@ -341,5 +341,17 @@ FITTED.update({
     "RaggedCross": fit_crossed,
 })  # fmt: skip
 ATTRS["SparseMatrixMul"] = {"T": (FLOAT,)}
+DOTS = (b"\n\x01\x01\x12\x01\x00", b'\n\x01\x02\x12\x01\x01\x1a\x01\x00"\x01\x00', b"\x08\x01\x10\x00", b"")
+for op in ("XlaDot", "XlaDotV2"):
+    ATTRS[op] = {"dimension_numbers": DOTS}
+    INPUTS[op] = {0: [2, 3, 4], 1: ([2, 4, 5], [3, 5])}
+INPUTS["XlaPad"] = {
+    0: (2, 3),
+    1: 0,
+    2: (vector((2, 3), 0, 2), 1),
+    3: (vector((2, 3), -1, 2), 1),
+    4: (vector((2, 3), 0, 2), 1),
+}
+SAME_LENGTH["XlaCustomCallV2"] = (("result_dtypes", "result_shapes"),)
 ATTRS["XlaEinsum"] = {"equation": (b"ij,jk->ik", b"ab,cb->ac")}
 INPUTS["XlaEinsum"] = {0: 2, 1: 2}

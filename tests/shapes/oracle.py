@@ -32,11 +32,11 @@ class Comparison:
         """`equal`, `less` (they know more), `more` (we do), `wrong` (a contradiction), `refused`, `none`."""
         if self.theirs is None:
             return REFUSED
+        if any(t[0] is not o[0] for t, o in zip(self.theirs, self.ours, strict=True)):
+            return "dtype"
         if self.is_uninferred:
             return "none"
         verdicts = {compare(t[1], o[1]) for t, o in zip(self.theirs, self.ours, strict=True)}
-        if any(t[0] is not o[0] for t, o in zip(self.theirs, self.ours, strict=True)):
-            return "dtype"
         return next((v for v in ("wrong", "less", "more") if v in verdicts), "equal")
 
 

@@ -105,34 +105,3 @@ def unbatch_grad(context: InferenceContext) -> Sequence[Result]:
     """Give the rows of all calls."""
     dims = context.dims(2)
     return [(None, *dims[1:]) if dims else dims]
-
-
-@shape_fn("BoostedTreesPredict")
-def boosted_trees_predict(context: InferenceContext) -> Sequence[Result]:
-    """Give `logits_dimension` scores per example."""
-    features = context.dims(1)
-    return [(features[0] if features else None, _logits(context))]
-
-
-@shape_fn("BoostedTreesTrainingPredict")
-def boosted_trees_training_predict(context: InferenceContext) -> Sequence[Result]:
-    """Give `logits_dimension` changes of the scores per example, and the tree and the node each has come to."""
-    rows = context.with_rank(1, 1)
-    return [(rows[0], _logits(context)), rows, rows]
-
-
-@shape_fn("BoostedTreesExampleDebugOutputs")
-def boosted_trees_debug_outputs(context: InferenceContext) -> Sequence[Result]:
-    """Give a serialized message per example."""
-    return [(None,)]
-
-
-@shape_fn("BoostedTreesGetEnsembleStates")
-def boosted_trees_states(context: InferenceContext) -> Sequence[Result]:
-    """Give four counts and a range."""
-    return [(), (), (), (), (2,)]
-
-
-def _logits(context: InferenceContext) -> int | None:
-    count = context.integer_attr("logits_dimension")
-    return count if count >= 0 else None

@@ -83,9 +83,3 @@ def sdca_optimizer(context: InferenceContext) -> Sequence[Result]:
     """Give four numbers per example; the changes of sparse and dense weights are like the weights."""
     changes = [fact.dims for name in ("sparse_weights", "dense_weights") for fact in context.argument(name)]
     return [(None, 4), *changes]
-
-
-@shape_fn("BoostedTreesBucketize")
-def boosted_trees_bucketize(context: InferenceContext) -> Sequence[Result]:
-    """Give a bucket per value of each feature."""
-    return [context.with_rank(index, 1) for index in range(context.num_outputs)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import ShapeError, show
+from graphsurgeon.shapes.dims import Dim, ShapeError, add, merge_dim, show
 from graphsurgeon.shapes.dims import unknown as unknown_dims
 from graphsurgeon.shapes.registry import Result, shape_fn
 
@@ -61,6 +61,91 @@ def windows(context: InferenceContext) -> Sequence[Result]:
 def shard_to_full(context: InferenceContext) -> Sequence[Result]:
     """Give the shape in `full_shape`."""
     return [context.shape_attr("full_shape")]
+
+
+@shape_fn("XlaDot", "XlaDotV2")
+def dot(context: InferenceContext) -> Sequence[Result]:
+    """Give the batch dimensions, then what is not contracted of either operand; from `dimension_numbers`."""
+    left, right = context.dims(0), context.dims(1)
+    if left is None or right is None:
+        return [None]
+    numbers = context.attr("dimension_numbers")
+    axes = _dimension_lists(numbers if isinstance(numbers, bytes) else b"")
+    for one, other in ((axes[1], axes[2]), (axes[3], axes[4])):
+        for axis, beside in zip(one, other, strict=True):
+            merge_dim(left[axis], right[beside])
+    free = [d for axis, d in enumerate(left) if axis not in axes[1] + axes[3]]
+    others = [d for axis, d in enumerate(right) if axis not in axes[2] + axes[4]]
+    return [(*(left[axis] for axis in axes[3]), *free, *others)]
+
+
+def _dimension_lists(message: bytes) -> dict[int, list[int]]:
+    """Read a `DotDimensionNumbers`: contracting dimensions of left (1) and right (2), batch dimensions (3, 4).
+
+    All are small numbers, packed or not, so that tag, length and number take one byte each.
+    """
+    axes: dict[int, list[int]] = {1: [], 2: [], 3: [], 4: []}
+    place = 0
+    while place < len(message):
+        tag, following = message[place], message[place + 1]
+        is_packed = tag & 7 == 2
+        if tag & 7 not in (0, 2) or following > 127 or tag >> 3 not in axes:
+            raise ShapeError("its dimension_numbers are none")
+        end = place + 2 + following if is_packed else place + 2
+        axes[tag >> 3] += message[place + 2 : end] if is_packed else [following]
+        place = end
+    return axes
+
+
+@shape_fn("XlaConv", "XlaConvV2")
+def conv(context: InferenceContext) -> Sequence[Result]:
+    """Give as many dimensions as the input has."""
+    return windows(context)
+
+
+@shape_fn("XlaPad")
+def pad(context: InferenceContext) -> Sequence[Result]:
+    """Give each dimension with what the inputs add before, behind and between its elements."""
+    dims = context.dims(0)
+    if dims is None:
+        return [None]
+    amounts = [context.integers(index) for index in (2, 3, 4)]
+    low, high, between = (amount if amount is not None else [None] * len(dims) for amount in amounts)
+    if not len(low) == len(high) == len(between) == len(dims):
+        raise ShapeError(f"it does not say how to pad each dimension of {show(dims)}")
+    return [tuple(map(_padded, dims, low, high, between))]
+
+
+def _padded(size: Dim, low: int | None, high: int | None, between: int | None) -> Dim:
+    if low is None or high is None or between is None:
+        return None
+    if not between:
+        return add(size, low + high)
+    return size + low + high + max(size - 1, 0) * between if isinstance(size, int) else None
+
+
+@shape_fn("XlaRngBitGenerator")
+def random_bits(context: InferenceContext) -> Sequence[Result]:
+    """Give the next state, and numbers in the shape that the third input spells."""
+    return [context.dims(1), context.shape_of(2)]
+
+
+@shape_fn("XlaCustomCall")
+def custom_call(context: InferenceContext) -> Sequence[Result]:
+    """Give the shape in `shape`."""
+    return [context.shape_attr("shape")]
+
+
+@shape_fn("XlaCustomCallV2")
+def custom_call_v2(context: InferenceContext) -> Sequence[Result]:
+    """Give the shapes in `result_shapes`."""
+    return context.shapes_attr("result_shapes")
+
+
+@shape_fn("TPUOrdinalSelector")
+def ordinals(context: InferenceContext) -> Sequence[Result]:
+    """Give a vector of devices."""
+    return [(None,)]
 
 
 @shape_fn("XlaReplicaId")
