@@ -5,14 +5,15 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 BIN := .venv/bin
 SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q
-ORACLES := tensorflow or litert or browser
+ORACLES := tensorflow or litert or browser or corpus
 
 .PHONY: demo test check clean python
 
 demo: .venv-demo/ready
 	tools/demo.sh .venv-demo/bin/gs
 
-# The first run needs no TensorFlow and is quick; the second one has TensorFlow and LiteRT compute the right answers.
+# The first run needs no TensorFlow and is quick; the second one has TensorFlow and LiteRT compute the right answers,
+# and tries the corpus of models of others where it is there.
 test: .venv/ready
 	$(PYTEST) -n 2 -m "not ($(ORACLES))"
 	$(PYTEST) -n 2 --dist loadfile -m "$(ORACLES)"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "graphsurgeon"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -49,51 +48,68 @@ def layer_of(module: Path) -> str:
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@functools.cache
+def nodes_of(module: Path) -> list[ast.AST]:
+    """Return every node of a module's syntax tree."""
+    return list(ast.walk(ast.parse(module.read_text("utf-8"))))
+
+
 def imports(module: Path) -> Iterator[tuple[str, bool]]:
     """Yield each imported dotted name, and whether it is imported inside a function."""
-    tree = ast.parse(module.read_text("utf-8"))
     in_functions = {
         id(node)
-        for function in ast.walk(tree)
+        for function in nodes_of(module)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
     }
-    for node in ast.walk(tree):
+    for node in nodes_of(module):
         if isinstance(node, ast.Import):
             yield from ((alias.name, id(node) in in_functions) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from ((f"{node.module}.{alias.name}", id(node) in in_functions) for alias in node.names)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
-def test_layers(module: Path) -> None:
-    layer = layer_of(module)
-    assert layer in LAYERS, f"say in LAYERS where {layer} stands"
-    own = {name.split(".")[1] for name, _ in imports(module) if name.startswith("graphsurgeon.")}
-    assert own - LAYERS[layer] - {layer, "__version__"} == set()
+def test_layers() -> None:
+    assert {layer_of(module) for module in MODULES} - set(LAYERS) == set(), "say in LAYERS where they stand"
+    offenders = {}
+    for module in MODULES:
+        own = {name.split(".")[1] for name, _ in imports(module) if name.startswith("graphsurgeon.")}
+        offenders[name_of(module)] = own - LAYERS[layer_of(module)] - {layer_of(module), "__version__"}
+    assert only_some(offenders) == {}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
-def test_messages_only_in_formats_and_runners_only_in_bridges(module: Path) -> None:
-    roots = {(name.split(".")[0], inside) for name, inside in imports(module)}
-    if layer_of(module) != "formats":
-        assert {root for root, _ in roots} & MESSAGES == set()
-    allowed = {(root, True) for root in RUNNERS} if layer_of(module) == "bridges" else set()
-    assert {pair for pair in roots if pair[0] in RUNNERS} - allowed == set()
+def test_messages_only_in_formats_and_runners_only_in_bridges() -> None:
+    offenders = {}
+    for module in MODULES:
+        roots = {(name.split(".")[0], inside) for name, inside in imports(module)}
+        messages = set[str]() if layer_of(module) == "formats" else {root for root, _ in roots} & MESSAGES
+        is_bridge = layer_of(module) == "bridges"
+        runners = {root for root, inside in roots if root in RUNNERS and not (is_bridge and inside)}
+        offenders[name_of(module)] = messages | runners
+    assert only_some(offenders) == {}
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if layer_of(m) in FILELESS], ids=name_of)
-def test_files_are_opened_in_one_place(module: Path) -> None:
-    calls = [node.func for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, ast.Call)]
-    called = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
-    if name_of(module) not in MAY_OPEN:
-        assert called & OPENERS == set()
+def test_files_are_opened_in_one_place() -> None:
+    offenders = {}
+    for module in MODULES:
+        calls = [node.func for node in nodes_of(module) if isinstance(node, ast.Call)]
+        called = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+        if layer_of(module) in FILELESS and name_of(module) not in MAY_OPEN:
+            offenders[name_of(module)] = called & OPENERS
+    assert only_some(offenders) == {}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
-def test_sizes(module: Path) -> None:
-    source = module.read_text("utf-8")
-    assert len(source.splitlines()) <= 500
-    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
-    lines = {function.name: (function.end_lineno or 0) - function.lineno + 1 for function in functions}
-    assert {name: count for name, count in lines.items() if count > 60} == {}
+def test_sizes() -> None:
+    offenders = {}
+    for module in MODULES:
+        functions = [node for node in nodes_of(module) if isinstance(node, ast.FunctionDef)]
+        long = {function.name for function in functions if (function.end_lineno or 0) - function.lineno >= 60}
+        is_long = len(module.read_text("utf-8").splitlines()) > 500
+        offenders[name_of(module)] = long | ({"the file"} if is_long else set())
+    assert only_some(offenders) == {}
+
+
+def only_some(offenders: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return the modules that have something to say, for a message that names them all at once."""
+    return {module: found for module, found in offenders.items() if found}
