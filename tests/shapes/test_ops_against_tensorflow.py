@@ -38,6 +38,9 @@ LESS_IS_RIGHT = {
     "TPUDummyInput": "it takes an unknown shape for a scalar",
     "UniformQuantizedConvolution": "the filter has more dimensions than dilations, which the kernel refuses",
     "UniformQuantizedConvolutionHybrid": "the filter has more dimensions than dilations, which the kernel refuses",
+    "XlaCustomCall": "it takes an unknown shape for a scalar",
+    "XlaCustomCallV2": "it takes an unknown shape for a scalar",
+    "XlaRecv": "it takes an unknown shape for a scalar",
     "XlaSpmdShardToFullShape": "it takes an unknown shape for a scalar",
 }
 

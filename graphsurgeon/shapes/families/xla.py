@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import Dim, ShapeError, add, merge_dim, show
+from graphsurgeon.shapes.dims import Dim, Dims, ShapeError, add, merge, merge_dim, show
 from graphsurgeon.shapes.dims import unknown as unknown_dims
 from graphsurgeon.shapes.registry import Result, shape_fn
 
@@ -37,17 +37,29 @@ def variadic_sort(context: InferenceContext) -> Sequence[Result]:
     return [context.dims(index) for index in range(context.num_outputs)]
 
 
-@shape_fn("XlaReduce", "XlaVariadicReduce", "XlaVariadicReduceV2")
+@shape_fn("XlaReduce", "XlaVariadicReduce")
 def reduced(context: InferenceContext) -> Sequence[Result]:
-    """Give what `dimensions_to_reduce` leaves of the shape of the inputs."""
+    """Give what `dimensions_to_reduce` leaves of the shape of the first input."""
     known = [fact.dims for fact in context.inputs[: context.num_outputs] if fact.dims is not None]
-    dims = known[0] if known else None
+    return [_without_axes(context, known[0] if known else None)] * context.num_outputs
+
+
+@shape_fn("XlaVariadicReduceV2")
+def reduced_together(context: InferenceContext) -> Sequence[Result]:
+    """Give what `dimensions_to_reduce` leaves of the shape that all inputs have."""
+    dims = None
+    for fact in context.inputs[: context.num_outputs]:
+        dims = merge(dims, fact.dims)
+    return [_without_axes(context, dims)] * context.num_outputs
+
+
+def _without_axes(context: InferenceContext, dims: Dims | None) -> Dims | None:
     if dims is None:
-        return [None] * context.num_outputs
+        return None
     axes = context.integers_attr("dimensions_to_reduce")
     if len(set(axes)) != len(axes) or not all(0 <= axis < len(dims) for axis in axes):
         raise ShapeError(f"it cannot reduce dimensions {axes} of {show(dims)}")
-    return [tuple(d for axis, d in enumerate(dims) if axis not in axes)] * context.num_outputs
+    return tuple(d for axis, d in enumerate(dims) if axis not in axes)
 
 
 @shape_fn("XlaReduceWindow", "XlaSelectAndScatter")
@@ -109,8 +121,9 @@ def pad(context: InferenceContext) -> Sequence[Result]:
     dims = context.dims(0)
     if dims is None:
         return [None]
-    amounts = [context.integers(index) for index in (2, 3, 4)]
-    low, high, between = (amount if amount is not None else [None] * len(dims) for amount in amounts)
+    low, high, between = (context.integers(index) for index in (2, 3, 4))
+    if low is None or high is None or between is None:
+        return [(None,) * len(dims)]
     if not len(low) == len(high) == len(between) == len(dims):
         raise ShapeError(f"it does not say how to pad each dimension of {show(dims)}")
     return [tuple(map(_padded, dims, low, high, between))]
@@ -127,7 +140,7 @@ def _padded(size: Dim, low: int | None, high: int | None, between: int | None) -
 @shape_fn("XlaRngBitGenerator")
 def random_bits(context: InferenceContext) -> Sequence[Result]:
     """Give the next state, and numbers in the shape that the third input spells."""
-    return [context.dims(1), context.shape_of(2)]
+    return [merge(context.dims(1), (None,)), context.shape_of(2)]
 
 
 @shape_fn("XlaCustomCall")
