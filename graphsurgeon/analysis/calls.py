@@ -158,20 +158,19 @@ def settle(
 def nesting(graph: Graph) -> int:
     """Return how deep functions run functions below a graph, by calls or attributes; recursion counts once."""
     depth: dict[Graph, int] = {}
+    run: dict[Graph, list[Graph]] = {}
     waiting = [graph]
     while waiting:
         current = waiting[-1]
-        functions = (
-            list(dict.fromkeys(f for node in current.nodes for f in node.functions)) if current not in depth else []
-        )
-        missing = [function for function in functions if function not in depth]
+        if current not in run:
+            run[current] = list(dict.fromkeys(f for node in current.nodes for f in node.functions))
+        missing = [function for function in run[current] if function not in depth]
         depth.setdefault(current, 0)
         if missing:
             waiting += missing
         else:
             waiting.pop()
-            inner = (depth[f] for node in current.nodes for f in node.functions if f in depth and f is not current)
-            depth[current] = 1 + max(inner, default=0)
+            depth[current] = 1 + max((depth[inner] for inner in run[current] if inner is not current), default=0)
     return depth[graph] - 1
 
 

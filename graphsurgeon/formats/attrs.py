@@ -5,7 +5,7 @@ A change is kept beside the raw message until the node is lowered: raw messages 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Container, Iterator
 from typing import Any
 
 from graphsurgeon.errors import FormatError
@@ -13,6 +13,7 @@ from graphsurgeon.formats.tensorproto import read_shape, read_tensor, write_shap
 from graphsurgeon.formats.wire import MAX_DEPTH, Payload
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
+from graphsurgeon.model.node import AttrView, refs_among
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
@@ -39,7 +40,7 @@ class Context:
         return {name: function.name for name, function in self.functions.items() if function.name != name}
 
 
-class NodeAttrs(MutableMapping[str, AttrValue]):
+class NodeAttrs(AttrView):
     """Attributes of a node that was read: the raw map, with changes on top."""
 
     __slots__ = ("changes", "context", "raw")
@@ -83,6 +84,12 @@ class NodeAttrs(MutableMapping[str, AttrValue]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def function_refs(self) -> Iterator[FunctionRef]:
+        """Yield the functions that attributes name, without making values of the other attributes."""
+        changes = self.changes or {}
+        yield from function_refs(self.raw, self.context, changes)
+        yield from refs_among(value for value in changes.values() if not isinstance(value, _Deleted))
 
     def copy(self) -> NodeAttrs:
         """Return a mapping of its own with the same changes over the same raw map."""
@@ -128,12 +135,22 @@ def encode(value: AttrValue, message: Any, payloads: list[Payload]) -> None:
         _fill(value, getattr(message, kind), payloads)
 
 
-def function_refs(raw: Any, context: Context) -> Iterator[FunctionRef]:
-    """Yield the functions that a raw attribute map names, nested ones behind the one that names them."""
-    for message in raw.values():
+def function_refs(raw: Any, context: Context, changed: Container[str] = ()) -> Iterator[FunctionRef]:
+    """Yield the functions that a raw attribute map names, nested ones behind the one that names them.
+
+    Args:
+        raw: the map.
+        context: what knows the functions.
+        changed: keys whose values no longer count.
+    """
+    named = []
+    for key, message in raw.items():
         kind = message.WhichOneof("value")
-        functions = (message.func,) if kind == "func" else message.list.func if kind == "list" else ()
-        for function in functions:
+        if (kind == "func" or (kind == "list" and message.list.func)) and key not in changed:
+            named.append(key)
+    for key in sorted(named):
+        message = raw[key]
+        for function in message.list.func if message.WhichOneof("value") == "list" else (message.func,):
             yield _function(function, context)
             yield from function_refs(function.attr, context)
 

@@ -39,9 +39,10 @@ class References:
         """Set the inputs and controls of a node from its texts."""
         inputs: list[Value] = []
         controls: list[Node] = []
+        originals = self._graph._originals
         for text in texts:
             if text[:1] == "^":
-                target = self._graph._originals.get(text[1:])
+                target = originals.get(text[1:])
                 argument = self._arguments.get(text[1:]) if target is None else None
                 if argument is not None:
                     self._graph.argument_controls.append((node, argument))
@@ -49,8 +50,11 @@ class References:
                     self._graph.dangling_controls.append((node, text))
                 else:
                     controls.append(target)
-            else:
+            elif ":" in text or self._is_function:
                 inputs += self.values(text)
+            else:
+                target = originals.get(text)
+                inputs += self.values(text) if target is None else (target.output(0),)
         if inputs:
             node.inputs = inputs
         if controls:
@@ -85,6 +89,9 @@ class References:
 
     def texts(self, node: Node, originals: Sequence[str]) -> list[str]:
         """Return the input texts of a node for writing, given those it was read with (none for a new node)."""
+        plain = self._plain_texts(node, originals)
+        if plain is not None:
+            return plain
         kept: list[str] = []
         values: list[Value] = []
         controls: list[Node] = []
@@ -94,6 +101,32 @@ class References:
             return same
         texts = [spelled.get(value) or self.spell(value) for value in node.inputs]
         return [*texts, *(spelled.get(other) or f"^{other.name}" for other in node.controls), *kept]
+
+    def _plain_texts(self, node: Node, originals: Sequence[str]) -> list[str] | None:
+        """Return the texts of a node that still reads what it was read with: first outputs, by name, and controls.
+
+        So are most, and of a large graph every node is asked.
+        """
+        known, inputs, controls = self._graph._originals, node.inputs, node.controls
+        texts: list[str] = []
+        waits = 0
+        for text in originals:
+            is_control = text[:1] == "^"
+            target = known.get(text[1:] if is_control else text)
+            if target is None:
+                return None
+            if is_control:
+                if waits == len(controls) or controls[waits] is not target:
+                    return None
+                waits += 1
+                texts.append(f"^{target.name}")
+            else:
+                position = len(texts) - waits
+                value = inputs[position] if position < len(inputs) else None
+                if value is None or value.producer is not target or value.port != 0:
+                    return None
+                texts.append(target.name)
+        return texts if len(texts) == len(inputs) + len(controls) else None
 
     def _read_again(
         self,

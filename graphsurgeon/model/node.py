@@ -5,6 +5,7 @@ Values know their consumers, so that a graph can be walked and rewired in either
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -49,6 +50,16 @@ class FunctionRef:
 
     def __repr__(self) -> str:
         return f"FunctionRef({self.name!r})"
+
+
+class AttrView(MutableMapping[str, AttrValue]):
+    """Attributes of a node that was read, made of what the file holds when they are asked for."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def function_refs(self) -> Iterator[FunctionRef]:
+        """Yield the functions that attributes name, without making values of the other attributes."""
 
 
 class Value:
@@ -194,7 +205,8 @@ class Node:
     @property
     def op(self) -> str:
         """Name of the operation; of the function for a node that calls one natively."""
-        return self._op if isinstance(self._op, str) else self._op.name
+        op = self._op
+        return op if op.__class__ is str else op.name  # type: ignore[union-attr]  # asked most of all
 
     @op.setter
     def op(self, op: str | Graph) -> None:
@@ -307,7 +319,8 @@ class Node:
         """The functions that attributes name, without the native callee."""
         if self._attrs is None and self.raw is not None and self.graph.raw is not None:
             return self.graph.raw.function_refs(self)
-        return list(_function_refs(self.attrs.values()))
+        attrs = self.attrs
+        return list(attrs.function_refs() if isinstance(attrs, AttrView) else refs_among(attrs.values()))
 
     @property
     def functions(self) -> list[Graph]:
@@ -342,10 +355,11 @@ def _release(value: Value, node: Node) -> None:
             del users[node]
 
 
-def _function_refs(values: Iterable[AttrValue]) -> Iterator[FunctionRef]:
+def refs_among(values: Iterable[AttrValue]) -> Iterator[FunctionRef]:
+    """Yield the functions that some values of attributes name, nested ones behind the one that names them."""
     for value in values:
         if isinstance(value, FunctionRef):
             yield value
-            yield from _function_refs(value.attrs.values())
+            yield from refs_among(value.attrs.values())
         elif isinstance(value, list):
-            yield from _function_refs(value)
+            yield from refs_among(value)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from graphsurgeon.model.graph import Graph, Node
+import functools
+from operator import itemgetter
+
+from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.ops import catalog
 
 _COLOCATION = "_class"
@@ -23,7 +26,9 @@ def clear_colocation(graph: Graph, everything: bool) -> Cleared:
     """Remove wishes to be placed with another node: all, or those whose other node is gone."""
     found: Cleared = []
     for node in graph.nodes:
-        wishes = node.attrs.get(_COLOCATION)
+        if _COLOCATION not in node.attrs:
+            continue
+        wishes = node.attrs[_COLOCATION]
         if not isinstance(wishes, list):
             continue
         kept = [] if everything else [wish for wish in wishes if not _is_stale(wish, graph)]
@@ -41,16 +46,21 @@ def clear_defaults(graph: Graph, everything: bool) -> Cleared:
     """Remove attributes that have the default of the op's definition; return the nodes with their names."""
     found: Cleared = []
     for node in graph.nodes if everything else ():
-        opdef = catalog.get(node.op) if node.callee is None else None
-        if opdef is None:
-            continue
-        for name in [name for name in node.attrs if name in opdef.attrs]:
-            definition = opdef.attrs[name]
-            value = node.attrs[name]
-            if definition.has_default and definition.default is not None and _is_same(value, definition.default):
+        defaults = _defaults(node.op) if node.callee is None else ()
+        for name, default in defaults:
+            if name in node.attrs and _is_same(node.attrs[name], default):
                 del node.attrs[name]
                 found.append((node, name))
     return found
+
+
+@functools.cache
+def _defaults(op: str) -> tuple[tuple[str, AttrValue], ...]:
+    """Return the attributes of an op that have a default, by name."""
+    opdef = catalog.get(op)
+    attrs = opdef.attrs.values() if opdef is not None else ()
+    given = [(attr.name, attr.default) for attr in attrs if attr.has_default and attr.default is not None]
+    return tuple(sorted(given, key=itemgetter(0)))
 
 
 def _is_same(value: object, default: object) -> bool:

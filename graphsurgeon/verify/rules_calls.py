@@ -16,6 +16,7 @@ _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "TPUPartitione
 _IFS = frozenset({"If", "StatelessIf"})
 _CASES = frozenset({"Case", "StatelessCase"})
 _WHILES = frozenset({"While", "StatelessWhile"})
+_RUNNERS = _CALLS | _IFS | _CASES | _WHILES
 
 
 def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -91,7 +92,7 @@ def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find calls, branches and loops whose arguments or results are not those of their functions."""
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            if node.op in _CALLS or node.op in _IFS or node.op in _CASES or node.op in _WHILES:
+            if node.op in _RUNNERS:
                 yield from _call(node)
 
 

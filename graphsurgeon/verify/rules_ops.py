@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphsurgeon.formats.attrs import has_attr
@@ -52,11 +52,14 @@ def nodes_against_definitions(metagraph: MetaGraph) -> Iterator[Finding]:
                 continue
             types = known.both_of(node, opdef)
             asked = demands.get(node.op) or demands.setdefault(node.op, _Demands(opdef))
-            yield from asked.attributes(node, types)
+            if not asked.is_met(types):
+                yield from asked.attributes(node, types)
             if 0 < opdef.deprecated_since <= (version if isinstance(version, int) else 0):
                 what = f"the op {opdef.name} is refused from version {opdef.deprecated_since} of graphs on"
                 yield Finding("error", place(graph, node), what, "replace it by its successor", "deprecated-op")
-            yield from _inputs(node, opdef, _expected_types(node, opdef, types), known)
+            expected = _expected_types(node, opdef, types)
+            if expected is None or not known.are(node.inputs, expected):
+                yield from _inputs(node, opdef, expected, known)
 
 
 class _Demands:
@@ -69,10 +72,12 @@ class _Demands:
         self._names = {*self.needed, *(name for name, _ in self.limited)}
         self._sound: dict[int, Types] = {}
 
+    def is_met(self, types: Types) -> bool:
+        """Say whether nothing is asked, or nodes with the same telling attributes were found sound."""
+        return not self._names or id(types) in self._sound
+
     def attributes(self, node: Node, types: Types) -> Iterator[Finding]:
-        """Find attributes that are missing or not taken; nodes with the same telling ones are looked at once."""
-        if not self._names or id(types) in self._sound:
-            return
+        """Find attributes that are missing or not taken."""
         faults = list(self._faults(node))
         yield from faults
         if not faults and types.telling is not None and self._names <= types.telling:
@@ -113,6 +118,18 @@ class OutputTypes:
         if types is None or not isinstance(value.port, int) or value.port >= len(types):
             return None
         return types[value.port] if types[value.port].number else None
+
+    def are(self, values: Sequence[Value], expected: Sequence[DType]) -> bool:
+        """Say whether values are outputs of nodes, of just the types expected."""
+        if len(values) != len(expected):
+            return False
+        for value, wanted in zip(values, expected, strict=True):
+            types = self.all_of(value.producer) if value.producer is not None else None
+            if types is None or not isinstance(value.port, int) or value.port >= len(types):
+                return False
+            if types[value.port] is not wanted:
+                return False
+        return True
 
     def all_of(self, node: Node) -> list[DType] | None:
         """Return the types of all outputs of a node, None if unknown."""
