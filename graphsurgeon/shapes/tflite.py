@@ -73,7 +73,10 @@ class Restated:
         for number, node in enumerate(source.nodes):
             name = f"operator #{number} ({node.op})"
             restate = _RULES.get(node.op)
-            results = restate(Operator(self, node, name)) if restate is not None and node.inputs else None
+            try:
+                results = restate(Operator(self, node, name)) if restate is not None and node.inputs else None
+            except _NotOfItsKind:
+                results = None
             if results is None:
                 self.unknown[name] = node
             for value, result in zip(node.outputs, results or (), strict=False):
@@ -107,6 +110,10 @@ class Restated:
         return self.graph.add_node("Placeholder", name, [], {"dtype": dtype, "shape": shape}).output(0)
 
 
+class _NotOfItsKind(Exception):
+    """An operator does not have the inputs, or weights of the rank, that its kind takes."""
+
+
 class Operator:
     """An operator that is being restated."""
 
@@ -117,6 +124,8 @@ class Operator:
 
     def input(self, index: int) -> Value:
         """Return what stands for an input."""
+        if index >= len(self._node.inputs):
+            raise _NotOfItsKind
         return self._restated.value(self._node.inputs[index])
 
     @property
@@ -124,10 +133,12 @@ class Operator:
         """What stands for the inputs."""
         return [self._restated.value(value) for value in self._node.inputs]
 
-    def dims(self, index: int) -> tuple[int | None, ...]:
-        """Return the stored shape of an input, empty for unknown rank: what weights are, whatever comes in."""
+    def dims(self, index: int, rank: int) -> tuple[int | None, ...]:
+        """Return the stored shape of an input of a rank: what weights are, whatever comes in."""
         shape = self._node.inputs[index].shape if index < len(self._node.inputs) else None
-        return tuple(shape.dims or ()) if shape is not None else ()
+        if shape is None or shape.dims is None or len(shape.dims) != rank:
+            raise _NotOfItsKind
+        return tuple(shape.dims)
 
     def number(self, key: str, default: int = 0) -> int:
         """Return an integer (or bool) of the options."""
@@ -143,6 +154,10 @@ class Operator:
         """Return the integers of the options; None if there are none."""
         value = self._node.attrs.get(key)
         return [one for one in value if isinstance(one, int)] if isinstance(value, list | tuple) else None
+
+    @property
+    def _dtype(self) -> DType:
+        return (self._node.outputs[0].dtype if self._node.outputs else None) or INT32
 
     @property
     def count(self) -> int:
@@ -162,13 +177,12 @@ class Operator:
     def weights(self, *dims: int | None) -> Value:
         """Add weights of a shape, in the order of dimensions that TensorFlow has."""
         name = self._restated.graph.unique_name(f"{self._name} has")
-        return self._restated.placeholder(name, self._node.outputs[0].dtype or INT32, Shape(dims))
+        return self._restated.placeholder(name, self._dtype, Shape(dims))
 
     def become(self, op: str, *inputs: Value, **attrs: AttrValue) -> list[Value]:
         """Add the op; return its outputs."""
         graph = self._restated.graph
-        dtype = self._node.outputs[0].dtype if self._node.outputs else None
-        node = graph.add_node(op, graph.unique_name(self._name), inputs, {"T": dtype or INT32, **attrs})
+        node = graph.add_node(op, graph.unique_name(self._name), inputs, {"T": self._dtype, **attrs})
         return [node.output(port) for port in range(self.count)]
 
 
@@ -231,14 +245,14 @@ def _window(operator: Operator) -> dict[str, AttrValue]:
 
 @_rule("CONV_2D")
 def _conv_2d(operator: Operator) -> list[Value] | None:
-    made, *sizes, depth = operator.dims(1)
+    made, *sizes, depth = operator.dims(1, 4)
     return operator.become("Conv2D", operator.input(0), operator.weights(*sizes, depth, made), **_window(operator))
 
 
 @_rule("DEPTHWISE_CONV_2D")
 def _depthwise_conv_2d(operator: Operator) -> list[Value] | None:
-    _, height, width, made = operator.dims(1)
-    depth = operator.dims(0)[-1]  # the multiplier of old files is missing, or wrong
+    _, height, width, made = operator.dims(1, 4)
+    depth = operator.dims(0, 4)[-1]  # the multiplier of old files is missing, or wrong
     multiplier = made // depth if made and depth else None
     weights = operator.weights(height, width, depth, multiplier)
     return operator.become("DepthwiseConv2dNative", operator.input(0), weights, **_window(operator))
@@ -246,7 +260,7 @@ def _depthwise_conv_2d(operator: Operator) -> list[Value] | None:
 
 @_rule("TRANSPOSE_CONV")
 def _transpose_conv(operator: Operator) -> list[Value] | None:
-    made, *sizes, depth = operator.dims(1)
+    made, *sizes, depth = operator.dims(1, 4)
     weights = operator.weights(*sizes, made, depth)
     return operator.become("Conv2DBackpropInput", operator.input(0), weights, operator.input(2), **_window(operator))
 
@@ -260,7 +274,7 @@ def _pool(operator: Operator) -> list[Value] | None:
 
 @_rule("FULLY_CONNECTED")
 def _fully_connected(operator: Operator) -> list[Value] | None:
-    units, depth = operator.dims(1)
+    units, depth = operator.dims(1, 2)
     given = operator.input(0)
     if operator.number("keep_num_dims"):
         return operator.become("BatchMatMulV2", given, operator.weights(depth, units))
