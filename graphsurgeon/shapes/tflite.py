@@ -75,7 +75,7 @@ class Restated:
             restate = _RULES.get(node.op)
             try:
                 results = restate(Operator(self, node, name)) if restate is not None and node.inputs else None
-            except _NotOfItsKind:
+            except _UnlikeItsKindError:
                 results = None
             if results is None:
                 self.unknown[name] = node
@@ -110,7 +110,7 @@ class Restated:
         return self.graph.add_node("Placeholder", name, [], {"dtype": dtype, "shape": shape}).output(0)
 
 
-class _NotOfItsKind(Exception):
+class _UnlikeItsKindError(Exception):
     """An operator does not have the inputs, or weights of the rank, that its kind takes."""
 
 
@@ -125,7 +125,7 @@ class Operator:
     def input(self, index: int) -> Value:
         """Return what stands for an input."""
         if index >= len(self._node.inputs):
-            raise _NotOfItsKind
+            raise _UnlikeItsKindError
         return self._restated.value(self._node.inputs[index])
 
     @property
@@ -137,7 +137,7 @@ class Operator:
         """Return the stored shape of an input of a rank: what weights are, whatever comes in."""
         shape = self._node.inputs[index].shape if index < len(self._node.inputs) else None
         if shape is None or shape.dims is None or len(shape.dims) != rank:
-            raise _NotOfItsKind
+            raise _UnlikeItsKindError
         return tuple(shape.dims)
 
     def number(self, key: str, default: int = 0) -> int:
