@@ -54,3 +54,8 @@ class UnsupportedError(GraphSurgeonError):
     """Understood but not supported: this edit on this model, a format only recognised, a missing extra."""
 
     exit_code = 4
+
+
+def plural(count: int, noun: str) -> str:
+    """Format a counted noun for a message: `1 node`, `2 nodes`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch')) else 's'}"

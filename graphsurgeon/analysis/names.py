@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from graphsurgeon.analysis.calls import reached_functions
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
@@ -125,7 +125,7 @@ def find_value(
     port = _port(node, text.partition(":")[2])
     dtypes = node.output_dtypes()  # None if the op is unknown: then any output may be there
     if dtypes is not None and port >= len(dtypes):
-        count = f"{len(dtypes)} output{'s' if len(dtypes) != 1 else ''}" if dtypes else "no outputs"
+        count = plural(len(dtypes), "output") if dtypes else "no outputs"
         raise UsageError(f"{node.name!r} ({node.op}) has {count}, so there is no {text!r}")
     return node.output(port)
 

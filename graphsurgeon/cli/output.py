@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from graphsurgeon.analysis.tensors import TensorFact
+from graphsurgeon.errors import plural as plural
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.quantization import Quantization
@@ -332,8 +333,3 @@ def number(count: int) -> str:
         amount /= 1000
         units.pop(0)
     return f"{amount:.1f}{units[0]}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Format a counted noun: `1 node`, `2 nodes`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch')) else 's'}"

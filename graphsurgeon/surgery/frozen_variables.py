@@ -184,9 +184,9 @@ class FrozenVariables:
         names = [resource_name(node) for node in nodes]
         if self._checkpoint is None:
             why = self._why_not or "there is no checkpoint"
-            return FileError(
-                f"{len(nodes)} variables have no value, such as {names[0]!r}: {why}", hint="give --checkpoint"
-            )
+            many = f"{len(nodes)} variables have no value, such as {names[0]!r}"
+            what = many if len(nodes) > 1 else f"variable {names[0]!r} has no value"
+            return FileError(f"{what}: {why}", hint="give --checkpoint")
         listed = ", ".join(self._describe(node) for node in nodes[:_MOST_NAMED])
         more = f" and {len(nodes) - _MOST_NAMED} more" if len(nodes) > _MOST_NAMED else ""
         near = suggestion(self._key(nodes[0]), self._checkpoint.variables)

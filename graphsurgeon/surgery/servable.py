@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, suggestion
 from graphsurgeon.analysis.restore_map import variable_nodes
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.mention import Mention
@@ -82,7 +82,7 @@ def make_servable(
         mention = Mention.of(node, f"collection {MAIN_OP}")
         item = CollectionItem("", {"": mention}, node.name.encode())
         metagraph.collections[MAIN_OP] = Collection(MAIN_OP, "node_list", [item])
-        notes.append(f"{node.name} runs on load and initializes {len(initializers)} tables")
+        notes.append(f"{node.name} runs on load and initializes {plural(len(initializers), 'table')}")
     return notes
 
 

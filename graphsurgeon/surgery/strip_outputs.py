@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.names import find_value
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.surgery.strip_dropout import dropped
@@ -44,5 +44,5 @@ def kept_dropout(metagraph: MetaGraph) -> list[str]:
     """Say how many dropouts the signatures go through, if any."""
     called = [metagraph.graph, *reached_functions([metagraph.graph])]
     count = sum(dropped(node) is not None for graph in called for node in graph.nodes)
-    what = f"{count} dropout{'s' if count > 1 else ''}"
+    what = plural(count, "dropout")
     return [f"{what} kept, so that signatures compute what they did (--inference takes dropout out)"] if count else []

@@ -12,7 +12,7 @@ from graphsurgeon.analysis.attributes import attribute
 from graphsurgeon.analysis.calls import Call, Place, origin
 from graphsurgeon.analysis.load_path import LoadPath, ResourceKey
 from graphsurgeon.analysis.restore_map import TABLES, Restored, RestoreMap, constant, resource_key
-from graphsurgeon.errors import FileError, FormatError, UnsupportedError
+from graphsurgeon.errors import FileError, FormatError, UnsupportedError, plural
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import INT64, STRING, DType
 from graphsurgeon.model.graph import Graph, Node
@@ -113,7 +113,9 @@ def parse_text(asset: Asset, data: bytes, node: Node, key_dtype: DType, value_dt
     wanted = _number(node, "vocab_size")
     if wanted >= 0:
         if len(lines) < wanted:
-            raise FormatError(f"asset {asset.filename!r} has {len(lines)} lines, table {node.name!r} asks for {wanted}")
+            raise FormatError(
+                f"asset {asset.filename!r} has {plural(len(lines), 'line')}, table {node.name!r} asks for {wanted}"
+            )
         lines = lines[:wanted]
     delimiter = attribute(node, "delimiter")
     split = delimiter if isinstance(delimiter, bytes) and delimiter else b"\t"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graphsurgeon.analysis.restore_map import VARIABLES, restore_map
+from graphsurgeon.errors import plural
 from graphsurgeon.formats import checkpoint as checkpoints
 from graphsurgeon.formats.files import Progress
 from graphsurgeon.formats.findings import Problem
@@ -70,7 +71,7 @@ def _no_checkpoint(model: Model, keys: set[str]) -> Iterator[Finding]:
         return
     hint = "put the variables/ folder of the model beside saved_model.pb"
     if keys and any(graph.peek(VARIABLES) for graph in model.graphs):
-        what = f"the graph restores {len(keys)} variables, and there is no checkpoint"
+        what = f"the graph restores {plural(len(keys), 'variable')}, and there is no checkpoint"
         yield Finding("error", "variables", what, hint, "missing-checkpoint")
     elif any(metagraph.objects is not None and metagraph.objects.nodes for metagraph in model.metagraphs):
         what = "there is no checkpoint, which tf.saved_model.load wants even for a model without variables"

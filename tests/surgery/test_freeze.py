@@ -166,7 +166,7 @@ def test_missing_values_are_listed_with_near_names(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no value for variable 'kernel'; did you mean 'kernels'"):
         freeze(model, outputs=["r"])
     bare = graph_model(tmp_path, variable("kernel"), read_variable("r", "kernel"))
-    with pytest.raises(FileError, match="'kernel': there is no checkpoint; give --checkpoint"):
+    with pytest.raises(FileError, match="variable 'kernel' has no value: there is no checkpoint; give --checkpoint"):
         freeze(bare, outputs=["r"])
 
 
