@@ -59,3 +59,8 @@ class UnsupportedError(GraphSurgeonError):
 def plural(count: int, noun: str) -> str:
     """Format a counted noun for a message: `1 node`, `2 nodes`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch')) else 's'}"
+
+
+def with_article(noun: str) -> str:
+    """Format a noun that stands for one of its kind: `a Softmax`, `an ArgMax`."""
+    return f"{'an' if noun[:1].lower() in set('aeio') else 'a'} {noun}"

@@ -17,7 +17,7 @@ from graphsurgeon.analysis.dataflow import downstream, in_order
 from graphsurgeon.analysis.frames import control_flow
 from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, internal_inputs, placeholder_role
 from graphsurgeon.analysis.select import shape_matcher
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import UsageError, with_article
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -246,7 +246,7 @@ class _Judge:
             yield points, "named like an answer"
         if node.op in _ANSWER_OPS:
             # The logarithm is what a loss takes; beside it there is mostly an answer for people.
-            yield points / 2 if node.op == "LogSoftmax" else points, f"a {node.op}"
+            yield points / 2 if node.op == "LogSoftmax" else points, with_article(node.op)
         if node in self.fed and node not in self.from_data:
             yield -25, "computed from the shape of an input only"
         if self.weighted and value not in self.signed:

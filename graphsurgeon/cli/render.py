@@ -92,8 +92,8 @@ def _tell(scene: Scene, target: Path | None, *, quiet: bool, as_json: bool) -> N
         output.print_json(scene)
         return
     if not quiet:
-        drawn = f"{len(scene.boxes)} boxes, {len(scene.edges)} edges"
-        print(f"{target}: {drawn}; {scene.hidden_nodes} nodes folded or left out")
+        drawn = f"{output.plural(len(scene.boxes), 'box')}, {output.plural(len(scene.edges), 'edge')}"
+        print(f"{target}: {drawn}; {output.plural(scene.hidden_nodes, 'node')} folded or left out")
     for note in scene.notes:
         output.warn(note)
 

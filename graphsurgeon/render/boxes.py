@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from graphsurgeon.errors import plural
 from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Value
 from graphsurgeon.model.shape import Shape
@@ -162,8 +163,8 @@ def _kernel(op: str, shapes: Sequence[Shape]) -> list[str]:
     filters = shape.dims[-1] if is_depthwise == is_tflite else shape.dims[0] if is_tflite else shape.dims[-2]
     if "backprop" in op.lower():
         filters = shape.dims[-2]
-    unit = "channels" if is_depthwise else "filters"
-    return [_dims(Shape(window)), f"{filters} {unit}"]
+    unit = "channel" if is_depthwise else "filter"
+    return [_dims(Shape(window)), *([plural(filters, unit)] if filters is not None else [])]
 
 
 def _window(ksize: AttrValue, height: AttrValue, width: AttrValue) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from graphsurgeon.errors import plural
 from graphsurgeon.render import palette
 from graphsurgeon.render.boxes import shortened
 from graphsurgeon.render.layout import Layout, Point, Rectangle, Route
@@ -232,8 +233,8 @@ def _wrapped(text: str) -> Iterator[str]:
 
 
 def _subtitle(scene: Scene) -> str:
-    hidden = f" · {scene.hidden_nodes} nodes folded or left out" if scene.hidden_nodes else ""
-    return f"{len(scene.boxes)} boxes{hidden}"
+    hidden = f" · {plural(scene.hidden_nodes, 'node')} folded or left out" if scene.hidden_nodes else ""
+    return f"{plural(len(scene.boxes), 'box')}{hidden}"
 
 
 def _tooltip(box: Box) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.cli import output
+from graphsurgeon.errors import with_article
 from graphsurgeon.model.dtype import FLOAT32, STRING
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import Shape
@@ -113,3 +114,7 @@ def test_plural() -> None:
     assert [output.plural(1, "node"), output.plural(2000, "node"), output.plural(2, "switch")] == [
         "1 node", "2,000 nodes", "2 switches",
     ]  # fmt: skip
+
+
+def test_article() -> None:
+    assert [with_article("ArgMax"), with_article("Softmax")] == ["an ArgMax", "a Softmax"]
