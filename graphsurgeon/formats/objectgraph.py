@@ -17,7 +17,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode
+from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, parameter_name
 
 MISSING = "missing"  # kind of what stands for an id that the file does not have; its raw is the id
 
@@ -309,9 +309,10 @@ def _lower_bare(node: ObjectNode, message: Any) -> None:
     if before == node.argument_keywords:
         return
     _sync_names(message.argument_keywords, node.argument_keywords)
+    parameters = {parameter_name(key) for key in before}
     for pair in message.function_spec.fullargspec.named_tuple_value.values if message.HasField("function_spec") else ():
-        if pair.key == "kwonlyargs" and {value.string_value for value in pair.value.list_value.values} == set(before):
-            pair.value.CopyFrom(structured.encode(node.argument_keywords))
+        if pair.key == "kwonlyargs" and {value.string_value for value in pair.value.list_value.values} == parameters:
+            pair.value.CopyFrom(structured.encode([parameter_name(key) for key in node.argument_keywords]))
 
 
 def _lower_concrete(entry: ConcreteFunction, message: Any, ids: _Ids) -> None:

@@ -6,6 +6,7 @@ each loader needs of it are in `docs/formats.md`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from graphsurgeon.model.dtype import DType
     from graphsurgeon.model.graph import Graph
     from graphsurgeon.model.shape import Shape
+
+
+def parameter_name(key: str) -> str:
+    """Return the parameter name that TensorFlow makes of an input key; wrappers bind inputs in its order."""
+    name = re.sub(r"[^A-Za-z0-9]", "_", key)
+    return name if name[:1].isalpha() else f"arg_{name}"
 
 
 class ObjectNode:

@@ -20,7 +20,7 @@ from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec
+from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec, parameter_name
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
@@ -35,7 +35,6 @@ from graphsurgeon.surgery.wrapper import (
     SIGNATURES,
     check_input_keys,
     remove_wrapper,
-    sanitized,
     signature_map,
 )
 
@@ -232,7 +231,7 @@ def _feeds(
         by_value[value] = key
     if metagraph.objects is not None:
         check_input_keys(list(feeds))
-        names = [sanitized(key) for key in feeds]
+        names = [parameter_name(key) for key in feeds]
         if len(set(names)) < len(names):
             raise UsageError("two inputs would have the same parameter name")
     part = part_between(metagraph.graph, list(feeds.values()), outputs)
@@ -286,7 +285,7 @@ def add_to_objects(
     metagraph: MetaGraph, objects: ObjectGraph, signature: Signature, part: Part, bound: list[ObjectNode]
 ) -> None:
     """Enter a function that computes a signature, in place of one of that key; its captures are bound as given."""
-    inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=sanitized)}
+    inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=parameter_name)}
     outputs = {key: _target(signature.outputs[key]) for key in sorted(signature.outputs)}
     function = make_function(metagraph, f"signature_wrapper_{signature_key(signature.key)}", part, inputs, outputs)
     concrete = ConcreteFunction(function, bound)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.model.objects import parameter_name
 from graphsurgeon.surgery.wrapper import (
     check_input_keys,
     find_wrapper,
     own_wrapper,
     rename_inputs,
     rename_outputs,
-    sanitized,
     signature_map,
 )
 
@@ -66,6 +66,6 @@ def _check(metagraph: MetaGraph, signature: Signature, inputs: Mapping[str, str]
     if wrapper is None or not inputs:
         return
     check_input_keys(list(inputs.values()))
-    after = [sanitized(inputs.get(key, key)) for key in wrapper.inputs]
+    after = [parameter_name(inputs.get(key, key)) for key in signature.inputs]
     if len(set(after)) < len(after):
         raise UsageError(f"two inputs of signature {signature.key!r} would have the same parameter name")

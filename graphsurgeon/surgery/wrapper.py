@@ -17,7 +17,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec
+from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec, parameter_name
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.calls import insert_output, reorder_inputs, reorder_outputs, result_name, users_of
 from graphsurgeon.surgery.strip_functions import unused_functions
@@ -67,12 +67,6 @@ class Wrapper:
         self.function.outputs.insert(position, Output(result_name(self.function, key), value, dtype))
         for call in calls:
             insert_output(call, position, dtype, shape)
-
-
-def sanitized(key: str) -> str:
-    """Return the parameter name that TensorFlow makes of an input key; wrappers bind inputs in its order."""
-    name = re.sub(r"[^A-Za-z0-9]", "_", key)
-    return name if name[:1].isalpha() else f"arg_{name}"
 
 
 def signature_map(objects: ObjectGraph | None) -> ObjectNode | None:
@@ -161,17 +155,23 @@ def check_input_keys(keys: list[str]) -> None:
 
 
 def rename_inputs(wrapper: Wrapper, keys: Mapping[str, str]) -> None:
-    """Rename input keys: arguments, callers, keywords and structured signature change together."""
+    """Rename input keys: arguments, callers, keywords and structured signature change together.
+
+    A key that is no legal parameter (`a-in`) is one (`a_in`) in the structured signature, and itself elsewhere.
+    """
+    as_stored = {parameter_name(key): key for key in wrapper.bare.argument_keywords}
+    keys = {**keys, **{parameter_name(old): new for old, new in keys.items() if old not in wrapper.inputs}}
     new = [keys.get(key, key) for key in wrapper.inputs]
-    order = sorted(range(len(new)), key=lambda place: sanitized(new[place]))
+    order = sorted(range(len(new)), key=lambda place: parameter_name(new[place]))
     captures = wrapper.function.inputs[len(new) :]
     calls = wrapper.calls
     wrapper.function.inputs = [wrapper.function.inputs[place] for place in order] + captures
     _reorder_input_shapes(wrapper.function, order)
     for call in calls:
         reorder_inputs(call, order)
+    keywords = [keys.get(key, as_stored.get(parameter_name(key), key)) for key in wrapper.inputs]
     wrapper.inputs = [new[place] for place in order]
-    wrapper.bare.argument_keywords = list(wrapper.inputs)
+    wrapper.bare.argument_keywords = [keywords[place] for place in order]
     args, kwargs = _structure(wrapper.concrete)
     wrapper.concrete.input_signature = (args, {keys.get(key, key): _named(spec, keys) for key, spec in kwargs.items()})
 
@@ -200,7 +200,7 @@ def _keys(key: str, concrete: ConcreteFunction, function: Graph) -> tuple[list[s
             f"signature {key!r} has composite (ragged or sparse) inputs or outputs, or is no keyword-only function",
             hint="its keys and tensors cannot be edited",
         )
-    return sorted(kwargs, key=sanitized), sorted(results)
+    return sorted(kwargs, key=parameter_name), sorted(results)
 
 
 def _structure(concrete: ConcreteFunction) -> tuple[object, dict[str, object]]:

@@ -18,6 +18,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.surgery.rename import LEGAL_NODE
 from graphsurgeon.verify.difference import difference
+from graphsurgeon.verify.structure import check
 from tests.oracle import litert_views
 from tests.oracle.conftest import Sources
 from tests.oracle.places import (
@@ -278,3 +279,25 @@ def test_every_key_of_a_checkpoint(path: Path, tmp_path: Path) -> None:
     edit(tmp_path / "renamed", [("rename", {"strip_prefix": "zz/"})], output=tmp_path / "back")
     assert difference(path, tmp_path / "back").equal
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("names", [{"a-in": "zin"}, {"tok": "Z"}, {"a-in": "tok", "tok": "a_in"}], ids=str)
+def test_input_keys_that_are_no_parameter_names(names: dict[str, str], tmp_path: Path) -> None:
+    """TensorFlow makes `a_in` of `a-in` in the structured signature alone; all other places say `a-in`."""
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec([3], name="a-in"), tf.TensorSpec([3], name="tok")]
+    module = tf.Module()
+    module.scale = tf.Variable(3.0)
+    module.f = tf.function(lambda a, b: {"y": a * module.scale - b}, input_signature=specs)
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.f)
+    pairs = {f"serving_default.{old}": new for old, new in names.items()}
+    edit(tmp_path / "model", [("rename", {"names": pairs, "what": "keys"})], output=tmp_path / "out")
+    feeds = {names.get(key, key): tf.constant(data) for key, data in (("a-in", [1.0, 2.0, 3.0]), ("tok", [4.0] * 3))}
+    loaded = tf.saved_model.load(str(tmp_path / "out"))
+    keys = {name.replace("-", "_") for name in feeds}
+    assert set(loaded.signatures["serving_default"].structured_input_signature[1]) == keys
+    answers = loaded.signatures["serving_default"](**{name.replace("-", "_"): data for name, data in feeds.items()})
+    assert answers["y"].numpy().tolist() == [-1.0, 2.0, 5.0]
+    assert check(read(tmp_path / "out")) == []
