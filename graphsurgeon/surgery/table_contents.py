@@ -109,7 +109,6 @@ def parse_text(asset: Asset, data: bytes, node: Node, key_dtype: DType, value_dt
     lines = data.replace(b"\r", b"").split(b"\n")
     if lines and not lines[-1]:
         lines.pop()
-    lines = lines[_number(node, "offset") :]
     wanted = _number(node, "vocab_size")
     if wanted >= 0:
         if len(lines) < wanted:
@@ -120,7 +119,9 @@ def parse_text(asset: Asset, data: bytes, node: Node, key_dtype: DType, value_dt
     delimiter = attribute(node, "delimiter")
     split = delimiter if isinstance(delimiter, bytes) and delimiter else b"\t"
     columns = [
-        _column(asset, lines, _number(node, name), split, dtype)
+        _numbers(asset, len(lines), _number(node, "offset"), dtype)
+        if _number(node, name) == LINE_NUMBER
+        else _column(asset, lines, _number(node, name), split, dtype)
         for name, dtype in (("key_index", key_dtype), ("value_index", value_dtype))
     ]
     _check_unique(asset, *columns)
@@ -153,9 +154,12 @@ def _row(tensor: Tensor, count: int) -> int:
     return tensor.num_elements // count if count else 1
 
 
+def _numbers(asset: Asset, count: int, first: int, dtype: DType) -> list[object]:
+    """Return the numbers of lines, which count from `offset`."""
+    return [_converted(asset, line, str(first + line).encode(), dtype) for line in range(count)]
+
+
 def _column(asset: Asset, lines: list[bytes], index: int, delimiter: bytes, dtype: DType) -> list[object]:
-    if index == LINE_NUMBER:
-        return [_converted(asset, number, str(number).encode(), dtype) for number in range(len(lines))]
     items = []
     for number, line in enumerate(lines):
         if not line:

@@ -130,6 +130,18 @@ def vocabulary_files(path: Path) -> Feeds:
 
 
 @text_model
+def string_lookup_of_a_file(path: Path) -> Feeds:
+    """Keras gives known words the numbers behind those of the mask and of unknown words."""
+    file = path.parent / f"{path.name}.txt"
+    file.write_text("cat\ndog\nbird\n")
+    return _layer(
+        path,
+        lambda layers: layers.StringLookup(vocabulary=str(file), num_oov_indices=2, mask_token=""),
+        _words("dog", "", "bird", "elk"),
+    )
+
+
+@text_model
 def ragged_input(path: Path) -> Feeds:
     import tensorflow as tf
 
