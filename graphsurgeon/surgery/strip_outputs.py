@@ -30,8 +30,7 @@ def outputs_of(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[
     likely = [candidate.value for candidate in candidates]
     if not likely:
         raise UsageError("nothing says what the outputs are", hint="give --outputs; gs outputs lists candidates")
-    listed = ", ".join(str(value) for value in likely)
-    return likely, [f"the model has no signature; kept as outputs: {listed} (--outputs chooses others)"]
+    return likely, ["the model has no signature; the likely outputs are kept (--outputs chooses others)"]
 
 
 def has_signature(metagraph: MetaGraph) -> bool:
