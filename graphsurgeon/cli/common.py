@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -93,6 +94,20 @@ def split_list(values: Iterable[str] | None, *, commas: bool = True) -> list[str
     """
     items = [item for value in values or () for item in (value.split(",") if commas else (value,))]
     return [item.strip() if commas else item for item in items if item.strip()]
+
+
+def split_pairs(values: Iterable[str] | None) -> list[str]:
+    """Return the `A=B` of an option that may be repeated and hold several between commas.
+
+    What holds no `=` is part of the value before it: `x=1,2,y=3` is `x=1,2` and `y=3`.
+    """
+    pairs = []
+    for value in values or ():
+        first, *others = re.split(r',(?=[^,=\[\]"]+=)', value)
+        while others and "=" not in first:  # a TFLite tensor's name holds a comma
+            first = f"{first},{others.pop(0)}"
+        pairs += [first, *others]
+    return pairs
 
 
 def split_pair(text: str, what: str = "OLD=NEW") -> tuple[str, str]:

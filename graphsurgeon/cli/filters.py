@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from graphsurgeon.analysis.select import Filters
-from graphsurgeon.cli.common import split_list, split_pair
+from graphsurgeon.cli.common import split_list, split_pair, split_pairs
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -100,7 +100,7 @@ def parse_assumptions(pairs: Iterable[str] | None) -> dict[str | Value, Shape | 
     Raises:
         UsageError: a pair has no `=`, or a dimension is none.
     """
-    return {name: _shape(text) for name, text in (split_pair(pair, "NAME=SHAPE") for pair in pairs or ())}
+    return {name: _shape(text) for name, text in (split_pair(pair, "NAME=SHAPE") for pair in split_pairs(pairs))}
 
 
 def _shape(text: str) -> Shape:

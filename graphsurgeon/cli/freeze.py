@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import Model, Tags, parse_tags, read_map, split_list, split_pair
+from graphsurgeon.cli.common import Model, Tags, parse_tags, read_map, split_list, split_pair, split_pairs
 from graphsurgeon.cli.edit_command import Steps, edit_command
 from graphsurgeon.edit import Step
 
@@ -91,7 +91,7 @@ def set_values(values: list[str] | None, mapping: Path | None = None) -> dict[st
     """Return name -> value of `--set` and `--map`."""
     return {
         **(read_map(mapping) if mapping is not None else {}),
-        **dict(split_pair(v, "NAME=VALUE") for v in values or ()),
+        **dict(split_pair(v, "NAME=VALUE") for v in split_pairs(values)),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import Model, Tags, parse_tags, split_pair
+from graphsurgeon.cli.common import Model, Tags, parse_tags, split_pair, split_pairs
 from graphsurgeon.cli.data_options import parse_shapes
 from graphsurgeon.cli.edit_command import Steps, edit_command
 from graphsurgeon.cli.freeze import MapOfValues, SetValues, set_values
@@ -39,7 +39,7 @@ def set_input(
     """
     arguments = {
         "shapes": parse_shapes(shape),
-        "dtypes": dict(split_pair(text, "NAME=DTYPE") for text in dtype or ()),
+        "dtypes": dict(split_pair(text, "NAME=DTYPE") for text in split_pairs(dtype)),
         "set_values": set_values(values, mapping),
         "tags": parse_tags(tags),
     }

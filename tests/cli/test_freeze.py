@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import read
+from graphsurgeon.cli.common import split_pairs
 from tests.cli.conftest import GS
 
 FACE = "metagraph/face_resnet/model-1.meta"
@@ -61,6 +62,29 @@ def test_values_that_do_not_fit(old: str, new: str, message: str, gs: GS, tmp_pa
     assert (result.status, result.out, result.err.count("\n")) == (3, "", 1)
     assert message in result.err
     assert [path.name for path in tmp_path.iterdir()] == ["graph.pbtxt"]
+
+
+@pytest.mark.parametrize(
+    ("values", "pairs"),
+    [
+        (["a=1.0,b=false", "c=2"], ["a=1.0", "b=false", "c=2"]),
+        (["x=?,224,224,3,y=None,8"], ["x=?,224,224,3", "y=None,8"]),
+        (['words=["k=v","w=x"],n=[1,2]'], ['words=["k=v","w=x"]', "n=[1,2]"]),
+        (["conv,bias:0=1,2"], ["conv,bias:0=1,2"]),
+        (["a==1", "no pair"], ["a==1", "no pair"]),
+        (None, []),
+    ],
+)
+def test_pairs_between_commas(values: list[str] | None, pairs: list[str]) -> None:
+    assert split_pairs(values) == pairs
+
+
+def test_values_between_commas(gs: GS, tmp_path: Path) -> None:
+    together = ("--set", "train_phase=false,train_phase_last=false")
+    apart = ("--set", "train_phase=false", "--set", "train_phase_last=false")
+    for name, values in (("together.pb", together), ("apart.pb", apart)):
+        assert gs("freeze", FACE, "--outputs", "E_BN2/Reshape_1", *values, "-o", tmp_path / name).status == 0
+    assert (tmp_path / "together.pb").read_bytes() == (tmp_path / "apart.pb").read_bytes()
 
 
 def test_a_damaged_shard(gs: GS, tmp_path: Path) -> None:
