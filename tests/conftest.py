@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs the package {package}")
     if item.get_closest_marker("corpus") and not (CORPUS / "MANIFEST.tsv").is_file():
         pytest.skip(f"needs the collection of real models at {CORPUS}, or where GRAPHSURGEON_CORPUS says")
+
+
+@pytest.fixture(autouse=True)
+def _scratch(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let graphs run in a folder of their own: one that saves its variables writes to where it runs."""
+    if request.node.get_closest_marker("tensorflow") is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(request.getfixturevalue("tmp_path"))
+        yield
 
 
 @pytest.fixture(scope="session")
