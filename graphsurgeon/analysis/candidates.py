@@ -262,10 +262,18 @@ class _Judge:
             yield -25, "computed with what an answer is compared with"
 
     def _inner_reasons(self, node: Node, users: list[Node]) -> Iterable[tuple[float, str]]:
-        if _leaves_scope(node, users):
-            yield 15, f"the last of its block {node.name.partition('/')[0]}"
+        block = self._block(node)
+        if block and all(user.name.partition("/")[0] != block for user in users):
+            yield 15, f"the last of its block {block}"
         if node in self.compared:
             yield (10 if node.op in _BEFORE_LABELS else 30), f"only read together with {self.joined[node]}"
+
+    def _block(self, node: Node) -> str:
+        """Return the top-level scope that a node belongs to; what several ops compute has the scope's name."""
+        scope, slash, _ = node.name.partition("/")
+        parts = (value.producer for value in node.inputs)
+        is_result = any(part in self.from_data and part.name.startswith(f"{scope}/") for part in parts if part)
+        return scope if slash or is_result else ""
 
     def _joined(self, ordered: list[Node]) -> dict[Node, Value]:
         """Return the nodes that are only read together with an input that went through no weights, and that input."""
@@ -371,8 +379,3 @@ def _sources(ordered: Iterable[Node], own: set[Node]) -> dict[Node, frozenset[Va
                 found |= sources.get(value.producer, frozenset())
         sources[node] = shared.setdefault(found, found)  # few differ, and there may be many nodes
     return sources
-
-
-def _leaves_scope(node: Node, users: Iterable[Node]) -> bool:
-    scope, slash, _ = node.name.partition("/")
-    return bool(slash) and all(user.name.partition("/")[0] != scope for user in users)

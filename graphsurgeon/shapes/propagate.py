@@ -51,7 +51,8 @@ class GraphPass:
         self.arguments: dict[Value, Fact] = {}
         self._is_reported = is_reported
         self._assumed = _by_node(session.assumed, graph) if is_reported else {}
-        self._affected = _downstream(self._assumed) if self._assumed else None
+        contradicted = _by_node(session.contradicted, graph) if is_reported else {}
+        self._affected = _downstream(contradicted) if contradicted else None
         self._symbols: dict[tuple[object, int, int], Symbol] = {}
         self._turns: dict[Node, int] = {}
         self._shape_fns = registry.shape_functions()
@@ -206,7 +207,7 @@ class GraphPass:
 
     def _with_recorded(self, node: Node, port: int, fact: Fact, recorded: Shape, *, trusted: bool) -> Fact:
         """Return a fact with what `_output_shapes` adds; behind assumed shapes only where nothing else is known."""
-        if not trusted and self.session.assumed and (self._affected is None or node in self._affected):
+        if not trusted and self.session.contradicted and (self._affected is None or node in self._affected):
             return fact
         try:
             dims = dim.merge(fact.dims, recorded.dims)

@@ -41,12 +41,15 @@ class Session:
 
     Attributes:
         assumed: shapes to take for granted, by value.
+        contradicted: the assumed values of which the file records another shape, or none: what it records of values
+            computed from them need not hold.
         findings: contradictions, in the order found.
         called_with: what is known of the arguments of each function at every call outside other calls, joined.
     """
 
     def __init__(self, assumed: Mapping[Value, Dims | None] | None = None) -> None:
         self.assumed = dict(assumed or {})
+        self.contradicted = {value: dims for value, dims in self.assumed.items() if not _narrows(value, dims)}
         self.findings: dict[ShapeFinding, None] = {}
         self.called_with: dict[Graph, list[Fact]] = {}
         self._last_symbol = 0
@@ -134,6 +137,24 @@ def _matched(function: Graph, arguments: Sequence[Fact]) -> list[Fact]:
             given = Fact(given.dims, handle=recorded.handle, dtype=given.dtype)
         facts.append(given if given.dtype is value.dtype or value.dtype is None else given.with_dtype(value.dtype))
     return facts
+
+
+def _narrows(value: Value, dims: Dims | None) -> bool:
+    """Say whether an assumed shape is one of those that the file records a value to have."""
+    recorded = _recorded_shape(value) if value.producer is None else _recorded_output(value)
+    if recorded is None:
+        return False
+    try:
+        return merge(recorded.dims, dims) == dims
+    except ShapeError:
+        return False
+
+
+def _recorded_output(value: Value) -> Shape | None:
+    assert value.producer is not None
+    shapes, port = value.producer.attrs.get("_output_shapes"), value.port
+    shape = shapes[port] if isinstance(shapes, list) and isinstance(port, int) and port < len(shapes) else None
+    return shape if isinstance(shape, Shape) else None
 
 
 def _both(given: Dims | None, recorded: Dims | None) -> Dims | None:

@@ -190,3 +190,15 @@ def test_the_variables_of_a_loop_are_unlikely_answers() -> None:
     answer, variable = likely_outputs(build.metagraph)
     assert (str(answer.value), str(variable.value)) == ("answer:0", "while/Exit:0")
     assert answer.score > variable.score + 10
+
+
+def test_an_op_made_of_several_ends_the_block_of_its_name() -> None:
+    build = Builder()
+    hidden = build.dense("enc", build.feed("x", None, 8), 8, 4)
+    norm = build.op("Rsqrt", "emb/Rsqrt", build.op("Square", "emb/Square", hidden))
+    embedding = build.op("Mul", "emb", hidden, norm)
+    build.op("Softmax", "head/Softmax", build.dense("head", embedding, 4, 2))
+    ranked = likely_outputs(build.metagraph, infer_shapes(build.metagraph), all_values=True)
+    reasons = {str(candidate.value): candidate.why for candidate in ranked}
+    assert reasons["emb:0"] == ["the last of its block emb"]
+    assert reasons["emb/Rsqrt:0"] == ["computed from the inputs"]

@@ -182,6 +182,16 @@ def test_what_is_recorded_behind_an_assumed_shape_is_left_aside() -> None:
     assert ["[1,299] is assumed" in finding.what for finding in report.findings] == [True]
 
 
+def test_what_is_recorded_holds_behind_an_assumed_shape_of_those_recorded() -> None:
+    build = Builder()
+    recorded = [Shape([None, 784])]
+    x = build.op("Placeholder", name="x", dtype=FLOAT, shape=recorded[0], _output_shapes=recorded)
+    rate = build.op("Placeholder", dtype=FLOAT, shape=Shape(None))
+    dropped = build.op("Mul", x, rate, _output_shapes=recorded)
+    assert shape(dropped, assume={"x": [5, 784]}) == Shape([None, 784])
+    assert shape(dropped, assume={"x": [5, 300]}) == Shape(None)
+
+
 def test_assuming_a_shape_of_what_is_not_there() -> None:
     with pytest.raises(UsageError, match="'nope'"):
         infer_shapes(Builder().graph, assume={"nope": [1]})
