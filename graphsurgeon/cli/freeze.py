@@ -48,7 +48,7 @@ def freeze(
         Path | None, typer.Option("--checkpoint", metavar="PATH", help="Where the variables are, of a bare graph.")
     ] = None,
     keep_vars: Annotated[
-        str | None, typer.Option("--keep-vars", metavar="REGEX", help="Leave variables with such names as they are.")
+        str | None, typer.Option("--keep-vars", metavar="REGEX", help="Leave variables with such names or keys.")
     ] = None,
     keep_functions: Annotated[
         bool, typer.Option("--keep-functions", help="Leave function calls that no variable passes through.")

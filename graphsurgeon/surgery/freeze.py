@@ -95,7 +95,7 @@ def freeze(
         inputs: tensors to feed, whatever computes them; placeholders need not be named.
         tags: the MetaGraph with exactly these tags.
         set_values: placeholder (or tensor) -> value that it has from now on.
-        keep_vars: regular expression; variables whose name it matches stay variables.
+        keep_vars: regular expression; variables whose name or checkpoint key it matches stay variables.
         keep_functions: leave plain calls of functions that no variable passes through.
         keep_names: keep the names of the source's feeds and fetches instead of using signature keys.
         keep_devices: keep device strings.
@@ -181,7 +181,10 @@ def _kept(pattern: str | None) -> Callable[[str], bool]:
 
 def _check_kept(pattern: str | None, variables: FrozenVariables) -> None:
     if pattern is not None and not variables.kept:
-        raise UsageError(f"no variable that the outputs need has a name that {pattern!r} matches")
+        raise UsageError(
+            f"no variable that the outputs need has a name or key that {pattern!r} matches",
+            hint="gs weights lists both",
+        )
 
 
 def _copy_needed(

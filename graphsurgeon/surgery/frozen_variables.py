@@ -19,6 +19,7 @@ from graphsurgeon.analysis.restore_map import (
     resource_key,
     resource_name,
 )
+from graphsurgeon.analysis.variables import OBJECT_SUFFIX
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import STRING, DType
@@ -56,7 +57,7 @@ class FrozenVariables:
         load_path: what the init op assigns.
         checkpoint: the values; None if there is none.
         captured: asked for the keys of captured variables, if the saver leaves one out.
-        is_kept: says of a variable's name that it stays a variable.
+        is_kept: says of a variable's name, or of its key in the checkpoint, that it stays a variable.
         why_not: why there is no checkpoint, for messages.
     """
 
@@ -88,14 +89,17 @@ class FrozenVariables:
         if node.op not in VARIABLES:
             return None
         key = resource_key(node)
-        if self._is_kept(key[1]):
+        stored = self._stored_key(key)
+        if self._is_kept(key[1]) or self._is_kept(stored):
             self.kept.setdefault(key[1], node)
             return None
         if key not in self._held:
             dtype, shape = node.attrs.get("dtype"), node.attrs.get("shape")
             if not isinstance(dtype, DType):
                 raise FormatError(f"variable {node.name!r} has no dtype")
-            self._held[key] = Held(key[1], dtype.base, shape if isinstance(shape, Shape) else UNKNOWN_RANK)
+            known = shape if isinstance(shape, Shape) else UNKNOWN_RANK
+            is_apart = stored.partition(OBJECT_SUFFIX)[0] != key[1]
+            self._held[key] = Held(key[1], dtype.base, known, stored if is_apart else "")
         return self._held[key]
 
     def sources(self, graph: Graph) -> dict[Node, Restored]:
@@ -165,6 +169,13 @@ class FrozenVariables:
             captured = {resource_key(node): Restored(stored) for node, stored in self._captured().items()}
             self._restored = {**captured, **self._restored}
         return self._restored.setdefault(key, Restored(key[1]))
+
+    def _stored_key(self, key: ResourceKey) -> str:
+        """Return the key of a variable in the checkpoint; empty if it has none."""
+        if self._checkpoint is None or key in self._assigned:
+            return ""
+        stored = self._source(key).key
+        return stored if stored in self._checkpoint.variables else ""
 
     def _place(self, node: Node, frozen: Frozen) -> None:
         if frozen.tensor is not None:

@@ -32,14 +32,24 @@ Use = Literal["read", "pass", "function", "write"]
 
 
 class Held:
-    """A variable as a graph sees it: the variable itself, or in a function whatever is passed for an argument."""
+    """A variable as a graph sees it: the variable itself, or in a function whatever is passed for an argument.
 
-    __slots__ = ("dtype", "name", "shape")
+    Attributes:
+        name: its name at run time.
+        dtype, shape: those of its value.
+        key: where the checkpoint has it, where it is stored under another name.
+    """
 
-    def __init__(self, name: str, dtype: DType, shape: Shape) -> None:
+    __slots__ = ("dtype", "key", "name", "shape")
+
+    def __init__(self, name: str, dtype: DType, shape: Shape, key: str = "") -> None:
         self.name = name
         self.dtype = dtype
         self.shape = shape
+        self.key = key
+
+    def __str__(self) -> str:
+        return repr(self.name) + (f" (key {self.key!r})" if self.key else "")
 
     def __repr__(self) -> str:
         return f"Held({self.name!r}, {self.dtype}, {self.shape})"
@@ -82,7 +92,7 @@ def variable_of(value: Value, holders: Holders) -> Held:
         names = ", ".join(f"{one.name!r} ({one.dtype})" for one in held)
         raise UnsupportedError(f"{str(value)!r} stands for one of several variables of different types: {names}")
     shapes = {one.shape for one in held}
-    return held[0] if len(shapes) == 1 else Held(held[0].name, held[0].dtype, Shape(None))
+    return held[0] if len(shapes) == 1 else Held(held[0].name, held[0].dtype, Shape(None), held[0].key)
 
 
 def use_of(node: Node, index: int) -> Use:

@@ -240,7 +240,7 @@ def _pattern(
             continue
         number = numbers.setdefault(holders[value], len(numbers))
         variable = variable_of(value, holders)
-        held = made.setdefault(number, Held(variable.name, variable.dtype, variable.shape))
+        held = made.setdefault(number, Held(variable.name, variable.dtype, variable.shape, variable.key))
         arguments.append(held)
         pattern.append((number, held.dtype.number, held.shape))
     return (function, repr(sorted(run.ref.attrs.items())), tuple(pattern)), tuple(arguments)

@@ -135,7 +135,7 @@ def _read_after(access: Access, reader: Access, both: frozenset[Held], graph: Gr
 
 
 def _names(held: frozenset[Held]) -> str:
-    return " or ".join(sorted(repr(one.name) for one in held))
+    return " or ".join(sorted(map(str, held)))
 
 
 def _where(graph: Graph) -> str:

@@ -191,6 +191,13 @@ def test_a_flipped_bit_leaves_no_output(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_variables_are_known_by_their_keys_too(tmp_path: Path) -> None:
+    """Variables of TensorFlow 2 are called `Variable_3` at run time; users know the path that is their key."""
+    with pytest.raises(UnsupportedError, match=r"'Variable' \(key 'table/.ATTRIBUTES/VARIABLE_VALUE'\) is"):
+        freeze(read(FIXTURES / "embedding"), signature="forget")
+    assert freeze(read(FIXTURES / "embedding"), signature="forget", keep_vars="^table/").variables == 0
+
+
 def test_variables_may_stay(tmp_path: Path) -> None:
     model = graph_model(
         tmp_path, variable("v"), variable("w"), read_variable("a", "v"), read_variable("b", "w"),
