@@ -87,7 +87,12 @@ def dropouts() -> dict[str, Callable[[Data], Data]]:
 
 
 def save_batch_norm(
-    folder: Path, *, resource: bool, names: tuple[str, str] = ("moving_mean", "moving_variance"), update: str = "train"
+    folder: Path,
+    *,
+    resource: bool,
+    names: tuple[str, str] = ("moving_mean", "moving_variance"),
+    update: str = "train",
+    fused: bool = True,
 ) -> Data:
     """Write a training `.meta` with its checkpoint: batch norm, dropout, a loss, momentum; return what y should be.
 
@@ -96,6 +101,7 @@ def save_batch_norm(
         resource: variables are resources, not references.
         names: of the moving statistics.
         update: "train" beside the training step, "wait" where y waits for it, "" for none in the graph.
+        fused: one op, else spelled out in many.
     """
     import tensorflow as tf
     from tensorflow.python.training import moving_averages
@@ -106,7 +112,11 @@ def save_batch_norm(
         with v1.variable_scope("layer/bn", use_resource=resource):
             gamma, beta = (v1.get_variable(name, [2]) for name in ("gamma", "beta"))
             mean, variance = (v1.get_variable(name, [2], trainable=False) for name in names)
-            y, *batch = v1.nn.fused_batch_norm(x, gamma, beta, epsilon=1e-3, is_training=True)
+            if fused:
+                y, *batch = v1.nn.fused_batch_norm(x, gamma, beta, epsilon=1e-3, is_training=True)
+            else:
+                batch = tf.nn.moments(x, [0, 1, 2])
+                y = tf.nn.batch_normalization(x, *batch, beta, gamma, 1e-3)
         updates = [
             moving_averages.assign_moving_average(one, value, 0.9, zero_debias=False)
             for one, value in zip((mean, variance), batch if update else (), strict=False)
@@ -123,8 +133,46 @@ def save_batch_norm(
             variable.load(np.float32([0.5, 1.5]) + np.float32(number), session)
         v1.train.Saver().save(session, str(folder / "model"))
         g, b, m, v = session.run([gamma, beta, mean, variance])
-        inferred, *_ = v1.nn.fused_batch_norm(x, g, b, m, v, epsilon=1e-3, is_training=False)
+        if fused:
+            inferred, *_ = v1.nn.fused_batch_norm(x, g, b, m, v, epsilon=1e-3, is_training=False)
+        else:
+            inferred = tf.nn.batch_normalization(x, m, v, b, g, 1e-3)
         return session.run(inferred, {x: IMAGES})
+
+
+def save_keras_batch_norm(folder: Path) -> Data:
+    """Write a SavedModel that Keras 3 exports with its batch normalizations in training form; return what y should be.
+
+    In training form Keras spells the normalization out, and assigns to the moving statistics when it is called.
+    """
+    import keras
+    import tensorflow as tf
+
+    image = keras.Input([5, 5, 2], name="image")
+    layers = [keras.layers.BatchNormalization(), keras.layers.Conv2D(3, 3), keras.layers.BatchNormalization()]
+    trained, inferred = image, image
+    for layer in layers:
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        trained = layer(trained, training=True) if is_norm else layer(trained)
+        inferred = layer(inferred, training=False) if is_norm else layer(inferred)
+        if is_norm:
+            count = int(layer.moving_mean.shape[0])
+            layer.moving_mean.assign(np.linspace(0.1, 0.4, count))
+            layer.moving_variance.assign(np.linspace(0.5, 2.0, count))
+
+    class Served(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.held = keras.Model(image, trained)
+            self.values = self.held.variables
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 5, 5, 2], name="x")])
+        def serve(self, x: Any) -> Any:
+            return {"y": self.held(x)}
+
+    served = Served()
+    tf.saved_model.save(served, str(folder), signatures=served.serve)
+    return np.asarray(keras.Model(image, inferred)(IMAGES))
 
 
 def save_estimator_like(folder: Path) -> None:

@@ -249,6 +249,31 @@ def test_batch_norms_infer(resource: bool, names: tuple[str, str], update: str, 
         assert sessions.same_bits(model.run({"y": "y:0"}, {"x:0": strip_models.IMAGES})["y"], expected)
 
 
+@pytest.mark.parametrize("resource", [False, True])
+@pytest.mark.parametrize("update", ["train", "wait"])
+def test_batch_norms_in_single_ops_infer(resource: bool, update: str, tmp_path: Path) -> None:
+    expected = strip_models.save_batch_norm(tmp_path, resource=resource, update=update, fused=False)
+    (tmp_path / "s").mkdir()
+    step = ("strip", {"outputs": ["y"], "inference": True})
+    edit(tmp_path / "model.meta", [step], output=tmp_path / "s" / "model.meta")
+    ops = read(tmp_path / "s" / "model.meta").metagraphs[0].graph.op_counts
+    assert not {"AssignSub", "AssignSubVariableOp", "Mean", "SquaredDifference", "ScalarSummary"} & ops.keys()
+    with sessions.meta_graph(tmp_path / "s" / "model.meta", optimize=False) as model:
+        assert sessions.same_bits(model.run({"y": "y:0"}, {"x:0": strip_models.IMAGES})["y"], expected)
+
+
+def test_batch_norms_of_keras_infer(tmp_path: Path) -> None:
+    expected = strip_models.save_keras_batch_norm(tmp_path / "model")
+    edit(tmp_path / "model", [("strip", {"inference": True})], output=tmp_path / "s")
+    served = [one for name, one in read(tmp_path / "s").metagraphs[0].functions.items() if "restore" not in name]
+    assert not {"AssignVariableOp", "Mean"} & {op for function in served for op in function.op_counts}
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(tmp_path / "s"))
+    found = loaded.signatures["serving_default"](x=tf.constant(strip_models.IMAGES))["y"]
+    assert sessions.close(found.numpy(), expected)
+
+
 def test_a_batch_norm_is_left_and_named(tmp_path: Path) -> None:
     strip_models.save_batch_norm(tmp_path, resource=True, names=("first", "second"), update="")
     step = ("strip", {"outputs": ["y"], "inference": True})
