@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from measure import FOLDER, GS, Row, best, keras_application, print_table, run  # noqa: E402  # the path has to be set
+from measure import FOLDER, GS, Row, anew, best, keras_application, print_table, run  # noqa: E402  # the path has to be set
 
 TENSORFLOW = """
 import sys
@@ -64,8 +64,8 @@ def main() -> None:
 def row_of_application(name: str, repeat: int) -> Row:
     """Freeze an application, every checksum verified, beside TensorFlow."""
     model, ours, theirs = keras_application(name), FOLDER / "ours.pb", FOLDER / "tensorflow.pb"
-    first = best([*GS, "freeze", model, "-o", ours, "--force", "-q"], repeat=repeat)
-    second = best([sys.executable, "-c", TENSORFLOW, model, theirs], repeat=1)
+    first = best(anew(ours, [*GS, "freeze", model, "-o", ours, "-q"]), repeat=repeat)
+    second = best(anew(theirs, [sys.executable, "-c", TENSORFLOW, model, theirs]), repeat=1)
     return Row(f"gs freeze, {name}, {ours.stat().st_size / 1e6:.1f} MB", first, second, faster=20, smaller=25)
 
 

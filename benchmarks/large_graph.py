@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.measure import FOLDER, GS, Row, best, print_table
+from benchmarks.measure import FOLDER, GS, Row, anew, best, print_table
 from benchmarks.models import node
 from graphsurgeon.formats import schema
 
@@ -35,10 +35,9 @@ def main() -> None:
     for name in options.commands or EDITS:
         target = FOLDER / "edited.pb"
         costs = [
-            best(["sh", "-c", 'rm -f "$0"; exec "$@"', target, *GS, *_command(name, path, count), "-o", target, "-q"],
-                 repeat=options.repeat)
+            best(anew(target, [*GS, *_command(name, path, count), "-o", target, "-q"]), repeat=options.repeat)
             for path, count in ((small, options.nodes // 4), (large, options.nodes))
-        ]  # fmt: skip
+        ]
         linear &= costs[1].seconds < 8 * costs[0].seconds
         for cost, count in zip(costs, (options.nodes // 4, options.nodes), strict=True):
             most = BASE + EACH * count

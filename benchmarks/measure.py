@@ -104,6 +104,11 @@ def best(command: Sequence[str | Path], *, repeat: int) -> Cost:
     return _best([run(command) for _ in range(repeat + 1)][1:])
 
 
+def anew(target: Path, command: Sequence[str | Path]) -> list[str | Path]:
+    """Return a command that first removes what an earlier run wrote: giving its blocks back is not part of the work."""
+    return ["sh", "-c", 'rm -f "$0"; exec "$@"', target, *command]
+
+
 def print_table(rows: Sequence[Row]) -> bool:
     """Print rows and say whether all keep to what is demanded."""
     print(f"{'work':54} {'ours s':>7} {'MB':>5} {'other s':>8} {'MB':>5} {'faster':>7} {'smaller':>8}  demanded")

@@ -91,11 +91,11 @@ def resolve_endpoints(
 
 def _signature(metagraph: MetaGraph, key: str | None) -> Signature:
     """Return the signature to freeze; where there is none, propose outputs."""
-    from graphsurgeon.analysis.candidates import likely_outputs
-
     public = [one for one in metagraph.signatures if not one.startswith("__saved_model")]
     if key is not None or public:
         return find_signature(metagraph, key)
+    from graphsurgeon.analysis.candidates import likely_outputs
+
     likely = [str(candidate.value) for candidate in likely_outputs(metagraph)[:_MOST_PROPOSED]]
     choices = ", ".join(f"--outputs {name}" for name in likely)
     raise UsageError(
