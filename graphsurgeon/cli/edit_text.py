@@ -57,7 +57,7 @@ def _print_step(step: StepReport, *, verbose: bool) -> None:
 
 def _print_fact(name: str, value: object, *, verbose: bool) -> None:
     """Print a fact that says something: a text, a number, or how many there are and which."""
-    if value is None or value is False or value == "" or (isinstance(value, Sequence | Mapping) and not value):
+    if not value:
         return
     if isinstance(value, Mapping):
         value = [(key, item) for key, item in value.items()]

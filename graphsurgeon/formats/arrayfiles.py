@@ -65,7 +65,7 @@ def lower_safetensors(tensors: Mapping[str, Tensor]) -> Rope:
         if dtype is None:
             raise UnsupportedError(
                 f"{name!r} has type {tensor.dtype}, which safetensors does not have",
-                hint="leave it out with --match, or export to .npz",
+                hint="export to .npz, or leave it out with gs weights --match",
             )
         end = offset + tensor.nbytes
         header[name] = {"dtype": dtype, "shape": tensor.shape.to_json(), "data_offsets": [offset, end]}
@@ -98,7 +98,7 @@ def _member_name(name: str) -> bytes:
     encoded = f"{name}.npy".encode("utf-8", "backslashreplace")
     if len(encoded) > _LONGEST_NAME:
         raise UnsupportedError(
-            f"a name of {len(encoded)} bytes is too long for .npz", hint="leave it out with --match, or rename it"
+            f"a name of {len(encoded)} bytes is too long for .npz", hint="leave it out with gs weights --match, or rename it"
         )
     return encoded
 
@@ -183,7 +183,7 @@ def _npy(name: str, tensor: Tensor) -> tuple[int, Callable[[], Iterator[bytes]]]
     code = _NPY_CODES.get(tensor.dtype.base.name)
     if code is None:
         raise UnsupportedError(
-            f"{name!r} has type {tensor.dtype}, which .npz cannot hold", hint="leave it out with --match"
+            f"{name!r} has type {tensor.dtype}, which .npz cannot hold", hint="leave it out with gs weights --match"
         )
     head = _npy_header(code, shape)
     size = len(head) + tensor.num_elements * int(code[2:])

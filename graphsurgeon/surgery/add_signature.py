@@ -240,11 +240,11 @@ def _feeds(
 
 
 def _input_key(metagraph: MetaGraph, node: Node) -> str:
-    """Return the key that other signatures feed a placeholder by, else one made of its name."""
+    """Return the key that other signatures feed a placeholder by, as far as it is legal, else one made of its name."""
     for signature in metagraph.signatures.values():
         for key, entry in signature.inputs.items():
             if entry.mention is not None and entry.mention.node is node:
-                return key
+                return parameter_name(key) if metagraph.objects is not None else key
     return signature_key(node.name)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.tensors import TensorFact
+from graphsurgeon.analysis.variables import named_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.model import Model
 from graphsurgeon.surgery.extract_graph import extract_graph
@@ -61,7 +62,7 @@ def extract(
         outputs: tensor -> name of an Identity that yields it; empty keeps its own name.
         inputs: tensor -> name of the placeholder that takes its place; empty takes the tensor's name. Without any
             the graph is cut nowhere.
-        match: of a checkpoint: names of variables, globs or `re:` expressions; any may match.
+        match: of a checkpoint: names or keys of variables, globs or `re:` expressions; any may match.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
         tags: which MetaGraph of a SavedModel.
@@ -97,11 +98,13 @@ def _extract_variables(model: Model, match: Sequence[str]) -> ExtractReport:
     if checkpoint.version == 1:
         raise UnsupportedError("a V1 checkpoint can be read but not written", hint="gs convert it first")
     kept: set[str] = set()
+    names = {named.key: {named.key, named.name or named.key} for named in named_variables(checkpoint, model)}
+    known = sorted(set().union(*names.values()))
     for pattern in match:
-        matches = matcher(pattern, lambda name: name in checkpoint.variables)
-        found = {key for key in checkpoint.variables if matches(key)}
+        matches = matcher(pattern, known.__contains__)
+        found = {key for key, called in names.items() if any(matches(name) for name in called)}
         if not found:
-            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, checkpoint.variables))
+            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, known))
         kept |= found
     checkpoint.remove([key for key in checkpoint.variables if key not in kept])
     return ExtractReport(variables=list(checkpoint.variables))

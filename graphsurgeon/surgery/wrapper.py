@@ -128,13 +128,13 @@ def remove_wrapper(metagraph: MetaGraph, key: str) -> None:
     if objects is None or signatures is None or bare is None:
         return
     signatures.children = [(name, child) for name, child in signatures.children if name != key]
-    functions = [function for function in bare.functions if isinstance(function, Graph)]
     is_held = any(bare in (child for _, child in (*node.children, *node.dependencies)) for node in objects.nodes)
-    if bare.kind != BARE_FUNCTION or is_held or any(users_of(metagraph, function) for function in functions):
+    if bare.kind != BARE_FUNCTION or is_held:
         return
     objects.nodes.remove(bare)
     named = {function for node in objects.nodes for function in node.functions}
-    gone = [function for function in functions if function not in named]
+    functions = [function for function in bare.functions if isinstance(function, Graph)]
+    gone = [function for function in functions if function not in named and not users_of(metagraph, function)]
     objects.concrete_functions = [entry for entry in objects.concrete_functions if entry.function not in gone]
     for function in set(gone) & set(unused_functions(metagraph)):
         del metagraph.functions[function.name]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UnsupportedError, UsageError, read, write
+from graphsurgeon.analysis.variables import named_variables
 from graphsurgeon.surgery.extract import extract
 from graphsurgeon.surgery.rename import rename
 from tests.oracle import sessions
@@ -67,6 +68,14 @@ def test_variables_of_a_checkpoint(fixtures_dir: Path, tmp_path: Path) -> None:
     assert sorted(again.variables) == sorted(report.variables)
     with pytest.raises(UsageError, match="no variable matches"):
         extract(read(tmp_path / "part.ckpt"), match=["nosuch"])
+
+
+def test_variables_of_an_object_based_checkpoint_by_name(fixtures_dir: Path) -> None:
+    """`gs show` and `gs weights` list the names, so they can be copied; the keys differ."""
+    model = read(fixtures_dir / "checkpoint" / "object_graph")
+    assert model.checkpoint is not None
+    named = next(one for one in named_variables(model.checkpoint, model) if one.name not in {None, one.key})
+    assert extract(model, match=[str(named.name)]).variables == [named.key]
 
 
 def test_the_function_that_computes_a_gradient_stays(fixtures_dir: Path, tmp_path: Path) -> None:

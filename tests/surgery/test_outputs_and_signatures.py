@@ -132,11 +132,26 @@ def test_a_signature_that_was_added_goes_without_a_trace(tmp_path: Path) -> None
     assert difference(path, tmp_path / "out").changes == []
 
 
-def test_a_function_that_sessions_call_stays_without_its_signature() -> None:
+def test_a_function_that_sessions_call_stays_without_its_signature(tmp_path: Path) -> None:
     model = read(MODELS / "keras_export")
     functions = list(model.metagraphs[0].functions)
     surgery.remove_signature(model, ["serving_default"])
     assert list(model.metagraphs[0].functions) == functions
+    write(model, tmp_path / "out")
+    changes = difference(MODELS / "keras_export", tmp_path / "out").changes
+    objects = [(change.kind, change.name) for change in changes if change.part == "object"]
+    assert sorted(objects) == [("changed", "signatures"), ("removed", "signatures/serving_default")]
+
+
+def test_inputs_that_are_found_get_legal_keys() -> None:
+    """Keras gives the key `a-in`, which no function has as the name of a parameter, and says `a_in` there."""
+    model = read(MODELS / "keras_export")
+    metagraph = model.metagraphs[0]
+    entry = metagraph.signatures["serving_default"].inputs.pop("image")
+    metagraph.signatures["serving_default"].inputs["image-in"] = entry
+    tensor = str(metagraph.signatures["serving_default"].outputs["probs"].mention.target)  # type: ignore[union-attr]
+    report = surgery.add_signature(model, {"scores": tensor}, name="extra")
+    assert list(report.inputs) == ["image_in"]
 
 
 def test_tags_come_and_go() -> None:
