@@ -93,17 +93,24 @@ class Describer:
         found = dict.fromkeys(weight for index in operations for weight in self.selection.weights.get(index, ()))
         return [self.operations[index] for index in found]
 
+    def _weight_shapes(self, index: int) -> list[Shape]:
+        """Return the shapes of the weights folded into an operation, largest first; of one in parts, as it is read."""
+        own = [boxes.weight_shape(weight) for weight in self.weights([index])]
+        ranks = {shape.rank for shape in own}
+        read = [self.report.shape(value) for value in self.selection.folded.get(index, ())]
+        whole = [shape for shape in read if shape.rank in ranks and shape.num_elements is not None]
+        return sorted([*whole, *own], key=lambda shape: -(shape.num_elements or 0))
+
     def _operation_box(self, part: Part, identity: str, cluster: str) -> Box:
         shown = first_block(part)
         inside = list(shown.operations())
         head = min(inside, key=lambda index: _rank(self.operations[index].op))
         operation = self.operations[head]
-        shapes = sorted((boxes.weight_shape(w) for w in self.weights([head])), key=lambda s: -(s.num_elements or 0))
         tails = [] if shown.is_operation else [tail for child in shown.children for tail in self._tails(child, head)]
         count = boxes.parameters(self.weights(inside))
         name = shown.name or operation.name
         lines = [
-            _joined(boxes.attributes(operation, shapes)), _listed(tails), _size(count, part),
+            _joined(boxes.attributes(operation, self._weight_shapes(head))), _listed(tails), _size(count, part),
             "" if name.lower() == operation.op.lower() else name, self._told_marks(part),
         ]  # fmt: skip
         return Box(

@@ -47,6 +47,7 @@ class Selection:
         order: their indices, each after what it reads (loops aside), branches one after the other.
         links: the edges between them.
         weights: operation -> the constants and variables folded into it, as indices of operations.
+        folded: operation -> the values it reads that are computed from those.
         results: operation that an output names -> the drawn operations that yield it, each with its role.
         is_all: nothing was left out.
     """
@@ -55,6 +56,7 @@ class Selection:
     order: list[int]
     links: list[Link] = field(default_factory=list)
     weights: dict[int, list[int]] = field(default_factory=dict)
+    folded: dict[int, list[Value]] = field(default_factory=dict)
     results: dict[int, dict[int, str]] = field(default_factory=dict)
     is_all: bool = False
 
@@ -135,9 +137,11 @@ class _Selector:
             # That shapes count goes without saying where values are read.
             values = [operand for operand in reads[index] if operand.role != "shape"]
             selection.links += [_link(self.flow, operand, index) for operand in values or reads[index]]
-            weights = self._weights(o.source for o in visible[index] if o.source not in visible)
+            folded = [operand for operand in visible[index] if operand.source not in visible]
+            weights = self._weights(operand.source for operand in folded)
             if weights:
                 selection.weights[index] = weights
+                selection.folded[index] = [operand.read for operand in folded]
         selection.links += self._controls(set(order))
         return selection
 

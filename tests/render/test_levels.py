@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import Node
+from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.render.picture import View, build_scene, select_picture
 from graphsurgeon.render.scene import Scene
 from tests.render.build import Maker
@@ -153,3 +155,15 @@ def test_hundreds_of_scopes_deep() -> None:
     wide = maker.node("Relu", "/".join(f"s{n}" for n in range(450)) + "/other/relu", deep)
     maker.sign({"x": x}, {"y": wide})
     assert 3 <= len(scene_of(maker).boxes) <= 6
+
+
+def test_a_weight_in_parts_is_told_as_a_whole() -> None:
+    maker = Maker()
+    x = maker.placeholder()
+    axis = maker.graph.add_node("Const", "w/axis", attrs={"dtype": INT32, "value": Tensor.of(INT32, (), [0])})
+    parts = [maker.const("w/part_0", 3, 5), maker.const("w/part_1", 1, 5)]
+    kernel = maker.graph.add_node("ConcatV2", "w", [*(part.output() for part in parts), axis.output()], {"N": 2})
+    source = maker.dense("third", maker.dense("second", maker.dense("first", x)))
+    maker.sign({"x": x}, {"y": maker.node("MatMul", "last/MatMul", source, kernel)})
+    (box,) = [box for box in scene_of(maker).boxes if box.name == "last/MatMul"]
+    assert box.lines[:2] == ("4×5", "20 params")
