@@ -29,7 +29,7 @@ def add_output(
         bool, typer.Option("--rewire", help="Send the tensors' consumers through the new nodes.")
     ] = False,
     print_values: Annotated[
-        bool, typer.Option("--print", help="Print the tensors whenever they are computed.")
+        bool, typer.Option("--print", help="Print the tensors whenever they are computed, in functions too.")
     ] = False,
     all_tensors: Annotated[
         bool, typer.Option("--all", help="TFLite: make every tensor an output, for debugging.")

@@ -73,11 +73,14 @@ def _print_fact(name: str, value: object, *, verbose: bool) -> None:
 
 def _row(item: object) -> list[object]:
     if dataclasses.is_dataclass(item):
-        return [_cell(getattr(item, field.name)) for field in dataclasses.fields(item)]
+        return [_cell(field.name, getattr(item, field.name)) for field in dataclasses.fields(item)]
     if isinstance(item, tuple | list):
         return [output.text_of(part) for part in item]
     return [output.text_of(item)]
 
 
-def _cell(value: object) -> str:
-    return "" if type(value) is int and not value else output.text_of(value)  # how many, where there are none
+def _cell(name: str, value: object) -> str:
+    """Return a value as a cell; a bare number would not say what is counted, and 0 says nothing."""
+    if type(value) is not int:
+        return output.text_of(value)
+    return f"#{value}" if name == "index" else f"{name.replace('_', ' ')} {value:,}" if value else ""

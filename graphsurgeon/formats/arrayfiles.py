@@ -98,7 +98,8 @@ def _member_name(name: str) -> bytes:
     encoded = f"{name}.npy".encode("utf-8", "backslashreplace")
     if len(encoded) > _LONGEST_NAME:
         raise UnsupportedError(
-            f"a name of {len(encoded)} bytes is too long for .npz", hint="leave it out with gs weights --match, or rename it"
+            f"a name of {len(encoded)} bytes is too long for .npz",
+            hint="leave it out with gs weights --match, or rename it",
         )
     return encoded
 

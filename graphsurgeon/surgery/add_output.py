@@ -2,7 +2,7 @@
 
 A tensor inside a function is carried out through every call on the way to the main graph. Functions on that
 way are copied unless nothing else uses them, so that other callers and `tf.saved_model.load`'s own functions
-stay as they are.
+stay as they are. Only what prints a tensor is put into the function itself, whatever calls it.
 
 Refused, with the nearest tensor that can be had: bodies of While, map and dataset functions and branches of If
 and Case (their values exist per iteration or not at all), V1 loop frames and branches, and resources and
@@ -29,7 +29,7 @@ from graphsurgeon.ops import catalog
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.add_output_tflite import add_tflite_outputs
 from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
-from graphsurgeon.surgery.fetchable import check_fetchable
+from graphsurgeon.surgery.fetchable import check_fetchable, check_type
 from graphsurgeon.surgery.functionalize import part_between
 from graphsurgeon.surgery.rename import LEGAL_NODE
 from graphsurgeon.surgery.wrapper import find_wrapper, own_wrapper
@@ -46,6 +46,7 @@ class AddedOutput:
         signatures: keys of the signatures that have it now.
         rewired: how many inputs of other nodes read it instead of the tensor.
         cloned: functions that were copied on the way to the main graph.
+        graph: the function that it was put into, to be printed there; empty for the main graph.
     """
 
     name: str
@@ -55,6 +56,7 @@ class AddedOutput:
     signatures: list[str] = field(default_factory=list)
     rewired: int = 0
     cloned: list[str] = field(default_factory=list)
+    graph: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class _Request:
     Attributes:
         value: the tensor.
         name: of the Identity, and the signature key.
-        way: the calls that lead to its function, outermost first; empty in the main graph.
+        way: the calls that lead to its function, outermost first; empty in the main graph, or to print it.
+        place: the graph that the Identity is put into.
     """
 
     value: Value
@@ -80,6 +83,7 @@ class _Request:
     dtype: DType
     shape: Shape
     way: Way
+    place: Graph
 
 
 def add_output(
@@ -101,7 +105,7 @@ def add_output(
         outputs: tensor -> name.
         signature: also put it into this signature, in `signature_def` and in the object graph.
         rewire: send the tensor's consumers through the Identity, but for those that assign to it.
-        print_values: print the tensor whenever it is computed (implies `rewire`).
+        print_values: print the tensor whenever it is computed (implies `rewire`), inside functions too.
         all_tensors: TFLite: every tensor becomes an output; `outputs` is not looked at.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
@@ -120,21 +124,22 @@ def add_output(
     if all_tensors:
         raise UnsupportedError("every tensor as an output is for TFLite models only")
     target = find_signature(metagraph, signature) if signature is not None else None
-    requests = _plan(metagraph, outputs, target, calls, graph, rewire=rewire or print_values)
+    requests = _plan(metagraph, outputs, target, calls, graph, rewire=rewire, print_values=print_values)
     return AddOutputReport([_add(metagraph, request, target, rewire, print_values) for request in requests])
 
 
-def check_new_name(metagraph: MetaGraph, name: str) -> None:
-    """Refuse a name that no new node of the main graph can have.
+def check_new_name(graph: Graph, name: str) -> None:
+    """Refuse a name that no new node of a graph can have.
 
     Raises:
         UsageError: it is illegal or taken.
     """
     if not LEGAL_NODE.fullmatch(name):
         raise UsageError(f"{name!r} is no legal name of a node", hint="use A-Z a-z 0-9 _ . / > -")
-    if metagraph.graph.node(name) is not None:
-        free = metagraph.graph.unique_name(name)
-        raise UsageError(f"the main graph already has a node {name!r}", hint=f"{free!r} is free")
+    free = graph.unique_name(name)
+    if free != name:
+        where = f"function {graph.name!r}" if graph.kind == "function" else "the main graph"
+        raise UsageError(f"{where} already has a node {name!r}", hint=f"{free!r} is free")
 
 
 def _plan(
@@ -145,27 +150,45 @@ def _plan(
     graph: str | None,
     *,
     rewire: bool,
+    print_values: bool,
 ) -> list[_Request]:
     run = _functions_of(target) if target is not None else None
     values = {text: find_value(metagraph, text, graph=graph, prefer=run) for text in outputs}
     names = list(outputs.values())
-    for name in names:
-        check_new_name(metagraph, name)
+    shapes = infer_shapes(metagraph)
+    requests = []
+    for text, value in values.items():
+        name, dtype, shape = outputs[text], shapes.dtype(value), shapes.shape(value)
+        place = value.graph if print_values else metagraph.graph
+        check_new_name(place, name)
         if names.count(name) > 1:
             raise UsageError(f"two outputs would be named {name!r}")
         if target is not None and name in target.outputs:
             raise UsageError(f"signature {target.key!r} already has an output {name!r}")
-    shapes = infer_shapes(metagraph)
-    requests = []
-    for text, value in values.items():
-        dtype = check_fetchable(value, shapes.dtype(value))
+        if place is not metagraph.graph:
+            requests.append(_Request(value, name, _printed(value, dtype, target), shape, (), place))
+            continue
+        dtype = check_fetchable(value, dtype)
         way = find_way(metagraph, value.graph, target, calls)
         if way and rewire:
-            raise UnsupportedError(f"{text!r} lies in a function: its consumers there cannot read a main-graph node")
-        requests.append(_Request(value, outputs[text], dtype.base, shapes.shape(value), way))
+            raise UnsupportedError(
+                f"{text!r} lies in a function: its consumers there cannot read a main-graph node",
+                hint="leave --rewire out, or print it with --print",
+            )
+        requests.append(_Request(value, name, dtype.base, shape, way, place))
     if target is not None:
         _check_signature(metagraph, target, requests)
     return requests
+
+
+def _printed(value: Value, dtype: DType | None, target: Signature | None) -> DType:
+    """Return the dtype of a value that is printed in its function, where every iteration of a loop will do."""
+    if target is not None:
+        raise UsageError(
+            f"{value} is printed in function {value.graph.name!r}, which adds no output to a signature",
+            hint="leave --signature out, or add the output without --print",
+        )
+    return check_type(value, dtype).base
 
 
 def _functions_of(target: Signature) -> list[Graph]:
@@ -238,7 +261,7 @@ def _add(
         inner = _inside(value, wrapper.function)
         assert inner is not None
         wrapper.insert_output(wrapper.position_of(request.name), request.name, inner, request.dtype, request.shape)
-    node = _add_identity(metagraph.graph, value, request, print_values)
+    node = _add_identity(request.place, value, request, print_values)
     kept = [*_own(node), *(user for user in value.consumers if _takes_reference(user, value))]
     rewired = value.replace_with(node.output(), but=kept) if rewire or print_values else 0
     if target is not None:
@@ -249,7 +272,8 @@ def _add(
         assert isinstance(results, dict)
         spec = TensorSpec(request.name, request.shape, request.dtype)
         wrapper.concrete.output_signature = {**results, request.name: spec}
-    return AddedOutput(f"{node.name}:0", tensor, request.dtype, request.shape, keys, rewired, cloned)
+    inside = request.place.name if request.place is not metagraph.graph else ""
+    return AddedOutput(f"{node.name}:0", tensor, request.dtype, request.shape, keys, rewired, cloned, inside)
 
 
 def _add_identity(graph: Graph, value: Value, request: _Request, print_values: bool) -> Node:

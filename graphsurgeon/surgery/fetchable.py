@@ -19,18 +19,24 @@ def check_fetchable(value: Value, dtype: DType | None, *, allow_ref: bool = True
     Raises:
         UnsupportedError: it cannot be fetched; with the nearest tensor that can.
     """
-    if dtype is None:
-        raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
-    _check_type(value, dtype, allow_ref=allow_ref)
+    dtype = check_type(value, dtype, allow_ref=allow_ref)
     _check_flow(value)
     return dtype
 
 
-def _check_type(value: Value, dtype: DType, *, allow_ref: bool) -> None:
+def check_type(value: Value, dtype: DType | None, *, allow_ref: bool = True) -> DType:
+    """Return the dtype of a value that can be seen from outside, or printed.
+
+    Raises:
+        UnsupportedError: it is not known, a resource or variant, or a reference where none will do.
+    """
+    if dtype is None:
+        raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
     if dtype.is_ref and not allow_ref:
         raise UnsupportedError(f"{value} is a reference", hint=_reader_hint(value))
     if dtype.base in (RESOURCE, VARIANT):
         raise UnsupportedError(f"{value} is a {dtype.base}, which cannot be fetched", hint=_reader_hint(value))
+    return dtype
 
 
 def _check_flow(value: Value) -> None:

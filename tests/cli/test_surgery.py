@@ -109,6 +109,16 @@ def test_rewire_and_print(gs: GS, tmp_path: Path) -> None:
     assert graph_of(tmp_path / "b.pb").graph.op_counts["PrintV2"] == 1
 
 
+def test_print_inside_functions(gs: GS, tmp_path: Path) -> None:
+    """A print needs no way to the main graph: loop bodies are as good as any function."""
+    done = gs("add-output", NESTED, "while/Tanh=seen", "--print", "-o", tmp_path / "out")
+    (body,) = [one for one in graph_of(tmp_path / "out").functions.values() if one.node("seen") is not None]
+    assert body.op_counts["PrintV2"] == 1
+    assert body.node("while/Tanh").consumers == (body.node("seen/format"), body.node("seen"))  # type: ignore[union-attr]
+    assert f"  seen:0  while/Tanh:0  float32  [?,4]    rewired 1    {body.name}\n" in done.out
+    assert graph_of(tmp_path / "out").graph.node("seen") is None
+
+
 def test_the_ways_to_a_function_are_offered_as_options(gs: GS) -> None:
     refused = gs("add-output", NESTED, "hidden=h", "--dry-run")
     assert (refused.status, refused.err.count("\n")) == (2, 1)
@@ -131,6 +141,8 @@ def test_the_ways_to_a_function_are_offered_as_options(gs: GS) -> None:
         (NESTED, ["while:4=y"], 4, "is a resource, which cannot be fetched"),
         (EXPORT, ["functional_1/pool_1/Mean=probs", "--signature", "serving_default"], 2, "already has an output"),
         (EXPORT, ["functional_1/pool_1/Mean=y", "--rewire"], 4, "lies in a function"),
+        (EXPORT, ["functional_1/pool_1/Mean=Identity", "--print"], 2, "314' already has a node 'Identity'; 'Identity_"),
+        (EXPORT, ["functional_1/pool_1/Mean=y", "--print", "--signature", "serve"], 2, "adds no output to a signature"),
         (EXPORT, ["functional_1/pool_1/Mean=y", "--signature", "x"], 2, "x"),
         (FLOAT, ["MatMul=y"], 4, "is a constant"),
     ],

@@ -303,3 +303,17 @@ def data(detail: dict[str, Any]) -> Any:
     if detail["dtype"] is np.float32:
         return random.random(detail["shape"], np.float32)
     return random.integers(0, 2, detail["shape"]).astype(detail["dtype"])
+
+
+@pytest.mark.tensorflow
+def test_tensors_of_functions_and_loops_are_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = FIXTURES / "savedmodel" / "nested_calls"
+    edit(source, [("add-output", {"outputs": {"while/Tanh": "seen"}, "print_values": True})], output=tmp_path / "out")
+    before = ask_v1(source), ask_v2(source)
+    for ask, answer in zip((ask_v1, ask_v2), before, strict=True):
+        capfd.readouterr()
+        after = ask(tmp_path / "out")
+        assert "seen: [[" in capfd.readouterr().err
+        assert not after.error
+        for signature, results in answer.results.items():
+            assert all(same_array(after.results[signature][key], array) for key, array in results.items())
