@@ -54,16 +54,35 @@ def _infer_scope(report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph 
     session = Session(_resolve(graphs[0], assume))
     report.add(graphs[0], session.report_on(graphs[0]))
     done: dict[Graph, object] = {graphs[0]: None}
+    graphs = callers_first(graphs)
     waiting = graphs[1:]
     while waiting:
         for graph in waiting:
             done[graph] = session.called_with.get(graph)
             report.add(graph, session.report_on(graph))
-        # A caller may come behind the function it calls: what has since been called otherwise is inferred again.
+        # Of functions that call themselves one comes first: what has since been called otherwise is inferred again.
         waiting = [graph for graph in graphs[1:] if session.called_with.get(graph) != done[graph]]
     report.findings += session.findings
     if metagraph is not None:
         report.findings += signature_findings(metagraph, report)
+
+
+def callers_first(graphs: list[Graph]) -> list[Graph]:
+    """Return graphs in their order, but each behind all that call it: what it is called with is known by then."""
+    order: list[Graph] = []
+    opened: set[Graph] = set()
+    stack = [(graph, False) for graph in graphs]
+    while stack:
+        graph, is_done = stack.pop()
+        if is_done:
+            order.append(graph)
+        elif graph not in opened:
+            opened.add(graph)
+            stack.append((graph, True))
+            called = dict.fromkeys(function for node in graph.nodes for function in node.functions)
+            stack += [(function, False) for function in called if function not in opened]
+    listed = set(graphs)
+    return [graph for graph in reversed(order) if graph in listed]
 
 
 def _resolve(graph: Graph, assume: Assumptions) -> dict[Value, Dims | None]:

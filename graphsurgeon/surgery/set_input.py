@@ -99,6 +99,8 @@ def set_input(
     }
     report = infer_shapes(metagraph, assume=assume)
     recorded = record_shapes([change.value for change in changes if change.value in assume], report)
+    if recorded:  # what was recorded contradicts nothing any more
+        report = infer_shapes(metagraph, assume=assume)
     constants = {change.node for change in changes if change.constant is not None}
     stale = list(signature_findings(metagraph, report))
     for signature in affected:
@@ -154,7 +156,7 @@ def _placeholders(metagraph: MetaGraph, name: str) -> list[Node]:
         raise UsageError(f"the model has no placeholder or signature input {name!r}", hint=suggestion(name, known))
     for one in found:
         if one.op not in PLACEHOLDERS:
-            raise UsageError(f"{one.name!r} is no placeholder but {one.op}", hint="gs inputs lists them")
+            raise UsageError(f"{one.name!r} ({one.op}) is no placeholder", hint="gs inputs lists them")
     return found
 
 

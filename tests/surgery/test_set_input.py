@@ -63,6 +63,39 @@ def test_a_contradiction_is_told_with_its_place(tmp_path: Path) -> None:
     assert "24" in report.contradictions[0].what
 
 
+def test_a_recorded_shape_that_follows_is_no_contradiction(tmp_path: Path) -> None:
+    recorded = "list { shape { dim { size: 1 } dim { size: 2 } } }"
+    y = node("y", "Relu", "x", _output_shapes=recorded, **FLOAT)
+    report = set_input(graph_model(tmp_path, placeholder("x", dims="1,2"), y), shapes={"x": [3, 5]})
+    assert (report.contradictions, report.recorded_shapes) == ((), 1)
+
+
+def function(name: str, *nodes: str, result: str) -> str:
+    """Write a function of one float argument `a`, recorded as [?,2], and one float result `r`."""
+    shape = "list { shape { dim { size: -1 } dim { size: 2 } } }"
+    body = "".join(one.replace("node {", "node_def {", 1) for one in nodes)
+    signature = f'name: "{name}" input_arg {{ name: "a" type: DT_FLOAT }} output_arg {{ name: "r" type: DT_FLOAT }}'
+    recorded = f'arg_attr {{ key: 0 value {{ attr {{ key: "_output_shapes" value {{ {shape} }} }} }} }}'
+    return f'function {{ signature {{ {signature} }} {body} ret {{ key: "r" value: "{result}" }} {recorded} }}\n'
+
+
+@pytest.mark.parametrize("callee_first", [True, False])
+def test_what_a_called_function_contradicts_is_told_wherever_it_stands(callee_first: bool, tmp_path: Path) -> None:
+    pair = "tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } } float_val: 1 }"
+    two = node("two", "Const", dtype="type: DT_FLOAT", value=pair)
+    call = {"Tin": "list { type: DT_FLOAT }", "Tout": "list { type: DT_FLOAT }"}
+    inner = function("inner", two, node("sum", "AddV2", "a", "two:output:0", **FLOAT), result="sum:z:0")
+    runs = node(
+        "run", "PartitionedCall", "a", f='func {{ name: "inner" }}'.replace("{{", "{").replace("}}", "}"), **call
+    )
+    outer = function("outer", runs, result="run:output:0")
+    both = [inner, outer] if callee_first else [outer, inner]
+    main = node("y", "PartitionedCall", "x", f='func { name: "outer" }', **call)
+    model = graph_model(tmp_path, placeholder("x", dims="-1,2"), main, library=f"library {{ {''.join(both)} }}")
+    report = set_input(model, shapes={"x": [3, 5]})
+    assert [found.where for found in report.contradictions] == ["inner: sum"]
+
+
 def test_a_signature_follows_and_is_no_contradiction() -> None:
     model = read(FIXTURES / "savedmodel" / "keras_export")
     report = set_input(model, shapes={"image": [1, 9, 9, 3]}, dtypes={"image": "uint8"})
@@ -104,7 +137,7 @@ def test_recorded_shapes_follow(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"set_values": {"y": 1}}, "'y' is no placeholder but Relu"),
+        ({"set_values": {"y": 1}}, r"'y' \(Relu\) is no placeholder"),
         ({"set_values": {"z": 1}}, "no placeholder or signature input 'z'"),
         ({"set_values": {"phase": 2}}, "'phase' is bool, which cannot hold 2"),
         ({"set_values": {"x": "much"}}, "'x' is float32, which cannot hold 'much'"),
