@@ -62,7 +62,8 @@ class Composer:
             identity = self._identity(ends[0].key, "output")
             self.boxes.append(self.describer.end_box(ends, "output", identity, _producers(values)))
             found += [self.describer.terminal(end, identity) for end in ends]
-            label = self.describer.label(values[0], values[0]) if values else ""
+            # Which part of a composite tensor comes from where is not told.
+            label = self.describer.label(values[0], values[0]) if len(values) == 1 else ""
             self.edges += [
                 Edge(source, identity, role, "" if role in _WITHOUT_LABEL else label, tuple(map(str, values)))
                 for source, role in sources.items()

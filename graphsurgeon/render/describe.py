@@ -75,7 +75,8 @@ class Describer:
         value = end.values[0] if end.values else None
         dtype = end.dtype or (self.report.dtype(value) if value is not None else None)
         shape = end.shape
-        if (shape is None or shape.dims is None) and value is not None:
+        # The shape of a composite tensor is that of none of its parts.
+        if (shape is None or shape.dims is None) and value is not None and len(end.values) == 1:
             shape = self.report.shape(value)
         dims = None if shape is None or shape.dims is None else list(shape.dims)
         name = None if dtype is None else dtype.name

@@ -258,3 +258,18 @@ def test_thousands_of_nodes_stay_responsive(show: Any) -> None:
     )
     assert times
     assert sorted(times)[len(times) // 2] < 300
+
+
+def test_a_mark_far_below_is_gone_to(show: Any) -> None:
+    maker = Maker()
+    source = x = maker.placeholder()
+    for number in range(30):
+        source = maker.node("Relu" if number % 2 else "Tanh", f"step{number}", source)
+    maker.sign({"x": x}, {"y": source})
+    top = show(maker.model, everything=True)
+    far = show(maker.model, everything=True, highlight=("step25",))
+    near = show(maker.model, everything=True, highlight=("step1",))
+    assert not top.box("Relu").evaluate("box => box.getBoundingClientRect().top < 0")
+    place = far.page.locator("#scene .box[class*=m-]").first.bounding_box()
+    assert 0 < place["y"] < 900
+    assert near.page.locator("#scene .box.k-input").bounding_box()["y"] > 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from graphsurgeon.model.dtype import FLOAT32
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import SignatureEntry
 from graphsurgeon.render.picture import View, build_scene, select_picture
 from graphsurgeon.render.scene import Scene
 from tests.render.build import Maker
@@ -144,3 +147,17 @@ def test_one_tensor_under_several_keys_is_one_box() -> None:
     assert (end.title, *end.lines) == ("y", "scores", "outputs", "float32 ?×4", "serving_default, predict")
     (start,) = [box for box in scene.boxes if box.kind == "input"]
     assert (start.title, start.lines[0]) == ("x", "inputs")
+
+
+def test_a_composite_output_is_not_told_by_its_parts() -> None:
+    maker = Maker()
+    x = maker.placeholder()
+    splits = maker.node("Range", "splits", x)
+    maker.sign({"x": x}, {"y": maker.dense("d", x)})
+    outputs = maker.metagraph.signatures["serving_default"].outputs
+    parts = [Mention.of(outputs["y"].mention.target, "y"), Mention.of(splits.output(0), "y")]
+    outputs["y"] = SignatureEntry(None, FLOAT32, None, components=parts)
+    scene = scene_of(maker)
+    (end,) = [box for box in scene.boxes if box.kind == "output"]
+    assert end.lines == ("float32", "serving_default")
+    assert [edge.label for edge in scene.edges if edge.target == end.id] == ["", ""]

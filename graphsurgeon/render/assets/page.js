@@ -250,7 +250,19 @@ function recall() {
   if (place.length === 3 && place.every(Number.isFinite) && place[2] > 0) {
     [view.x, view.y, view.zoom] = place;
     move();
-  } else fit(LEAST);
+  } else {
+    fit(LEAST);
+    showMark();
+  }
+}
+
+// Goes to the first marked box of a picture taller than the window, where none of them would be seen.
+function showMark() {
+  const marked = tree.parts.filter((part) => part.marks?.length && layout.boxes.has(part.index));
+  const bottoms = marked.map((part) => view.y + (place(part.index).y + place(part.index).height) * view.zoom);
+  if (!marked.length || bottoms.some((bottom) => bottom <= canvas.clientHeight)) return;
+  centre(marked[bottoms.indexOf(Math.min(...bottoms))].index);
+  remember();
 }
 
 window.addEventListener("hashchange", () => {
