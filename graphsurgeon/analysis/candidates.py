@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from graphsurgeon.analysis.dataflow import downstream, in_order
@@ -211,7 +212,7 @@ class _Judge:
         if not signed and (node in self.training or (self.fed and node not in self.fed)):
             return []
         dtypes = node.output_dtypes()
-        values = node.outputs if dtypes is not None else (node.output(),)
+        values = [node.output(port) for port in range(len(dtypes))] if dtypes is not None else [node.output()]
         return [
             self._candidate(node, value, dtypes)
             for value in values
@@ -335,18 +336,35 @@ class _Judge:
 
 
 def _is_training(node: Node) -> bool:
-    if _TRAINING.fullmatch(node.op):
-        return True
-    return any(part.lower() in ("gradients", "gradients_1", "gradient_tape") for part in node.name.split("/")[:-1])
+    return _trains(node.op) or _is_of_training(node.name.rpartition("/")[0])
 
 
 def _is_service(node: Node) -> bool:
-    if _SERVICE_OPS.fullmatch(node.op):
-        return True
-    scopes = [re.sub(r"_\d+$", "", scope) for scope in node.name.lower().split("/")[:-1]]
-    if node.op in _LAST_LAYERS:
-        scopes = [scope for scope in scopes if scope != "loss"]  # where BERT's classifiers compute their answer
-    return any(scope in _SERVICE_SCOPES or _LOSS_SCOPE.fullmatch(scope) is not None for scope in scopes)
+    return _serves(node.op) or _is_of_service(node.name.rpartition("/")[0], node.op in _LAST_LAYERS)
+
+
+# A large graph has few ops, and the nodes of one scope follow each other.
+@lru_cache(maxsize=4096)
+def _trains(op: str) -> bool:
+    return _TRAINING.fullmatch(op) is not None
+
+
+@lru_cache(maxsize=4096)
+def _serves(op: str) -> bool:
+    return _SERVICE_OPS.fullmatch(op) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_of_training(scope: str) -> bool:
+    return any(part.lower() in ("gradients", "gradients_1", "gradient_tape") for part in scope.split("/"))
+
+
+@lru_cache(maxsize=4096)
+def _is_of_service(scope: str, is_last_layer: bool) -> bool:
+    scopes = [re.sub(r"_\d+$", "", part) for part in scope.lower().split("/")]
+    if is_last_layer:
+        scopes = [part for part in scopes if part != "loss"]  # where BERT's classifiers compute their answer
+    return any(part in _SERVICE_SCOPES or _LOSS_SCOPE.fullmatch(part) is not None for part in scopes)
 
 
 def _is_auxiliary(node: Node) -> bool:

@@ -253,7 +253,9 @@ class Node:
     @property
     def consumers(self) -> tuple[Node, ...]:
         """The nodes that read any output of this one, each once."""
-        values = self._outputs.values() if self._outputs else ()
+        values = tuple(self._outputs.values()) if self._outputs else ()
+        if len(values) == 1:
+            return values[0].consumers
         return tuple(dict.fromkeys(user for value in values for user in value.consumers))
 
     @property

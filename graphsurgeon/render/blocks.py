@@ -216,8 +216,7 @@ class _Layers:
     def _may_head(self, part: Part) -> bool:
         """Say whether a part is small enough for a layer: one product or convolution, with what belongs to it."""
         operations = self.selection.flow.operations
-        products = [i for i in part.operations() if families.is_product(operations[i].op)]
-        return part.size < MANY and len(products) <= 1
+        return part.size < MANY and sum(families.is_product(operations[i].op) for i in part.operations()) <= 1
 
     def _is_windowed(self, part: Part) -> bool:
         """Say whether a part begins with what padding is for: a convolution or pooling."""

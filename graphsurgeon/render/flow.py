@@ -54,6 +54,7 @@ class Operation:
         path: the scopes it stands in, its own name last.
         operands: what it reads, in the order of its inputs.
         controls: operations that must run before.
+        op: the op; of a value that no node yields `Const` or `Input`.
     """
 
     index: int
@@ -62,13 +63,13 @@ class Operation:
     path: tuple[str, ...]
     operands: list[Operand] = field(default_factory=list)
     controls: list[int] = field(default_factory=list)
+    op: str = field(init=False)
 
-    @property
-    def op(self) -> str:
-        """The op; of a value that no node yields `Const` or `Input`."""
+    def __post_init__(self) -> None:
         if self.node is not None:
-            return self.node.op
-        return "Const" if self.value is not None and self.value.tensor is not None else "Input"
+            self.op = self.node.op
+        else:
+            self.op = "Const" if self.value is not None and self.value.tensor is not None else "Input"
 
     @property
     def name(self) -> str:
@@ -231,6 +232,10 @@ class _Frame:
             for node, index in frame.by_node.items():
                 operation = self.flow.operations[index]
                 for slot, value in enumerate(node.inputs):
+                    source = frame.by_node.get(value.producer) if value.producer is not None else None
+                    if source is not None and value.producer not in frame.inner:  # nearly always
+                        operation.operands.append(Operand(source, value, value, slot))
+                        continue
                     operation.operands += [operand._replace(slot=slot) for operand in frame.sources(value, value)]
                 operation.controls += [frame.by_node[other] for other in node.controls if other in frame.by_node]
             for frames in frame.inner.values():

@@ -66,7 +66,7 @@ class Part:
         waiting = [self]
         while waiting:
             part = waiting.pop()
-            if part.is_operation:
+            if part.operation >= 0:
                 yield part.operation
             else:
                 waiting += reversed(part.children)
@@ -77,7 +77,8 @@ class Part:
         while waiting:
             part = waiting.pop()
             yield part
-            waiting += reversed(part.children)
+            if part.children:
+                waiting += reversed(part.children)
 
     def __repr__(self) -> str:
         return f"Part({self.kind}, {self.path!r}, {self.size})"

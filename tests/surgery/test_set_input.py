@@ -79,19 +79,22 @@ def function(name: str, *nodes: str, result: str) -> str:
     return f'function {{ signature {{ {signature} }} {body} ret {{ key: "r" value: "{result}" }} {recorded} }}\n'
 
 
-@pytest.mark.parametrize("callee_first", [True, False])
-def test_what_a_called_function_contradicts_is_told_wherever_it_stands(callee_first: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("callees_first", [True, False])
+def test_what_a_called_function_contradicts_is_told_wherever_it_stands(callees_first: bool, tmp_path: Path) -> None:
+    def call(name: str, callee: str, value: str) -> str:
+        types = dict.fromkeys(["Tin", "Tout"], "list { type: DT_FLOAT }")
+        return node(name, "PartitionedCall", value, f=f'func {{ name: "{callee}" }}', **types)
+
     pair = "tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } } float_val: 1 }"
     two = node("two", "Const", dtype="type: DT_FLOAT", value=pair)
-    call = {"Tin": "list { type: DT_FLOAT }", "Tout": "list { type: DT_FLOAT }"}
-    inner = function("inner", two, node("sum", "AddV2", "a", "two:output:0", **FLOAT), result="sum:z:0")
-    runs = node(
-        "run", "PartitionedCall", "a", f='func {{ name: "inner" }}'.replace("{{", "{").replace("}}", "}"), **call
-    )
-    outer = function("outer", runs, result="run:output:0")
-    both = [inner, outer] if callee_first else [outer, inner]
-    main = node("y", "PartitionedCall", "x", f='func { name: "outer" }', **call)
-    model = graph_model(tmp_path, placeholder("x", dims="-1,2"), main, library=f"library {{ {''.join(both)} }}")
+    functions = [
+        function("inner", two, node("sum", "AddV2", "a", "two:output:0", **FLOAT), result="sum:z:0"),
+        function("middle", call("run", "inner", "a"), result="run:output:0"),
+        function("outer", call("run", "middle", "a"), result="run:output:0"),
+    ]
+    library = "".join(functions if callees_first else reversed(functions))
+    main = call("y", "outer", "x")
+    model = graph_model(tmp_path, placeholder("x", dims="-1,2"), main, library=f"library {{ {library} }}")
     report = set_input(model, shapes={"x": [3, 5]})
     assert [found.where for found in report.contradictions] == ["inner: sum"]
 
