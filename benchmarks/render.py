@@ -1,4 +1,4 @@
-"""The budget of pictures: a graph of 2,000 nodes in 3 s, folded as by default and with every node drawn; 100,000 in 10 s.
+"""The budget of pictures: a graph of 2,000 nodes in 3 s, folded and with every node drawn; one of 100,000 in 10 s.
 
     python benchmarks/render.py [--repeat 3]
 
@@ -52,7 +52,9 @@ def main() -> None:
             *extra,
         ]
         title = f"gs render {' '.join([*extra, f'-o x{suffix}'])}, {nodes:,} nodes{', ported' if is_ported else ''}"
-        rows.append(Row(title, best(command, repeat=options.repeat), seconds_at_most=seconds))
+        rows.append(
+            Row(title, best([*alone, *call] if is_ported else call, repeat=options.repeat), seconds_at_most=seconds)
+        )
     sys.exit(0 if print_table(rows) else 1)
 
 
