@@ -40,17 +40,7 @@ def main() -> None:
     rows = []
     for nodes, suffix, extra, is_ported, seconds in WORK:
         target = FOLDER / f"picture{suffix}"
-        command = [
-            *(alone if is_ported else []),
-            *GS,
-            "render",
-            graph_def(nodes),
-            "-o",
-            target,
-            "--force",
-            "-q",
-            *extra,
-        ]
+        call = [*GS, "render", graph_def(nodes), "-o", target, "--force", "-q", *extra]
         title = f"gs render {' '.join([*extra, f'-o x{suffix}'])}, {nodes:,} nodes{', ported' if is_ported else ''}"
         rows.append(
             Row(title, best([*alone, *call] if is_ported else call, repeat=options.repeat), seconds_at_most=seconds)

@@ -60,10 +60,13 @@ class NodeTypes:
         for name, field in telling:
             if name not in raw:
                 key.append(None)
-            elif field == "list":
-                key.append((raw[name].WhichOneof("value"), *raw[name].list.type))
+                continue
+            value = raw[name]
+            if field == "list":
+                key.append((value.WhichOneof("value"), *value.list.type))
             else:
-                key.append((raw[name].WhichOneof("value"), getattr(raw[name], field)))
+                # A number that is not 0 is one; 0 may also be a placeholder's, or of another kind.
+                key.append(getattr(value, field) or (value.WhichOneof("value"),))
         return tuple(key)
 
 
