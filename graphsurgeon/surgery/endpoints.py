@@ -152,6 +152,12 @@ def _owner(metagraph: MetaGraph, key: str, signature: Signature | None) -> Signa
     keys = list(dict.fromkeys(name for one in among for name in one.outputs if not one.key.startswith("__saved_model")))
     hint = suggestion(key, [*keys, *(node.name for node in metagraph.graph.nodes)])
     there_is = ", ".join(f"--outputs {name}" for name in keys[:_MOST_PROPOSED])
+    inside = [one.name for one in metagraph.functions.values() if one.node(key.partition(":")[0]) is not None]
+    if inside:
+        raise UsageError(
+            f"{key!r} is a tensor of function {inside[0]!r}, not of the main graph",
+            hint="gs add-output carries it out, to be frozen then",
+        )
     raise UsageError(
         f"the model has no tensor and no signature output {key!r}",
         hint=hint or (f"there is {there_is}" if keys else "gs outputs lists the likely ones"),

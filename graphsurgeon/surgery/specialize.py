@@ -129,6 +129,8 @@ class Specializer:
         runners |= {node: None for node in graph.nodes if any(self._touches(f) for f in node.functions)}
         accesses = [self._specialise_runs(node, holders) for node in runners]
         accesses += [_access(node, use, held) for node, use, held in used if node not in runners]
+        place = {node: number for number, node in enumerate(graph.nodes)}
+        accesses.sort(key=lambda access: place[access.node])  # so that the same one is refused in every run
         self._effects = Effects()  # functions were exchanged
         needed = self._settle_writes(graph, holders, accesses, roots)
         in_frames = has_v1_control_flow(graph)
@@ -145,7 +147,7 @@ class Specializer:
         self, graph: Graph, holders: Holders, accesses: list[Access], roots: Sequence[Node]
     ) -> set[Node]:
         """Check the order of writes and reads, then drop the writes; return the nodes whose values matter."""
-        writes = {access.node for access in accesses if access.is_plain}
+        writes = {access.node: None for access in accesses if access.is_plain}
         acting = [node for node in graph.nodes if node not in writes and self._effects.of_node(node)]
         needed = needed_nodes(graph, acting)
         check_order(graph, accesses, needed)

@@ -191,6 +191,22 @@ def test_a_flipped_bit_leaves_no_output(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_dropped_writes_are_told_in_the_order_of_the_graph(tmp_path: Path) -> None:
+    names = [f"bump{number}" for number in range(8)]
+    bumps = [node(name, "AssignAddVariableOp", "v", "one", "^before", dtype="type: DT_FLOAT") for name in names]
+    model = graph_model(
+        tmp_path, variable("v"), read_variable("before", "v"), constant("one", "float_val: 1"), *bumps,
+        node("y", "Identity", "before", *(f"^{name}" for name in names), **FLOAT), values=VALUES,
+    )  # fmt: skip
+    assert freeze(model, outputs=["y"]).dropped_writes == tuple(f"{name} (AssignAddVariableOp)" for name in names)
+
+
+def test_a_tensor_inside_a_function_is_told_apart_from_one_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"'add' is a tensor of function '__inference.*not of the main graph") as found:
+        freeze(read(FIXTURES / "linear"), outputs=["add"])
+    assert "gs add-output" in found.value.hint
+
+
 def test_variables_are_known_by_their_keys_too(tmp_path: Path) -> None:
     """Variables of TensorFlow 2 are called `Variable_3` at run time; users know the path that is their key."""
     with pytest.raises(UnsupportedError, match=r"'Variable' \(key 'table/.ATTRIBUTES/VARIABLE_VALUE'\) is"):
