@@ -108,5 +108,5 @@ def _diagnosed(error: FormatError, location: Location) -> FormatError:
     candidates = [Path(error.path or location.path), *(location.path / name for name in SAVED_MODEL_NAMES)]
     damaged = next((path for path in candidates if is_file(path)), None)
     if not error.hint and damaged is not None:
-        error.hint = foreign.damage(open_source(damaged))
+        error.hint = foreign.damage(open_source(damaged)) or "fetch or write it again"
     return error

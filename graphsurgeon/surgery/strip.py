@@ -343,7 +343,8 @@ class _Work:
         still = {key for metagraph in self.model.metagraphs for key in restored_keys(metagraph)}
         gone = sorted(key for key in keys_before - still if key in checkpoint.variables)
         if gone and checkpoint.version == 1:
-            note = f"{len(gone)} entries that nothing restores stay in the checkpoint: its format, V1, is only read"
+            entries = "an entry stays" if len(gone) == 1 else f"{len(gone)} entries stay"
+            note = f"{entries} in the checkpoint, unread by the graph: its format, V1, is only read"
             return StripReport({}, (), notes=(note,))
         slots = slot_keys(checkpoint)
         kinds = dict.fromkeys(slots, "optimizers") | self.training.keys

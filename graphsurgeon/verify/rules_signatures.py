@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.errors import plural
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
@@ -110,5 +111,6 @@ def _same_inputs(signature: Signature, wrapper: ObjectNode) -> Iterator[Finding]
     function = wrapper.functions[0] if wrapper.functions else None
     plain_outputs = all(entry.mention is not None for entry in signature.outputs.values())
     if isinstance(function, Graph) and plain_outputs and len(function.outputs) != len(signature.outputs):
-        what = f"it has {len(signature.outputs)} outputs in signature_def, {len(function.outputs)} in its function"
+        count = plural(len(signature.outputs), "output")
+        what = f"it has {count} in signature_def, {len(function.outputs)} in its function"
         yield Finding("warning", where, what, "gs add-signature makes both anew", "signature-worlds")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from graphsurgeon.errors import plural
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.quantization import Quantization
@@ -106,7 +107,7 @@ def custom_operators(metagraph: MetaGraph) -> Iterator[Finding]:
     for op, count in found.items():
         flex = op.startswith("Flex")
         hint = "link the Flex delegate (select TensorFlow ops)" if flex else "register it with the interpreter"
-        yield Finding("note", f"operator {op}", f"custom, used {count} times", hint, "custom-operator")
+        yield Finding("note", f"operator {op}", f"custom, used {plural(count, 'time')}", hint, "custom-operator")
 
 
 def signatures(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -162,7 +163,7 @@ def _scales(where: str, value: Value, found: Quantization) -> Iterator[Finding]:
     if found.scales is not None or found.custom:
         return
     if len(found.zero_point) not in (0, 1, len(found.scale)):
-        what = f"{len(found.scale)} scales and {len(found.zero_point)} zero points"
+        what = f"{plural(len(found.scale), 'scale')} and {plural(len(found.zero_point), 'zero point')}"
         yield Finding("error", where, what, hint, "quantization")
     rank = value.shape.rank if value.shape is not None else None
     if len(found.scale) > 1 and rank is not None and value.shape is not None and value.shape.dims is not None:

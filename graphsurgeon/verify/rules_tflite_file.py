@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.errors import GraphSurgeonError, plural
 from graphsurgeon.formats.tflite_buffers import BufferSource
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.model import Model
@@ -44,11 +44,15 @@ def _buffers(source: Any) -> Iterator[Finding]:
             what = "it holds data, but stands for no data"
             yield Finding("warning", "buffer 0", what, "convert the model anew", "buffer-sentinel")
     if bad:
-        what = f"{bad} buffers do not start at a multiple of {_LEAST_ALIGNMENT} bytes: 32-bit ARM cannot read them"
+        what = f"{_misplaced(bad, _LEAST_ALIGNMENT)}: 32-bit ARM cannot read them"
         yield Finding("warning", "file", what, "any edit aligns them", "buffer-alignment")
     elif loose:
-        what = f"{loose} buffers do not start at a multiple of {_ALIGNMENT} bytes, as the schema wants"
+        what = f"{_misplaced(loose, _ALIGNMENT)}, as the schema wants"
         yield Finding("note", "file", what, "any edit aligns them", "buffer-alignment")
+
+
+def _misplaced(count: int, alignment: int) -> str:
+    return f"{plural(count, 'buffer')} {'does' if count == 1 else 'do'} not start at a multiple of {alignment} bytes"
 
 
 def _constants(model: Model) -> Iterator[Finding]:

@@ -306,3 +306,13 @@ def test_a_saved_model_without_its_graph(tmp_path: Path) -> None:
         FileError, match=r"without its saved_model\.pb; its variables can be read: give .*variables\.index"
     ):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["graphdef/face_detector.pb", "tflite/float.tflite"])
+def test_what_is_cut_off_says_what_to_do(name: str, tmp_path: Path) -> None:
+    whole = (FIXTURES / name).read_bytes()
+    cut = tmp_path / Path(name).name
+    cut.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(FormatError) as found:
+        read(cut).metagraphs[0].graph.nodes  # noqa: B018
+    assert found.value.hint == "fetch or write it again"
