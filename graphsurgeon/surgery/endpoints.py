@@ -81,12 +81,38 @@ def resolve_endpoints(
     if chosen is not None:
         feeds = _entries(chosen.inputs, f"input of signature {chosen.key!r}")
     for name in inputs or ():
-        value = find_value(metagraph, name, graph="main")
+        value = input_value(metagraph, name, chosen)
+        if name in feeds and feeds[name].value is value:
+            continue
         feeds = {key: feed for key, feed in feeds.items() if feed.value is not value}
         feeds[name] = Endpoint(value)
     if not fetches:
         raise UsageError(f"signature {chosen.key!r} has no outputs" if chosen else "no outputs were named")
     return Endpoints(feeds, fetches, chosen, takes_any=chosen is None)
+
+
+def input_value(metagraph: MetaGraph, name: str, signature: Signature | None) -> Value:
+    """Return a tensor of the main graph by its name, else the one that is fed under that key.
+
+    Args:
+        metagraph: where to look.
+        name: of a tensor or node, else an input key.
+        signature: whose keys are meant; those of all signatures if None.
+
+    Raises:
+        UsageError: there is none, or signatures feed several under the key.
+    """
+    if not _is_tensor(metagraph, name):
+        among = [signature] if signature is not None else list(metagraph.signatures.values())
+        entries = [one.inputs[name] for one in among if name in one.inputs]
+        fed = {mention.target: None for entry in entries if (mention := entry.mention) is not None}
+        values = [value for value in fed if isinstance(value, Value)]
+        if len(values) > 1:
+            listed = ", ".join(repr(str(value)) for value in values)
+            raise UsageError(f"input {name!r} of different signatures is {listed}", hint="give one of these names")
+        if values:
+            return values[0]
+    return find_value(metagraph, name, graph="main")
 
 
 def _signature(metagraph: MetaGraph, key: str | None) -> Signature:

@@ -16,7 +16,7 @@ from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.calls import reached_functions
 from graphsurgeon.analysis.captures import captured_keys
 from graphsurgeon.analysis.load_path import LoadPath
-from graphsurgeon.analysis.names import choose_metagraph, find_value
+from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, placeholder_shape
 from graphsurgeon.analysis.restore_map import RestoreMap, restore_map
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -26,7 +26,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK
 from graphsurgeon.surgery.assets import read_assets
 from graphsurgeon.surgery.constants import constant_tensor
-from graphsurgeon.surgery.endpoints import Endpoint, Endpoints, resolve_endpoints
+from graphsurgeon.surgery.endpoints import Endpoint, Endpoints, input_value, resolve_endpoints
 from graphsurgeon.surgery.frozen_model import commit
 from graphsurgeon.surgery.frozen_names import name_endpoints
 from graphsurgeon.surgery.frozen_variables import FrozenVariables
@@ -94,7 +94,7 @@ def freeze(
         outputs_by_shape: shape patterns; of each the likeliest output of such a shape.
         inputs: tensors to feed, whatever computes them; placeholders need not be named.
         tags: the MetaGraph with exactly these tags.
-        set_values: placeholder (or tensor) -> value that it has from now on.
+        set_values: placeholder (tensor, input key) -> value that it has from now on.
         keep_vars: regular expression; variables whose name or checkpoint key it matches stay variables.
         keep_functions: leave plain calls of functions that no variable passes through.
         keep_names: keep the names of the source's feeds and fetches instead of using signature keys.
@@ -195,7 +195,7 @@ def _copy_needed(
     graph = source.blank()
     cut: dict[Value, Value] = {}
     for name, given in set_values.items():
-        value = find_value(metagraph, name, graph="main")
+        value = input_value(metagraph, name, endpoints.signature)
         cut[value] = _add_constant(graph, value, given, name)
     feeds: dict[str, Node] = {}
     for key, feed in endpoints.feeds.items():

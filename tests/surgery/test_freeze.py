@@ -207,6 +207,22 @@ def test_a_tensor_inside_a_function_is_told_apart_from_one_that_is_not_there() -
     assert "gs add-output" in found.value.hint
 
 
+def test_inputs_are_known_by_their_keys_too() -> None:
+    """The placeholder of a TensorFlow 2 signature is called `serving_default_x`; users know the key `x`."""
+    model = read(FIXTURES / "linear")
+    report = freeze(model, set_values={"x": "[[1, 2, 3, 4]]"}, keep_names=True)
+    assert report.feeds == {}
+    value = model.metagraphs[0].graph.node("serving_default_x")
+    assert value is not None
+    assert value.op == "Const"
+    assert freeze(read(FIXTURES / "linear"), inputs=["x"]).feeds == {"x": "x:0"}
+    assert freeze(read(FIXTURES / "linear"), inputs=["serving_default_x"]).feeds == {
+        "serving_default_x": "serving_default_x:0"
+    }
+    with pytest.raises(UsageError, match="has no node 'z'"):
+        freeze(read(FIXTURES / "linear"), set_values={"z": 1})
+
+
 def test_variables_are_known_by_their_keys_too(tmp_path: Path) -> None:
     """Variables of TensorFlow 2 are called `Variable_3` at run time; users know the path that is their key."""
     with pytest.raises(UnsupportedError, match=r"'Variable' \(key 'table/.ATTRIBUTES/VARIABLE_VALUE'\) is"):
