@@ -186,7 +186,8 @@ def _opened(
             raise UsageError("nothing says what comes out", path=path, hint="give --outputs TENSOR")
         yield path, entry
         return
-    values = {name: find_value(metagraph, name, graph=graph) for name in outputs}
+    keys = entry.outputs
+    values = {name: keys[name] if name in keys else find_value(metagraph, name, graph=graph) for name in outputs}
     hidden = [name for name, value in values.items() if value.graph.kind == "function"]
     if not hidden:
         yield path, _with_keys(graph_entry(metagraph, values), entry)
@@ -220,11 +221,13 @@ def _arrays(
         if name not in entry.inputs:
             raise UsageError(f"there is no input {name!r}", hint=f"there is {', '.join(entry.inputs)}")
     shapes = assumed(entry.inputs, assume)
-    return {
-        name: make_feed(item, given.get(name, "random"), seed=seed, shape=shapes.get(name))
-        for name, item in entry.inputs.items()
-        if name in given or not item.optional
-    }
+    arrays = {}
+    for name, item in entry.inputs.items():
+        if name in given or not item.optional:
+            arrays[name] = make_feed(item, given.get(name, "random"), seed=seed, shape=shapes.get(name))
+        elif item.default is not None:
+            arrays[name] = make_feed(item, item.default.numpy())
+    return arrays
 
 
 def _advice(entry: Entry, error: str) -> str:

@@ -20,6 +20,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
     from typing import Any
@@ -41,6 +42,7 @@ class Input:
         dtype: None if unknown.
         shape: as the signature or the placeholder says.
         optional: has a value of its own.
+        default: that value, where the signature has it; Python's loaders do not apply it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Input:
     dtype: DType | None
     shape: Shape
     optional: bool = False
+    default: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -159,8 +162,9 @@ def _signature_entry(signature: Signature) -> Entry:
         if value is None:
             problem = problem or f"input {key!r} is composite, or names nothing"
         else:
-            is_optional = key in signature.defaults
-            inputs[key] = Input(key, value, entry.dtype or dtype_of(value), entry.shape or UNKNOWN_RANK, is_optional)
+            default = signature.defaults.get(key)
+            known = entry.dtype or dtype_of(value), entry.shape or UNKNOWN_RANK
+            inputs[key] = Input(key, value, *known, default is not None, default)
     for key, entry in signature.outputs.items():
         value = _target(entry)
         if value is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphsurgeon.analysis.align_functions import align_metagraphs
 from graphsurgeon.analysis.alignment import Alignment
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.verify.calls import Call, Entry, Input, Loader, entries, graph_entry
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Skipped = list[tuple[str, str]]
+Image: TypeAlias = Callable[[Value], Value | None]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def pair_entries(before: Model, after: Model, first: MetaGraph, second: MetaGrap
     """Pair what can be called of two models; what cannot be paired comes with the reason."""
     _, alignments = align_metagraphs(first, second)
     alignment = alignments[first.graph]
+    image = _across(alignments)
     ours, theirs = entries(before, first), entries(after, second)
     if not ours or not theirs:
         return [], [("the graph", "nothing says what comes out")]
@@ -78,26 +80,47 @@ def pair_entries(before: Model, after: Model, first: MetaGraph, second: MetaGrap
     pairs: list[EntryPair] = []
     skipped: Skipped = []
     if all(has_keys):
-        others = {entry.key: entry for entry in theirs}
+        partners = _partners(ours, theirs, image)
         for entry in ours:
-            partner = others.get(entry.key)
-            _add(pairs, skipped, entry, partner, alignment)
+            _add(pairs, skipped, entry, partners.get(entry.key), image)
     elif has_keys[0]:
         for entry in ours:
-            _add(pairs, skipped, entry, _by_keys(entry, second), alignment)
+            _add(pairs, skipped, entry, _by_keys(entry, second), image)
     elif has_keys[1]:
         back = {value: key for key, value in _images(alignment).items()}
         for entry in theirs:
-            _add(pairs, skipped, _by_images(entry, first, back), entry, alignment)
+            _add(pairs, skipped, _by_images(entry, first, back), entry, image)
     else:
-        outputs = {name: image for name, value in ours[0].outputs.items() if (image := alignment.image(value))}
-        _add(pairs, skipped, ours[0], graph_entry(second, outputs), alignment)
+        outputs = {name: found for name, value in ours[0].outputs.items() if (found := image(value))}
+        _add(pairs, skipped, ours[0], graph_entry(second, outputs), image)
     return pairs, skipped
 
 
-def _add(
-    pairs: list[EntryPair], skipped: Skipped, before: Entry | None, after: Entry | None, alignment: Alignment
-) -> None:
+def _across(alignments: Mapping[Graph, Alignment]) -> Image:
+    """Return what gives the counterpart of a value, of whatever graph: signatures of TFLite have one each."""
+
+    def image(value: Value) -> Value | None:
+        alignment = alignments.get(value.graph)
+        return alignment.image(value) if alignment is not None else None
+
+    return image
+
+
+def _partners(ours: list[Entry], theirs: list[Entry], image: Image) -> dict[str | None, Entry]:
+    """Return the entry of the second model for a key of the first: of the same key, else of the same outputs."""
+    found = {entry.key: entry for entry in theirs}
+    known = {entry.key for entry in ours}
+    renamed = [entry for entry in theirs if entry.key not in known]
+    for entry in (entry for entry in ours if entry.key not in found):
+        images = {image(value) for value in entry.outputs.values()}
+        alike = [other for other in renamed if set(other.outputs.values()) == images]
+        if len(alike) == 1:
+            found[entry.key] = alike[0]
+            renamed.remove(alike[0])
+    return found
+
+
+def _add(pairs: list[EntryPair], skipped: Skipped, before: Entry | None, after: Entry | None, image: Image) -> None:
     name = (before and before.key) or (after and after.key) or "the graph"
     if before is None or after is None:
         skipped.append((name, "only one of the models has it"))
@@ -105,24 +128,25 @@ def _add(
     if before.problem or after.problem:
         skipped.append((name, before.problem or after.problem))
         return
-    inputs = _matched(before.inputs, after.inputs, alignment, lambda entry: entry.value)
-    outputs = _matched(before.outputs, after.outputs, alignment, lambda value: value)
+    inputs = _matched(before.inputs, after.inputs, image, lambda entry: entry.value)
+    outputs = _matched(before.outputs, after.outputs, image, lambda value: value)
     if not outputs:
         skipped.append((name, "no output is in both models"))
         return
+    skipped += [
+        (f"{name}, {key}", "the second model has no such output") for key in before.outputs if key not in outputs
+    ]
     pairs.append(EntryPair(before, after, inputs, outputs))
 
 
-def _matched(
-    before: Mapping[str, Any], after: Mapping[str, Any], alignment: Alignment, value_of: Any
-) -> dict[str, str]:
+def _matched(before: Mapping[str, Any], after: Mapping[str, Any], image: Image, value_of: Any) -> dict[str, str]:
     """Return name -> name: of equal names, else of the tensor that the first one has become."""
     found = {name: name for name in before if name in after}
     left = {value_of(item): name for name, item in after.items() if name not in found}
     for name, item in before.items():
-        image = alignment.image(value_of(item)) if name not in found else None
-        if image is not None and image in left:
-            found[name] = left.pop(image)
+        counterpart = image(value_of(item)) if name not in found else None
+        if counterpart is not None and counterpart in left:
+            found[name] = left.pop(counterpart)
     return found
 
 

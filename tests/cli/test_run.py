@@ -191,3 +191,32 @@ def test_tensorflow_finds_the_first_tensor_that_differs(gs: GS, tmp_path: Path) 
     result = gs("verify", LINEAR, tmp_path / "other.pb")
     assert result.status == 1
     assert "the first tensor that differs: add/ReadVariableOp:0 (Identity)" in result.out
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_runs_keys_and_tensors_together_and_gives_inputs_their_defaults(gs: GS) -> None:
+    mixed = gs("run", "savedmodel/keras_export", "--outputs", "probs,functional_1/pool_1/Mean", "--json").json
+    assert [item["name"] for item in mixed["outputs"]] == ["probs", "functional_1/pool_1/Mean"]
+    run = gs("run", "savedmodel/default_inputs", "--feed", "x=[[1, 2]]", "--json").json
+    assert {item["name"]: item["values"] for item in run["inputs"]} == {"scale": [2.5], "shift": [1, -1], "x": [1, 2]}
+    assert [item["values"] for item in run["outputs"]] == [[1 * 2.5 + 1, 2 * 2.5 - 1]]
+
+
+@pytest.mark.litert
+@pytest.mark.parametrize(
+    "arguments",
+    [("--what", "keys", "--regex", "s|$|_new|"), ("--what", "signatures", "--prefix", "new_"), ("--prefix", "new/")],
+)
+def test_every_signature_is_compared_whatever_was_renamed(gs: GS, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    outputs = ["decode", "decode", "encode"]  # of two subgraphs
+    result = gs("rename", "tflite/dynamic_range.tflite", *arguments, "-o", tmp_path / "a.tflite", "--verify", "--json")
+    verdict = result.json["verdict"]
+    assert (verdict["agrees"], verdict["skipped"]) == (True, [])
+    assert [item["signature"] for item in verdict["outputs"]] == outputs
+
+
+@pytest.mark.litert
+def test_outputs_that_are_gone_are_named(gs: GS, tmp_path: Path) -> None:
+    assert gs("add-output", "tflite/float.tflite", "--all", "-o", tmp_path / "all.tflite").status == 0
+    verdict = gs("verify", tmp_path / "all.tflite", "tflite/float.tflite")
+    assert "the second model has no such output" in verdict.out
