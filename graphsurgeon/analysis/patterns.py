@@ -28,11 +28,34 @@ def matcher(pattern: str, known: Callable[[str], bool] | None = None) -> Callabl
         except re.error as error:
             raise UsageError(f"{pattern!r} is no regular expression: {error}") from None
         return lambda name: found(name) is not None
+    literal = _literal(pattern)
     if not any(char in pattern for char in _WILDCARDS) or (known is not None and known(pattern)):
-        return lambda name: name == pattern
+        return literal
     from fnmatch import fnmatchcase
 
-    return lambda name: name == pattern or fnmatchcase(name, pattern)
+    return lambda name: literal(name) or fnmatchcase(name, pattern)
+
+
+def _literal(pattern: str) -> Callable[[str], bool]:
+    """Return a test for one name, also as it is shown where it holds control characters: people copy what they see."""
+    if "\\" not in pattern:
+        return lambda name: name == pattern
+    return lambda name: name == pattern or (not name.isprintable() and escape(name) == pattern)
+
+
+def escape(text: object) -> str:
+    r"""Return text that is safe on a terminal: control, bidirectional and unencodable characters as `\x1b`."""
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(char if char.isprintable() else _escaped(char) for char in shown)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as Python keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def suggest_pattern(pattern: str, names: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from graphsurgeon.analysis.patterns import escape as escape
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import plural as plural
 from graphsurgeon.model.dtype import DType
@@ -29,21 +30,6 @@ SHORT = 16  # characters up to which a column of a table is never folded
 LEAST = 24  # characters that a longer column gets at least, else the rows are stacked
 PATIENCE = 0.5  # seconds before a progress bar is drawn
 Align = Literal["left", "right"]
-
-
-def escape(text: object) -> str:
-    r"""Return text that is safe on a terminal: control, bidirectional and unencodable characters as `\x1b`."""
-    shown = str(text)
-    if shown.isprintable():
-        return shown
-    return "".join(char if char.isprintable() else _escaped(char) for char in shown)
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8, as Python keeps it
-        return f"\\x{code - 0xDC00:02x}"
-    return char.encode("unicode_escape").decode("ascii")
 
 
 # -- JSON ----------------------------------------------------------------------------------------------
@@ -124,7 +110,7 @@ def _well_formed(text: str) -> str:
     """Return text without lone surrogates, which are bytes of the file that are no UTF-8."""
     if text.isascii():
         return text
-    return "".join(_escaped(char) if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
+    return "".join(escape(char) if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
 
 
 # -- text ----------------------------------------------------------------------------------------------

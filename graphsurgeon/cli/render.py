@@ -93,7 +93,8 @@ def _tell(scene: Scene, target: Path | None, *, quiet: bool, as_json: bool) -> N
         return
     if not quiet:
         drawn = f"{output.plural(len(scene.boxes), 'box')}, {output.plural(len(scene.edges), 'edge')}"
-        print(f"{target}: {drawn}; {output.plural(scene.hidden_nodes, 'node')} folded or left out")
+        rest = f"; {output.plural(scene.hidden_nodes, 'node')} folded or left out" if scene.hidden_nodes else ""
+        print(f"{target}: {drawn}{rest}")
     for note in scene.notes:
         output.warn(note)
 
