@@ -61,10 +61,12 @@ def likely_outputs(
     if graph.kind == "subgraph":
         return [Candidate(output.value, 100.0, "", ["output of the subgraph"]) for output in graph.outputs]
     judge = _Judge(metagraph, shapes)
-    found = [candidate for node in graph.nodes for candidate in judge.candidates(node)]
-    found = sorted(_level(found), key=lambda candidate: -candidate.score)
-    enough = ENOUGH if found and found[0].score >= OUTSTANDING else ENOUGH / 2
-    return [candidate for candidate in found if all_values or candidate.score >= enough]
+    if all_values:
+        return judge.rank(graph.nodes)
+    found = judge.rank([node for node in graph.nodes if judge.may_stand_out(node)])
+    if found and found[0].score >= OUTSTANDING:
+        return [candidate for candidate in found if candidate.score >= ENOUGH]
+    return [candidate for candidate in judge.rank(graph.nodes) if candidate.score >= ENOUGH / 2]
 
 
 def _level(candidates: list[Candidate]) -> list[Candidate]:
@@ -204,6 +206,25 @@ class _Judge:
         self.joined = self._joined(ordered) if self.training else {}
         self.compared = self._compared(ordered) if self.joined else set()
         self.labels = {self.joined[node] for node in self.compared if self.joined[node] not in self.sources[node]}
+
+    def rank(self, nodes: Iterable[Node]) -> list[Candidate]:
+        """Return the values of nodes that could be fetched, best first."""
+        found = [candidate for node in nodes for candidate in self.candidates(node)]
+        return sorted(_level(found), key=lambda candidate: -candidate.score)
+
+    def may_stand_out(self, node: Node) -> bool:
+        """Say whether a value of a node may get `ENOUGH` points, without counting them.
+
+        With no telling name or op, what is read gets 10 at most for its place and 15 as the last of its block; an
+        output that nothing reads, beside one that is read, as many.
+        """
+        return (
+            node.op in _ANSWER_OPS
+            or node in self.compared
+            or _ANSWERS.search(node.name) is not None
+            or all(self._is_aside(user) for user in node.consumers)
+            or any(value in self.signed for value in (node._outputs or {}).values())
+        )
 
     def candidates(self, node: Node) -> list[Candidate]:
         signed = [value for value in (node._outputs or {}).values() if value in self.signed]
