@@ -182,7 +182,7 @@ def _kept(pattern: str | None) -> Callable[[str], bool]:
 def _check_kept(pattern: str | None, variables: FrozenVariables) -> None:
     if pattern is not None and not variables.kept:
         raise UsageError(
-            f"no variable that the outputs need has a name or key that {pattern!r} matches",
+            f"no variable that the outputs need and a checkpoint restores has a name or key that {pattern!r} matches",
             hint="gs weights lists both",
         )
 

@@ -57,7 +57,8 @@ class FrozenVariables:
         load_path: what the init op assigns.
         checkpoint: the values; None if there is none.
         captured: asked for the keys of captured variables, if the saver leaves one out.
-        is_kept: says of a variable's name, or of its key in the checkpoint, that it stays a variable.
+        is_kept: says of a variable's name, or of its key in the checkpoint, that it stays a variable (unless
+            the init op assigns it).
         why_not: why there is no checkpoint, for messages.
     """
 
@@ -90,7 +91,8 @@ class FrozenVariables:
             return None
         key = resource_key(node)
         stored = self._stored_key(key)
-        if self._is_kept(key[1]) or self._is_kept(stored):
+        # What loading assigns would be lost with the init op; the checkpoint may hold another value, or none.
+        if key not in self._assigned and (self._is_kept(key[1]) or self._is_kept(stored)):
             self.kept.setdefault(key[1], node)
             return None
         if key not in self._held:

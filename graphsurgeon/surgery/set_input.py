@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from graphsurgeon.analysis.attributes import dtype_of
 from graphsurgeon.analysis.names import choose_metagraph, suggestion
 from graphsurgeon.analysis.placeholders import PLACEHOLDERS, placeholder_shape
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
@@ -249,7 +249,7 @@ def _simplify(metagraph: MetaGraph, constants: Sequence[Node]) -> tuple[list[str
         if node.functions:
             removed += bind_constants(metagraph, node, constant_inputs(node), users)
     dropped = forget_removed(metagraph, {node for node in collected if node not in graph})
-    return removed, [f"{dropped} elements of collections named removed nodes and were dropped"] if dropped else []
+    return removed, [f"{plural(dropped, 'element')} of collections dropped, with the removed nodes"] if dropped else []
 
 
 def _update_signature(signature: Signature, constants: set[Node], report: ShapeReport) -> None:

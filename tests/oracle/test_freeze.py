@@ -167,7 +167,12 @@ def test_a_graph_without_signature_proposes_outputs() -> None:
 
 @pytest.mark.parametrize(
     ("name", "key", "pattern"),
-    [("counter", "count", "calls"), ("v1_loop_assign", None, "."), ("v1_partitioned", None, ".")],
+    [
+        ("counter", "count", "calls"),
+        ("v1_loop_assign", None, "."),
+        ("v1_partitioned", None, "."),
+        ("table_asset", None, "."),
+    ],
 )
 def test_variables_that_stay_are_restored(name: str, key: str | None, pattern: str, tmp_path: Path) -> None:
     source = FIXTURES / name

@@ -230,6 +230,13 @@ def test_variables_are_known_by_their_keys_too(tmp_path: Path) -> None:
     assert freeze(read(FIXTURES / "embedding"), signature="forget", keep_vars="^table/").variables == 0
 
 
+def test_what_loading_assigns_does_not_stay() -> None:
+    report = freeze(read(FIXTURES / "table_asset"), keep_vars=".")
+    assert (report.variables, report.kept_variables) == (1, ("Variable_2",))  # the other holds the path of the asset
+    with pytest.raises(UsageError, match="no variable that the outputs need and a checkpoint restores"):
+        freeze(read(FIXTURES / "v1_shared_names"), keep_vars=".")
+
+
 def test_variables_may_stay(tmp_path: Path) -> None:
     model = graph_model(
         tmp_path, variable("v"), variable("w"), read_variable("a", "v"), read_variable("b", "w"),
