@@ -273,3 +273,14 @@ def test_a_mark_far_below_is_gone_to(show: Any) -> None:
     place = far.page.locator("#scene .box[class*=m-]").first.bounding_box()
     assert 0 < place["y"] < 900
     assert near.page.locator("#scene .box.k-input").bounding_box()["y"] > 0
+
+
+def test_the_legend_stays_where_the_panel_is_long(show: Any) -> None:
+    maker = Maker()
+    x = maker.placeholder()
+    maker.sign({"x": x}, {"y": maker.node("Relu", "long" * 2000, x)})
+    page = show(maker.model)
+    before = page.page.locator("footer").bounding_box()
+    page.box("Relu").click()
+    page.page.wait_for_selector("#panel h2")
+    assert page.page.locator("footer").bounding_box() == before
