@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from graphsurgeon.analysis.dataflow import downstream, in_order
 from graphsurgeon.analysis.frames import control_flow
@@ -20,7 +20,7 @@ from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, internal
 from graphsurgeon.analysis.select import shape_matcher
 from graphsurgeon.errors import UsageError, with_article
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
-from graphsurgeon.model.graph import Node, Value
+from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.shapes.report import ShapeReport
@@ -59,7 +59,7 @@ def likely_outputs(
     """
     graph = metagraph.graph
     if graph.kind == "subgraph":
-        return [Candidate(output.value, 100.0, "", ["output of the subgraph"]) for output in graph.outputs]
+        return _stored(graph, "outputs")
     judge = _Judge(metagraph, shapes)
     if all_values:
         return judge.rank(graph.nodes)
@@ -106,7 +106,7 @@ def likely_inputs(metagraph: MetaGraph) -> list[Candidate]:
     """Return what goes into the main graph, those that matter first: feeds, switches, defaults, iterators."""
     graph = metagraph.graph
     if graph.kind == "subgraph":
-        return [Candidate(value, 100.0, "feed", ["input of the subgraph"]) for value in graph.inputs]
+        return _stored(graph, "inputs")
     fed = {value: key for key, value in _signature_values(metagraph, "inputs")}
     found = []
     internal = internal_inputs(metagraph)
@@ -118,6 +118,18 @@ def likely_inputs(metagraph: MetaGraph) -> list[Candidate]:
         elif node.op in ITERATORS:
             found += [_input(value, "iterator", fed) for value in node.outputs]
     return sorted(found, key=lambda candidate: -candidate.score)
+
+
+def stored_ends(metagraph: MetaGraph, side: Literal["inputs", "outputs"]) -> list[Candidate]:
+    """Return what a TFLite model stores as its inputs or outputs: of the first subgraph and of every signature's."""
+    graphs = dict.fromkeys([metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())])
+    return [candidate for graph in graphs for candidate in _stored(graph, side)]
+
+
+def _stored(graph: Graph, side: Literal["inputs", "outputs"]) -> list[Candidate]:
+    if side == "inputs":
+        return [Candidate(value, 100.0, "feed", ["input of the subgraph"]) for value in graph.inputs]
+    return [Candidate(output.value, 100.0, "", ["output of the subgraph"]) for output in graph.outputs]
 
 
 _ROLE_POINTS = {"feed": 50.0, "switch": 20.0, "default": 15.0, "iterator": 10.0}

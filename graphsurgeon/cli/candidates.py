@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -58,7 +58,7 @@ def outputs(
 
 
 def _show(
-    side: str,
+    side: Literal["inputs", "outputs"],
     path: Path,
     select: Selection,
     tags: str | None,
@@ -66,7 +66,7 @@ def _show(
     everything: bool,
     as_json: bool,
 ) -> None:
-    from graphsurgeon.analysis.candidates import likely_inputs, likely_outputs
+    from graphsurgeon.analysis.candidates import likely_inputs, likely_outputs, stored_ends
     from graphsurgeon.analysis.select import value_filter
     from graphsurgeon.formats import read
     from graphsurgeon.shapes.infer import infer_shapes
@@ -76,7 +76,9 @@ def _show(
     metagraph = choose_metagraph(file, parse_tags(tags))
     report = infer_shapes(metagraph, assume=select.assume)
     filters = cut_lists(select.filters, file)
-    if side == "inputs":
+    if metagraph.graph.kind == "subgraph":
+        candidates = stored_ends(metagraph, side)
+    elif side == "inputs":
         candidates = likely_inputs(metagraph)
     else:
         candidates = likely_outputs(metagraph, report, all_values=not select.is_empty)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import graphsurgeon
-from graphsurgeon.analysis.candidates import by_shape, likely_inputs, likely_outputs
+from graphsurgeon.analysis.candidates import by_shape, likely_inputs, likely_outputs, stored_ends
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model import DType, MetaGraph, Shape, Tensor
 from graphsurgeon.model.graph import Value
@@ -202,3 +202,11 @@ def test_an_op_made_of_several_ends_the_block_of_its_name() -> None:
     reasons = {str(candidate.value): candidate.why for candidate in ranked}
     assert reasons["emb:0"] == ["the last of its block emb"]
     assert reasons["emb/Rsqrt:0"] == ["computed from the inputs"]
+
+
+def test_every_signature_of_a_tflite_model_has_its_ends() -> None:
+    metagraph = graphsurgeon.read(FIXTURES / "tflite" / "variables.tflite").metagraphs[0]
+    ends = {entry.mention.target for signature in metagraph.signatures.values() for entry in signature.outputs.values()}
+    found = stored_ends(metagraph, "outputs")
+    assert len(metagraph.signatures) == len(found) == 2
+    assert {candidate.value for candidate in found} == ends
