@@ -185,7 +185,10 @@ def _title(subject: Model | Graph, view: View) -> str:
     if isinstance(subject, Graph):
         name = subject.name or "main graph"
     else:
-        name = PurePath(subject.path).name or subject.path
+        path = PurePath(subject.path)
+        name = path.name or subject.path
+        if name.startswith(".") and path.parent.name:  # a checkpoint whose prefix is its folder: `FOLDER/.meta`
+            name = f"{path.parent.name}/{name}"
     asked = (view.graph, view.signature, view.scope, view.focus and f"around {view.focus}")
     return " · ".join([name, *(text for text in asked if text)])
 

@@ -161,3 +161,11 @@ def test_a_composite_output_is_not_told_by_its_parts() -> None:
     (end,) = [box for box in scene.boxes if box.kind == "output"]
     assert end.lines == ("float32", "serving_default")
     assert [edge.label for edge in scene.edges if edge.target == end.id] == ["", ""]
+
+
+def test_a_file_that_is_all_suffix_is_titled_with_its_folder() -> None:
+    maker = Maker()
+    x = maker.placeholder()
+    maker.model.path = "runs/vgg/.meta"
+    maker.sign({"x": x}, {"y": maker.dense("d", x)})
+    assert scene_of(maker).title == "vgg/.meta"
