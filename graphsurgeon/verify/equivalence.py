@@ -198,10 +198,13 @@ class _Prepared:
         notes = []
         for key, entry in pair.before.inputs.items():
             partner = pair.after.inputs.get(pair.inputs.get(key, ""))
-            if entry.optional and key not in feeds and partner is None:
+            is_left_out = entry.optional and key not in feeds and (partner is None or partner.optional)
+            if is_left_out and entry.default is None:
                 continue
             if key in feeds:
                 first[key] = feeds[key](entry)
+            elif is_left_out and entry.default is not None:
+                first[key] = entry.default.numpy()
             else:
                 known = shapes.get(key) or _both(entry.shape, partner.shape if partner is not None else entry.shape)
                 first[key] = random_input(entry, seed=seed, shape=known)

@@ -12,6 +12,7 @@ from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.verify.calls import Call, Entry, Input, Loader, entries, graph_entry
+from graphsurgeon.verify.cuts import entry_of_whole
 
 if TYPE_CHECKING:
     from typing import Any
@@ -82,17 +83,19 @@ def pair_entries(before: Model, after: Model, first: MetaGraph, second: MetaGrap
     if all(has_keys):
         partners = _partners(ours, theirs, image)
         for entry in ours:
-            _add(pairs, skipped, entry, partners.get(entry.key), image)
+            partner = partners.get(entry.key)
+            _add(pairs, skipped, _whole(entry, partner, alignment, image), partner, image)
     elif has_keys[0]:
         for entry in ours:
             _add(pairs, skipped, entry, _by_keys(entry, second), image)
     elif has_keys[1]:
         back = {value: key for key, value in _images(alignment).items()}
         for entry in theirs:
-            _add(pairs, skipped, _by_images(entry, first, back), entry, image)
+            _add(pairs, skipped, _whole(_by_images(entry, first, back), entry, alignment, image), entry, image)
     else:
         outputs = {name: found for name, value in ours[0].outputs.items() if (found := image(value))}
-        _add(pairs, skipped, ours[0], graph_entry(second, outputs), image)
+        partner = graph_entry(second, outputs) if outputs else theirs[0]
+        _add(pairs, skipped, _whole(ours[0], partner, alignment, image), partner, image)
     return pairs, skipped
 
 
@@ -118,6 +121,20 @@ def _partners(ours: list[Entry], theirs: list[Entry], image: Image) -> dict[str 
             found[entry.key] = alike[0]
             renamed.remove(alike[0])
     return found
+
+
+def _whole(before: Entry | None, after: Entry | None, alignment: Alignment, image: Image) -> Entry | None:
+    """Return the first entry, or what stands for the second one where that is of a part with ends of its own."""
+    if after is None or after.problem or alignment.before.kind != "main":
+        return before
+    if before is None:
+        return entry_of_whole(after, alignment)
+    inputs = _matched(before.inputs, after.inputs, image, lambda entry: entry.value)
+    unfed = after.inputs.keys() - inputs.values()
+    is_part = not _matched(before.outputs, after.outputs, image, lambda value: value)
+    if is_part or any(not after.inputs[name].optional for name in unfed):
+        return entry_of_whole(after, alignment) or before
+    return before
 
 
 def _add(pairs: list[EntryPair], skipped: Skipped, before: Entry | None, after: Entry | None, image: Image) -> None:

@@ -220,3 +220,22 @@ def test_outputs_that_are_gone_are_named(gs: GS, tmp_path: Path) -> None:
     assert gs("add-output", "tflite/float.tflite", "--all", "-o", tmp_path / "all.tflite").status == 0
     verdict = gs("verify", tmp_path / "all.tflite", "tflite/float.tflite")
     assert "the second model has no such output" in verdict.out
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("model", "arguments", "out", "names"),
+    [
+        (LINEAR, ["--inputs", "MatMul=h", "--outputs", "Softmax"], "part.pb", ["Softmax:0"]),
+        ("savedmodel/v1_partitioned", ["--outputs", "y=product"], "part", ["product"]),
+        ("metagraph/face_resnet/model-1.meta", ["--inputs", "E_BN2/Reshape_1=e", "--outputs", "logits/MatMul=l"],
+         "part.meta", ["l"]),
+    ],
+)  # fmt: skip
+def test_tensorflow_compares_a_part_with_the_whole(
+    gs: GS, model: str, arguments: list[str], out: str, names: list[str], tmp_path: Path
+) -> None:
+    result = gs("extract", model, *arguments, "-o", tmp_path / out, "--verify", "--json")
+    assert (result.status, result.err) == (0, "")
+    assert [item["name"] for item in result.json["verdict"]["outputs"]] == names
+    assert result.json["verdict"]["notes"] == []
