@@ -28,7 +28,7 @@ def infer_shapes(subject: Model | MetaGraph | Graph, *, assume: Assumptions | No
         subject: what to infer. Reads small constants from the file, never large ones.
         assume: shapes of values (placeholders, arguments, anything) to be taken instead of what is known of
             them; by value, or by name (`x`, `node:1`) in the main graph. What the file records about values
-            that follow from these is then left aside.
+            that follow from these is then left aside, unless the assumed shape is one of those it records.
 
     Raises:
         UsageError: an assumed name names nothing.
