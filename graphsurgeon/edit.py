@@ -39,6 +39,7 @@ class Verdict(Protocol):
         """Say whether both compute the same."""
 
 
+_OF_CONVERT = ("keep-metagraph", "complete")  # steps that nobody has written down
 Verifier: TypeAlias = Callable[[Path, Path], Verdict]
 
 
@@ -152,7 +153,7 @@ def _edit(
     if (output is None) != in_place and not (dry_run and output is None):
         raise UsageError("an edit needs one output", path=path, hint="give -o OUT, or --in-place to replace the model")
     model = read(path, force_text=force_text)
-    reports = tuple(_run(model, operation, arguments) for operation, arguments in steps)
+    reports = _run_all(model, steps)
     warnings = _require_sound(model, path, force_text=force_text)
     plan = _plan(model, where)
     source = Path(model.path)
@@ -196,9 +197,28 @@ class _Done:
         )
 
 
+def _run_all(model: Model, steps: Iterable[Step]) -> tuple[StepReport, ...]:
+    """Run the steps; an error in one of several says in which."""
+    done: list[StepReport] = []
+    operation: Operation = ""
+    steps = list(steps)
+    try:
+        for operation, arguments in steps:
+            done.append(_run(model, operation, arguments))
+    except GraphSurgeonError as error:
+        if len(steps) > 1 and operation not in _OF_CONVERT:
+            error.message = f"step {len(done) + 1} ({_name(operation)}): {error.message}"
+        raise
+    return tuple(done)
+
+
+def _name(operation: Operation) -> str:
+    return operation if isinstance(operation, str) else getattr(operation, "__name__", "step")
+
+
 def _run(model: Model, operation: Operation, arguments: Mapping[str, Any]) -> StepReport:
     if not isinstance(operation, str):
-        return StepReport(getattr(operation, "__name__", "step"), operation(model, **arguments))
+        return StepReport(_name(operation), operation(model, **arguments))
     from graphsurgeon import surgery
 
     try:

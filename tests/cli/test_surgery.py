@@ -295,6 +295,9 @@ def test_a_recipe_does_what_its_steps_do_one_by_one(gs: GS, tmp_path: Path) -> N
     assert [step["operation"] for step in result.json["steps"]] == ["rename", "add-output", "remove-signature"]
     assert gs("diff", one_by_one, tmp_path / "at once").status == 0
     assert gs("apply", recipe, EXPORT, "--dry-run").out.count("renamed: 1") == 1
+    recipe.write_text("\n".join([*lines, lines[-1]]))
+    again = gs("apply", recipe, EXPORT, "--dry-run")
+    assert again.err.startswith(f"gs: {EXPORT}: step 4 (remove-signature): the model has no signature 'serve'")
 
 
 @pytest.mark.parametrize(
