@@ -40,6 +40,7 @@ def verify(
     tags: Sequence[str] | None = None,
     with_place: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
+    decided: Mapping[str, object] | None = None,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -53,6 +54,7 @@ def verify(
         tags: of the MetaGraph, in both.
         with_place: if they differ, find the first tensor along the graph that does.
         checkpoint: where the variables of `before` are, if that is a bare graph.
+        decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
 
     Raises:
         UnsupportedError: the extra is missing, or a model cannot be run at all.
@@ -81,6 +83,7 @@ def verify(
         signatures=signatures,
         tags=tags,
         feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
+        decided={name: maker(data, seed=seed) for name, data in (decided or {}).items()},
         assume=assume,
         seed=seed,
         tolerance=tolerance,
@@ -93,6 +96,7 @@ def verifier(
     *,
     tags: Sequence[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    set_values: Mapping[str, object] | None = None,
 ) -> Callable[[Path, Path], EquivalenceReport]:
     """Return what an edit is given to compare its source with its result; says at once if it cannot.
 
@@ -100,6 +104,7 @@ def verifier(
         source: the model.
         tags: of the MetaGraph.
         checkpoint: where the variables of a bare graph are.
+        set_values: input (by its key or its node) -> what the edit makes of it; the source is fed the same.
 
     Raises:
         UnsupportedError: the extra is missing, or the source has no graph to run.
@@ -108,7 +113,8 @@ def verifier(
     if format == "checkpoint":
         raise UnsupportedError("a checkpoint has no graph to run", path=source, hint="gs diff compares its values")
     require_extra("litert" if format == "tflite" else "tensorflow")
-    return lambda before, after: verify(before, after, tags=tags, checkpoint=checkpoint)
+
+    return lambda before, after: verify(before, after, tags=tags, checkpoint=checkpoint, decided=set_values)
 
 
 def _given(model: Model, feeds: Mapping[str, object] | Sequence[str], tags: Sequence[str] | None) -> dict[str, object]:

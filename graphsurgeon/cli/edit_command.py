@@ -183,7 +183,9 @@ def _verifier(model: Path, steps: Steps) -> Verifier:
     from graphsurgeon.bridges.verify import verifier
 
     given = {key: value for _, arguments in reversed(steps) for key, value in arguments.items() if value}
-    return verifier(model, tags=given.get("tags"), checkpoint=given.get("checkpoint"))
+    return verifier(
+        model, tags=given.get("tags"), checkpoint=given.get("checkpoint"), set_values=given.get("set_values")
+    )
 
 
 def _flags(parameter: inspect.Parameter) -> tuple[str, ...]:

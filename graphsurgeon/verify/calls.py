@@ -15,7 +15,7 @@ from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.placeholders import PLACEHOLDERS, placeholder_shape
 from graphsurgeon.analysis.restore_map import reached
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
@@ -137,12 +137,13 @@ def graph_entry(metagraph: MetaGraph, outputs: Mapping[str, Value]) -> Entry:
     roots = [value.producer for value in outputs.values() if value.producer is not None]
     needed = [node for node in reached(roots) if node.op in PLACEHOLDERS]
     placeholders = [node for node in graph.nodes if node in set(needed)]
-    inputs = {}
-    for node in placeholders:
-        value = node.output()
-        is_optional = node.op == "PlaceholderWithDefault"
-        inputs[node.name] = Input(node.name, value, dtype_of(value), placeholder_shape(node), is_optional)
-    return Entry(None, inputs, dict(outputs))
+    return Entry(None, {node.name: placeholder_input(node) for node in placeholders}, dict(outputs))
+
+
+def placeholder_input(node: Node) -> Input:
+    """Return a placeholder as something that is fed by its name."""
+    value = node.output()
+    return Input(node.name, value, dtype_of(value), placeholder_shape(node), node.op == "PlaceholderWithDefault")
 
 
 def loaders_of(model: Model, metagraph: MetaGraph, entry: Entry) -> tuple[Loader, ...]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
+    _Maker = Callable[[Input], Any]
 
 RTOL = 1e-4
 ATOL = 1e-5
@@ -125,7 +126,8 @@ def compare_models(
     *,
     signatures: Sequence[str] | None = None,
     tags: Sequence[str] | None = None,
-    feeds: Mapping[str, Callable[[Input], Any]] | None = None,
+    feeds: Mapping[str, _Maker] | None = None,
+    decided: Mapping[str, _Maker] | None = None,
     assume: Mapping[str, Shape] | None = None,
     seed: int = 0,
     tolerance: Tolerance | None = None,
@@ -139,6 +141,7 @@ def compare_models(
         signatures: only these; None means every one that both have.
         tags: of the MetaGraph, in both models.
         feeds: input -> makes its data; the others get random data.
+        decided: input, node or tensor of the first model -> makes what the second has made a constant of.
         assume: input -> shape of its random data.
         seed: of the random data.
         tolerance: what counts as the same.
@@ -156,7 +159,8 @@ def compare_models(
         pairs = _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    prepared = [_Prepared.of(pair, feeds or {}, assume or {}, seed) for pair in pairs]
+    fed = [{**_of_pair(pair, decided or {}), **(feeds or {})} for pair in pairs]
+    prepared = [_Prepared.of(pair, data, assume or {}, seed) for pair, data in zip(pairs, fed, strict=True)]
     jobs = [job for item in prepared for job in item.jobs(before, after, *metagraphs)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
@@ -189,9 +193,7 @@ class _Prepared:
     notes: list[str]
 
     @staticmethod
-    def of(
-        pair: EntryPair, feeds: Mapping[str, Callable[[Input], Any]], assume: Mapping[str, Shape], seed: int
-    ) -> _Prepared:
+    def of(pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int) -> _Prepared:
         shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
         first: dict[str, Any] = {}
         second: dict[str, Any] = {}
@@ -280,6 +282,16 @@ def _require_used(feeds: Mapping[str, object], pairs: Sequence[EntryPair]) -> No
     for name in feeds:
         if pairs and name not in known:
             raise UsageError(f"there is no input {name!r}", hint=f"there is {', '.join(sorted(known))}")
+
+
+def _of_pair(pair: EntryPair, decided: Mapping[str, _Maker]) -> dict[str, _Maker]:
+    """Return by the names of the first entry's inputs what makes those that the second has no longer."""
+    return {
+        key: decided[name]
+        for key, entry in pair.before.inputs.items()
+        for name in (key, str(entry.value), str(entry.value.producer))
+        if name in decided and key not in pair.inputs
+    }
 
 
 def _both(one: Shape, other: Shape) -> Shape:

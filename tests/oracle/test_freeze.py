@@ -191,6 +191,22 @@ def test_variables_that_stay_are_restored(name: str, key: str | None, pattern: s
         assert all(sessions.same_bits(expected[k], found[k]) for k in expected)
 
 
+@pytest.mark.parametrize("phase", ["false", "true"])
+def test_what_was_set_is_fed_to_the_source(phase: str, tmp_path: Path) -> None:
+    from graphsurgeon.bridges.verify import verifier
+
+    source = FIXTURES.parent / "metagraph" / "face_resnet" / "model-1.meta"
+    phases: dict[str, object] = {"train_phase": phase, "train_phase_last:0": phase}
+    options = {"outputs": ["E_BN2/Reshape_1"], "set_values": phases}
+    compare = verifier(source, set_values=phases)
+    report = edit(source, [("freeze", options)], output=tmp_path / "frozen.pb", verify=compare)
+    verdict: Any = report.verdict
+    # Statistics of one small picture are no sound divisors; another phase gives wholly other numbers.
+    assert max(output.largest for output in verdict.outputs) < 1e-3
+    assert verdict.agrees or phase == "true"
+    assert not verdict.notes
+
+
 def test_a_graph_whose_checkpoint_lies_elsewhere_is_verified(tmp_path: Path) -> None:
     from graphsurgeon.bridges.verify import verify
 
