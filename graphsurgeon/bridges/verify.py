@@ -18,7 +18,7 @@ from graphsurgeon.formats.checkpoint import read_checkpoint
 from graphsurgeon.formats.detect import locate
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.verify.calls import Call, Outcome, entries
+from graphsurgeon.verify.calls import Call, Outcome, Runner, entries
 from graphsurgeon.verify.equivalence import EquivalenceReport, Tolerance, compare_models
 from graphsurgeon.verify.pairs import EntryPair
 
@@ -66,12 +66,6 @@ def verify(
     for model in (first, second):
         require_extra("litert" if model.format == "tflite" else "tensorflow")
     given = _given(first, feeds, tags)
-    runners = {first.path: first, second.path: second}
-
-    def runner(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
-        model = runners.get(str(path))
-        prefix = model.checkpoint.prefix if model and model.checkpoint and model.format in _BARE else None
-        return run_calls(path, calls, tags=tags, checkpoint=prefix)
 
     def find_first(pair: EntryPair, ours: Arrays, theirs: Arrays) -> str | None:
         return first_difference(Path(before), Path(after), pair, ours, theirs, tolerance or Tolerance(), tags)
@@ -79,7 +73,7 @@ def verify(
     return compare_models(
         first,
         second,
-        runner,
+        _runner_of(first, second),
         signatures=signatures,
         tags=tags,
         feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
@@ -89,6 +83,18 @@ def verify(
         tolerance=tolerance,
         locate=find_first if with_place else None,
     )
+
+
+def _runner_of(*models: Model) -> Runner:
+    """Return what runs models, each with its checkpoint."""
+    known = {model.path: model for model in models}
+
+    def run(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
+        model = known.get(str(path))
+        prefix = model.checkpoint.prefix if model and model.checkpoint and model.format in _BARE else None
+        return run_calls(path, calls, tags=tags, checkpoint=prefix)
+
+    return run
 
 
 def verifier(

@@ -155,12 +155,10 @@ def compare_models(
         raise UnsupportedError("a checkpoint has no graph to run", path=before.path, hint="gs diff compares its values")
     metagraphs = choose_metagraph(before, tags), choose_metagraph(after, tags)
     pairs, skipped = pair_entries(before, after, *metagraphs)
-    if signatures is not None:
-        pairs = _chosen(pairs, signatures)
+    pairs = pairs if signatures is None else _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    fed = [{**_of_pair(pair, decided or {}), **(feeds or {})} for pair in pairs]
-    prepared = [_Prepared.of(pair, data, assume or {}, seed) for pair, data in zip(pairs, fed, strict=True)]
+    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed) for pair in pairs]
     jobs = [job for item in prepared for job in item.jobs(before, after, *metagraphs)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
@@ -284,14 +282,15 @@ def _require_used(feeds: Mapping[str, object], pairs: Sequence[EntryPair]) -> No
             raise UsageError(f"there is no input {name!r}", hint=f"there is {', '.join(sorted(known))}")
 
 
-def _of_pair(pair: EntryPair, decided: Mapping[str, _Maker]) -> dict[str, _Maker]:
-    """Return by the names of the first entry's inputs what makes those that the second has no longer."""
-    return {
+def _fed(pair: EntryPair, feeds: Mapping[str, _Maker], decided: Mapping[str, _Maker]) -> dict[str, _Maker]:
+    """Return what makes the data of the first entry's inputs, of those too that the second has no longer."""
+    gone = {
         key: decided[name]
         for key, entry in pair.before.inputs.items()
         for name in (key, str(entry.value), str(entry.value.producer))
         if name in decided and key not in pair.inputs
     }
+    return {**gone, **feeds}
 
 
 def _both(one: Shape, other: Shape) -> Shape:
