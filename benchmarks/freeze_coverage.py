@@ -22,27 +22,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from graphsurgeon.analysis.candidates import likely_outputs  # noqa: E402  # the path has to be set first
-from graphsurgeon.errors import GraphSurgeonError, UsageError  # noqa: E402  # the path has to be set first
-from graphsurgeon.formats import read, write  # noqa: E402  # the path has to be set first
-from graphsurgeon.formats.checkpoint import read_checkpoint  # noqa: E402  # the path has to be set first
-from graphsurgeon.surgery.freeze import freeze  # noqa: E402  # the path has to be set first
-from tests.oracle import sessions  # noqa: E402  # the path has to be set first
-from tests.oracle.freeze_models import BUILDERS, Feeds  # noqa: E402  # the path has to be set first
-from tests.oracle.freeze_models_loops import LOOPS  # noqa: E402  # the path has to be set first
-from tests.oracle.freeze_models_text import TEXT  # noqa: E402  # the path has to be set first
-from tests.oracle.signature_runs import (  # noqa: E402  # the path has to be set first
-    GraphSource,
-    LoadedSource,
-    Source,
-    graphs_with_checkpoint,
-    signatures,
-)
+from graphsurgeon.analysis.candidates import likely_outputs
+from graphsurgeon.errors import GraphSurgeonError, UsageError
+from graphsurgeon.formats import read, write
+from graphsurgeon.formats.checkpoint import read_checkpoint
+from graphsurgeon.surgery.freeze import freeze
+from tests.oracle import sessions
+from tests.oracle.freeze_builders import Feeds
+from tests.oracle.freeze_models import BUILDERS
+from tests.oracle.freeze_models_loops import LOOPS
+from tests.oracle.freeze_models_text import TEXT
+from tests.oracle.signature_runs import GraphSource, LoadedSource, Source, graphs_with_checkpoint, signatures
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow is imported when the first model runs
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 # Keras applications and the smallest pictures they take; weights are random.
 APPLICATIONS = {

@@ -17,10 +17,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from measure import FOLDER, GS, Row, anew, best, keras_application, print_table, run  # noqa: E402  # the path has to be set
+from benchmarks.measure import FOLDER, GS, ROOT, Row, anew, best, keras_application, print_table, run
 
 TENSORFLOW = """
 import sys

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
-from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.graph import Graph, Node, Value
 
 
 def downstream(nodes: Iterable[Node], through: Callable[[Node], bool] = lambda _: True) -> set[Node]:
@@ -16,6 +16,20 @@ def downstream(nodes: Iterable[Node], through: Callable[[Node], bool] = lambda _
             if user not in found and through(user):
                 found.add(user)
                 waiting.append(user)
+    return found
+
+
+def upstream(values: Iterable[Value], fed: Container[object] = ()) -> dict[Node, None]:
+    """Return the nodes that compute values once some are fed, nodes that they wait for included."""
+    found: dict[Node, None] = {}
+    waiting = [value.producer for value in values if value not in fed]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in found:
+            continue
+        found[node] = None
+        waiting += [value.producer for value in node.inputs if value not in fed]
+        waiting += node.controls
     return found
 
 

@@ -6,9 +6,10 @@ read in the same place is the tensor.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 
 from graphsurgeon.analysis.alignment import Alignment
+from graphsurgeon.analysis.dataflow import upstream
 from graphsurgeon.analysis.placeholders import PLACEHOLDERS
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.verify.calls import Entry, Input, placeholder_input
@@ -33,25 +34,9 @@ def entry_of_whole(part: Entry, alignment: Alignment) -> Entry | None:
             return None
     # What the edit has made a constant of is fed to the whole graph alone.
     fed = {item.value for item in inputs.values()}
-    inputs.update((node.name, placeholder_input(node)) for node in _unfed(outputs.values(), fed))
+    unfed = [node for node in upstream(outputs.values(), fed) if node.op in PLACEHOLDERS]
+    inputs.update((node.name, placeholder_input(node)) for node in unfed)
     return Entry(None, inputs, outputs) if outputs else None
-
-
-def _unfed(outputs: Iterable[Value], fed: Collection[Value]) -> list[Node]:
-    """Return the placeholders that outputs need though some values are fed, in the order of the graph's walk."""
-    found: dict[Node, None] = {}
-    waiting = [value.producer for value in outputs if value not in fed]
-    seen: set[Node] = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if node.op in PLACEHOLDERS:
-            found[node] = None
-        waiting += [value.producer for value in node.inputs if value not in fed]
-        waiting += node.controls
-    return list(found)
 
 
 def _same(value: Value, back: Mapping[Node, Node]) -> Value | None:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Set
 from pathlib import Path
 
+from graphsurgeon.analysis.dataflow import upstream
 from graphsurgeon.analysis.load_path import INIT_COLLECTIONS, INIT_SIGNATURE, LoadPath, ResourceKey
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.analysis.restore_map import VARIABLES, resource_key, restore_map
@@ -184,13 +185,5 @@ def _needed(signature: Signature) -> list[Node]:
     """Return the nodes of the main graph that compute the outputs once the inputs are given."""
     fed = {mention.target for entry in signature.inputs.values() for mention in entry.mentions}
     targets = [mention.target for entry in signature.outputs.values() for mention in entry.mentions]
-    waiting = [value.producer for value in targets if isinstance(value, Value) and value not in fed]
-    seen: set[Node] = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        waiting += [value.producer for value in node.inputs if value not in fed]
-        waiting += node.controls
-    return [node for node in signature.graph.nodes if node in seen]
+    needed = upstream([value for value in targets if isinstance(value, Value)], fed)
+    return [node for node in signature.graph.nodes if node in needed]

@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from tests.oracle.freeze_models import Builder, Feeds, _control_flow, _input, _keras, _module, _save, _save_v1, _weights
+from tests.oracle.freeze_builders import (
+    Builder,
+    Feeds,
+    export_keras,
+    make_module,
+    save_module,
+    save_v1,
+    v1_control_flow,
+    v1_input,
+    v1_weights,
+)
 
 LOOPS: dict[str, Builder] = {}
 STEPS = np.random.RandomState(2).rand(2, 6, 4).astype("float32")
@@ -33,7 +43,7 @@ def _recurrent(path: Path, make: Callable[[Any, Any], Any], x: Any = STEPS) -> F
         given = keras.Input(x.shape[1:], name="x")
         return keras.Model(given, make(layers, given))
 
-    return _keras(path, build, x=x)
+    return export_keras(path, build, x=x)
 
 
 @loop_model
@@ -86,7 +96,7 @@ def keras_stateful_lstm(path: Path) -> Feeds:
 def map_scan_fold(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([4, 4], [4])
+    module = make_module([4, 4], [4])
 
     def serve(x: Any) -> Any:
         weights, bias = module.v0, module.v1
@@ -98,14 +108,14 @@ def map_scan_fold(path: Path) -> Feeds:
             "all": tf.vectorized_map(lambda row: tf.cond(row[0] > 0.5, lambda: row * bias, lambda: row), x),
         }
 
-    return _save(path, module, serve)
+    return save_module(path, module, serve)
 
 
 @loop_model
 def gradients_of_loops(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([4, 4], [4])
+    module = make_module([4, 4], [4])
 
     def serve(x: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -114,14 +124,14 @@ def gradients_of_loops(path: Path) -> Feeds:
             z = tf.map_fn(lambda row: tf.cond(row[0] > 0.0, lambda: row * module.v1, lambda: row), y)
         return dict(zip("xab", tape.gradient(z, [x, module.v0, module.v1]), strict=True))
 
-    return _save(path, module, serve)
+    return save_module(path, module, serve)
 
 
 @loop_model
 def breaks_and_arrays(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([4, 4], [])
+    module = make_module([4, 4], [])
 
     def body(i: Any, y: Any, array: Any) -> Any:
         row = tf.cond(i % 2 == 0, lambda: y @ module.v0, lambda: y + module.v1)
@@ -132,28 +142,28 @@ def breaks_and_arrays(path: Path) -> Feeds:
         _, y, array = tf.while_loop(lambda _, y, __: tf.reduce_sum(y) < 100.0, body, [0, x, array])
         return {"y": y, "all": array.stack()}
 
-    return _save(path, module, serve)
+    return save_module(path, module, serve)
 
 
 @loop_model
 def branches_with_lookups(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([4, 4], [4, 4], [6, 4])
+    module = make_module([4, 4], [4, 4], [6, 4])
 
     def serve(x: Any) -> Any:
         number = tf.cast(tf.reduce_sum(x), tf.int32) % 3
         ways = [lambda: x @ module.v0, lambda: x @ module.v1, lambda: tf.gather(module.v2, tf.argmax(x, 1))]
         return {"y": tf.switch_case(number, ways)}
 
-    return _save(path, module, serve)
+    return save_module(path, module, serve)
 
 
 @loop_model
 def iteration_over_a_dataset(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([4, 4], [4])
+    module = make_module([4, 4], [4])
 
     @tf.function
     def total(x: Any) -> Any:
@@ -162,14 +172,14 @@ def iteration_over_a_dataset(path: Path) -> Feeds:
             found += tf.reduce_sum(rows @ module.v0, 0)
         return found
 
-    return _save(path, module, lambda x: {"y": total(x)})
+    return save_module(path, module, lambda x: {"y": total(x)})
 
 
 @loop_model
 def dataset_functions(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([4, 4], [4])
+    module = make_module([4, 4], [4])
     data = tf.data.Dataset
 
     @tf.function
@@ -185,7 +195,7 @@ def dataset_functions(path: Path) -> Feeds:
         )
         return rows.reduce(tf.zeros([4]), lambda sum_, some: sum_ + tf.reduce_sum(some, 0) * module.v1)
 
-    return _save(path, module, lambda x: {"y": total(x)})
+    return save_module(path, module, lambda x: {"y": total(x)})
 
 
 # -- TensorFlow 1 --------------------------------------------------------------------------------------------
@@ -217,7 +227,7 @@ class _Cell:
 def _dynamic(path: Path, *, resource: bool, control_v2: bool, both_ways: bool = False) -> Feeds:
     def build(v1: Any, tf: Any) -> Any:
         x, lengths = v1.placeholder(tf.float32, [None, None, 4], name="x"), v1.placeholder(tf.int32, [None], name="n")
-        with _control_flow(v1, v2=control_v2), v1.variable_scope("net", use_resource=resource):
+        with v1_control_flow(v1, v2=control_v2), v1.variable_scope("net", use_resource=resource):
             if both_ways:
                 both, _ = v1.nn.bidirectional_dynamic_rnn(_Cell(), _Cell(), x, lengths, dtype=tf.float32)
                 y = tf.concat(both, -1)
@@ -225,7 +235,7 @@ def _dynamic(path: Path, *, resource: bool, control_v2: bool, both_ways: bool = 
                 y, _ = v1.nn.dynamic_rnn(_Cell(), x, lengths, dtype=tf.float32)
         return {"x": x, "n": lengths}, {"y": y}
 
-    return _save_v1(path, build, x=STEPS, n=np.array([6, 3], "int32"))
+    return save_v1(path, build, x=STEPS, n=np.array([6, 3], "int32"))
 
 
 @loop_model
@@ -256,36 +266,36 @@ def v1_raw_rnn(path: Path) -> Feeds:
             given.set_shape([None, 4])
             return done, given, cell.zero_state(count, tf.float32) if out is None else state, out, None
 
-        with _control_flow(v1, v2=False), v1.variable_scope("net", use_resource=False):
+        with v1_control_flow(v1, v2=False), v1.variable_scope("net", use_resource=False):
             outputs, state, _ = v1.nn.raw_rnn(cell, turn)
         return {"x": x}, {"y": outputs.stack(), "state": state}
 
-    return _save_v1(path, build, x=STEPS.transpose(1, 0, 2).copy())
+    return save_v1(path, build, x=STEPS.transpose(1, 0, 2).copy())
 
 
 @loop_model
 def v1_gradients_of_loops(path: Path) -> Feeds:
     def build(v1: Any, tf: Any) -> Any:
-        x, handle = _input(v1, tf), _weights(v1, "handle", [4, 4], resource=True)
-        reference = _weights(v1, "reference", [4, 4], resource=False)
-        with _control_flow(v1, v2=False):
+        x, handle = v1_input(v1, tf), v1_weights(v1, "handle", [4, 4], resource=True)
+        reference = v1_weights(v1, "reference", [4, 4], resource=False)
+        with v1_control_flow(v1, v2=False):
             y = v1.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, tf.tanh(y @ handle) @ reference), [0, x])[1]
             return {"x": x}, dict(zip("xab", v1.gradients(y, [x, handle, reference]), strict=True))
 
-    return _save_v1(path, build)
+    return save_v1(path, build)
 
 
 @loop_model
 def v1_updates_in_a_branch_of_a_loop(path: Path) -> Feeds:
     def build(v1: Any, tf: Any) -> Any:
-        x, weights = _input(v1, tf), _weights(v1, "w", [4, 4], resource=False)
+        x, weights = v1_input(v1, tf), v1_weights(v1, "w", [4, 4], resource=False)
         count = v1.get_variable("count", [], initializer=v1.zeros_initializer(), use_resource=False)
 
         def counted(y: Any) -> Any:
             with tf.control_dependencies([v1.assign_add(count, 1.0)]):
                 return tf.identity(y) * 2.0
 
-        with _control_flow(v1, v2=False):
+        with v1_control_flow(v1, v2=False):
             y = v1.while_loop(
                 lambda i, _: i < 3,
                 lambda i, y: (i + 1, v1.cond(i > 1, lambda: counted(y), lambda: y @ weights)),
@@ -293,4 +303,4 @@ def v1_updates_in_a_branch_of_a_loop(path: Path) -> Feeds:
             )[1]
         return {"x": x}, {"y": y}
 
-    return _save_v1(path, build)
+    return save_v1(path, build)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.oracle.freeze_models import Builder, Feeds, _control_flow, _module, _save, _save_v1
+from tests.oracle.freeze_builders import Builder, Feeds, make_module, save_module, save_v1, v1_control_flow
 
 TEXT: dict[str, Builder] = {}
 WORDS = ["apple", "banana", "cherry"]
@@ -116,7 +116,7 @@ def vocabulary_files(path: Path) -> Feeds:
     file = path.parent / f"{path.name}.txt"
     file.write_text("a\tx\nb\ty\nc\tz\n")
     lookup, line = tf.lookup, tf.lookup.TextFileIndex.LINE_NUMBER
-    module = _module([6, 3])
+    module = make_module([6, 3])
     words = lookup.TextFileInitializer(str(file), tf.string, 0, tf.int64, line)
     labels = lookup.TextFileInitializer(str(file), tf.int64, line, tf.string, 1)
     module.words, module.labels = lookup.StaticVocabularyTable(words, 3), lookup.StaticHashTable(labels, "?")
@@ -126,7 +126,7 @@ def vocabulary_files(path: Path) -> Feeds:
         vectors = tf.nn.embedding_lookup(module.v0, ids)
         return {"ids": ids, "labels": module.labels.lookup(ids), "vectors": vectors, "size": module.words.size()}
 
-    return _save(path, module, serve, x=_words("a", "c", "q"))
+    return save_module(path, module, serve, x=_words("a", "c", "q"))
 
 
 @text_model
@@ -145,7 +145,7 @@ def string_lookup_of_a_file(path: Path) -> Feeds:
 def ragged_input(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([5, 3])
+    module = make_module([5, 3])
 
     @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int64)])
     def serve(words: Any) -> Any:
@@ -159,7 +159,7 @@ def ragged_input(path: Path) -> Feeds:
 def sparse_input(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([5, 3])
+    module = make_module([5, 3])
 
     @tf.function(input_signature=[tf.SparseTensorSpec([None, 5], tf.float32)])
     def serve(words: Any) -> Any:
@@ -175,7 +175,7 @@ def sparse_input(path: Path) -> Feeds:
 def sparse_embeddings(path: Path) -> Feeds:
     import tensorflow as tf
 
-    module = _module([5, 3])
+    module = make_module([5, 3])
 
     def serve(x: Any) -> Any:
         ids = tf.sparse.from_dense(tf.cast(x * 4, tf.int64))
@@ -184,7 +184,7 @@ def sparse_embeddings(path: Path) -> Feeds:
             "parts": tf.nn.embedding_lookup_sparse([module.v0, module.v0], ids, None),
         }
 
-    return _save(path, module, serve)
+    return save_module(path, module, serve)
 
 
 def _feature_columns(path: Path, *, parts: int, resource: bool) -> Feeds:
@@ -213,7 +213,7 @@ def _feature_columns(path: Path, *, parts: int, resource: bool) -> Feeds:
 
     words = _words("apple", "q", "cherry", "").reshape(2, 2)
     number, ids = np.array([[0.1], [0.9]], "float32"), np.array([[3], [8]])
-    return _save_v1(path, build, words=words, number=number, ids=ids)
+    return save_v1(path, build, words=words, number=number, ids=ids)
 
 
 @text_model
@@ -236,7 +236,7 @@ def v1_lookup_in_parts(path: Path) -> Feeds:
         rows = v1.nn.embedding_lookup([*first], ids, "div") + v1.nn.embedding_lookup([*second], ids, "mod")
         return {"ids": ids}, {"rows": rows, "all": tf.convert_to_tensor(first)}
 
-    return _save_v1(path, build, ids=np.array([0, 6, 3]))
+    return save_v1(path, build, ids=np.array([0, 6, 3]))
 
 
 @text_model
@@ -245,8 +245,8 @@ def v1_tables_in_branches(path: Path) -> Feeds:
         x, fill = v1.placeholder(tf.string, [None], name="x"), tf.lookup.KeyValueTensorInitializer
         numbers, words = tf.constant([0, 1, 2], tf.int64), tf.constant(WORDS)
         table = tf.lookup.StaticVocabularyTable(fill(words, numbers), 2)
-        with _control_flow(v1, v2=False):
+        with v1_control_flow(v1, v2=False):
             ids = v1.cond(tf.size(x) > 1, lambda: table.lookup(x), lambda: tf.zeros([tf.size(x)], tf.int64))
         return {"x": x}, {"ids": ids, "words": tf.lookup.StaticHashTable(fill(numbers, words), "?").lookup(ids)}
 
-    return _save_v1(path, build, x=_words("apple", "q", "cherry"))
+    return save_v1(path, build, x=_words("apple", "q", "cherry"))

@@ -39,7 +39,8 @@ def test_operators_unlike_their_kind_are_unknown(name: str) -> None:
         graph = read(FIXTURES / f"{name}.tflite").metagraphs[0].graph
         for node in graph.nodes:
             node.inputs = node.inputs[:position]
-        infer_subgraph(graph, {value: Shape([None]) for value in graph.inputs})
+        found = infer_subgraph(graph, {value: Shape([None]) for value in graph.inputs})
+        assert set(graph.inputs) <= found.shapes.keys()
 
 
 def test_weights_of_another_rank_are_unknown() -> None:
