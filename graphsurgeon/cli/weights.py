@@ -91,11 +91,12 @@ def weights(
     if values is not None:
         weights_text.print_values(_only(chosen, values), part, as_json=as_json)
     elif export is not None:
+        _require_intact(file, [])
         weights_text.export(chosen, export, force=force, as_json=as_json)
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)
         weights_text.print_rows(rows, with_checksum=with_checksum, with_stats=stats, as_json=as_json)
-        _require_intact(rows)
+        _require_intact(file, rows)
 
 
 def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None, *, small: bool) -> list[Weight]:
@@ -180,8 +181,10 @@ def _row(file: ModelFile, weight: Weight, *, with_checksum: bool, with_stats: bo
     return row
 
 
-def _require_intact(rows: Sequence[Row]) -> None:
+def _require_intact(file: ModelFile, rows: Sequence[Row]) -> None:
     """Tell what could not be read, or is not what was stored, in one line: the list has been printed."""
+    if file.unreadable:
+        raise FileError(file.unreadable)
     bad = [row for row in rows if row.error is not None or row.is_intact is False]
     if bad:
         what = bad[0].error or f"the stored values of {bad[0].name!r} do not match their checksum"
