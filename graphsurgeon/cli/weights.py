@@ -12,7 +12,7 @@ import typer
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
-from graphsurgeon.analysis.weights import Statistics, Weight, checksum, list_weights, statistics
+from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, list_weights, statistics
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags, split_list
 from graphsurgeon.errors import FileError, UsageError
@@ -92,6 +92,7 @@ def weights(
         weights_text.print_values(_only(chosen, values), part, as_json=as_json)
     elif export is not None:
         _require_intact(file, [])
+        Allowance(sum(file.files.values())).take(sum(weight.bytes for weight in chosen))
         weights_text.export(chosen, export, force=force, as_json=as_json)
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)
@@ -160,22 +161,23 @@ def _rows(
     rows = []
     total = sum(weight.bytes for weight in weights)
     done = 0
+    allowance = Allowance(sum(file.files.values()))
     with output.progress_bar("reading", quiet=quiet or not (with_checksum or with_stats)) as progress:
         for weight in weights:
-            rows.append(_row(file, weight, with_checksum=with_checksum, with_stats=with_stats))
+            rows.append(_row(file, weight, allowance, with_checksum=with_checksum, with_stats=with_stats))
             done += weight.bytes
             if progress is not None:
                 progress(done, total)
     return rows
 
 
-def _row(file: ModelFile, weight: Weight, *, with_checksum: bool, with_stats: bool) -> Row:
+def _row(file: ModelFile, weight: Weight, allowance: Allowance, *, with_checksum: bool, with_stats: bool) -> Row:
     row = Row(**{name: getattr(weight, name) for name in weight.__dataclass_fields__})
     try:
         if with_checksum and _has_bytes(weight):
-            row = replace(row, sha256=checksum(weight.tensor), is_intact=_is_intact(file, weight))
+            row = replace(row, sha256=checksum(weight.tensor, allowance), is_intact=_is_intact(file, weight))
         if with_stats:
-            row = replace(row, stats=statistics(weight.tensor))
+            row = replace(row, stats=statistics(weight.tensor, allowance))
     except FileError as error:
         row = replace(row, error=str(error))
     return row

@@ -9,7 +9,7 @@ values than elements repeats its last one, an empty one means zeros; 16-bit floa
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphsurgeon.errors import FormatError
@@ -18,7 +18,7 @@ from graphsurgeon.formats.files import FileRange, rope_size
 from graphsurgeon.formats.wire import Payload, mark, marked, varint
 from graphsurgeon.model.dtype import RESOURCE, STRING, VARIANT, DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import BLOCK, Tensor
+from graphsurgeon.model.tensor import BLOCK, FilledStrings, Tensor
 from graphsurgeon.ops import wire as wire_format
 
 MAX_SPLAT = 1 << 34  # bytes that a few stored values may be repeated to
@@ -105,6 +105,7 @@ class _ProtoSource:
     """Values of a `TensorProto`: in the message, or in the file where it is marked."""
 
     __slots__ = ("message", "payloads")
+    repeats = True  # its last value fills the shape
 
     def __init__(self, message: Any, payloads: list[Payload]) -> None:
         self.message = message
@@ -145,14 +146,14 @@ class _ProtoSource:
         else:
             yield from _typed_chunks(message, dtype, read_shape(message.tensor_shape).num_elements or 0)
 
-    def strings(self) -> list[bytes]:
+    def strings(self) -> Sequence[bytes]:
         message = self._whole()
         items = list(message.string_val)
         count = read_shape(message.tensor_shape).num_elements or 0
-        if len(items) < count:
-            _limit(count * 8)
-            items += [items[-1] if items else b""] * (count - len(items))
-        return items[:count]
+        if len(items) >= count:
+            return items[:count]
+        _limit(count * max(len(items[-1]) if items else 0, 8))
+        return FilledStrings(items, count)
 
     def _content_ranges(self) -> Payload | None:
         """Return where the bytes of `tensor_content` lie, without its tag and length; None if not just that."""
