@@ -41,9 +41,6 @@ ROOTS = (
 LIBRARY = "libtensorflow_framework.so.2"
 LIBRARY_FILES = ("tensorflow/tools/proto_splitter/versions.proto", "tensorflow/tools/proto_splitter/chunk.proto")
 
-# The largest field number there is; TensorFlow counts from 1, so the two never meet.
-PAYLOAD_FIELD = 536870911
-
 
 def main() -> None:
     """Collect, strip and write the schema."""
@@ -54,7 +51,6 @@ def main() -> None:
     files.update((name, file_in_library(library, name)) for name in LIBRARY_FILES)
     for file in files.values():
         strip_file(file)
-    add_payload_field(files["tensorflow/core/framework/tensor.proto"])
     schema = descriptor_pb2.FileDescriptorSet(file=files.values())
     OUTPUT.write_bytes(schema.SerializeToString(deterministic=True))
     print(f"{OUTPUT.name}: {len(files)} files, {OUTPUT.stat().st_size} bytes, TensorFlow {tensorflow.__version__}")
@@ -114,20 +110,6 @@ def strip_message(message: descriptor_pb2.DescriptorProto) -> None:
             field.options.packed = packed
     for nested in message.nested_type:
         strip_message(nested)
-
-
-def add_payload_field(file: descriptor_pb2.FileDescriptorProto) -> None:
-    """Give TensorProto `optional int64 gs_payload`: our reader's mark for weights that stayed on disk."""
-    tensor = next(message for message in file.message_type if message.name == "TensorProto")
-    tensor.field.add(
-        name="gs_payload",
-        number=PAYLOAD_FIELD,
-        type=descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
-        label=descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL,
-        proto3_optional=True,
-        oneof_index=len(tensor.oneof_decl),
-    )
-    tensor.oneof_decl.add(name="_gs_payload")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from graphsurgeon.analysis.change import Detail, told_tensor
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import STRING, DType
-from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.tensor import Tensor, string_runs
 
 BLOCK = 1 << 20  # bytes compared at once
 
@@ -53,9 +53,11 @@ def compare_values(before: Tensor, after: Tensor) -> ValueDifference | None:
     if before.source is after.source or not is_comparable(before):
         return None
     if before.dtype is STRING:
-        pairs = list(zip_longest(before.source.strings(), after.source.strings()))
-        count = sum(one != other for one, other in pairs)
-        return ValueDifference(count, len(pairs), None) if count else None
+        count = total = 0
+        for one, other, amount in _string_pairs(before, after):
+            count += amount if one != other else 0
+            total += amount
+        return ValueDifference(count, total, None) if count else None
     return _compare_blocks(before, after)
 
 
@@ -69,8 +71,22 @@ def same_values(before: Tensor, after: Tensor) -> bool:
     if (before.dtype, before.shape) != (after.dtype, after.shape) or not is_comparable(before):
         return False
     if before.dtype is STRING:
-        return before.source.strings() == after.source.strings()
+        return all(one == other for one, other, _ in _string_pairs(before, after))
     return all(one == other for one, other in zip_longest(_blocks(before.chunks()), _blocks(after.chunks())))
+
+
+def _string_pairs(before: Tensor, after: Tensor) -> Iterator[tuple[bytes | None, bytes | None, int]]:
+    """Yield what stands at the same places of two string tensors, and at how many of them; None behind an end."""
+    runs = [string_runs(tensor.source.strings()) for tensor in (before, after)]
+    end: tuple[bytes | None, int] = (None, 0)
+    one, other = (next(run, end) for run in runs)
+    while one[1] or other[1]:
+        amount = min(one[1], other[1]) or one[1] + other[1]
+        yield one[0], other[0], amount
+        one, other = (
+            (item, count - amount) if count > amount else next(run, end)
+            for (item, count), run in zip((one, other), runs, strict=True)
+        )
 
 
 def _compare_blocks(before: Tensor, after: Tensor) -> ValueDifference | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.analysis.variables import named_variables
 from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS
+from graphsurgeon.errors import FormatError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 WeightKind = Literal["variable", "constant", "slot", "internal"]
 Progress = Callable[[int, int], None]
+
+MOST_REPEATED = 1 << 34  # bytes that one command makes of values that are stored once and repeated
+_MOST_TIMES = 64  # and of each stored byte: 2-bit values widened to 8 bytes are 32
 
 
 @dataclass(frozen=True)
@@ -102,22 +106,54 @@ def list_weights(
     return found
 
 
-def checksum(tensor: Tensor) -> str:
-    """Return the SHA-256 of the row-major little-endian bytes (of strings: one behind the other). Reads the values."""
+class Allowance:
+    """How many bytes of values may be read in all: many small constants may each claim a large shape.
+
+    Attributes:
+        left: bytes.
+    """
+
+    def __init__(self, stored: int) -> None:
+        """Allow for what files of `stored` bytes hold, with what is unpacked or repeated."""
+        self.left = MOST_REPEATED + _MOST_TIMES * stored
+
+    def take(self, amount: int) -> None:
+        """Count bytes.
+
+        Raises:
+            FormatError: they are more than are left; from then on none are.
+        """
+        self.left -= amount
+        if self.left < 0:
+            raise FormatError(
+                "the weights claim far more bytes than the files hold", hint="read single ones, with gs weights --match"
+            )
+
+
+def checksum(tensor: Tensor, allowance: Allowance | None = None) -> str:
+    """Return the SHA-256 of the row-major little-endian bytes (of strings: one behind the other). Reads the values.
+
+    Raises:
+        FormatError: the values cannot be read, or are more than is allowed.
+    """
     import hashlib
 
     digest = hashlib.sha256()
     for chunk in tensor.chunks():
+        if allowance is not None:
+            allowance.take(len(chunk))
         digest.update(chunk)
     return digest.hexdigest()
 
 
-def statistics(tensor: Tensor) -> Statistics | None:
+def statistics(tensor: Tensor, allowance: Allowance | None = None) -> Statistics | None:
     """Return what the elements are like, None for those that are no numbers. Reads the values, block by block."""
     if not tensor.dtype.bits:
         return None
     total = _Running()
     for array in numbers(tensor):
+        if allowance is not None:
+            allowance.take(array.nbytes)
         total.add(array)
     return total.result()
 

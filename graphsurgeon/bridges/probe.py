@@ -11,7 +11,7 @@ from pathlib import Path
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import module_of
 from graphsurgeon.formats.atomic import write_file
-from graphsurgeon.formats.files import folder_names, is_folder
+from graphsurgeon.formats.files import contained, folder_names, is_folder
 from graphsurgeon.formats.writing import plan_write
 from graphsurgeon.model.model import Model
 
@@ -43,7 +43,7 @@ def _saved_model(model: Model, source: Path, target: Path) -> Path:
     try:
         for name in folder_names(source):
             if name not in _PROTOBUFS and not name.startswith("."):
-                os.symlink((source / name).resolve(), target / name)
+                os.symlink(contained(source, name).resolve(), target / name)
     except OSError:  # a system without links for everybody
         copy = target.with_name("copy")
         plan_write(model, copy).write(link=True)

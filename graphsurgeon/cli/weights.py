@@ -12,7 +12,7 @@ import typer
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
-from graphsurgeon.analysis.weights import Statistics, Weight, checksum, list_weights, statistics
+from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, list_weights, statistics
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags, split_list
 from graphsurgeon.errors import FileError, UsageError
@@ -91,11 +91,13 @@ def weights(
     if values is not None:
         weights_text.print_values(_only(chosen, values), part, as_json=as_json)
     elif export is not None:
+        _require_intact(file, [])
+        Allowance(sum(file.files.values())).take(sum(weight.bytes for weight in chosen))
         weights_text.export(chosen, export, force=force, as_json=as_json)
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)
         weights_text.print_rows(rows, with_checksum=with_checksum, with_stats=stats, as_json=as_json)
-        _require_intact(rows)
+        _require_intact(file, rows)
 
 
 def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None, *, small: bool) -> list[Weight]:
@@ -159,29 +161,32 @@ def _rows(
     rows = []
     total = sum(weight.bytes for weight in weights)
     done = 0
+    allowance = Allowance(sum(file.files.values()))
     with output.progress_bar("reading", quiet=quiet or not (with_checksum or with_stats)) as progress:
         for weight in weights:
-            rows.append(_row(file, weight, with_checksum=with_checksum, with_stats=with_stats))
+            rows.append(_row(file, weight, allowance, with_checksum=with_checksum, with_stats=with_stats))
             done += weight.bytes
             if progress is not None:
                 progress(done, total)
     return rows
 
 
-def _row(file: ModelFile, weight: Weight, *, with_checksum: bool, with_stats: bool) -> Row:
+def _row(file: ModelFile, weight: Weight, allowance: Allowance, *, with_checksum: bool, with_stats: bool) -> Row:
     row = Row(**{name: getattr(weight, name) for name in weight.__dataclass_fields__})
     try:
         if with_checksum and _has_bytes(weight):
-            row = replace(row, sha256=checksum(weight.tensor), is_intact=_is_intact(file, weight))
+            row = replace(row, sha256=checksum(weight.tensor, allowance), is_intact=_is_intact(file, weight))
         if with_stats:
-            row = replace(row, stats=statistics(weight.tensor))
+            row = replace(row, stats=statistics(weight.tensor, allowance))
     except FileError as error:
         row = replace(row, error=str(error))
     return row
 
 
-def _require_intact(rows: Sequence[Row]) -> None:
+def _require_intact(file: ModelFile, rows: Sequence[Row]) -> None:
     """Tell what could not be read, or is not what was stored, in one line: the list has been printed."""
+    if file.unreadable:
+        raise FileError(file.unreadable)
     bad = [row for row in rows if row.error is not None or row.is_intact is False]
     if bad:
         what = bad[0].error or f"the stored values of {bad[0].name!r} do not match their checksum"

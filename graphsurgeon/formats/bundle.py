@@ -74,6 +74,7 @@ class Bundle:
 
     Attributes:
         folder, basename: the files are `basename.index` and `basename.data-00000-of-00001` in the folder.
+        root: the model's folder, where that is another one: links may lead anywhere in it.
         index: the index file.
         header: serialized `BundleHeaderProto`.
         num_shards: as the header says.
@@ -85,8 +86,9 @@ class Bundle:
         trackable: the `TrackableObjectGraph` once it was read.
     """
 
-    def __init__(self, index: SourceFile, folder: Path, basename: str) -> None:
+    def __init__(self, index: SourceFile, folder: Path, basename: str, root: Path | None = None) -> None:
         self.folder = folder
+        self.root = root
         self.basename = basename
         self.index = index
         self.problems: list[Problem] = []
@@ -122,7 +124,7 @@ class Bundle:
         if shard not in self._shards:
             if not 0 <= shard < self.num_shards:
                 raise FormatError(f"names shard {shard} of {self.num_shards}", path=self.index.path)
-            self._shards[shard] = open_source(contained(self.folder, self.shard_name(shard)))
+            self._shards[shard] = open_source(contained(self.folder, self.shard_name(shard), self.root))
         return self._shards[shard]
 
     def stored(self, entry: Entry) -> FileRange:
@@ -215,15 +217,15 @@ class Bundle:
         self.report(label(key), what)
 
 
-def read_bundle(index: SourceFile, folder: Path, basename: str) -> Checkpoint:
-    """Return the Checkpoint of an index; values stay in the shards.
+def read_bundle(index: SourceFile, folder: Path, basename: str, root: Path | None = None) -> Checkpoint:
+    """Return the Checkpoint of an index; values stay in the shards. `root` is the model's folder; see Bundle.
 
     Raises:
         FormatError: the table or its header cannot be read.
     """
     variables: dict[str, Variable] = {}
     with collector_off():
-        bundle = Bundle(index, folder, basename)
+        bundle = Bundle(index, folder, basename, root)
         for entry in bundle.entries.values():
             if entry.key != OBJECT_GRAPH_KEY.encode() and decode_slice_key(entry.key) is None:
                 variable = lift_variable(bundle, entry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from graphsurgeon.errors import FileError
+from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats.bundle import Bundle, BundleSource, Entry, label
 from graphsurgeon.formats.files import Progress, SourceFile, folder_names
 from graphsurgeon.formats.findings import RESTORE, Problem
@@ -117,14 +117,22 @@ def _size(bundle: Bundle, number: int) -> int | None:
 def _shard_problems(bundle: Bundle) -> Iterator[Problem]:
     for shard in shards(bundle):
         if shard.size is None:
-            yield Problem(
-                "error", shard.name, f"is missing or unreadable; it holds {shard.entries} entries", "add the file"
-            )
+            yield Problem("error", shard.name, *_why_unreadable(bundle, shard))
         elif shard.size < shard.needed:
             what = f"ends at byte {shard.size}, its entries reach to byte {shard.needed}"
             yield Problem("error", shard.name, what, "the file is cut off: " + RESTORE)
         elif shard.size > shard.needed:
             yield Problem("note", shard.name, f"{shard.size - shard.needed} bytes follow its last entry")
+
+
+def _why_unreadable(bundle: Bundle, shard: Shard) -> tuple[str, str]:
+    try:
+        bundle.shard(shard.number)
+    except FormatError as error:  # a link that leads outside
+        return error.message, error.hint
+    except FileError:
+        pass
+    return f"is missing or unreadable; it holds {shard.entries} entries", "add the file"
 
 
 def _entry_problems(bundle: Bundle) -> Iterator[Problem]:

@@ -93,11 +93,15 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         FormatError: the index is damaged.
         UsageError: the path is a folder that holds several.
     """
-    return _read(locate(path))
+    return _read(locate(path), Path(path) if is_folder(Path(path)) else None)
 
 
-def find(prefix: str | os.PathLike[str]) -> Checkpoint | None:
+def find(prefix: str | os.PathLike[str], root: Path | None = None) -> Checkpoint | None:
     """Read the checkpoint of a prefix, which may end in a slash for an empty name; None if there is none.
+
+    Args:
+        prefix: what the names of its files begin with.
+        root: the model's folder, where the checkpoint lies below it.
 
     Raises:
         FileError: it is unreadable.
@@ -105,23 +109,24 @@ def find(prefix: str | os.PathLike[str]) -> Checkpoint | None:
     """
     folder, name = os.path.split(os.fspath(prefix))
     located = _by_prefix(Path(folder), name) if is_folder(Path(folder)) else None
-    return _read(located) if located is not None else None
+    return _read(located, root) if located is not None else None
 
 
-def find_variables(folder: Path) -> Checkpoint | None:
-    """Read the variables of a SavedModel, which lie in this folder; early ones are V1 checkpoints of several names.
+def find_variables(root: Path) -> Checkpoint | None:
+    """Read the variables of a SavedModel in its folder; early ones are V1 checkpoints of several names.
 
     Raises:
         FileError: they are unreadable.
-        FormatError: they are damaged.
+        FormatError: they are damaged, or a link leads outside the folder.
     """
+    folder = contained(root, VARIABLES)
     if not is_folder(folder):
         return None
-    found = find(folder / VARIABLES)
+    found = find(folder / VARIABLES, root)
     if found is not None:
         return found
-    sets = _v1_sets(folder, [name for name in folder_names(folder) if is_file(folder / name)])
-    return _read((folder, sets[0])) if len(sets) == 1 else None
+    sets = _v1_sets(folder, [name for name in folder_names(folder) if is_file(folder / name)], root)
+    return _read((folder, sets[0]), root) if len(sets) == 1 else None
 
 
 def locate(path: str | os.PathLike[str]) -> Located:
@@ -141,12 +146,12 @@ def locate(path: str | os.PathLike[str]) -> Located:
     return found
 
 
-def _read(located: Located) -> Checkpoint:
+def _read(located: Located, root: Path | None) -> Checkpoint:
     folder, names = located
-    files = [open_source(contained(folder, name)) for name in names]
+    files = [open_source(contained(folder, name, root)) for name in names]
     header = Table(files[0]).get(HEADER_KEY) or b""
     if not checkpoint_v1.is_v1(header):
-        return bundle.read_bundle(files[0], folder, names[0].removesuffix(INDEX))
+        return bundle.read_bundle(files[0], folder, names[0].removesuffix(INDEX), root)
     shard = _V1_SHARD.fullmatch(names[0])
     checkpoint = checkpoint_v1.read_v1(files, os.path.join(folder, shard[1] if shard else names[0]))
     if shard and len(names) != int(shard[2]):
@@ -196,10 +201,10 @@ def _in_folder(folder: Path) -> Located:
     return folder, found[0]
 
 
-def _v1_sets(folder: Path, names: list[str]) -> list[list[str]]:
+def _v1_sets(folder: Path, names: list[str], root: Path | None = None) -> list[list[str]]:
     sets: dict[str, list[str]] = {}
     for name in names:
-        if is_table(open_source(contained(folder, name))):
+        if is_table(open_source(contained(folder, name, root))):
             shard = _V1_SHARD.fullmatch(name)
             sets.setdefault(shard[1] if shard else name, []).append(name)
     return list(sets.values())

@@ -15,7 +15,7 @@ from pathlib import Path
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
 from graphsurgeon.formats import foreign, protosniff, sstable, textsniff
 from graphsurgeon.formats.atomic import is_temporary, leftovers
-from graphsurgeon.formats.files import SourceFile, exists, folder_names, is_file, is_folder, open_source
+from graphsurgeon.formats.files import SourceFile, contained, exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.model.model import FormatName
 
 SAVED_MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
@@ -139,7 +139,7 @@ def _in_folder(folder: Path) -> Location:
 
 def _saved_model(folder: Path, name: str) -> Location:
     """Take the folder for a SavedModel unless the file of that name is plainly something else."""
-    file = open_source(folder / name)
+    file = open_source(contained(folder, name))
     if not file.size:
         raise FormatError("the file is empty", path=folder / name, hint="fetch or write it again")
     found, is_text = _kind_and_form(file)
@@ -152,7 +152,7 @@ def _saved_model(folder: Path, name: str) -> Location:
 
 def _is_checkpoint_folder(folder: Path, names: Sequence[str]) -> bool:
     if "checkpoint" in names and is_file(folder / "checkpoint"):
-        file = open_source(folder / "checkpoint")
+        file = open_source(contained(folder, "checkpoint"))
         text = textsniff.decode(file.read_at(0, min(file.size, textsniff.HEAD)))
         if text is not None and textsniff.kind(text) == "checkpoint_state":
             return True
@@ -165,7 +165,7 @@ def _newest(folder: Path, versions: Sequence[str]) -> Location:
     note = f"version {newest}, the newest of {len(versions)}" if len(versions) > 1 else f"version {newest}"
     if served and newest != versions[-1]:
         note += f" that holds a SavedModel ({versions[-1]} does not)"
-    found = locate(folder / newest)
+    found = locate(contained(folder, newest))
     return replace(found, notes=(note, *found.notes))
 
 
@@ -175,33 +175,41 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
     for name in names[:_MOST_FILES]:
         if name.startswith(".") or _DATA_FILE.fullmatch(name) or not is_file(folder / name):
             continue
-        found = _kind_or_none(folder / name)
+        found = _kind_or_none(folder, name)
         if found in _FORMATS:
             models.append(name.removesuffix(".index") if found == "checkpoint" else name)
         elif found is not None and found not in _BESIDE:
             others.append((name, found))
     if len(models) == 1:
-        location = locate(folder / models[0])
+        location = locate(contained(folder, models[0]))
         return replace(location, notes=(f"{models[0]} is the only model in {folder}", *location.notes))
     if models:
         raise UsageError(f"the folder holds {len(models)} models", path=folder, hint=_choice(folder, models))
     if others:
         raise foreign.error(others[0][1], folder / others[0][0])
+    raise _no_model(folder, names)
+
+
+def _no_model(folder: Path, names: Sequence[str]) -> GraphSurgeonError:
+    """Return the error for a folder in which nothing was recognised."""
     shards = [name for name in names if _DATA_FILE.fullmatch(name)]
     if shards:
         index = shards[0][: shards[0].rindex(".data-")] + ".index"
-        raise FileError(f"the index of this data file, {index}, is missing", path=folder / shards[0])
+        return FileError(f"the index of this data file, {index}, is missing", path=folder / shards[0])
     if is_file(folder / _VARIABLES_INDEX):
         hint = f"its variables can be read: give {shlex.quote(str(folder / _VARIABLES_INDEX))}"
-        raise FileError("the folder is a SavedModel without its saved_model.pb", path=folder, hint=hint)
+        return FileError("the folder is a SavedModel without its saved_model.pb", path=folder, hint=hint)
+    for name in names:
+        if is_file(folder / name):
+            contained(folder, name)  # says that the model may be behind a link that is not followed
     inner = [name for name in names if any(exists(folder / name / file) for file in SAVED_MODEL_NAMES)]
     hint = _choice(folder, inner) if inner else "give a SavedModel folder, or a .pb, .meta, .tflite or checkpoint file"
-    raise UsageError("the folder itself holds no model", path=folder, hint=hint)
+    return UsageError("the folder itself holds no model", path=folder, hint=hint)
 
 
-def _kind_or_none(path: Path) -> str | None:
+def _kind_or_none(folder: Path, name: str) -> str | None:
     try:
-        file = open_source(path)
+        file = open_source(contained(folder, name))
         found = kind(file) if file.size else None
         file.close()
     except FileError:

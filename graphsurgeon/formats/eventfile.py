@@ -13,7 +13,7 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import crc, schema
 from graphsurgeon.formats.files import Rope
 from graphsurgeon.formats.metagraph import serialize_graph_def
-from graphsurgeon.formats.wire import LARGE
+from graphsurgeon.formats.wire import LARGE, marked
 from graphsurgeon.model.metagraph import MetaGraph
 
 VERSION = "brain.Event:2"
@@ -50,7 +50,7 @@ def _drop_values(node: Any) -> None:
     """Leave of a large constant its dtype and shape."""
     for value in node.attr.values():
         tensor = value.tensor
-        if value.WhichOneof("value") == "tensor" and (tensor.gs_payload or tensor.ByteSize() >= LARGE):
+        if value.WhichOneof("value") == "tensor" and (marked(tensor.tensor_content) or tensor.ByteSize() >= LARGE):
             small = schema.message("tensorflow.TensorProto")(dtype=tensor.dtype)
             small.tensor_shape.CopyFrom(tensor.tensor_shape)
             tensor.CopyFrom(small)

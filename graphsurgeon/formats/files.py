@@ -349,20 +349,25 @@ def tree_names(folder: Path) -> list[str]:
 
 
 def file_sizes(folder: Path) -> dict[str, int]:
-    """Return the size in bytes of every file below a folder, by its path inside; broken links count as empty."""
+    """Return the size in bytes of every file below a folder, by its path inside; links out or to nothing are empty."""
     sizes = {}
     for name in tree_names(folder):
         if not name.endswith("/"):
             with translated(folder / name, "look at"):
-                sizes[name] = (folder / name).stat().st_size if (folder / name).exists() else 0
+                sizes[name] = _size_inside(folder, name)
     return sizes
 
 
-def contained(folder: Path, name: str) -> Path:
+def contained(folder: Path, name: str, root: Path | None = None) -> Path:
     """Return the path of a file that a model names, or holds, below its folder.
 
     Symbolic links may lead anywhere inside the folder, and into the store of blobs of a download cache that keeps
     a snapshot's files as links (`NAME/snapshots/REVISION/` beside `NAME/blobs/`).
+
+    Args:
+        folder: what the name starts from.
+        name: as it stands in the model.
+        root: the model's folder, where `folder` is one below it.
 
     Raises:
         FormatError: the name, or a link on its way, leads outside.
@@ -372,9 +377,9 @@ def contained(folder: Path, name: str) -> Path:
         raise FormatError(f"the file name {name!r} leads outside the model's folder", path=folder)
     path = folder / pure
     with translated(path, "follow the links of"):
-        root = Path(os.path.realpath(folder))
+        whole = Path(os.path.realpath(folder if root is None else root))
         real = Path(os.path.realpath(path))
-    if not real.is_relative_to(root) and not any(real.is_relative_to(store) for store in _blob_stores(root)):
+    if not real.is_relative_to(whole) and not any(real.is_relative_to(store) for store in _blob_stores(whole)):
         raise FormatError(
             f"a symbolic link at {name!r} leads outside the model's folder, to {str(real)!r}",
             path=folder,
@@ -405,6 +410,13 @@ def shrunk(file: SourceFile, offset: int) -> FileError:
 def _check_range(offset: int, length: int, size: int, path: Path) -> None:
     if offset < 0 or length < 0 or offset + length > size:
         raise FormatError(f"bytes {offset} to {offset + length} lie outside the {size} that there are", path=path)
+
+
+def _size_inside(folder: Path, name: str) -> int:
+    try:
+        return contained(folder, name).stat().st_size if os.path.exists(folder / name) else 0
+    except FormatError:  # a link out: whoever needs the file says so
+        return 0
 
 
 def _blob_stores(root: Path) -> list[Path]:

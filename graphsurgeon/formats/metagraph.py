@@ -164,6 +164,12 @@ def _lower_around(metagraph: MetaGraph, out: Any, source: MetaGraphDefSource) ->
             out.meta_info_def.function_aliases[new] = out.meta_info_def.function_aliases.pop(old)
 
 
+def asset_names(metagraph: MetaGraph) -> list[str]:
+    """Return the file names of the assets as they were read, without lifting them."""
+    message = _source(metagraph).message
+    return [raw.filename for raw in list(message.asset_file_def) or _collected_assets(message)]
+
+
 def payloads_of(metagraph: MetaGraph) -> list[Payload]:
     """Return the list that payload markers in the lowered messages point into."""
     return _source(metagraph).context.payloads

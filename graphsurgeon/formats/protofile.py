@@ -211,8 +211,7 @@ def _read_small(source: SourceFile) -> bytes | None:
     """Return a file that is so small that leaving its values on disk would cost more than reading them."""
     if source.size > SMALL_FILE:
         return None
-    data = source.read_at(0, source.size)
-    return None if wire.MARKER in data else data  # a marker in a file is not ours; the scan drops it
+    return source.read_at(0, source.size)
 
 
 def _inline(message: Any, payloads: list[Payload]) -> None:

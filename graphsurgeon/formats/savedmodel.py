@@ -5,6 +5,7 @@ Source: `tensorflow/core/protobuf/saved_model.proto` and the loaders; facts in `
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from graphsurgeon.errors import FileError, FormatError
@@ -62,6 +63,7 @@ def read(path: Path, *, force_text: bool = False) -> Model:
     has_folder = source.path.name in (BINARY, TEXT)
     model.files = file_sizes(folder) if has_folder else {str(source.path): source.size}
     model.checkpoint = _read_variables(folder, model) if has_folder else None
+    model.notes += _outside(folder, model) if has_folder else []
     for graph in model.metagraphs if has_folder else ():
         graph.raw.read_asset = lambda name: _read_asset(folder, name)  # type: ignore[union-attr]
         graph.raw.has_debug_folder = is_folder(folder / DEBUG)  # type: ignore[union-attr]
@@ -94,7 +96,7 @@ def _open(path: Path) -> tuple[SourceFile, Path]:
         return open_source(path), path.parent
     for name in (BINARY, TEXT):
         if exists(path / name):
-            return open_source(path / name), path
+            return open_source(contained(path, name)), path
     raise FileError(f"holds neither {BINARY} nor {TEXT}", path=path)
 
 
@@ -105,14 +107,38 @@ def _looks_binary(source: SourceFile) -> bool:
 
 
 def _read_asset(folder: Path, name: str) -> bytes:
-    return open_source(contained(folder / ASSETS, name)).whole().read()
+    return open_source(contained(folder / ASSETS, name, folder)).whole().read()
+
+
+def require_inside(folder: Path, names: Iterable[str]) -> None:
+    """Refuse assets that are not below the model's folder.
+
+    Raises:
+        FormatError: a name, or a link on its way, leads outside.
+    """
+    for name in names:
+        contained(folder / ASSETS, name, folder)
+
+
+def _outside(folder: Path, model: Model) -> list[str]:
+    """Say which assets lead outside the model's folder, one line each."""
+    names = dict.fromkeys(name for graph in model.metagraphs for name in metagraph.asset_names(graph))
+    return [f"asset {name}: {why}" for name in names if (why := _why_outside(folder, name))]
+
+
+def _why_outside(folder: Path, name: str) -> str:
+    try:
+        require_inside(folder, [name])
+    except FormatError as error:
+        return error.message
+    return ""
 
 
 def _read_variables(folder: Path, model: Model) -> Checkpoint | None:
     from graphsurgeon.formats import checkpoint
 
     try:
-        return checkpoint.find_variables(folder / VARIABLES)
+        return checkpoint.find_variables(folder)
     except FileError as error:
         model.unreadable = f"its variables cannot be read: {error}"
         model.notes.append(model.unreadable)

@@ -9,16 +9,16 @@ values than elements repeats its last one, an empty one means zeros; 16-bit floa
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.files import FileRange, rope_size
-from graphsurgeon.formats.wire import Payload, varint
+from graphsurgeon.formats.wire import Payload, mark, marked, varint
 from graphsurgeon.model.dtype import RESOURCE, STRING, VARIANT, DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import BLOCK, Tensor
+from graphsurgeon.model.tensor import BLOCK, FilledStrings, Tensor
 from graphsurgeon.ops import wire as wire_format
 
 MAX_SPLAT = 1 << 34  # bytes that a few stored values may be repeated to
@@ -52,7 +52,7 @@ def write_shape(shape: Shape, message: Any) -> None:
 
 
 def read_tensor(message: Any, payloads: list[Payload]) -> Tensor:
-    """Return a lazy Tensor over a `TensorProto` (kept, not copied) and the payload it may mark."""
+    """Return a lazy Tensor over a `TensorProto` (kept, not copied) and the payload that it may be marked with."""
     return Tensor(DType.of(message.dtype), read_shape(message.tensor_shape), _ProtoSource(message, payloads))
 
 
@@ -69,7 +69,7 @@ def write_tensor(tensor: Tensor, message: Any, payloads: list[Payload]) -> None:
         message.string_val.extend(source.strings())
     elif ranges is not None and tensor.nbytes:
         payloads.append([varint(_CONTENT_TAG) + varint(rope_size(list(ranges))), *ranges])
-        message.gs_payload = len(payloads)
+        message.tensor_content = mark(len(payloads))
     else:
         message.tensor_content = tensor.tobytes()
 
@@ -86,45 +86,46 @@ def _verified_ranges(source: Any) -> list[FileRange] | None:
 
 def inline_payloads(message: Any, payloads: list[Payload]) -> None:
     """Read the values that a `TensorProto` left on disk into it (for text output)."""
-    if message.gs_payload:
-        data = b"".join(
-            piece if isinstance(piece, bytes) else piece.read() for piece in payloads[message.gs_payload - 1]
-        )
-        message.ClearField("gs_payload")
+    index = marked(message.tensor_content)
+    if index:
+        data = b"".join(piece if isinstance(piece, bytes) else piece.read() for piece in payloads[index - 1])
+        message.ClearField("tensor_content")
         message.MergeFromString(data)
 
 
 def _copy_proto(source: _ProtoSource, message: Any, payloads: list[Payload]) -> None:
     message.CopyFrom(source.message)
-    if message.gs_payload and source.payloads is not payloads:
-        payloads.append(source.payload)
-        message.gs_payload = len(payloads)
+    payload = source.payload
+    if payload is not None and source.payloads is not payloads:
+        payloads.append(payload)
+        message.tensor_content = mark(len(payloads))
 
 
 class _ProtoSource:
-    """Values of a `TensorProto`: in the message, or in the file where the message marks a payload."""
+    """Values of a `TensorProto`: in the message, or in the file where it is marked."""
 
     __slots__ = ("message", "payloads")
+    repeats = True  # its last value fills the shape
 
     def __init__(self, message: Any, payloads: list[Payload]) -> None:
         self.message = message
         self.payloads = payloads
 
     @property
-    def payload(self) -> Payload:
-        index = self.message.gs_payload
-        if not 0 < index <= len(self.payloads):
-            raise FormatError(f"a constant refers to stored values {index} of {len(self.payloads)}")
-        return self.payloads[index - 1]
+    def payload(self) -> Payload | None:
+        """Where the values lie in the file; None if they are in the message."""
+        index = marked(self.message.tensor_content)
+        return self.payloads[index - 1] if index else None
 
     @property
     def nbytes(self) -> int:
-        return rope_size(self.payload) if self.message.gs_payload else int(self.message.ByteSize())
+        payload = self.payload
+        return int(self.message.ByteSize()) if payload is None else rope_size(payload)
 
     @property
     def content_size(self) -> int | None:
         """Bytes of `tensor_content`; None if the values stand in a typed field."""
-        if not self.message.gs_payload:
+        if self.payload is None:
             return len(self.message.tensor_content) or None
         content = self._content_ranges()
         return None if content is None else rope_size(content)
@@ -145,23 +146,24 @@ class _ProtoSource:
         else:
             yield from _typed_chunks(message, dtype, read_shape(message.tensor_shape).num_elements or 0)
 
-    def strings(self) -> list[bytes]:
+    def strings(self) -> Sequence[bytes]:
         message = self._whole()
         items = list(message.string_val)
         count = read_shape(message.tensor_shape).num_elements or 0
-        if len(items) < count:
-            _limit(count * 8)
-            items += [items[-1] if items else b""] * (count - len(items))
-        return items[:count]
+        if len(items) >= count:
+            return items[:count]
+        _limit(count * max(len(items[-1]) if items else 0, 8))
+        return FilledStrings(items, count)
 
     def _content_ranges(self) -> Payload | None:
         """Return where the bytes of `tensor_content` lie, without its tag and length; None if not just that."""
-        if not self.message.gs_payload:
+        payload = self.payload
+        if payload is None:
             return None
-        first = self.payload[0]
-        if len(self.payload) > 1 and isinstance(first, bytes):
-            return self.payload[1:]
-        if len(self.payload) != 1 or not isinstance(first, FileRange):
+        first = payload[0]
+        if len(payload) > 1 and isinstance(first, bytes):
+            return payload[1:]
+        if len(payload) != 1 or not isinstance(first, FileRange):
             return None
         head = first.file.read_at(first.offset, min(first.length, 16))
         if head[0] != _CONTENT_TAG:
@@ -170,7 +172,7 @@ class _ProtoSource:
         return [FileRange(first.file, first.offset + start, length)] if start + length == first.length else None
 
     def _whole(self) -> Any:
-        if not self.message.gs_payload:
+        if self.payload is None:
             return self.message
         whole = schema.message("tensorflow.TensorProto")()
         whole.CopyFrom(self.message)

@@ -90,6 +90,20 @@ class Buffers:
             found[str(file.path)] = file.size
         return found
 
+    def outside(self) -> list[FormatError]:
+        """Return why external buffers cannot be followed whose file would lie outside the model's folder."""
+        errors = [error for table in self.external().values() if (error := self._why_outside(table)) is not None]
+        return list({str(error): error for error in errors}.values())
+
+    def _why_outside(self, table: Table) -> FormatError | None:
+        try:
+            self.external_file(table)
+        except FormatError as error:
+            return error
+        except GraphSurgeonError:  # a missing file does not lie outside
+            return None
+        return None
+
     def _find(self, index: int) -> tuple[int, int]:
         if not 0 <= index < len(self.tables):
             return NOWHERE

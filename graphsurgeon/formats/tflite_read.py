@@ -207,6 +207,7 @@ def _notes(source: ModelSource) -> list[str]:
     if outside:
         what = f"buffer {outside[0]} lies" if len(outside) == 1 else f"{len(outside)} buffers lie"
         notes.append(f"{what} beyond the end of the file: it is cut short, values are missing")
+    notes += [f"values in another file: {error.message}" for error in source.buffers.outside()]
     if not source.subgraphs:
         notes.append("the model has no subgraph")
     if source.archive is not None and source.archive.names:

@@ -1,13 +1,15 @@
 """Weights stay on disk: the protobuf wire format with large tensors taken out, and put back.
 
-`reduce` copies a serialized message without the values of large `TensorProto`s; in their place stands the
-field `gs_payload` (of our own schema) with an index into a list of payloads. `expand` is its inverse on a
-serialized message. Only subtrees that can hold a tensor, and are large enough to, are looked into.
+`reduce` copies a serialized message without the values of large `TensorProto`s; in their place stands a mark: a
+`tensor_content` of random bytes, drawn anew by each process so that no file can hold them, and an index into a list
+of payloads. `expand` is its inverse on a serialized message. Only subtrees that can hold a tensor, and are large
+enough to, are looked into.
 Source: the encoding guide of protobuf; field numbers from the descriptors of TensorFlow.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator
 
 from graphsurgeon.errors import FormatError
@@ -35,8 +37,10 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "NameAttrList": {2: "AttrEntry"},
 }
 _VALUE_FIELDS = frozenset(range(4, 19))  # TensorProto: tensor_content and every typed field; 1 to 3 describe them
-_MARKER_FIELD = 536870911  # gs_payload
-MARKER = b"\xf8\xff\xff\xff\x0f"  # its tag
+_CONTENT = 4  # number of tensor_content
+_SECRET = os.urandom(16)
+_MARK_SIZE = len(_SECRET) + 8
+_MERGED = frozenset(("AttrEntry", "AttrValue", "DefaultEntry"))  # of two tensors in one, protobuf makes one
 
 
 def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
@@ -57,8 +61,19 @@ def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
 
 
 def expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
-    """Return serialized bytes with every payload marker replaced by the payload, enclosing lengths adjusted."""
-    return _expand(data, message, payloads) if MARKER in data else [data]
+    """Return serialized bytes with every mark replaced by the payload, enclosing lengths adjusted."""
+    return _expand(data, message, payloads) if _SECRET in data else [data]
+
+
+def mark(number: int) -> bytes:
+    """Return the `tensor_content` that stands for the payload of a number, counted from 1."""
+    return _SECRET + number.to_bytes(8, "little")
+
+
+def marked(content: bytes) -> int:
+    """Return the number of the payload that a `tensor_content` stands for, 0 if it is itself the values."""
+    is_mark = len(content) == _MARK_SIZE and content.startswith(_SECRET)
+    return int.from_bytes(content[len(_SECRET) :], "little") if is_mark else 0
 
 
 def without(data: bytes, numbers: Collection[int]) -> bytes:
@@ -213,6 +228,7 @@ class _Reducer:
         if depth > MAX_DEPTH:
             raise FormatError(f"messages are nested too deep at byte {start}")
         window, children = self.window, _CHILDREN[message]
+        merged = 0
         pieces: list[bytes] = []
         copied = offset = start
         while offset < end:
@@ -226,7 +242,10 @@ class _Reducer:
                 raise FormatError(
                     f"field {tag >> 3} of {message} at byte {field_start} runs {offset - end} bytes past its end"
                 )
-            if length < LARGE or (tag >> 3) not in children:
+            if (tag >> 3) not in children:
+                continue
+            merged += message in _MERGED
+            if length < LARGE:
                 continue
             inner = self.message(body, offset, children[tag >> 3], depth + 1)
             if inner is not None:
@@ -234,7 +253,7 @@ class _Reducer:
                 pieces.append(varint(tag) + varint(sum(map(len, inner))))
                 pieces += inner
                 copied = offset
-        if not pieces:
+        if not pieces or merged > 1:
             return None
         pieces.append(window.copy(copied, end))
         return pieces
@@ -256,8 +275,7 @@ class _Reducer:
             else:
                 offset = window.skip(tag & 7, offset, end)
             if tag >> 3 not in _VALUE_FIELDS:
-                if tag >> 3 != _MARKER_FIELD:  # never in a file; it would name somebody else's values
-                    kept.append(window.copy(field_start, offset))
+                kept.append(window.copy(field_start, offset))
             elif ranges and ranges[-1][1] == field_start:
                 ranges[-1] = (ranges[-1][0], offset)
             else:
@@ -265,7 +283,7 @@ class _Reducer:
         if sum(stop - begin for begin, stop in ranges) < LARGE:
             return None
         self.payloads.append([FileRange(self.source, begin, stop - begin) for begin, stop in ranges])
-        kept.append(MARKER + varint(len(self.payloads)))
+        kept.append(varint(_CONTENT << 3 | 2) + varint(_MARK_SIZE) + mark(len(self.payloads)))
         return kept
 
 
@@ -279,20 +297,21 @@ def _expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
         field_start = offset
         tag, offset = window.varint(offset)
         number = tag >> 3
-        if number == _MARKER_FIELD and message == "TensorProto":
-            index, offset = window.varint(offset)
-            rope.append(data[copied:field_start])
-            rope += payloads[index - 1]
-            copied = offset
-        elif tag & 7 != 2:
+        if tag & 7 != 2:
             offset = window.skip(tag & 7, offset, end)
-        else:
-            length, offset = window.varint(offset)
-            body, offset = offset, offset + length
-            if number in children and data.find(MARKER, body, offset) >= 0:
-                inner = _expand(data[body:offset], children[number], payloads)
-                rope.append(data[copied:field_start] + varint(tag) + varint(rope_size(inner)))
-                rope += inner
+            continue
+        length, offset = window.varint(offset)
+        body, offset = offset, offset + length
+        if message == "TensorProto":
+            index = marked(data[body:offset]) if number == _CONTENT and length == _MARK_SIZE else 0
+            if index:
+                rope.append(data[copied:field_start])
+                rope += payloads[index - 1]
                 copied = offset
+        elif number in children and data.find(_SECRET, body, offset) >= 0:
+            inner = _expand(data[body:offset], children[number], payloads)
+            rope.append(data[copied:field_start] + varint(tag) + varint(rope_size(inner)))
+            rope += inner
+            copied = offset
     rope.append(data[copied:end])
     return [piece for piece in rope if not isinstance(piece, bytes) or piece]

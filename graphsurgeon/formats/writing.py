@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.formats import checkpoint, keras_metadata, module_of
+from graphsurgeon.formats import checkpoint, keras_metadata, module_of, savedmodel
 from graphsurgeon.formats.atomic import Content, is_copy, leftovers, remove_file, write_file, write_group, write_tree
 from graphsurgeon.formats.files import (
     Progress,
@@ -140,6 +140,9 @@ def _lower(model: Model, target: Target) -> dict[str, Content]:
 
 def _beside(model: Model, target: Target, *, force: bool) -> dict[str, Content]:
     """Return the files in which a TFLite model keeps large buffers, where it goes to another folder."""
+    if model.format == target.format == "tflite":
+        for error in model.raw.buffers.outside():
+            raise error
     source = Path(model.path)
     others = [Path(file) for file in model.files if Path(file) != source]
     if target.format != "tflite" or not others or same_file(target.path.parent, source.parent):
@@ -189,6 +192,8 @@ def _takes_checkpoint(source: Checkpoint, target: Target, prefix: Path) -> bool:
 
 def _plan_saved_model(model: Model, target: Target, *, in_place: bool) -> Plan:
     folder = _folder_of(model)
+    names = {asset.filename for graph in model.metagraphs for asset in graph.assets if asset.source is None}
+    savedmodel.require_inside(folder or target.path, sorted(names))
     files = _lower(model, target)
     variables = _variables(model, folder)
     plan = Plan(target, files)
@@ -270,7 +275,7 @@ def _drops_debug_info(model: Model) -> bool:
 
 
 def _below(folder: Path, top: str) -> list[str]:
-    if not is_folder(folder / top):
+    if not is_folder(contained(folder, top)):
         return [top] if exists(folder / top) else []
     return [f"{top}/{name}" for name in tree_names(folder / top)] or [f"{top}/"]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from itertools import repeat
+from typing import TYPE_CHECKING, Protocol, overload
 
 from graphsurgeon.errors import FormatError
 from graphsurgeon.model import numeric
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 BLOCK = 4 << 20  # bytes read at once: large enough to be fast, small enough not to count as memory
+MOST_HELD = 1 << 30  # bytes that a few stored ones are repeated to in memory; a file of 80 bytes may claim any number
+_FACTOR = 64  # and what is stored may become this much: packed and sparse types are unpacked, strings become objects
+_POINTER = 8  # bytes of an element of a list
 
 
 class TensorSource(Protocol):
@@ -36,8 +40,46 @@ class TensorSource(Protocol):
         Types smaller than a byte come one element per byte. Not for strings, resources and variants.
         """
 
-    def strings(self) -> list[bytes]:
+    def strings(self) -> Sequence[bytes]:
         """Return all elements of a string tensor."""
+
+
+class FilledStrings(Sequence[bytes]):
+    """Strings of which the last one stored is repeated up to a count, without taking the memory of all."""
+
+    __slots__ = ("size", "stored")
+
+    def __init__(self, stored: Sequence[bytes], size: int) -> None:
+        self.stored = list(stored[:size]) or [b""]
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, place: int) -> bytes: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[bytes]: ...
+    def __getitem__(self, place: int | slice) -> bytes | list[bytes]:
+        if isinstance(place, slice):
+            return [self[number] for number in range(self.size)[place]]
+        number = range(self.size)[place]
+        return self.stored[min(number, len(self.stored) - 1)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        for item, count in string_runs(self):
+            yield from repeat(item, count)
+
+
+def string_runs(items: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield strings with how often each comes next; one that fills a tensor comes once."""
+    if isinstance(items, FilledStrings):
+        *first, last = items.stored
+        yield from ((item, 1) for item in first)
+        if items.size > len(first):
+            yield last, items.size - len(first)
+    else:
+        yield from ((item, 1) for item in items)
 
 
 class BytesSource:
@@ -123,15 +165,33 @@ class Tensor:
         return self.num_elements * self.dtype.itemsize if self.dtype.bits else self.source.nbytes
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the row-major little-endian bytes in blocks; string elements are yielded one by one. Reads the file."""
-        yield from self.source.strings() if self.dtype is STRING else self.source.chunks()
+        """Yield the row-major little-endian bytes in blocks; of strings one behind the other. Reads the file."""
+        if self.dtype is not STRING:
+            yield from self.source.chunks()
+            return
+        for item, count in string_runs(self.source.strings()):
+            at_once = max(1, BLOCK // max(len(item), 1))
+            while item and count > at_once:
+                yield item * at_once
+                count -= at_once
+            yield item * count
 
     def tobytes(self) -> bytes:
-        """Return the row-major little-endian bytes of all elements. Reads the file."""
+        """Return the row-major little-endian bytes of all elements. Reads the file.
+
+        Raises:
+            FormatError: they would take much more memory than what is stored.
+        """
+        self._require_held()
         return b"".join(self.chunks())
 
     def items(self) -> list[Any]:
-        """Return all elements as a flat list of Python numbers, bools or bytes. Reads the file; for small tensors."""
+        """Return all elements as a flat list of Python numbers, bools or bytes. Reads the file; for small tensors.
+
+        Raises:
+            FormatError: the stored bytes do not fill the shape, or are repeated to more than fits into memory.
+        """
+        self._require_held()
         if self.dtype is STRING:
             return list(self.source.strings())
         try:
@@ -146,9 +206,11 @@ class Tensor:
         int2 to int8, quantized types to the integers they are stored in; strings become an object array.
 
         Raises:
-            FormatError: the stored bytes do not fill the shape.
+            FormatError: the stored bytes do not fill the shape, or are repeated to more than fits into memory.
         """
         import numpy as np
+
+        self._require_held()
 
         dims = tuple(d or 0 for d in self.shape)
         if self.dtype is STRING:
@@ -164,6 +226,18 @@ class Tensor:
         if len(data) != self.nbytes:
             raise FormatError(f"{len(data)} bytes stored for {self.dtype} of shape {self.shape}")
         return numeric.to_numpy(self.dtype, data).reshape(dims)
+
+    def _require_held(self) -> None:
+        """Refuse to make whole in memory what is hardly stored: a shape costs nothing to claim."""
+        if not getattr(self.source, "repeats", False):  # the others say themselves that they hold less
+            return
+        size = self.num_elements * (self.dtype.itemsize if self.dtype.bits else _POINTER)
+        if size > MOST_HELD and size > _FACTOR * self.source.nbytes:
+            raise FormatError(
+                f"{self.dtype} values of shape {self.shape} would take {size} bytes of memory, "
+                f"and {self.source.nbytes} are stored",
+                hint="gs weights --checksum and gs diff read them block by block",
+            )
 
     def __repr__(self) -> str:
         return f"Tensor({self.dtype}, {self.shape})"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graphsurgeon.analysis.diff import DiffReport, diff
 from graphsurgeon.formats import read
-from graphsurgeon.formats.files import FileRange, open_source
+from graphsurgeon.formats.files import FileRange, contained, open_source
 from graphsurgeon.model.model import Model
 
 
@@ -65,7 +65,7 @@ def _places(model: Model) -> dict[str, Path]:
     path = Path(model.path)
     folder = path if path.is_dir() else path.parent
     # Files of a folder are named within it, a single file and those of a checkpoint by the path that was given.
-    return {name: Path(name) if Path(name).is_relative_to(folder) else folder / name for name in model.files}
+    return {name: Path(name) if Path(name).is_relative_to(folder) else contained(folder, name) for name in model.files}
 
 
 def _same_files(ours: Mapping[str, Path], theirs: Mapping[str, Path]) -> bool:

@@ -23,7 +23,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     for name in sorted(names):
         where = f"asset {name}"
         try:
-            there = is_file(contained(folder / "assets", name))
+            there = is_file(contained(folder / "assets", name, folder))
         except FormatError as error:
             hint = "do not load this model: reading it would read that file"
             yield Finding("error", where, error.message, hint, "asset-outside")

@@ -67,6 +67,9 @@ def _restored(model: Model) -> Iterator[Finding]:
 
 def _no_checkpoint(model: Model, keys: set[str]) -> Iterator[Finding]:
     """Judge a graph alone: it is no fault of a GraphDef, and of a SavedModel only if something is restored."""
+    if model.unreadable:
+        yield Finding("error", "variables", model.unreadable, "", "unreadable-checkpoint")
+        return
     if model.format != "saved_model":
         return
     hint = "put the variables/ folder of the model beside saved_model.pb"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from graphsurgeon.formats import schema
 from tests.cli.conftest import GS
 
 DTYPES = "checkpoint/dtypes"
@@ -177,3 +179,26 @@ def test_integers_below_a_byte(gs: GS, tmp_path: Path) -> None:
     [weight] = gs("weights", tmp_path / "g.pbtxt", "--all", "--checksum", "--json").json["weights"]
     assert weight["sha256"] == hashlib.sha256(b"\x01\x0e").hexdigest()
     assert "[ 1, -2]" in gs("weights", tmp_path / "g.pbtxt", "--values", "c").out
+
+
+@pytest.fixture
+def huge_strings(tmp_path: Path) -> Path:
+    """A graph of some 80 bytes with a string constant of shape [1e9]."""
+    graph: Any = schema.message("tensorflow.GraphDef")()
+    node = graph.node.add(name="c", op="Const")
+    node.attr["dtype"].type = 7
+    tensor = node.attr["value"].tensor
+    tensor.dtype = 7
+    tensor.tensor_shape.dim.add().size = 1_000_000_000
+    tensor.string_val.append(b"")
+    (tmp_path / "g.pb").write_bytes(graph.SerializeToString())
+    return tmp_path / "g.pb"
+
+
+def test_commands_on_a_huge_string_constant(gs: GS, huge_strings: Path, tmp_path: Path) -> None:
+    result = gs("weights", huge_strings, "--checksum", "--json")
+    assert result.json["weights"][0]["sha256"] == hashlib.sha256(b"").hexdigest()
+    assert gs("diff", huge_strings, huge_strings).status == 0
+    for option in (["--values", "c"], ["--export", tmp_path / "w.npz"]):
+        result = gs("weights", huge_strings, *option)
+        assert (result.status, "bytes of memory" in result.err) == (3, True), option

@@ -254,7 +254,8 @@ def test_v1_damage_is_found_block_by_block(fixtures_dir: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["variables", "variables-00000-of-00001", "saved_model_variables"])
 def test_variables_of_early_saved_models(fixtures_dir: Path, tmp_path: Path, name: str) -> None:
-    shutil.copy(fixtures_dir / "checkpoint/v1/model.ckpt", tmp_path / name)
+    (tmp_path / "variables").mkdir()
+    shutil.copy(fixtures_dir / "checkpoint/v1/model.ckpt", tmp_path / "variables" / name)
     found = checkpoint.find_variables(tmp_path)
     assert found is not None
     assert len(found.variables) == 9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,10 @@ def constant_graph(*contents: bytes) -> object:
     return graph
 
 
+def field(number: int, data: bytes) -> bytes:
+    return wire.varint(number << 3 | 2) + wire.varint(len(data)) + data
+
+
 def test_varint_bytes() -> None:
     assert [wire.varint(n) for n in (0, 1, 127, 128, 300, 2**63)] == [
         b"\x00", b"\x01", b"\x7f", b"\x80\x01", b"\xac\x02", b"\x80" * 9 + b"\x01",
@@ -48,8 +54,8 @@ def test_large_value_becomes_a_range(tmp_path: Path) -> None:
     data = constant_graph(b"small", content).SerializeToString()
     short, payloads = reduced(tmp_path / "g", data)
     graph = schema.message("tensorflow.GraphDef").FromString(short)
-    assert graph.node[1].attr["value"].tensor.gs_payload == 1
-    assert not graph.node[0].attr["value"].tensor.gs_payload
+    assert wire.marked(graph.node[1].attr["value"].tensor.tensor_content) == 1
+    assert graph.node[0].attr["value"].tensor.tensor_content == b"small"
     [[piece]] = payloads
     assert isinstance(piece, FileRange)
     # tag of field 4, length 2048 as a varint, the bytes
@@ -77,12 +83,24 @@ def test_expand_undoes_reduce(tmp_path_factory: pytest.TempPathFactory, sizes: l
     assert len(again) == len(data)
 
 
-def test_a_marker_in_a_file_is_not_ours(tmp_path: Path) -> None:
-    graph = constant_graph(b"x" * 2000)
-    graph.node[0].attr["value"].tensor.gs_payload = 7  # type: ignore[attr-defined]
-    short, payloads = reduced(tmp_path / "g", graph.SerializeToString())  # type: ignore[attr-defined]
+def test_a_mark_is_other_bytes_in_each_process() -> None:
+    code = "from graphsurgeon.formats import wire; print(wire.mark(1).hex())"
+    found = {subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout for _ in range(2)}
+    assert len(found) == 2
+    assert wire.marked(wire.mark(7)) == 7
+    assert [wire.marked(content) for content in (b"", bytes(24), wire.mark(7) + b"x", wire.mark(7)[:-1])] == [0] * 4
+
+
+def test_a_tensor_in_two_parts_is_merged_by_protobuf(tmp_path: Path) -> None:
+    """A field that occurs twice is one message: repeated fields follow each other (encoding guide, "Last one wins")."""
+    one, two = (schema.message("tensorflow.TensorProto")(dtype=3, int_val=[number] * 2000) for number in (1, 2))
+    parts = [field(8, part.SerializeToString()) for part in (one, two)]
+    entry = field(1, b"value") + field(2, b"".join(parts))
+    data = field(1, field(1, b"c") + field(2, b"Const") + field(5, entry))
+    short, payloads = reduced(tmp_path / "g", data)
     tensor = schema.message("tensorflow.GraphDef").FromString(short).node[0].attr["value"].tensor
-    assert (tensor.gs_payload, len(payloads)) == (1, 1)
+    assert list(tensor.int_val) == [1] * 2000 + [2] * 2000
+    assert b"".join(rope_chunks(wire.expand(short, "GraphDef", payloads))) == data
 
 
 @pytest.mark.parametrize("cut", [1, 5, 100, 1500])

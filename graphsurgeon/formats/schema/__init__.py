@@ -4,8 +4,7 @@
 clash neither with TensorFlow in the same process nor with a protobuf of another version. Nothing is read,
 and protobuf is not imported, before the first class is asked for.
 
-One field is ours: `TensorProto.gs_payload`, the reader's mark for a payload that stayed on disk. It never
-reaches a file.
+No field is ours: what a file says is never taken for something that the reader says.
 """
 
 from __future__ import annotations
