@@ -1,4 +1,7 @@
-"""Run calls in a process of its own, so that a crash of a runtime is a message and its memory is given back."""
+"""Run calls in a process of its own, so that a crash of a runtime is a message and its memory is given back.
+
+The process stands in a scratch folder and imports nothing from the folder that the user stands in.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.verify.calls import Call, Outcome, Result
 
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
+START = Path(__file__).with_name("start.py")
+STAND = "here"  # the folder that relative paths in a model lead to
 EXTRAS = {"tensorflow": ("tensorflow",), "litert": ("ai_edge_litert", "tensorflow")}
 _MOST_TOLD = 300  # characters of what a runtime says
 _TRACE = re.compile(
@@ -56,9 +61,12 @@ def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> list[Out
     with tempfile.TemporaryDirectory(prefix="gs-run-") as name:
         folder = Path(name)
         _write_request(folder, runtime, source, calls)
+        stand = folder / STAND
+        stand.mkdir()
         process = subprocess.run(
-            [sys.executable, "-m", "graphsurgeon.bridges.worker", name],
-            env=_environment(),
+            [sys.executable, os.path.abspath(START), name],
+            env=_environment(os.environ),
+            cwd=stand,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -69,12 +77,17 @@ def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> list[Out
         return _read_answer(folder, calls, str(source["path"]))
 
 
-def _environment() -> dict[str, str]:
-    """Let the child find this very package, and TensorFlow be quiet and leave the GPU alone."""
-    package = str(Path(__file__).resolve().parents[2])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """Let the child import nothing from where it stands, and TensorFlow be quiet and leave the GPU alone.
+
+    An empty entry of PYTHONPATH stands for the current folder, a relative one for a folder in it; Python takes
+    `sitecustomize` from there before any program begins.
+    """
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore", "CUDA_VISIBLE_DEVICES": "-1"}
-    return {**os.environ, **quiet, "PYTHONPATH": os.pathsep.join(paths)}
+    entries = ours.get("PYTHONPATH", "").split(os.pathsep)
+    paths = os.pathsep.join(entry for entry in entries if os.path.isabs(entry))
+    environment = {**ours, **quiet, "PYTHONSAFEPATH": "1", "PYTHONPATH": paths}
+    return {name: value for name, value in environment.items() if name != "PYTHONPATH" or value}
 
 
 def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> None:
@@ -89,8 +102,14 @@ def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Se
             {"loader": call.loader, "signature": call.signature, "feeds": feeds, "fetches": dict(call.fetches)}
         )
     save_arrays(folder / FEEDS, arrays)
-    request = {"runtime": runtime, "source": source, "calls": requests}
+    request = {"runtime": runtime, "source": _absolute(source), "calls": requests}
     (folder / REQUEST).write_text(json.dumps(request), "utf-8")
+
+
+def _absolute(source: dict[str, Any]) -> dict[str, Any]:
+    """Write paths so that they name the same files wherever the child stands."""
+    paths = {key: os.path.join(os.getcwd(), source[key]) for key in ("path", "checkpoint") if source.get(key)}
+    return {**source, **paths}
 
 
 def _read_answer(folder: Path, calls: Sequence[Call], path: str) -> list[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,3 @@ def _kept(found: Mapping[str, tuple[str, Any]], number: int, results: dict[str, 
         results[f"{number}.{place}"] = array
         places[name] = {"array": f"{number}.{place}", "dtype": dtype}
     return places
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
