@@ -118,7 +118,8 @@ def needed_functions(metagraph: MetaGraph, graph: Graph) -> list[Graph]:
     while True:
         names = [metagraph.gradients.get(function.name, "") for function in found]
         gradients = [metagraph.functions[name] for name in names if name in metagraph.functions]
-        missing = [function for function in gradients if function not in found]
+        known = set(found)
+        missing = [function for function in gradients if function not in known]
         if not missing:
             return found
         found = list(dict.fromkeys([*found, *missing, *reached_functions(missing)]))
