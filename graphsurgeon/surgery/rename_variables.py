@@ -139,8 +139,8 @@ def _respell_constants(metagraph: MetaGraph, keys: Mapping[str, str], checkpoint
 
 def _savers(metagraph: MetaGraph) -> Iterator[tuple[Call | None, Node]]:
     seen: set[Node] = set()
-    for node, call in nodes_inside(metagraph.graph):
-        if node.op in _SAVE_OPS | _RESTORE_OPS and len(node.inputs) > 1:
+    for node, call in nodes_inside(metagraph.graph.nodes, _SAVE_OPS | _RESTORE_OPS):
+        if len(node.inputs) > 1:
             seen.add(node)
             yield call, node
     for graph in metagraph.functions.values():
