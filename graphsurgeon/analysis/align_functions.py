@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from itertools import islice
 
 from graphsurgeon.analysis.alignment import Alignment, align
 from graphsurgeon.analysis.diff_objects import object_paths
@@ -82,7 +83,8 @@ class _Pairs:
             self.alignments[graph] = align(graph, partner, self.functions)
             before = len(self.functions)
             self.add(_called(self.alignments[graph]))
-            waiting.extend(list(self.functions.items())[before:])
+            found = islice(reversed(self.functions.items()), len(self.functions) - before)
+            waiting.extend(reversed(list(found)))
 
 
 def _called(alignment: Alignment) -> Iterator[tuple[Graph, Graph]]:

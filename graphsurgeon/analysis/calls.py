@@ -6,7 +6,7 @@ is a value together with the stack of calls that leads to its graph, since one f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
@@ -14,7 +14,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 PASSING = frozenset({"Identity", "RefIdentity", "Snapshot", "PreventGradient", "StopGradient"})
-MAX_INSIDE = 1_000_000  # nodes seen through calls; calls of calls of calls can be made to grow without bound
+MAX_INSIDE = 200_000  # nodes seen through calls; calls of calls of calls can be made to grow without bound
 MAX_CALLS = 200  # deeper stacks are recursion, or as good as that
 
 
@@ -89,13 +89,49 @@ def _argument(value: Value, call: Call) -> Place | None:
     return Place(call.node.inputs[int(value.port)], call.outer) if is_passed else None
 
 
-def nodes_inside(graph: Graph, call: Call | None = None) -> Iterator[tuple[Node, Call | None]]:
-    """Yield every node of a graph and, behind each plain call, every node of the function it calls."""
-    for node in graph.nodes:
-        yield node, call
-        inner = enter(node, call)
-        if inner is not None and not _is_recursive(inner):
-            yield from nodes_inside(inner.function, inner)
+def nodes_inside(nodes: Sequence[Node], ops: Collection[str] | None = None) -> Iterator[tuple[Node, Call | None]]:
+    """Yield nodes and, behind each plain call among them, those of the function it calls, each with its call.
+
+    Args:
+        nodes: of the main graph.
+        ops: of these ops only; functions that hold none are not entered. None for all.
+
+    Yields:
+        Nodes with the innermost call around them; beside the given ones, no more than `MAX_INSIDE` are looked at.
+    """
+    known: dict[Graph, bool] = {}
+    stack: list[tuple[Call | None, Iterator[Node]]] = [(None, iter(nodes))]
+    active: set[Graph] = set()
+    left = MAX_INSIDE + len(nodes)
+    while stack and left:
+        call, following = stack[-1]
+        node = next(following, None)
+        if node is None:
+            stack.pop()
+            if call is not None:
+                active.discard(call.function)
+            continue
+        left -= 1
+        if ops is None or node.op in ops:
+            yield node, call
+        function = called_function(node)
+        if function is None or function in active or len(stack) > MAX_CALLS:
+            continue
+        if ops is None or _holds(function, ops, known):
+            active.add(function)
+            stack.append((Call(node, function, call), iter(function.nodes)))
+
+
+def _holds(function: Graph, ops: Collection[str], known: dict[Graph, bool]) -> bool:
+    """Say whether a function, or one that it calls, has nodes of some ops."""
+    if function not in known:
+        settle(
+            function,
+            known,
+            lambda graph: any(op in graph.op_counts for op in ops),
+            lambda graph: filter(None, map(called_function, graph.nodes)),
+        )
+    return known[function]
 
 
 def reached_functions(graphs: Iterable[Graph]) -> list[Graph]:
@@ -118,7 +154,8 @@ def needed_functions(metagraph: MetaGraph, graph: Graph) -> list[Graph]:
     while True:
         names = [metagraph.gradients.get(function.name, "") for function in found]
         gradients = [metagraph.functions[name] for name in names if name in metagraph.functions]
-        missing = [function for function in gradients if function not in found]
+        known = set(found)
+        missing = [function for function in gradients if function not in known]
         if not missing:
             return found
         found = list(dict.fromkeys([*found, *missing, *reached_functions(missing)]))
@@ -194,12 +231,3 @@ def inlined_size(function: Graph, known: dict[Graph, int]) -> int:
             waiting.pop()
             known.setdefault(current, len(current) + sum(known.get(inner, 0) for inner in called))
     return known[function]
-
-
-def _is_recursive(call: Call) -> bool:
-    outer = call.outer
-    while outer is not None:
-        if outer.function is call.function:
-            return True
-        outer = outer.outer
-    return False

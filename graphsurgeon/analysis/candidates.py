@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from graphsurgeon.analysis.dataflow import downstream, in_order
@@ -176,6 +177,8 @@ _SERVICE_SCOPES = frozenset((
     "sgd", "rmsprop", "metrics", "metric", "accuracy", "loss", "losses", "summaries", "summary", "checkpoint", "saver",
     "assignmovingavg", "global_step", "learning_rate", "exponentialmovingaverage", "assert", "evaluation", "eval",
 ))  # fmt: skip
+_GRADIENTS = frozenset({"gradients", "gradients_1", "gradient_tape"})
+_NUMBER = re.compile(r"_\d+$")
 _LOSS_SCOPE = re.compile(r"\w*(cross_?entropy\w*|_loss(es)?|squared_error|absolute_difference|_distance)\w*")
 # What a loss or a metric does to an answer before it meets the labels.
 _BEFORE_LABELS = frozenset({
@@ -202,6 +205,7 @@ class _Judge:
     def __init__(self, metagraph: MetaGraph, shapes: ShapeReport | None) -> None:
         graph = metagraph.graph
         self.shapes = shapes
+        self._asked: tuple[Node | None, tuple[Value, ...]] = (None, ())
         self.signed = {value: key for key, value in _signature_values(metagraph, "outputs")}
         internal = internal_inputs(metagraph)
         feeds = [node for node in graph.nodes if node.op in PLACEHOLDERS | ITERATORS and node.name not in internal]
@@ -351,8 +355,7 @@ class _Judge:
         return [user for user in node.consumers if not self._is_aside(user)]
 
     def _end_reasons(self, node: Node, value: Value) -> Iterable[tuple[float, str]]:
-        others = [other for other in (node._outputs or {}).values() if other is not value and other.consumers]
-        if others:
+        if self._is_read(node, value):
             yield -25, "a by-product"  # such as the statistics of a batch norm
         elif isinstance(value.port, int) and value.port > 0 and node.op.startswith("FusedBatchNorm"):
             yield -30, "a by-product"
@@ -363,6 +366,13 @@ class _Judge:
             yield -25 if self.training else -15, "a variable of a loop"
         if node.op == "Identity":
             yield 5, "an Identity at the end"
+
+    def _is_read(self, node: Node, value: Value) -> bool:
+        """Say whether an output of a node other than this one is read."""
+        if node is not self._asked[0]:  # the outputs of a node are asked about one after the other; there may be many
+            read = islice((other for other in (node._outputs or {}).values() if other.consumers), 2)
+            self._asked = node, tuple(read)
+        return any(other is not value for other in self._asked[1])
 
     def _is_aside(self, node: Node) -> bool:
         return node in self.training or _is_service(node)
@@ -389,15 +399,20 @@ def _serves(op: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_of_training(scope: str) -> bool:
-    return any(part.lower() in ("gradients", "gradients_1", "gradient_tape") for part in scope.split("/"))
+    return not _GRADIENTS.isdisjoint(scope.lower().split("/"))
 
 
 @lru_cache(maxsize=4096)
 def _is_of_service(scope: str, is_last_layer: bool) -> bool:
-    scopes = [re.sub(r"_\d+$", "", part) for part in scope.lower().split("/")]
-    if is_last_layer:
-        scopes = [part for part in scopes if part != "loss"]  # where BERT's classifiers compute their answer
-    return any(part in _SERVICE_SCOPES or _LOSS_SCOPE.fullmatch(part) is not None for part in scopes)
+    return any(_scope_serves(part, is_last_layer) for part in scope.lower().split("/"))
+
+
+@lru_cache(maxsize=4096)
+def _scope_serves(part: str, is_last_layer: bool) -> bool:
+    part = _NUMBER.sub("", part)
+    if is_last_layer and part == "loss":  # where BERT's classifiers compute their answer
+        return False
+    return part in _SERVICE_SCOPES or _LOSS_SCOPE.fullmatch(part) is not None
 
 
 def _is_auxiliary(node: Node) -> bool:

@@ -58,9 +58,9 @@ def different(name: str, before: object, after: object) -> Iterator[Detail]:
 
 def different_sets(name: str, before: Iterable[str], after: Iterable[str]) -> Iterator[Detail]:
     """Yield one detail for each text that only one side has."""
-    first, second = list(dict.fromkeys(before)), list(dict.fromkeys(after))
-    yield from (Detail(name, text, None) for text in first if text not in set(second))
-    yield from (Detail(name, None, text) for text in second if text not in set(first))
+    first, second = dict.fromkeys(before), dict.fromkeys(after)
+    yield from (Detail(name, text, None) for text in first if text not in second)
+    yield from (Detail(name, None, text) for text in second if text not in first)
 
 
 def told(value: object) -> str | None:

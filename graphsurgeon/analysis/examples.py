@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple
 
 from graphsurgeon.analysis.calls import Call, Place, nodes_inside, origin
@@ -15,7 +14,6 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 
 _PARSERS = ("ParseExample", "ParseExampleV2", "ParseSingleExample")
-_MOST_NODES = 200_000  # behind calls; a graph that unfolds to more is not searched
 
 
 class Feature(NamedTuple):
@@ -42,8 +40,8 @@ def parsed_features(metagraph: MetaGraph, source: object) -> list[Feature] | Non
     """
     if not isinstance(source, Value) or not any(op in graph.op_counts for graph in metagraph.graphs for op in _PARSERS):
         return None
-    for node, call in islice(nodes_inside(metagraph.graph), _MOST_NODES):
-        if node.op in _PARSERS and node.inputs and origin(Place(node.inputs[0], call)) == origin(Place(source)):
+    for node, call in nodes_inside(metagraph.graph.nodes, _PARSERS):
+        if node.inputs and origin(Place(node.inputs[0], call)) == origin(Place(source)):
             return _features(node, call)
     return None
 

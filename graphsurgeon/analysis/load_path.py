@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
-from graphsurgeon.analysis.calls import MAX_INSIDE, Call, Place, enter, nodes_inside, origin
+from graphsurgeon.analysis.calls import Call, Place, nodes_inside, origin
 from graphsurgeon.analysis.restore_map import ASSIGNMENTS, VARIABLES, reached, resource_key
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import Asset, MetaGraph
@@ -67,8 +66,4 @@ def init_node(metagraph: MetaGraph) -> Node | None:
 
 def _nodes_on_load(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]:
     root = init_node(metagraph)
-    for node in reached([root]) if root is not None else ():
-        yield node, None
-        call = enter(node, None)
-        if call is not None:
-            yield from islice(nodes_inside(call.function, call), MAX_INSIDE)
+    yield from nodes_inside(reached([root]) if root is not None else [])

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
-from graphsurgeon.analysis.calls import MAX_INSIDE, PASSING, Call, Place, enter, nodes_inside, origin
+from graphsurgeon.analysis.calls import PASSING, Call, Place, nodes_inside, origin
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -115,11 +114,7 @@ def _restoring_nodes(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]
     if root is None:
         yield from ((node, None) for node in metagraph.graph.nodes)
         return
-    for node in reached([root]):
-        yield node, None
-        call = enter(node, None)
-        if call is not None:
-            yield from islice(nodes_inside(call.function, call), MAX_INSIDE)
+    yield from nodes_inside(reached([root]), ASSIGNMENTS | _IMPORTS)
 
 
 def reached(roots: Iterable[Node]) -> list[Node]:

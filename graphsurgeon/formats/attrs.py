@@ -6,6 +6,7 @@ A change is kept beside the raw message until the node is lowered: raw messages 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from graphsurgeon.errors import FormatError
@@ -27,17 +28,29 @@ class Context:
         drops_debug_info: nodes are written without the fields that say where they come from.
     """
 
-    __slots__ = ("drops_debug_info", "functions", "payloads")
+    __slots__ = ("_renamed", "drops_debug_info", "functions", "payloads")
 
     def __init__(self, payloads: list[Payload]) -> None:
         self.payloads = payloads
         self.functions: dict[str, Graph] = {}
         self.drops_debug_info = False
+        self._renamed: dict[str, str] | None = None
 
     @property
     def renamed_functions(self) -> dict[str, str]:
         """Old name -> new name of every function that has been renamed."""
+        if self._renamed is not None:
+            return self._renamed
         return {name: function.name for name, function in self.functions.items() if function.name != name}
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Within, no function is renamed: what has been is found out once, not for every function anew."""
+        self._renamed = self.renamed_functions
+        try:
+            yield
+        finally:
+            self._renamed = None
 
 
 class NodeAttrs(AttrView):

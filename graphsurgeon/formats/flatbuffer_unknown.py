@@ -12,6 +12,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats.flatbuffer import Table
@@ -44,9 +45,10 @@ class Unknown:
         """Return those of some unknown fields that are offsets: place in the table, and what copies the target."""
         found: list[tuple[int, Copy]] = []
         used = sorted({offset for offset in table.slots[2:] if offset} | {table.slots[1]})
+        following = dict(pairwise(used))
         for number in ids:
             offset = table.slots[number + 2]
-            room = used[used.index(offset) + 1] - offset
+            room = following[offset] - offset
             target = self._target(table.at + offset) if room >= 4 else None
             if target is not None:
                 found.append((offset, partial(self._copy, target)))

@@ -16,7 +16,7 @@ from graphsurgeon.formats import attrs as attr_values
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.attrs import Context, NodeAttrs
 from graphsurgeon.formats.collector import collector_off
-from graphsurgeon.formats.nodetypes import NodeTypes, Types
+from graphsurgeon.formats.nodetypes import NodeTypes, Room, Types
 from graphsurgeon.formats.references import Layout, References
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
@@ -29,13 +29,15 @@ class OpDefs:
 
     Attributes:
         types: the types of nodes by these definitions.
+        room: for outputs that only a number in an attribute stands for.
     """
 
-    __slots__ = ("_stripped", "types")
+    __slots__ = ("_stripped", "room", "types")
 
     def __init__(self, stripped_ops: Sequence[Any] = ()) -> None:
         self._stripped = {op.name: op for op in stripped_ops}
         self.types = NodeTypes()
+        self.room = Room()
 
     def get(self, op: str) -> OpDef | None:
         """Return the definition of an op that is no function, None if nobody knows it."""
@@ -61,6 +63,7 @@ class NodeListSource:
         self._ops: list[str] | None = None
         self.context = context
         self.opdefs = opdefs
+        opdefs.room.left += 16 * len(node_defs)  # as many as the values of ordinary nodes, and more
 
     def lift(self, graph: Graph) -> None:
         """Make the nodes, then join them."""
@@ -112,7 +115,10 @@ class NodeListSource:
             return Types(None, None)
         if node.callee is not None:
             return Types(opdef.input_dtypes(node.attrs), opdef.output_dtypes(node.attrs))
-        return self.opdefs.types.of(node, opdef)
+        types = self.opdefs.types.of(node, opdef)
+        if types.outputs is not None and not self.opdefs.room.has(node, opdef, len(types.outputs)):
+            return types._replace(outputs=None)
+        return types
 
     def opdef_of(self, node: Node) -> OpDef | None:
         """Return the definition of a node's op; for a native call the signature of the function."""

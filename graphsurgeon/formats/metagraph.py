@@ -125,6 +125,11 @@ def serialize_graph_def(metagraph: MetaGraph) -> bytes:
 
     Node by node, so that the graph is not in memory as messages twice.
     """
+    with _source(metagraph).context.settled():
+        return _serialize_graph_def(metagraph)
+
+
+def _serialize_graph_def(metagraph: MetaGraph) -> bytes:
     source = _source(metagraph)
     left_out = (_NODES, _LIBRARY, _DEBUG_INFO) if source.context.drops_debug_info else (_NODES, _LIBRARY)
     around = wire.without(source.graph_def.SerializeToString(deterministic=True), left_out)
@@ -228,8 +233,8 @@ def _serialize_library(metagraph: MetaGraph, source: MetaGraphDefSource) -> byte
 def _lower_gradients(metagraph: MetaGraph, library: Any, source: MetaGraphDefSource) -> None:
     """Write which function computes which gradient; drop entries whose function is gone, which loaders refuse."""
     before = source.context.functions.values()
-    gone = {function.name for function in before if metagraph.functions.get(function.name) is not function}
-    pairs = [(k, v) for k, v in metagraph.gradients.items() if not {k, v} & (gone - metagraph.functions.keys())]
+    gone = {function.name for function in before} - metagraph.functions.keys()
+    pairs = [(k, v) for k, v in metagraph.gradients.items() if not {k, v} & gone]
     if pairs != [(raw.function_name, raw.gradient_func) for raw in library.gradient]:
         del library.gradient[:]
         for function, gradient in pairs:

@@ -12,6 +12,10 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node
 from graphsurgeon.ops.opdef import OpDef
 
+_MOST_KEPT = 1 << 12  # types of one node; a number in a file may stand for many
+_FEW = 16  # outputs, of which any node may have so many
+_FREE = 1 << 16  # outputs of all nodes of a file that have more
+
 
 class Types(NamedTuple):
     """Types of all inputs and of all outputs; None where the attributes do not tell. Not to be changed.
@@ -45,7 +49,10 @@ class NodeTypes:
         found = self._known.get(key)
         if found is None:
             telling = frozenset(name for name, _ in self._telling[opdef.name])
-            found = self._known[key] = _types(node, opdef)._replace(telling=telling)
+            found = _types(node, opdef)._replace(telling=telling)
+            is_long = any(types is not None and len(types) > _MOST_KEPT for types in found[:2])
+            if not is_long or not any(field == "i" for _, field in self._telling[opdef.name]):
+                self._known[key] = found
         return found
 
     def _key(self, node: Node, opdef: OpDef) -> tuple[Any, ...] | None:
@@ -68,6 +75,30 @@ class NodeTypes:
                 # A number that is not 0 is one; 0 may also be a placeholder's, or of another kind.
                 key.append(getattr(value, field) or (value.WhichOneof("value"),))
         return tuple(key)
+
+
+class Room:
+    """How many outputs the nodes of a file may have that nothing but a number in an attribute stands for.
+
+    A node of 60 bytes can say that it has a million outputs. Of one for which there is no room left, the outputs
+    count as unknown, as those of an unknown op do: what is read of it is there. Lists of types take bytes in the
+    file and are not counted.
+    """
+
+    __slots__ = ("_decided", "left")
+
+    def __init__(self) -> None:
+        self.left = _FREE
+        self._decided: dict[Node, bool] = {}
+
+    def has(self, node: Node, opdef: OpDef, count: int) -> bool:
+        """Say whether there is room for the outputs of a node; asked again, the answer is the same."""
+        if count <= _FEW or not any(arg.number_attr for arg in opdef.outputs):
+            return True
+        if node not in self._decided:
+            self._decided[node] = count <= self.left
+            self.left -= count if self._decided[node] else 0
+        return self._decided[node]
 
 
 def _telling_attrs(opdef: OpDef) -> tuple[tuple[str, str], ...]:

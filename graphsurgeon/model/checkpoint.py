@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,7 +94,7 @@ class Checkpoint:
         self._require(keys)
         after = [keys.get(key, key) for key in self.variables]
         if len(set(after)) < len(after):
-            twice = next(key for key in after if after.count(key) > 1)
+            twice = next(key for key, count in Counter(after).items() if count > 1)
             raise UsageError(f"two variables would have the key {twice!r}")
         for variable, key in zip(self.variables.values(), after, strict=True):
             variable.key = key

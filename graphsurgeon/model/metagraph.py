@@ -6,6 +6,7 @@ are read as one MetaGraph each, so that everything above `formats/` knows one co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -335,7 +336,7 @@ class MetaGraph:
         """
         after = [names.get(function, function.name) for function in self.functions.values()]
         if len(set(after)) < len(after):
-            twice = next(name for name in after if after.count(name) > 1)
+            twice = next(name for name, count in Counter(after).items() if count > 1)
             raise UsageError(f"two functions would be named {twice!r}")
         functions = list(self.functions.values())
         changed = {function.name: name for function, name in zip(functions, after, strict=True)}

@@ -144,10 +144,10 @@ class OpDef:
             return known if known is not None and len(known) == self._length(arg, attrs) else None
         dtype = self.attr(attrs, arg.type_attr) if arg.type_attr else DType.of(arg.type)
         length = self._length(arg, attrs)
-        # A hostile count must not become a list of that length; no op has as many inputs as that.
+        # A hostile count must not become a list of that length; no node has as many inputs or outputs as that.
         if not isinstance(dtype, DType) or length is None or length > MOST_VALUES:
             return None
         return [dtype] * length
 
 
-MOST_VALUES = 1 << 20
+MOST_VALUES = 1 << 16  # of one argument whose number an attribute says

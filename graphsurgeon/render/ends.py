@@ -160,7 +160,8 @@ def _essence(flow: Flow, inputs: Sequence[End], outputs: Sequence[End]) -> objec
     """Return what two signatures have in common if and only if they compute the same under the same keys."""
     starts = [index for end in inputs for index in end.sources]
     order = select(flow, [index for end in outputs for index in end.starts], starts).order
-    nodes = frozenset(id(flow.operations[index].node) for index in order if index not in set(starts))
+    fed = set(starts)
+    nodes = frozenset(id(flow.operations[index].node) for index in order if index not in fed)
     keys = tuple(end.key for end in inputs), tuple(end.key for end in outputs)
     return (nodes, keys) if nodes else (tuple(id(value) for end in outputs for value in end.values), keys)
 

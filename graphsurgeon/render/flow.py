@@ -8,6 +8,7 @@ be opened (a custom op's function, recursion, more nodes than the limit) stays o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
@@ -16,7 +17,11 @@ from graphsurgeon.analysis.calls import called_function
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 
 MOST_OPERATIONS = 400_000
+MOST_REPEATED = 20_000  # operations of functions that are opened again, beside those that the file may account for
 MOST_DEPTH = 40  # of calls within calls
+MOST_SCOPES = 64  # of one name; what is deeper stands in the last of them
+_MOST_AROUND = 256  # scopes around a call that is opened
+_MOST_ALIKE = 8  # calls of one name that are told apart by marks, before they are by number
 _LOOPS = frozenset({"While", "StatelessWhile", "_While", "WHILE", "STABLEHLO_WHILE"})
 _BRANCHES = frozenset({"If", "StatelessIf", "_If", "IF", "Case", "StatelessCase"})
 # Segments of names that say nothing.
@@ -159,20 +164,24 @@ class Flow:
         return None if frame is None or node not in frame.by_node else self.operations[frame.by_node[node]]
 
 
-def open_flow(*graphs: Graph, limit: int = MOST_OPERATIONS) -> Flow:
+def open_flow(*graphs: Graph, limit: int = MOST_OPERATIONS, repeated: int = MOST_REPEATED) -> Flow:
     """Return the flow of graphs that do not call each other; nodes are lifted, nothing is changed.
+
+    Functions that call the next one twice, and so on, would make more operations than any machine has room for.
+    Where there would be more than the limits allow, all calls are opened equally deep, as deep as these allow.
 
     Args:
         graphs: main graphs, functions or subgraphs.
         limit: beyond so many operations calls stay closed.
+        repeated: as many of these may be of functions that are opened more than once, and four times as many
+            as all graphs of the file have nodes.
     """
+    known = {one for graph in graphs for one in graph.metagraph.graphs}
+    repeated += 4 * sum(map(len, known))
     flow = Flow(graphs)
-    for number, graph in enumerate(graphs):
-        prefix = (graph.name or "main",) if number else ()
-        frame = flow._frames[graph] = _Frame(flow, graph, None, None, prefix, 0)
-        for value in graph.inputs:
-            frame.add_value(value)
-        _enter_all(flow, frame, limit)
+    if not _enter_all(flow, _Limits(limit, repeated, MOST_DEPTH)):
+        flow = Flow(graphs)
+        _enter_all(flow, _Limits(limit, repeated, _depth_within(graphs, min(limit, repeated))))
     for frame in flow._frames.values():
         frame.connect()
     return flow
@@ -315,7 +324,71 @@ _Branch: TypeAlias = tuple[_Frame, Node]
 _Turn: TypeAlias = tuple[_Frame, int]
 
 
-def _enter_all(flow: Flow, frame: _Frame, limit: int) -> None:
+class _Limits:
+    """How much is opened.
+
+    Attributes:
+        operations: of the whole flow.
+        repeated: how many more operations may be of functions that were opened before.
+        depth: of calls within calls.
+        opened: the functions that were.
+        is_exceeded: a call stays closed because there would be too many operations.
+    """
+
+    __slots__ = ("depth", "is_exceeded", "opened", "operations", "repeated")
+
+    def __init__(self, operations: int, repeated: int, depth: int) -> None:
+        self.operations = operations
+        self.repeated = repeated
+        self.depth = depth
+        self.opened: set[Graph] = set()
+        self.is_exceeded = False
+
+    def allow(self, flow: Flow, frame: _Frame, calls: Sequence[_Called]) -> bool:
+        """Say whether calls in a frame are opened; if so, they count."""
+        if frame.depth >= self.depth or len(frame.prefix) > _MOST_AROUND or _recurs(frame, calls):
+            return False
+        again = sum(len(call.function) for call in calls if call.function in self.opened)
+        size = sum(len(call.function) for call in calls)
+        if len(flow.operations) + size > self.operations or again > self.repeated:
+            self.is_exceeded = True
+            return False
+        self.repeated -= again
+        self.opened.update(call.function for call in calls)
+        return True
+
+
+def _depth_within(graphs: Sequence[Graph], most: int) -> int:
+    """Return how deep all calls can be opened for so many operations."""
+    calls: dict[Graph, list[Graph]] = {}
+    level = Counter(graphs)
+    total = 0
+    for depth in range(MOST_DEPTH + 1):
+        total += sum(len(graph) * count for graph, count in level.items())
+        if total > most:
+            return max(depth - 1, 0)
+        following: Counter[Graph] = Counter()
+        for graph, count in level.items():
+            if graph not in calls:
+                calls[graph] = [called.function for node in graph.nodes for called in _calls(node)]
+            for function in calls[graph]:
+                following[function] += count
+        level = following
+    return MOST_DEPTH
+
+
+def _enter_all(flow: Flow, limits: _Limits) -> bool:
+    """Make the operations of all graphs of a flow; say whether the limits allowed it, or as soon as they do not."""
+    for number, graph in enumerate(flow.graphs):
+        prefix = (graph.name or "main",) if number else ()
+        frame = flow._frames[graph] = _Frame(flow, graph, None, None, prefix, 0)
+        for value in graph.inputs:
+            frame.add_value(value)
+        _enter(flow, frame, limits)
+    return not limits.is_exceeded
+
+
+def _enter(flow: Flow, frame: _Frame, limits: _Limits) -> None:
     """Make an operation of every node, in order; nodes of an opened call stand at the call's place."""
     stack: list[tuple[_Frame, Iterator[Node]]] = [(frame, iter(frame.graph.nodes))]
     while stack:
@@ -325,8 +398,7 @@ def _enter_all(flow: Flow, frame: _Frame, limit: int) -> None:
             stack.pop()
             continue
         calls = _calls(node)
-        size = sum(len(function) for function, _, _ in calls)
-        fits = len(flow.operations) + size <= limit and frame.depth < MOST_DEPTH and not _recurs(frame, calls)
+        fits = bool(calls) and limits.allow(flow, frame, calls)
         flow.closed += bool(calls) and not fits
         if not calls or not fits:
             frame.add_node(node)
@@ -344,8 +416,11 @@ class _Called(NamedTuple):
 def _open(flow: Flow, frame: _Frame, node: Node, called: _Called) -> _Frame:
     segments = (called.segment,) if called.segment else ()
     prefix = (*frame.path(node), *segments)
-    while prefix in flow.scopes:  # two operators of one stored name
-        prefix = (*prefix[:-1], prefix[-1] + "'")
+    for number in range(_MOST_ALIKE):  # two operators of one stored name
+        if prefix not in flow.scopes:
+            break
+        mark = "'" if number + 1 < _MOST_ALIKE else str(len(flow.scopes))
+        prefix = (*prefix[:-1], prefix[-1] + mark)
     flow.scopes[prefix] = Opened(node, called.function, called.kind)
     inner = _Frame(flow, called.function, frame, node, prefix, offset=1 if called.kind == "branch" else 0)
     inner.is_loop = called.kind == "loop"
@@ -401,7 +476,7 @@ def is_empty_name(segment: str) -> bool:
 def split_name(node: Node) -> tuple[str, ...]:
     """Return the scopes that a node's name consists of."""
     name = node.name or _stored_name(node)
-    return tuple(segment for segment in name.split("/") if segment) or (name,)
+    return tuple(segment for segment in name.split("/", MOST_SCOPES - 1) if segment) or (name,)
 
 
 def _stored_name(node: Node) -> str:

@@ -252,8 +252,7 @@ class _Selector:
         found: dict[int, None] = {}
         seen: set[int] = set()
         waiting = list(sources)
-        while waiting:
-            index = waiting.pop(0)
+        for index in waiting:
             if index in seen:
                 continue
             seen.add(index)

@@ -11,6 +11,7 @@ variants, which cannot be fetched.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -154,14 +155,14 @@ def _plan(
 ) -> list[_Request]:
     run = _functions_of(target) if target is not None else None
     values = {text: find_value(metagraph, text, graph=graph, prefer=run) for text in outputs}
-    names = list(outputs.values())
+    names = Counter(outputs.values())
     shapes = infer_shapes(metagraph)
     requests = []
     for text, value in values.items():
         name, dtype, shape = outputs[text], shapes.dtype(value), shapes.shape(value)
         place = value.graph if print_values else metagraph.graph
         check_new_name(place, name)
-        if names.count(name) > 1:
+        if names[name] > 1:
             raise UsageError(f"two outputs would be named {name!r}")
         if target is not None and name in target.outputs:
             raise UsageError(f"signature {target.key!r} already has an output {name!r}")

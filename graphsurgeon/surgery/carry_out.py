@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count, islice
 
 from graphsurgeon.analysis.calls import called_function
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -17,6 +17,8 @@ from graphsurgeon.surgery.clone import clone_function, twin
 from graphsurgeon.surgery.wrapper import Wrapper
 
 MAX_WAYS = 200  # more ways than that to one function are not listed
+_MOST_VISITS = 20_000  # functions passed on all ways; where functions call each other, most ways lead nowhere
+_MOST_CHOICES = 200  # sets of calls that are tried to tell ways apart
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,15 @@ def find_way(metagraph: MetaGraph, graph: Graph, target: Signature | None, calls
     for node in (node for place in metagraph.graphs for node in place.nodes):
         for function in dict.fromkeys(node.functions):
             users.setdefault(function, []).append(node)
-    ways = [way for way in _ways(metagraph, graph, users, ()) if not _is_save_path(metagraph, way)]
+    called = _called_from(metagraph.graph)  # elsewhere no way can begin
+    callers = {function: [node for node in nodes if node.graph in called] for function, nodes in users.items()}
+    ways = [way for way in _ways(metagraph, graph, callers, (), count()) if not _is_save_path(metagraph, way)]
     names = set(calls)
     # With several tensors a call may be meant for one of them only.
     ways = [way for way in ways if names <= {text for step in way for text in (step.call.name, step.label)}] or ways
     if target is not None:
-        ways = [way for way in ways if way[0].call in _sources(target)] or ways
+        sources = _sources(target)
+        ways = [way for way in ways if way[0].call in sources] or ways
     if not ways:
         raise _no_way(graph, users)
     if len(ways) > 1:
@@ -130,15 +135,30 @@ def _own_functions(metagraph: MetaGraph, way: Way, wrapper: Wrapper | None) -> t
     return calls, copies
 
 
-def _ways(metagraph: MetaGraph, graph: Graph, users: dict[Graph, list[Node]], inner: Way) -> Iterator[Way]:
-    if len(inner) > 100 or any(step.function is graph for step in inner):
+def _called_from(graph: Graph) -> set[Graph]:
+    """Return a graph and the functions that plain calls lead to from it."""
+    found = {graph}
+    waiting = [graph]
+    while waiting:
+        for node in waiting.pop().nodes:
+            function = called_function(node)
+            if function is not None and function not in found:
+                found.add(function)
+                waiting.append(function)
+    return found
+
+
+def _ways(
+    metagraph: MetaGraph, graph: Graph, users: dict[Graph, list[Node]], inner: Way, visits: Iterator[int]
+) -> Iterator[Way]:
+    if len(inner) > 100 or any(step.function is graph for step in inner) or next(visits) > _MOST_VISITS:
         return
     found = 0
     for node in users.get(graph, ()):
         if called_function(node) is not graph:
             continue
         way = (Step(node, graph), *inner)
-        for whole in [way] if node.graph is metagraph.graph else _ways(metagraph, node.graph, users, way):
+        for whole in [way] if node.graph is metagraph.graph else _ways(metagraph, node.graph, users, way, visits):
             found += 1
             if found > MAX_WAYS:
                 return
@@ -209,8 +229,8 @@ def _ambiguous(graph: Graph, ways: Sequence[Way]) -> UsageError:
 def _distinct(way: Way, ways: Sequence[Way]) -> str:
     """Return the fewest calls, as options, that only one of several ways passes."""
     passed = [{step.call for step in rival} for rival in ways]
-    for count in range(1, min(len(way), 3) + 1):
-        for steps in combinations(way, count):
+    for number in range(1, min(len(way), 3) + 1):
+        for steps in islice(combinations(way, number), _MOST_CHOICES):
             if sum(rival.issuperset(step.call for step in steps) for rival in passed) == 1:
                 return " ".join(f"--call {step.label}" for step in steps)
     return ""

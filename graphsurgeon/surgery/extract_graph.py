@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -125,13 +126,13 @@ def _check_names(ends: _Ends) -> None:
     for group, noun in ((ends.inputs, "inputs"), (ends.outputs, "outputs")):
         values = [end.value for end in group]
         if len(set(values)) < len(values):
-            twice = next(value for value in values if values.count(value) > 1)
+            twice = next(value for value, count in Counter(values).items() if count > 1)
             raise UsageError(f"{twice} is among the {noun} twice")
-    names = [end.name for end in (*ends.inputs, *ends.outputs) if end.name]
-    for name in names:
+    names = Counter(end.name for end in (*ends.inputs, *ends.outputs) if end.name)
+    for name, count in names.items():
         if not LEGAL_NODE.fullmatch(name):
             raise UsageError(f"{name!r} is no legal name of a node", hint="use A-Z a-z 0-9 _ . / > -")
-        if names.count(name) > 1:
+        if count > 1:
             raise UsageError(f"two tensors would be named {name!r}")
 
 

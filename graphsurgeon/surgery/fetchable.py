@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from graphsurgeon.analysis.frames import control_flow
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
@@ -60,9 +62,9 @@ def _check_flow(value: Value) -> None:
 
 def _downstream(node: Node) -> list[Node]:
     found = dict.fromkeys([node])
-    waiting = [node]
+    waiting = deque([node])
     while waiting and len(found) < 10000:
-        for user in waiting.pop(0).consumers:
+        for user in waiting.popleft().consumers:
             if user not in found:
                 found[user] = None
                 waiting.append(user)

@@ -167,8 +167,7 @@ def _paths(objects: ObjectGraph | None) -> dict[str, tuple[str, ...]]:
     paths: dict[str, tuple[str, ...]] = {}
     seen: set[ObjectNode] = set()
     waiting: list[tuple[ObjectNode, tuple[str, ...]]] = [(objects.root, ())] if objects and objects.nodes else []
-    while waiting:
-        node, path = waiting.pop(0)
+    for node, path in waiting:
         if node in seen:
             continue
         seen.add(node)

@@ -17,11 +17,37 @@ from graphsurgeon.analysis.effects import Effects
 from graphsurgeon.analysis.frames import CONTROL_FLOW, SWITCHES, control_flow
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.surgery.part import Part, copy_part
 from graphsurgeon.surgery.polymorphic import bind_attrs, bindings_of
 
-MAX_NODES = 500_000  # functions that call functions twice, and so on, grow without bound
+MOST_REPEATED = 100_000  # nodes beside those that the file may account for; calls of calls grow without bound
+
+
+class Growth:
+    """How many nodes an edit may still make of the functions of a MetaGraph: linear in the size of the file.
+
+    Args:
+        metagraph: whose functions are inlined or copied.
+    """
+
+    def __init__(self, metagraph: MetaGraph) -> None:
+        self.most = MOST_REPEATED + 4 * sum(map(len, metagraph.graphs))
+        self.left = self.most
+
+    def take(self, nodes: int, function: Graph) -> None:
+        """Count nodes that a function, with what it calls, is going to add.
+
+        Raises:
+            UnsupportedError: there would be more than there is room for.
+        """
+        self.left -= nodes
+        if self.left < 0:
+            raise UnsupportedError(
+                f"inlining {function.name!r} and what it calls would give more than {self.most:,} nodes",
+                hint=f"choose outputs that need no call of {function.name!r}, or --keep-functions for gs freeze",
+            )
 
 
 class Inliner:
@@ -34,6 +60,7 @@ class Inliner:
         results_wait: results of calls that stand in the graph itself wait for what acts inside the call, because
             nothing else may (main graphs); in function bodies the control outputs see to that.
         wanted: function -> nodes of it that are to be there, though nothing may need them.
+        growth: what is left of the nodes that may be made; None if this is all that is made.
 
     Attributes:
         inlined: how many calls were inlined.
@@ -48,6 +75,7 @@ class Inliner:
         effects: Effects,
         results_wait: bool,
         wanted: Mapping[Graph, Collection[Node]] | None = None,
+        growth: Growth | None = None,
     ) -> None:
         self._graph = graph
         self._keep = keep
@@ -56,6 +84,7 @@ class Inliner:
         self._guards_all = has_v1_control_flow(graph)
         self._around: dict[Node, tuple[tuple[Graph, ...], bool]] = {}
         self._wanted = wanted or {}
+        self._growth = growth or Growth(graph.metagraph)
         self.inlined = 0
         self.parts: dict[Node, Part] = {}
 
@@ -95,15 +124,10 @@ class Inliner:
     def _check_size(self, nodes: Iterable[Node]) -> None:
         """Refuse calls that would grow beyond all measure, before the first of them is inlined."""
         sizes: dict[Graph, int] = {}
-        total = len(self._graph)
         for call in nodes:
             function = called_function(call)
             if function is not None and not self._keep(call, function):
-                total += inlined_size(function, sizes)
-                if total > MAX_NODES:
-                    raise UnsupportedError(
-                        f"inlining {function.name!r} and what it calls would give more than {MAX_NODES:,} nodes"
-                    )
+                self._growth.take(inlined_size(function, sizes), function)
 
 
 def has_v1_control_flow(graph: Graph) -> bool:

@@ -140,7 +140,8 @@ def check_collisions(taken: Iterable[str], changed: Mapping[str, str], where: st
         UsageError: with the list.
     """
     after = Counter(changed.get(name, name) for name in taken)
-    twice = sorted(name for name, count in after.items() if count > 1 and name in set(changed.values()))
+    new = set(changed.values())
+    twice = sorted(name for name, count in after.items() if count > 1 and name in new)
     if twice:
         raise UsageError(f"{where}: {_some(twice)} would be there twice", hint="choose other new names")
 

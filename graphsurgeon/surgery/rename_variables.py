@@ -8,6 +8,7 @@ restore ops take in every MetaGraph, and in the serialized object graph that TF2
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from graphsurgeon.analysis.calls import Call, Place, nodes_inside, origin
@@ -44,7 +45,8 @@ def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]],
     keys = list(model.checkpoint.variables) if model.checkpoint is not None else []
     nodes = [node for metagraph in model.metagraphs for node in _variable_nodes(metagraph)]
     changed = apply(dict.fromkeys([*keys, *map(resource_name, nodes)]), "variable")
-    new_keys = {old: new for old, new in changed.items() if old in set(keys)}
+    known = set(keys)
+    new_keys = {old: new for old, new in changed.items() if old in known}
     _check_keys(keys, new_keys)
     plan = _plan_nodes(model, changed)
     if model.checkpoint is not None and new_keys:
@@ -66,7 +68,7 @@ def _check_keys(keys: list[str], changed: Mapping[str, str]) -> None:
         if mark and not new.endswith(mark + attribute):
             raise UsageError(f"the key {new!r} must end with {mark + attribute!r}, as {old!r} does")
     after = [changed.get(key, key) for key in keys]
-    twice = sorted({key for key in after if after.count(key) > 1}) if len(set(after)) < len(after) else []
+    twice = sorted(key for key, count in Counter(after).items() if count > 1)
     if twice or "" in after:
         raise UsageError(f"two variables would have the key {twice[0]!r}" if twice else "a variable needs a name")
 
@@ -137,8 +139,8 @@ def _respell_constants(metagraph: MetaGraph, keys: Mapping[str, str], checkpoint
 
 def _savers(metagraph: MetaGraph) -> Iterator[tuple[Call | None, Node]]:
     seen: set[Node] = set()
-    for node, call in nodes_inside(metagraph.graph):
-        if node.op in _SAVE_OPS | _RESTORE_OPS and len(node.inputs) > 1:
+    for node, call in nodes_inside(metagraph.graph.nodes, _SAVE_OPS | _RESTORE_OPS):
+        if len(node.inputs) > 1:
             seen.add(node)
             yield call, node
     for graph in metagraph.functions.values():

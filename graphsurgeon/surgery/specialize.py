@@ -24,7 +24,7 @@ from graphsurgeon.surgery.control_edges import clean_control_edges
 from graphsurgeon.surgery.fold_predicates import fold_predicates
 from graphsurgeon.surgery.frozen_variables import FrozenVariables
 from graphsurgeon.surgery.function_runs import Flow, Run, runs_of
-from graphsurgeon.surgery.inline import Inliner, has_uncounted_outputs, has_v1_control_flow
+from graphsurgeon.surgery.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
 from graphsurgeon.surgery.polymorphic import bind_attrs
 from graphsurgeon.surgery.prune import prune_graph
 from graphsurgeon.surgery.readers import pass_value, read_value
@@ -67,6 +67,7 @@ class Specializer:
         self._made: dict[_Key, Specialised] = {}
         self._active: list[Graph] = []
         self._names_variables: dict[Graph, bool] = {}
+        self._growth: Growth | None = None
         self.dropped: dict[str, None] = {}
         self.inlined = 0
 
@@ -81,6 +82,7 @@ class Specializer:
             UnsupportedError: a variable is used in a way that a constant does not allow.
             FileError: a variable has no value.
         """
+        self._growth = self._growth or Growth(graph.metagraph)
         depth = nesting(graph)
         if depth > MAX_NESTING:
             raise UnsupportedError(f"functions run functions {depth} deep, at most {MAX_NESTING} are followed")
@@ -91,7 +93,9 @@ class Specializer:
         """Inline calls and decide what is decided, until neither leaves anything to the other."""
         nodes = None
         while True:
-            inliner = Inliner(graph, keep=self._keeps, effects=self._effects, results_wait=results_wait)
+            inliner = Inliner(
+                graph, keep=self._keeps, effects=self._effects, results_wait=results_wait, growth=self._growth
+            )
             inliner.run(nodes)
             self.inlined += inliner.inlined
             nodes = fold_predicates(graph)
@@ -196,6 +200,8 @@ class Specializer:
     def _make(
         self, function: Graph, bindings: Mapping[str, AttrValue], arguments: tuple[Held | None, ...]
     ) -> Specialised:
+        if self._growth is not None:
+            self._growth.take(len(function), function)
         graph = function.clone(function.name)
         if bindings:
             for node in graph.nodes:

@@ -126,7 +126,8 @@ def shrink_restore(node: Node) -> None:
 
 def _aside(places: list[int], count: int) -> dict[int | str, int | str]:
     """Return ports out of the way for outputs that nobody reads."""
-    return {port: count + port for port in range(count) if port not in set(places)}
+    read = set(places)
+    return {port: count + port for port in range(count) if port not in read}
 
 
 def _narrow(node: Node, lists: tuple[int, ...], types: str, places: list[int]) -> None:

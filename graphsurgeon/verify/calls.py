@@ -135,8 +135,8 @@ def graph_entry(metagraph: MetaGraph, outputs: Mapping[str, Value]) -> Entry:
         }
         return Entry(None, inputs, dict(outputs))
     roots = [value.producer for value in outputs.values() if value.producer is not None]
-    needed = [node for node in reached(roots) if node.op in PLACEHOLDERS]
-    placeholders = [node for node in graph.nodes if node in set(needed)]
+    needed = {node for node in reached(roots) if node.op in PLACEHOLDERS}
+    placeholders = [node for node in graph.nodes if node in needed]
     return Entry(None, {node.name: placeholder_input(node) for node in placeholders}, dict(outputs))
 
 

@@ -143,7 +143,7 @@ class OutputTypes:
         if source is None or node.callee is not None:
             types = Types(opdef.input_dtypes(node.attrs), opdef.output_dtypes(node.attrs))
         else:
-            types = source.opdefs.types.of(node, opdef)
+            types = source.types_of(node)
         self._known[node] = types.outputs
         return types
 

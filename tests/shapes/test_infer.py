@@ -269,8 +269,19 @@ def test_a_million_outputs_cost_nothing() -> None:
     build = Builder()
     for _ in range(20):
         build.op("Unpack", build.feed(None, None), num=1 << 20, axis=0)
+    third = build.graph.nodes[1].output(3)
+    build.op("Relu", third)
     report = infer_shapes(build.graph)
-    assert report.shape(build.graph.nodes[1].output(3)) == Shape([None])
+    assert report.shape(third) == Shape([None])
+
+
+def test_parts_have_the_width_that_the_number_of_all_parts_gives() -> None:
+    build = Builder()
+    axis = build.const(0)
+    part = build.op("Split", axis, build.feed(1 << 20, 5), num_split=1 << 19)
+    build.op("Relu", part)
+    report = infer_shapes(build.graph)
+    assert (report.shape(part), report.findings) == (Shape([2, 5]), [])
 
 
 def test_too_many_dimensions() -> None:

@@ -388,5 +388,5 @@ def test_a_result_over_2_gb_is_refused_before_it_is_written(target: str, tmp_pat
 
 
 def test_calls_that_multiply_are_refused_at_once() -> None:
-    with pytest.raises(UnsupportedError, match=r"inlining 'f\d+' and what it calls would give more than 500,000 nodes"):
+    with pytest.raises(UnsupportedError, match=r"inlining 'f\d+' and what it calls would give more than 100,328 nodes"):
         freeze(read(FIXTURES.parent / "hostile" / "exponential_calls.pb"), outputs=["y"])

@@ -205,9 +205,10 @@ def split(context: InferenceContext) -> Sequence[Result]:
         return [None if dims is None else dim.unknown(len(dims))] * count
     place = dim.normal_axis(axis, len(dims))
     whole = dims[place]
-    if isinstance(whole, int) and count and whole % count:
-        raise ShapeError(f"dimension {whole} cannot be split into {count} equal parts")
-    width = dim.divide(whole, count)
+    parts = _number_of_parts(context)
+    if isinstance(whole, int) and parts and whole % parts:
+        raise ShapeError(f"dimension {whole} cannot be split into {parts} equal parts")
+    width = dim.divide(whole, parts)
     return _split_parts(context.input(1), place, [width] * count)
 
 
@@ -220,13 +221,20 @@ def split_v(context: InferenceContext) -> Sequence[Result]:
         return [None] * count
     if axis is None and len(dims) == 1:
         axis = 0
+    is_whole = _number_of_parts(context) == 1
     if axis is None:
-        return [context.dims(0) if count == 1 else dim.unknown(len(dims))] * count
+        return [context.dims(0) if is_whole else dim.unknown(len(dims))] * count
     place = dim.normal_axis(axis, len(dims))
     widths: list[Dim] = [item if isinstance(item, int | dim.Symbol) else None for item in context.items(1) or ()]
-    if len(widths) != count:
-        return [dims if count == 1 else dim.replace(dims, place, None)] * count
+    if len(widths) != _number_of_parts(context):
+        return [dims if is_whole else dim.replace(dims, place, None)] * count
     return _split_parts(context.input(0), place, _with_rest(widths, dims[place]))
+
+
+def _number_of_parts(context: InferenceContext) -> int:
+    """Return how many parts there are; of many, only those that somebody reads may be asked for."""
+    number = context.integer_attr("num_split", context.num_outputs)
+    return number if number > 0 else context.num_outputs
 
 
 def _with_rest(widths: list[Dim], whole: Dim) -> list[Dim]:
