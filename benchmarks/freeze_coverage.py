@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 from graphsurgeon.formats import read, write
-from graphsurgeon.formats.checkpoint import read_checkpoint
+from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.surgery.freeze import freeze
 from tests.oracle import sessions
 from tests.oracle.freeze_builders import Feeds

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphsurgeon.encoding.protowire import encode_varint
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.wire import varint
 
 
 def node(
@@ -41,7 +41,7 @@ def node(
     if value is not None:
         message.attr["value"].tensor.CopyFrom(value)
     data: bytes = message.SerializeToString()
-    return b"\x0a" + varint(len(data)) + data
+    return b"\x0a" + encode_varint(len(data)) + data
 
 
 def scalar(number: int) -> Any:
@@ -55,12 +55,12 @@ def const_head(name: str, length: int) -> bytes:
     """Return a Const of float32 up to where its values begin; the sizes of all enclosing messages count them."""
     tensor = schema.message("tensorflow.TensorProto")(dtype=1)
     tensor.tensor_shape.dim.add().size = length // 4
-    head = tensor.SerializeToString() + b"\x22" + varint(length)  # tensor_content
+    head = tensor.SerializeToString() + b"\x22" + encode_varint(length)  # tensor_content
     total = len(head) + length
     for start in (b"\x42", b"\x0a\x05value\x12"):  # AttrValue.tensor; key and value of the attribute's entry
-        start += varint(total)
+        start += encode_varint(total)
         head, total = start + head, len(start) + total
     message = schema.message("tensorflow.NodeDef")(name=name, op="Const")
     message.attr["dtype"].type = 1
-    fields = message.SerializeToString() + b"\x2a" + varint(total)
-    return b"\x0a" + varint(len(fields) + total) + fields + head
+    fields = message.SerializeToString() + b"\x2a" + encode_varint(total)
+    return b"\x0a" + encode_varint(len(fields) + total) + fields + head

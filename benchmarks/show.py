@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.measure import FOLDER, GS, Row, keras_application, paired, print_table
 from benchmarks.models import const_head
-from graphsurgeon.formats import schema, sstable
+from graphsurgeon.encoding import sstable
+from graphsurgeon.formats import schema
 
 CLI = [sys.executable, "-c", "from tensorflow.python.tools.saved_model_cli import main; main()"]
 WEIGHTS = 200  # constants, or variables, of the made-up models

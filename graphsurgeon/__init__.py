@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphsurgeon import moved
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -42,3 +43,6 @@ def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'graphsurgeon' has no attribute {name!r}")
+
+
+moved.install()

@@ -15,15 +15,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from graphsurgeon.disk.atomic import scratch_folder
+from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
-from graphsurgeon.formats.atomic import scratch_folder
-from graphsurgeon.formats.collector import collector_seldom
-from graphsurgeon.formats.files import Progress
 from graphsurgeon.formats.target import own_place
 from graphsurgeon.formats.writing import Plan, plan_write
+from graphsurgeon.model.collector import collector_seldom
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.model import Model
-from graphsurgeon.verify.finding import Finding
 
 Operation: TypeAlias = str | Callable[..., Any]
 Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
@@ -234,7 +234,7 @@ def _require_sound(model: Model, path: str | os.PathLike[str], *, force_text: bo
 
     Faults that the source had are no reason: the source is checked too, but only if the result has any.
     """
-    from graphsurgeon.verify.structure import check, is_refused
+    from graphsurgeon.checks.check import check, is_refused
 
     findings = check(model, shapes=False)
     if all(finding.severity == "note" for finding in findings):

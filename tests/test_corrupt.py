@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon.analysis.summary import summarize
+from graphsurgeon.checks.check import check
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.verify.structure import check
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 KINDS = ("savedmodel", "graphdef", "metagraph", "checkpoint", "tflite")

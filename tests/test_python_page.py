@@ -13,8 +13,12 @@ from tests.transcripts import ROOT, prepare
 _BLOCK = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = ROOT / "docs" / "python.md"
+PAGES = [ROOT / "docs" / "python.md", ROOT / "tests" / "pages" / "python_0_1.md"]  # the second as it was: names stay
+
+
+@pytest.mark.filterwarnings("ignore:graphsurgeon[.]verify:DeprecationWarning")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = page.read_text()
     prepare(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from graphsurgeon.disk.files import tree_names
 from graphsurgeon.errors import FileError
 from graphsurgeon.formats import read, schema, write
-from graphsurgeon.formats.files import tree_names
 from graphsurgeon.model.dtype import RESOURCE, STRING, VARIANT
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.model import Model

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from graphsurgeon.analysis.calls import Call, Place, nodes_inside, origin
-from graphsurgeon.analysis.restore_map import constant
+from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.flow.restore_map import constant
+from graphsurgeon.encoding.protowire import length_delimited
 from graphsurgeon.model.dtype import FLOAT32, STRING, DType
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -49,11 +50,11 @@ def parsed_features(metagraph: MetaGraph, source: object) -> list[Feature] | Non
 def serialize_example(features: Iterable[Feature]) -> bytes:
     """Return an Example with zeros, or `text`, for the features that it must have."""
     entries = b"".join(
-        _field(1, _field(1, feature.name.encode()) + _field(2, _values(feature)))
+        length_delimited(1, length_delimited(1, feature.name.encode()) + length_delimited(2, _values(feature)))
         for feature in features
         if feature.size
     )
-    return _field(1, entries)
+    return length_delimited(1, entries)
 
 
 def _features(node: Node, call: Call | None) -> list[Feature] | None:
@@ -116,18 +117,7 @@ def _texts(items: object) -> list[str] | None:
 def _values(feature: Feature) -> bytes:
     """Return the Feature message: BytesList is field 1, FloatList 2, Int64List 3."""
     if feature.dtype is STRING:
-        return _field(1, b"".join(_field(1, b"text") for _ in range(feature.size)))
+        return length_delimited(1, b"".join(length_delimited(1, b"text") for _ in range(feature.size)))
     if feature.dtype is FLOAT32:
-        return _field(2, _field(1, struct.pack(f"<{feature.size}f", *[0.0] * feature.size)))
-    return _field(3, _field(1, bytes(feature.size)))
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + bytes(_varint(len(data))) + data
-
-
-def _varint(value: int) -> Iterator[int]:
-    while value > 127:
-        yield value & 127 | 128
-        value >>= 7
-    yield value
+        return length_delimited(2, length_delimited(1, struct.pack(f"<{feature.size}f", *[0.0] * feature.size)))
+    return length_delimited(3, length_delimited(1, bytes(feature.size)))

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from graphsurgeon.analysis.calls import reached_functions
+from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphsurgeon.analysis.placeholders import InputFact, placeholders
+from graphsurgeon.analysis.flow.placeholders import InputFact, placeholders
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
 from graphsurgeon.analysis.weight_totals import (
     ConstantsSummary,

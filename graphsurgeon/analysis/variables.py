@@ -96,7 +96,7 @@ def _object_names(checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def _restored_names(model: Model) -> dict[str, str]:
-    from graphsurgeon.analysis.restore_map import restore_map
+    from graphsurgeon.analysis.flow.restore_map import restore_map
 
     names: dict[str, str] = {}
     for metagraph in model.metagraphs:

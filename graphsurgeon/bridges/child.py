@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
+from graphsurgeon.compare.entries import Call, Outcome, Result
 from graphsurgeon.errors import UnsupportedError
-from graphsurgeon.verify.calls import Call, Outcome, Result
 
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
 START = Path(__file__).with_name("start.py")

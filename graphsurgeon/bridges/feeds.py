@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphsurgeon.compare.entries import Input
+from graphsurgeon.compare.inputs import concrete, filled_input, numpy_type, random_input
+from graphsurgeon.disk.files import open_source
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError, UsageError
-from graphsurgeon.formats.files import open_source
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.verify.calls import Input
-from graphsurgeon.verify.inputs import concrete, filled_input, numpy_type, random_input
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,24 +11,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphsurgeon.analysis.alignment import Alignment, align
-from graphsurgeon.analysis.attributes import dtype_of
-from graphsurgeon.analysis.effects import Effects
-from graphsurgeon.analysis.frames import control_flow
+from graphsurgeon.analysis.flow.attributes import dtype_of
+from graphsurgeon.analysis.flow.effects import Effects
+from graphsurgeon.analysis.flow.frames import control_flow
+from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.analysis.restore_map import reached
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
+from graphsurgeon.compare.alignment import Alignment, align
+from graphsurgeon.compare.entries import INTERNAL, Call, Entry, Loader, Result
+from graphsurgeon.compare.equivalence import Tolerance
+from graphsurgeon.compare.pairs import EntryPair, tensor_name
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.shapes import ShapeReport, infer_shapes
-from graphsurgeon.surgery.inline import Inliner
-from graphsurgeon.verify.calls import INTERNAL, Call, Entry, Loader, Result
-from graphsurgeon.verify.equivalence import Tolerance
-from graphsurgeon.verify.pairs import EntryPair, tensor_name
+from graphsurgeon.surgery.moves.inline import Inliner
 
 if TYPE_CHECKING:
     from typing import Any

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from graphsurgeon.disk.atomic import write_file
+from graphsurgeon.disk.files import contained, folder_names, is_folder
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import module_of
-from graphsurgeon.formats.atomic import write_file
-from graphsurgeon.formats.files import contained, folder_names, is_folder
 from graphsurgeon.formats.writing import plan_write
 from graphsurgeon.model.model import Model
 

@@ -15,6 +15,9 @@ from graphsurgeon.bridges.child import require_extra
 from graphsurgeon.bridges.feeds import make_feed, parse_feeds
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
+from graphsurgeon.compare.entries import Entry, Outcome, Result, entries, graph_entry, loaders_of
+from graphsurgeon.compare.inputs import assumed
+from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Value
@@ -22,9 +25,6 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery import add_output
-from graphsurgeon.verify.calls import Entry, Outcome, Result, entries, graph_entry, loaders_of
-from graphsurgeon.verify.inputs import assumed
-from graphsurgeon.verify.pairs import make_call
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,11 +8,12 @@ from typing import Any
 
 from graphsurgeon.bridges.child import ask
 from graphsurgeon.bridges.probe import written
+from graphsurgeon.compare.entries import Call, Outcome
+from graphsurgeon.disk.files import is_folder
 from graphsurgeon.errors import UnsupportedError
-from graphsurgeon.formats import detect, read
-from graphsurgeon.formats.detect import Location
-from graphsurgeon.formats.files import is_folder
-from graphsurgeon.verify.calls import Call, Outcome
+from graphsurgeon.formats import read
+from graphsurgeon.formats.recognise import locate
+from graphsurgeon.formats.recognise.locate import Location
 
 
 def run_calls(
@@ -29,7 +30,7 @@ def run_calls(
     Raises:
         UnsupportedError: the extra is missing, the runtime crashes or cannot load the model, or it has no graph.
     """
-    location = detect.locate(path)
+    location = locate.locate(path)
     if location.format == "checkpoint":
         raise UnsupportedError("a checkpoint has no graph to run", path=path, hint="gs diff compares its values")
     if location.format == "tflite":

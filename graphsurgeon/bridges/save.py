@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from graphsurgeon.compare.entries import Result
+from graphsurgeon.disk.atomic import write_file
 from graphsurgeon.errors import UsageError
-from graphsurgeon.formats.arrayfiles import lower_npz
-from graphsurgeon.formats.atomic import write_file
+from graphsurgeon.formats.exports.arrays import lower_npz
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.verify.calls import Result
 
 
 def check_target(path: Path, *, force: bool) -> None:

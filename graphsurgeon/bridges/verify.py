@@ -12,18 +12,18 @@ from graphsurgeon.bridges.child import require_extra
 from graphsurgeon.bridges.feeds import maker, parse_feeds
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
+from graphsurgeon.compare.entries import Call, Outcome, Runner, entries
+from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
+from graphsurgeon.compare.pairs import EntryPair
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
-from graphsurgeon.formats.checkpoint import read_checkpoint
-from graphsurgeon.formats.detect import locate
+from graphsurgeon.formats.checkpoint.find import read_checkpoint
+from graphsurgeon.formats.recognise.locate import locate
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.verify.calls import Call, Outcome, Runner, entries
-from graphsurgeon.verify.equivalence import EquivalenceReport, Tolerance, compare_models
-from graphsurgeon.verify.pairs import EntryPair
 
 if TYPE_CHECKING:
-    from graphsurgeon.verify.equivalence import Arrays
+    from graphsurgeon.compare.equivalence import Arrays
 
 _BARE = ("graph_def", "meta_graph")  # formats whose variables lie in files of their own
 

@@ -128,7 +128,7 @@ def is_tflite(path: Path) -> bool:
     Raises:
         FileError: there is no such model.
     """
-    from graphsurgeon.formats.detect import locate
+    from graphsurgeon.formats.recognise.locate import locate
 
     return locate(path).format == "tflite"
 
@@ -142,7 +142,7 @@ def read_map(path: Path) -> dict[str, str]:
     """
     import json
 
-    from graphsurgeon.formats.files import open_source
+    from graphsurgeon.disk.files import open_source
 
     source = open_source(path)
     try:

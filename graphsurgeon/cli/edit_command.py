@@ -123,7 +123,7 @@ def show_edit(report: EditReport, options: Options) -> None:
     if options.as_json:
         output.print_json(_edit_to_json(report))
     elif not options.quiet:
-        from graphsurgeon.cli.edit_text import print_edit
+        from graphsurgeon.cli.text.edit import print_edit
 
         print_edit(report, verbose=options.verbose)
 

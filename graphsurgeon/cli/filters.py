@@ -126,7 +126,7 @@ def require_graph(model: Model) -> None:
         return
     from pathlib import Path
 
-    from graphsurgeon.formats.files import is_file
+    from graphsurgeon.disk.files import is_file
 
     beside = Path(f"{model.checkpoint.prefix}.meta") if model.checkpoint is not None else None
     has_graph = beside is not None and is_file(beside)

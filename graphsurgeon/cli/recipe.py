@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 from graphsurgeon.cli.edit_command import Steps, steps_of_line
+from graphsurgeon.disk.files import open_source
 from graphsurgeon.errors import FormatError, GraphSurgeonError, UsageError
-from graphsurgeon.formats.files import open_source
 
 MOST_BYTES = 1 << 24  # of a recipe
 

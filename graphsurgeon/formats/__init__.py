@@ -11,17 +11,17 @@ from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.model.model import FormatName, Model
 
 if TYPE_CHECKING:
-    from graphsurgeon.formats.detect import Location
-    from graphsurgeon.formats.files import Progress
+    from graphsurgeon.disk.files import Progress
+    from graphsurgeon.formats.recognise.locate import Location
     from graphsurgeon.formats.writing import WriteReport
 
 # Every format that is read, and the module of this package that does it (imported when it is needed).
 FORMATS: dict[FormatName, str] = {
-    "saved_model": "savedmodel",
-    "graph_def": "graphfile",
+    "saved_model": "savedmodel.folder",
+    "graph_def": "graph.file",
     "meta_graph": "metafile",
-    "checkpoint": "checkpoint",
-    "tflite": "tflite",
+    "checkpoint": "checkpoint.find",
+    "tflite": "tflite.file",
 }
 _WITH_TEXT_FORM = ("graph_def", "meta_graph")
 
@@ -40,10 +40,10 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
         UnsupportedError: the file is of a format that is only recognised.
         UsageError: a folder holds no model, or several.
     """
-    from graphsurgeon.formats import detect
-    from graphsurgeon.formats.atomic import leftovers
+    from graphsurgeon.disk.atomic import leftovers
+    from graphsurgeon.formats.recognise import locate
 
-    location = detect.locate(Path(path))
+    location = locate.locate(Path(path))
     try:
         model: Model = module_of(location.format).read(location.path, **_options(location, force_text=force_text))
     except FormatError as error:
@@ -100,9 +100,9 @@ def _options(location: Location, *, force_text: bool) -> dict[str, Any]:
 
 def _diagnosed(error: FormatError, location: Location) -> FormatError:
     """Name the file, and add how it was probably damaged."""
-    from graphsurgeon.formats import foreign
-    from graphsurgeon.formats.detect import SAVED_MODEL_NAMES
-    from graphsurgeon.formats.files import is_file, open_source
+    from graphsurgeon.disk.files import is_file, open_source
+    from graphsurgeon.formats.recognise import foreign
+    from graphsurgeon.formats.recognise.locate import SAVED_MODEL_NAMES
 
     error.at(location.path)
     candidates = [Path(error.path or location.path), *(location.path / name for name in SAVED_MODEL_NAMES)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from graphsurgeon.disk.files import Rope
 from graphsurgeon.errors import FileError
-from graphsurgeon.formats import metagraph
-from graphsurgeon.formats.files import Rope
-from graphsurgeon.formats.graphfile import lower_single, read_single
+from graphsurgeon.formats.graph import metagraph
+from graphsurgeon.formats.graph.file import lower_single, read_single
 from graphsurgeon.model.model import FormatName, Model
 
 NAME: FormatName = "meta_graph"
@@ -38,7 +38,7 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
 def _read_checkpoint(path: Path, model: Model) -> None:
     if not path.name.endswith(".meta"):
         return
-    from graphsurgeon.formats import checkpoint
+    from graphsurgeon.formats.checkpoint import find as checkpoint
 
     try:
         model.checkpoint = checkpoint.find(str(path).removesuffix(".meta"))

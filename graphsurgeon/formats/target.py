@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
-from graphsurgeon.formats.files import exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.model.model import FormatName, Model
 
 SHORT_NAMES: dict[str, tuple[FormatName, bool | None]] = {
@@ -249,10 +249,10 @@ def _require_same_kind(target: Target) -> None:
 
 
 def _format_of(path: Path) -> str | None:
-    from graphsurgeon.formats import detect
+    from graphsurgeon.formats.recognise import locate
 
     try:
-        return detect.kind(open_source(path))
+        return locate.kind(open_source(path))
     except GraphSurgeonError:
         return None
 

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graphsurgeon.errors import UsageError
-from graphsurgeon.formats import checkpoint, keras_metadata, module_of, savedmodel
-from graphsurgeon.formats.atomic import Content, is_copy, leftovers, remove_file, write_file, write_group, write_tree
-from graphsurgeon.formats.files import (
+from graphsurgeon.disk.atomic import Content, is_copy, leftovers, remove_file, write_file, write_group, write_tree
+from graphsurgeon.disk.files import (
     Progress,
     contained,
     exists,
@@ -26,6 +24,11 @@ from graphsurgeon.formats.files import (
     rope_size,
     tree_names,
 )
+from graphsurgeon.errors import UsageError
+from graphsurgeon.formats import module_of
+from graphsurgeon.formats.checkpoint import find as checkpoint
+from graphsurgeon.formats.savedmodel import folder as savedmodel
+from graphsurgeon.formats.savedmodel import keras_metadata
 from graphsurgeon.formats.target import (
     SAVED_MODEL_PARTS,
     TITLES,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, overload
 
+from graphsurgeon.disk.files import BLOCK
 from graphsurgeon.errors import FormatError
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import STRING, DType
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-BLOCK = 4 << 20  # bytes read at once: large enough to be fast, small enough not to count as memory
 MOST_HELD = 1 << 30  # bytes that a few stored ones are repeated to in memory; a file of 80 bytes may claim any number
 _FACTOR = 64  # and what is stored may become this much: packed and sparse types are unpacked, strings become objects
 _POINTER = 8  # bytes of an element of a list

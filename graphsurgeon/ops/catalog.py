@@ -10,7 +10,7 @@ from collections.abc import KeysView
 from functools import cache
 from pathlib import Path
 
-from graphsurgeon.ops import wire
+from graphsurgeon.encoding import protowire
 from graphsurgeon.ops.decode import decode
 from graphsurgeon.ops.opdef import OpDef
 
@@ -33,4 +33,4 @@ def names() -> KeysView[str]:
 def _serialized() -> dict[str, bytes]:
     op_list = zlib.decompress(Path(__file__).with_name("ops.binpb.zlib").read_bytes())
     # The name is the first field of every op, and shorter than 128 bytes: the script that writes the file sees to both.
-    return {str(op[2 : 2 + op[1]], "ascii"): op for op in wire.messages(op_list)}
+    return {str(op[2 : 2 + op[1]], "ascii"): op for op in protowire.messages(op_list)}

@@ -9,11 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 
+from graphsurgeon.encoding import protowire
 from graphsurgeon.errors import FormatError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.ops import wire
 from graphsurgeon.ops.opdef import ArgDef, AttrDef, OpDef
 
 Wire = int | bytes
@@ -79,7 +79,7 @@ def _allowed(data: bytes) -> tuple[bytes | DType, ...]:
 
 
 def _attr_value(data: bytes) -> AttrValue:
-    for number, value in wire.fields(data):
+    for number, value in protowire.fields(data):
         if number == 1 and isinstance(value, bytes):
             return _list_value(value)
         if number in _VALUES:
@@ -89,7 +89,7 @@ def _attr_value(data: bytes) -> AttrValue:
 
 def _list_value(data: bytes) -> list[AttrValue]:
     items: list[AttrValue] = []
-    for number, value in wire.fields(data):
+    for number, value in protowire.fields(data):
         if number in _VALUES:
             read = _VALUES[number]
             items += [read(item) for item in _unpack(number, value)]
@@ -102,7 +102,7 @@ def _unpack(number: int, value: Wire) -> Iterable[Wire]:
         return (value,)
     if number == 4:
         return (value[start : start + 4] for start in range(0, len(value), 4))
-    return wire.packed(value)
+    return protowire.packed(value)
 
 
 def _float(value: Wire) -> float:
@@ -122,7 +122,7 @@ def _shape(value: Wire) -> Shape:
 def _integer(value: Wire) -> int:
     if isinstance(value, bytes):
         raise FormatError("an integer field holds bytes")
-    return wire.signed(value)
+    return protowire.signed(value)
 
 
 def _bytes(value: Wire) -> bytes:
@@ -144,7 +144,7 @@ _VALUES: dict[int, Callable[[Wire], AttrValue]] = {
 
 def _group(data: bytes) -> dict[int, list[Wire]]:
     message: dict[int, list[Wire]] = {}
-    for number, value in wire.fields(data):
+    for number, value in protowire.fields(data):
         message.setdefault(number, []).append(value)
     return message
 

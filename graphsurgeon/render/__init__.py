@@ -5,6 +5,6 @@
 
 from graphsurgeon.render.drawing import FORMATS, Drawing, draw, to_svg
 from graphsurgeon.render.picture import View
-from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
+from graphsurgeon.render.scene.scene import Box, Cluster, Edge, Scene
 
 __all__ = ["FORMATS", "Box", "Cluster", "Drawing", "Edge", "Scene", "View", "draw", "to_svg"]

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphsurgeon.analysis.align_functions import align_metagraphs
-from graphsurgeon.analysis.alignment import Alignment, label
-from graphsurgeon.analysis.change import Change
-from graphsurgeon.analysis.diff import DiffReport
+from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.analysis.restore_map import restore_map
+from graphsurgeon.compare.align_functions import align_metagraphs
+from graphsurgeon.compare.alignment import Alignment, label
+from graphsurgeon.compare.change import Change
+from graphsurgeon.compare.diff import DiffReport
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.render.choose.flow import Removed
+from graphsurgeon.render.choose.select import Link
 from graphsurgeon.render.drawing import Drawing, draw_picture
-from graphsurgeon.render.flow import Removed
-from graphsurgeon.render.layout import SECONDS
 from graphsurgeon.render.picture import Picture, View, select_picture
-from graphsurgeon.render.select import Link
+from graphsurgeon.render.place.layout import SECONDS
 
 _IN_PLACE = ("changed", "rewired", "renamed")
 

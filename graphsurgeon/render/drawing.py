@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.model import Model
-from graphsurgeon.render.dot import dot_text
-from graphsurgeon.render.layout import SECONDS, Layout, LayoutTimeoutError
-from graphsurgeon.render.pages import lay_out_page
 from graphsurgeon.render.picture import Picture, View, build_scene, select_picture
-from graphsurgeon.render.scene import Scene
-from graphsurgeon.render.svg import svg_text
+from graphsurgeon.render.place.layout import SECONDS, Layout, LayoutTimeoutError
+from graphsurgeon.render.place.pages import lay_out_page
+from graphsurgeon.render.scene.scene import Scene
+from graphsurgeon.render.write.dot import dot_text
+from graphsurgeon.render.write.svg import svg_text
 
 FORMATS = ("svg", "dot", "png", "pdf", "html")
 MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
@@ -57,7 +57,7 @@ def draw_picture(subject: Model | Graph, picture: Picture, *, format: str, view:
     if format not in FORMATS:
         raise UsageError(f"no picture is made as {format!r}", hint=f"choose {', '.join(FORMATS)}")
     if format == "html":
-        from graphsurgeon.render.html import html_text
+        from graphsurgeon.render.write.html import html_text
 
         scene, text = html_text(subject, picture, view)
         return Drawing(scene, text.encode())
@@ -68,7 +68,7 @@ def draw_picture(subject: Model | Graph, picture: Picture, *, format: str, view:
     svg = svg_text(scene, layout)
     if format == "svg":
         return Drawing(scene, svg.encode())
-    from graphsurgeon.render.images import pdf_bytes, png_bytes
+    from graphsurgeon.render.write.images import pdf_bytes, png_bytes
 
     return Drawing(scene, png_bytes(svg) if format == "png" else pdf_bytes(svg))
 

@@ -11,17 +11,17 @@ from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
-from graphsurgeon.render import zoom
-from graphsurgeon.render.blocks import find_levels, limit_width
-from graphsurgeon.render.compose import Composer
-from graphsurgeon.render.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
-from graphsurgeon.render.describe import Describer
-from graphsurgeon.render.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
-from graphsurgeon.render.flow import Flow, Removed, open_flow
-from graphsurgeon.render.levels import Part, build_levels
-from graphsurgeon.render.repeats import complete_classes, fold_repeats
-from graphsurgeon.render.scene import Scene
-from graphsurgeon.render.select import Selection, select, select_all
+from graphsurgeon.render.arrange.blocks import find_levels, limit_width
+from graphsurgeon.render.arrange.compose import Composer
+from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
+from graphsurgeon.render.arrange.levels import Part, build_levels
+from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
+from graphsurgeon.render.choose import zoom
+from graphsurgeon.render.choose.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
+from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
+from graphsurgeon.render.choose.select import Selection, select, select_all
+from graphsurgeon.render.scene.describe import Describer
+from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.shapes import ShapeReport, infer_shapes
 
 FEW_BOXES = 5  # fewer, and constants are drawn too

@@ -2,6 +2,5 @@
 
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
-from graphsurgeon.shapes.session import ShapeFinding
 
-__all__ = ["ShapeFinding", "ShapeReport", "infer_shapes"]
+__all__ = ["ShapeReport", "infer_shapes"]

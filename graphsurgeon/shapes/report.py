@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.fact import UNKNOWN, Fact
 from graphsurgeon.shapes.propagate import GraphPass
-from graphsurgeon.shapes.session import ShapeFinding
 
 
 class ShapeReport:
@@ -22,7 +22,7 @@ class ShapeReport:
     """
 
     def __init__(self) -> None:
-        self.findings: list[ShapeFinding] = []
+        self.findings: list[Finding] = []
         self._passes: dict[Graph, GraphPass] = {}
 
     @property
@@ -55,13 +55,14 @@ class ShapeReport:
         self._passes[graph] = done
 
 
-def signature_findings(metagraph: MetaGraph, report: ShapeReport) -> Iterator[ShapeFinding]:
+def signature_findings(metagraph: MetaGraph, report: ShapeReport) -> Iterator[Finding]:
     """Yield where a signature says another dtype or shape than the graph has."""
     for signature in metagraph.signatures.values():
         for role, entries in (("input", signature.inputs), ("output", signature.outputs)):
             for key, entry in entries.items():
                 where = f"signature {signature.key}, {role} {key}"
-                yield from (ShapeFinding(signature.graph.name, where, what) for what in _contradictions(entry, report))
+                for what in _contradictions(entry, report):
+                    yield Finding("warning", where, what, graph=signature.graph.name)
 
 
 def _contradictions(entry: SignatureEntry, report: ShapeReport) -> Iterator[str]:

@@ -8,9 +8,9 @@ itself, nested too deep, or called in too many ways is taken for what its record
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from graphsurgeon.model.dtype import RESOURCE
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.shape import SCALAR, Shape
 from graphsurgeon.shapes.dims import Dim, Dims, ShapeError, Symbol, merge, product
@@ -19,21 +19,6 @@ from graphsurgeon.shapes.propagate import GraphPass
 
 MOST_DEPTH = 48  # of calls within calls; Python's own stack ends at about four times that
 MOST_VARIANTS = 32  # of one function
-
-
-@dataclass(frozen=True)
-class ShapeFinding:
-    """A contradiction that inference came upon.
-
-    Attributes:
-        graph: name of the function, empty for the main graph.
-        where: the node or value.
-        what: what is contradictory.
-    """
-
-    graph: str
-    where: str
-    what: str
 
 
 class Session:
@@ -50,7 +35,7 @@ class Session:
     def __init__(self, assumed: Mapping[Value, Dims | None] | None = None) -> None:
         self.assumed = dict(assumed or {})
         self.contradicted = {value: dims for value, dims in self.assumed.items() if not _narrows(value, dims)}
-        self.findings: dict[ShapeFinding, None] = {}
+        self.findings: dict[Finding, None] = {}
         self.called_with: dict[Graph, list[Fact]] = {}
         self._last_symbol = 0
         self._memo: dict[Graph, dict[object, list[Fact]]] = {}
@@ -63,7 +48,7 @@ class Session:
 
     def find(self, graph: Graph, where: str, what: str) -> None:
         """Keep a finding; the same one is kept once."""
-        self.findings[ShapeFinding(graph.name, where, what)] = None
+        self.findings[Finding("warning", where, what, graph=graph.name)] = None
 
     def call(self, function: Graph, arguments: Sequence[Fact]) -> list[Fact]:
         """Return what is known of the results of a function for what is known of its arguments."""

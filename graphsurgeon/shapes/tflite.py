@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from graphsurgeon.model.dtype import INT32, DType
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.infer import infer_shapes
-from graphsurgeon.shapes.session import ShapeFinding
 
 _MOST_ELEMENTS = 1000  # of a constant that may say a shape, axes, paddings
 
@@ -32,7 +32,7 @@ class SubgraphShapes:
     """
 
     shapes: dict[Value, Shape]
-    findings: list[ShapeFinding]
+    findings: list[Finding]
     unknown: list[str]
 
 

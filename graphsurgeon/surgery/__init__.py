@@ -26,7 +26,7 @@ OPERATIONS: dict[str, str] = {
     "freeze": "graphsurgeon.surgery.freeze:freeze",
     "set-input": "graphsurgeon.surgery.set_input:set_input",
     "remove-signature": "graphsurgeon.surgery.add_signature:remove_signature",
-    "complete": "graphsurgeon.surgery.servable:complete",
+    "complete": "graphsurgeon.surgery.complete:complete",
     "extract": "graphsurgeon.surgery.extract:extract",
     "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
     "rename": "graphsurgeon.surgery.rename:rename",

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.calls import reached_functions
+from graphsurgeon.analysis.flow.calls import reached_functions
+from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
-from graphsurgeon.analysis.restore_map import reached
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
@@ -28,12 +28,12 @@ from graphsurgeon.model.objects import TensorSpec
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
 from graphsurgeon.shapes import infer_shapes
-from graphsurgeon.surgery.add_output_tflite import add_tflite_outputs
-from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
-from graphsurgeon.surgery.fetchable import check_fetchable, check_type
-from graphsurgeon.surgery.functionalize import part_between
+from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
+from graphsurgeon.surgery.moves.fetchable import check_fetchable, check_type
+from graphsurgeon.surgery.moves.functionalize import part_between
+from graphsurgeon.surgery.moves.signature_function import find_wrapper, own_wrapper
 from graphsurgeon.surgery.rename import LEGAL_NODE
-from graphsurgeon.surgery.wrapper import find_wrapper, own_wrapper
+from graphsurgeon.surgery.tflite.add_output import add_tflite_outputs
 
 
 @dataclass(frozen=True)

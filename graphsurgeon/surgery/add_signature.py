@@ -24,12 +24,11 @@ from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
-from graphsurgeon.surgery.carry_out import Way, carry_out, find_way
-from graphsurgeon.surgery.fetchable import check_fetchable
-from graphsurgeon.surgery.functionalize import Part, bound_objects, make_function, part_between
-from graphsurgeon.surgery.servable import check_servable, make_servable
-from graphsurgeon.surgery.serving import METHODS, check_method, signature_key
-from graphsurgeon.surgery.wrapper import (
+from graphsurgeon.surgery.complete import check_servable, make_servable
+from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
+from graphsurgeon.surgery.moves.fetchable import check_fetchable
+from graphsurgeon.surgery.moves.functionalize import Part, bound_objects, make_function, part_between
+from graphsurgeon.surgery.moves.signature_function import (
     BARE_FUNCTION,
     SIGNATURE_MAP,
     SIGNATURES,
@@ -37,6 +36,7 @@ from graphsurgeon.surgery.wrapper import (
     remove_wrapper,
     signature_map,
 )
+from graphsurgeon.surgery.moves.signature_keys import METHODS, check_method, signature_key
 
 DEFAULT = "serving_default"
 _BARE = ("graph_def", "meta_graph")  # formats without what a server needs

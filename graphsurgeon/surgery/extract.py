@@ -18,8 +18,8 @@ from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.variables import named_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.model import Model
-from graphsurgeon.surgery.extract_graph import extract_graph
-from graphsurgeon.surgery.extract_tflite import extract_tflite
+from graphsurgeon.surgery.extracting import extract_graph
+from graphsurgeon.surgery.tflite.extract import extract_tflite
 
 
 @dataclass(frozen=True)

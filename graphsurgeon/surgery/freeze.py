@@ -12,29 +12,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphsurgeon.analysis.attributes import dtype_of
-from graphsurgeon.analysis.calls import reached_functions
-from graphsurgeon.analysis.captures import captured_keys
-from graphsurgeon.analysis.load_path import LoadPath
+from graphsurgeon.analysis.flow.attributes import dtype_of
+from graphsurgeon.analysis.flow.calls import reached_functions
+from graphsurgeon.analysis.flow.captures import captured_keys
+from graphsurgeon.analysis.flow.load_path import LoadPath
+from graphsurgeon.analysis.flow.placeholders import ITERATORS, PLACEHOLDERS, placeholder_shape
+from graphsurgeon.analysis.flow.restore_map import RestoreMap, restore_map
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.analysis.placeholders import ITERATORS, PLACEHOLDERS, placeholder_shape
-from graphsurgeon.analysis.restore_map import RestoreMap, restore_map
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK
-from graphsurgeon.surgery.assets import read_assets
-from graphsurgeon.surgery.constants import constant_tensor
-from graphsurgeon.surgery.endpoints import Endpoint, Endpoints, input_value, resolve_endpoints
-from graphsurgeon.surgery.frozen_model import commit
-from graphsurgeon.surgery.frozen_names import name_endpoints
-from graphsurgeon.surgery.frozen_variables import FrozenVariables
-from graphsurgeon.surgery.part import copy_part
-from graphsurgeon.surgery.prune import prune_graph
-from graphsurgeon.surgery.specialize import Specializer
-from graphsurgeon.surgery.table_contents import TableContents
-from graphsurgeon.surgery.tables import fill_tables
+from graphsurgeon.surgery.freezing.assets import read_assets
+from graphsurgeon.surgery.freezing.endpoints import Endpoint, Endpoints, input_value, resolve_endpoints
+from graphsurgeon.surgery.freezing.names import name_endpoints
+from graphsurgeon.surgery.freezing.result import commit
+from graphsurgeon.surgery.freezing.specialize import Specializer
+from graphsurgeon.surgery.freezing.table_contents import TableContents
+from graphsurgeon.surgery.freezing.tables import fill_tables
+from graphsurgeon.surgery.freezing.variables import FrozenVariables
+from graphsurgeon.surgery.moves.constants import constant_tensor
+from graphsurgeon.surgery.moves.copy_part import copy_part
+from graphsurgeon.surgery.moves.prune import prune_graph
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
-from graphsurgeon.surgery.rename_signature import rename_key, rename_signatures
-from graphsurgeon.surgery.rename_variables import rename_variables
+from graphsurgeon.surgery.renaming.signatures import rename_key, rename_signatures
+from graphsurgeon.surgery.renaming.variables import rename_variables
 
 What = Literal["nodes", "functions", "variables", "signatures", "keys", "tags"]
 

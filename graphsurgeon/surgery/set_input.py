@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphsurgeon.analysis.attributes import dtype_of
+from graphsurgeon.analysis.flow.attributes import dtype_of
+from graphsurgeon.analysis.flow.placeholders import PLACEHOLDERS, placeholder_shape
 from graphsurgeon.analysis.names import choose_metagraph, suggestion
-from graphsurgeon.analysis.placeholders import PLACEHOLDERS, placeholder_shape
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.graph import AttrValue, Node, Value
@@ -24,23 +24,23 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.add_signature import add_to_objects
-from graphsurgeon.surgery.bind_constants import bind_constants, constant_inputs, count_users
-from graphsurgeon.surgery.constants import constant_tensor
-from graphsurgeon.surgery.fold_predicates import carry_through, check_outputs, decide, folded_selects
-from graphsurgeon.surgery.functionalize import bound_objects, part_between
-from graphsurgeon.surgery.inline import downstream
-from graphsurgeon.surgery.known_scalars import Scalar
-from graphsurgeon.surgery.orphans import (
+from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_inputs, count_users
+from graphsurgeon.surgery.moves.constants import constant_tensor
+from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
+from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
+from graphsurgeon.surgery.moves.inline import downstream
+from graphsurgeon.surgery.moves.known_scalars import Scalar
+from graphsurgeon.surgery.moves.prune import (
     collected_nodes,
     forget_removed,
     protected_nodes,
     read_nodes,
     remove_orphans,
 )
-from graphsurgeon.surgery.recorded_shapes import record_shapes
-from graphsurgeon.surgery.set_input_report import Contradiction, InputChange, SetInputReport
-from graphsurgeon.surgery.set_input_tflite import set_tflite_inputs
-from graphsurgeon.surgery.wrapper import signature_map
+from graphsurgeon.surgery.moves.recorded_shapes import record_shapes
+from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
+from graphsurgeon.surgery.moves.signature_function import signature_map
+from graphsurgeon.surgery.tflite.set_input import set_tflite_inputs
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,32 +10,32 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphsurgeon.analysis.effects import Effects
+from graphsurgeon.analysis.flow.effects import Effects
+from graphsurgeon.analysis.flow.restore_map import reached, restore_map
 from graphsurgeon.analysis.names import choose_metagraph, find_value
-from graphsurgeon.analysis.restore_map import reached, restore_map
 from graphsurgeon.analysis.variables import slot_keys
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
-from graphsurgeon.surgery import strip_bypass
-from graphsurgeon.surgery.strip_attrs import clear_colocation, clear_defaults, clear_devices
-from graphsurgeon.surgery.strip_batch_norm import BATCH_NORMS, infer_batch_norms
-from graphsurgeon.surgery.strip_checkpoint import drop_empty_slots, entries_of_training, restored_keys
-from graphsurgeon.surgery.strip_dropout import PLACEHOLDERS, RANDOM, bypass_dropout
-from graphsurgeon.surgery.strip_functions import unused_functions
-from graphsurgeon.surgery.strip_kinds import KINDS, choose_kinds, sort_nodes, why
-from graphsurgeon.surgery.strip_moments import infer_moments
-from graphsurgeon.surgery.strip_needed import (
+from graphsurgeon.surgery.moves.unused_functions import unused_functions
+from graphsurgeon.surgery.stripping import bypass as strip_bypass
+from graphsurgeon.surgery.stripping.attrs import clear_colocation, clear_defaults, clear_devices
+from graphsurgeon.surgery.stripping.batch_norm import BATCH_NORMS, infer_batch_norms
+from graphsurgeon.surgery.stripping.checkpoint import drop_empty_slots, entries_of_training, restored_keys
+from graphsurgeon.surgery.stripping.dropout import PLACEHOLDERS, RANDOM, bypass_dropout
+from graphsurgeon.surgery.stripping.kinds import KINDS, choose_kinds, sort_nodes, why
+from graphsurgeon.surgery.stripping.moments import infer_moments
+from graphsurgeon.surgery.stripping.needed import (
     drop_stale_items,
     kept_resources,
     needed_nodes,
     protected_mentions,
     variable_items,
 )
-from graphsurgeon.surgery.strip_outputs import has_signature, kept_dropout, outputs_of
-from graphsurgeon.surgery.strip_saver import SaverPart
-from graphsurgeon.surgery.strip_tflite import strip_tflite
-from graphsurgeon.surgery.strip_training import TrainingObjects
+from graphsurgeon.surgery.stripping.outputs import has_signature, kept_dropout, outputs_of
+from graphsurgeon.surgery.stripping.saver_v1 import SaverPart
+from graphsurgeon.surgery.stripping.training import TrainingObjects
+from graphsurgeon.surgery.tflite.strip import strip_tflite
 
 _Bypass = Callable[[Graph, Collection[Node]], list[tuple[Node, str]]]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import graphsurgeon
-from graphsurgeon.analysis import calls
-from graphsurgeon.analysis.calls import nodes_inside
+from graphsurgeon.analysis.flow import calls
+from graphsurgeon.analysis.flow.calls import nodes_inside
 from graphsurgeon.errors import UsageError
-from graphsurgeon.surgery.carry_out import find_way
+from graphsurgeon.surgery.moves.carry_out import find_way
 from tests.surgery.graphs import graph_model, node, placeholder
 
 EXPONENTIAL = Path(__file__).resolve().parents[2] / "fixtures" / "hostile" / "exponential_calls.pb"

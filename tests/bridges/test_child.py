@@ -13,7 +13,7 @@ import pytest
 from graphsurgeon import UnsupportedError
 from graphsurgeon.bridges import child, litert_worker
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
-from graphsurgeon.verify.calls import Call
+from graphsurgeon.compare.entries import Call
 
 CALL = Call("session", None, {"x:0": np.ones((1, 2), np.float32)}, {"y": "y:0"})
 REAL = subprocess.run

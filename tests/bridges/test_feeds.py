@@ -9,9 +9,9 @@ import pytest
 
 from graphsurgeon import FileError, FormatError, UsageError, read
 from graphsurgeon.bridges.feeds import make_feed, parse_feeds
+from graphsurgeon.compare.entries import Input
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.verify.calls import Input
 
 
 @pytest.fixture

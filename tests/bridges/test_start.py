@@ -14,7 +14,7 @@ import pytest
 
 from graphsurgeon.bridges import child
 from graphsurgeon.bridges.start import isolate
-from graphsurgeon.verify.calls import Call
+from graphsurgeon.compare.entries import Call
 from tests.conftest import ROOT
 
 NAMES = ["numpy", "json", "tensorflow", "ai_edge_litert", "sitecustomize", "usercustomize", "importlib", "pathlib"]

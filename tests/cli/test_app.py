@@ -127,7 +127,7 @@ def test_interrupted_process_leaves_with_130(tmp_path: Path, number: signal.Sign
 def test_a_terminated_write_leaves_no_temporary(tmp_path: Path, fixtures_dir: Path) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
-        "import sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.formats.atomic as atomic\n"
+        "import sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.disk.atomic as atomic\n"
         "def replace(source, target):\n    print('complete', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
         "atomic.os.replace = replace\nsys.argv = ['gs', *sys.argv[1:]]\napp.main()\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphsurgeon.verify.finding import Finding
+from graphsurgeon.model.finding import Finding
 from tests.cli.conftest import GS
 
 
@@ -32,7 +32,7 @@ def test_checksums_only_when_asked(gs: GS) -> None:
 
 def test_strict_counts_warnings(gs: GS, monkeypatch: pytest.MonkeyPatch) -> None:
     warning = Finding("warning", "node x", "is odd", "look at it", "odd")
-    monkeypatch.setattr("graphsurgeon.verify.structure.check", lambda *args, **options: [warning])
+    monkeypatch.setattr("graphsurgeon.checks.check.check", lambda *args, **options: [warning])
     lenient, strict = gs("check", "savedmodel/linear"), gs("check", "savedmodel/linear", "--strict")
     assert (lenient.status, strict.status) == (0, 1)
     assert lenient.out == "warning: node x: is odd; look at it\n1 warning\n"

@@ -9,7 +9,8 @@ import pytest
 
 from graphsurgeon import read
 from graphsurgeon.cli import app
-from graphsurgeon.formats import crc, schema
+from graphsurgeon.disk import crc32c as crc
+from graphsurgeon.formats import schema
 
 
 @pytest.mark.parametrize(

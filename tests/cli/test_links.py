@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon.formats import checkpoint
+from graphsurgeon.formats.checkpoint import find as checkpoint
 from tests.cli.conftest import GS
 
 TABLE = "savedmodel/table_asset"  # has a variable and two assets

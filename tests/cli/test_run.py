@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon.bridges import child
-from graphsurgeon.verify.calls import Call, Outcome, Result
+from graphsurgeon.compare.entries import Call, Outcome, Result
 from tests.cli.conftest import GS
 
 LINEAR = "graphdef/linear.pb"

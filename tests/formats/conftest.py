@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from graphsurgeon.formats import crc, schema
-from graphsurgeon.formats.atomic import write_group
-from graphsurgeon.formats.files import Rope
-from graphsurgeon.formats.sstable import write_table
+from graphsurgeon.disk import crc32c as crc
+from graphsurgeon.disk.atomic import write_group
+from graphsurgeon.disk.files import Rope
+from graphsurgeon.encoding.sstable import write_table
+from graphsurgeon.formats import schema
 
 MakeBundle = Callable[..., Path]
 WriteFiles = Callable[[Path, Mapping[str, Rope]], None]

@@ -15,14 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graphsurgeon.disk import crc32c as crc
+from graphsurgeon.disk.files import open_source
+from graphsurgeon.encoding.orderedcode import encode_slice_key
+from graphsurgeon.encoding.sstable import write_table
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
-from graphsurgeon.formats import checkpoint, crc
-from graphsurgeon.formats.bundle_check import shards
-from graphsurgeon.formats.bundle_payload import decode_strings, encode_strings, payload_checksum
-from graphsurgeon.formats.files import open_source
-from graphsurgeon.formats.orderedcode import encode_slice_key
-from graphsurgeon.formats.slices import Slice, SlicedSource
-from graphsurgeon.formats.sstable import write_table
+from graphsurgeon.formats.checkpoint import find as checkpoint
+from graphsurgeon.formats.checkpoint.bundle_check import shards
+from graphsurgeon.formats.checkpoint.bundle_payload import decode_strings, encode_strings, payload_checksum
+from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.disk.files import BLOCK, FileRange, Rope, open_source, rope_chunks
+from graphsurgeon.encoding.orderedcode import encode_slice_key
+from graphsurgeon.encoding.sstable import Table, write_table
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError, UsageError
-from graphsurgeon.formats import checkpoint
-from graphsurgeon.formats.files import FileRange, Rope, open_source, rope_chunks
-from graphsurgeon.formats.orderedcode import encode_slice_key
-from graphsurgeon.formats.sstable import Table, write_table
+from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.model import numeric
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import FLOAT32, INT64, STRING, VARIANT, DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import BLOCK, BytesSource, Tensor
+from graphsurgeon.model.tensor import BytesSource, Tensor
 
 FLOAT = 1
 DATA = ".data-00000-of-00001"

@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphsurgeon.disk.files import open_source
+from graphsurgeon.encoding import sstable
+from graphsurgeon.encoding.orderedcode import encode_slice_key
+from graphsurgeon.encoding.sstable import Table, write_table
 from graphsurgeon.errors import FileError, FormatError, UsageError
-from graphsurgeon.formats import checkpoint, detect, schema, sstable
-from graphsurgeon.formats.files import open_source
-from graphsurgeon.formats.orderedcode import encode_slice_key
-from graphsurgeon.formats.sstable import Table, write_table
+from graphsurgeon.formats import schema
+from graphsurgeon.formats.checkpoint import find as checkpoint
+from graphsurgeon.formats.recognise import locate as detect
 
 FLOAT = 1
 DATA = ".data-00000-of-00001"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import read, write
-from graphsurgeon.formats import metagraph as lowering
 from graphsurgeon.formats import schema
+from graphsurgeon.formats.graph import metagraph as lowering
 from graphsurgeon.model import FunctionRef, Model, Tensor
 from graphsurgeon.model.mention import Mention
 

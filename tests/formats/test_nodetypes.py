@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from graphsurgeon.analysis.candidates import likely_outputs
+from graphsurgeon.checks.check import check
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.shapes import infer_shapes
-from graphsurgeon.verify.structure import check
 from tests.surgery.graphs import constant, graph_model, node, placeholder
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from graphsurgeon.disk.files import rope_chunks
 from graphsurgeon.errors import FormatError, GraphSurgeonError
-from graphsurgeon.formats import tflite
-from graphsurgeon.formats.files import rope_chunks
+from graphsurgeon.formats.tflite import file as tflite
 from graphsurgeon.model import Model
 from tests.formats.tflite_files import FILES, FIXTURES, corpus_files, packed_file, read, small_model
 from tests.oracle import tflite_objects

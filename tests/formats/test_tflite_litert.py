@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from graphsurgeon.formats import tflite
+from graphsurgeon.formats.tflite import file as tflite
 from graphsurgeon.model import DType, Mention, Model, Output, SignatureEntry, Value
 from tests.formats.tflite_files import FILES, corpus_files, rewritten, written
 from tests.oracle.litert_views import views

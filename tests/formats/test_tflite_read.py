@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.disk.files import open_source
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError
-from graphsurgeon.formats import tflite
-from graphsurgeon.formats.files import open_source
-from graphsurgeon.formats.tflite_elements import packed, string_buffer, string_elements, unpacked_chunks
-from graphsurgeon.formats.tflite_metadata import decode_edges, encode_edges
-from graphsurgeon.formats.tflite_schema import dtype_of, option_tables, schema
+from graphsurgeon.formats.tflite import file as tflite
+from graphsurgeon.formats.tflite.elements import packed, string_buffer, string_elements, unpacked_chunks
+from graphsurgeon.formats.tflite.metadata import decode_edges, encode_edges
+from graphsurgeon.formats.tflite.schema import dtype_of, option_tables, schema
 from graphsurgeon.model import DType, FunctionRef, Graph, Model, Quantization, Value
 from tests.formats.tflite_files import (
     FILES,

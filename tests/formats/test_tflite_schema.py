@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graphsurgeon.formats.flatbuffer_schema import Field
-from graphsurgeon.formats.tflite_schema import dtype_number, dtype_of, operator_codes, option_tables, schema
+from graphsurgeon.encoding.flatbuffer.schema import Field
+from graphsurgeon.formats.tflite.schema import dtype_number, dtype_of, operator_codes, option_tables, schema
 from graphsurgeon.model.dtype import DType
 from tests.oracle import tflite_objects
 

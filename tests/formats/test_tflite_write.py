@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from graphsurgeon.disk.files import FileRange
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.formats import tflite
-from graphsurgeon.formats.files import FileRange
+from graphsurgeon.formats.tflite import file as tflite
 from graphsurgeon.model import (
     DType,
     FunctionRef,

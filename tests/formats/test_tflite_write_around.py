@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.disk.files import FileRange, Rope, open_source
+from graphsurgeon.encoding.appended_zip import find_zip
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats import tflite, tflite_write_buffers
-from graphsurgeon.formats.appended_zip import find_zip
-from graphsurgeon.formats.files import FileRange, Rope, open_source
-from graphsurgeon.formats.tflite_metadata import KIND, decode_edges
+from graphsurgeon.formats.tflite import file as tflite
+from graphsurgeon.formats.tflite import write_buffers as tflite_write_buffers
+from graphsurgeon.formats.tflite.metadata import KIND, decode_edges
 from graphsurgeon.model import (
     Collection,
     CollectionItem,

@@ -9,7 +9,8 @@ import pytest
 from graphsurgeon import read
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats import schema, utf8
+from graphsurgeon.formats import schema
+from graphsurgeon.formats.graph import utf8
 
 
 def test_only_bad_strings_change() -> None:

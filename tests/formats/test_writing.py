@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from graphsurgeon.disk.files import tree_names
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import read, write
-from graphsurgeon.formats.files import tree_names
 from graphsurgeon.formats.target import resolve
 from graphsurgeon.formats.writing import plan_write
 from graphsurgeon.model.model import Model

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from graphsurgeon.formats import tflite
-from graphsurgeon.formats.files import rope_chunks
-from graphsurgeon.formats.tflite_write import ModelLowering, emit_model
+from graphsurgeon.disk.files import rope_chunks
+from graphsurgeon.formats.tflite import file as tflite
+from graphsurgeon.formats.tflite.write import ModelLowering, emit_model
 from graphsurgeon.model import Graph, Model, Value
 from tests.oracle import tflite_objects
 

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from graphsurgeon import surgery
-from graphsurgeon.analysis.attributes import dtype_of
-from graphsurgeon.analysis.calls import Call, nodes_inside, reached_functions
-from graphsurgeon.analysis.restore_map import reached
+from graphsurgeon.analysis.flow.attributes import dtype_of
+from graphsurgeon.analysis.flow.calls import Call, nodes_inside, reached_functions
+from graphsurgeon.analysis.flow.restore_map import reached
+from graphsurgeon.compare.diff_files import difference
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
-from graphsurgeon.surgery.wrapper import find_wrapper
-from graphsurgeon.verify.difference import difference
+from graphsurgeon.surgery.moves.signature_function import find_wrapper
 from tests.oracle.conftest import Sources
 from tests.oracle.places import FIXTURES, corpus_saved_models, fixture_saved_models, parameters
 from tests.oracle.saved_models import Answer, ask_v1, ask_v2, feed, same_array

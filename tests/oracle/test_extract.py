@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsurgeon.analysis.calls import reached_functions
-from graphsurgeon.analysis.restore_map import VARIABLES
+from graphsurgeon.analysis.flow.calls import reached_functions
+from graphsurgeon.analysis.flow.restore_map import VARIABLES
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FileError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.shapes import infer_shapes
-from graphsurgeon.surgery.wrapper import find_wrapper
+from graphsurgeon.surgery.moves.signature_function import find_wrapper
 from tests.oracle.conftest import Sources
 from tests.oracle.places import FIXTURES, corpus_saved_models, fixture_saved_models, parameters
 from tests.oracle.saved_models import ask_v1, ask_v2, feed, same_array

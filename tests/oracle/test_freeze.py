@@ -13,7 +13,7 @@ import pytest
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read, write
-from graphsurgeon.formats.checkpoint import read_checkpoint
+from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.surgery.freeze import freeze
 from tests.oracle import sessions
 from tests.oracle.freeze_models import BUILDERS, REFUSED

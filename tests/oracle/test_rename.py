@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsurgeon.analysis.diff import DiffReport
+from graphsurgeon.checks.check import check
+from graphsurgeon.compare.diff import DiffReport
+from graphsurgeon.compare.diff_files import difference
 from graphsurgeon.edit import Step, edit
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.surgery.rename import LEGAL_NODE
-from graphsurgeon.verify.difference import difference
-from graphsurgeon.verify.structure import check
 from tests.oracle import litert_views
 from tests.oracle.conftest import Sources
 from tests.oracle.places import (

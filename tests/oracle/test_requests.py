@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.checks.check import check
 from graphsurgeon.cli.app import run
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
-from graphsurgeon.verify.structure import check
 from tests.oracle import sessions
 
 pytestmark = pytest.mark.tensorflow
@@ -115,8 +115,8 @@ def signatures() -> list[tuple[str, str]]:
 def test_requests_fit_their_signatures(name: str, key: str) -> None:
     import tensorflow as tf
 
-    from graphsurgeon.analysis.requests import make_request
-    from graphsurgeon.cli.show_request import _expanded
+    from graphsurgeon.analysis.serving_request import make_request
+    from graphsurgeon.cli.text.request import _expanded
 
     model = read(FIXTURES / name)
     tags = model.metagraphs[0].tags or []

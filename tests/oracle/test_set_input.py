@@ -127,7 +127,7 @@ def test_a_flag_of_nested_functions_is_set(training: bool, tmp_path: Path) -> No
     before = both_loaders(tmp_path / "model", {"x": X, "training": np.array(training)})
     for expected, found in zip(before, both_loaders(tmp_path / "set", {"x": X}), strict=True):
         assert sessions.close(expected["y"], found["y"])
-    from graphsurgeon.analysis.calls import reached_functions
+    from graphsurgeon.analysis.flow.calls import reached_functions
     from graphsurgeon.formats import read
 
     model = read(tmp_path / "set").metagraphs[0]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.checks.check import check
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import read
 from graphsurgeon.surgery.strip import StripReport
-from graphsurgeon.verify.structure import check
 from tests.oracle import sessions, strip_models
 from tests.oracle.conftest import Sources
 from tests.oracle.litert_runs import runs

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import graphsurgeon
-from graphsurgeon.analysis.diff import diff
+from graphsurgeon.compare.diff import diff
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.difference import draw_difference
-from graphsurgeon.render.scene import Scene
+from graphsurgeon.render.scene.scene import Scene
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 

@@ -10,7 +10,7 @@ import pytest
 
 import graphsurgeon
 from graphsurgeon.render.picture import View, build_scene, select_picture
-from graphsurgeon.render.scene import Scene
+from graphsurgeon.render.scene.scene import Scene
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 GOLDEN = Path(__file__).parent / "golden"

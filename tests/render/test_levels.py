@@ -8,7 +8,7 @@ from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.render.picture import View, build_scene, select_picture
-from graphsurgeon.render.scene import Scene
+from graphsurgeon.render.scene.scene import Scene
 from tests.render.build import Maker
 
 

@@ -6,10 +6,10 @@ from itertools import combinations
 
 import pytest
 
-from graphsurgeon.render.layout import Layout, Rectangle, Route
-from graphsurgeon.render.pages import paged
-from graphsurgeon.render.scene import Box, Cluster, Edge, Scene
-from graphsurgeon.render.splines import passes, rounded, split
+from graphsurgeon.render.place.layout import Layout, Rectangle, Route
+from graphsurgeon.render.place.pages import paged
+from graphsurgeon.render.place.splines import passes, rounded, split
+from graphsurgeon.render.scene.scene import Box, Cluster, Edge, Scene
 
 STEP, HEIGHT = 80.0, 50.0
 

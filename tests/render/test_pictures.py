@@ -14,12 +14,12 @@ import pytest
 import graphsurgeon
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.render import View, draw
-from graphsurgeon.render import layout as layouts
 from graphsurgeon.render.drawing import Drawing
-from graphsurgeon.render.layout import Layout, Rectangle, lay_out
 from graphsurgeon.render.picture import build_scene, select_picture
-from graphsurgeon.render.scene import Scene
-from graphsurgeon.render.text import LINE_SIZE, TITLE_SIZE, text_width
+from graphsurgeon.render.place import layout as layouts
+from graphsurgeon.render.place.layout import Layout, Rectangle, lay_out
+from graphsurgeon.render.place.text import LINE_SIZE, TITLE_SIZE, text_width
+from graphsurgeon.render.scene.scene import Scene
 from tests.render.build import Maker
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -6,7 +6,7 @@ from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import SignatureEntry
 from graphsurgeon.render.picture import View, build_scene, select_picture
-from graphsurgeon.render.scene import Scene
+from graphsurgeon.render.scene.scene import Scene
 from tests.render.build import Maker
 
 

@@ -13,7 +13,7 @@ from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.picture import View, build_scene, select_picture
-from graphsurgeon.render.scene import Box, Scene
+from graphsurgeon.render.scene.scene import Box, Scene
 from tests.render.build import Maker
 from tests.render.truth import Vertex, reached, real_edges
 

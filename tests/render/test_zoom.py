@@ -6,7 +6,7 @@ import pytest
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.render.picture import View, build_scene, select_picture
-from graphsurgeon.render.scene import Box, Scene
+from graphsurgeon.render.scene.scene import Box, Scene
 from tests.render.build import Maker
 
 

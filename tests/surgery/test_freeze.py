@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import FileError, FormatError, UnsupportedError, UsageError, read, write
-from graphsurgeon.formats.files import FileRange, open_source
+from graphsurgeon.disk.files import FileRange, open_source
 from graphsurgeon.model import Model, Shape, Tensor, Variable
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.surgery.freeze import freeze

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import UnsupportedError, UsageError, read, surgery, write
+from graphsurgeon.compare.diff_files import difference
 from graphsurgeon.model import Model
-from graphsurgeon.verify.difference import difference
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MODELS = FIXTURES / "savedmodel"

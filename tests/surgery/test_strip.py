@@ -8,10 +8,10 @@ import pytest
 
 from graphsurgeon import UsageError, read
 from graphsurgeon.edit import edit
+from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.model import Model
-from graphsurgeon.ops.wire import fields
 from graphsurgeon.surgery.strip import StripReport, strip
-from graphsurgeon.surgery.strip_kinds import KINDS
+from graphsurgeon.surgery.stripping.kinds import KINDS
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FLOAT = 'key: "T" value { type: DT_FLOAT }'

@@ -9,7 +9,7 @@ import pytest
 from graphsurgeon.model.dtype import INT64, STRING
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset
-from graphsurgeon.surgery.table_contents import parse_text
+from graphsurgeon.surgery.freezing.table_contents import parse_text
 from tests.surgery.graphs import graph_model, node
 
 WORDS = b"a\nb\r\nc"

@@ -1,0 +1,58 @@
+"""Which checkpoint key belongs to a variable that a function captures, by the object graphs.
+
+The route of `tf.saved_model.load`: a call in the main graph passes handles as its last inputs, in the order of
+the captured objects of its function; an object has the same path of names in the SavedModel and in the
+checkpoint, which has the key. For handles that the restore path leaves out (some Keras models, which
+session-style loaders cannot run). Facts: `docs/freezing.md`.
+"""
+
+from __future__ import annotations
+
+from graphsurgeon.analysis.flow.calls import called_function
+from graphsurgeon.analysis.flow.restore_map import VARIABLES
+from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.graph import Node
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.objects import ObjectGraph, ObjectNode
+
+VARIABLE_VALUE = "VARIABLE_VALUE"
+
+
+def captured_keys(metagraph: MetaGraph, checkpoint: Checkpoint) -> dict[Node, str]:
+    """Return variable node -> checkpoint key, for the variables that calls in the main graph pass to their functions.
+
+    Reads the object graph of the checkpoint, no values.
+    """
+    objects, stored = metagraph.objects, checkpoint.objects
+    if objects is None or stored is None or not objects.nodes or not stored.nodes:
+        return {}
+    keys = _keys(objects, stored)
+    captures = {entry.function: entry.bound_inputs for entry in objects.concrete_functions}
+    found: dict[Node, str] = {}
+    for call in metagraph.graph.nodes:
+        function = called_function(call)
+        bound = captures.get(function, []) if function is not None else []
+        for value, captured in zip(call.inputs[len(call.inputs) - len(bound) :], bound, strict=False):
+            handle = value.producer
+            if handle is not None and handle.op in VARIABLES and captured in keys:
+                found.setdefault(handle, keys[captured])
+    return found
+
+
+def _keys(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, str]:
+    """Walk both graphs along equal names; return the key of each object that holds a variable."""
+    keys: dict[ObjectNode, str] = {}
+    twins = {objects.root: stored.root}
+    waiting = [objects.root]
+    while waiting:
+        node = waiting.pop()
+        twin = twins[node]
+        for name, _, key in twin.attributes:
+            if name == VARIABLE_VALUE:
+                keys[node] = key
+        others = dict(twin.children)
+        for name, child in node.children:
+            if name in others and child not in twins:
+                twins[child] = others[name]
+                waiting.append(child)
+    return keys

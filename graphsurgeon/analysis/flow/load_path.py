@@ -1,0 +1,69 @@
+"""What a loader runs after it has restored variables: the init op, and the assignments and tables behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.flow.restore_map import ASSIGNMENTS, VARIABLES, reached, resource_key
+from graphsurgeon.model.graph import Node
+from graphsurgeon.model.metagraph import Asset, MetaGraph
+
+INIT_SIGNATURE = "__saved_model_init_op"
+INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
+ResourceKey = tuple[bytes, str]
+
+
+class LoadPath:
+    """Answers questions about what happens on load; walks the init op once.
+
+    Args:
+        metagraph: any; one without an init op assigns nothing.
+    """
+
+    def __init__(self, metagraph: MetaGraph) -> None:
+        self._metagraph = metagraph
+        self._assets = {asset.mention.node: asset for asset in metagraph.assets if asset.mention.node is not None}
+        self.nodes = list(_nodes_on_load(metagraph))
+        self.assigned: dict[ResourceKey, Place] = {}
+        for node, call in self.nodes:
+            if node.op in ASSIGNMENTS and len(node.inputs) == 2:
+                target = origin(Place(node.inputs[0], call)).value.producer
+                if target is not None and target.op in VARIABLES:
+                    self.assigned.setdefault(resource_key(target), Place(node.inputs[1], call))
+
+    def asset(self, place: Place) -> Asset | None:
+        """Return the asset whose path a value is, through variables that are set on load; None if it is none."""
+        for _ in range(len(self.assigned) + 1):
+            place = origin(place)
+            node = place.value.producer
+            if node is None or node in self._assets:
+                break
+            if node.op == "ReadVariableOp":
+                handle = origin(Place(node.inputs[0], place.call)).value.producer
+                assigned = self.assigned.get(resource_key(handle)) if handle is not None else None
+                if assigned is None:
+                    return None
+                place = assigned
+        node = origin(place).value.producer
+        return self._assets.get(node) if node is not None else None
+
+
+def init_node(metagraph: MetaGraph) -> Node | None:
+    """Return the node that a loader runs after restoring, None if there is none."""
+    signature = metagraph.signatures.get(INIT_SIGNATURE)
+    for entry in signature.outputs.values() if signature is not None else ():
+        if entry.mention is not None and entry.mention.node is not None:
+            return entry.mention.node
+    for key in INIT_COLLECTIONS:
+        collection = metagraph.collections.get(key)
+        for item in collection.items if collection is not None else ():
+            for mention in item.mentions.values():
+                if mention.node is not None:
+                    return mention.node
+    return None
+
+
+def _nodes_on_load(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]:
+    root = init_node(metagraph)
+    yield from nodes_inside(reached([root]) if root is not None else [])

@@ -1,0 +1,120 @@
+"""Say whether a model is sound: whether loaders take it, and whether what its parts say of each other is true.
+
+Rules are small functions in the files beside this one, by what they look at; each yields findings. An error means that
+a loader refuses the model, or that a part of it cannot be used; faults of the source are found here, not while
+reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from graphsurgeon.checks import calls, files, graph, mentions, ops, signatures, tflite, variables
+from graphsurgeon.checks import serving as serving_rules
+from graphsurgeon.disk.files import Progress
+from graphsurgeon.model.collector import collector_off
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+
+MetaGraphRule = Callable[[MetaGraph], Iterable[Finding]]
+
+GRAPH_RULES: tuple[MetaGraphRule, ...] = (
+    graph.dangling_inputs,
+    graph.duplicate_names,
+    graph.illegal_names,
+    graph.cycles,
+    graph.colocation,
+    ops.unknown_ops,
+    ops.nodes_against_definitions,
+    ops.constants,
+    calls.missing_functions,
+    calls.recursion,
+    calls.call_arguments,
+    mentions.dangling_mentions,
+    signatures.tensors,
+    signatures.both_worlds,
+    mentions.object_graph_functions,
+)
+TFLITE_RULES: tuple[MetaGraphRule, ...] = (
+    tflite.subgraphs,
+    tflite.dangling_tensors,
+    tflite.operators,
+    tflite.recursion,
+    tflite.order,
+    tflite.signatures,
+    tflite.sizes,
+    tflite.quantization,
+    tflite.custom_operators,
+)
+_SEVERITIES = ("error", "warning", "note")
+MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
+
+
+def check(
+    model: Model,
+    *,
+    shapes: bool = True,
+    checksums: bool = False,
+    serving: bool = False,
+    progress: Progress | None = None,
+) -> list[Finding]:
+    """Return what is wrong with a model, errors first.
+
+    Args:
+        model: as read, or changed since; it is not changed.
+        shapes: also infer shapes and report contradictions, which takes longer than all other rules together.
+        checksums: also compare the stored weights with their checksums, which reads them all.
+        serving: also say what TensorFlow Serving would refuse.
+        progress: called with the bytes read and the bytes in all.
+    """
+    found: list[Finding] = []
+    rules = [_structure, variables.of_model, files.of_model]
+    with collector_off():
+        for rule in [*rules, serving_rules.of_model] if serving else rules:
+            found += rule(model)
+        if shapes:
+            told = {finding.where for finding in found}  # a signature against the recorded shape, for instance
+            found += [finding for finding in _of_metagraphs(model, (ops.contradictions,)) if finding.where not in told]
+    if checksums:
+        found += variables.checksums(model, progress)
+    return sorted(_limited(found), key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def is_refused(finding: Finding) -> bool:
+    """Say whether an edit must not lead to this: an error, or what fails when it is run."""
+    return finding.severity == "error" or finding.rule == calls.CALL_TYPES
+
+
+def _structure(model: Model) -> Iterator[Finding]:
+    yield from signatures.repeated_tags(model)
+    yield from _of_metagraphs(model, TFLITE_RULES if model.format == "tflite" else GRAPH_RULES)
+
+
+def _of_metagraphs(model: Model, rules: Iterable[MetaGraphRule]) -> Iterator[Finding]:
+    for metagraph in model.metagraphs:
+        prefix = f"tags {','.join(metagraph.tags or ()) or 'none'}, " if len(model.metagraphs) > 1 else ""
+        for rule in rules:
+            for finding in rule(metagraph):
+                yield _under(finding, prefix)
+
+
+def _under(finding: Finding, prefix: str) -> Finding:
+    if not prefix:
+        return finding
+    return replace(finding, where=prefix + finding.where)
+
+
+def _limited(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Pass on the first findings of each rule, then say how many more there are: a list of thousands helps nobody."""
+    counts: dict[tuple[str, str], int] = {}
+    for finding in findings:
+        key = (finding.rule, finding.severity)
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= MOST_OF_ONE_RULE:
+            yield finding
+    for (rule, severity), count in counts.items():
+        if count > MOST_OF_ONE_RULE:
+            more = count - MOST_OF_ONE_RULE
+            yield Finding(severity, "model", f"{more} more findings of the kind {rule!r}", "", rule)  # type: ignore[arg-type]

@@ -1,0 +1,111 @@
+"""Rules about files: the assets of a SavedModel; of a TFLite model identifier, version, and where buffers lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graphsurgeon.disk.files import contained, is_file, is_folder
+from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
+from graphsurgeon.formats.tflite.buffers import BufferSource
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.model import Model
+
+_IDENTIFIER = b"TFL3"
+_VERSION = 3
+_ALIGNMENT = 16  # of the schema; 4 is what readers in place need at least
+_LEAST_ALIGNMENT = 4
+
+
+def of_model(model: Model) -> Iterator[Finding]:
+    """Find assets that are not there, or lie outside the model's folder; for TFLite what is wrong with the file."""
+    if model.format == "tflite":
+        yield from _of_tflite(model)
+    folder = Path(model.path)
+    if model.format != "saved_model" or not is_folder(folder):
+        return
+    names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
+    for name in sorted(names):
+        where = f"asset {name}"
+        try:
+            there = is_file(contained(folder / "assets", name, folder))
+        except FormatError as error:
+            hint = "do not load this model: reading it would read that file"
+            yield Finding("error", where, error.message, hint, "asset-outside")
+            continue
+        if not there:
+            hint = "put the file into assets/, or make the model anew"
+            yield Finding("error", where, "the file is not in assets/", hint, "asset-missing")
+
+
+def _of_tflite(model: Model) -> Iterator[Finding]:
+    """Find what keeps interpreters from opening the file, and buffers that are not where they should be."""
+    source: Any = model.raw
+    if source.file.read_at(4, 4) != _IDENTIFIER:
+        what = f"the file's identifier is {source.file.read_at(4, 4)!r}, not TFL3"
+        yield Finding("error", "file", what, "any edit writes it anew", "identifier")
+    if source.version != _VERSION:
+        what = f"schema version {source.version}, interpreters take {_VERSION}"
+        yield Finding("error", "file", what, "convert the model anew", "schema-version")
+    yield from _buffers(source)
+    yield from _constants(model)
+
+
+def _buffers(source: Any) -> Iterator[Finding]:
+    loose, bad = 0, 0
+    for index, table in enumerate(source.buffers.tables):
+        offset, length = source.buffers.extent(index)
+        if offset + length > source.file.size:
+            what = f"bytes {offset} to {offset + length} lie beyond the end of the file"
+            yield Finding("error", f"buffer {index}", what, "get the file again", "buffer-bounds")
+        if length and table.extent("data") is not None:
+            loose += offset % _ALIGNMENT > 0
+            bad += offset % _LEAST_ALIGNMENT > 0
+        if not index and length:
+            what = "it holds data, but stands for no data"
+            yield Finding("warning", "buffer 0", what, "convert the model anew", "buffer-sentinel")
+    if bad:
+        what = f"{_misplaced(bad, _LEAST_ALIGNMENT)}: 32-bit ARM cannot read them"
+        yield Finding("warning", "file", what, "any edit aligns them", "buffer-alignment")
+    elif loose:
+        what = f"{_misplaced(loose, _ALIGNMENT)}, as the schema wants"
+        yield Finding("note", "file", what, "any edit aligns them", "buffer-alignment")
+
+
+def _misplaced(count: int, alignment: int) -> str:
+    return f"{plural(count, 'buffer')} {'does' if count == 1 else 'do'} not start at a multiple of {alignment} bytes"
+
+
+def _constants(model: Model) -> Iterator[Finding]:
+    source: Any = model.raw
+    count = len(source.buffers.tables)
+    for graph in model.graphs:
+        for value in graph.values:
+            where = f"tensor {value} (#{value.port})"
+            index = value.raw.table.get("buffer") if value.raw is not None and source.version == _VERSION else 0
+            if index and index >= count:
+                what = f"its buffer is {index} of {count}"
+                yield Finding("error", where, what, "convert the model anew", "buffer-index")
+            yield from _constant(where, value)
+
+
+def _constant(where: str, value: Value) -> Iterator[Finding]:
+    tensor = value.tensor
+    stored = tensor.source if tensor is not None else None
+    if tensor is None or not isinstance(stored, BufferSource):
+        return
+    if stored.external:
+        try:
+            stored.range()
+        except GraphSurgeonError as error:
+            hint = "put the file beside the model"
+            yield Finding("error", where, f"its values cannot be read: {error}", hint, "external-buffer")
+        return
+    if not tensor.dtype.bits or stored.sparsity is not None:
+        return
+    expected = -(-tensor.num_elements * tensor.dtype.bits // 8)
+    if stored.nbytes not in (expected, tensor.nbytes):
+        what = f"{stored.nbytes} bytes for {tensor.dtype} of shape {tensor.shape}, which takes {expected}"
+        yield Finding("error", where, what, "convert the model anew", "buffer-size")

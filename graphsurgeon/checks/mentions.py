@@ -1,0 +1,52 @@
+"""Rules about what lies beside the graph and names its nodes: collections, saver, assets, object graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphsurgeon.checks.places import is_present
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import MetaGraph
+
+
+def dangling_mentions(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find what collections, saver, assets and object graph name and the graph lacks."""
+    for mention, hint in _mentions(metagraph):
+        if mention.text and not is_present(mention.target):
+            kind = "a tensor" if mention.kind == "tensor" else "a node"
+            what = f"it names {mention.text!r}, {kind} that the graph does not have"
+            yield Finding("error", mention.where, what, hint, "dangling-mention")
+
+
+def _mentions(metagraph: MetaGraph) -> Iterator[tuple[Mention, str]]:
+    """Yield each mention with what it is good for; those of signatures have rules of their own."""
+    for collection in metagraph.collections.values():
+        for item in collection.items:
+            for mention in item.mentions.values():
+                yield mention, f"gs strip takes the collection {collection.key} out"
+    if metagraph.saver is not None:
+        for mention in metagraph.saver.mentions:
+            yield mention, "without it the session-style loaders cannot restore the variables"
+    for asset in metagraph.assets:
+        yield asset.mention, f"the path of the asset {asset.filename} cannot be fed"
+    if metagraph.objects is not None:
+        for mention in metagraph.objects.mentions():
+            yield mention, "tf.saved_model.load needs it"
+
+
+def object_graph_functions(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find functions that the object graph names and the library lacks."""
+    objects = metagraph.objects
+    if objects is None:
+        return
+    missing = {name for node in objects.nodes for name in node.functions if isinstance(name, str) and name}
+    missing |= {entry.function for entry in objects.concrete_functions if isinstance(entry.function, str)}
+    for name in sorted(missing):
+        yield Finding(
+            "error",
+            f"object graph, function {name}",
+            "it is not in the library",
+            "tf.saved_model.load cannot build the object that uses it",
+            "object-graph-function",
+        )

@@ -1,0 +1,1 @@
+"""The commands, one file each: options in, one library function called, its report shown."""

@@ -1,0 +1,46 @@
+"""`gs set-input`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graphsurgeon.cli.commands.freeze import MapOfValues, SetValues, set_values
+from graphsurgeon.cli.common import Model, Tags, parse_tags, split_pair, split_pairs
+from graphsurgeon.cli.data_options import parse_shapes
+from graphsurgeon.cli.edit_command import Steps, edit_command
+
+
+@edit_command
+def set_input(
+    model: Model,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="NAME=SHAPE", help="New shape: x=?,224,224,3 (? for any size)."),
+    ] = None,
+    dtype: Annotated[
+        list[str] | None,
+        typer.Option("--dtype", metavar="NAME=DTYPE", help="New dtype; a Cast follows: x=uint8."),
+    ] = None,
+    values: SetValues = None,
+    mapping: MapOfValues = None,
+    tags: Tags = None,
+) -> Steps:
+    """Change the shape or dtype of an input, or make it a constant.
+
+    NAME is a placeholder or a key of a signature. What a constant decides is simplified: branches that are
+    never taken go away. What does not fit a new shape is reported with its place.
+
+    Examples:
+      gs set-input model/ --shape image=1,224,224,3 -o fixed/
+      gs set-input frozen.pb --shape x=?,128 --dtype image=uint8 -o free.pb
+      gs set-input model.meta --set train_phase=false --set keep_prob=1.0 -o inference.meta
+    """
+    arguments = {
+        "shapes": parse_shapes(shape),
+        "dtypes": dict(split_pair(text, "NAME=DTYPE") for text in split_pairs(dtype)),
+        "set_values": set_values(values, mapping),
+        "tags": parse_tags(tags),
+    }
+    return [("set-input", arguments)]

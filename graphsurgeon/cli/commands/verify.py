@@ -1,0 +1,60 @@
+"""`gs verify`: whether two models compute the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphsurgeon.cli import output
+from graphsurgeon.cli.common import Json, Quiet, Tags, parse_tags, split_list
+from graphsurgeon.cli.data_options import Assume, Feeds, Seed, parse_shapes
+
+
+def verify(
+    before: Annotated[Path, typer.Argument(metavar="A", help="A model.", show_default=False)],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another, or an edited one.", show_default=False)],
+    feeds: Feeds = None,
+    signature: Annotated[
+        list[str] | None, typer.Option("--signature", metavar="NAME", help="Only these; every common one without it.")
+    ] = None,
+    assume: Assume = None,
+    seed: Seed = 0,
+    rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-4,
+    atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-5,
+    tags: Tags = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run two models with TensorFlow (or LiteRT) on the same inputs and compare what comes out.
+
+    Exit status 1 if they differ, or nothing can be compared. If they differ, the first tensor along the graph that
+    does is named.
+
+    Examples:
+        gs verify model/ edited/
+        gs verify model/ frozen.pb --feed x=@batch.npy
+        gs verify a.tflite b.tflite --seed 7
+    """
+    from graphsurgeon.bridges.verify import verify as verify_models
+    from graphsurgeon.compare.equivalence import Tolerance
+
+    report = verify_models(
+        before,
+        after,
+        signatures=split_list(signature) or None,
+        feeds=feeds or [],
+        assume=parse_shapes(assume),
+        seed=seed,
+        tolerance=Tolerance(rtol, atol),
+        tags=parse_tags(tags),
+    )
+    if as_json:
+        output.print_json(report)
+    elif not quiet:
+        from graphsurgeon.cli.text.run import print_equivalence
+
+        print_equivalence(report)
+    if not report.agrees:
+        raise typer.Exit(1)

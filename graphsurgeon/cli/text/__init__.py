@@ -1,0 +1,1 @@
+"""How reports look as text, one file each."""

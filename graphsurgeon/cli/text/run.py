@@ -1,0 +1,76 @@
+"""How a run and a comparison of runs look to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from graphsurgeon.bridges.run import ArraySummary, RunReport
+from graphsurgeon.cli import output
+from graphsurgeon.compare.equivalence import ComparedOutput, EquivalenceReport
+
+LOADERS = {"object": "tf.saved_model.load", "session": "a TensorFlow session", "interpreter": "LiteRT"}
+
+
+def print_run(report: RunReport, save: Path | None = None) -> None:
+    """Print what went in and what came out, in short."""
+    what = f"signature {report.signature}" if report.signature is not None else "graph"
+    output.heading(f"{what}, run by {LOADERS[report.loader]}")
+    rows = [("input", *_row(array)) for array in report.inputs]
+    output.table([*rows, *(("output", *_row(array)) for array in report.outputs)], indent=2)
+    if save is not None:
+        output.line(f"wrote {save}")
+
+
+def _row(array: ArraySummary) -> tuple[str, str, str, str, str]:
+    shown = ", ".join(_value(item) for item in array.values)
+    total = array.shape.num_elements or 0
+    more = ", ..." if total > len(array.values) else ""
+    spread = ""
+    if array.minimum is not None and array.maximum is not None and total > 1:
+        spread = f"{_value(array.minimum)} to {_value(array.maximum)}"
+        spread += f", mean {_value(array.mean)}" if array.mean is not None else ""
+    if array.not_finite:
+        spread = f"{spread}{', ' if spread else ''}{array.not_finite:,} not finite"
+    return (array.name, array.dtype, str(array.shape), f"[{shown}{more}]", spread)
+
+
+def _value(item: object) -> str:
+    if isinstance(item, float):
+        return f"{item:.6g}"
+    return repr(item.decode("utf-8", "backslashreplace")[:40]) if isinstance(item, bytes) else str(item)
+
+
+def print_equivalence(report: EquivalenceReport) -> None:
+    """Print what was compared, output by output, and the verdict."""
+    output.table([_compared(item) for item in report.outputs], indent=2)
+    for name, why in report.skipped:
+        output.line(f"not compared: {name}: {why}")
+    for note in report.notes:
+        output.line(f"note: {note}")
+    if report.first is not None:
+        output.line(f"the first tensor that differs: {report.first}")
+    output.line(_verdict(report.outputs))
+
+
+def _compared(item: ComparedOutput) -> tuple[str, str, str, str]:
+    if item.what:
+        text = item.what
+    elif item.identical:
+        text = "the same to the bit"
+    elif item.agrees:
+        text = f"within the tolerance, by at most {item.largest:.3g}" if item.largest is not None else "the same"
+    else:
+        amount = f", by up to {item.largest:.3g}" if item.largest is not None else ""
+        text = f"{item.different:,} of {item.elements:,} differ{amount}"
+    return (item.signature or "", item.name, item.loader, text)
+
+
+def _verdict(outputs: Sequence[ComparedOutput]) -> str:
+    if not outputs:
+        return "nothing could be compared"
+    wrong = sum(not item.agrees for item in outputs)
+    if wrong:
+        return f"{wrong} of {output.plural(len(outputs), 'output')} differ{'s' if wrong == 1 else ''}"
+    exact = all(item.identical for item in outputs)
+    return f"the same: {output.plural(len(outputs), 'output')}{', to the bit' if exact else ''}"

@@ -1,0 +1,233 @@
+"""What differs between two models, aligned by name first and by structure where names changed.
+
+Compared is what the vocabulary knows: graphs, functions, signatures, collections, savers, assets, object graphs,
+variables by value. Fields that only the format knows (debug info, Keras' own metadata in the object graph) are not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphsurgeon.compare.align_functions import align_metagraphs
+from graphsurgeon.compare.change import Change, Detail, different
+from graphsurgeon.compare.diff_graphs import GraphComparison
+from graphsurgeon.compare.diff_objects import object_changes
+from graphsurgeon.compare.diff_parts import PartsComparison, producer_changes
+from graphsurgeon.compare.diff_tensors import same_values, tensor_details
+from graphsurgeon.errors import FileError, UnsupportedError
+from graphsurgeon.model.checkpoint import Checkpoint, Variable
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+
+SameFile = Callable[[str], "bool | None"]  # name of a file of both models -> whether its content is the same
+
+
+@dataclass(frozen=True)
+class DiffReport:
+    """What differs between two models.
+
+    Attributes:
+        before, after: paths of the models.
+        formats: of the first and the second model.
+        equal: nothing differs.
+        counts: part -> kind -> number of changes.
+        changes: every difference.
+        compared: what was compared, by part: "nodes", "functions", "variables", and "bytes" of variables.
+        notes: what was not compared, one line each.
+    """
+
+    before: str
+    after: str
+    formats: tuple[str, str]
+    equal: bool
+    counts: dict[str, dict[str, int]]
+    changes: list[Change]
+    compared: dict[str, int]
+    notes: list[str] = field(default_factory=list)
+
+
+def diff(
+    before: Model,
+    after: Model,
+    *,
+    values: bool = True,
+    same_file: SameFile | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DiffReport:
+    """Compare two models of any formats.
+
+    Args:
+        before, after: the models; nothing in them is changed.
+        values: compare the values of weights, block by block. Reads both models' files.
+        same_file: compares files of both models that no message describes, such as assets.
+        progress: called with the bytes of variables done and in all.
+
+    Raises:
+        FileError: values cannot be read.
+    """
+    if ("tflite" in (before.format, after.format)) and before.format != after.format:
+        raise UnsupportedError(f"a {before.format} and a {after.format} model have nothing in common", path=after.path)
+    changes = [*_pairs(before, after, values=values)]
+    if before.checkpoint is not None or after.checkpoint is not None:
+        changes += _checkpoint_changes(before, after, values=values, progress=progress)
+    changes += _file_changes(before, after, same_file)
+    notes = [] if values else ["values of weights were not compared"]
+    return DiffReport(
+        before.path,
+        after.path,
+        (before.format, after.format),
+        not changes,
+        _counts(changes),
+        changes,
+        _compared(before, after, values=values),
+        notes,
+    )
+
+
+# -- MetaGraphs ----------------------------------------------------------------------------------------
+
+
+def _pairs(before: Model, after: Model, *, values: bool) -> Iterator[Change]:
+    """Pair the MetaGraphs by tags, one that is left on either side with the other, and compare them."""
+    left = list(before.metagraphs)
+    right = list(after.metagraphs)
+    pairs = []
+    for metagraph in before.metagraphs:
+        partner = next((other for other in right if set(other.tags or ()) == set(metagraph.tags or ())), None)
+        if partner is not None:
+            pairs.append((metagraph, partner))
+            left.remove(metagraph)
+            right.remove(partner)
+    if len(left) == len(right) == 1:
+        pairs.append((left.pop(), right.pop()))
+    yield from (Change("removed", "metagraph", "", _tags(metagraph)) for metagraph in left)
+    yield from (Change("added", "metagraph", "", _tags(metagraph)) for metagraph in right)
+    for metagraph, partner in pairs:
+        tags = list(metagraph.tags or ()) if len(before.metagraphs) > 1 else None
+        for change in _metagraph_changes(metagraph, partner, values=values):
+            yield change if tags is None else replace(change, tags=tags)
+
+
+def _tags(metagraph: MetaGraph) -> str:
+    return ",".join(metagraph.tags or ()) or "(no tags)"
+
+
+def _metagraph_changes(before: MetaGraph, after: MetaGraph, *, values: bool) -> Iterator[Change]:
+    details = [*different("tags", before.tags and sorted(before.tags), after.tags and sorted(after.tags))]
+    if details and before.tags is not None and after.tags is not None:
+        yield Change("changed", "metagraph", "", _tags(before), details=details)
+    yield from producer_changes(before, after)
+    functions, alignments = align_metagraphs(before, after)
+    partners = set(functions.values())
+    yield from (Change("removed", "function", "", f.name) for f in before.functions.values() if f not in functions)
+    yield from (Change("added", "function", "", f.name) for f in after.functions.values() if f not in partners)
+    for function, partner in functions.items():
+        if function.name != partner.name:
+            yield Change("renamed", "function", "", function.name, partner.name)
+    for alignment in alignments.values():
+        yield from GraphComparison(alignment, functions, values=values).changes()
+    parts = PartsComparison(before, after, alignments, functions)
+    yield from parts.changes()
+    yield from object_changes(before.objects, after.objects, parts)
+
+
+# -- variables and files -------------------------------------------------------------------------------
+
+
+def _checkpoint_changes(
+    before: Model, after: Model, *, values: bool, progress: Callable[[int, int], None] | None
+) -> Iterator[Change]:
+    first, second = _variables(before.checkpoint), _variables(after.checkpoint)
+    renamed = _renamed(first, second) if values else {}
+    yield from (_variable("removed", first[key]) for key in first if key not in second and key not in renamed)
+    new = set(renamed.values())
+    yield from (_variable("added", second[key]) for key in second if key not in first and key not in new)
+    yield from (Change("renamed", "variable", "", key, renamed[key]) for key in renamed)
+    total = sum(variable.tensor.nbytes for key, variable in first.items() if key in second)
+    done = 0
+    for key, variable in first.items():
+        if key in second:
+            details = _variable_details(variable, second[key], values=values)
+            if details:
+                yield Change("changed", "variable", "", key, details=details)
+            done += variable.tensor.nbytes
+            if progress is not None and values:
+                progress(done, total)
+    if before.format == after.format == "checkpoint" and before.checkpoint and after.checkpoint:
+        yield from object_changes(before.checkpoint.objects, after.checkpoint.objects)
+
+
+def _variable_details(before: Variable, after: Variable, *, values: bool) -> list[Detail]:
+    try:
+        return [*tensor_details("", before.tensor, after.tensor, values=values)]
+    except FileError as error:
+        error.hint = error.hint or "all but the values of weights can be compared: --no-values"
+        raise
+
+
+def _variables(checkpoint: Checkpoint | None) -> Mapping[str, Variable]:
+    return checkpoint.variables if checkpoint is not None else {}
+
+
+def _renamed(before: Mapping[str, Variable], after: Mapping[str, Variable]) -> dict[str, str]:
+    """Return old key -> new key of variables that are the same to the bit, where no other is."""
+    left = [variable for key, variable in before.items() if key not in after]
+    right = [variable for key, variable in after.items() if key not in before]
+    by_type: dict[Hashable, list[Variable]] = {}
+    for variable in right:
+        by_type.setdefault((variable.tensor.dtype, variable.tensor.shape), []).append(variable)
+    found: dict[str, str] = {}
+    for variable in left:
+        candidates = by_type.get((variable.tensor.dtype, variable.tensor.shape), [])
+        match = next((other for other in candidates if same_values(variable.tensor, other.tensor)), None)
+        if match is not None:
+            candidates.remove(match)
+            found[variable.key] = match.key
+    return found
+
+
+def _variable(kind: str, variable: Variable) -> Change:
+    details = [*different("type", None, f"{variable.tensor.dtype} {variable.tensor.shape}")]
+    return Change("added" if kind == "added" else "removed", "variable", "", variable.key, details=details)
+
+
+_DESCRIBED = ("saved_model.pb", "saved_model.pbtxt", "fingerprint.pb", "variables/")
+
+
+def _file_changes(before: Model, after: Model, same_file: SameFile | None) -> Iterator[Change]:
+    """Compare the files of SavedModel folders that no message describes."""
+    if same_file is None or before.format != "saved_model" or after.format != "saved_model":
+        return
+    first, second = _carried(before), _carried(after)
+    yield from (Change("removed", "file", "", name) for name in first if name not in second)
+    yield from (Change("added", "file", "", name) for name in second if name not in first)
+    for name in first:
+        if name in second and same_file(name) is False:
+            details = [*different("bytes", before.files[name], after.files[name])]
+            yield Change("changed", "file", "", name, details=details)
+
+
+def _carried(model: Model) -> list[str]:
+    return [name for name in model.files if not name.startswith(_DESCRIBED)]
+
+
+# -- counting ------------------------------------------------------------------------------------------
+
+
+def _counts(changes: Sequence[Change]) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = {}
+    for change in changes:
+        counts.setdefault(change.part, Counter())[change.kind] += 1
+    return {part: dict(kinds) for part, kinds in counts.items()}
+
+
+def _compared(before: Model, after: Model, *, values: bool) -> dict[str, int]:
+    """Count what the smaller of the two models has of each part."""
+    nodes = min(sum(len(graph) for graph in model.graphs) for model in (before, after))
+    functions = min(sum(len(metagraph.functions) for metagraph in model.metagraphs) for model in (before, after))
+    first, second = _variables(before.checkpoint), _variables(after.checkpoint)
+    shared = [variable for key, variable in first.items() if key in second]
+    read = sum(variable.tensor.nbytes for variable in shared) if values else 0
+    return {"nodes": nodes, "functions": functions, "variables": len(shared), "bytes": read}

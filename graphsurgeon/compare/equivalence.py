@@ -1,0 +1,305 @@
+"""Whether two models compute the same numbers: both are run on the same inputs, and what comes out is compared.
+
+Signatures are compared by name, their keys by name or, where a key was renamed, by the tensor behind it. A graph
+without signatures is compared by its likely outputs, or, against a model with signatures, by tensors or keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.compare.entries import Call, Input, Outcome, Result, Runner, loaders_of
+from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
+from graphsurgeon.compare.pairs import EntryPair, make_call, pair_entries
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+
+    Arrays = Mapping[str, np.ndarray[Any, Any]]
+    _Maker = Callable[[Input], Any]
+
+RTOL = 1e-4
+ATOL = 1e-5
+_COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
+
+
+@dataclass(frozen=True)
+class ComparedOutput:
+    """One output of both models.
+
+    Attributes:
+        signature: its key; None for tensors of a graph.
+        loader: what ran both: "object" (`tf.saved_model.load`), "session" (the loader of TensorFlow 1, and graphs),
+            "interpreter" (LiteRT).
+        name: signature key, or the tensor in the first model.
+        agrees: the numbers are within the tolerances; other values are equal.
+        identical: they are the same to the bit.
+        elements: how many numbers there are.
+        different: how many are not within the tolerances; all of them if type or shape differ.
+        largest: largest absolute difference; None where there is none to tell.
+        what: what differs beside the numbers; empty if nothing.
+    """
+
+    signature: str | None
+    loader: str
+    name: str
+    agrees: bool
+    identical: bool
+    elements: int
+    different: int = 0
+    largest: float | None = None
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class EquivalenceReport:
+    """What comparing two models by running them gave.
+
+    Attributes:
+        before, after: paths of the models.
+        agrees: at least one output was compared, and all agree.
+        outputs: everything that was compared.
+        skipped: what could not be compared, and why.
+        first: where along the graph the first difference is; None if there is none, or nobody looked.
+        seed, rtol, atol: how the inputs were made and what counts as the same.
+        notes: what the user should know.
+    """
+
+    before: str
+    after: str
+    agrees: bool
+    outputs: list[ComparedOutput]
+    skipped: list[tuple[str, str]]
+    first: str | None = None
+    seed: int = 0
+    rtol: float = RTOL
+    atol: float = ATOL
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far two numbers may be apart: atol + rtol * the first."""
+
+    rtol: float = RTOL
+    atol: float = ATOL
+
+    def compare(self, call: Call, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
+        """Compare two results of a call."""
+        import numpy as np
+
+        one, other = before.array, after.array
+        place = (signature, call.loader, name)
+        if before.dtype != after.dtype or one.shape != other.shape:
+            what = f"{before.dtype} {Shape(one.shape)} and {after.dtype} {Shape(other.shape)}"
+            return ComparedOutput(*place, False, False, one.size, one.size, None, what)
+        if one.dtype.kind not in "fc":
+            different = int(np.count_nonzero(one != other))
+            return ComparedOutput(*place, not different, not different, one.size, different)
+        if one.tobytes() == other.tobytes():
+            return ComparedOutput(*place, True, True, one.size)
+        factor = _COARSE.get(before.dtype, 1.0)
+        wide = "c16" if one.dtype.kind == "c" else "f8"
+        with np.errstate(all="ignore"):
+            close = np.isclose(other, one, rtol=self.rtol * factor, atol=self.atol * factor, equal_nan=True)
+            gaps = np.abs(one.astype(wide) - other.astype(wide))
+        finite = gaps[np.isfinite(gaps)]
+        largest = float(finite.max()) if finite.size else None
+        different = int(close.size - np.count_nonzero(close))
+        return ComparedOutput(*place, not different, False, one.size, different, largest)
+
+
+def compare_models(
+    before: Model,
+    after: Model,
+    runner: Runner,
+    *,
+    signatures: Sequence[str] | None = None,
+    tags: Sequence[str] | None = None,
+    feeds: Mapping[str, _Maker] | None = None,
+    decided: Mapping[str, _Maker] | None = None,
+    assume: Mapping[str, Shape] | None = None,
+    seed: int = 0,
+    tolerance: Tolerance | None = None,
+    locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
+) -> EquivalenceReport:
+    """Run two models on the same inputs and compare what comes out.
+
+    Args:
+        before, after: the models, as read from their files.
+        runner: runs calls on a file.
+        signatures: only these; None means every one that both have.
+        tags: of the MetaGraph, in both models.
+        feeds: input -> makes its data; the others get random data.
+        decided: input, node or tensor of the first model -> makes what the second has made a constant of.
+        assume: input -> shape of its random data.
+        seed: of the random data.
+        tolerance: what counts as the same.
+        locate: finds the first difference along the graph, for the first output that differs.
+
+    Raises:
+        UnsupportedError: a model cannot be run at all.
+        UsageError: a signature or input does not exist.
+    """
+    if before.checkpoint is not None and not before.metagraphs:
+        raise UnsupportedError("a checkpoint has no graph to run", path=before.path, hint="gs diff compares its values")
+    metagraphs = choose_metagraph(before, tags), choose_metagraph(after, tags)
+    pairs, skipped = pair_entries(before, after, *metagraphs)
+    pairs = pairs if signatures is None else _chosen(pairs, signatures)
+    tolerance = tolerance or Tolerance()
+    _require_used(feeds or {}, pairs)
+    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed) for pair in pairs]
+    jobs = [job for item in prepared for job in item.jobs(before, after, *metagraphs)]
+    one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
+    other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
+    outputs: list[ComparedOutput] = []
+    failed: dict[str, str] = {}
+    first = None
+    for job, ours, theirs in zip(jobs, one, other, strict=True):
+        if ours.error:
+            failed.setdefault(job.item.name, f"the first model does not run: {ours.error}")
+            continue
+        found = _compared(job, ours, theirs, tolerance)
+        outputs += found
+        if first is None and locate is not None and not theirs.error and not all(output.agrees for output in found):
+            first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
+    ran = {output.signature or "the graph" for output in outputs}
+    skipped += [(name, why) for name, why in failed.items() if name not in ran]
+    notes = [note for item in prepared for note in item.notes]
+    agrees = bool(outputs) and all(output.agrees for output in outputs)
+    report = EquivalenceReport(before.path, after.path, agrees, outputs, skipped, first, seed)
+    return replace(report, rtol=tolerance.rtol, atol=tolerance.atol, notes=list(dict.fromkeys(notes)))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A pair of entries with data for both."""
+
+    pair: EntryPair
+    first_feeds: Arrays
+    second_feeds: Arrays
+    notes: list[str]
+
+    @staticmethod
+    def of(pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int) -> _Prepared:
+        shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
+        first: dict[str, Any] = {}
+        second: dict[str, Any] = {}
+        notes = []
+        for key, entry in pair.before.inputs.items():
+            partner = pair.after.inputs.get(pair.inputs.get(key, ""))
+            is_left_out = entry.optional and key not in feeds and (partner is None or partner.optional)
+            if is_left_out and entry.default is None:
+                continue
+            if key in feeds:
+                first[key] = feeds[key](entry)
+            elif is_left_out and entry.default is not None:
+                first[key] = entry.default.numpy()
+            else:
+                known = shapes.get(key) or _both(entry.shape, partner.shape if partner is not None else entry.shape)
+                first[key] = random_input(entry, seed=seed, shape=known)
+                if partner is None:
+                    first[key] = first[key] * 0 if first[key].dtype.kind != "O" else first[key]
+                    notes.append(f"the second model has no input {key!r}; the first is fed zeros (--feed {key}=...)")
+            if partner is not None:
+                second[partner.name] = _cast(first[key], partner)
+        return _Prepared(pair, first, second, notes)
+
+    @property
+    def name(self) -> str:
+        """What was called."""
+        return self.pair.before.key or self.pair.after.key or "the graph"
+
+    def jobs(self, before: Model, after: Model, first: MetaGraph, second: MetaGraph) -> Iterable[_Job]:
+        """Yield the calls to compare, one pair for each loader that can run both."""
+        pair = self.pair
+        others = loaders_of(after, second, pair.after)
+        ours = loaders_of(before, first, pair.before)
+        shared = [(loader, loader) for loader in ours if loader in others] or [(ours[0], others[0])]
+        for loader, other in shared:
+            yield _Job(
+                self,
+                make_call(loader, pair.before, self.first_feeds, {name: name for name in pair.outputs}),
+                make_call(other, pair.after, self.second_feeds, pair.outputs),
+            )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One call of each model."""
+
+    item: _Prepared
+    first: Call
+    second: Call
+
+
+def _run(
+    model: Model, metagraph: MetaGraph, runner: Runner, calls: list[Call], tags: Sequence[str] | None
+) -> list[Outcome]:
+    if not calls:
+        return []
+    chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
+    return runner(Path(model.path), calls, tags=chosen)
+
+
+def _compared(job: _Job, ours: Outcome, theirs: Outcome, tolerance: Tolerance) -> list[ComparedOutput]:
+    signature = job.item.pair.before.key or job.item.pair.after.key
+    if theirs.error:
+        what = f"the second model does not run: {theirs.error}"
+        return [ComparedOutput(signature, job.first.loader, name, False, False, 0, what=what) for name in ours.results]
+    return [
+        tolerance.compare(job.first, signature, name, result, theirs.results[name])
+        for name, result in ours.results.items()
+        if name in theirs.results
+    ]
+
+
+def _chosen(pairs: Sequence[EntryPair], signatures: Sequence[str]) -> list[EntryPair]:
+    known = {pair.before.key or pair.after.key: pair for pair in pairs}
+    for name in signatures:
+        if name not in known:
+            there = ", ".join(str(key) for key in known)
+            raise UsageError(
+                f"the models have no signature {name!r} in common", hint=f"there is {there}" if there else ""
+            )
+    return [known[name] for name in signatures]
+
+
+def _require_used(feeds: Mapping[str, object], pairs: Sequence[EntryPair]) -> None:
+    known = {name for pair in pairs for name in pair.before.inputs}
+    for name in feeds:
+        if pairs and name not in known:
+            raise UsageError(f"there is no input {name!r}", hint=f"there is {', '.join(sorted(known))}")
+
+
+def _fed(pair: EntryPair, feeds: Mapping[str, _Maker], decided: Mapping[str, _Maker]) -> dict[str, _Maker]:
+    """Return what makes the data of the first entry's inputs, of those too that the second has no longer."""
+    gone = {
+        key: decided[name]
+        for key, entry in pair.before.inputs.items()
+        for name in (key, str(entry.value), str(entry.value.producer))
+        if name in decided and key not in pair.inputs
+    }
+    return {**gone, **feeds}
+
+
+def _both(one: Shape, other: Shape) -> Shape:
+    """Return what both shapes say."""
+    if one.dims is None or other.dims is None or len(one.dims) != len(other.dims):
+        return one if one.dims is not None else other
+    return Shape([b if a is None else a for a, b in zip(one.dims, other.dims, strict=True)])
+
+
+def _cast(array: Any, entry: Input) -> Any:
+    dtype = numpy_type(entry)
+    return array if array.dtype.kind == "O" or array.dtype == dtype else array.astype(dtype)

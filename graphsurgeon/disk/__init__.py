@@ -1,0 +1,1 @@
+"""Files and folders: opened, copied, put in place whole. No word of models."""

@@ -1,0 +1,1 @@
+"""Encodings of bytes that several formats use: protobuf fields, SSTables, snappy, FlatBuffers. No word of models."""

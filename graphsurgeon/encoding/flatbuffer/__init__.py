@@ -1,0 +1,1 @@
+"""FlatBuffers, read and written by a table of fields instead of generated classes."""

@@ -1,0 +1,176 @@
+"""Is a bundle whole? Sizes of shards, places of entries, checksums: as facts, for reports and for `gs check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from graphsurgeon.disk.files import Progress, SourceFile, folder_names
+from graphsurgeon.errors import FileError, FormatError
+from graphsurgeon.formats.checkpoint.bundle_read import Bundle, BundleSource, Entry, label
+from graphsurgeon.formats.checkpoint.slices import SlicedSource, slice_shape
+from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
+from graphsurgeon.model.finding import RESTORE, Finding
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One data file of a bundle.
+
+    Attributes:
+        number: its place among the shards.
+        name: file name.
+        size: bytes; None if the file is missing or cannot be read.
+        needed: bytes up to the end of the last entry in it.
+        entries: number of stored entries in it.
+    """
+
+    number: int
+    name: str
+    size: int | None
+    needed: int
+    entries: int
+
+
+def shards(bundle: Bundle) -> list[Shard]:
+    """Return the shards that entries lie in, or that are there, in order."""
+    stored: dict[int, list[Entry]] = {number: [] for number in _present(bundle)}
+    for entry in _stored_entries(bundle):
+        if 0 <= entry.shard < bundle.num_shards:
+            stored.setdefault(entry.shard, []).append(entry)
+    found = []
+    for number, entries in sorted(stored.items()):
+        needed = max((entry.offset + entry.size for entry in entries), default=0)
+        found.append(Shard(number, bundle.shard_name(number), _size(bundle, number), needed, len(entries)))
+    return found
+
+
+def source_files(bundle: Bundle) -> list[SourceFile]:
+    """Return the index and the shards that are there and readable."""
+    return [bundle.index, *(bundle.shard(number) for number in _present(bundle) if _size(bundle, number) is not None)]
+
+
+def problems(checkpoint: Checkpoint) -> list[Finding]:
+    """Return what is wrong with index, shard sizes and object graph. Reads no values but the object graph."""
+    bundle: Bundle = checkpoint.raw
+    objects = list(_object_problems(checkpoint))
+    found = [*bundle.problems, *_shard_problems(bundle), *_entry_problems(bundle), *_slice_problems(bundle), *objects]
+    return list(dict.fromkeys(found))
+
+
+def verify_checksums(
+    checkpoint: Checkpoint, keys: Iterable[str] | None, progress: Progress | None = None
+) -> list[Finding]:
+    """Compare stored values with their checksums; return what does not match. Reads the shards in file order."""
+    sources = sorted(_sources(checkpoint, keys), key=lambda source: (source.entry.shard, source.entry.offset))
+    total = sum(max(source.entry.size, 0) for source in sources)
+    found, done = [], 0
+    for source in sources:
+        try:
+            if source.checksum() != source.entry.checksum:
+                what = f"the {source.entry.size} bytes at byte {source.entry.offset} do not match their checksum"
+                found.append(Finding("error", label(source.entry.key), what, RESTORE))
+        except FileError as error:
+            found.append(Finding("error", label(source.entry.key), str(error), RESTORE))
+        done += max(source.entry.size, 0)
+        if progress is not None:
+            progress(done, total)
+    return found
+
+
+def _sources(checkpoint: Checkpoint, keys: Iterable[str] | None) -> Iterator[BundleSource]:
+    if keys is None and isinstance(checkpoint.raw, Bundle):
+        yield from (BundleSource(checkpoint.raw, entry) for entry in _stored_entries(checkpoint.raw))
+        return
+    for key in checkpoint.variables if keys is None else keys:
+        source = checkpoint.variables[key].tensor.source
+        parts = [part.source for part in source.slices] if isinstance(source, SlicedSource) else [source]
+        yield from (part for part in parts if isinstance(part, BundleSource))
+
+
+def _stored_entries(bundle: Bundle) -> Iterator[Entry]:
+    return (entry for entry in bundle.entries.values() if not entry.slices)
+
+
+def _present(bundle: Bundle) -> list[int]:
+    """Return the numbers of the shards in the folder, which is looked at because a header may claim any number."""
+    numbers = []
+    for name in folder_names(bundle.folder):
+        number = name.removeprefix(f"{bundle.basename}.data-")[:5]
+        if (
+            number.isascii()
+            and number.isdigit()
+            and int(number) < bundle.num_shards
+            and name == bundle.shard_name(int(number))
+        ):
+            numbers.append(int(number))
+    return numbers
+
+
+def _size(bundle: Bundle, number: int) -> int | None:
+    try:
+        return bundle.shard(number).size
+    except FileError:
+        return None
+
+
+def _shard_problems(bundle: Bundle) -> Iterator[Finding]:
+    for shard in shards(bundle):
+        if shard.size is None:
+            yield Finding("error", shard.name, *_why_unreadable(bundle, shard))
+        elif shard.size < shard.needed:
+            what = f"ends at byte {shard.size}, its entries reach to byte {shard.needed}"
+            yield Finding("error", shard.name, what, "the file is cut off: " + RESTORE)
+        elif shard.size > shard.needed:
+            yield Finding("note", shard.name, f"{shard.size - shard.needed} bytes follow its last entry")
+
+
+def _why_unreadable(bundle: Bundle, shard: Shard) -> tuple[str, str]:
+    try:
+        bundle.shard(shard.number)
+    except FormatError as error:  # a link that leads outside
+        return error.message, error.hint
+    except FileError:
+        pass
+    return f"is missing or unreadable; it holds {shard.entries} entries", "add the file"
+
+
+def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
+    last: Entry | None = None
+    for entry in sorted(_stored_entries(bundle), key=lambda entry: (entry.shard, entry.offset, entry.size)):
+        where = label(entry.key)
+        expected = entry.expected_size
+        if not 0 <= entry.shard < bundle.num_shards:
+            yield Finding("error", where, f"lies in shard {entry.shard} of {bundle.num_shards}", RESTORE)
+        elif entry.offset < 0 or entry.size < 0:
+            yield Finding("error", where, f"{entry.size} bytes at byte {entry.offset} cannot be", RESTORE)
+        elif expected is not None and entry.size != expected:
+            what = f"{entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}"
+            yield Finding("error", where, what, RESTORE)
+        if last is not None and entry.size > 0 and last.shard == entry.shard and entry.offset < last.offset + last.size:
+            yield Finding("warning", where, f"shares bytes with {label(last.key)}")
+        last = entry
+
+
+def _slice_problems(bundle: Bundle) -> Iterator[Finding]:
+    for entry in bundle.entries.values():
+        for extents, part in bundle.slices(entry) if entry.slices else ():
+            where = label(entry.key)
+            if part is None:
+                yield Finding("error", where, f"its slice at {[start for start, _ in extents]} is missing", RESTORE)
+            elif part.dtype is not entry.dtype or part.shape != slice_shape(extents):
+                wanted = slice_shape(extents)
+                what = f"a slice of it is {part.dtype} {part.shape}, {entry.dtype} {wanted} is asked for"
+                yield Finding("error", where, what, RESTORE)
+    for part in bundle.orphans():
+        yield Finding("warning", label(part.key), "is a slice of a variable that does not list it")
+
+
+def _object_problems(checkpoint: Checkpoint) -> Iterator[Finding]:
+    objects = checkpoint.objects
+    named = {key: node for node in objects.nodes for _, _, key in node.attributes} if objects is not None else {}
+    for key in named.keys() - checkpoint.variables.keys():
+        if not any(name.startswith(key) for name in checkpoint.variables):  # tables are saved in parts
+            yield Finding("error", OBJECT_GRAPH_KEY, f"names the key {key!r}, which is not there")
+    if objects is not None and any(child.kind == "missing" for node in objects.nodes for _, child in node.children):
+        yield Finding("error", OBJECT_GRAPH_KEY, "names objects that are not there")

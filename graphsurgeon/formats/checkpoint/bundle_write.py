@@ -1,0 +1,331 @@
+"""A Checkpoint as the files of a tensor bundle.
+
+What was not changed is copied: an untouched checkpoint file by file, else shard by shard, else range by range
+with the checksum it has. Payloads never pass through memory unless they are new. The index has the bytes that
+TensorFlow's writer makes for the same entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from graphsurgeon.disk import crc32c
+from graphsurgeon.disk.files import BLOCK, Computed, FileRange, Rope, rope_chunks, rope_size
+from graphsurgeon.encoding.orderedcode import decode_slice_key, encode_slice_key
+from graphsurgeon.encoding.sstable import write_table
+from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats import schema
+from graphsurgeon.formats.checkpoint import bundle_check
+from graphsurgeon.formats.checkpoint.bundle_payload import encode_strings, swap_bytes
+from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, PRODUCER, Bundle, BundleSource, Entry, label
+from graphsurgeon.formats.checkpoint.slices import SlicedSource
+from graphsurgeon.formats.graph import objectgraph
+from graphsurgeon.formats.graph.tensorproto import read_shape, write_shape
+from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
+from graphsurgeon.model.collector import collector_off
+from graphsurgeon.model.dtype import STRING
+from graphsurgeon.model.shape import SCALAR
+from graphsurgeon.model.tensor import StringsSource, Tensor
+
+_OBJECTS = OBJECT_GRAPH_KEY.encode()
+
+
+class _Item:
+    """One entry to be written.
+
+    Attributes:
+        key: as stored.
+        message: its `BundleEntryProto`, a copy; shard and offset are filled in by the layout.
+        rope: its bytes; None for the entry of a partitioned tensor, which has none of its own.
+        home: the entry of the source whose bytes these are, or whose place they take; None for a new one.
+        is_kept: the bytes are those of `home`.
+    """
+
+    __slots__ = ("home", "is_kept", "key", "message", "rope")
+
+    def __init__(
+        self, key: bytes, message: Any, rope: Rope | None, home: Entry | None = None, *, is_kept: bool = False
+    ) -> None:
+        self.key = key
+        self.message = message
+        self.rope = rope
+        self.home = home
+        self.is_kept = is_kept
+
+
+def lower_bundle(checkpoint: Checkpoint, basename: str) -> dict[str, Rope]:
+    """Return the files of a checkpoint by name, its `.index` last.
+
+    Raises:
+        FileError: a shard is missing.
+        FormatError: the source is damaged, so that its entries cannot be carried over.
+    """
+    source = checkpoint.raw if isinstance(checkpoint.raw, Bundle) else None
+    if source is not None and is_untouched(checkpoint, source):
+        return _copied(source, basename)
+    if source is not None:
+        _require_whole(source, checkpoint)
+    writer = _Writer(source)
+    with collector_off():
+        items = list(writer.items(checkpoint))
+        names = {writer.shard_name(basename, number): rope for number, rope in writer.place(items).items()}
+        return {**names, f"{basename}.index": [writer.index(items)]}
+
+
+def is_untouched(checkpoint: Checkpoint, source: Bundle) -> bool:
+    """Say whether a checkpoint is still what was read, so that its files can be copied."""
+    if checkpoint.variables.keys() != source.tensors.keys() or _objects_changed(checkpoint, source):
+        return False
+    return all(_is_original(key, variable, source) for key, variable in checkpoint.variables.items())
+
+
+def _is_original(key: str, variable: Variable, source: Bundle) -> bool:
+    """Say whether a variable has the key, the values and the type that it had in the source."""
+    tensor, raw = variable.tensor, variable.raw
+    if source.tensors.get(key) is not tensor or not isinstance(raw, Entry):
+        return False
+    return label(raw.key) == key and (tensor.dtype, tensor.shape) == (raw.dtype, raw.shape)
+
+
+def _objects_changed(checkpoint: Checkpoint, source: Bundle) -> bool:
+    if checkpoint._objects is None:
+        return False
+    objects = checkpoint.objects
+    if objects is None:
+        return source.trackable is not None
+    return source.trackable is None or bool(objectgraph.lower_trackable(objects) != source.trackable)
+
+
+def _copied(source: Bundle, basename: str) -> dict[str, Rope]:
+    files: dict[str, Rope] = {}
+    for shard in bundle_check.shards(source):
+        files[basename + shard.name[len(source.basename) :]] = [source.shard(shard.number).whole()]
+    return {**files, f"{basename}.index": [source.index.whole()]}
+
+
+def _require_whole(source: Bundle, checkpoint: Checkpoint) -> None:
+    """Refuse to rewrite what could not be read: it would be lost.
+
+    Raises:
+        FormatError: with the first such entry.
+    """
+    where, hint = source.index.path, "only an unchanged copy can be made of it"
+    if source.is_damaged:
+        raise FormatError("its blocks do not match their checksums", path=where, hint=hint)
+    if source.lost:
+        raise FormatError(f"the entry {source.lost[0]!r} cannot be carried over", path=where, hint=hint)
+    if checkpoint.objects is None and source.trackable is None and _OBJECTS in source.entries:
+        raise FormatError("the object graph inside cannot be read, to be kept in step", path=where, hint=hint)
+
+
+class _Writer:
+    """Turns variables into entries, and entries into shards and an index."""
+
+    def __init__(self, source: Bundle | None) -> None:
+        self.source = source
+        self.big_endian = source is not None and source.big_endian
+        self.num_shards = max(source.num_shards, 1) if source is not None else 1
+
+    def shard_name(self, basename: str, number: int) -> str:
+        return f"{basename}.data-{number:05d}-of-{self.num_shards:05d}"
+
+    def items(self, checkpoint: Checkpoint) -> Iterator[_Item]:
+        """Yield every entry to be written: variables with their slices, the object graph, what else was there."""
+        for key, variable in checkpoint.variables.items():
+            yield from self._variable(key, variable)
+        yield from self._objects(checkpoint)
+        if self.source is not None:
+            for entry in self.source.orphans():
+                yield self._kept(entry.key, entry)
+
+    def place(self, items: list[_Item]) -> dict[int, Rope]:
+        """Lay the bytes of all entries out; fill in where they lie. Return each shard that has any."""
+        shards: dict[int, list[_Item]] = {}
+        for item in items:
+            if item.rope is not None:
+                shards.setdefault(item.home.shard if item.home is not None else self.num_shards - 1, []).append(item)
+        before: dict[int, list[Entry]] = {}
+        for entry in self.source.entries.values() if self.source is not None else ():
+            if not entry.slices:
+                before.setdefault(entry.shard, []).append(entry)
+        ropes = {}
+        for number in sorted({*shards, *before, *self._idle()}):
+            ropes[number] = self._shard(number, shards.get(number, []), before.get(number, []))
+        return ropes
+
+    def index(self, items: list[_Item]) -> bytes:
+        """Return the index of placed entries."""
+        entries = []
+        for item in items:
+            raw = item.message.SerializeToString()
+            if item.home is not None and item.message == schema.parse("tensorflow.BundleEntryProto", item.home.raw):
+                raw = item.home.raw
+            entries.append((item.key, raw))
+        rows = [(HEADER_KEY, self._header()), *sorted(entries, key=lambda entry: entry[0])]
+        twice = next((label(key) for (key, _), (last, _) in pairwise(rows) if key == last), None)
+        if twice is not None:
+            raise FormatError(f"two entries would have the key {twice!r}", hint="rename one of them")
+        return write_table(rows)
+
+    def _header(self) -> bytes:
+        if self.source is not None and self.source.num_shards == self.num_shards:
+            return self.source.header
+        header = schema.parse("tensorflow.BundleHeaderProto", self.source.header if self.source is not None else b"")
+        header.num_shards = self.num_shards
+        header.version.producer = header.version.producer or PRODUCER
+        return bytes(header.SerializeToString())
+
+    def _variable(self, key: str, variable: Variable) -> Iterator[_Item]:
+        source, tensor, raw = variable.tensor.source, variable.tensor, variable.raw
+        name = raw.key if isinstance(raw, Entry) and label(raw.key) == key else key.encode()
+        if isinstance(source, SlicedSource) and isinstance(raw, Entry) and self._keeps_slices(tensor, source, raw):
+            yield _Item(name, _parse(raw), None, raw)
+            stored = [part.source for part in source.slices if isinstance(part.source, BundleSource)]
+            for part in {part.entry.key: part for part in stored}.values():  # a damaged list may name one twice
+                yield self._slice(name, part)
+        else:
+            yield self._whole(name, tensor, raw if isinstance(raw, Entry) else None)
+
+    def _keeps_slices(self, tensor: Tensor, source: SlicedSource, raw: Entry) -> bool:
+        """Say whether a partitioned tensor can be written as it is stored."""
+        parts = [part.source for part in source.slices if isinstance(part.source, BundleSource)]
+        same_order = all(part.bundle.big_endian == self.big_endian for part in parts)
+        return bool(raw.slices) and same_order and (tensor.dtype, tensor.shape) == (raw.dtype, raw.shape)
+
+    def _slice(self, name: bytes, source: BundleSource) -> _Item:
+        _, extents = decode_slice_key(source.entry.key) or (b"", [])
+        return self._stored(encode_slice_key(name, extents), source)
+
+    def _whole(self, key: bytes, tensor: Tensor, raw: Entry | None) -> _Item:
+        source = tensor.source
+        if isinstance(source, BundleSource) and self._is_plain(tensor, source):
+            return self._stored(key, source, tensor)
+        home = raw if raw is not None and self.source is not None and self.source.entries.get(raw.key) is raw else None
+        message = _parse(raw) if raw is not None else schema.message("tensorflow.BundleEntryProto")()
+        del message.slices[:]
+        _describe(message, tensor)
+        rope, checksum = self._payload(key, tensor)
+        message.size, message.crc32c = rope_size(rope), crc32c.mask(checksum)
+        return _Item(key, message, rope, home if home is not None and not home.slices else None)
+
+    def _is_plain(self, tensor: Tensor, source: BundleSource) -> bool:
+        """Say whether stored bytes can stay as they are."""
+        same_order = source.bundle.big_endian == self.big_endian or source.entry.dtype.itemsize == 1
+        same_size = tensor.dtype.bits == source.entry.dtype.bits and tensor.shape.num_elements == source.num_elements
+        return same_order and same_size
+
+    def _stored(self, key: bytes, source: BundleSource, tensor: Tensor | None = None) -> _Item:
+        if source.bundle is self.source:
+            item = self._kept(key, source.entry)
+        else:
+            item = _Item(key, _parse(source.entry), [source.bundle.stored(source.entry)])
+        if tensor is not None:
+            _describe(item.message, tensor)
+        return item
+
+    def _kept(self, key: bytes, entry: Entry) -> _Item:
+        assert self.source is not None
+        return _Item(key, _parse(entry), [self.source.stored(entry)], entry, is_kept=True)
+
+    def _payload(self, key: bytes, tensor: Tensor) -> tuple[Rope, int]:
+        if tensor.dtype is STRING:
+            data, checksum = encode_strings([bytes(item) for item in tensor.items()], big_endian=self.big_endian)
+            return [data], checksum
+        if not tensor.dtype.bits:
+            raise UnsupportedError(f"{label(key)}: values of type {tensor.dtype} can only be copied")
+        rope = self._dense(tensor)
+        if rope_size(rope) != tensor.nbytes:
+            wanted = f"{tensor.dtype} of shape {tensor.shape} takes {tensor.nbytes}"
+            raise FormatError(f"{label(key)}: {rope_size(rope)} bytes of values, {wanted}")
+        return rope, crc32c.crc32c_of(rope_chunks(rope))
+
+    def _dense(self, tensor: Tensor) -> Rope:
+        """Return where the values lie; those that must be computed are, now if they are few, else when written."""
+        ranges: list[FileRange] | None = getattr(tensor.source, "ranges", lambda: None)()
+        if ranges is not None and not (self.big_endian and tensor.dtype.itemsize > 1):
+            return list(ranges)
+
+        def chunks() -> Iterator[bytes]:
+            for chunk in tensor.chunks():
+                yield swap_bytes(chunk, tensor.dtype) if self.big_endian else chunk
+
+        return [b"".join(chunks())] if tensor.nbytes <= BLOCK else [Computed(tensor.nbytes, chunks)]
+
+    def _objects(self, checkpoint: Checkpoint) -> Iterator[_Item]:
+        entry = self.source.entries.get(_OBJECTS) if self.source is not None else None
+        objects = checkpoint.objects
+        if objects is None:
+            return
+        if self.source is not None and entry is not None and not _objects_changed(checkpoint, self.source):
+            yield self._kept(_OBJECTS, entry)
+            return
+        data = objectgraph.serialize_trackable(objects)
+        yield self._whole(_OBJECTS, Tensor(STRING, SCALAR, StringsSource([data])), entry)
+
+    def _idle(self) -> list[int]:
+        """Return the shards of the source that hold no entry but are there."""
+        return [shard.number for shard in bundle_check.shards(self.source)] if self.source is not None else []
+
+    def _shard(self, number: int, items: list[_Item], before: list[Entry]) -> Rope:
+        if self.source is not None and _same_bytes(items, before):
+            for item in items:
+                _put(item, number, item.home.offset if item.home is not None else 0)
+            return [self.source.shard(number).whole()]
+        rope: Rope = []
+        placed: dict[tuple[int, int], int] = {}
+        end = 0
+        for item in sorted(items, key=_original_place):
+            where = (item.home.offset, item.home.size) if item.home is not None and item.is_kept else None
+            if where is not None and where in placed:  # two entries over the same bytes
+                _put(item, number, placed[where])
+                continue
+            _put(item, number, end)
+            if where is not None:
+                placed[where] = end
+            end += _append(rope, item.rope or [])
+        return rope
+
+
+def _original_place(item: _Item) -> tuple[bool, int]:
+    """Sort by the old offset, new entries behind the others."""
+    return (True, 0) if item.home is None else (False, item.home.offset)
+
+
+def _same_bytes(items: list[_Item], before: list[Entry]) -> bool:
+    """Say whether a shard keeps every byte range it has, and gets no other."""
+    kept = {(item.home.offset, item.home.size) for item in items if item.home is not None and item.is_kept}
+    return all(item.is_kept for item in items) and kept == {(entry.offset, entry.size) for entry in before}
+
+
+def _append(rope: Rope, pieces: Rope) -> int:
+    """Append pieces, joining ranges that follow each other in one file; return their bytes."""
+    for piece in pieces:
+        last = rope[-1] if rope else None
+        if isinstance(piece, FileRange) and isinstance(last, FileRange) and _follows(piece, last):
+            rope[-1] = FileRange(last.file, last.offset, last.length + piece.length)
+        else:
+            rope.append(piece)
+    return rope_size(pieces)
+
+
+def _follows(piece: FileRange, last: FileRange) -> bool:
+    return piece.file is last.file and last.offset + last.length == piece.offset
+
+
+def _put(item: _Item, shard: int, offset: int) -> None:
+    item.message.shard_id = shard
+    item.message.offset = offset
+
+
+def _parse(entry: Entry) -> Any:
+    return schema.parse("tensorflow.BundleEntryProto", entry.raw)
+
+
+def _describe(message: Any, tensor: Tensor) -> None:
+    """Write dtype and shape, where they are not what the message says."""
+    message.dtype = tensor.dtype.base.number
+    if not message.HasField("shape") or read_shape(message.shape) != tensor.shape:
+        message.ClearField("shape")
+        write_shape(tensor.shape, message.shape)

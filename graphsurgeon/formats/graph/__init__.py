@@ -1,0 +1,1 @@
+"""GraphDef, FunctionDef and MetaGraphDef, in binary and text, to a Model and back."""

@@ -1,0 +1,182 @@
+"""Weights stay on disk: the protobuf wire format with large tensors taken out, and put back.
+
+`reduce` copies a serialized message without the values of large `TensorProto`s; in their place stands a mark: a
+`tensor_content` of random bytes, drawn anew by each process so that no file can hold them, and an index into a list
+of payloads. `expand` is its inverse on a serialized message. Only subtrees that can hold a tensor, and are large
+enough to, are looked into.
+Source: the encoding guide of protobuf; field numbers from the descriptors of TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+
+from graphsurgeon.disk.files import FileRange, Piece, Rope, SourceFile, rope_size
+from graphsurgeon.encoding.protowire import (
+    MAX_DEPTH,
+    Window,
+    encode_varint,
+)
+from graphsurgeon.errors import FormatError
+
+LARGE = 1024  # bytes on the wire from which a tensor's values stay on disk
+
+Payload = list[Piece]  # the value fields of one TensorProto, tags included
+
+_CHILDREN: dict[str, dict[int, str]] = {
+    "SavedModel": {2: "MetaGraphDef"},
+    "MetaGraphDef": {2: "GraphDef", 5: "SignatureEntry"},
+    "SignatureEntry": {2: "SignatureDef"},
+    "SignatureDef": {4: "DefaultEntry"},
+    "DefaultEntry": {2: "TensorProto"},
+    "GraphDef": {1: "NodeDef", 2: "FunctionDefLibrary"},
+    "FunctionDefLibrary": {1: "FunctionDef"},
+    "FunctionDef": {3: "NodeDef", 5: "AttrEntry"},
+    "NodeDef": {5: "AttrEntry"},
+    "AttrEntry": {2: "AttrValue"},
+    "AttrValue": {1: "ListValue", 8: "TensorProto", 10: "NameAttrList"},
+    "ListValue": {8: "TensorProto", 9: "NameAttrList"},
+    "NameAttrList": {2: "AttrEntry"},
+}
+_VALUE_FIELDS = frozenset(range(4, 19))  # TensorProto: tensor_content and every typed field; 1 to 3 describe them
+_CONTENT = 4  # number of tensor_content
+_SECRET = os.urandom(16)
+_MARK_SIZE = len(_SECRET) + 8
+_MERGED = frozenset(("AttrEntry", "AttrValue", "DefaultEntry"))  # of two tensors in one, protobuf makes one
+
+
+def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
+    """Return the message's bytes without large tensor values, which are appended to `payloads` and not read.
+
+    Args:
+        source: the file. It is read in small windows around what is structure: a map would count every large
+            page that the system maps along as memory, and die with a file that shrinks.
+        message: "SavedModel", "MetaGraphDef" or "GraphDef".
+        payloads: where the values lie.
+
+    Raises:
+        FormatError: the bytes are not a sequence of fields; with the offset.
+    """
+    window = Window(source)
+    pieces = _Reducer(source, window, payloads).message(0, source.size, message, 0)
+    return window.copy(0, source.size) if pieces is None else b"".join(pieces)
+
+
+def expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
+    """Return serialized bytes with every mark replaced by the payload, enclosing lengths adjusted."""
+    return _expand(data, message, payloads) if _SECRET in data else [data]
+
+
+def mark(number: int) -> bytes:
+    """Return the `tensor_content` that stands for the payload of a number, counted from 1."""
+    return _SECRET + number.to_bytes(8, "little")
+
+
+def marked(content: bytes) -> int:
+    """Return the number of the payload that a `tensor_content` stands for, 0 if it is itself the values."""
+    is_mark = len(content) == _MARK_SIZE and content.startswith(_SECRET)
+    return int.from_bytes(content[len(_SECRET) :], "little") if is_mark else 0
+
+
+class _Reducer:
+    """One pass over a file; offsets are those of the file."""
+
+    def __init__(self, source: SourceFile, window: Window, payloads: list[Payload]) -> None:
+        self.source = source
+        self.window = window
+        self.payloads = payloads
+
+    def message(self, start: int, end: int, message: str, depth: int) -> list[bytes] | None:
+        """Return the pieces of the reduced message; None if it holds nothing large."""
+        if message == "TensorProto":
+            return self.tensor(start, end)
+        if depth > MAX_DEPTH:
+            raise FormatError(f"messages are nested too deep at byte {start}")
+        window, children = self.window, _CHILDREN[message]
+        merged = 0
+        pieces: list[bytes] = []
+        copied = offset = start
+        while offset < end:
+            field_start = offset
+            tag, length, body = window.head(offset)
+            if tag & 7 != 2:
+                offset = window.skip(tag & 7, body, end)
+                continue
+            offset = body + length
+            if offset > end:
+                raise FormatError(
+                    f"field {tag >> 3} of {message} at byte {field_start} runs {offset - end} bytes past its end"
+                )
+            if (tag >> 3) not in children:
+                continue
+            merged += message in _MERGED
+            if length < LARGE:
+                continue
+            inner = self.message(body, offset, children[tag >> 3], depth + 1)
+            if inner is not None:
+                pieces.append(window.copy(copied, field_start))
+                pieces.append(encode_varint(tag) + encode_varint(sum(map(len, inner))))
+                pieces += inner
+                copied = offset
+        if not pieces or merged > 1:
+            return None
+        pieces.append(window.copy(copied, end))
+        return pieces
+
+    def tensor(self, start: int, end: int) -> list[bytes] | None:
+        """Keep what describes a tensor; make ranges of the fields that hold its values."""
+        window = self.window
+        kept: list[bytes] = []
+        ranges: list[tuple[int, int]] = []
+        offset = start
+        while offset < end:
+            field_start = offset
+            tag, offset = window.varint(offset)
+            if tag & 7 == 2:
+                length, offset = window.varint(offset)
+                offset += length
+                if offset > end:
+                    raise FormatError(f"field {tag >> 3} of TensorProto at byte {field_start} runs past its end")
+            else:
+                offset = window.skip(tag & 7, offset, end)
+            if tag >> 3 not in _VALUE_FIELDS:
+                kept.append(window.copy(field_start, offset))
+            elif ranges and ranges[-1][1] == field_start:
+                ranges[-1] = (ranges[-1][0], offset)
+            else:
+                ranges.append((field_start, offset))
+        if sum(stop - begin for begin, stop in ranges) < LARGE:
+            return None
+        self.payloads.append([FileRange(self.source, begin, stop - begin) for begin, stop in ranges])
+        kept.append(encode_varint(_CONTENT << 3 | 2) + encode_varint(_MARK_SIZE) + mark(len(self.payloads)))
+        return kept
+
+
+def _expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
+    window = Window(data)
+    children = {} if message == "TensorProto" else _CHILDREN[message]
+    rope: Rope = []
+    copied = offset = 0
+    end = len(data)
+    while offset < end:
+        field_start = offset
+        tag, offset = window.varint(offset)
+        number = tag >> 3
+        if tag & 7 != 2:
+            offset = window.skip(tag & 7, offset, end)
+            continue
+        length, offset = window.varint(offset)
+        body, offset = offset, offset + length
+        if message == "TensorProto":
+            index = marked(data[body:offset]) if number == _CONTENT and length == _MARK_SIZE else 0
+            if index:
+                rope.append(data[copied:field_start])
+                rope += payloads[index - 1]
+                copied = offset
+        elif number in children and data.find(_SECRET, body, offset) >= 0:
+            inner = _expand(data[body:offset], children[number], payloads)
+            rope.append(data[copied:field_start] + encode_varint(tag) + encode_varint(rope_size(inner)))
+            rope += inner
+            copied = offset
+    rope.append(data[copied:end])
+    return [piece for piece in rope if not isinstance(piece, bytes) or piece]

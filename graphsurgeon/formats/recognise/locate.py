@@ -1,0 +1,268 @@
+"""Find the model that a path stands for, and its format: by content, never by suffix.
+
+A folder is read as: `saved_model.pb` or `.pbtxt`; else a `checkpoint` file or the only `.index`; else numbered
+versions, of which the newest counts; else the only model file. Suffixes serve messages alone.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graphsurgeon.disk.atomic import is_temporary, leftovers
+from graphsurgeon.disk.files import SourceFile, contained, exists, folder_names, is_file, is_folder, open_source
+from graphsurgeon.encoding import sstable
+from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
+from graphsurgeon.formats.recognise import foreign, protobufs, texts
+from graphsurgeon.model.model import FormatName
+
+SAVED_MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
+_CHUNKED_NAME = "saved_model.cpb"
+_VARIABLES_INDEX = "variables/variables.index"
+_FORMATS: dict[str, FormatName] = {
+    "saved_model": "saved_model",
+    "graph_def": "graph_def",
+    "meta_graph": "meta_graph",
+    "checkpoint": "checkpoint",
+    "checkpoint_state": "checkpoint",
+    "tflite": "tflite",
+}
+# What lies beside models and is not worth an error of its own when a folder is searched.
+_BESIDE = {
+    "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
+    "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "debug_info", "hub_module",
+    "hugging_face_config", "events", "tfrecord", "npz", "npy", "elf", "sqlite", "parquet",
+}  # fmt: skip
+_TFLITE = b"TFL3"  # the identifier of the FlatBuffer; version 2 of the schema has the same
+_DATA_FILE = re.compile(r".*\.data-\d{5}-of-\d{5}", re.DOTALL)
+_V1_SHARD = re.compile(r"-\d{5}-of-\d{5}")
+_MOST_FILES = 1000  # of a folder that are looked into
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a model lies.
+
+    Attributes:
+        format: which reader reads it.
+        path: what to give to that reader: a file, a folder or the prefix of a checkpoint.
+        is_text: a protobuf in text form.
+        notes: how it was found, for the user.
+    """
+
+    format: FormatName
+    path: Path
+    is_text: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def locate(path: Path) -> Location:
+    """Find the model that a path stands for. Reads the head of files.
+
+    Raises:
+        FileError: there is nothing, or nothing readable.
+        FormatError: the file is empty or of no format at all.
+        UnsupportedError: the file is of a known format that is not read here.
+        UsageError: a folder holds no model, or several.
+    """
+    if is_folder(path):
+        return _in_folder(path)
+    return _of_file(path) if exists(path) else _of_prefix(path)
+
+
+def kind(file: SourceFile) -> str | None:
+    """Name what a file holds: a format, "checkpoint_state", a key of `foreign.FOREIGN`, "text", or None."""
+    return _kind_and_form(file)[0]
+
+
+def _kind_and_form(file: SourceFile) -> tuple[str | None, bool]:
+    if file.size >= 8 and file.read_at(4, 4) == _TFLITE:
+        return "tflite", False
+    if sstable.is_table(file):
+        return "checkpoint", False
+    found = foreign.kind(file)
+    if found is not None:
+        return found, False
+    head = file.read_at(0, min(file.size, texts.HEAD))
+    text = texts.decode(head) if texts.decode(head[:512]) is not None else None
+    in_text = texts.kind(text) if text is not None else None
+    if in_text is not None and in_text not in ("text", "text_proto"):
+        return in_text, True
+    with file.view() as view:
+        in_binary = protobufs.kind(view)
+    if in_binary is not None:
+        return in_binary, False
+    return (in_text, True) if in_text is not None else (_by_structure(file), False)
+
+
+def _by_structure(file: SourceFile) -> str | None:
+    """Recognise a FlatBuffer whose identifier is missing or damaged."""
+    from graphsurgeon.formats.tflite import file as tflite
+
+    return "tflite" if tflite.sniff(file) else None
+
+
+def _of_file(path: Path) -> Location:
+    file = open_source(path)
+    if not file.size:
+        raise FormatError("the file is empty", path=path, hint="fetch or write it again")
+    if _DATA_FILE.fullmatch(path.name):
+        return Location("checkpoint", path)
+    found, is_text = _kind_and_form(file)
+    if found in _FORMATS:
+        of_folder = found == "checkpoint_state" or (found == "saved_model" and path.name in SAVED_MODEL_NAMES)
+        return Location(_FORMATS[found], path.parent if of_folder else path, is_text)
+    if found is None:
+        raise unrecognised(file)
+    raise foreign.text_error(file) if found == "text" else foreign.error(found, path)
+
+
+def _in_folder(folder: Path) -> Location:
+    names = [name for name in folder_names(folder) if not is_temporary(name)]
+    for name in SAVED_MODEL_NAMES:
+        if name in names:
+            return _saved_model(folder, name)
+    if _CHUNKED_NAME in names:
+        raise foreign.error("chunked", folder)
+    if _is_checkpoint_folder(folder, names):
+        return Location("checkpoint", folder)
+    versions = sorted((name for name in names if name.isdecimal() and is_folder(folder / name)), key=int)
+    if versions:
+        return _newest(folder, versions)
+    other = foreign.folder_kind(names)
+    if other is not None:
+        raise foreign.error(other, folder)
+    return _only_file(folder, names)
+
+
+def _saved_model(folder: Path, name: str) -> Location:
+    """Take the folder for a SavedModel unless the file of that name is plainly something else."""
+    file = open_source(contained(folder, name))
+    if not file.size:
+        raise FormatError("the file is empty", path=folder / name, hint="fetch or write it again")
+    found, is_text = _kind_and_form(file)
+    if found is None or found == "saved_model":
+        return Location("saved_model", folder, is_text)
+    if found in _FORMATS:
+        return replace(_of_file(folder / name), notes=(f"{name} holds no SavedModel but another format",))
+    raise foreign.text_error(file) if found == "text" else foreign.error(found, folder / name)
+
+
+def _is_checkpoint_folder(folder: Path, names: Sequence[str]) -> bool:
+    if "checkpoint" in names and is_file(folder / "checkpoint"):
+        file = open_source(contained(folder, "checkpoint"))
+        text = texts.decode(file.read_at(0, min(file.size, texts.HEAD)))
+        if text is not None and texts.kind(text) == "checkpoint_state":
+            return True
+    return sum(name.endswith(".index") for name in names) == 1
+
+
+def _newest(folder: Path, versions: Sequence[str]) -> Location:
+    served = [name for name in versions if any(exists(folder / name / file) for file in SAVED_MODEL_NAMES)]
+    newest = (served or versions)[-1]
+    note = f"version {newest}, the newest of {len(versions)}" if len(versions) > 1 else f"version {newest}"
+    if served and newest != versions[-1]:
+        note += f" that holds a SavedModel ({versions[-1]} does not)"
+    found = locate(contained(folder, newest))
+    return replace(found, notes=(note, *found.notes))
+
+
+def _only_file(folder: Path, names: Sequence[str]) -> Location:
+    models: list[str] = []
+    others: list[tuple[str, str]] = []
+    for name in names[:_MOST_FILES]:
+        if name.startswith(".") or _DATA_FILE.fullmatch(name) or not is_file(folder / name):
+            continue
+        found = _kind_or_none(folder, name)
+        if found in _FORMATS:
+            models.append(name.removesuffix(".index") if found == "checkpoint" else name)
+        elif found is not None and found not in _BESIDE:
+            others.append((name, found))
+    if len(models) == 1:
+        location = locate(contained(folder, models[0]))
+        return replace(location, notes=(f"{models[0]} is the only model in {folder}", *location.notes))
+    if models:
+        raise UsageError(f"the folder holds {len(models)} models", path=folder, hint=_choice(folder, models))
+    if others:
+        raise foreign.error(others[0][1], folder / others[0][0])
+    raise _no_model(folder, names)
+
+
+def _no_model(folder: Path, names: Sequence[str]) -> GraphSurgeonError:
+    """Return the error for a folder in which nothing was recognised."""
+    shards = [name for name in names if _DATA_FILE.fullmatch(name)]
+    if shards:
+        index = shards[0][: shards[0].rindex(".data-")] + ".index"
+        return FileError(f"the index of this data file, {index}, is missing", path=folder / shards[0])
+    if is_file(folder / _VARIABLES_INDEX):
+        hint = f"its variables can be read: give {shlex.quote(str(folder / _VARIABLES_INDEX))}"
+        return FileError("the folder is a SavedModel without its saved_model.pb", path=folder, hint=hint)
+    for name in names:
+        if is_file(folder / name):
+            contained(folder, name)  # says that the model may be behind a link that is not followed
+    inner = [name for name in names if any(exists(folder / name / file) for file in SAVED_MODEL_NAMES)]
+    hint = _choice(folder, inner) if inner else "give a SavedModel folder, or a .pb, .meta, .tflite or checkpoint file"
+    return UsageError("the folder itself holds no model", path=folder, hint=hint)
+
+
+def _kind_or_none(folder: Path, name: str) -> str | None:
+    try:
+        file = open_source(contained(folder, name))
+        found = kind(file) if file.size else None
+        file.close()
+    except FileError:
+        return None
+    return found
+
+
+def _choice(folder: Path, names: Sequence[str]) -> str:
+    shown = [shlex.quote(str(folder / name)) for name in names[:20]]
+    return "give one of " + " ".join(shown) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _of_prefix(path: Path) -> Location:
+    """Take a path that names no file for the prefix of a checkpoint, or say what is missing."""
+    if exists(Path(f"{path}.index")):
+        return Location("checkpoint", path)
+    names = folder_names(path.parent) if is_folder(path.parent) else []
+    rests = [name[len(path.name) :] for name in names if name.startswith(path.name)]
+    if any(_DATA_FILE.fullmatch(rest) or _V1_SHARD.fullmatch(rest) for rest in rests):
+        return Location("checkpoint", path)
+    raise _missing(path, names)
+
+
+def _missing(path: Path, names: Sequence[str]) -> GraphSurgeonError:
+    interrupted = leftovers(path)
+    if interrupted:
+        return FileError("no such file or folder", path=path, hint="; ".join(interrupted))
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
+        return FileError("gs reads local files only", path=path, hint="download it first")
+    if f"{path.name}.meta" in names:
+        return FileError("no checkpoint of this prefix", path=path, hint=f"its graph is in {path}.meta")
+    import difflib
+
+    close = difflib.get_close_matches(path.name, names, n=3)
+    hint = "did you mean " + " or ".join(str(path.parent / name) for name in close) + "?" if close else ""
+    return FileError("no such file or folder", path=path, hint=hint)
+
+
+def unrecognised(file: SourceFile) -> FormatError:
+    """Return the error for a file of no known format."""
+    start = file.read_at(0, min(file.size, 8)).hex(" ")
+    expected = _EXPECTED.get(file.path.suffix)
+    message = f"no model is recognised in its {file.size} bytes, which start with {start}"
+    if expected is not None:
+        message = f"{expected}, so it is damaged or cut off, or never was one ({file.size} bytes, from {start})"
+    hint = foreign.damage(file) or "fetch or write it again"
+    return FormatError(message, path=file.path, hint=hint)
+
+
+_EXPECTED = {
+    ".tflite": "it does not start like a TFLite model",
+    ".index": "the footer of a checkpoint's index is missing",
+    ".meta": "it does not start like a MetaGraphDef",
+    ".pb": "it does not start like a SavedModel, GraphDef or MetaGraphDef",
+}

@@ -1,0 +1,216 @@
+"""A TFLite file as a Model: one MetaGraph, subgraph 0 its main graph, the other subgraphs its functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphsurgeon.disk.files import SourceFile, open_source
+from graphsurgeon.encoding.appended_zip import AppendedZip, find_zip
+from graphsurgeon.encoding.flatbuffer.read import Image
+from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats.tflite import metadata as tflite_metadata
+from graphsurgeon.formats.tflite.buffers import Buffers
+from graphsurgeon.formats.tflite.graph import SubgraphSource
+from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes, operator_name, schema
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, SignatureEntry
+from graphsurgeon.model.model import Model
+
+if TYPE_CHECKING:
+    from graphsurgeon.encoding.flatbuffer.read import Table, Tables
+    from graphsurgeon.model.objects import ObjectGraph
+
+_OLDEST_WITH_BUFFERS = 3
+_OLDEST = 1  # version 0 had no subgraphs
+
+
+class Operator(NamedTuple):
+    """An operator code of the model."""
+
+    name: str
+    code: int
+    custom: bytes
+    version: int
+
+
+class ModelSource:
+    """MetaGraphSource over a `Model`.
+
+    Attributes:
+        file, image, root: the file, its address space, its `Model` table.
+        version: of the schema.
+        buffers: where constants lie.
+        subgraphs: as they were read, by index.
+        archive: the ZIP archive of associated files behind the model, None if there is none.
+    """
+
+    __slots__ = ("_edges", "_operators", "archive", "buffers", "file", "image", "root", "subgraphs", "version")
+
+    def __init__(self, file: SourceFile) -> None:
+        self.file = file
+        self.image = Image(file, schema())
+        root = self.image.root("Model")
+        self.version: int = root.get("version")
+        is_old = self.version < _OLDEST_WITH_BUFFERS and not root.place("buffers")
+        self.root = self.image.root("OldModel") if is_old else root
+        if is_old and (self.version < _OLDEST or not root.place("subgraphs")):
+            raise UnsupportedError(f"schema version {self.version} of TFLite is not read", path=file.path)
+        self.buffers = Buffers(self.root, file)
+        self.subgraphs: list[Graph] = []
+        self.archive: AppendedZip | None = find_zip(file)
+        self._operators: list[Operator] | None = None
+        self._edges: list[list[list[tuple[int, int]]] | None] = []
+
+    def operators(self) -> list[Operator]:
+        """Return the operator codes."""
+        if self._operators is None:
+            self._operators = [_operator(table) for table in self.root.tables("operator_codes")]
+        return self._operators
+
+    def operator(self, index: int) -> Operator:
+        """Return an operator code; one for an index that points at nothing is named by it."""
+        known = self.operators()
+        return known[index] if index < len(known) else Operator(f"#{index}", -1, b"", 0)
+
+    def control_edges(self) -> list[list[tuple[int, int]]] | None:
+        """Return the control edges of each subgraph, None where the model tells none."""
+        if not self._edges:
+            counts = [len(table.tables("operators")) for table in self.root.tables("subgraphs")]
+            self._edges.append(tflite_metadata.control_edges(self.root, self.buffers, counts))
+        return self._edges[0]
+
+    def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
+        """Lift `signature_defs`; a key that repeats gets the signature's number behind it."""
+        self.image.spent = 0
+        tables = list(self.signature_tables())
+        keys = unique_keys([table.text("signature_key") for table in tables])
+        return {key: self._signature(table, metagraph) for key, table in zip(keys, tables, strict=True)}
+
+    def signature_tables(self) -> Tables | tuple[()]:
+        """Return the signatures as stored, empty for schema versions that have none."""
+        has_signatures = self.root.type is not None and "signature_defs" in self.root.type.fields
+        return self.root.tables("signature_defs") if has_signatures else ()
+
+    def collections(self, metagraph: MetaGraph) -> dict[str, Collection]:
+        """Lift the metadata."""
+        return tflite_metadata.collections(self.root, self.buffers)
+
+    def saver(self, metagraph: MetaGraph) -> Saver | None:
+        """Return None: there is no such thing in TFLite."""
+        return None
+
+    def assets(self, metagraph: MetaGraph) -> list[Asset]:
+        """Return an empty list: files in the appended archive belong to no tensor."""
+        return []
+
+    def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
+        """Return None: there is no such thing in TFLite."""
+        return None
+
+    def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
+        """Return nothing: there is no such thing in TFLite."""
+        return {}
+
+    def function_source(self) -> None:
+        """Return None: subgraphs are not made here."""
+
+    def _signature(self, table: Table, metagraph: MetaGraph) -> Signature:
+        key, index = table.text("signature_key"), table.get("subgraph_index")
+        graph = self.subgraphs[index] if index < len(self.subgraphs) else metagraph.graph
+        is_dangling = index >= len(self.subgraphs)
+        entries = []
+        for side in ("inputs", "outputs"):
+            maps = list(table.tables(side))
+            names = unique_keys([item.text("name") for item in maps])
+            places = [f"signature {key}, {side[:-1]} {name}" for name in names]
+            lifted = [_entry(item, graph, where, is_dangling) for item, where in zip(maps, places, strict=True)]
+            entries.append(dict(zip(names, lifted, strict=True)))
+        return Signature(key, graph, entries[0], entries[1], raw=table)
+
+
+def read(path: Path) -> Model:
+    """Read a TFLite model; tensors and operators are lifted when they are asked for.
+
+    Raises:
+        FormatError: the FlatBuffer is broken.
+        FileError: the file is missing or unreadable.
+        UnsupportedError: its schema is older than subgraphs are.
+    """
+    file = open_source(path)
+    try:
+        source = ModelSource(file)
+        model = Model("tflite", str(path), source)
+        model.metagraphs = [_metagraph(source)]
+        model.files = {str(path): file.size, **source.buffers.files()}
+        model.notes = _notes(source)
+    except FormatError as error:
+        raise error.at(path) from error
+    return model
+
+
+def unique_keys(names: list[str]) -> list[str]:
+    """Return names that can be keys: one that is there already gets its number behind it, `name#2`."""
+    seen: set[str] = set()
+    found = []
+    for number, name in enumerate(names):
+        key = name
+        while key in seen:
+            key = f"{key}#{number}"
+        seen.add(key)
+        found.append(key)
+    return found
+
+
+def _metagraph(source: ModelSource) -> MetaGraph:
+    metagraph = MetaGraph(source)
+    metagraph.producer = {
+        "tensorflow": None,
+        "description": source.root.text("description") or None,
+        "schema_version": source.version,
+        **tflite_metadata.facts(source.root, source.buffers),
+    }
+    tables = list(source.root.tables("subgraphs"))
+    names = [table.text("name") for table in tables]
+    counts = Counter(names)
+    for index, (table, name) in enumerate(zip(tables, names, strict=True)):
+        unique = name if index == 0 or (name and counts[name] == 1) else f"#{index}"
+        graph = Graph(metagraph, "subgraph", unique, SubgraphSource(source, index, table, unique))
+        source.subgraphs.append(graph)
+        if index:
+            metagraph.functions[unique] = graph
+    metagraph.graph = source.subgraphs[0] if source.subgraphs else Graph(metagraph, "subgraph")
+    return metagraph
+
+
+def _operator(table: Table) -> Operator:
+    code = max(table.get("deprecated_builtin_code"), table.get("builtin_code"))
+    custom = table.get("custom_code") or b""
+    is_custom = code == operator_codes()[CUSTOM]
+    name = custom.decode("utf-8", "surrogateescape") if is_custom and custom else operator_name(code)
+    return Operator(name, code, custom, table.get("version"))
+
+
+def _entry(table: Table, graph: Graph, where: str, is_dangling: bool) -> SignatureEntry:
+    index = table.get("tensor_index")
+    if is_dangling or index >= len(graph.values):
+        return SignatureEntry(Mention("tensor", f"#{index}", graph, where), None, None, raw=table)
+    value = graph.values[index]
+    return SignatureEntry(Mention.of(value, where), value.dtype, value.shape, raw=table)
+
+
+def _notes(source: ModelSource) -> list[str]:
+    notes = []
+    outside = [i for i in range(len(source.buffers.tables)) if sum(source.buffers.extent(i)) > source.file.size]
+    if outside:
+        what = f"buffer {outside[0]} lies" if len(outside) == 1 else f"{len(outside)} buffers lie"
+        notes.append(f"{what} beyond the end of the file: it is cut short, values are missing")
+    notes += [f"values in another file: {error.message}" for error in source.buffers.outside()]
+    if not source.subgraphs:
+        notes.append("the model has no subgraph")
+    if source.archive is not None and source.archive.names:
+        names = source.archive.names
+        notes.append(f"{len(names)} associated file{'s' * (len(names) > 1)} in a ZIP archive behind the model")
+    return notes

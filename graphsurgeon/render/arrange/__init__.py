@@ -1,0 +1,1 @@
+"""The second step of a picture: folded layers, repeated blocks, depth."""

@@ -1,0 +1,1 @@
+"""The fourth step of a picture: where everything stands."""

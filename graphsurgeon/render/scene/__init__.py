@@ -1,0 +1,1 @@
+"""The third step of a picture: boxes, edges and what they say."""

@@ -1,0 +1,240 @@
+"""What a box says: the op with what matters about it, or what a closed scope holds; and what an edge says."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from graphsurgeon.model.dtype import FLOAT32, DType
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.render.arrange.levels import Part
+from graphsurgeon.render.choose.ends import End
+from graphsurgeon.render.choose.flow import Operation
+from graphsurgeon.render.choose.select import Selection, dtype_of
+from graphsurgeon.render.scene import boxes, families
+from graphsurgeon.render.scene.scene import Box, NodeName, Terminal
+from graphsurgeon.shapes import ShapeReport
+
+LONGEST_TITLE = 36
+LONGEST_LINE = 48
+_ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
+_MOST_OPS = 4  # kinds of operations that a box lists
+_KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
+_TITLES = {"FusedBatchNorm": "BatchNorm", "FusedBatchNormV2": "BatchNorm", "FusedBatchNormV3": "BatchNorm"}
+_COMPARED = frozenset({"added", "removed", "changed"})
+_NORMS = (
+    (re.compile(r"batch_?norm|(^|[_/])bn(_?\d+)?($|/)"), "BatchNorm"),
+    (re.compile(r"layer_?norm"), "LayerNorm"),
+    (re.compile(r"norm"), "Norm"),
+)
+
+
+class Describer:
+    """Makes boxes of parts, inputs and outputs; they have no place in a picture yet."""
+
+    def __init__(
+        self, selection: Selection, report: ShapeReport, inputs: Sequence[End], marks: Mapping[int, Collection[str]]
+    ) -> None:
+        self.selection = selection
+        self.operations = selection.flow.operations
+        self.report = report
+        self.marks = marks
+        self._inputs: dict[int, list[End]] = {}
+        for end in inputs:
+            for source in end.sources:
+                self._inputs.setdefault(source, []).append(end)
+
+    def box(self, part: Part, identity: str, cluster: str) -> Box:
+        """Return the box of a part that is closed."""
+        shown = first_block(part)
+        ends = self._inputs.get(shown.operation)
+        if ends:
+            return self.end_box(ends, "input", identity, self._names(members(part)))
+        if shown.is_operation or shown.kind == "layer":
+            return self._operation_box(part, identity, cluster)
+        return self._scope_box(part, identity, cluster)
+
+    def end_box(self, ends: Sequence[End], role: str, identity: str, nodes: Sequence[NodeName]) -> Box:
+        """Return the box of an input or output; several keys may name one tensor."""
+        keys = list(dict.fromkeys(end.key for end in ends))
+        signatures = dict.fromkeys(name for end in ends for name in end.signatures)
+        terminal = self.terminal(ends[0], "")
+        shape = boxes.shape_text(None if terminal.shape is None else Shape(terminal.shape))
+        lines = [*keys[1:], f"{terminal.dtype or ''} {shape}".strip(), ", ".join(signatures)]
+        tensors = ", ".join(map(str, ends[0].values))
+        marks = self._marks(ends[0].sources) if role == "input" else ()
+        return Box(
+            identity, role, boxes.shortened(keys[0], LONGEST_TITLE), _fitting(lines), f"{', '.join(keys)}: {tensors}",
+            role, nodes=nodes, marks=marks,
+        )  # fmt: skip
+
+    def terminal(self, end: End, box: str) -> Terminal:
+        """Return what is known of an input or output: what its signature says, else what was inferred."""
+        value = end.values[0] if end.values else None
+        dtype = end.dtype or (self.report.dtype(value) if value is not None else None)
+        shape = end.shape
+        # The shape of a composite tensor is that of none of its parts.
+        if (shape is None or shape.dims is None) and value is not None and len(end.values) == 1:
+            shape = self.report.shape(value)
+        dims = None if shape is None or shape.dims is None else list(shape.dims)
+        name = None if dtype is None else dtype.name
+        return Terminal(end.key, tuple(end.signatures), tuple(map(str, end.values)), name, dims, box)
+
+    def label(self, value: Value, read: Value) -> str:
+        """Return dtype (unless float32) and shape of a value, as known where it is made or where it is read."""
+        shape = min(self.report.shape(value), self.report.shape(read), key=_unknowns)
+        dtype: DType | None = self.report.dtype(value) or dtype_of(value)
+        name = "" if dtype is None or dtype.base is FLOAT32 else dtype.base.name
+        return f"{name} {boxes.shape_text(shape)}".strip()
+
+    def weights(self, operations: Iterable[int]) -> list[Operation]:
+        """Return the constants and variables folded into operations, each once."""
+        found = dict.fromkeys(weight for index in operations for weight in self.selection.weights.get(index, ()))
+        return [self.operations[index] for index in found]
+
+    def _weight_shapes(self, index: int) -> list[Shape]:
+        """Return the shapes of the weights folded into an operation, largest first; of one in parts, as it is read."""
+        own = [boxes.weight_shape(weight) for weight in self.weights([index])]
+        ranks = {shape.rank for shape in own}
+        read = [self.report.shape(value) for value in self.selection.folded.get(index, ())]
+        whole = [shape for shape in read if shape.rank in ranks and shape.num_elements is not None]
+        return sorted([*whole, *own], key=lambda shape: -(shape.num_elements or 0))
+
+    def _operation_box(self, part: Part, identity: str, cluster: str) -> Box:
+        shown = first_block(part)
+        inside = list(shown.operations())
+        head = min(inside, key=lambda index: _rank(self.operations[index].op))
+        operation = self.operations[head]
+        tails = [] if shown.is_operation else [tail for child in shown.children for tail in self._tails(child, head)]
+        count = boxes.parameters(self.weights(inside))
+        name = shown.name or operation.name
+        lines = [
+            _joined(boxes.attributes(operation, self._weight_shapes(head))), _listed(tails), _size(count, part),
+            "" if name.lower() == operation.op.lower() else name, self._told_marks(part),
+        ]  # fmt: skip
+        return Box(
+            identity, "layer" if tails else "operation", _op_title(operation.op) + _times(part), _fitting(lines),
+            shown.path, families.family(operation.op), cluster, self._names(members(part)), count, part.count,
+            self._marks(members(part)),
+        )  # fmt: skip
+
+    def _scope_box(self, part: Part, identity: str, cluster: str) -> Box:
+        shown = first_block(part)
+        inside = list(shown.operations())
+        count = boxes.parameters(self.weights(inside))
+        lines = [self._census(inside), _size(count, part), _KIND_LINES.get(shown.kind, ""), self._told_marks(part)]
+        is_norm = "norm" in shown.name.lower() and all(_rank(self.operations[index].op) == 2 for index in inside)
+        family = "normalization" if is_norm else "scope"
+        return Box(
+            identity, shown.kind, scope_title(part), _fitting(lines), shown.path, family, cluster,
+            self._names(members(part)), count, part.count, self._marks(members(part)),
+        )  # fmt: skip
+
+    def _tails(self, part: Part, head: int) -> list[str]:
+        """Name what follows in a layer: operations, or the norm or activation that a scope of them makes."""
+        inside = list(part.operations())
+        ops = [self.operations[index].op for index in inside if index != head]
+        titles = [_op_title(op) for op in ops]
+        if part.is_operation or head in inside:
+            return titles
+        if sorted(ops) == ["Mul", "Sigmoid"]:
+            return ["Swish"]
+        named = next((title for pattern, title in _NORMS if pattern.search(part.name.lower())), None)
+        return [named] if named else titles
+
+    def _census(self, operations: Iterable[int]) -> str:
+        counts = Counter(self.operations[index].op for index in operations)
+        telling = sorted(counts.items(), key=lambda item: (_rank(item[0]), -item[1], item[0]))
+        named: list[str] = []
+        for op, count in telling[:_MOST_OPS]:
+            text = f"{count} {_op_title(op)}"
+            if named and len(" · ".join([*named, text])) > _ROOM:
+                break
+            named.append(text)
+        rest = sum(count for _, count in telling[len(named) :])
+        return " · ".join([*named, f"{rest} more"] if rest else named)
+
+    def _names(self, operations: Iterable[int]) -> tuple[NodeName, ...]:
+        found = (self.operations[index] for index in operations)
+        return tuple(NodeName(operation.name, operation.graph.name) for operation in found)
+
+    def _told_marks(self, part: Part) -> str:
+        """Say what a comparison found of a part: colours alone would not tell everybody."""
+        counts = Counter(mark for index in members(part) for mark in self.marks.get(index, ()) if mark in _COMPARED)
+        if part.is_operation:
+            return ", ".join(counts)
+        return ", ".join(f"{count} {mark}" for mark, count in counts.items())
+
+    def _marks(self, operations: Iterable[int]) -> tuple[str, ...]:
+        if not self.marks:
+            return ()
+        return tuple(dict.fromkeys(mark for index in operations for mark in self.marks.get(index, ())))
+
+
+def first_block(part: Part) -> Part:
+    """Return the block that is drawn for all of a repeat; any other part itself."""
+    return part.children[0] if part.kind == "repeat" else part
+
+
+def members(part: Part) -> list[int]:
+    """Return every operation that a part is drawn for, those of equal blocks included."""
+    found: list[int] = []
+    waiting = [leaf for leaf in first_block(part).parts() if leaf.is_operation]
+    waiting.reverse()
+    while waiting:
+        leaf = waiting.pop()
+        found.append(leaf.operation)
+        waiting += reversed(leaf.twins)
+    return found
+
+
+def scope_title(part: Part) -> str:
+    """Return the name of a scope as its box or frame shows it."""
+    return boxes.shortened(first_block(part).name, LONGEST_TITLE) + _times(part)
+
+
+def _times(part: Part) -> str:
+    return f" ×{part.count}" if part.count > 1 else ""
+
+
+def _size(parameters: int, part: Part) -> str:
+    each = " each" if part.count > 1 else ""
+    return boxes.count_text(parameters, "param") + each if parameters else ""
+
+
+def _rank(op: str) -> int:
+    """Rank ops by how much they say about a layer: products first, then pooling and lookups, then the rest."""
+    family = families.family(op)
+    return {"convolution": 0, "dense": 0, "recurrent": 0, "pooling": 1, "lookup": 1}.get(family, 2)
+
+
+def _listed(names: Sequence[str]) -> str:
+    counted = [f"{name} ×{count}" if count > 1 else name for name, count in Counter(names).items()]
+    shown: list[str] = []
+    for text in counted:
+        if len(shown) == _MOST_OPS or (shown and len(", ".join([*shown, text])) > _ROOM):
+            break
+        shown.append(text)
+    more = [f"{len(counted) - len(shown)} more"] if len(counted) > len(shown) else []
+    return "+ " + ", ".join([*shown, *more]) if counted else ""
+
+
+def _joined(facts: Sequence[str]) -> str:
+    kept = list(facts)
+    while len(kept) > 1 and len(" · ".join(kept)) > LONGEST_LINE:
+        kept.pop()
+    return " · ".join(kept)
+
+
+def _fitting(lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(boxes.shortened(line, LONGEST_LINE) for line in lines if line)
+
+
+def _op_title(op: str) -> str:
+    return boxes.shortened(_TITLES.get(op, op), LONGEST_TITLE)
+
+
+def _unknowns(shape: Shape) -> int:
+    return 1000 if shape.dims is None else sum(dim is None for dim in shape.dims)

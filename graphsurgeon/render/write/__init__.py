@@ -1,0 +1,1 @@
+"""The last step of a picture: SVG, DOT, HTML, PNG and PDF."""

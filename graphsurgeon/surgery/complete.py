@@ -1,0 +1,152 @@
+"""Give a MetaGraph that comes from a GraphDef or `.meta` what a SavedModel that servers load needs.
+
+Tags, an op that initializes tables on load, and the asset files that tables read. Variables are restored by
+the graph's own saver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.analysis.flow.restore_map import variable_nodes
+from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, suggestion
+from graphsurgeon.errors import UnsupportedError, UsageError, plural
+from graphsurgeon.model.dtype import STRING
+from graphsurgeon.model.graph import Node
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.moves.recorded_shapes import drop_stale_shapes
+
+MAIN_OP = "saved_model_main_op"
+INIT_COLLECTIONS = (MAIN_OP, "legacy_init_op", "saved_model_init_op")
+TABLE_INITIALIZERS = "table_initializer"
+ASSET_PATHS = "asset_filepaths"
+SERVE = "serve"
+
+
+@dataclass(frozen=True)
+class CompletionReport:
+    """What a bare graph was given, one line each."""
+
+    notes: list[str]
+
+
+def complete(model: Model, *, tags: Sequence[str] | None = None) -> CompletionReport:
+    """Give a GraphDef or `.meta` what a SavedModel needs; other models have it.
+
+    Raises:
+        UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
+    """
+    if model.format not in ("graph_def", "meta_graph"):
+        return CompletionReport([])
+    metagraph = choose_metagraph(model)
+    check_servable(model, metagraph)
+    return CompletionReport(make_servable(model, metagraph, tags))
+
+
+def make_servable(
+    model: Model,
+    metagraph: MetaGraph,
+    tags: Sequence[str] | None = None,
+    asset_files: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Complete a MetaGraph for a SavedModel; return notes on what was added.
+
+    Args:
+        model: what it is of.
+        metagraph: changed in place.
+        tags: for a MetaGraph that has none; `serve` by default.
+        asset_files: name of an asset, as at the end of the path that the graph holds -> file to put there.
+
+    Raises:
+        UsageError: an asset file is given that the graph does not name.
+    """
+    notes = _add_assets(metagraph, asset_files or {})
+    if metagraph.saver is not None and model.checkpoint is None:
+        metagraph.saver = None
+        notes.append("left out the saver: without variables loaders would look for a checkpoint in vain")
+    if not metagraph.tags:
+        given = list(tags or (SERVE,))
+        metagraph.tags = [] if given == [NO_TAGS] else given
+        notes.append(f"tagged {','.join(metagraph.tags) or NO_TAGS}")
+    stale = drop_stale_shapes(metagraph.graph, infer_shapes(metagraph))
+    if stale:
+        notes.append(f"{stale} nodes no longer record shapes that contradict their ops: the model would not load")
+    initializers = _table_initializers(metagraph)
+    if initializers and not any(key in metagraph.collections for key in INIT_COLLECTIONS):
+        node = metagraph.graph.add_node("NoOp", metagraph.graph.unique_name("init_on_load"), controls=initializers)
+        mention = Mention.of(node, f"collection {MAIN_OP}")
+        item = CollectionItem("", {"": mention}, node.name.encode())
+        metagraph.collections[MAIN_OP] = Collection(MAIN_OP, "node_list", [item])
+        notes.append(f"{node.name} runs on load and initializes {plural(len(initializers), 'table')}")
+    return notes
+
+
+def _add_assets(metagraph: MetaGraph, files: Mapping[str, str]) -> list[str]:
+    """Make assets of the files whose paths the graph holds; of paths that no file is given for, tell."""
+    collection = metagraph.collections.get(ASSET_PATHS)
+    mentions = [mention for item in collection.items for mention in item.mentions.values()] if collection else []
+    known = {asset.mention.node for asset in metagraph.assets}
+    paths = {
+        name: node for node in (m.node for m in mentions) if node and (name := _asset_name(node)) and node not in known
+    }
+    unknown = sorted(set(files) - set(paths))
+    if unknown:
+        raise UsageError(f"the graph names no asset {unknown[0]!r}", hint=suggestion(unknown[0], paths))
+    for name, node in paths.items():
+        if name in files:
+            mention = Mention.of(node.output(), f"asset {name}")
+            metagraph.assets.append(Asset(name, mention, source=files[name]))
+    lost = sorted(set(paths) - set(files))
+    return [f"{name} is read from where the graph was built (give it with --asset {name}=FILE)" for name in lost]
+
+
+def _asset_name(node: Node) -> str:
+    tensor = node.attrs.get("value") if node.op == "Const" else None
+    if not isinstance(tensor, Tensor) or tensor.dtype is not STRING or tensor.num_elements != 1:
+        return ""
+    return str(tensor.items()[0].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2])
+
+
+def check_servable(model: Model, metagraph: MetaGraph) -> None:
+    """Refuse a graph whose variables no loader could restore.
+
+    Raises:
+        UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
+    """
+    variables = variable_nodes([metagraph.graph])
+    if metagraph.objects is not None and model.checkpoint is None and not variables:
+        raise UnsupportedError(
+            "the graph has objects, which loaders restore even without variables, and there is no checkpoint beside it",
+            hint="put NAME.index and its data files beside NAME.meta",
+        )
+    if not variables:
+        return
+    if metagraph.saver is None or metagraph.saver.restore.node is None:
+        raise UnsupportedError(
+            f"the graph has variables ({variables[0].name}, ...) and no saver that restores them",
+            hint="start from the .meta file of the checkpoint, or from a frozen graph",
+        )
+    old = [node for node in metagraph.graph.nodes if node.op in ("RestoreSlice", "Restore")]
+    if old:
+        raise UnsupportedError(
+            f"{old[0].name!r} ({old[0].op}) restores V1 checkpoints only",
+            hint="freeze the graph first (gs freeze), then add the signature",
+        )
+    if model.checkpoint is None:
+        raise UnsupportedError(
+            f"the graph has variables ({variables[0].name}, ...) and there is no checkpoint beside it",
+            hint="put NAME.index and its data files beside NAME.meta",
+        )
+
+
+def _table_initializers(metagraph: MetaGraph) -> list[Node]:
+    collection = metagraph.collections.get(TABLE_INITIALIZERS)
+    found = [mention.node for item in collection.items for mention in item.mentions.values()] if collection else []
+    if not found:
+        found = [node for node in metagraph.graph.nodes if node.op.startswith("InitializeTable")]
+    return [node for node in found if node is not None]

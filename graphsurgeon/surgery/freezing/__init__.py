@@ -1,0 +1,1 @@
+"""What `freeze` alone uses."""

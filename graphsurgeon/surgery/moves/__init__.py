@@ -1,0 +1,1 @@
+"""What several operations use: inline, copy, prune, carry out, bind."""

@@ -1,0 +1,176 @@
+"""Rename variables so that the model still restores.
+
+A variable has up to four names: the checkpoint key, the node, its `shared_name`, and a name in the object
+graph. TF1 uses one for all; TF2 keys are object paths, so there a pair may name the key or the variable, and
+what is so named changes. Keys stand in the checkpoint, in its object graph, in the constants that save and
+restore ops take in every MetaGraph, and in the serialized object graph that TF2 saves along.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.flow.restore_map import VARIABLES, resource_name, restore_map
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
+from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.tensor import Tensor
+
+Apply = Callable[[Iterable[str], str], dict[str, str]]
+
+_ATTRIBUTES = "/.ATTRIBUTES/"  # an object-based key is `path/.ATTRIBUTES/name`; loaders look the name up
+_SAVE_OPS = frozenset({"SaveV2", "Save", "SaveSlices"})
+_RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
+
+
+def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]], list[str]]:
+    """Rename checkpoint keys and variables in every MetaGraph; return the pairs that changed, and notes.
+
+    Args:
+        model: changed in place.
+        apply: gives old -> new for the names that change among those it is shown.
+
+    Raises:
+        UsageError: a name is unknown or taken, or a key would lose the ending that loaders need.
+        UnsupportedError: the model has no variables that can be renamed.
+    """
+    if model.format == "tflite" or (model.checkpoint is None and not model.metagraphs):
+        raise UnsupportedError("this model has no variables")
+    if model.checkpoint is not None and model.checkpoint.version == 1:
+        raise UnsupportedError("a V1 checkpoint can be read but not written", hint="gs convert it first")
+    keys = list(model.checkpoint.variables) if model.checkpoint is not None else []
+    nodes = [node for metagraph in model.metagraphs for node in _variable_nodes(metagraph)]
+    changed = apply(dict.fromkeys([*keys, *map(resource_name, nodes)]), "variable")
+    known = set(keys)
+    new_keys = {old: new for old, new in changed.items() if old in known}
+    _check_keys(keys, new_keys)
+    plan = _plan_nodes(model, changed)
+    if model.checkpoint is not None and new_keys:
+        model.checkpoint.rename(new_keys)
+    for metagraph in model.metagraphs:
+        _respell_constants(metagraph, new_keys, model.checkpoint)
+        _respell_objects(metagraph, changed)
+    _rename_nodes(plan, nodes, changed)
+    return sorted(changed.items()), _notes(model, new_keys)
+
+
+def _variable_nodes(metagraph: MetaGraph) -> list[Node]:
+    return [node for graph in metagraph.graphs for node in graph.nodes if node.op in VARIABLES]
+
+
+def _check_keys(keys: list[str], changed: Mapping[str, str]) -> None:
+    for old, new in changed.items():
+        _, mark, attribute = old.partition(_ATTRIBUTES)
+        if mark and not new.endswith(mark + attribute):
+            raise UsageError(f"the key {new!r} must end with {mark + attribute!r}, as {old!r} does")
+    after = [changed.get(key, key) for key in keys]
+    twice = sorted(key for key, count in Counter(after).items() if count > 1)
+    if twice or "" in after:
+        raise UsageError(f"two variables would have the key {twice[0]!r}" if twice else "a variable needs a name")
+
+
+def _plan_nodes(model: Model, changed: Mapping[str, str]) -> dict[Graph, dict[Node, str]]:
+    """Decide the new names of variable nodes and of the nodes that are part of them (`w/read`, `w/Assign`, ...)."""
+    plan: dict[Graph, dict[Node, str]] = {}
+    for graph in (graph for metagraph in model.metagraphs for graph in metagraph.graphs):
+        variables = {node.name for node in graph.nodes if node.op in VARIABLES}
+        renames = {}
+        for node in graph.nodes:
+            owner = _owner(node.name, variables)
+            if owner in changed:
+                renames[node] = changed[owner] + node.name[len(owner) :]
+        taken = {node.name for node in graph.nodes if node not in renames} | {value.name for value in graph.inputs}
+        clash = [name for name in renames.values() if name in taken]
+        if clash or len(set(renames.values())) < len(renames):
+            raise UsageError(f"there is already a node {(clash or list(renames.values()))[0]!r}")
+        if renames:
+            plan[graph] = renames
+    return plan
+
+
+def _owner(name: str, variables: set[str]) -> str:
+    """Return the variable that a node is, or lies in, empty if none; of nested ones the innermost."""
+    while name and name not in variables:
+        name = name.rpartition("/")[0]
+    return name
+
+
+def _rename_nodes(plan: Mapping[Graph, dict[Node, str]], variables: Iterable[Node], changed: Mapping[str, str]) -> None:
+    for node in variables:
+        old = resource_name(node)
+        if old in changed:
+            node.attrs["shared_name"] = changed[old].encode()
+        elif not node.attrs.get("shared_name") and node in plan.get(node.graph, {}):
+            node.attrs["shared_name"] = old.encode()
+    for graph, renames in plan.items():
+        graph.rename(renames)
+
+
+def _respell_constants(metagraph: MetaGraph, keys: Mapping[str, str], checkpoint: Checkpoint | None) -> None:
+    """Put new keys into the constants that save and restore ops take."""
+    if not keys:
+        return
+    names: dict[Node, None] = {}
+    objects: dict[Node, None] = {}
+    for place, node in _savers(metagraph):
+        constant = origin(Place(node.inputs[1], place)).value.producer
+        if constant is not None and constant.op == "Const":
+            names[constant] = None
+            saved = _saved_objects(node, place, constant)
+            if saved is not None:
+                objects[saved] = None
+    for constant in names:
+        tensor = constant.attrs.get("value")
+        if isinstance(tensor, Tensor):
+            items = [keys.get(item.decode("utf-8", "surrogateescape"), None) for item in tensor.items()]
+            if any(item is not None for item in items):
+                new = [old if item is None else item.encode() for old, item in zip(tensor.items(), items, strict=True)]
+                constant.attrs["value"] = Tensor.of(tensor.dtype, [d or 0 for d in tensor.shape], new)
+    for constant in objects:
+        tensor = constant.attrs.get("value")
+        if isinstance(tensor, Tensor) and checkpoint is not None:
+            data = [checkpoint.respelled_objects(item, keys) for item in tensor.items()]
+            constant.attrs["value"] = Tensor.of(tensor.dtype, [d or 0 for d in tensor.shape], data)
+
+
+def _savers(metagraph: MetaGraph) -> Iterator[tuple[Call | None, Node]]:
+    seen: set[Node] = set()
+    for node, call in nodes_inside(metagraph.graph.nodes, _SAVE_OPS | _RESTORE_OPS):
+        if len(node.inputs) > 1:
+            seen.add(node)
+            yield call, node
+    for graph in metagraph.functions.values():
+        for node in graph.nodes:
+            if node.op in _SAVE_OPS | _RESTORE_OPS and len(node.inputs) > 1 and node not in seen:
+                yield None, node
+
+
+def _saved_objects(node: Node, call: Call | None, names: Node) -> Node | None:
+    """Return the constant with the serialized object graph that a save op writes, None if it writes none."""
+    tensor = names.attrs.get("value")
+    key = OBJECT_GRAPH_KEY.encode()
+    if node.op != "SaveV2" or not isinstance(tensor, Tensor) or key not in (items := tensor.items()):
+        return None
+    position = 3 + items.index(key)
+    constant = origin(Place(node.inputs[position], call)).value.producer if position < len(node.inputs) else None
+    return constant if constant is not None and constant.op == "Const" else None
+
+
+def _respell_objects(metagraph: MetaGraph, changed: Mapping[str, str]) -> None:
+    for node in metagraph.objects.nodes if metagraph.objects is not None else ():
+        if node.kind == "variable":
+            node.name = changed.get(node.name, node.name)
+
+
+def _notes(model: Model, keys: Mapping[str, str]) -> list[str]:
+    partitioned = {
+        restored.key
+        for metagraph in model.metagraphs
+        for restored in restore_map(metagraph).variables.values()
+        if restored.slice and restored.key in keys.values()
+    }
+    return [f"{key} is partitioned: its parts keep their node names" for key in sorted(partitioned)]

@@ -1,0 +1,1 @@
+"""What `strip` alone uses."""

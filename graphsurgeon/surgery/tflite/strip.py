@@ -1,0 +1,82 @@
+"""What a TFLite model carries along that nothing needs: operators, tensors, subgraphs.
+
+A runtime computes every operator of a subgraph, needed or not. Operators that fill variables and tables, or that
+only their own runtime knows, stay. Buffers go with the tensors that name them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import TypeAlias
+
+from graphsurgeon.analysis.flow.calls import reached_functions
+from graphsurgeon.model.dtype import RESOURCE, VARIANT
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.surgery.tflite.tensors import unused_tensors
+
+_BUILTIN = re.compile(r"(?!BUILTIN_)[A-Z][A-Z0-9_]*")  # custom operators are named as in other languages
+
+
+Gone: TypeAlias = tuple[str, str, str, str, str]  # kind, name, op, subgraph, reason
+
+
+def strip_tflite(metagraph: MetaGraph, kinds: Collection[str], outputs: Collection[Value]) -> Iterator[Gone]:
+    """Take out what nothing needs, and yield it.
+
+    Args:
+        metagraph: of a TFLite model.
+        kinds: of `strip_kinds.KINDS`.
+        outputs: tensors that stay beside those that outputs and signatures name.
+    """
+    mentioned = [target for mention in metagraph.mentions() if isinstance(target := mention.target, Value)]
+    mentioned += outputs
+    if "functions" in kinds:
+        yield from _subgraphs(metagraph)
+    if "unreachable" not in kinds:
+        return
+    for graph in metagraph.graphs:
+        own = [value for value in mentioned if value.graph is graph]
+        place = "" if graph is metagraph.graph else graph.name
+        numbers = {node: number for number, node in enumerate(graph.nodes)}
+        for node in _unneeded(graph, own):
+            yield "unreachable", f"#{numbers[node]}", node.op, place, "no output of the subgraph needs it"
+            graph.remove_nodes([node])
+        gone = unused_tensors(graph, own)
+        for value in gone:
+            yield "unreachable", str(value), "tensor", place, "no operator, input or output names it"
+        graph.remove_values(gone)
+
+
+def _subgraphs(metagraph: MetaGraph) -> Iterator[Gone]:
+    roots = [metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())]
+    used = {*roots, *reached_functions(roots)}
+    for name, function in list(metagraph.functions.items()):
+        if function not in used:
+            yield "functions", function.name or name, "", "", "no operator runs it, no signature names it"
+            del metagraph.functions[name]
+
+
+def _unneeded(graph: Graph, mentioned: Collection[Value]) -> list[Node]:
+    waiting = [*(output.value for output in graph.outputs), *mentioned]
+    needed = {node for node in graph.nodes if _stays(node)}
+    waiting += [value for node in needed for value in node.inputs]
+    seen: set[Value] = set()
+    while waiting:
+        value = waiting.pop()
+        node = value.producer
+        if value in seen or node is None:
+            continue
+        seen.add(value)
+        if node not in needed:
+            needed.add(node)
+            waiting += node.inputs
+    return [node for node in graph.nodes if node not in needed]
+
+
+def _stays(node: Node) -> bool:
+    """Say whether an operator may do more than yield its outputs: fill state, run subgraphs, or nobody knows."""
+    values = (*node.inputs, *node.outputs)
+    has_state = any(value.dtype in (RESOURCE, VARIANT) or (value.extra or {}).get("is_variable") for value in values)
+    return has_state or not node.outputs or _BUILTIN.fullmatch(node.op) is None or bool(node.functions)

@@ -1,1 +1,0 @@
-"""Say whether a model is sound, the same as another, or equivalent to it."""
