@@ -7,6 +7,7 @@ drawing it as one box makes no cycle.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 
 from graphsurgeon.render.arrange.levels import Joints, Part, PartKind, settle
@@ -31,6 +32,7 @@ def find_levels(root: Part, selection: Selection, outside: Collection[int] = ())
         selection: what they hold.
         outside: operations directly in the root that belong to no level: inputs.
     """
+    outside = frozenset(outside)
     apart = [child for child in root.children if child.operation in outside]
     root.children = [child for child in root.children if child.operation not in outside]
     _order(root, Joints(root, selection.links))
@@ -94,15 +96,17 @@ def _order(root: Part, joints: Joints) -> None:
         entered: set[Part] = set()
         inside = set(scope.children)
         for start in scope.children:
-            stack = [start]
+            entered.add(start)
+            stack = [(start, iter(joints.before.get(start, ())))]
             while stack:
-                part = stack[-1]
-                entered.add(part)
-                missing = [other for other in joints.before.get(part, ()) if other not in entered and other in inside]
-                if missing:
-                    stack.append(missing[0])
+                part, before = stack[-1]
+                missing = next((other for other in before if other not in entered and other in inside), None)
+                if missing is None:
+                    found[part] = None
+                    stack.pop()
                 else:
-                    found[stack.pop()] = None
+                    entered.add(missing)
+                    stack.append((missing, iter(joints.before.get(missing, ()))))
         scope.children = list(found)
 
 
@@ -170,6 +174,7 @@ class _Layers:
         self.scope = scope
         self.joints = joints
         self.selection = selection
+        self.names: list[str] = []
 
     def fuse(self) -> None:
         chains: list[list[Part]] = []
@@ -185,14 +190,16 @@ class _Layers:
         if len(chains) == 1 and len(chains[0]) > 1:
             self.scope.kind = "layer" if self.scope.kind in ("scope", "group") else self.scope.kind
         elif any(len(chain) > 1 for chain in chains):
+            self.names = sorted(child.name for child in self.scope.children)
             _regroup(self.scope, chains, "layer", self._name)
 
     def _name(self, members: Sequence[Part]) -> str:
         """Name a layer by what its parts' names share, if no other part of the scope shares it; else by its head."""
         head = next((member for member in members if not self._consists_of(member, _is_minor)), members[0])
         shared = common_name([member.name for member in members])
-        others = [child for child in self.scope.children if child not in members and shared]
-        is_ambiguous = any(child.name.startswith(shared) for child in others)
+        # In order, names with one beginning stand together; there are more of them than members where others share it.
+        after = bisect_left(self.names, shared) + len(members)
+        is_ambiguous = after < len(self.names) and self.names[after].startswith(shared)
         return shared if shared and not is_ambiguous else _scope_name(head.name)
 
     def _only_before(self, part: Part) -> Part | None:
