@@ -8,6 +8,7 @@ from graphsurgeon.analysis.alignment import SHARED_NAME, Alignment, Pairs, label
 from graphsurgeon.analysis.calls import called_function
 from graphsurgeon.analysis.change import Change, Detail, different, different_sets, told_attr
 from graphsurgeon.analysis.diff_tensors import tensor_details
+from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
@@ -21,10 +22,10 @@ class GraphComparison:
     Args:
         alignment: which node is which.
         functions: which function is which.
-        values: compare the values of constants too.
+        values: how many bytes of constants may be compared; None compares no values.
     """
 
-    def __init__(self, alignment: Alignment, functions: Pairs, *, values: bool) -> None:
+    def __init__(self, alignment: Alignment, functions: Pairs, *, values: Allowance | None) -> None:
         self._alignment = alignment
         self._functions = functions
         self._values = values

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphsurgeon.analysis.alignment import Alignment, Pairs
 from graphsurgeon.analysis.change import Change, Detail, different, different_sets, told
 from graphsurgeon.analysis.diff_tensors import same_values, tensor_details
+from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph, Signature, SignatureEntry
@@ -75,7 +76,7 @@ class PartsComparison:
         for key in sorted({*before.defaults, *after.defaults}):
             one, other = before.defaults.get(key), after.defaults.get(key)
             if one is not None and other is not None:
-                yield from tensor_details(f"default of {key}", one, other)
+                yield from tensor_details(f"default of {key}", one, other, values=Allowance(one.source.nbytes))
             else:
                 yield Detail(f"default of {key}", told(one), told(other))
 
