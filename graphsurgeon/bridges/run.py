@@ -17,6 +17,7 @@ from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import read
+from graphsurgeon.formats.savedmodel import require_contained
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -104,6 +105,7 @@ def run(
     model = read(path)
     if not model.metagraphs:
         raise UnsupportedError("a checkpoint has no graph to run", path=path)
+    require_contained(model)
     require_extra("litert" if model.format == "tflite" else "tensorflow")
     metagraph = choose_metagraph(model, tags)
     entry = _entry(model, metagraph, signature)

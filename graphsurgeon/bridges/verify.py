@@ -16,6 +16,7 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint import read_checkpoint
 from graphsurgeon.formats.detect import locate
+from graphsurgeon.formats.savedmodel import require_contained
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.verify.calls import Call, Outcome, Runner, entries
@@ -64,6 +65,7 @@ def verify(
     if checkpoint is not None:
         first.checkpoint = read_checkpoint(Path(checkpoint))
     for model in (first, second):
+        require_contained(model)
         require_extra("litert" if model.format == "tflite" else "tensorflow")
     given = _given(first, feeds, tags)
 
