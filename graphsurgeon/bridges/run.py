@@ -20,6 +20,7 @@ from graphsurgeon.compare.inputs import assumed
 from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import read
+from graphsurgeon.formats.savedmodel.folder import require_contained
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -104,6 +105,7 @@ def run(
     model = read(path)
     if not model.metagraphs:
         raise UnsupportedError("a checkpoint has no graph to run", path=path)
+    require_contained(model)
     require_extra("litert" if model.format == "tflite" else "tensorflow")
     metagraph = choose_metagraph(model, tags)
     entry = _entry(model, metagraph, signature)

@@ -19,6 +19,7 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.recognise.locate import locate
+from graphsurgeon.formats.savedmodel.folder import require_contained
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 
@@ -64,6 +65,7 @@ def verify(
     if checkpoint is not None:
         first.checkpoint = read_checkpoint(Path(checkpoint))
     for model in (first, second):
+        require_contained(model)
         require_extra("litert" if model.format == "tflite" else "tensorflow")
     given = _given(first, feeds, tags)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.change import Change, Detail, different
 from graphsurgeon.compare.diff_graphs import GraphComparison
@@ -69,9 +70,10 @@ def diff(
     """
     if ("tflite" in (before.format, after.format)) and before.format != after.format:
         raise UnsupportedError(f"a {before.format} and a {after.format} model have nothing in common", path=after.path)
-    changes = [*_pairs(before, after, values=values)]
+    allowance = Allowance(sum(before.files.values()) + sum(after.files.values())) if values else None
+    changes = [*_pairs(before, after, values=allowance)]
     if before.checkpoint is not None or after.checkpoint is not None:
-        changes += _checkpoint_changes(before, after, values=values, progress=progress)
+        changes += _checkpoint_changes(before, after, values=allowance, progress=progress)
     changes += _file_changes(before, after, same_file)
     notes = [] if values else ["values of weights were not compared"]
     return DiffReport(
@@ -89,7 +91,7 @@ def diff(
 # -- MetaGraphs ----------------------------------------------------------------------------------------
 
 
-def _pairs(before: Model, after: Model, *, values: bool) -> Iterator[Change]:
+def _pairs(before: Model, after: Model, *, values: Allowance | None) -> Iterator[Change]:
     """Pair the MetaGraphs by tags, one that is left on either side with the other, and compare them."""
     left = list(before.metagraphs)
     right = list(after.metagraphs)
@@ -114,7 +116,7 @@ def _tags(metagraph: MetaGraph) -> str:
     return ",".join(metagraph.tags or ()) or "(no tags)"
 
 
-def _metagraph_changes(before: MetaGraph, after: MetaGraph, *, values: bool) -> Iterator[Change]:
+def _metagraph_changes(before: MetaGraph, after: MetaGraph, *, values: Allowance | None) -> Iterator[Change]:
     details = [*different("tags", before.tags and sorted(before.tags), after.tags and sorted(after.tags))]
     if details and before.tags is not None and after.tags is not None:
         yield Change("changed", "metagraph", "", _tags(before), details=details)
@@ -137,10 +139,10 @@ def _metagraph_changes(before: MetaGraph, after: MetaGraph, *, values: bool) -> 
 
 
 def _checkpoint_changes(
-    before: Model, after: Model, *, values: bool, progress: Callable[[int, int], None] | None
+    before: Model, after: Model, *, values: Allowance | None, progress: Callable[[int, int], None] | None
 ) -> Iterator[Change]:
     first, second = _variables(before.checkpoint), _variables(after.checkpoint)
-    renamed = _renamed(first, second) if values else {}
+    renamed = _renamed(first, second) if values is not None else {}
     yield from (_variable("removed", first[key]) for key in first if key not in second and key not in renamed)
     new = set(renamed.values())
     yield from (_variable("added", second[key]) for key in second if key not in first and key not in new)
@@ -153,13 +155,13 @@ def _checkpoint_changes(
             if details:
                 yield Change("changed", "variable", "", key, details=details)
             done += variable.tensor.nbytes
-            if progress is not None and values:
+            if progress is not None and values is not None:
                 progress(done, total)
     if before.format == after.format == "checkpoint" and before.checkpoint and after.checkpoint:
         yield from object_changes(before.checkpoint.objects, after.checkpoint.objects)
 
 
-def _variable_details(before: Variable, after: Variable, *, values: bool) -> list[Detail]:
+def _variable_details(before: Variable, after: Variable, *, values: Allowance | None) -> list[Detail]:
     try:
         return [*tensor_details("", before.tensor, after.tensor, values=values)]
     except FileError as error:

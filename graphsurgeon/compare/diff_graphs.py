@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from graphsurgeon.analysis.flow.calls import called_function
+from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.compare.alignment import SHARED_NAME, Alignment, Pairs, label, sources
 from graphsurgeon.compare.change import Change, Detail, different, different_sets, told_attr
 from graphsurgeon.compare.diff_tensors import tensor_details
@@ -21,10 +22,10 @@ class GraphComparison:
     Args:
         alignment: which node is which.
         functions: which function is which.
-        values: compare the values of constants too.
+        values: how many bytes of constants may be compared; None compares no values.
     """
 
-    def __init__(self, alignment: Alignment, functions: Pairs, *, values: bool) -> None:
+    def __init__(self, alignment: Alignment, functions: Pairs, *, values: Allowance | None) -> None:
         self._alignment = alignment
         self._functions = functions
         self._values = values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.compare.alignment import Alignment, Pairs
 from graphsurgeon.compare.change import Change, Detail, different, different_sets, told
 from graphsurgeon.compare.diff_tensors import same_values, tensor_details
@@ -75,7 +76,7 @@ class PartsComparison:
         for key in sorted({*before.defaults, *after.defaults}):
             one, other = before.defaults.get(key), after.defaults.get(key)
             if one is not None and other is not None:
-                yield from tensor_details(f"default of {key}", one, other)
+                yield from tensor_details(f"default of {key}", one, other, values=Allowance(one.source.nbytes))
             else:
                 yield Detail(f"default of {key}", told(one), told(other))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.compare.change import Detail, told_tensor
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import STRING, DType
@@ -33,22 +34,22 @@ class ValueDifference:
         return f"{self.count:,} of {self.total:,} elements differ{amount}"
 
 
-def tensor_details(name: str, before: Tensor, after: Tensor, *, values: bool = True) -> Iterator[Detail]:
-    """Yield what differs between two tensors. Reads their values if `values`, large ones in blocks."""
+def tensor_details(name: str, before: Tensor, after: Tensor, *, values: Allowance | None) -> Iterator[Detail]:
+    """Yield what differs between two tensors. Reads as many of their values as `values` allows, in blocks."""
     if (before.dtype, before.shape) != (after.dtype, after.shape):
         yield Detail(name, told_tensor(before), told_tensor(after))
         return
-    difference = compare_values(before, after) if values else None
+    difference = compare_values(before, after, values) if values is not None else None
     if difference is not None:
         label = f"{name}: {difference}" if name else str(difference)
         yield Detail(label, told_tensor(before), told_tensor(after))
 
 
-def compare_values(before: Tensor, after: Tensor) -> ValueDifference | None:
+def compare_values(before: Tensor, after: Tensor, allowance: Allowance | None = None) -> ValueDifference | None:
     """Compare two tensors of one dtype and shape; None if they are the same to the bit.
 
     Raises:
-        FormatError: the values cannot be read.
+        FormatError: the values cannot be read, or are more than is allowed.
     """
     if before.source is after.source or not is_comparable(before):
         return None
@@ -58,7 +59,7 @@ def compare_values(before: Tensor, after: Tensor) -> ValueDifference | None:
             count += amount if one != other else 0
             total += amount
         return ValueDifference(count, total, None) if count else None
-    return _compare_blocks(before, after)
+    return _compare_blocks(before, after, allowance)
 
 
 def is_comparable(tensor: Tensor) -> bool:
@@ -89,10 +90,12 @@ def _string_pairs(before: Tensor, after: Tensor) -> Iterator[tuple[bytes | None,
         )
 
 
-def _compare_blocks(before: Tensor, after: Tensor) -> ValueDifference | None:
+def _compare_blocks(before: Tensor, after: Tensor, allowance: Allowance | None) -> ValueDifference | None:
     count, largest = 0, 0.0
     is_finite = True
     for one, other in zip_longest(_blocks(before.chunks()), _blocks(after.chunks()), fillvalue=b""):
+        if allowance is not None:
+            allowance.take(len(one))
         if one != other:
             number, amount = _compare(before.dtype, one, other)
             count += number

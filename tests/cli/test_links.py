@@ -38,7 +38,8 @@ def test_variables_that_are_a_link_out(gs: GS, fixtures_dir: Path, tmp_path: Pat
     ):
         result = gs(command[0], model, *command[1:])
         assert (result.status, WORDS in result.err) == (3, True), command
-    for command in (["convert", model, tmp_path / "o"], ["strip", model, "-o", tmp_path / "o"], ["diff", model, model]):
+    edits = (["convert", model, tmp_path / "o"], ["strip", model, "-o", tmp_path / "o"])
+    for command in (*edits, ["diff", model, model], ["run", model], ["verify", model, model]):
         result = gs(*command)
         assert (result.status, WORDS in result.err) == (3, True), command
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "outside"]

@@ -12,7 +12,7 @@ from graphsurgeon.compare.diff_tensors import compare_values, same_values
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph.tensorproto import read_tensor
-from graphsurgeon.model.dtype import STRING
+from graphsurgeon.model.dtype import FLOAT32, STRING
 from graphsurgeon.model.tensor import FilledStrings, Tensor, string_runs
 
 HUGE = 1_000_000_000
@@ -107,3 +107,5 @@ def test_what_all_weights_claim_is_bounded() -> None:
         allowance.take(64_001)
     with pytest.raises(FormatError):
         checksum(filled(3, b"x"), allowance)
+    with pytest.raises(FormatError):
+        compare_values(Tensor.of(FLOAT32, (1,), [1.0]), Tensor.of(FLOAT32, (1,), [2.0]), allowance)

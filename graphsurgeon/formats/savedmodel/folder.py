@@ -122,6 +122,19 @@ def require_inside(folder: Path, names: Iterable[str]) -> None:
         contained(folder / ASSETS, name, folder)
 
 
+def require_contained(model: Model) -> None:
+    """Refuse a SavedModel of which a loader would read what lies outside its folder; others pass.
+
+    Raises:
+        FormatError: a name, or a link, leads outside.
+    """
+    folder = Path(model.path)
+    if model.format == "saved_model" and is_folder(folder):
+        for name in model.files:
+            contained(folder, name)
+        require_inside(folder, [name for graph in model.metagraphs for name in metagraph.asset_names(graph)])
+
+
 def _outside(folder: Path, model: Model) -> list[str]:
     """Say which assets lead outside the model's folder, one line each."""
     names = dict.fromkeys(name for graph in model.metagraphs for name in metagraph.asset_names(graph))
