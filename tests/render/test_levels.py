@@ -130,6 +130,16 @@ def test_a_long_chain_is_divided() -> None:
     assert len(scene_of(maker).boxes) <= 80
 
 
+@pytest.mark.parametrize("count", range(8, 30))
+def test_few_boxes_may_be_asked_of_a_scope_that_cannot_be_divided(count: int) -> None:
+    maker = Maker()
+    x = maker.placeholder()
+    ops = ("Tanh", "Sin", "Exp", "Conv2D")
+    ends = [maker.node(ops[number * number % 7 % 4], f"s/n{number}", x) for number in range(count)]
+    maker.sign({"x": x}, {"y": maker.node("AddN", "end", *ends)})
+    assert scene_of(maker, most=8).boxes
+
+
 def test_scopes_that_hold_one_scope_are_one() -> None:
     maker = Maker()
     x = maker.placeholder()

@@ -289,12 +289,17 @@ def _crossing(parts: Sequence[Part], joints: Joints, longest: int) -> list[int]:
 
 
 def limit_width(root: Part, selection: Selection, most: int) -> None:
-    """Divide scopes with more parts than can be looked at into stretches, cut where least passes on; in place."""
+    """Divide scopes with more parts than can be looked at into stretches, cut where least passes on; in place.
+
+    A scope of few parts stays whole, however few are wanted: no stretch has less than half of `MANY` parts.
+    """
     joints = Joints(root, selection.links)
     for scope in _scopes(root):
         while len(scope.children) > most:
             members = scope.children
             stretches = _stretches(members, _crossing(members, joints, len(members)))
+            if len(stretches) == 1:
+                break
             _regroup(scope, stretches, "group", span_name)
             joints.inherit(scope.children, members)
     settle(root)
