@@ -46,13 +46,14 @@ def require_extra(runtime: str) -> None:
         )
 
 
-def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> list[Outcome]:
+def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call], *, stand: Path | None = None) -> list[Outcome]:
     """Run calls on a model in a child process.
 
     Args:
         runtime: "tensorflow" or "litert".
         source: where the model is and how to load it, see the worker of the runtime.
         calls: what to run.
+        stand: the folder that the process stands in; a scratch folder of its own without one.
 
     Raises:
         UnsupportedError: the extra is missing, the runtime crashes, or it cannot load the model.
@@ -61,8 +62,9 @@ def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> list[Out
     with tempfile.TemporaryDirectory(prefix="gs-run-") as name:
         folder = Path(name)
         _write_request(folder, runtime, source, calls)
-        stand = folder / STAND
-        stand.mkdir()
+        if stand is None:
+            stand = folder / STAND
+            stand.mkdir()
         process = subprocess.run(
             [sys.executable, os.path.abspath(START), name],
             env=_environment(os.environ),

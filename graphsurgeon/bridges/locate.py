@@ -51,6 +51,7 @@ def first_difference(
     second_feeds: Arrays,
     tolerance: Tolerance,
     tags: Sequence[str] | None = None,
+    stand: Path | None = None,
 ) -> str | None:
     """Return the name of the first tensor that differs, with the op that yields it; None if none can be told.
 
@@ -60,11 +61,13 @@ def first_difference(
         first_feeds, second_feeds: data by input name.
         tolerance: what counts as the same.
         tags: of the MetaGraph, in both.
+        stand: the folder that relative paths in the models start from; a scratch folder without one.
     """
     try:
         ours = _Side.open(before, pair.before, first_feeds, tags)
         theirs = _Side.open(after, pair.after, second_feeds, tags)
         with ours as one, theirs as other:
+            one.stand = other.stand = stand
             return _search(one, other, tolerance)
     except GraphSurgeonError:  # that they differ is known; where, a model that cannot be opened up does not tell
         return None
@@ -78,6 +81,7 @@ class _Side:
         graph: the main graph, without calls.
         ends: nodes that the compared outputs come from.
         feeds: tensor name -> array.
+        stand: the folder that the process stands in; a scratch folder without one.
     """
 
     def __init__(self, model: Model, metagraph: MetaGraph, place: Path, ends: list[Node], feeds: Arrays) -> None:
@@ -87,6 +91,7 @@ class _Side:
         self.place = place
         self.ends = ends
         self.feeds = feeds
+        self.stand: Path | None = None
 
     @staticmethod
     @contextmanager
@@ -121,7 +126,7 @@ class _Side:
             Call(loader, None, self.feeds, {str(place): tensor_name(value) for place, value in enumerate(batch)})
             for batch in batches
         ]
-        outcomes = run_calls(self.place, calls, tags=self.metagraph.tags, checkpoint=prefix)
+        outcomes = run_calls(self.place, calls, tags=self.metagraph.tags, checkpoint=prefix, stand=self.stand)
         return [
             None if outcome.error else [outcome.results[str(place)] for place in range(len(batch))]
             for outcome, batch in zip(outcomes, batches, strict=True)

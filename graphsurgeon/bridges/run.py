@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
 from graphsurgeon.bridges.child import require_extra
 from graphsurgeon.bridges.feeds import make_feed, parse_feeds
+from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.entries import Entry, Outcome, Result, entries, graph_entry, loaders_of
@@ -85,6 +86,8 @@ def run(
     seed: int = 0,
     tags: Sequence[str] | None = None,
     graph: str | None = None,
+    allowed: Allowed = NOTHING,
+    tell: Tell | None = None,
 ) -> RunReport:
     """Run a model in a process of its own.
 
@@ -97,9 +100,12 @@ def run(
         seed: of random data.
         tags: of the MetaGraph.
         graph: limits the search for output tensors to one function or subgraph.
+        allowed: what the model may reach outside itself.
+        tell: is told what it does there, before it is run.
 
     Raises:
-        UnsupportedError: the extra is missing, or the runtime fails; with what it says.
+        UnsupportedError: the extra is missing, the model reaches outside itself, or the runtime fails; with what it
+            says.
         UsageError: a name does not exist, or data do not fit.
     """
     model = read(path)
@@ -117,7 +123,8 @@ def run(
     with _opened(model, metagraph, entry, outputs, graph, tags) as (place, chosen):
         arrays = _arrays(chosen, feeds, assume or {}, seed)
         chosen_tags = metagraph.tags if tags is None else tags
-        return _run(model, metagraph, place, chosen, arrays, chosen_tags)
+        require_allowed(model, metagraph, chosen.outputs.values(), allowed, tell)
+        return _run(model, metagraph, place, chosen, arrays, chosen_tags, allowed.stand)
 
 
 def _run(
@@ -127,6 +134,7 @@ def _run(
     entry: Entry,
     arrays: dict[str, np.ndarray[Any, Any]],
     tags: Sequence[str] | None,
+    stand: Path | None,
 ) -> RunReport:
     loaders = loaders_of(model, metagraph, entry)
     names = {name: name for name in entry.outputs}
@@ -134,7 +142,7 @@ def _run(
     calls = [make_call(loader, entry, arrays, names) for loader in loaders]
     outcome, loader = Outcome({}, "nothing ran"), loaders[0]
     for call in calls:
-        (outcome,) = run_calls(place, [call], tags=tags, checkpoint=prefix)
+        (outcome,) = run_calls(place, [call], tags=tags, checkpoint=prefix, stand=stand)
         loader = call.loader
         if not outcome.error:
             break

@@ -17,7 +17,12 @@ from graphsurgeon.formats.recognise.locate import Location
 
 
 def run_calls(
-    path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None, checkpoint: str | None = None
+    path: Path,
+    calls: Sequence[Call],
+    *,
+    tags: Sequence[str] | None = None,
+    checkpoint: str | None = None,
+    stand: Path | None = None,
 ) -> list[Outcome]:
     """Run calls on a model file, all in one child process.
 
@@ -26,6 +31,8 @@ def run_calls(
         calls: what to run.
         tags: of the MetaGraph.
         checkpoint: prefix of the variables of a `.meta`; None looks beside it.
+        stand: the folder that relative paths in the model start from; a scratch folder without one. What the model
+            may do there is for the caller to ask: see `guard.require_allowed`.
 
     Raises:
         UnsupportedError: the extra is missing, the runtime crashes or cannot load the model, or it has no graph.
@@ -35,12 +42,12 @@ def run_calls(
         raise UnsupportedError("a checkpoint has no graph to run", path=path, hint="gs diff compares its values")
     if location.format == "tflite":
         inside = any(call.signature is None for call in calls)
-        return ask("litert", {"path": str(location.path), "inside": inside}, calls)
+        return ask("litert", {"path": str(location.path), "inside": inside}, calls, stand=stand)
     source = _source(location, tags, checkpoint)
     if not location.is_text or location.format == "saved_model":
-        return ask("tensorflow", source, calls)
+        return ask("tensorflow", source, calls, stand=stand)
     with written(read(path)) as binary:  # the runtime's own loaders read no text
-        return ask("tensorflow", {**source, "path": str(binary)}, calls)
+        return ask("tensorflow", {**source, "path": str(binary)}, calls, stand=stand)
 
 
 def _source(location: Location, tags: Sequence[str] | None, checkpoint: str | None) -> dict[str, Any]:

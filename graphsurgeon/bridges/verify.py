@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.child import require_extra
 from graphsurgeon.bridges.feeds import maker, parse_feeds
+from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.entries import Call, Outcome, Runner, entries
@@ -42,6 +43,8 @@ def verify(
     with_place: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
     decided: Mapping[str, object] | None = None,
+    allowed: Allowed = NOTHING,
+    tell: Tell | None = None,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -56,45 +59,67 @@ def verify(
         with_place: if they differ, find the first tensor along the graph that does.
         checkpoint: where the variables of `before` are, if that is a bare graph.
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
+        allowed: what the models may reach outside themselves.
+        tell: is told what they do there, before they are run.
 
     Raises:
-        UnsupportedError: the extra is missing, or a model cannot be run at all.
+        UnsupportedError: the extra is missing, a model reaches outside itself, or cannot be run at all.
         UsageError: a name does not exist.
     """
     first, second = read(before), read(after)
     if checkpoint is not None:
         first.checkpoint = read_checkpoint(Path(checkpoint))
-    for model in (first, second):
-        require_contained(model)
-        require_extra("litert" if model.format == "tflite" else "tensorflow")
+    _require_runnable((first, second), signatures, tags, allowed, tell)
     given = _given(first, feeds, tags)
 
+    within, stand = tolerance or Tolerance(), allowed.stand
+
     def find_first(pair: EntryPair, ours: Arrays, theirs: Arrays) -> str | None:
-        return first_difference(Path(before), Path(after), pair, ours, theirs, tolerance or Tolerance(), tags)
+        return first_difference(Path(before), Path(after), pair, ours, theirs, within, tags, stand)
 
     return compare_models(
         first,
         second,
-        _runner_of(first, second),
+        _runner_of(first, second, stand=allowed.stand),
         signatures=signatures,
         tags=tags,
         feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
         decided={name: maker(data, seed=seed) for name, data in (decided or {}).items()},
         assume=assume,
         seed=seed,
-        tolerance=tolerance,
+        tolerance=within,
         locate=find_first if with_place else None,
     )
 
 
-def _runner_of(*models: Model) -> Runner:
+def _require_runnable(
+    models: Sequence[Model],
+    signatures: Sequence[str] | None,
+    tags: Sequence[str] | None,
+    allowed: Allowed,
+    tell: Tell | None,
+) -> None:
+    """Refuse models whose runtime is missing, or that reach outside themselves when their signatures are run."""
+    for model in models:
+        require_contained(model)
+        require_extra("litert" if model.format == "tflite" else "tensorflow")
+    for model in models:
+        if not model.metagraphs:
+            continue
+        metagraph = choose_metagraph(model, tags)
+        chosen = [entry for entry in entries(model, metagraph) if not signatures or entry.key in (*signatures, None)]
+        outputs = [value for entry in chosen for value in entry.outputs.values()]
+        require_allowed(model, metagraph, outputs, allowed, tell)
+
+
+def _runner_of(*models: Model, stand: Path | None = None) -> Runner:
     """Return what runs models, each with its checkpoint."""
     known = {model.path: model for model in models}
 
     def run(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
         model = known.get(str(path))
         prefix = model.checkpoint.prefix if model and model.checkpoint and model.format in _BARE else None
-        return run_calls(path, calls, tags=tags, checkpoint=prefix)
+        return run_calls(path, calls, tags=tags, checkpoint=prefix, stand=stand)
 
     return run
 
@@ -105,6 +130,8 @@ def verifier(
     tags: Sequence[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     set_values: Mapping[str, object] | None = None,
+    allowed: Allowed = NOTHING,
+    tell: Tell | None = None,
 ) -> Callable[[Path, Path], EquivalenceReport]:
     """Return what an edit is given to compare its source with its result; says at once if it cannot.
 
@@ -113,16 +140,19 @@ def verifier(
         tags: of the MetaGraph.
         checkpoint: where the variables of a bare graph are.
         set_values: input (by its key or its node) -> what the edit makes of it; the source is fed the same.
+        allowed: what the models may reach outside themselves.
+        tell: is told what they do there, before they are run.
 
     Raises:
-        UnsupportedError: the extra is missing, or the source has no graph to run.
+        UnsupportedError: the extra is missing, the source reaches outside itself, or has no graph to run.
     """
     format = locate(Path(source)).format
     if format == "checkpoint":
         raise UnsupportedError("a checkpoint has no graph to run", path=source, hint="gs diff compares its values")
-    require_extra("litert" if format == "tflite" else "tensorflow")
-
-    return lambda before, after: verify(before, after, tags=tags, checkpoint=checkpoint, decided=set_values)
+    _require_runnable((read(source),), None, tags, allowed, None)
+    return lambda before, after: verify(
+        before, after, tags=tags, checkpoint=checkpoint, decided=set_values, allowed=allowed, tell=tell
+    )
 
 
 def _given(model: Model, feeds: Mapping[str, object] | Sequence[str], tags: Sequence[str] | None) -> dict[str, object]:

@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphsurgeon.cli import output
 from graphsurgeon.errors import FormatError, GraphSurgeonError, UsageError
+
+if TYPE_CHECKING:
+    from graphsurgeon.bridges.guard import Allowed
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A file, a folder, or the prefix of a checkpoint.", show_default=False)
@@ -32,6 +35,13 @@ GraphName = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="Show everything.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: reasons, and what was left alone.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow", metavar="OP[:PATH]", help="Let a model that is run do this outside itself; a glob may be a path."
+    ),
+]
+AllowFiles = Annotated[bool, typer.Option("--allow-files", help="Let a model that is run use any file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -83,6 +93,13 @@ def _status_of(act: Callable[[Path], None], path: Path) -> int:
         output.warn(str(error.at(path)))
         return error.exit_code
     return 0
+
+
+def parse_allowed(allow: Iterable[str] | None, allow_files: bool) -> Allowed:
+    """Return what `--allow` and `--allow-files` let a model do."""
+    from graphsurgeon.bridges.guard import Allowed
+
+    return Allowed(tuple(allow or ()), allow_files)
 
 
 def split_list(values: Iterable[str] | None, *, commas: bool = True) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import Json, Quiet, Verbose
+from graphsurgeon.cli.common import Allow, AllowFiles, Json, Quiet, Verbose, parse_allowed
 from graphsurgeon.edit import EditReport, Step, Verifier, edit
 from graphsurgeon.errors import UsageError
 
@@ -59,6 +59,8 @@ class Options(NamedTuple):
     verbose: bool
     print_recipe: bool
     verify: bool
+    allow: list[str] | None
+    allow_files: bool
 
 
 def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., None]:
@@ -99,7 +101,7 @@ def run_edit(model: Path, steps: Steps, options: Options) -> None:
         GraphSurgeonError: why nothing was written.
         typer.Exit: with status 1, where the verifier disagrees.
     """
-    verifier = _verifier(model, steps) if options.verify else None
+    verifier = _verifier(model, steps, options) if options.verify else None
     with output.progress_bar("writing", quiet=options.quiet or options.as_json) as progress:
         report = edit(
             model,
@@ -172,19 +174,27 @@ def _options(
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print this edit as a line for gs apply; do nothing.")
     ] = False,
+    allow: Allow = None,
+    allow_files: AllowFiles = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> Options:
-    return Options(target, in_place, force, format, link, dry_run, as_json, quiet, verbose, print_recipe, verify)
+    shown = (as_json, quiet, verbose, print_recipe)
+    return Options(target, in_place, force, format, link, dry_run, *shown, verify, allow, allow_files)
 
 
-def _verifier(model: Path, steps: Steps) -> Verifier:
+def _verifier(model: Path, steps: Steps, options: Options) -> Verifier:
     from graphsurgeon.bridges.verify import verifier
 
     given = {key: value for _, arguments in reversed(steps) for key, value in arguments.items() if value}
     return verifier(
-        model, tags=given.get("tags"), checkpoint=given.get("checkpoint"), set_values=given.get("set_values")
+        model,
+        tags=given.get("tags"),
+        checkpoint=given.get("checkpoint"),
+        set_values=given.get("set_values"),
+        allowed=parse_allowed(options.allow, options.allow_files),
+        tell=output.warn,
     )
 
 
@@ -198,7 +208,7 @@ def _recipe_line(context: typer.Context, model: Path) -> str:
     import shlex
 
     flags = {option for parameter in context.command.params for option in parameter.opts}
-    places = [parameter for parameter in context.command.params if parameter.name in ("target", "format")]
+    places = [parameter for parameter in context.command.params if parameter.name in ("target", "format", "allow")]
     valued = {option for parameter in places for option in parameter.opts}
     kept: list[str] = []
     words = iter(context.meta["arguments"])
@@ -217,7 +227,7 @@ def _recipe_line(context: typer.Context, model: Path) -> str:
 
 _FLAGS = {
     "--in-place", "--force", "--link", "--dry-run", "--json", "--quiet", "-q", "--verbose", "-v",
-    "--print-recipe",
+    "--print-recipe", "--allow-files",
 }  # fmt: skip
 
 

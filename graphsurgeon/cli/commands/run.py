@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import GraphName, Json, Model, Tags, parse_tags, split_list
+from graphsurgeon.cli.common import (
+    Allow,
+    AllowFiles,
+    GraphName,
+    Json,
+    Model,
+    Tags,
+    parse_allowed,
+    parse_tags,
+    split_list,
+)
 from graphsurgeon.cli.data_options import Assume, Feeds, Seed, parse_shapes
+
+if TYPE_CHECKING:
+    from graphsurgeon.bridges.run import RunReport
 
 
 def run(
@@ -30,6 +43,8 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing FILE.")] = False,
     graph: GraphName = None,
     tags: Tags = None,
+    allow: Allow = None,
+    allow_files: AllowFiles = False,
     as_json: Json = False,
 ) -> None:
     """Run a signature, or any tensors, with TensorFlow (or LiteRT), on given or random data.
@@ -42,6 +57,9 @@ def run(
         gs run frozen.pb --outputs prob:0 --feed input=@cat.png --save out.npz
         gs run model/ --outputs block4/Relu --feed "x=[[1, 2, 3]]"
         gs run model.tflite --assume x=1,224,224,3
+        gs run model/ --allow ReadFile:/data/vocab.txt
+
+    A model that reaches files outside its folder, the network, processes, or code is not run without --allow.
     """
     from graphsurgeon.bridges.run import run as run_model
 
@@ -58,11 +76,17 @@ def run(
         seed=seed,
         tags=parse_tags(tags),
         graph=graph,
+        allowed=parse_allowed(allow, allow_files),
+        tell=output.warn,
     )
     if save is not None:
         from graphsurgeon.bridges.save import save_results
 
         save_results(save, report.results)
+    _show(report, save, as_json=as_json)
+
+
+def _show(report: RunReport, save: Path | None, *, as_json: bool) -> None:
     if as_json:
         fields = output.to_json(report)
         output.print_json({name: value for name, value in fields.items() if name != "results"})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import Json, Quiet, Tags, parse_tags, split_list
+from graphsurgeon.cli.common import Allow, AllowFiles, Json, Quiet, Tags, parse_allowed, parse_tags, split_list
 from graphsurgeon.cli.data_options import Assume, Feeds, Seed, parse_shapes
 
 
@@ -24,6 +24,8 @@ def verify(
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-4,
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-5,
     tags: Tags = None,
+    allow: Allow = None,
+    allow_files: AllowFiles = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -49,6 +51,8 @@ def verify(
         seed=seed,
         tolerance=Tolerance(rtol, atol),
         tags=parse_tags(tags),
+        allowed=parse_allowed(allow, allow_files),
+        tell=output.warn,
     )
     if as_json:
         output.print_json(report)

@@ -26,6 +26,14 @@ def sniff(file: SourceFile) -> bool:
     return file.read_at(4, 4) in _IDENTIFIERS or _reads_as_model(file)
 
 
+def custom_ops(model: Model) -> frozenset[str]:
+    """Return the names of operators that are no builtins, as the nodes have them."""
+    from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes
+
+    builtins = set(operator_codes().values()) - {operator_codes()[CUSTOM]}
+    return frozenset(operator.name for operator in model.raw.operators() if operator.code not in builtins)
+
+
 def lower(model: Model) -> dict[str, Rope]:
     """Return the pieces of the file under the name ""; see `tflite_write.lower`."""
     from graphsurgeon.formats.tflite import write as tflite_write

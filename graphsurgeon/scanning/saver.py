@@ -1,0 +1,87 @@
+"""A model's own saver, told from an attack that is dressed as one.
+
+Every honest SaverDef of some four hundred models that were looked at restores what a loader names and nothing else, and
+saves to the name it is given or to parts beside it. So a saver's op is the model's own where only saving and restoring
+reach it, and its path is the fed name alone, or a part beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from graphsurgeon.model.graph import Node
+from graphsurgeon.scanning.fold import SHARD
+from graphsurgeon.scanning.reach import Label, Stage
+from graphsurgeon.scanning.trace import Leaf, Text
+
+RESTORES = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
+SAVES = frozenset({"Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints"})
+# What TensorFlow's savers append to the name: `_temp_<32 hex digits>/part`, `.part`, the number of the shard.
+_PART = re.compile(rb"((_temp(_[0-9a-f]+)?/part|\.part|part)?(" + re.escape(SHARD) + rb")?)")
+_DEFAULT = re.compile(rb"model(" + re.escape(SHARD) + rb")?")  # of `Saver.save`, which every caller overrides
+_ASSIGNS = frozenset({"Assign", "AssignVariableOp", "Identity"})
+
+
+def is_own(node: Node, labels: Sequence[Label], texts: Sequence[Text]) -> bool:
+    """Say whether a node saves or restores as the saver of its model does."""
+    stages = {label.stage for label in labels}
+    if not stages or not stages <= {Stage.SAVE, Stage.RESTORE, Stage.FETCH}:
+        return False
+    is_restore = node.op in RESTORES
+    if not is_restore and Stage.RESTORE in stages:
+        return False  # it would write while a model is loaded
+    if not stages & {Stage.SAVE, Stage.RESTORE}:
+        return False
+    return _has_saver(texts) and all(_is_own_text(text, is_restore=is_restore) for text in texts)
+
+
+def is_unused(labels: Sequence[Label], texts: Sequence[Text]) -> bool:
+    """Say whether nothing runs a saver's node, and its path is what a caller would name or a plain name."""
+    if any(label.stage is not Stage.FETCH for label in labels):
+        return False
+    return all(_is_harmless(part) for text in texts for part in text)
+
+
+def is_warm_start(node: Node, labels: Sequence[Label]) -> bool:
+    """Say whether values of a checkpoint initialize variables, in a graph that nothing known runs."""
+    if node.op not in RESTORES or any(label.stage is not Stage.FETCH for label in labels):
+        return False
+    return _only_feeds(node, _ASSIGNS)
+
+
+def _only_feeds(node: Node, ops: Iterable[str]) -> bool:
+    users = list(node.consumers)
+    seen = set(users)
+    while users:
+        user = users.pop()
+        if user.op not in ops:
+            return False
+        if user.op == "Identity":
+            users += [other for other in user.consumers if other not in seen]
+            seen.update(user.consumers)
+    return bool(seen)
+
+
+def _has_saver(texts: Iterable[Text]) -> bool:
+    return any(isinstance(part, Leaf) and part.kind == "saver" for text in texts for part in text)
+
+
+def _is_own_text(text: Text, *, is_restore: bool) -> bool:
+    first, rest = text[0] if text else b"", text[1:]
+    if isinstance(first, bytes):
+        return (
+            not rest and (_DEFAULT if is_restore or not _PART.fullmatch(first) else _PART).fullmatch(first) is not None
+        )
+    if first.kind != "saver":
+        return False
+    if not rest:
+        return True
+    return not is_restore and all(isinstance(part, bytes) and _PART.fullmatch(part) for part in rest)
+
+
+def _is_harmless(part: bytes | Leaf) -> bool:
+    if isinstance(part, Leaf):
+        return part.kind in ("caller", "saver")
+    plain = part.removesuffix(SHARD).removesuffix(b"/part")
+    return re.fullmatch(rb"[\w.\- ]*", plain) is not None and b".." not in plain
