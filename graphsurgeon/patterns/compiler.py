@@ -246,7 +246,7 @@ class Compiled:
                 node = made.producer
                 if node is None:
                     continue
-                if node.op in ops and made.port == port and (attrs is None or attrs(node)):
+                if node.op in ops and subject.port(made) == port and (attrs is None or attrs(node)):
                     self.steps += 1
                     if self.steps > MOST_STEPS:
                         raise Overrun

@@ -36,6 +36,15 @@ class Token(NamedTuple):
 class PatternError(UsageError):
     """A pattern or rule that cannot be read, or not be used as it is; `excerpt` points at the place."""
 
+    def at(self, path: object) -> PatternError:
+        """Leave out which model was asked: the mistake is in the pattern. `of` names a file of rules."""
+        return self
+
+    def of(self, path: object) -> PatternError:
+        """Name the file that the text is from. Returns self, for `raise error.of(path)`."""
+        self.path = str(path)
+        return self
+
 
 def error_at(text: str, at: int, message: str, *, hint: str = "") -> PatternError:
     """Return the error about a place in a text: the message is one line, `excerpt` has the text's line and a caret."""

@@ -62,6 +62,8 @@ def builds_in(build: Build) -> Iterator[Build]:
 
 
 def _check_op(text: str, name: OpName, known: Collection[str], in_model: Collection[str]) -> None:
+    if name.is_quoted:
+        return
     if name.is_glob:
         found = any(op.startswith(name.text) for op in (*known, *in_model))
     else:

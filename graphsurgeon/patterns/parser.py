@@ -256,7 +256,7 @@ class Reader:
     def _op_name(self) -> OpName:
         token = self.token
         if token.kind == "text":
-            return OpName(str(self.take().value), at=token.at)
+            return OpName(str(self.take().value), at=token.at, is_quoted=True)
         name = self.name("an op")
         return OpName(name, self.accept("*"), token.at)
 

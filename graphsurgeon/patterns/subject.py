@@ -12,7 +12,7 @@ from typing import Any
 
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.dtype import STRING, DType
-from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.graph import Graph, Node, Port, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
@@ -317,8 +317,17 @@ class Subject:
         port = value.port
         return dtypes[port] if dtypes is not None and isinstance(port, int) and port < len(dtypes) else None
 
+    def port(self, value: Value) -> Port:
+        """Return which output of its node a value is; the port of a TFLite tensor is its index among all tensors."""
+        node = value.producer
+        if node is None or node.graph.kind != "subgraph":
+            return value.port
+        return next((place for place, output in enumerate(node.outputs) if output is value), -1)
+
     def has_output(self, node: Node, port: int) -> bool:
         """Say whether a node may have an output of some number."""
+        if node.graph.kind == "subgraph":
+            return port < len(node.outputs)
         dtypes = self._output_dtypes(node)
         return dtypes is None or port < len(dtypes)
 

@@ -118,11 +118,12 @@ Arg: TypeAlias = Pattern | Rest | Optional
 
 @dataclass(frozen=True, slots=True)
 class OpName:
-    """The name of an op; with `is_glob` the beginning of some."""
+    """The name of an op; with `is_glob` the beginning of some; `is_quoted`: there need not be such an op."""
 
     text: str
     is_glob: bool = False
     at: int = 0
+    is_quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

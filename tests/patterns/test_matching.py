@@ -388,7 +388,7 @@ def test_a_cycle_ends() -> None:
         ("Sigmod(x)", "there is no op Sigmod; did you mean Sigmoid"),
         ("sigmoid(x)", "there is no op sigmoid; did you mean Sigmoid"),
         ("BatchMatMool*(x, y)", "there is no op BatchMatMool\\*"),
-        ("'MyOp'(x)", "there is no op MyOp"),
+        ("MyOp(x)", "there is no op MyOp"),
         ("Conv2D[paddings=SAME](x, w)", "Conv2D has no attribute 'paddings'; .*padding"),
     ],
 )
@@ -396,6 +396,10 @@ def test_an_op_that_there_is_not(pattern: str, message: str) -> None:
     with pytest.raises(PatternError, match=message) as caught:
         G("Mul(x, Sigmoid(x))").find(pattern)
     assert "^" in caught.value.excerpt
+
+
+def test_a_quoted_op_need_not_be_there() -> None:
+    assert G("Relu(x)").find("'NoSuchOp'(x)") == []
 
 
 def test_an_op_of_the_model_alone_is_found() -> None:
