@@ -250,9 +250,10 @@ class Compiled:
                     self.steps += 1
                     if self.steps > MOST_STEPS:
                         raise Overrun
-                    start = env._replace(between=between)
-                    for after in arguments(node, place, start):
-                        yield after._replace(nodes=(*after.nodes, node), made=(made, place))
+                    start = env if between is env.between else env._replace(between=between)
+                    for names, nodes, gone, once, roots, _ in arguments(node, place, start):
+                        # By position: `_replace` takes half of the time of a search.
+                        yield Env(names, (*nodes, node), gone, once, roots, (made, place))
                 between = (*between, node)
 
         return match
@@ -355,13 +356,13 @@ def _bind(env: Env, name: str, new: Bound) -> Env | None:
     """Return what is bound with one more name; None if the name stands for another value already."""
     known = env.names.get(name)
     if known is None:
-        return env._replace(names={**env.names, name: new})
+        return Env({**env.names, name: new}, *env[1:])
     return env if isinstance(known, Bound) and new.subject.is_same(known, new) else None
 
 
 def _anything(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
     if not value.is_absent:
-        yield env._replace(made=None)
+        yield env if env.made is None else env._replace(made=None)
 
 
 def _either(options: Sequence[Match]) -> Match:

@@ -30,7 +30,7 @@ def check_names(rule: Rule, subject: Subject) -> None:
     """
     words = subject.vocabulary(subject.metagraph.graph)
     known = words.names()
-    in_model = {op for graph in subject.metagraph.graphs for op in graph.op_counts}
+    in_model = {op for graph in subject.metagraph.graphs for op in subject.ops(graph)}
     for pattern in (part for root in rule.roots for part in _all_parts(root)):
         if isinstance(pattern, Anything | Known) and (pattern.name in known or pattern.name in in_model):
             hint = f"write {pattern.name}(_) for its output, or take another name"
@@ -48,7 +48,7 @@ def check_build(rule: Rule, subject: Subject) -> None:
         PatternError: with the place, and what may have been meant.
     """
     words = subject.vocabulary(subject.metagraph.graph)
-    in_model = {op for graph in subject.metagraph.graphs for op in graph.op_counts}
+    in_model = {op for graph in subject.metagraph.graphs for op in subject.ops(graph)}
     for build in (part for one in rule.builds for part in builds_in(one)):
         if build.kind == "op":
             _check_op(rule.text, OpName(build.op, at=build.at), words.names(), in_model)

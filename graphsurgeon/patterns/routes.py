@@ -10,7 +10,7 @@ from graphsurgeon.patterns.op_names import OpSet
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.patterns.syntax import Either, Op, Pattern, parts_of
 
-_WORTH = 4  # a rare op is begun with if the root's op is so many times as frequent
+_WORTH = 2  # a rare op is begun with if the root's op is so many times as frequent
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ def _collect(pattern: Pattern, above: tuple[OpSet, ...], group: int, is_needed: 
 
 def starts(subject: Subject, routes: Sequence[Route], graphs: Sequence[Graph]) -> Iterator[Node]:
     """Yield the nodes of some graphs that can be roots."""
-    everywhere = subject.metagraph.graphs if subject.crosses and subject.metagraph.functions else graphs
+    everywhere = subject.metagraph.graphs if subject.crosses else graphs
     for group in sorted({route.group for route in routes}):
         own = [route for route in routes if route.group == group and route.is_needed]
         counts = [_count(subject, route.ops[0], everywhere) for route in own]
         if not counts or 0 in counts:
             continue
         best = counts.index(min(counts))
-        if counts[best] * _WORTH >= counts[0]:
+        if counts[best] * _WORTH > counts[0]:
             yield from _nodes(subject, own[0].ops[0], graphs)
         else:
             yield from _climb(subject, own[best].ops, _nodes(subject, own[best].ops[0], everywhere))

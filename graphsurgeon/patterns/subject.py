@@ -6,7 +6,7 @@ caller passes. Of a function that a single plain call runs, the caller is known 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -88,7 +88,7 @@ class Subject:
 
     def __init__(self, metagraph: MetaGraph, *, crosses: bool = True, shapes: ShapeReport | None = None) -> None:
         self.metagraph = metagraph
-        self.crosses = crosses
+        self.crosses = crosses and bool(metagraph.functions)
         self._shapes = shapes
         self._index: dict[Graph, dict[str, list[Node]]] = {}
         self._calls: dict[tuple[Node, Call | None], Call | None] = {}
@@ -125,7 +125,7 @@ class Subject:
         """Return the nodes that call a function plainly."""
         if self._sites is None:
             self._sites = {}
-            for graph in self.metagraph.graphs if self.metagraph.functions and self.crosses else ():
+            for graph in self.metagraph.graphs if self.crosses else ():
                 called = vocabulary_of(graph).call
                 for node in graph.nodes:
                     target = called(node)
@@ -179,19 +179,19 @@ class Subject:
             return None
         return (call.node.inputs[port], call.outer) if 0 <= port < len(call.node.inputs) else None
 
-    def way(self, value: Value, call: Call | None) -> Iterator[tuple[Value, Call | None]]:
-        """Yield a value, and what it is before everything that hands it on, one step after the other."""
-        for _ in range(_MOST_STEPS):
-            yield value, call
-            earlier = self.before(value, call)
+    def way(self, value: Value, call: Call | None) -> list[tuple[Value, Call | None]]:
+        """Return a value, and what it is before everything that hands it on, one step after the other."""
+        found = [(value, call)]
+        while len(found) < _MOST_STEPS:
+            earlier = self.before(*found[-1])
             if earlier is None:
-                return
-            value, call = earlier
+                break
+            found.append(earlier)
+        return found
 
     def origin(self, value: Value, call: Call | None) -> tuple[Value, Call | None]:
         """Return where a value is made."""
-        *_, last = self.way(value, call)
-        return last
+        return self.way(value, call)[-1]
 
     def is_same(self, one: Bound, other: Bound) -> bool:
         """Say whether two values surely are equal: made at one place, or equal small constants."""
