@@ -51,7 +51,7 @@ def check_build(rule: Rule, subject: Subject) -> None:
     in_model = {op for graph in subject.metagraph.graphs for op in subject.ops(graph)}
     for build in (part for one in rule.builds for part in builds_in(one)):
         if build.kind == "op":
-            _check_op(rule.text, OpName(build.op, at=build.at), words.names(), in_model)
+            _check_op(rule.text, OpName(build.op, at=build.at, is_quoted=bool(build.value)), words.names(), in_model)
 
 
 def builds_in(build: Build) -> Iterator[Build]:

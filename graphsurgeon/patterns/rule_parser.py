@@ -184,7 +184,8 @@ class RuleReader(Reader):
         attrs = self._list("]", self._new_attr, "of attributes") if self.accept("[") else []
         self.expect("(", f"behind the op {token.text!r}")
         args = self._list(")", self.build, f"in {token.text}(")
-        return Build("op", None, name, self._port(), str(token.value), tuple(attrs), tuple(args), at=token.at)
+        is_quoted = token.kind == "text"  # then there need not be such an op
+        return Build("op", is_quoted, name, self._port(), str(token.value), tuple(attrs), tuple(args), at=token.at)
 
     def _new_attr(self) -> NewAttr:
         at = self.token.at

@@ -115,6 +115,10 @@ class Subject:
             if known is not None:
                 known.setdefault(node.op, []).append(node)
 
+    def forget(self) -> None:
+        """Forget which values are constants: the graph has changed."""
+        self._constants.clear()
+
     def vocabulary(self, graph: Graph) -> Vocabulary:
         """Return the vocabulary that a graph is written in."""
         return vocabulary_of(graph)

@@ -6,6 +6,7 @@ from graphsurgeon.model import DType, MetaGraph, Shape, Tensor
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.patterns.builders import as_rule
 from graphsurgeon.patterns.match import Found, Match, Matcher
+from graphsurgeon.patterns.parser import dtype_named
 from graphsurgeon.patterns.rule_parser import RuleReader
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.patterns.syntax import Build, Word
@@ -80,7 +81,8 @@ class G:
 
 def _attr(item: object) -> AttrValue:
     if isinstance(item, Word):
-        return {"true": True, "false": False}.get(item.text, item.text.encode())
+        words = {"true": True, "false": False}
+        return words[item.text] if item.text in words else dtype_named(item.text) or item.text.encode()
     if isinstance(item, tuple):
         return [_attr(one) for one in item]
     assert isinstance(item, int | float | str)

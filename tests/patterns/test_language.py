@@ -32,7 +32,8 @@ rule softmax "within 3e-7": RealDiv|Div(e=Exp(Sub(x, Max[keep_dims=true](x, a)))
 rule pad_conv "exact": c=Conv2D[padding=VALID](Pad(x, const(p)) once, w)
   => Conv2D[*=@c, padding='EXPLICIT', explicit_paddings={flat(p)}](x, w) where all(p[0] == 0), all(p[3] == 0) ;
 rule dilated "exact": BatchToSpaceND(c=Conv2D[padding=VALID, strides=[1,1,1,1]](
-  SpaceToBatchND(x, const(k), const(p)) once, w) once, const(k), const(r)) => Conv2D[*=@c, dilations={concat([1], k, [1])}](x, w) where all(p == 0), all(r == 0) ;
+  SpaceToBatchND(x, const(k), const(p)) once, w) once, const(k), const(r))
+  => Conv2D[*=@c, dilations={concat([1], k, [1])}](x, w) where all(p == 0), all(r == 0) ;
 rule erfc-to-erf "within 2.5e-7 absolute": Erfc(x) => Sub(1, Erf(x)) ;
 rule bmm "exact": b=BatchMatMulV2(x, y) => BatchMatMul[adj_x=@b.adj_x, adj_y=@b.adj_y](x, y)
   where x.shape[0] == y.shape[0] ;
