@@ -20,25 +20,15 @@ LAYERS = {
     "model": {"errors", "disk"},
     "ops": {"errors", "encoding", "model"},
     "shapes": {"errors", "model", "ops"},
-<<<<<<< HEAD
-    "analysis": BELOW_ANALYSIS | {"encoding"},
-    "surgery": BELOW_ANALYSIS | {"analysis"},
+    "patterns": BELOW_ANALYSIS,
+    "analysis": BELOW_ANALYSIS | {"encoding", "patterns"},
+    "surgery": BELOW_ANALYSIS | {"analysis", "patterns"},
     "formats": BYTES | {"model", "ops"},
     "compare": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
-    "render": BELOW_ANALYSIS | {"analysis", "compare"},
+    "render": BELOW_ANALYSIS | {"analysis", "compare", "patterns"},
     "checks": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "edit": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks"},
     "bridges": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks", "compare", "edit"},
-=======
-    "patterns": BELOW_ANALYSIS,
-    "analysis": BELOW_ANALYSIS | {"patterns"},
-    "surgery": BELOW_ANALYSIS | {"analysis", "patterns"},
-    "render": BELOW_ANALYSIS | {"analysis", "patterns"},
-    "formats": {"errors", "model", "ops"},
-    "verify": BELOW_ANALYSIS | {"analysis", "formats"},
-    "edit": BELOW_ANALYSIS | {"patterns", "analysis", "surgery", "formats", "verify"},
-    "bridges": BELOW_ANALYSIS | {"patterns", "analysis", "surgery", "formats", "verify", "edit"},
->>>>>>> 7ba1ebc (A language of patterns for graphs, and a matcher that stays linear)
 }
 EVERYTHING = {*LAYERS, "cli"}
 LAYERS |= {"cli": EVERYTHING, "__main__": {"cli"}, "moved": set(), "__init__": {*EVERYTHING, "moved"} - {"cli"}}
@@ -47,16 +37,11 @@ MESSAGES = {"google", "flatbuffers", "tflite"}
 RUNNERS = {"tensorflow", "keras", "tf_keras", "ai_edge_litert", "tf2onnx", "onnx", "onnxruntime"}
 
 OPENERS = {"open", "fdopen", "read_bytes", "read_text", "write_bytes", "write_text", "mkstemp", "NamedTemporaryFile"}
-<<<<<<< HEAD
-# Files are read through disk/files.py, written through disk/atomic.py; three modules read the package's own data.
+# Files are read through disk/files.py, written through disk/atomic.py; four modules read the package's own data.
 FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
-=======
-# Files are read through formats/files.py, written through formats/atomic.py; three modules read the package's own data.
-FILELESS = {"errors", "model", "ops", "shapes", "analysis", "surgery", "render", "formats", "verify", "patterns"}
->>>>>>> 7ba1ebc (A language of patterns for graphs, and a matcher that stays linear)
 MAY_OPEN = {
     "disk/files.py", "disk/atomic.py", "formats/schema/__init__.py", "ops/catalog.py",
-    "render/assets/__init__.py",
+    "render/assets/__init__.py", "patterns/rules/__init__.py",
 }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from graphsurgeon.patterns.syntax import Rule
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.recursion import contains_itself
 from graphsurgeon.surgery.replacing.rounds import Done, Limits, Rounds
-from graphsurgeon.surgery.strip_attrs import clear_colocation
+from graphsurgeon.surgery.stripping.attrs import clear_colocation
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ CASES: dict[str, dict[str, str]] = {
         "TopKV2(x, k) => Sin(x)": "Neg(Sin(x)); Abs(TopKV2(x, 3):1)",
         "TopKV2(x, k) => x": "Neg(x); Abs(TopKV2(x, 3):1)",
     },
-    "s = Split[num_split=2](0, x); Neg(s:1)": {"Split(a, x):1 => Sum[keep_dims=true](x, 0)": "Neg(Identity(Sum(x, 0)))"},
+    "s = Split[num_split=2](0, x); Neg(s:1)": {
+        "Split(a, x):1 => Sum[keep_dims=true](x, 0)": "Neg(Identity(Sum(x, 0)))"
+    },
     "Pack(a, b, c)": {
         "Pack(first, more...) => Pack(more..., first)": "refused ",
         "Pack(first, more...) => ParallelConcat[shape=[3,2,3]](more..., first)": "ParallelConcat(b, c, a)",
@@ -155,7 +157,7 @@ def test_once_limit_and_scope() -> None:
     assert shown(limited) == "Neg(Abs(Abs(x)))"
     assert run(G("Neg(x)"), text, limit=0).notes == ("nothing matches",)
     growing = G("Relu(Neg(x))")
-    with pytest.raises(UsageError, match="would never end.*--once"):
+    with pytest.raises(UsageError, match=r"would never end.*--once"):
         run(growing, "Neg(x) => Neg(Abs(x))")
     run(growing, "Neg(x) => Neg(Abs(x))", once=True)
     assert shown(growing) == "Relu(Neg(Abs(x)))"
@@ -242,7 +244,7 @@ def test_patterns_from_python() -> None:
 @pytest.mark.parametrize(
     ("graph", "text", "message"),
     [
-        ("Neg(Erfc(x))", "Erfc(x) => Sum(x, 0)", r"'Erfc_1': rule .* cannot be used: Erfc_1:0 has shape \[2,3\], the .*\[3\]"),
+        ("Neg(Erfc(x))", "Erfc(x) => Sum(x, 0)", r"'Erfc_1': rule .* cannot be used: .* shape \[2,3\], .*\[3\]"),
         ("Neg(Erfc(x))", "Erfc(x) => Cast[DstT=f16](x)", "is float32, the replacement float16"),
         ("Neg(Erfc(x))", "Erfc(x) => MatMul(x)", "MatMul cannot have 1 input, it takes 2"),
         ("Neg(Erfc(x))", "Erfc(x) => Cast[DstT=f32](x):1", "Cast has no output 1"),
@@ -271,7 +273,7 @@ def test_what_is_refused(graph: str, text: str, message: str) -> None:
 
 def test_a_cycle_through_two_roots_is_refused() -> None:
     graph = G("p = Exp(x); a = Neg(p); b = Abs(a); Sub(a, p); Tan(b)")
-    with pytest.raises(UnsupportedError, match="cycle|which it replaces"):
+    with pytest.raises(UnsupportedError, match=r"cycle|which it replaces"):
         run(graph, "Neg(p) & Sub(a, p) => Sin(a) & Cos(p)")
 
 

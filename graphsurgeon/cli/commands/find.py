@@ -71,7 +71,7 @@ def _find_pattern(
     text: str, metagraphs: Sequence[MetaGraph], select: Selection, graph: str | None, *, count: bool, as_json: bool
 ) -> None:
     from graphsurgeon.analysis.matches import find_pattern, search
-    from graphsurgeon.cli.find_text import print_matches
+    from graphsurgeon.cli.text.matches import print_matches
     from graphsurgeon.patterns import parse_pattern
     from graphsurgeon.patterns.subject import Subject
     from graphsurgeon.shapes.infer import infer_shapes

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.surgery.inline import alive_control
+from graphsurgeon.surgery.moves.inline import alive_control
 from graphsurgeon.surgery.replacing.draft import Draft, Made, Plan, Slot
 from graphsurgeon.surgery.replacing.ground import Ground, producers
 

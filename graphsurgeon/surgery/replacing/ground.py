@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from graphsurgeon.analysis.effects import Effects
-from graphsurgeon.analysis.frames import ControlFlow, control_flow
+from graphsurgeon.analysis.flow.effects import Effects
+from graphsurgeon.analysis.flow.frames import ControlFlow, control_flow
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.patterns.subject import Subject

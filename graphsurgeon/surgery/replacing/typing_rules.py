@@ -111,10 +111,10 @@ def _fill(definition: OpDef, attrs: dict[str, AttrValue]) -> None:
 
 def _require_all(definition: OpDef, attrs: Mapping[str, AttrValue]) -> None:
     for name, attr in definition.attrs.items():
-        if name in attrs and attr.allowed is not None and attr.type in ("type", "string"):
-            if attrs[name] not in attr.allowed:
-                value = attrs[name]
-                shown = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-                raise UnsupportedError(f"attribute {name!r} of {definition.name} cannot be {shown}")
+        is_limited = name in attrs and attr.allowed is not None and attr.type in ("type", "string")
+        if is_limited and attrs[name] not in (attr.allowed or ()):
+            value = attrs[name]
+            shown = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+            raise UnsupportedError(f"attribute {name!r} of {definition.name} cannot be {shown}")
         if name not in attrs and not attr.has_default:
             raise UnsupportedError(f"attribute {name!r} ({attr.type}) of {definition.name} has to be said")
