@@ -13,9 +13,13 @@ class GraphSurgeonError(Exception):
         message: what was found, with the place (node, field or byte offset).
         path: the file or folder concerned, when there is one.
         hint: what to do about it; joined to the message with a semicolon.
+
+    Attributes:
+        excerpt: a line of a text that the user wrote (a pattern, rules) with a caret under the place, empty if none.
     """
 
     exit_code = 70
+    excerpt = ""
 
     def __init__(self, message: str, *, path: object = None, hint: str = "") -> None:
         super().__init__(message)

@@ -20,11 +20,12 @@ LAYERS = {
     "model": {"errors", "disk"},
     "ops": {"errors", "encoding", "model"},
     "shapes": {"errors", "model", "ops"},
-    "analysis": BELOW_ANALYSIS | {"encoding"},
-    "surgery": BELOW_ANALYSIS | {"analysis"},
+    "patterns": BELOW_ANALYSIS,
+    "analysis": BELOW_ANALYSIS | {"encoding", "patterns"},
+    "surgery": BELOW_ANALYSIS | {"analysis", "patterns"},
     "formats": BYTES | {"model", "ops"},
     "compare": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
-    "render": BELOW_ANALYSIS | {"analysis", "compare"},
+    "render": BELOW_ANALYSIS | {"analysis", "compare", "patterns"},
     "checks": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "scanning": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "edit": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks"},
@@ -41,7 +42,7 @@ OPENERS = {"open", "fdopen", "read_bytes", "read_text", "write_bytes", "write_te
 FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
     "disk/files.py", "disk/atomic.py", "formats/schema/__init__.py", "ops/catalog.py",
-    "render/assets/__init__.py", "scanning/table.py",
+    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/table.py",
 }  # fmt: skip
 
 

@@ -17,12 +17,12 @@ from typing import Literal, NamedTuple
 
 from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.analysis.flow.placeholders import ITERATORS, PLACEHOLDERS, internal_inputs, placeholder_role
-from graphsurgeon.analysis.select import shape_matcher
 from graphsurgeon.errors import UsageError, with_article
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.shape_pattern import shape_matcher
 from graphsurgeon.model.traversal import downstream, in_order
 from graphsurgeon.shapes.report import ShapeReport
 

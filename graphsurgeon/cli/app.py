@@ -36,6 +36,7 @@ COMMANDS = {
     "remove-signature": "graphsurgeon.cli.commands.add_signature:remove_signature",
     "extract": "graphsurgeon.cli.commands.extract:extract",
     "freeze": "graphsurgeon.cli.commands.freeze:freeze",
+    "replace": "graphsurgeon.cli.commands.replace:replace",
     "strip": "graphsurgeon.cli.commands.strip:strip",
     "set-input": "graphsurgeon.cli.commands.set_input:set_input",
     "render": "graphsurgeon.cli.commands.render:render",
@@ -75,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         status = _dispatch(list(arguments))
         sys.stdout.flush()
     except GraphSurgeonError as error:
-        status = _tell(str(error), error.exit_code)
+        status = _tell(str(error), error.exit_code, error.excerpt)
     except typer.Abort:
         status = INTERRUPTED
     except KeyboardInterrupt:
@@ -270,11 +271,12 @@ def _is_ghostscript_option(argument: str) -> bool:
     return argument[:2] in ("-r", "-g") and argument[2:3].isdigit()
 
 
-def _tell(message: str, status: int) -> int:
+def _tell(message: str, status: int, excerpt: str = "") -> int:
     from graphsurgeon.cli.output import escape
 
     with _ignoring_closed_pipe():
-        print(f"gs: {escape(message)}", file=sys.stderr, flush=True)
+        lines = [f"gs: {escape(message)}", *map(escape, excerpt.splitlines())]
+        print("\n".join(lines), file=sys.stderr, flush=True)
     if status not in (0, INTERRUPTED) and os.environ.get("GS_DEBUG"):
         _print_trace()
     return status

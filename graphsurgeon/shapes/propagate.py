@@ -72,6 +72,11 @@ class GraphPass:
         self._settle(order, [node for node in loops if any(_is_back_edge(value) for value in node.inputs)])
         return self
 
+    def learn(self, node: Node) -> list[Fact]:
+        """Infer one more node, behind what it reads; return what is known of its outputs."""
+        self.facts[node] = self._evaluate(node)
+        return self.facts[node]
+
     def fact(self, value: Value) -> Fact:
         """Return what is known of a value."""
         if value.producer is None:

@@ -50,6 +50,16 @@ class ShapeReport:
         items = self.fact(value).items
         return None if items is None else [item if isinstance(item, int | float) else None for item in items]
 
+    def learn(self, graph: Graph, node: Node) -> list[Fact]:
+        """Infer a node that is new among the values of a graph, and return what is known of its outputs.
+
+        Args:
+            graph: a graph that was inferred.
+            node: reads values of it, or nodes that were learnt before; it need not be in the graph itself.
+        """
+        done = self._passes.get(graph)
+        return done.learn(node) if done is not None else []
+
     def add(self, graph: Graph, done: GraphPass) -> None:
         """Enter what is known of a graph."""
         self._passes[graph] = done

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
     from graphsurgeon.surgery.rename import rename
+    from graphsurgeon.surgery.replace import replace
     from graphsurgeon.surgery.set_input import set_input
     from graphsurgeon.surgery.strip import strip
 
@@ -29,6 +30,7 @@ OPERATIONS: dict[str, str] = {
     "complete": "graphsurgeon.surgery.complete:complete",
     "extract": "graphsurgeon.surgery.extract:extract",
     "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
+    "replace": "graphsurgeon.surgery.replace:replace",
     "rename": "graphsurgeon.surgery.rename:rename",
     "strip": "graphsurgeon.surgery.strip:strip",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "freeze",
     "remove_signature",
     "rename",
+    "replace",
     "set_input",
     "strip",
 ]

@@ -50,7 +50,8 @@ def run(
     """Run a signature, or any tensors, with TensorFlow (or LiteRT), on given or random data.
 
     Data are ones, zeros, random, a number, a JSON list, or @FILE (.npy, .npz, a picture). Inputs without data get
-    random numbers that depend on their name and the seed only.
+    random numbers that depend on their name and the seed only. A model that reaches files outside its folder, the
+    network, processes, or code is not run without --allow.
 
     Examples:
         gs run model/ --feed x=ones
@@ -58,8 +59,6 @@ def run(
         gs run model/ --outputs block4/Relu --feed "x=[[1, 2, 3]]"
         gs run model.tflite --assume x=1,224,224,3
         gs run model/ --allow ReadFile:/data/vocab.txt
-
-    A model that reaches files outside its folder, the network, processes, or code is not run without --allow.
     """
     from graphsurgeon.bridges.run import run as run_model
 

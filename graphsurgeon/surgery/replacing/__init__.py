@@ -1,0 +1,1 @@
+"""What `gs replace` is made of: drafts of new nodes, checks, the exchange, and the rounds."""

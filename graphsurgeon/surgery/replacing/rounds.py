@@ -1,0 +1,197 @@
+"""Rules applied one after the other, again and again, until nothing matches any more.
+
+A rule goes through the graph in topological order; each match is bound, checked and exchanged before the next is
+looked for, so that no match holds values that an earlier exchange took away. After that only what has changed is
+looked at: new nodes, and what reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from graphsurgeon.errors import UsageError, plural
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.patterns import routes
+from graphsurgeon.patterns.match import Found, Match, Matcher, in_order, own_nodes
+from graphsurgeon.patterns.syntax import Rule
+from graphsurgeon.surgery.replacing.checks import check
+from graphsurgeon.surgery.replacing.draft import plan
+from graphsurgeon.surgery.replacing.exchange import Exchange, exchange
+from graphsurgeon.surgery.replacing.ground import Ground
+
+MOST_GENERATIONS = 100  # of nodes made of nodes that rules made
+_SPARE = 10_000  # replacements that any graph may have, beside four for each of its nodes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far rules go.
+
+    Attributes:
+        once: each rule replaces what matches at its start, and no more.
+        limit: at most so many replacements.
+        scope: only roots in this scope.
+    """
+
+    once: bool = False
+    limit: int | None = None
+    scope: str = ""
+
+
+@dataclass
+class Done:
+    """One replacement, with the rule."""
+
+    rule: str
+    graph: Graph
+    root: str
+    exchange: Exchange
+
+
+@dataclass
+class Outcome:
+    """What the rounds did."""
+
+    done: list[Done] = field(default_factory=list)
+    undecided: list[Node] = field(default_factory=list)
+
+
+class Rounds:
+    """The rules at work on some graphs."""
+
+    def __init__(self, rules: Sequence[Rule], ground: Ground, graphs: Sequence[Graph], limits: Limits) -> None:
+        self.ground = ground
+        self.graphs = list(graphs)
+        self.limits = limits
+        self.matchers = [Matcher(rule, ground.subject, graphs) for rule in rules]
+        self.outcome = Outcome()
+        self._touched: list[Node] = []
+        self._seen = [0] * len(rules)
+        self._generation: dict[Node, int] = {}
+        self._maker: dict[Node, str] = {}
+        self._gone: set[Value] = set()  # roots that nobody reads any more, of nodes that stay for other outputs
+        self._budget = _SPARE + 4 * sum(map(len, self.graphs))
+
+    def run(self) -> Outcome:
+        """Apply the rules, until nothing matches or a limit is reached.
+
+        Raises:
+            UnsupportedError: a place cannot be replaced.
+            UsageError: the rules feed each other without end.
+        """
+        starts = [self._starts(matcher) for matcher in self.matchers]
+        self._preflight(starts)
+        for number, nodes in enumerate(starts):
+            if number and self._touched:  # rules before have changed what there was at the start
+                nodes = [*nodes, *self._above(number)]
+            self._seen[number] = len(self._touched)
+            self._apply(number, nodes)
+            self._settle(number)
+        while not self.limits.once and any(seen < len(self._touched) for seen in self._seen):
+            for number in range(len(self.matchers)):
+                self._settle(number)
+        return self.outcome
+
+    def _settle(self, number: int) -> None:
+        """Apply a rule to what has changed since it was applied last, until that is nothing."""
+        while not self.limits.once and self._seen[number] < len(self._touched) and not self._is_full():
+            nodes = self._above(number)
+            self._seen[number] = len(self._touched)
+            self._apply(number, nodes)
+        if self._is_full():
+            self._seen[number] = len(self._touched)
+
+    def _starts(self, matcher: Matcher) -> list[Node]:
+        found = matcher.compiled.roots_by_graph(self.graphs)
+        return [node for graph, nodes in found.items() for node in in_order(graph, nodes) if self._is_meant(node)]
+
+    def _is_meant(self, node: Node) -> bool:
+        scope = self.limits.scope.rstrip("/")
+        return not scope or node.name == scope or node.name.startswith(f"{scope}/")
+
+    def _preflight(self, starts: Sequence[list[Node]]) -> None:
+        """Refuse before anything changes what cannot be replaced; keep in `starts` the roots that match.
+
+        A place that an earlier rule changes first is judged when its turn comes.
+        """
+        taken: set[Node] = set()
+        count = 0
+        for matcher, nodes in zip(self.matchers, starts, strict=True):
+            kept = []
+            own: set[Node] = set()
+            for node in nodes:
+                match = matcher.at(node, Found())
+                if match is None or not own.isdisjoint(match.nodes):
+                    if match is not None:
+                        kept.append(node)
+                    continue
+                kept.append(node)
+                if taken.isdisjoint(match.inside()) and not self._is_over(count):
+                    check(plan(match, self.ground.subject), self.ground)
+                    count += 1
+                own |= own_nodes(match, self.ground.subject)
+            taken |= own
+            nodes[:] = kept
+
+    def _is_over(self, count: int) -> bool:
+        return self.limits.limit is not None and count >= self.limits.limit
+
+    def _is_full(self) -> bool:
+        return self._is_over(len(self.outcome.done))
+
+    def _above(self, number: int) -> list[Node]:
+        """Return the roots of matches that may have come up, in order."""
+        fresh = [node for node in self._touched[self._seen[number] :] if node in node.graph]
+        readers = [
+            reader for node in fresh for value in node.outputs for reader in routes.readers(self.ground.subject, value)
+        ]
+        found = self.matchers[number].compiled.roots_above(list(dict.fromkeys([*fresh, *readers])))
+        by_graph: dict[Graph, list[Node]] = {}
+        for node in found:
+            if node.graph in self.graphs and self._is_meant(node):
+                by_graph.setdefault(node.graph, []).append(node)
+        return [node for graph in self.graphs if graph in by_graph for node in in_order(graph, by_graph[graph])]
+
+    def _apply(self, number: int, nodes: Sequence[Node]) -> None:
+        matcher = self.matchers[number]
+        start = len(self._touched)
+        found = Found()
+        for node in dict.fromkeys(nodes):
+            if self._is_full():
+                break
+            if node not in node.graph:
+                continue
+            match = matcher.at(node, found, self._touched[start:] if self.limits.once else ())
+            if match is not None and self._gone.isdisjoint(match.roots):
+                self._exchange(match)
+        self.outcome.undecided += found.undecided
+
+    def _exchange(self, match: Match) -> None:
+        generation = 1 + max(self._generation.get(node, 0) for node in match.nodes)
+        if generation > MOST_GENERATIONS or len(self.outcome.done) >= self._budget:
+            raise self._endless(match)
+        planned = plan(match, self.ground.subject)
+        check(planned, self.ground)
+        root = match.root.name or str(match.roots[0])
+        done = exchange(planned, self.ground)
+        self._gone.update(value for value in match.roots if value.producer not in done.added)
+        for node in done.added:
+            self._generation[node] = generation
+            self._maker[node] = match.rule.name
+        self._touched += done.added
+        if not done.added:
+            self._touched += [user for slot in planned.results if isinstance(slot, Value) for user in slot.consumers]
+        for matcher in self.matchers:
+            matcher.compiled.forget()
+        self.outcome.done.append(Done(match.rule.name, match.graph, root, done))
+
+    def _endless(self, match: Match) -> UsageError:
+        names = {match.rule.name, *(self._maker[node] for node in match.nodes if node in self._maker)}
+        recent = {done.rule for done in self.outcome.done[-4:]}
+        rules = " and ".join(f"{name!r}" for name in sorted(names | recent))
+        noun = "rules" if len(names | recent) > 1 else "rule"
+        return UsageError(
+            f"{noun} {rules} go on without end at {match.root.name!r}: {plural(len(self.outcome.done), 'replacement')}",
+            hint="--once replaces each place once",
+        )
