@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphsurgeon.formats import read, write
     from graphsurgeon.shapes import infer_shapes
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "FileError",

@@ -1,0 +1,74 @@
+"""Pages say what the code says: tables of commands, options, layers, strip kinds and exit statuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from graphsurgeon import errors
+from graphsurgeon.cli import app
+from tests.test_imports import LAYERS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
+CONCEPTS = (ROOT / "docs" / "concepts.md").read_text("utf-8")
+_HIDDEN = {"--help", "--output"}
+
+
+def rows(page: str) -> Iterator[list[str]]:
+    """Yield the cells of the rows of every table of a page."""
+    for line in page.splitlines():
+        if line.startswith("|") and not set(line) <= set("|-: "):
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+
+
+def commands_in(cell: str) -> list[str]:
+    return re.findall(r"`gs ([a-z-]+)", cell)
+
+
+@pytest.mark.parametrize(("name", "page"), [("README.md", README), ("docs/cli.md", CLI)])
+def test_every_command_has_a_row(name: str, page: str) -> None:
+    told = {command for row in rows(page) for command in commands_in(row[0])}
+    assert (set(app.COMMANDS) - told, told - set(app.COMMANDS)) == (set(), set())
+
+
+def options_of(command: str) -> set[str]:
+    built = typer.main.get_command(_wrapped(command))
+    return {name for parameter in built.params for name in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def _wrapped(command: str) -> typer.Typer:
+    wrapped = typer.Typer(add_completion=False)
+    wrapped.command(command)(app.function_of(command))
+    return wrapped
+
+
+def test_options_in_tables_exist() -> None:
+    wrong = {}
+    for row in rows(CLI):
+        commands = commands_in(row[0])
+        if not commands or len(row) < 2:
+            continue
+        told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(row))) - _HIDDEN
+        known = set.intersection(*(options_of(command) for command in commands))
+        if told - known:
+            wrong[row[0]] = told - known
+    assert wrong == {}
+
+
+def test_every_layer_has_a_row() -> None:
+    packages = {name.strip("`/").removesuffix(".py") for row in rows(CONCEPTS) for name in [row[0]] if name[:1] == "`"}
+    layers = set(LAYERS) - {"__main__", "__init__", "moved"}
+    assert layers - packages == set()
+
+
+def test_exit_statuses_are_those_of_the_errors() -> None:
+    told = {int(row[0]) for row in rows(CONCEPTS) if row[0].isdigit()}
+    raised = {kind.exit_code for kind in vars(errors).values() if hasattr(kind, "exit_code")}
+    assert raised <= told
+    assert {0, app.INTERNAL_ERROR, app.INTERRUPTED} <= told
