@@ -104,16 +104,10 @@ def parse_assumptions(pairs: Iterable[str] | None) -> dict[str | Value, Shape | 
 
 
 def _shape(text: str) -> Shape:
-    inner = "".join(char for char in text if char not in "()[] ").strip(",")
-    dims: list[int | None] = []
-    for part in inner.split(",") if inner else []:
-        if part.lower() in ("?", "none", "-1"):
-            dims.append(None)
-        elif part.isdecimal():
-            dims.append(int(part))
-        else:
-            raise UsageError(f"--assume {text!r}: {part!r} is no dimension", hint="write a shape as 1,224,224,3")
-    return Shape(dims)
+    try:
+        return Shape.of(text)
+    except ValueError as error:
+        raise UsageError(f"--assume {text!r}: {error}", hint="write a shape as 1,224,224,3") from None
 
 
 def require_graph(model: Model) -> None:

@@ -18,6 +18,25 @@ class Shape:
     def __init__(self, dims: Iterable[int | None] | None) -> None:
         self.dims = None if dims is None else tuple(None if d is None or d < 0 else d for d in dims)
 
+    @staticmethod
+    def of(given: Shape | str | int | Iterable[int | None] | None) -> Shape:
+        """Return a shape in any form that people write: `"?,512"`, `"(None, 512)"`, `[None, 512]`, `512`, a shape.
+
+        Text is read as on the command line: `?`, `None` and `-1` are unknown dimensions, brackets and spaces do not
+        count, `"()"` is a scalar. None is unknown rank.
+
+        Raises:
+            ValueError: a dimension is no number.
+        """
+        if given is None or isinstance(given, Shape):
+            return given if isinstance(given, Shape) else Shape(None)
+        if isinstance(given, int):
+            return Shape((given,))
+        if not isinstance(given, str):
+            return Shape(None if dim is None else _dimension(str(dim)) for dim in given)
+        inner = "".join(letter for letter in given if letter not in "()[] ").strip(",")
+        return Shape(_dimension(part) for part in (inner.split(",") if inner else []))
+
     @property
     def rank(self) -> int | None:
         """Number of dimensions, `None` if unknown."""
@@ -69,6 +88,14 @@ class Shape:
 
     def __repr__(self) -> str:
         return f"Shape({self})"
+
+
+def _dimension(text: str) -> int | None:
+    if text.lower() in ("?", "none", "-1"):
+        return None
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is no dimension")
+    return int(text)
 
 
 UNKNOWN_RANK = Shape(None)

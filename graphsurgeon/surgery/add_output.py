@@ -28,6 +28,7 @@ from graphsurgeon.model.objects import TensorSpec
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
 from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable, check_type
 from graphsurgeon.surgery.moves.functionalize import part_between
@@ -87,6 +88,7 @@ class _Request:
     place: Graph
 
 
+@arguments.takes(outputs=arguments.called, calls=arguments.names, tags=arguments.names)
 def add_output(
     model: Model,
     outputs: Mapping[str, str],

@@ -25,6 +25,7 @@ from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.complete import check_servable, make_servable
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
 from graphsurgeon.surgery.moves.functionalize import Part, bound_objects, make_function, part_between
@@ -72,6 +73,14 @@ class RemovalReport:
     notes: list[str] = field(default_factory=list)
 
 
+@arguments.takes(
+    outputs=arguments.keyed,
+    inputs=arguments.keyed,
+    outputs_by_shape=arguments.pairs,
+    calls=arguments.names,
+    assets=arguments.by_name,
+    tags=arguments.names,
+)
 def add_signature(
     model: Model,
     outputs: Mapping[str, str],
@@ -134,6 +143,7 @@ def add_signature(
     return _report(signature, metagraph.objects is not None, cloned, notes)
 
 
+@arguments.takes(names=arguments.names, tags=arguments.names)
 def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] | None = None) -> RemovalReport:
     """Remove signatures from `signature_def` and the object graph.
 

@@ -19,6 +19,7 @@ from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, Meta
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.recorded_shapes import drop_stale_shapes
 
 MAIN_OP = "saved_model_main_op"
@@ -35,6 +36,7 @@ class CompletionReport:
     notes: list[str]
 
 
+@arguments.takes(tags=arguments.names)
 def complete(model: Model, *, tags: Sequence[str] | None = None) -> CompletionReport:
     """Give a GraphDef or `.meta` what a SavedModel needs; other models have it.
 

@@ -19,6 +19,7 @@ from graphsurgeon.analysis.variables import named_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.model import Model
 from graphsurgeon.surgery.extracting import extract_graph
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.tflite.extract import extract_tflite
 
 
@@ -45,6 +46,13 @@ class ExtractReport:
     notes: list[str] = field(default_factory=list)
 
 
+@arguments.takes(
+    outputs=arguments.renamed,
+    inputs=arguments.renamed,
+    match=arguments.names,
+    calls=arguments.names,
+    tags=arguments.names,
+)
 def extract(
     model: Model,
     outputs: Mapping[str, str] | None = None,

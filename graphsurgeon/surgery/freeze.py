@@ -32,6 +32,7 @@ from graphsurgeon.surgery.freezing.specialize import Specializer
 from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
 from graphsurgeon.surgery.freezing.variables import FrozenVariables
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.constants import constant_tensor
 from graphsurgeon.surgery.moves.copy_part import copy_part
 from graphsurgeon.surgery.moves.prune import prune_graph
@@ -68,6 +69,13 @@ class FreezeReport:
     notes: tuple[str, ...] = ()
 
 
+@arguments.takes(
+    outputs=arguments.names,
+    inputs=arguments.names,
+    outputs_by_shape=arguments.names,
+    set_values=arguments.by_name,
+    tags=arguments.names,
+)
 def freeze(
     model: Model,
     *,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.surgery.moves import arguments
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class KeepReport:
     left_out: list[str]
 
 
+@arguments.takes(tags=arguments.names)
 def keep_metagraph(model: Model, *, tags: Sequence[str] | None = None) -> KeepReport:
     """Leave a model with one MetaGraph; its variables stay.
 

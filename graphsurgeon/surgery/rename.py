@@ -20,6 +20,7 @@ from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.renaming.signatures import rename_key, rename_signatures
 from graphsurgeon.surgery.renaming.variables import rename_variables
 
@@ -43,6 +44,7 @@ class RenameReport:
     notes: list[str] = field(default_factory=list)
 
 
+@arguments.takes(names=arguments.pairs, regex=arguments.names, tags=arguments.names)
 def rename(
     model: Model,
     names: Mapping[str, str] | None = None,

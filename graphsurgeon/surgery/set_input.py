@@ -24,6 +24,7 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.add_signature import add_to_objects
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_inputs, count_users
 from graphsurgeon.surgery.moves.constants import constant_tensor
 from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
@@ -59,6 +60,7 @@ class _Change:
         return self.node.output(0)
 
 
+@arguments.takes(shapes=arguments.shapes, dtypes=arguments.by_name, set_values=arguments.by_name, tags=arguments.names)
 def set_input(
     model: Model,
     *,

@@ -17,6 +17,7 @@ from graphsurgeon.analysis.variables import slot_keys
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.unused_functions import unused_functions
 from graphsurgeon.surgery.stripping import bypass as strip_bypass
 from graphsurgeon.surgery.stripping.attrs import clear_colocation, clear_defaults, clear_devices
@@ -83,6 +84,7 @@ class StripReport:
     notes: tuple[str, ...] = ()
 
 
+@arguments.takes(only=arguments.names, keep=arguments.names, outputs=arguments.names, tags=arguments.names)
 def strip(
     model: Model,
     *,
