@@ -161,6 +161,15 @@ def plan_write(
     return plan
 
 
+def write_message(model: Model, path: Path, format: FormatName) -> None:
+    """Write the message of a model alone, for the time of a run: what belongs to it lies elsewhere.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_file(path, next(iter(module_of(format).lower(model, text=False).values())))
+
+
 def _lower(model: Model, target: Target) -> dict[str, Content]:
     """Return what the target's format makes of the model; the message alone for the formats of one file."""
     options: dict[str, Any] = {} if target.format == "tflite" else {"text": target.is_text}
