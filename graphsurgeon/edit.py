@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from graphsurgeon.disk.atomic import scratch_folder
+from graphsurgeon.disk.atomic import Inspect, scratch_folder
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
@@ -28,6 +28,7 @@ from graphsurgeon.model.model import Model
 Operation: TypeAlias = str | Callable[..., Any]
 Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
 
+_VARIABLES = "variables"  # their place in an outline
 _LARGE = 20_000  # nodes from which on the memory that a model takes is worth a walk of the garbage collector
 
 
@@ -160,19 +161,20 @@ def _edit(
     done = _Done(model.notes, reports, warnings, plan)
     if dry_run:
         return done.report(path, written=False)
+    verdict = None
     if verify is not None and in_place:
         verdict = _verdict_before(model, plan, verify)
         if not verdict.agrees:
             return done.report(path, written=False, verdict=verdict)
-        plan.write(link=where.link, progress=progress)
-        return done.report(path, written=True, verdict=verdict)
-    plan.write(link=where.link, progress=progress)
-    meant, is_large = _outline(model, plan.target.format), sum(map(len, model.graphs)) > _LARGE
+    inspect = _read_back(model, plan)
+    is_large = sum(map(len, model.graphs)) > _LARGE
     del model
     if is_large:
         gc.collect()  # nodes and values refer to each other: before the result is read, the source makes room
-    _require_read_back(meant, plan.target.path)
-    return done.report(path, written=True, verdict=verify(source, plan.target.path) if verify else None)
+    plan.write(link=where.link, inspect=inspect, progress=progress)
+    if verify is not None and verdict is None:
+        verdict = verify(source, plan.target.path)
+    return done.report(path, written=True, verdict=verdict)
 
 
 @dataclass(frozen=True)
@@ -279,16 +281,31 @@ def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
         return verify(source, trial.target.path)
 
 
-def _require_read_back(meant: Mapping[str, object], path: Path) -> None:
-    written = _outline(read(path))
-    different = [place for place in meant if written.get(place) != meant[place]]
-    if different:
-        raise GraphSurgeonError(
-            f"what was written does not read back as meant: {different[0]}: {written.get(different[0])}"
-            f" instead of {meant[different[0]]}",
-            path=path,
-            hint="please report this; the source is as it was",
-        )
+def _read_back(model: Model, plan: Plan) -> Inspect:
+    """Return what reads a result before it takes its place, and refuses one that is not what was meant."""
+    meant = _outline(model, plan.target.format)
+    if plan.is_one_file:  # what lies beside it in its place is not beside the temporary file
+        meant.pop(_VARIABLES, None)
+    path = plan.target.path
+    hint = "please report this; nothing was replaced, the source is as it was"
+
+    def inspect(complete: Path) -> None:
+        try:
+            written = _outline(read(complete))
+        except GraphSurgeonError as error:
+            raise GraphSurgeonError(
+                f"what was written does not read back: {error.message}", path=path, hint=hint
+            ) from error
+        different = [place for place in meant if written.get(place) != meant[place]]
+        if different:
+            raise GraphSurgeonError(
+                f"what was written does not read back as meant: {different[0]}: {written.get(different[0])}"
+                f" instead of {meant[different[0]]}",
+                path=path,
+                hint=hint,
+            )
+
+    return inspect
 
 
 def _outline(model: Model, format: str | None = None) -> dict[str, object]:
@@ -298,9 +315,9 @@ def _outline(model: Model, format: str | None = None) -> dict[str, object]:
         for graph in metagraph.graphs:
             outline[f"graph {number}/{graph.name}"] = graph.op_counts
         if format not in ("graph_def",):
-            outline[f"signatures {number}"] = sorted(metagraph.signatures)
+            outline[f"signatures {number}"] = sorted(signature.key for signature in metagraph.signatures.values())
     if model.checkpoint is not None and format not in ("graph_def", "meta_graph", "tflite"):
-        outline["variables"] = {
+        outline[_VARIABLES] = {
             key: (variable.tensor.dtype, variable.tensor.shape) for key, variable in model.checkpoint.variables.items()
         }
     return outline

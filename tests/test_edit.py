@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon.edit import edit
-from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
+from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.model import Model
@@ -183,3 +183,132 @@ def test_a_meta_graph_with_its_checkpoint_in_place(tmp_path: Path) -> None:
     again = read(path).checkpoint
     assert again is not None
     assert "another/key" in again.variables
+
+
+def of_kind(kind: str, folder: Path) -> tuple[Path, list[Path]]:
+    """Copy a model of a kind into a folder; return its path, and the files that its edits replace."""
+    if kind == "checkpoint":
+        shutil.copytree(FIXTURES / "checkpoint" / "name_based", folder)
+        return folder, sorted(folder.iterdir())
+    if kind == "saved_model":
+        shutil.copytree(SAVED_MODEL, folder)
+        return folder, [folder / "saved_model.pb"]
+    folder.mkdir()
+    source = GRAPH if kind == "graph_def" else FIXTURES / "tflite" / "float.tflite"
+    return Path(shutil.copy(source, folder)), [folder / source.name]
+
+
+@pytest.mark.parametrize("kind", ["graph_def", "tflite", "saved_model", "checkpoint"])
+@pytest.mark.parametrize("way", ["in place", "force"])
+@pytest.mark.parametrize("fault", ["unreadable", "something else"])
+def test_what_does_not_read_back_replaces_nothing(
+    kind: str, way: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, files = of_kind(kind, tmp_path / "source")
+    target, target_files = of_kind(kind, tmp_path / "target")
+    prefix = target / "model" if kind == "checkpoint" else target
+    if kind == "checkpoint":
+        for file in target_files:
+            if file.name != "checkpoint":
+                file.rename(file.with_name(f"model{file.name[file.name.index('.') :]}"))
+        target_files = sorted(target.iterdir())
+    before = {file: file.read_bytes() for file in [*files, *target_files]}
+    names = {
+        place: sorted(os.listdir(place)) for place in (source.parent, target.parent, source, target) if place.is_dir()
+    }
+    reads: list[Path] = []
+
+    def broken(path: Path, **options: object) -> Model:
+        reads.append(path)
+        if fault == "unreadable" and len(reads) > 1:
+            raise FormatError("made up by the test", path=path)
+        return read(path) if len(reads) == 1 else Model("graph_def", "", None)
+
+    monkeypatch.setattr("graphsurgeon.edit.read", broken)
+    monkeypatch.setattr("graphsurgeon.edit._require_sound", lambda *_, **__: ())
+    if way == "in place":
+        arguments: dict[str, object] = {"in_place": True}
+    else:
+        arguments = {"output": prefix, "force": True}
+    with pytest.raises(GraphSurgeonError, match="nothing was replaced, the source is as it was") as raised:
+        edit(source, [(touch, {})], **arguments)  # type: ignore[arg-type]
+    assert len(reads) == 2
+    assert "gs-" not in str(raised.value)
+    assert {file: file.read_bytes() for file in before} == before
+    assert {place: sorted(os.listdir(place)) for place in names} == names
+
+
+def touch(model: Model) -> None:
+    """A step that changes something in a model of any kind."""
+    if model.checkpoint is not None and not model.metagraphs:
+        key = next(iter(model.checkpoint.variables))
+        model.checkpoint.rename({key: "another"})
+    elif model.format == "tflite":
+        model.metagraphs[0].producer["description"] = "changed"
+    else:
+        rename_first(model, "another")
+
+
+def test_one_key_of_two_tflite_signatures(tmp_path: Path) -> None:
+    data = (FIXTURES / "tflite" / "dynamic_range.tflite").read_bytes()
+    twice = data.replace(b"\6\0\0\0encode\0", b"\6\0\0\0decode\0")
+    assert twice != data
+    (tmp_path / "model.tflite").write_bytes(twice)
+    assert list(read(tmp_path / "model.tflite").metagraphs[0].signatures) == ["decode", "decode#1"]
+    for removed in ("decode", "decode#1"):
+        edit(
+            tmp_path / "model.tflite",
+            [("remove-signature", {"names": [removed]})],
+            output=tmp_path / "out.tflite",
+            force=True,
+        )
+        assert list(read(tmp_path / "out.tflite").metagraphs[0].signatures) == ["decode"]  # as the file has it
+
+
+def test_reference_types_of_a_checkpoint_stay(tmp_path: Path) -> None:
+    from graphsurgeon.disk.crc32c import crc32c, mask
+    from graphsurgeon.encoding.sstable import write_table
+    from graphsurgeon.formats import schema
+
+    values = bytes(8)
+    header = schema.message("tensorflow.BundleHeaderProto")(num_shards=1)
+    entry = schema.message("tensorflow.BundleEntryProto")(dtype=101, size=8, crc32c=mask(crc32c(values)))
+    entry.shape.dim.add(size=2)
+    rows = [(b"", header.SerializeToString()), (b"w", entry.SerializeToString())]
+    (tmp_path / "model.index").write_bytes(write_table(rows))
+    (tmp_path / "model.data-00000-of-00001").write_bytes(values)
+    edit(tmp_path / "model", [("rename", {"names": {"w": "v"}})], in_place=True)
+    checkpoint = read(tmp_path / "model").checkpoint
+    assert checkpoint is not None
+    assert {key: str(variable.tensor.dtype) for key, variable in checkpoint.variables.items()} == {"v": "float32_ref"}
+
+
+def empty_saved_model(folder: Path) -> Path:
+    """Write a SavedModel whose graph holds nothing, not even versions."""
+    from graphsurgeon.formats import schema
+
+    message = schema.message("tensorflow.SavedModel")(saved_model_schema_version=1)
+    message.meta_graphs.add().meta_info_def.tags.append("serve")
+    message.meta_graphs[0].graph_def.SetInParent()
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(message.SerializeToString())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["out.pb", "out.pbtxt", "out.meta"])
+def test_a_graph_of_nothing_goes_everywhere(name: str, tmp_path: Path) -> None:
+    source = empty_saved_model(tmp_path / "model")
+    shutil.copy(GRAPH, tmp_path / "out.pb")
+    edit(source, [], output=tmp_path / name, force=True)
+    assert [len(graph) for graph in read(tmp_path / name).graphs] == [0]
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_takes_a_graph_of_nothing(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    edit(empty_saved_model(tmp_path / "model"), [], output=tmp_path / "out.pb")
+    message = tf.compat.v1.GraphDef.FromString((tmp_path / "out.pb").read_bytes())
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(message, name="")
+    assert graph.get_operations() == []

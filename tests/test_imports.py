@@ -29,7 +29,10 @@ LAYERS = {
     "checks": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "scanning": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "edit": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks"},
-    "bridges": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks", "compare", "edit", "scanning"},
+    "export": BYTES | {"model", "formats"},
+    "bridges": BYTES
+    | BELOW_ANALYSIS
+    | {"analysis", "surgery", "formats", "checks", "compare", "edit", "export", "scanning"},
 }
 EVERYTHING = {*LAYERS, "cli"}
 LAYERS |= {"cli": EVERYTHING, "__main__": {"cli"}, "moved": set(), "__init__": {*EVERYTHING, "moved"} - {"cli"}}
@@ -104,6 +107,16 @@ def test_files_are_opened_in_one_place() -> None:
         if layer_of(module) in FILELESS and name_of(module) not in MAY_OPEN:
             offenders[name_of(module)] = called & OPENERS
     assert only_some(offenders) == {}
+
+
+def test_files_are_written_through_two_doors() -> None:
+    """Models go out through `formats/writing.py`, everything else through `export.py`: each has the guard."""
+    callers = {}
+    for module in MODULES:
+        named = {alias.name for node in nodes_of(module) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        called = {getattr(node.func, "attr", "") for node in nodes_of(module) if isinstance(node, ast.Call)}
+        callers[name_of(module)] = (named | called) & {"write_file", "write_tree", "write_group"}
+    assert set(only_some(callers)) == {"formats/writing.py", "export.py"}
 
 
 def test_sizes() -> None:

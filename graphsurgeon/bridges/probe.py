@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from graphsurgeon.disk.atomic import write_file
 from graphsurgeon.disk.files import contained, folder_names, is_folder
 from graphsurgeon.errors import UnsupportedError
-from graphsurgeon.formats import module_of
-from graphsurgeon.formats.writing import plan_write
+from graphsurgeon.formats.writing import plan_write, write_message
 from graphsurgeon.model.model import Model
 
 _PROTOBUFS = ("saved_model.pb", "saved_model.pbtxt", "fingerprint.pb")
@@ -32,7 +30,7 @@ def written(model: Model) -> Iterator[Path]:
             yield _saved_model(model, source if is_folder(source) else source.parent, folder / "model")
         elif model.format in ("graph_def", "meta_graph"):
             target = folder / f"model{'.pb' if model.format == 'graph_def' else '.meta'}"
-            write_file(target, module_of(model.format).lower(model, text=False)[""])
+            write_message(model, target, model.format)
             yield target
         else:
             raise UnsupportedError(f"a {model.format} has no graph to run", path=source)
@@ -48,5 +46,5 @@ def _saved_model(model: Model, source: Path, target: Path) -> Path:
         copy = target.with_name("copy")
         plan_write(model, copy).write(link=True)
         return copy
-    write_file(target / "saved_model.pb", next(iter(module_of("saved_model").lower(model, text=False).values())))
+    write_message(model, target / "saved_model.pb", "saved_model")
     return target

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -35,13 +35,22 @@ from graphsurgeon.disk.files import (
 )
 
 Content: TypeAlias = Rope | Path  # a Path stands for a copy of that file
+Inspect: TypeAlias = Callable[[Path], None]  # looks at what is complete but not in place; raises to keep it out
 
 _TEMPORARY = re.compile(r"\..*\.gs-[0-9a-f]{8}(\.part|\.old)?")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
-def write_file(target: Path, content: Content, *, progress: Progress | None = None) -> None:
+def write_file(
+    target: Path, content: Content, *, inspect: Inspect | None = None, progress: Progress | None = None
+) -> None:
     """Write one file; an earlier one is replaced in one step and keeps its permissions. Links are followed.
+
+    Args:
+        target: the file.
+        content: what goes into it.
+        inspect: called with the complete file, which lies beside the target; what it raises keeps the earlier one.
+        progress: called with the bytes done and the bytes in all.
 
     Raises:
         FileError: it cannot be written; the earlier file is as it was.
@@ -50,6 +59,8 @@ def write_file(target: Path, content: Content, *, progress: Progress | None = No
     part = Path(f"{_temporary(target)}.part")
     try:
         _write_new(part, content, Meter(_size(content), progress), like=target)
+        if inspect is not None:
+            inspect(part)
         with translated(target, "write"):
             os.replace(part, target)
     finally:
@@ -58,7 +69,12 @@ def write_file(target: Path, content: Content, *, progress: Progress | None = No
 
 
 def write_tree(
-    target: Path, files: Mapping[str, Content], *, link: bool = False, progress: Progress | None = None
+    target: Path,
+    files: Mapping[str, Content],
+    *,
+    link: bool = False,
+    inspect: Inspect | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write a folder; an earlier one is exchanged against it in one step where the system can, else in two.
 
@@ -66,6 +82,7 @@ def write_tree(
         target: the folder.
         files: content by path below it; a path that ends in `/` is an empty folder.
         link: give files that are only copied a second name (hard link) where the system can.
+        inspect: called with the complete folder, which lies beside the target; what it raises keeps the earlier one.
         progress: called with the bytes done and the bytes in all.
 
     Raises:
@@ -76,6 +93,8 @@ def write_tree(
     part, old = Path(f"{temporary}.part"), Path(f"{temporary}.old")
     try:
         _fill(part, files, target, Meter(_total(files), progress), link=link)
+        if inspect is not None:
+            inspect(part)
         with translated(target, "write"):
             os.rename(part, temporary)
             _put_in_place(temporary, target, old)
@@ -94,6 +113,7 @@ def write_group(
     name: str,
     obsolete: Iterable[str] = (),
     link: bool = False,
+    inspect: Inspect | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write files that belong together into an existing folder, such as a checkpoint: its `.index` goes last.
@@ -106,6 +126,7 @@ def write_group(
         name: what the group is called, for the names of temporary folders.
         obsolete: names of earlier files that the new group replaces without a file of that name.
         link: as for `write_tree`.
+        inspect: called with a folder that holds the complete files; what it raises keeps the earlier ones.
         progress: called with the bytes done and the bytes in all.
 
     Raises:
@@ -117,6 +138,8 @@ def write_group(
     done = False
     try:
         _fill(part, files, folder, Meter(_total(files), progress), link=link)
+        if inspect is not None:
+            inspect(part)
         with translated(folder / name, "write"):
             os.rename(part, temporary)
             _keep_earlier(folder, [*files, *obsolete], old)

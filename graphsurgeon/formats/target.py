@@ -48,6 +48,8 @@ TITLES: dict[FormatName, str] = {
 _GRAPHS = ("saved_model", "graph_def", "meta_graph")
 _OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
 Shape = Literal["file", "folder", "group"]
+AVOID = "give another output"  # hints that every command gives in the same words
+EXISTS = f"{AVOID}, or --force to replace it"
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,13 @@ def require_free(model: Model, target: Target, *, force: bool, in_place: bool) -
         raise UsageError(
             "the output is the model that is read, or lies in it",
             path=target.path,
-            hint="give another output, or --in-place to replace the model",
+            hint=f"{AVOID}, or --in-place to replace the model",
         )
     there = existing(target)
     if not there:
         return
     if not force:
-        raise UsageError("already exists", path=there[0], hint="give another output, or --force to replace it")
+        raise UsageError("already exists", path=there[0], hint=EXISTS)
     _require_same_kind(target)
 
 
@@ -217,11 +219,16 @@ def _touches_source(model: Model, target: Target) -> bool:
     real = Path(os.path.realpath(target.path))
     if is_folder(Path(model.path)) and model.format == "saved_model":
         sources.append(Path(model.path))
-        if real.is_relative_to(os.path.realpath(model.path)):
+        if lies_in(target.path, Path(model.path)):
             return True
     if target.shape == "folder":
         return any(Path(os.path.realpath(source)).is_relative_to(real) for source in sources)
     return any(same_file(target.path, source) for source in sources)
+
+
+def lies_in(path: Path, folder: Path) -> bool:
+    """Say whether a path is a folder or leads into it, links followed."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def same_file(first: Path, second: Path) -> bool:
@@ -239,7 +246,7 @@ def _require_same_kind(target: Target) -> None:
     if target.shape == "group":
         return
     if is_folder(target.path):
-        raise UsageError("is a folder, and a file is to be written", path=target.path, hint="give another output")
+        raise UsageError("is a folder, and a file is to be written", path=target.path, hint=AVOID)
     found = _format_of(target.path)
     if found != target.format:
         what = f"is a {TITLES[found]}" if found in TITLES else "is no model"
@@ -259,7 +266,7 @@ def _format_of(path: Path) -> str | None:
 
 def _require_saved_model_folder(folder: Path) -> None:
     if not is_folder(folder):
-        raise UsageError("is a file, and a folder is to be written", path=folder, hint="give another output")
+        raise UsageError("is a file, and a folder is to be written", path=folder, hint=AVOID)
     try:
         names = set(folder_names(folder))
     except FileError as error:

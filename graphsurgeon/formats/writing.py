@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graphsurgeon.disk.atomic import Content, is_copy, leftovers, remove_file, write_file, write_group, write_tree
+from graphsurgeon.disk.atomic import (
+    Content,
+    Inspect,
+    is_copy,
+    leftovers,
+    remove_file,
+    write_file,
+    write_group,
+    write_tree,
+)
 from graphsurgeon.disk.files import (
     Progress,
     contained,
@@ -87,20 +96,40 @@ class Plan:
     obsolete: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def write(self, *, link: bool = False, progress: Progress | None = None) -> WriteReport:
-        """Write all files, atomically."""
+    def write(
+        self, *, link: bool = False, inspect: Inspect | None = None, progress: Progress | None = None
+    ) -> WriteReport:
+        """Write all files, atomically.
+
+        Args:
+            link: hard-link files of a folder that are only copied.
+            inspect: called with the path of the complete model before it takes its place; what it raises keeps it out.
+            progress: called with the bytes done and the bytes in all.
+
+        Raises:
+            FileError: the system refuses; nothing has changed.
+        """
         path = self.target.path
         make_folder(path.parent)
         if self.target.shape == "folder":
-            write_tree(path, self.files, link=link, progress=progress)
-        elif self.target.shape == "file" and list(self.files) == [""]:
-            write_file(path, self.files[""], progress=progress)
+            write_tree(path, self.files, link=link, inspect=inspect, progress=progress)
+        elif self.is_one_file:
+            write_file(path, self.files[""], inspect=inspect, progress=progress)
             for name in self.obsolete:
                 remove_file(path.parent / name)
         else:
             files = {name or path.name: content for name, content in self.files.items()}
-            write_group(path.parent, files, name=basename(path), obsolete=self.obsolete, link=link, progress=progress)
+            look = None if inspect is None else lambda folder: inspect(folder / path.name)
+            name = basename(path)
+            write_group(
+                path.parent, files, name=name, obsolete=self.obsolete, link=link, inspect=look, progress=progress
+            )
         return self.report()
+
+    @property
+    def is_one_file(self) -> bool:
+        """Say whether the target is one file that is replaced alone, whatever lies beside it."""
+        return self.target.shape == "file" and list(self.files) == [""]
 
     def report(self) -> WriteReport:
         """Return what writing gives, without writing."""
@@ -130,6 +159,15 @@ def plan_write(
         plan = Plan(target, {**_beside(model, target, force=force), **_lower(model, target)})
     plan.notes += leftovers(target.path) + list(_losses(model, target))
     return plan
+
+
+def write_message(model: Model, path: Path, format: FormatName) -> None:
+    """Write the message of a model alone, for the time of a run: what belongs to it lies elsewhere.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    write_file(path, next(iter(module_of(format).lower(model, text=False).values())))
 
 
 def _lower(model: Model, target: Target) -> dict[str, Content]:

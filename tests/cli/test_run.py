@@ -90,15 +90,14 @@ def test_a_signature_is_run_by_its_keys(gs: GS, runtime: Any) -> None:
         (["--outputs", "nosuch"], "nosuch"),
         (["--signature", "nosuch"], "nosuch"),
         (["--save", "out.npy"], "results are saved as .npz"),
-        (["--save", "models.npz"], "already exists; give another file, or --force to replace it"),
+        (["--save", "{there}"], "already exists; give another output, or --force to replace it"),
     ],
 )
-def test_wrong_use_of_run(
-    gs: GS, runtime: Any, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
-) -> None:
+def test_wrong_use_of_run(gs: GS, runtime: Any, tmp_path: Path, arguments: list[str], says: str) -> None:
     asked = runtime(lambda path, call: [0.0])
-    monkeypatch.setattr(Path, "exists", lambda self, exists=Path.exists: self.name == "models.npz" or exists(self))
-    result = gs("run", LINEAR, *arguments)
+    there = tmp_path / "models.npz"
+    there.touch()
+    result = gs("run", LINEAR, *(argument.replace("{there}", str(there)) for argument in arguments))
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
     assert says in result.err
     assert asked == []

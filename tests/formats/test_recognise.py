@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from graphsurgeon.disk.files import open_source
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError, UsageError
-from graphsurgeon.formats import read
+from graphsurgeon.formats import read, schema
 from graphsurgeon.formats.recognise import locate as detect
+from graphsurgeon.formats.recognise import protobufs
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FOREIGN = {
@@ -317,3 +321,40 @@ def test_what_is_cut_off_says_what_to_do(name: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError) as found:
         read(cut).metagraphs[0].graph.nodes  # noqa: B018
     assert found.value.hint == "fetch or write it again"
+
+
+def small_graphs() -> Iterator[tuple[str, Any]]:
+    """Yield the smallest messages of each format that holds graphs: of nothing, of one node, of a library alone."""
+    graphs = []
+    for op, version, library in itertools.product(
+        ("", "NoOp", "__inference_<lambda>_7", "f:0 of 'x'"), (None, 0, 24), ("", "none", "function", "gradient")
+    ):
+        graph = schema.message("tensorflow.GraphDef")()
+        if op:
+            node = graph.node.add(name="a", op=op)
+            node.attr["T"].type = 1
+        if version is not None:
+            graph.versions.producer = version
+            graph.versions.SetInParent()
+        if library:
+            graph.library.SetInParent()
+        if library == "function":
+            graph.library.function.add().signature.name = "f"
+        if library == "gradient":
+            graph.library.gradient.add(function_name="f", gradient_func="g")
+        graphs.append(graph)
+    for graph in graphs:
+        if graph.ByteSize():
+            yield "graph_def", graph
+        meta = schema.message("tensorflow.MetaGraphDef")(graph_def=graph)
+        if graph.node or graph.versions.producer:
+            yield "meta_graph", meta
+        meta.meta_info_def.tensorflow_version = "2.21.0"
+        meta.meta_info_def.tags.append("serve")
+        yield "meta_graph", meta
+        yield "saved_model", schema.message("tensorflow.SavedModel")(saved_model_schema_version=1, meta_graphs=[meta])
+
+
+def test_the_smallest_graphs_are_told_apart() -> None:
+    for format, message in small_graphs():
+        assert protobufs.kind(memoryview(message.SerializeToString(deterministic=True))) == format, message

@@ -48,7 +48,7 @@ def convert(
     if target.suffix in (".npz", ".safetensors"):
         _export(model, target, force=force, as_json=as_json)
     elif format == EVENTS or (format is None and target.name == EVENTS):
-        _write_events(model, target, parse_tags(tags), as_json=as_json, quiet=quiet)
+        _write_events(model, target, parse_tags(tags), force=force, as_json=as_json, quiet=quiet)
     else:
         _rewrite(model, target, parse_tags(tags), format, (force, link, force_text), as_json=as_json, quiet=quiet)
 
@@ -64,18 +64,19 @@ def _export(model: Path, target: Path, *, force: bool, as_json: bool) -> None:
     constants = [weight for weight in weights if weight.kind == "constant" and weight.dtype is not STRING]
     if not (variables or constants):
         raise UsageError("holds no weights", path=model)
-    weights_text.export(variables or constants, target, force=force, as_json=as_json)
+    weights_text.export(variables or constants, model, target, force=force, as_json=as_json)
 
 
-def _write_events(model: Path, target: Path, tags: list[str] | None, *, as_json: bool, quiet: bool) -> None:
-    from graphsurgeon.disk.atomic import write_file
-    from graphsurgeon.disk.files import make_folder, rope_size
+def _write_events(
+    model: Path, target: Path, tags: list[str] | None, *, force: bool, as_json: bool, quiet: bool
+) -> None:
+    from graphsurgeon.disk.files import rope_size
+    from graphsurgeon.export import export_file
     from graphsurgeon.formats import read
     from graphsurgeon.formats.exports import tensorboard
 
     [(name, rope)] = tensorboard.lower(choose_metagraph(read(model), tags)).items()
-    make_folder(target)
-    write_file(target / name, rope)
+    export_file(target / name, rope, sources=[model], force=force)
     if as_json:
         output.print_json({"path": str(target / name), "bytes": rope_size(rope)})
     elif not quiet:

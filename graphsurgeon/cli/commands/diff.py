@@ -40,7 +40,7 @@ def diff(
     if picture is not None:
         from graphsurgeon.cli.commands.render import draw_changes, picture_format
 
-        picture_format(picture, force=force)
+        picture_format(picture, [before, after], force=force)
     with output.progress_bar("reading", quiet=quiet or as_json) as progress:
         report = difference(before, after, values=values, progress=progress)
     if picture is not None:

@@ -77,13 +77,13 @@ def render(
 
     if target is None and not as_json:
         raise UsageError("nowhere to draw to", hint="name a file with -o, or ask for --json")
-    format = picture_format(target, force=force)
+    format = picture_format(target, [model], force=force)
     with collector_off():
         drawing = draw(_with_graph(read(model), model), format=format, view=view)
     if target is not None:
-        from graphsurgeon.disk.atomic import write_file
+        from graphsurgeon.export import export_file
 
-        write_file(target, [drawing.content])
+        export_file(target, [drawing.content], sources=[model], force=force)
     _tell(drawing.scene, target, quiet=quiet, as_json=as_json)
 
 
@@ -101,13 +101,14 @@ def _tell(scene: Scene, target: Path | None, *, quiet: bool, as_json: bool) -> N
 
 def draw_changes(before: Path, after: Path, report: DiffReport, target: Path, *, force: bool) -> None:
     """Draw two models in one picture, for `gs diff`."""
-    from graphsurgeon.disk.atomic import write_file
+    from graphsurgeon.export import export_file
     from graphsurgeon.formats import read
     from graphsurgeon.render.difference import draw_difference
 
     first, second = _with_graph(read(before), before), _with_graph(read(after), after)
-    drawing = draw_difference(first, second, report, format=picture_format(target, force=force))
-    write_file(target, [drawing.content])
+    sources = [before, after]
+    drawing = draw_difference(first, second, report, format=picture_format(target, sources, force=force))
+    export_file(target, [drawing.content], sources=sources, force=force)
     for note in drawing.scene.notes:
         output.warn(note)
 
@@ -118,9 +119,9 @@ def _with_graph(file: ModelFile, path: Path) -> ModelFile:
     return file
 
 
-def picture_format(target: Path | None, *, force: bool) -> str:
-    """Return the format that the suffix of a file says; refuse one that is unknown, or a file that exists."""
-    from graphsurgeon.disk.files import exists
+def picture_format(target: Path | None, sources: list[Path], *, force: bool) -> str:
+    """Return the format that the suffix of a file says; refuse one that is unknown, or a file that must stay."""
+    from graphsurgeon.export import require_free
     from graphsurgeon.render import FORMATS
 
     if target is None:
@@ -128,8 +129,7 @@ def picture_format(target: Path | None, *, force: bool) -> str:
     format = target.suffix.lower().removeprefix(".")
     if format not in FORMATS:
         raise UsageError(f"{target.name!r} does not say a format", hint=f"end it in .{', .'.join(FORMATS)}")
-    if exists(target) and not force:
-        raise UsageError("exists already", path=target, hint="--force replaces it")
+    require_free(target, sources=sources, force=force)
     return format
 
 

@@ -65,7 +65,7 @@ def run(
     if save is not None:
         from graphsurgeon.bridges.save import check_target
 
-        check_target(save, force=force)
+        check_target(save, model, force=force)
     report = run_model(
         model,
         signature=signature,
@@ -81,7 +81,7 @@ def run(
     if save is not None:
         from graphsurgeon.bridges.save import save_results
 
-        save_results(save, report.results)
+        save_results(save, model, report.results, force=force)
     _show(report, save, as_json=as_json)
 
 

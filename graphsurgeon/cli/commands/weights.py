@@ -93,7 +93,7 @@ def weights(
     elif export is not None:
         _require_intact(file, [])
         Allowance(sum(file.files.values())).take(sum(weight.bytes for weight in chosen))
-        weights_text.export(chosen, export, force=force, as_json=as_json)
+        weights_text.export(chosen, model, export, force=force, as_json=as_json)
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)
         weights_text.print_rows(rows, with_checksum=with_checksum, with_stats=stats, as_json=as_json)

@@ -42,21 +42,19 @@ def print_values(weight: Weight, part: str | None, *, as_json: bool) -> None:
     print(np.array2string(shown, separator=", ") if isinstance(shown, np.ndarray) else repr(shown))
 
 
-def export(weights: Sequence[Weight], path: Path, *, force: bool, as_json: bool) -> None:
-    """Write weights to an `.npz` or `.safetensors` file.
+def export(weights: Sequence[Weight], model: Path, path: Path, *, force: bool, as_json: bool) -> None:
+    """Write weights of a model to an `.npz` or `.safetensors` file.
 
     Raises:
-        UsageError: the file exists, or the suffix is neither.
+        UsageError: the file is to stay as it is, or the suffix is neither.
     """
-    from graphsurgeon.disk.atomic import write_file
-    from graphsurgeon.disk.files import exists, rope_size
+    from graphsurgeon.disk.files import rope_size
+    from graphsurgeon.export import export_file
     from graphsurgeon.formats.exports import arrays as arrayfiles
 
     rope = arrayfiles.lower({name: weight.tensor for name, weight in _named(weights)}, path.suffix)
-    if exists(path) and not force:
-        raise UsageError("already exists", path=path, hint="give another name, or --force to replace it")
     with output.progress_bar("writing", quiet=as_json) as progress:
-        write_file(path, rope, progress=progress)
+        export_file(path, rope, sources=[model], force=force, progress=progress)
     if as_json:
         output.print_json(
             {"path": str(path), "bytes": rope_size(rope), "weights": [name for name, _ in _named(weights)]}

@@ -324,8 +324,9 @@ def _parse(entry: Entry) -> Any:
 
 
 def _describe(message: Any, tensor: Tensor) -> None:
-    """Write dtype and shape, where they are not what the message says."""
-    message.dtype = tensor.dtype.base.number
+    """Write dtype and shape, where they are not what the message says; a new entry is of no reference type."""
+    if message.dtype != tensor.dtype.number:
+        message.dtype = tensor.dtype.base.number
     if not message.HasField("shape") or read_shape(message.shape) != tensor.shape:
         message.ClearField("shape")
         write_shape(tensor.shape, message.shape)

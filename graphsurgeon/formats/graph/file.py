@@ -15,6 +15,7 @@ from graphsurgeon.model.model import FormatName, Model
 
 NAME: FormatName = "graph_def"
 MESSAGE = "GraphDef"
+_NO_VERSIONS = b"\x22\x00"  # GraphDef.versions without content: a graph of nothing is not written as a file of no bytes
 
 
 def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Model:
@@ -33,7 +34,11 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
     Args:
         text: write text; None keeps the form of the source.
     """
-    return lower_single(model, NAME, MESSAGE, metagraph.serialize_graph_def, text=text)
+    return lower_single(model, NAME, MESSAGE, _serialize, text=text)
+
+
+def _serialize(graph: MetaGraph) -> bytes:
+    return metagraph.serialize_graph_def(graph) or _NO_VERSIONS
 
 
 def read_single(

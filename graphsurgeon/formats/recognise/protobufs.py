@@ -15,7 +15,8 @@ from graphsurgeon.errors import FormatError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LOOKED_AT = 40  # fields of one message: enough to outvote damage, few enough to cost nothing
-_IDENTIFIER = re.compile(rb"[A-Za-z0-9_.>/-]{1,200}")
+_OP_NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,200}")  # a function that is called as an op: `__inference_<lambda>_7`
+_VERSIONS = {(1, _VARINT), (2, _VARINT), (3, _VARINT), (3, _BYTES)}  # VersionDef; the last is a packed list
 _CORE_ML_MODELS = 200  # field numbers of the kinds of Core ML models start here
 
 
@@ -77,14 +78,14 @@ def _kind_of_graph(view: memoryview, fields: list[Field]) -> str | None:
         return "mmdnn" if _is_mmdnn(view, nodes) else "graph_def"
     if firsts and _is_meta_info(view, firsts[0]):
         return "meta_graph"
+    seconds = [field for field in fields if field.number == 2 and field.wire == _BYTES]
+    if seconds and (not firsts or firsts[0].start == firsts[0].end):
+        return _kind_of_second(view, seconds[0])
     if firsts and _is_text(view, firsts[0]):
         is_path = _bytes(view, firsts[0], 4096).endswith((b".py", b".cc"))
         return "debug_info" if is_path else _kind_of_net(view, fields)
-    for field in fields:
-        if field.number == 2 and field.wire == _BYTES:
-            return _kind_of_second(view, field)
     versions = [field for field in fields if field.number == 4 and field.wire == _BYTES]
-    if versions and _wires(view, versions[0]) <= {(1, _VARINT), (2, _VARINT), (3, _VARINT)}:
+    if versions and _wires(view, versions[0]) <= _VERSIONS:
         return "graph_def"  # of no nodes
     entries = [field for field in fields if field.number in (4, 5, 6, 7) and field.wire == _BYTES]
     return "meta_graph" if entries and not firsts and _is_map_entry(view, entries[0]) else None
@@ -98,7 +99,21 @@ def _kind_of_second(view: memoryview, field: Field) -> str | None:
         return "meta_graph"
     if any(_is_function(view, entry) for entry in firsts):
         return "graph_def"
+    if any(_is_graph_without_nodes(view, entry) for entry in inner):
+        return "meta_graph"
+    if not inner or all(entry[:2] == (2, _BYTES) for entry in inner):
+        return "graph_def"  # with an empty library, or one of gradients alone
     return "saved_model" if _kind_of_graph(view, inner) == "meta_graph" else None
+
+
+def _is_graph_without_nodes(view: memoryview, field: Field) -> bool:
+    """Say whether a field is the versions of a GraphDef, or its library: a library itself has no such fields."""
+    if field[:2] == (3, _VARINT):
+        return True  # the version, as graphs of 2015 have it
+    if field[:2] == (4, _BYTES):
+        return _wires(view, field) <= _VERSIONS
+    entries = _fields(view, field.start, field.end) if field[:2] == (2, _BYTES) else []
+    return any(_is_function(view, entry) for entry in entries if entry[:2] == (1, _BYTES))
 
 
 def _kind_of_net(view: memoryview, fields: list[Field]) -> str | None:
@@ -119,7 +134,7 @@ def _node(view: memoryview, field: Field) -> list[Field] | None:
     if any(entry.wire != _BYTES or entry.number > 7 for entry in inner):
         return None
     ops = [entry for entry in inner if entry.number == 2]
-    is_node = len(ops) == 1 and _IDENTIFIER.fullmatch(_bytes(view, ops[0], 200)) is not None
+    is_node = len(ops) == 1 and _OP_NAME.fullmatch(_bytes(view, ops[0], 200)) is not None
     return inner if is_node and all(_is_text(view, entry) for entry in inner if entry.number in (1, 3)) else None
 
 
@@ -145,6 +160,8 @@ def _is_meta_info(view: memoryview, field: Field) -> bool:
     """MetaInfoDef: a list of ops, tags, the version of TensorFlow."""
     inner = _fields(view, field.start, field.end)
     wires = {entry[:2] for entry in inner}
+    if any(entry[:2] == (5, _BYTES) and _is_map_entry(view, entry) for entry in inner):
+        return False  # attributes of a node: in a MetaInfoDef the field is a version, as text
     return bool(wires & {(2, _BYTES), (4, _BYTES), (5, _BYTES), (6, _BYTES)}) and wires <= {
         (7, _VARINT),
         *((number, _BYTES) for number in (1, 2, 3, 4, 5, 6, 8)),

@@ -1,0 +1,73 @@
+"""The one way a file is written that is no model: pictures, arrays, event files, what a run computed.
+
+The guard is that of `edit`, in the same words: what exists stays unless it is to be replaced, and nothing is written
+over a model that is read, nor into its folder. A relative path is one from where the user stands, and folders above
+it are made, as for models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from graphsurgeon.disk.atomic import Content, write_file
+from graphsurgeon.disk.files import Progress, exists, is_folder, make_folder
+from graphsurgeon.errors import UsageError
+from graphsurgeon.formats.checkpoint import find
+from graphsurgeon.formats.recognise.locate import locate
+from graphsurgeon.formats.target import AVOID, EXISTS, checkpoint_files, lies_in, same_file
+
+
+def export_file(
+    target: Path, content: Content, *, sources: Iterable[Path], force: bool = False, progress: Progress | None = None
+) -> None:
+    """Write one file, atomically; folders above it are made.
+
+    Args:
+        target: the file.
+        content: what goes into it.
+        sources: the models that it is made from, as they were named.
+        force: replace an existing file.
+        progress: called with the bytes done and the bytes in all.
+
+    Raises:
+        UsageError: as `require_free`.
+        FileError: it cannot be written; an earlier file is as it was.
+    """
+    require_free(target, sources=sources, force=force)
+    make_folder(target.parent)
+    write_file(target, content, progress=progress)
+
+
+def require_free(target: Path, *, sources: Iterable[Path], force: bool = False) -> None:
+    """Refuse to touch what must stay; ask before work is done whose result would have nowhere to go.
+
+    Args:
+        target: the file to be written.
+        sources: the models that it is made from, as they were named.
+        force: an existing file may be replaced.
+
+    Raises:
+        UsageError: the target exists and is not to be replaced, is a folder, or is or lies in a source.
+        FileError: a source is not there.
+    """
+    if any(_is_of(target, source) for source in sources):
+        raise UsageError("the output is the model that is read, or lies in it", path=target, hint=AVOID)
+    if is_folder(target):
+        raise UsageError("is a folder, and a file is to be written", path=target, hint=AVOID)
+    if exists(target) and not force:
+        raise UsageError("already exists", path=target, hint=EXISTS)
+
+
+def _is_of(target: Path, source: Path) -> bool:
+    """Say whether a path is a file of a model, or lies in the folder of a SavedModel."""
+    location = locate(source)
+    if is_folder(location.path) and location.format == "saved_model":
+        return lies_in(target, location.path)
+    files = [location.path]
+    if location.format == "checkpoint":
+        folder, names = find.locate(location.path)
+        files = [folder / name for name in names]
+    prefixes = {file.with_suffix("") for file in files if file.suffix in (".meta", ".index")}
+    files += [file for prefix in prefixes for file in checkpoint_files(prefix)]
+    return any(same_file(target, file) for file in files)
