@@ -16,7 +16,8 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from graphsurgeon.analysis.flow.frames import control_flow
-from graphsurgeon.analysis.flow.placeholders import ITERATORS, PLACEHOLDERS, internal_inputs, placeholder_role
+from graphsurgeon.analysis.flow.placeholders import internal_inputs, placeholder_role
+from graphsurgeon.analysis.select import shape_matcher
 from graphsurgeon.errors import UsageError, with_article
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Graph, Node, Value
@@ -24,6 +25,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.shape_pattern import shape_matcher
 from graphsurgeon.model.traversal import downstream, in_order
+from graphsurgeon.ops import kinds
 from graphsurgeon.shapes.report import ShapeReport
 
 ENOUGH = 30  # points from which a value is worth listing unasked; half of them where none stands out
@@ -114,9 +116,9 @@ def likely_inputs(metagraph: MetaGraph) -> list[Candidate]:
     for node in graph.nodes:
         if node.name in internal:
             continue
-        if node.op in PLACEHOLDERS:
+        if node.op in kinds.PLACEHOLDERS:
             found.append(_input(node.output(), placeholder_role(node), fed))
-        elif node.op in ITERATORS:
+        elif node.op in kinds.ELEMENTS:
             found += [_input(value, "iterator", fed) for value in node.outputs]
     return sorted(found, key=lambda candidate: -candidate.score)
 
@@ -161,17 +163,6 @@ def _input(value: Value, role: str, fed: dict[Value, str]) -> Candidate:
     return Candidate(value, score, role, why)
 
 
-# Ops that never yield an answer, and whose consumers are no part of inference either.
-_TRAINING = re.compile(
-    r"(Resource)?(Sparse)?Apply[A-Z]\w*|\w+Grad(V\d|WithArgmax)?|\w+GradInput\w*|\w*BackpropFilter\w*"
-    r"|\w*CrossEntropyWithLogits|L2Loss|CTCLoss\w*|BroadcastGradientArgs|\w+GradV\d"
-)
-_SERVICE_OPS = re.compile(
-    r"Save\w*|Restore\w*|MergeV2Checkpoints|ShardedFilename|\w*Summary(V2)?|\w*Queue\w*|Assign\w*|Scatter(Add|Sub|Update)"
-    r"|ResourceScatter\w*|Assert|Print(V2)?|NoOp|\w*Initialized\w*|InitializeTable\w*|LookupTableImport\w*|\w*Iterator\w*"
-    r"|\w*Dataset\w*|WriteFile|Const|VarHandleOp|Variable(V2)?|\w*HashTable\w*|Placeholder\w*|Shape(N)?|Rank|Size"
-    r"|FIFOQueueV2|Barrier\w*|Stage|Unstage|_Retval|_Arg|ControlTrigger|TensorArray(V\d)?"
-)
 _SERVICE_SCOPES = frozenset((
     "save", "gradients", "init", "report_uninitialized_variables", "train", "training", "optimizer", "adam", "momentum",
     "sgd", "rmsprop", "metrics", "metric", "accuracy", "loss", "losses", "summaries", "summary", "checkpoint", "saver",
@@ -180,23 +171,11 @@ _SERVICE_SCOPES = frozenset((
 _GRADIENTS = frozenset({"gradients", "gradients_1", "gradient_tape"})
 _NUMBER = re.compile(r"_\d+$")
 _LOSS_SCOPE = re.compile(r"\w*(cross_?entropy\w*|_loss(es)?|squared_error|absolute_difference|_distance)\w*")
-# What a loss or a metric does to an answer before it meets the labels.
-_BEFORE_LABELS = frozenset({
-    "ArgMax", "Cast", "ClipByValue", "Log", "Log1p", "Maximum", "Minimum", "Neg", "Reshape", "Round", "TopKV2",
-})  # fmt: skip
-_SHAPES = frozenset({"Rank", "Shape", "ShapeN", "Size"})
-_LAYERS = frozenset({
-    "BatchMatMul", "BatchMatMulV2", "BiasAdd", "Conv2D", "Conv2DBackpropInput", "Conv3D", "DepthwiseConv2dNative",
-    "Einsum", "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "MatMul",
-})  # fmt: skip
-_WEIGHTS = frozenset({"VariableV2", "Variable", "VarHandleOp"})
 _ANSWERS = re.compile(
     r"logits?|prob(s|abilit(y|ies))?|softmax|sigmoid|embeddings?|predict(ions?|ed)?|outputs?|scores?|(box|bbox)(es)?"
     r"|detection\w*|class(es)?|labels?|landmarks?|features?|result|final\w*|argmax|top_?k|masks?|keypoints?|heatmaps?",
     re.IGNORECASE,
 )
-_LAST_LAYERS = frozenset({"BiasAdd", "LogSoftmax", "MatMul", "Sigmoid", "Softmax"})
-_ANSWER_OPS = frozenset({"Softmax", "Sigmoid", "LogSoftmax", "ArgMax", "TopKV2", "CombinedNonMaxSuppression"})
 
 
 class _Judge:
@@ -208,15 +187,17 @@ class _Judge:
         self._asked: tuple[Node | None, tuple[Value, ...]] = (None, ())
         self.signed = {value: key for key, value in _signature_values(metagraph, "outputs")}
         internal = internal_inputs(metagraph)
-        feeds = [node for node in graph.nodes if node.op in PLACEHOLDERS | ITERATORS and node.name not in internal]
-        data = [node for node in feeds if node.op in ITERATORS or placeholder_role(node) != "switch"]
+        feeds = [
+            node for node in graph.nodes if node.op in kinds.PLACEHOLDERS | kinds.ELEMENTS and node.name not in internal
+        ]
+        data = [node for node in feeds if node.op in kinds.ELEMENTS or placeholder_role(node) != "switch"]
         self.fed = downstream(data or feeds)
-        self.from_data = downstream(data or feeds, through=lambda node: node.op not in _SHAPES)
+        self.from_data = downstream(data or feeds, through=lambda node: node.op not in kinds.SHAPE_SOURCES)
         self.training = downstream(node for node in graph.nodes if _is_training(node))
         self.flow = control_flow(graph)
         ordered = in_order(graph)
         self.places = {node: place for place, node in enumerate(ordered)}
-        self.weighted = downstream(node for node in ordered if node.op in _WEIGHTS) if self.training else set()
+        self.weighted = downstream(node for node in ordered if node.op in kinds.VARIABLES) if self.training else set()
         self.feeds = _told_apart(feeds[:MOST_FEEDS])
         self.sources = _sources(ordered, self.feeds) if self.training else {}
         self.joined = self._joined(ordered) if self.training else {}
@@ -235,7 +216,7 @@ class _Judge:
         output that nothing reads, beside one that is read, as many.
         """
         return (
-            node.op in _ANSWER_OPS
+            node.op in kinds.ANSWERS
             or node in self.compared
             or _ANSWERS.search(node.name) is not None
             or all(self._is_aside(user) for user in node.consumers)
@@ -282,7 +263,7 @@ class _Judge:
         points = 6 if users else 12  # inside a network such names and ops are common (attention, gates)
         if _ANSWERS.search(node.name.rpartition("/")[2]) or (not users and _ANSWERS.search(node.name)):
             yield points, "named like an answer"
-        if node.op in _ANSWER_OPS:
+        if node.op in kinds.ANSWERS:
             # The logarithm is what a loss takes; beside it there is mostly an answer for people.
             yield points / 2 if node.op == "LogSoftmax" else points, with_article(node.op)
         if node in self.fed and node not in self.from_data:
@@ -304,7 +285,7 @@ class _Judge:
         if block and all(user.name.partition("/")[0] != block for user in users):
             yield 15, f"the last of its block {block}"
         if node in self.compared:
-            yield (10 if node.op in _BEFORE_LABELS else 30), f"only read together with {self.joined[node]}"
+            yield (10 if node.op in kinds.BEFORE_LABELS else 30), f"only read together with {self.joined[node]}"
 
     def _block(self, node: Node) -> str:
         """Return the top-level scope that a node belongs to; what several ops compute has the scope's name."""
@@ -320,7 +301,7 @@ class _Judge:
             users = self._users(node)
             met = [self._met(user, node) for user in users]
             through = [user for user, values in zip(users, met, strict=True) if not values]
-            if users and all(user in joined and user.op in _BEFORE_LABELS for user in through):
+            if users and all(user in joined and user.op in kinds.BEFORE_LABELS for user in through):
                 found = [value for values in met for value in values] or [joined[user] for user in through]
                 joined[node] = min(found, key=str)
         return joined
@@ -340,8 +321,8 @@ class _Judge:
         for node in reversed(ordered):
             for user in self._users(node):
                 is_joined = user in self.joined and self._may_be_compared(user)
-                is_layer = user.op in _LAYERS and user in self.weighted
-                if user in followed or is_layer or (is_joined and user.op not in _BEFORE_LABELS):
+                is_layer = user.op in kinds.LAYERS and user in self.weighted
+                if user in followed or is_layer or (is_joined and user.op not in kinds.BEFORE_LABELS):
                     followed.add(node)
                     break
         return {node for node in self.joined if node not in followed and self._may_be_compared(node)}
@@ -357,12 +338,12 @@ class _Judge:
     def _end_reasons(self, node: Node, value: Value) -> Iterable[tuple[float, str]]:
         if self._is_read(node, value):
             yield -25, "a by-product"  # such as the statistics of a batch norm
-        elif isinstance(value.port, int) and value.port > 0 and node.op.startswith("FusedBatchNorm"):
+        elif isinstance(value.port, int) and value.port > 0 and node.op in kinds.BATCH_NORMS:
             yield -30, "a by-product"
         yield 40, "only training or saving reads it" if value.consumers else "nothing reads it"
-        if node.op in ("Merge", "RefMerge", "Switch"):
+        if node.op in kinds.MERGES | kinds.SWITCHES:
             yield -25 if self.training or value.port else -5, "the end of a conditional"
-        if node.op in ("Exit", "RefExit"):
+        if node.op in kinds.EXITS:
             yield -25 if self.training else -15, "a variable of a loop"
         if node.op == "Identity":
             yield 5, "an Identity at the end"
@@ -379,24 +360,14 @@ class _Judge:
 
 
 def _is_training(node: Node) -> bool:
-    return _trains(node.op) or _is_of_training(node.name.rpartition("/")[0])
+    return kinds.is_training(node.op) or _is_of_training(node.name.rpartition("/")[0])
 
 
 def _is_service(node: Node) -> bool:
-    return _serves(node.op) or _is_of_service(node.name.rpartition("/")[0], node.op in _LAST_LAYERS)
+    return kinds.is_service(node.op) or _is_of_service(node.name.rpartition("/")[0], node.op in kinds.LAST_LAYERS)
 
 
-# A large graph has few ops, and the nodes of one scope follow each other.
-@lru_cache(maxsize=4096)
-def _trains(op: str) -> bool:
-    return _TRAINING.fullmatch(op) is not None
-
-
-@lru_cache(maxsize=4096)
-def _serves(op: str) -> bool:
-    return _SERVICE_OPS.fullmatch(op) is not None
-
-
+# The nodes of one scope follow each other.
 @lru_cache(maxsize=4096)
 def _is_of_training(scope: str) -> bool:
     return not _GRADIENTS.isdisjoint(scope.lower().split("/"))
@@ -416,7 +387,7 @@ def _scope_serves(part: str, is_last_layer: bool) -> bool:
 
 
 def _is_auxiliary(node: Node) -> bool:
-    return _is_training(node) or (_is_service(node) and node.op not in ("Shape", "Rank", "Size"))
+    return _is_training(node) or (_is_service(node) and node.op not in kinds.SHAPE_SOURCES)
 
 
 def _signature_values(metagraph: MetaGraph, side: str) -> list[tuple[str, Value]]:
@@ -429,7 +400,7 @@ def _signature_values(metagraph: MetaGraph, side: str) -> list[tuple[str, Value]
 
 def _told_apart(feeds: Iterable[Node]) -> set[Node]:
     """Return the inputs that are data, each by itself; what only switches is none."""
-    return {node for node in feeds if node.op in ITERATORS or placeholder_role(node) == "feed"}
+    return {node for node in feeds if node.op in kinds.ELEMENTS or placeholder_role(node) == "feed"}
 
 
 def _sources(ordered: Iterable[Node], own: set[Node]) -> dict[Node, frozenset[Value]]:

@@ -13,8 +13,7 @@ from graphsurgeon.model.dtype import FLOAT32, STRING, DType
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
-
-_PARSERS = ("ParseExample", "ParseExampleV2", "ParseSingleExample")
+from graphsurgeon.ops.kinds import PARSERS
 
 
 class Feature(NamedTuple):
@@ -39,9 +38,9 @@ def parsed_features(metagraph: MetaGraph, source: object) -> list[Feature] | Non
     Returns:
         None if nothing parses the value as examples, or the names are not constant.
     """
-    if not isinstance(source, Value) or not any(op in graph.op_counts for graph in metagraph.graphs for op in _PARSERS):
+    if not isinstance(source, Value) or not any(op in graph.op_counts for graph in metagraph.graphs for op in PARSERS):
         return None
-    for node, call in nodes_inside(metagraph.graph.nodes, _PARSERS):
+    for node, call in nodes_inside(metagraph.graph.nodes, PARSERS):
         if node.inputs and origin(Place(node.inputs[0], call)) == origin(Place(source)):
             return _features(node, call)
     return None

@@ -22,9 +22,9 @@ from graphsurgeon.model.dtype import BOOL, STRING, DType
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import IMAGE_DECODERS
 
 _MOST_DEFAULTS = 64  # elements of a default value that are written out
-_IMAGE_OPS = frozenset({"DecodeImage", "DecodeJpeg", "DecodePng", "DecodeAndCropJpeg", "ExtractJpegShape"})
 _BYTES_SUFFIX = "_bytes"  # by this ending the server tells bytes from text in its answers
 # One black pixel.
 _PNG = b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNgYGAAAAAEAAHI6uv5AAAAAElFTkSuQmCC"
@@ -149,7 +149,7 @@ def _text(metagraph: MetaGraph, signature: Signature, key: str, notes: list[str]
     if features is not None:
         notes.append(f"{key} takes serialized tf.train.Examples with {_listed(features)}")
         return _b64(serialize_example(features))
-    if any(op in graph.op_counts for graph in metagraph.graphs for op in _IMAGE_OPS):
+    if any(op in graph.op_counts for graph in metagraph.graphs for op in IMAGE_DECODERS):
         notes.append(f"{key} holds a PNG of one pixel; put in the bytes of your picture")
         return {"b64": _PNG.decode()}
     return _b64(b"bytes") if key.endswith(_BYTES_SUFFIX) else "text"

@@ -24,20 +24,13 @@ from graphsurgeon.model.model import FormatName, Model
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.ops import catalog
+from graphsurgeon.ops import catalog, kinds
 
 if TYPE_CHECKING:
     from graphsurgeon.shapes.report import ShapeReport
 
 MOST_OUTPUTS = 10  # likely ones that are listed unless all are asked for
 MOST_INFERRED = 30_000  # nodes of a graph whose shapes are inferred to show it: about three seconds
-TABLES = frozenset(
-    {
-        "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableHashTableOfTensors",
-        "MutableHashTableOfTensorsV2", "MutableDenseHashTable", "MutableDenseHashTableV2",
-    }
-)  # fmt: skip
-_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _INIT_SIGNATURE = "__saved_model_init_op"
 _MAIN_OPS = {"saved_model_main_op": "main_op", "legacy_init_op": "legacy_init_op"}
 
@@ -270,7 +263,7 @@ def _summarize_signatures(metagraph: MetaGraph, graph: Graph | None = None) -> d
 def _calls(graph: Graph) -> dict[str, str]:
     """Return the function that each calling node calls, by the node's name."""
     called = {}
-    for node in graph.peek(_CALLS | graph.metagraph.functions.keys()):
+    for node in graph.peek(kinds.CALLS | graph.metagraph.functions.keys()):
         target = node.attrs.get("f")
         called[node.name] = node.callee.name if node.callee is not None else getattr(target, "name", "")
     return called
@@ -356,7 +349,7 @@ def _load_steps(metagraph: MetaGraph) -> list[LoadStep]:
             for item in metagraph.collections[key].items:
                 main_ops |= {mention.text: kind for mention in item.mentions.values()}
     steps += [LoadStep(kind, name) for name, kind in main_ops.items()]
-    steps += [LoadStep("table", node.name, node.op) for node in metagraph.graph.peek(TABLES)]
+    steps += [LoadStep("table", node.name, node.op) for node in metagraph.graph.peek(kinds.TABLES)]
     steps += [LoadStep("asset", asset.filename) for asset in metagraph.assets]
     return steps
 

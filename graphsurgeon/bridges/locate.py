@@ -27,6 +27,7 @@ from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.ops.kinds import CONSTANTS, MUST_BE_FED, VARIABLES
 from graphsurgeon.shapes import ShapeReport, infer_shapes
 from graphsurgeon.surgery.moves.inline import Inliner
 
@@ -171,7 +172,7 @@ def _candidates(alignment: Alignment, shapes: ShapeReport, needed: Sequence[Node
     found = []
     for node in _computed(graph):
         inside = flow is not None and (node in flow.frames or node in flow.branches)
-        if node not in wanted or inside or node.op in ("Const", "VarHandleOp", "Placeholder"):
+        if node not in wanted or inside or node.op in CONSTANTS | VARIABLES | MUST_BE_FED:
             continue
         for value in node.outputs:
             dtype = shapes.dtype(value)

@@ -10,13 +10,10 @@ from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import BRANCHES, CALLS, LOOPS, PLAIN_CALLS
 
 CALL_TYPES = "call-types"  # no loader refuses them, but running the node fails
-_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "TPUPartitionedCall"})
-_IFS = frozenset({"If", "StatelessIf"})
-_CASES = frozenset({"Case", "StatelessCase"})
-_WHILES = frozenset({"While", "StatelessWhile"})
-_RUNNERS = _CALLS | _IFS | _CASES | _WHILES
+_CHECKED = CALLS | BRANCHES | LOOPS
 
 
 def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -92,12 +89,12 @@ def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find calls, branches and loops whose arguments or results are not those of their functions."""
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            if node.op in _RUNNERS:
+            if node.op in _CHECKED:
                 yield from _call(node)
 
 
 def _call(node: Node) -> Iterator[Finding]:
-    is_loop, is_choice = node.op in _WHILES, node.op in _IFS or node.op in _CASES
+    is_loop = node.op in LOOPS
     arguments = _types(node, "T" if is_loop else "Tin")
     results = _types(node, "T" if is_loop else "Tout")
     for ref in node.function_refs:
@@ -112,7 +109,9 @@ def _call(node: Node) -> Iterator[Finding]:
         given = [output.dtype for output in function.outputs]
         if results is not None and not is_condition and not _equal(results, given):
             yield _mismatch(node, f"{node.op} expects {_listed(results)} of {function.name}, it gives {_listed(given)}")
-    passed = len(node.inputs) - (1 if is_choice else 0)
+    # The condition of a branch, the device of a call that says one.
+    besides = node.op in BRANCHES or node.op in CALLS - PLAIN_CALLS
+    passed = len(node.inputs) - besides
     if arguments is not None and passed != len(arguments):
         yield _mismatch(node, f"{node.op} has {passed} arguments, its types name {len(arguments)}")
 

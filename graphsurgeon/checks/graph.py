@@ -10,9 +10,9 @@ from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.kinds import BACK_EDGES
 
 _LEGAL = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # node_def.proto
-_BACK = frozenset({"NextIteration", "RefNextIteration"})
 _REWIRE = "rename the node it means to that name, or feed another tensor in its place"
 
 
@@ -89,10 +89,10 @@ def _cyclic(graph: Graph) -> list[Node]:
     for node in graph.nodes:
         for value in node.inputs:
             producer = value.producer
-            if producer is not None and producer not in done and producer.op not in _BACK:
+            if producer is not None and producer not in done and producer.op not in BACK_EDGES:
                 return _find_cycle(graph)
         for other in node.controls:
-            if other not in done and other.op not in _BACK:
+            if other not in done and other.op not in BACK_EDGES:
                 return _find_cycle(graph)
         done.add(node)
     return []
@@ -125,11 +125,11 @@ def _find_cycle(graph: Graph) -> list[Node]:
 def _before(node: Node) -> set[Node]:
     """Return the nodes that must run first."""
     producers = {value.producer for value in node.inputs if value.producer is not None}
-    return {other for other in (*producers, *node.controls) if other.op not in _BACK}
+    return {other for other in (*producers, *node.controls) if other.op not in BACK_EDGES}
 
 
 def _after(node: Node) -> set[Node]:
-    if node.op in _BACK:
+    if node.op in BACK_EDGES:
         return set()
     return {*node.consumers, *node.control_consumers}
 

@@ -14,6 +14,7 @@ from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import CONSTANTS
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
 
@@ -199,7 +200,6 @@ def _fits(found: DType, wanted: DType) -> bool:
     return found is wanted or (found.is_ref and found.base is wanted)
 
 
-_CONSTANTS = frozenset({"Const", "HostConst"})
 _MOST_ELEMENTS = 1 << 60
 
 
@@ -207,7 +207,7 @@ def constants(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find constants that no loader can make a tensor of."""
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            value = node.attrs.get("value") if node.op in _CONSTANTS else None
+            value = node.attrs.get("value") if node.op in CONSTANTS else None
             if isinstance(value, Tensor):
                 for what in _faults(node, value):
                     yield Finding("error", place(graph, node), what, "the file is damaged: get it again", "constant")

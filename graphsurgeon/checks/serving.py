@@ -11,7 +11,7 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 
 from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS, INIT_SIGNATURE, LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import VARIABLES, resource_key, restore_map
+from graphsurgeon.analysis.flow.restore_map import resource_key, restore_map
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.checks.places import place
@@ -22,11 +22,10 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import MUST_BE_FED, PYTHON, VARIABLES
 
 SERVE = "serve"
 DEFAULT = "serving_default"
-_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
-_PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _MOST_BYTES = (1 << 31) - 1  # of a protobuf that C++ parses
 _MOST_VERSION = (1 << 63) - 1
 _FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -118,11 +117,11 @@ def _ops(metagraph: MetaGraph) -> Iterator[Finding]:
     unknown: dict[str, list[Node]] = {}
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            if node.op in _PYTHON_OPS or (node.callee is None and catalog.get(node.op) is None):
+            if node.op in PYTHON or (node.callee is None and catalog.get(node.op) is None):
                 unknown.setdefault(node.op, []).append(node)
     for op, nodes in unknown.items():
         where = place(nodes[0].graph, nodes[0]) + (f" and {len(nodes) - 1} more" if len(nodes) > 1 else "")
-        if op in _PYTHON_OPS:
+        if op in PYTHON:
             what, hint = f"the op {op!r} calls Python, which the server does not have", "take it out of the graph"
             yield Finding("warning", where, what, hint, "serving-python")
         else:
@@ -169,7 +168,7 @@ def _computation(signature: Signature, restored: Set[ResourceKey]) -> Iterator[F
     where = f"signature {signature.key}"
     needed = _needed(signature)
     for node in needed:
-        if node.op in _PLACEHOLDERS:
+        if node.op in MUST_BE_FED:
             what = f"its outputs need {node.name}, which no input of it feeds: every request fails"
             hint = "gs add-signature --replace with that input, or gs set-input --set gives it a value"
             yield Finding("error", where, what, hint, "serving-unfed")

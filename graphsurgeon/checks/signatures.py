@@ -13,10 +13,10 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.ops.kinds import PLACEHOLDERS
 
 # Signatures that loaders run on their own; the object graph has no entry for them.
 _INTERNAL = frozenset({"__saved_model_init_op", "__saved_model_train_op"})
-_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 
 
 def repeated_tags(model: Model) -> Iterator[Finding]:
@@ -77,7 +77,7 @@ def _recorded_shape(value: Value) -> Shape | None:
 
 
 def _placeholder_shape(node: Node) -> Shape | None:
-    shape = node.attrs.get("shape") if node.op in _PLACEHOLDERS else None
+    shape = node.attrs.get("shape") if node.op in PLACEHOLDERS else None
     is_known = isinstance(shape, Shape) and shape.dims != ()
     return shape if isinstance(shape, Shape) and is_known else None
 

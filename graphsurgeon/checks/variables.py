@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from graphsurgeon.analysis.flow.restore_map import VARIABLES, restore_map
+from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.checkpoint import find as checkpoints
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.model import Model
+from graphsurgeon.ops.kinds import VARIABLES
 
 _SEEN = 20  # entries that are named when they are listed
 

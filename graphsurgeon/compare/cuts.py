@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphsurgeon.analysis.flow.placeholders import PLACEHOLDERS
 from graphsurgeon.compare.alignment import Alignment
 from graphsurgeon.compare.entries import Entry, Input, placeholder_input
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.traversal import upstream
+from graphsurgeon.ops.kinds import PLACEHOLDERS
 
 
 def entry_of_whole(part: Entry, alignment: Alignment) -> Entry | None:

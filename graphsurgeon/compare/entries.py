@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.flow.attributes import dtype_of
-from graphsurgeon.analysis.flow.placeholders import PLACEHOLDERS, placeholder_shape
+from graphsurgeon.analysis.flow.placeholders import placeholder_shape
 from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node, Value
@@ -21,6 +21,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import PLACEHOLDERS
 
 if TYPE_CHECKING:
     from typing import Any

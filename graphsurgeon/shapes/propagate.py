@@ -16,6 +16,7 @@ from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import BACK_EDGES, MERGES
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes import registry
 from graphsurgeon.shapes.context import InferenceContext
@@ -25,8 +26,6 @@ from graphsurgeon.shapes.fact import MOST_ELEMENTS, UNKNOWN, Fact, Held, join
 if TYPE_CHECKING:
     from graphsurgeon.shapes.session import Session
 
-BACK_EDGES = frozenset(("NextIteration", "RefNextIteration"))
-MERGES = frozenset(("Merge", "RefMerge"))
 MOST_FLOATS = 16  # elements of a floating-point constant worth computing with
 MOST_UNREAD = 256  # outputs of a node that are looked at although nobody may read them
 PATIENCE = 8  # turns of a loop before its elements, twice as many before its shape, are given up

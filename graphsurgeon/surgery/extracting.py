@@ -11,16 +11,8 @@ from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.calls import needed_functions, reached_functions
 from graphsurgeon.analysis.flow.captures import captured_keys
 from graphsurgeon.analysis.flow.load_path import LoadPath
-from graphsurgeon.analysis.flow.placeholders import PLACEHOLDERS, placeholder_shape
-from graphsurgeon.analysis.flow.restore_map import (
-    TABLES,
-    VARIABLES,
-    Restored,
-    reached,
-    resource_key,
-    resource_name,
-    restore_map,
-)
+from graphsurgeon.analysis.flow.placeholders import placeholder_shape
+from graphsurgeon.analysis.flow.restore_map import Restored, reached, resource_key, resource_name, restore_map
 from graphsurgeon.analysis.names import find_value
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import FileError, UnsupportedError, UsageError
@@ -30,6 +22,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.ops.kinds import PLACEHOLDERS, TABLES, VARIABLES
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.saver import add_saver, keep_entries
 from graphsurgeon.surgery.freezing.table_contents import TableContents

@@ -16,7 +16,7 @@ from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.analysis.flow.captures import captured_keys
 from graphsurgeon.analysis.flow.load_path import LoadPath
-from graphsurgeon.analysis.flow.placeholders import ITERATORS, PLACEHOLDERS, placeholder_shape
+from graphsurgeon.analysis.flow.placeholders import placeholder_shape
 from graphsurgeon.analysis.flow.restore_map import RestoreMap, restore_map
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -24,6 +24,7 @@ from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.ops.kinds import ELEMENTS, PLACEHOLDERS
 from graphsurgeon.surgery.freezing.assets import read_assets
 from graphsurgeon.surgery.freezing.endpoints import Endpoint, Endpoints, input_value, resolve_endpoints
 from graphsurgeon.surgery.freezing.names import name_endpoints
@@ -265,5 +266,5 @@ def _check_inputs(graph: Graph, feeds: set[Node], endpoints: Endpoints) -> list[
     return [
         f"{node.name} ({node.op}) still takes data from an input pipeline; cut it off with --inputs {node.name}"
         for node in graph.nodes
-        if node.op in ITERATORS
+        if node.op in ELEMENTS
     ]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
-from graphsurgeon.analysis.flow.placeholders import PLACEHOLDERS, placeholder_shape
+from graphsurgeon.analysis.flow.placeholders import placeholder_shape
 from graphsurgeon.analysis.names import choose_metagraph, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import BOOL, DType
@@ -21,6 +21,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.add_signature import add_to_objects

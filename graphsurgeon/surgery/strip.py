@@ -17,13 +17,14 @@ from graphsurgeon.analysis.variables import slot_keys
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.ops.kinds import BATCH_NORMS, CHECKED_VALUE, PLACEHOLDERS, RANDOM_UNIFORM
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.unused_functions import unused_functions
 from graphsurgeon.surgery.stripping import bypass as strip_bypass
 from graphsurgeon.surgery.stripping.attrs import clear_colocation, clear_defaults, clear_devices
-from graphsurgeon.surgery.stripping.batch_norm import BATCH_NORMS, infer_batch_norms
+from graphsurgeon.surgery.stripping.batch_norm import infer_batch_norms
 from graphsurgeon.surgery.stripping.checkpoint import drop_empty_slots, entries_of_training, restored_keys
-from graphsurgeon.surgery.stripping.dropout import PLACEHOLDERS, RANDOM, bypass_dropout
+from graphsurgeon.surgery.stripping.dropout import bypass_dropout
 from graphsurgeon.surgery.stripping.kinds import KINDS, choose_kinds, sort_nodes, why
 from graphsurgeon.surgery.stripping.moments import infer_moments
 from graphsurgeon.surgery.stripping.needed import (
@@ -198,7 +199,7 @@ class _Work:
         notes = [*notes, *self.training.notes, *self._batch_norms()]
         self._nodes(known)
         if "dropout" in self.kinds:
-            self._led_round("dropout", RANDOM, bypass_dropout, "drops nothing when a model infers")
+            self._led_round("dropout", RANDOM_UNIFORM, bypass_dropout, "drops nothing when a model infers")
         if "functions" in self.kinds:
             self._functions()
         self._function_nodes()
@@ -240,7 +241,7 @@ class _Work:
     def _checks(self) -> None:
         """Take out what prints, checks and writes summaries, and branches and calls that did nothing else."""
         if "prints" in self.kinds:
-            self._led_round("prints", strip_bypass.LETS_THROUGH, strip_bypass.bypass_prints, "hands its input on")
+            self._led_round("prints", CHECKED_VALUE, strip_bypass.bypass_prints, "hands its input on")
         for kind, ops, reason in strip_bypass.CHECKS:
             if kind in self.kinds and self._graphs_with(ops):
                 acted = strip_bypass.acting_runners(self.metagraph.graphs)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from graphsurgeon.analysis.flow.calls import reached_functions
-from graphsurgeon.analysis.flow.restore_map import VARIABLES
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FileError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.kinds import VARIABLES
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.moves.signature_function import find_wrapper
 from tests.oracle.conftest import Sources

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.kinds import CALLS, PLAIN_CALLS, SAME_VALUE
 
-CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-PASSING = frozenset({"Identity", "RefIdentity", "Snapshot", "PreventGradient", "StopGradient"})
 MAX_INSIDE = 200_000  # nodes seen through calls; calls of calls of calls can be made to grow without bound
 MAX_CALLS = 200  # deeper stacks are recursion, or as good as that
 
@@ -42,7 +41,15 @@ class Place(NamedTuple):
 
 
 def called_function(node: Node) -> Graph | None:
-    """Return the function whose results the node yields as they are; None if it is no plain call."""
+    """Return the function that a plain call runs on its inputs, as they are; None if it is no such call."""
+    return run_function(node) if node.callee is not None or node.op in PLAIN_CALLS else None
+
+
+def run_function(node: Node) -> Graph | None:
+    """Return the function whose results a node yields as they are, on whatever device; None if it is no call.
+
+    The function's arguments are the first inputs of the node: of a plain call all of them.
+    """
     if node.callee is not None:
         return node.callee
     if node.op not in CALLS:
@@ -52,14 +59,14 @@ def called_function(node: Node) -> Graph | None:
 
 
 def enter(node: Node, outer: Call | None) -> Call | None:
-    """Return the call that a node makes; None if it is no plain call, or too many lie around it."""
-    function = called_function(node)
+    """Return the call that a node makes; None if it is no call, or too many lie around it."""
+    function = run_function(node)
     if function is None or (outer is not None and outer.depth >= MAX_CALLS):
         return None
     return Call(node, function, outer)
 
 
-def origin(place: Place, *, passing: frozenset[str] = PASSING) -> Place:
+def origin(place: Place, *, passing: frozenset[str] = SAME_VALUE) -> Place:
     """Go back to where a value comes from: through ops that hand their input on, arguments and results of calls."""
     seen: set[Place] = set()
     while place not in seen:
@@ -90,7 +97,7 @@ def _argument(value: Value, call: Call) -> Place | None:
 
 
 def nodes_inside(nodes: Sequence[Node], ops: Collection[str] | None = None) -> Iterator[tuple[Node, Call | None]]:
-    """Yield nodes and, behind each plain call among them, those of the function it calls, each with its call.
+    """Yield nodes and, behind each call among them, those of the function it calls, each with its call.
 
     Args:
         nodes: of the main graph.
@@ -114,7 +121,7 @@ def nodes_inside(nodes: Sequence[Node], ops: Collection[str] | None = None) -> I
         left -= 1
         if ops is None or node.op in ops:
             yield node, call
-        function = called_function(node)
+        function = run_function(node)
         if function is None or function in active or len(stack) > MAX_CALLS:
             continue
         if ops is None or _holds(function, ops, known):
@@ -129,7 +136,7 @@ def _holds(function: Graph, ops: Collection[str], known: dict[Graph, bool]) -> b
             function,
             known,
             lambda graph: any(op in graph.op_counts for op in ops),
-            lambda graph: filter(None, map(called_function, graph.nodes)),
+            lambda graph: filter(None, map(run_function, graph.nodes)),
         )
     return known[function]
 

@@ -8,12 +8,12 @@ session-style loaders cannot run). Facts: `docs/freezing.md`.
 
 from __future__ import annotations
 
-from graphsurgeon.analysis.flow.calls import called_function
-from graphsurgeon.analysis.flow.restore_map import VARIABLES
+from graphsurgeon.analysis.flow.calls import run_function
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
+from graphsurgeon.ops.kinds import VARIABLES
 
 VARIABLE_VALUE = "VARIABLE_VALUE"
 
@@ -30,9 +30,10 @@ def captured_keys(metagraph: MetaGraph, checkpoint: Checkpoint) -> dict[Node, st
     captures = {entry.function: entry.bound_inputs for entry in objects.concrete_functions}
     found: dict[Node, str] = {}
     for call in metagraph.graph.nodes:
-        function = called_function(call)
+        function = run_function(call)
         bound = captures.get(function, []) if function is not None else []
-        for value, captured in zip(call.inputs[len(call.inputs) - len(bound) :], bound, strict=False):
+        given = call.inputs[: len(function.inputs)] if function is not None else ()
+        for value, captured in zip(given[len(given) - len(bound) :], bound, strict=False):
             handle = value.producer
             if handle is not None and handle.op in VARIABLES and captured in keys:
                 found.setdefault(handle, keys[captured])

@@ -9,42 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from graphsurgeon.analysis.flow.calls import CALLS, settle
+from graphsurgeon.analysis.flow.calls import settle
 from graphsurgeon.model.graph import Graph, Node
-from graphsurgeon.ops import catalog
-
-LOOPS = frozenset({"While", "StatelessWhile"})
-BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
-# Ops that run functions on their inputs when they run; they act if one of the functions does.
-RUNNERS = CALLS | LOOPS | BRANCHES | {"BatchFunction", "MapDefun", "ReduceDataset", "RemoteCall", "SymbolicGradient"}
-
-_INERT_OPS = """
-    VarHandleOp _VarHandlesOp Variable VariableV2 AutoReloadVariable TemporaryVariable ReadVariableOp _ReadVariablesOp
-    ReadVariableXlaSplitND ResourceGather ResourceGatherNd VariableShape VarIsInitializedOp IsVariableInitialized
-    DisableCopyOnRead LookupTableFind LookupTableFindV2 LookupTableSize LookupTableSizeV2 LookupTableExport
-    LookupTableExportV2 Multinomial ParameterizedTruncatedNormal TruncatedNormal NonDeterministicInts
-    StatelessRandomGetAlg SampleDistortedBoundingBox SampleDistortedBoundingBoxV2 Restore RestoreSlice RestoreV2
-    Iterator IteratorV2 AnonymousIterator AnonymousIteratorV2 AnonymousIteratorV3 OneShotIterator DeviceIndex Empty
-    GuaranteeConst DeepCopy Timestamp GlobalIterId _Arg _Retval FIFOQueue FIFOQueueV2 PaddingFIFOQueue
-    PaddingFIFOQueueV2 PriorityQueue PriorityQueueV2 RandomShuffleQueue RandomShuffleQueueV2 FakeQueue QueueSizeV2
-    QueueIsClosedV2 Barrier MutexV2 GraphDefVersion LoadAndRemapMatrix Skipgram Bucketize PyFuncStateless
-    """
-_INERT = frozenset(_INERT_OPS.split())
-_INERT_PREFIXES = ("Random", "TensorArray", "Stack", "Collective", "IteratorToStringHandle", "IteratorFromStringHandle")
-_INERT_PARTS = ("HashTable", "Dataset", "CandidateSampler", "Iterator")
-_ACTING = frozenset(
-    {
-        "DatasetToTFRecord", "ExperimentalDatasetToTFRecord", "SaveDataset", "SaveDatasetV2", "MakeIterator",
-        "InitializeTableFromDataset", "IteratorGetNext", "IteratorGetNextSync",
-    }
-)  # fmt: skip
-# Ops on references that hand the reference, or a fact about it, on.
-_REF_PASSING = frozenset(
-    {
-        "RefSwitch", "RefMerge", "RefEnter", "RefExit", "RefNextIteration", "RefIdentity", "RefSelect",
-        "IsVariableInitialized",
-    }
-)  # fmt: skip
+from graphsurgeon.ops import catalog, kinds
 
 
 class Effects:
@@ -60,7 +27,7 @@ class Effects:
         callee = node.callee
         if callee is not None:
             return self.of_function(callee)
-        if node.op in RUNNERS:
+        if node.op in kinds.RUNNERS:
             return any(self.of_function(function) for function in node.functions)
         return acts(node.op)
 
@@ -79,7 +46,7 @@ def _run_by(function: Graph) -> Iterator[Graph]:
     for node in function.nodes:
         if node.callee is not None:
             yield node.callee
-        elif node.op in RUNNERS:
+        elif node.op in kinds.RUNNERS:
             yield from node.functions
 
 
@@ -87,10 +54,10 @@ def _run_by(function: Graph) -> Iterator[Graph]:
 def acts(op: str) -> bool:
     """Say whether an op acts by itself: asserts, prints, assigns, enqueues; functions it runs are not looked into."""
     opdef = catalog.get(op)
-    if opdef is None or op in _ACTING:
+    if opdef is None or op in kinds.LOUD:
         return True
     if any(arg.is_ref for arg in opdef.inputs):
-        return op not in _REF_PASSING and op not in _INERT
-    if not opdef.is_stateful or op in _INERT or op in RUNNERS or op.startswith(_INERT_PREFIXES):
+        return op not in kinds.REFERENCE_ONLY | kinds.QUIET
+    if not opdef.is_stateful or op in kinds.QUIET or op in kinds.RUNNERS or op.startswith(kinds.QUIET_PREFIXES):
         return False
-    return not any(part in op for part in _INERT_PARTS)
+    return not any(part in op for part in kinds.QUIET_PARTS)

@@ -10,13 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from graphsurgeon.model.graph import Graph, Node
-
-ENTERS = frozenset({"Enter", "RefEnter"})
-EXITS = frozenset({"Exit", "RefExit"})
-SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
-MERGES = frozenset({"Merge", "RefMerge"})
-BACK_EDGES = frozenset({"NextIteration", "RefNextIteration"})
-CONTROL_FLOW = ENTERS | EXITS | SWITCHES | MERGES | BACK_EDGES | {"LoopCond"}
+from graphsurgeon.ops.kinds import CONTROL_FLOW, ENTERS, EXITS, MERGES, SWITCHES
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
-from graphsurgeon.analysis.flow.restore_map import ASSIGNMENTS, VARIABLES, reached, resource_key
+from graphsurgeon.analysis.flow.restore_map import reached, resource_key
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import Asset, MetaGraph
+from graphsurgeon.ops.kinds import ASSIGNMENTS, VARIABLES
 
 INIT_SIGNATURE = "__saved_model_init_op"
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")

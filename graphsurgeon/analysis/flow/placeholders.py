@@ -11,14 +11,8 @@ from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.ops.kinds import ELEMENTS, PLACEHOLDERS
 
-PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
-ITERATORS = frozenset(
-    {
-        "IteratorGetNext", "IteratorGetNextSync", "QueueDequeue", "QueueDequeueV2", "QueueDequeueMany",
-        "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2", "ReaderRead", "ReaderReadV2",
-    }
-)  # fmt: skip
 # Scalars that are no bools and yet no data; what a graph feeds when it is trained is not what it is fed in service.
 _SWITCHES = re.compile(
     r"(keep_?prob(ability)?|dropout|drop_?rate|is_?train(ing)?|train(ing)?|(train_?)?phase|learning_?phase|learning_?rate|lr"
@@ -53,7 +47,7 @@ def placeholders(metagraph: MetaGraph, fed_by: Mapping[str, Collection[str]]) ->
     """
     internal = internal_inputs(metagraph)
     inputs = []
-    for node in metagraph.graph.peek(PLACEHOLDERS | ITERATORS):
+    for node in metagraph.graph.peek(PLACEHOLDERS | ELEMENTS):
         for tensor, role in _inputs(node):
             inputs.append(InputFact(tensor, role, fed_by.get(tensor.name or "", ()), node.name in internal))
     return inputs

@@ -11,25 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.flow.calls import PASSING, Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import ASSIGNMENTS, SAME_VALUE, TABLE_IMPORTS, TABLES, VARIABLES
 
-RESOURCE_VARIABLES = frozenset({"VarHandleOp"})
-REF_VARIABLES = frozenset({"VariableV2", "Variable", "AutoReloadVariable"})
-VARIABLES = RESOURCE_VARIABLES | REF_VARIABLES
-TABLES = frozenset(
-    {
-        "HashTable", "HashTableV2", "MutableHashTable", "MutableHashTableV2", "MutableHashTableOfTensors",
-        "MutableHashTableOfTensorsV2", "MutableDenseHashTable", "MutableDenseHashTableV2",
-    }
-)  # fmt: skip
-ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})
-_IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2"})
 # From the assigned value back to the restored one: ops that change no element.
-_UNCHANGED = PASSING | {"Reshape"}
+_UNCHANGED = SAME_VALUE | {"Reshape"}
 _MOST_NAMES = 1 << 20
 
 
@@ -81,7 +71,7 @@ def restore_map(metagraph: MetaGraph) -> RestoreMap:
             target = origin(Place(node.inputs[0], call)).value.producer
             if source is not None and target is not None and target.op in VARIABLES:
                 variables.setdefault(target, source)
-        elif node.op in _IMPORTS and len(node.inputs) == 3:
+        elif node.op in TABLE_IMPORTS and len(node.inputs) == 3:
             keys, values = (_restored(Place(value, call), texts) for value in node.inputs[1:])
             target = origin(Place(node.inputs[0], call)).value.producer
             if keys is not None and values is not None and target is not None and target.op in TABLES:
@@ -114,7 +104,7 @@ def _restoring_nodes(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]
     if root is None:
         yield from ((node, None) for node in metagraph.graph.nodes)
         return
-    yield from nodes_inside(reached([root]), ASSIGNMENTS | _IMPORTS)
+    yield from nodes_inside(reached([root]), ASSIGNMENTS | TABLE_IMPORTS)
 
 
 def reached(roots: Iterable[Node]) -> list[Node]:

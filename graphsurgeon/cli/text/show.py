@@ -10,6 +10,7 @@ from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.weight_totals import ConstantsSummary, ScopeWeights, VariablesSummary
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
+from graphsurgeon.ops.kinds import VARIABLES
 
 FORMATS = {
     "saved_model": "SavedModel",
@@ -19,7 +20,6 @@ FORMATS = {
     "tflite": "TFLite model",
 }
 FEW = 6  # rows of a part that are shown unless all are asked for
-_VARIABLES = ("VarHandleOp", "VariableV2", "Variable", "AutoReloadVariable")
 INIT = "__saved_model_init_op"
 
 
@@ -71,7 +71,7 @@ def _constants_size(graph: GraphSummary) -> str:
 def _title(summary: Summary) -> str:
     if summary.format != "graph_def":
         return FORMATS[summary.format]
-    has_variables = any(op in graph.ops for graph in summary.graphs for op in _VARIABLES)
+    has_variables = any(op in graph.ops for graph in summary.graphs for op in VARIABLES)
     return "GraphDef without its variables" if has_variables else "frozen GraphDef"
 
 

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 
+from graphsurgeon.ops.kinds import PADS
 from graphsurgeon.render.arrange.levels import Joints, Part, PartKind, settle
 from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.render.scene import families
@@ -21,7 +22,7 @@ _TAIL_NAME = re.compile(
     r"(^|[/_])(bn|batch_?norm\w*|\w*norm(alization)?|relu\w*|activation|dropout|gelu|swish|silu)(_?\d+)?$"
 )
 _TAIL_FAMILIES = frozenset({"math", "normalization", "activation", "reduction"})
-_PADS = frozenset({"Pad", "PadV2", "MirrorPad", "PAD", "PADV2", "MIRROR_PAD"})
+_PADS = PADS | {"PAD", "PADV2", "MIRROR_PAD"}
 
 
 def find_levels(root: Part, selection: Selection, outside: Collection[int] = ()) -> None:

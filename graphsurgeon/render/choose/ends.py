@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.candidates import likely_outputs
-from graphsurgeon.analysis.flow.placeholders import ITERATORS
 from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.ops.kinds import ELEMENTS
 from graphsurgeon.render.choose.flow import Flow, Operation
 from graphsurgeon.render.choose.select import select
 from graphsurgeon.render.scene import families
@@ -126,7 +126,7 @@ def _likely(metagraph: MetaGraph, report: ShapeReport) -> list[Value]:
 
 def is_input(operation: Operation) -> bool:
     """Say whether values enter a graph here."""
-    return operation.op in families.INPUTS or operation.op in ITERATORS
+    return operation.op in families.INPUTS or operation.op in ELEMENTS
 
 
 def loose_ends(flow: Flow) -> list[int]:

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphsurgeon.analysis.flow.calls import called_function
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.ops.kinds import BRANCHES, LOOPS
 
 MOST_OPERATIONS = 400_000
 MOST_REPEATED = 20_000  # operations of functions that are opened again, beside those that the file may account for
@@ -22,8 +23,8 @@ MOST_DEPTH = 40  # of calls within calls
 MOST_SCOPES = 64  # of one name; what is deeper stands in the last of them
 _MOST_AROUND = 256  # scopes around a call that is opened
 _MOST_ALIKE = 8  # calls of one name that are told apart by marks, before they are by number
-_LOOPS = frozenset({"While", "StatelessWhile", "_While", "WHILE", "STABLEHLO_WHILE"})
-_BRANCHES = frozenset({"If", "StatelessIf", "_If", "IF", "Case", "StatelessCase"})
+_LOOPS = LOOPS | {"WHILE", "STABLEHLO_WHILE"}
+_BRANCHES = BRANCHES | {"IF"}
 # Segments of names that say nothing.
 _EMPTY_NAME = re.compile(r"(Stateful)?PartitionedCall(_\d+)?|condition|body|then|else")
 _BRANCH_NAME = "branch "

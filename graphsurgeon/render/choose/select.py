@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Value
+from graphsurgeon.ops.kinds import BACK_EDGES, EXITS, MERGES, SWITCHES
 from graphsurgeon.render.choose.flow import Flow, Operand, Operation
 from graphsurgeon.render.scene import families
 
@@ -157,7 +158,7 @@ class _Selector:
         if operation.index in self.inputs:
             return _DYNAMIC
         # What a condition is made of decides nothing about the value: a switched weight is a weight.
-        kept = operation.operands[:1] if operation.op in families.SWITCHES else operation.operands
+        kept = operation.operands[:1] if operation.op in SWITCHES else operation.operands
         operands = {self.nature.get(o.source, _DYNAMIC) for o in kept if o.role == "data"}
         is_passing = operation.op in families.PASSING
         if not operands or (families.is_stateful(operation.op) and not is_passing):
@@ -179,21 +180,21 @@ class _Selector:
 
     def _conditions(self, operation: Operation) -> list[Operand]:
         """Return what chooses between the branches that a merge joins; nothing for the merge at a loop's head."""
-        if operation.op not in families.MERGES:
+        if operation.op not in MERGES:
             return []
         waiting = [(operand.source, 0) for operand in operation.operands]
         seen: set[int] = set()
         while waiting and len(seen) < _FAR:
             index, inner = waiting.pop()
             current = self.operations[index]
-            if index in seen or current.op in families.LOOP_EDGES:
+            if index in seen or current.op in BACK_EDGES:
                 continue
             seen.add(index)
-            if current.op in families.SWITCHES and inner == 0:
+            if current.op in SWITCHES and inner == 0:
                 choosing = [operand for operand in current.operands if operand.slot == 1]
                 is_loop = any(self.operations[operand.source].op == "LoopCond" for operand in choosing)
                 return [] if is_loop else [operand._replace(slot=-1, role="condition") for operand in choosing]
-            inner += (current.op in families.MERGES) - (current.op in families.SWITCHES)
+            inner += (current.op in MERGES) - (current.op in SWITCHES)
             waiting += [(operand.source, inner) for operand in current.operands]
         return []
 
@@ -211,7 +212,7 @@ class _Selector:
                 continue
             seen.add(current.source)
             is_shape = self.nature.get(current.source) == _SHAPE
-            role = "loop" if operation.op in families.LOOP_EDGES else "shape" if is_shape else current.role
+            role = "loop" if operation.op in BACK_EDGES else "shape" if is_shape else current.role
             waiting += [
                 Operand(o.source, o.value, current.read, operand.slot, role if o.role == "data" else o.role)
                 for o in reversed(self._result_of_loop(operation) or _handed_on(operation, current, is_shape))
@@ -220,18 +221,16 @@ class _Selector:
 
     def _result_of_loop(self, operation: Operation) -> list[Operand]:
         """Return what the last turn of a loop yields, which is what leaves it; nothing for another operation."""
-        if operation.op not in families.EXITS:
+        if operation.op not in EXITS:
             return []
         sources = {operation.index}
-        for ops in (families.EXITS, families.SWITCHES, families.MERGES):
-            operands = [
-                o for index in sources for o in self.operations[index].operands if o.slot != 1 or ops is families.MERGES
-            ]
-            sources = {o.source for o in operands if ops is not families.MERGES or self._is_turn(o.source)}
+        for ops in (EXITS, SWITCHES, MERGES):
+            operands = [o for index in sources for o in self.operations[index].operands if o.slot != 1 or ops is MERGES]
+            sources = {o.source for o in operands if ops is not MERGES or self._is_turn(o.source)}
         return [operand for index in sources for operand in self.operations[index].operands]
 
     def _is_turn(self, index: int) -> bool:
-        return self.operations[index].op in families.LOOP_EDGES
+        return self.operations[index].op in BACK_EDGES
 
     def _is_bypassed(self, operation: Operation) -> bool:
         if not operation.operands:
@@ -288,7 +287,7 @@ def behind(selection: Selection, index: int) -> dict[int, str]:
             found.setdefault(current, role)
         elif current not in seen:
             seen.add(current)
-            is_switch = operations[current].op in families.SWITCHES
+            is_switch = operations[current].op in SWITCHES
             kept = [o for o in operations[current].operands if not (is_switch and o.slot == 1)]
             waiting += [(o.source, "condition" if o.role == "condition" else role) for o in reversed(kept)]
     return found
@@ -315,7 +314,7 @@ def _link(flow: Flow, operand: Operand, target: int) -> Link:
 
 
 def _kind(flow: Flow, operand: Operand) -> str:
-    if flow.operations[operand.source].op in families.LOOP_EDGES:
+    if flow.operations[operand.source].op in BACK_EDGES:
         return "loop"
     if operand.role != "data":
         return operand.role
@@ -352,7 +351,7 @@ def _visit(
     def enter(index: int) -> None:
         seen.add(index)
         operands = reads(index)
-        turns = flow.operations[index].op in families.LOOP_EDGES
+        turns = flow.operations[index].op in BACK_EDGES
         later.extend(o.source for o in operands if turns or o.role == "loop")
         stack.append((index, [] if turns else [o.source for o in reversed(operands) if o.role != "loop"]))
 

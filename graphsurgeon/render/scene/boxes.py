@@ -9,6 +9,7 @@ from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import CONSTANTS
 from graphsurgeon.render.choose.flow import Operation
 from graphsurgeon.render.scene import families
 
@@ -110,9 +111,7 @@ def parameters(weights: Iterable[Operation]) -> int:
     total = 0
     for weight in weights:
         shape, dtype = weight_shape(weight), weight_dtype(weight)
-        is_weight = weight.op not in families.CONSTANTS or (
-            (shape.rank or 0) > 0 and _may_be_weight(dtype, weight.value)
-        )
+        is_weight = weight.op not in CONSTANTS or ((shape.rank or 0) > 0 and _may_be_weight(dtype, weight.value))
         total += (shape.num_elements or 0) if is_weight else 0
     return total
 
@@ -123,7 +122,7 @@ def weight_shape(weight: Operation) -> Shape:
         return weight.value.shape or Shape(None)
     assert weight.node is not None
     attrs = weight.node.attrs
-    value = attrs.get("value") if weight.op in families.CONSTANTS else None
+    value = attrs.get("value") if weight.op in CONSTANTS else None
     shape = value.shape if isinstance(value, Tensor) else attrs.get("shape")
     return shape if isinstance(shape, Shape) else Shape(None)
 

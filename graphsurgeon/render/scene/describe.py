@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.ops.kinds import BATCH_NORMS
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.ends import End
 from graphsurgeon.render.choose.flow import Operation
@@ -22,7 +23,7 @@ LONGEST_LINE = 48
 _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
 _MOST_OPS = 4  # kinds of operations that a box lists
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
-_TITLES = {"FusedBatchNorm": "BatchNorm", "FusedBatchNormV2": "BatchNorm", "FusedBatchNormV3": "BatchNorm"}
+_TITLES = dict.fromkeys(BATCH_NORMS, "BatchNorm")
 _COMPARED = frozenset({"added", "removed", "changed"})
 _NORMS = (
     (re.compile(r"batch_?norm|(^|[_/])bn(_?\d+)?($|/)"), "BatchNorm"),

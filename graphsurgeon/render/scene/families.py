@@ -8,38 +8,21 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from graphsurgeon.analysis.flow.restore_map import VARIABLES
-from graphsurgeon.ops import catalog
+from graphsurgeon.ops import catalog, kinds
 
-CONSTANTS = frozenset({"Const", "HostConst"})
-WEIGHTS = CONSTANTS | VARIABLES | {"VAR_HANDLE"}
-INPUTS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "Input"})
+WEIGHTS = kinds.CONSTANTS | kinds.VARIABLES | {"VAR_HANDLE"}
+INPUTS = kinds.PLACEHOLDERS | {"Input"}
 # What hands its first input on: the value is the same, or the same but for a check.
-PASSING = frozenset(
-    {
-        "Identity", "RefIdentity", "IdentityN", "ReadVariableOp", "READ_VARIABLE", "StopGradient", "PreventGradient",
-        "Snapshot", "CheckNumerics", "CheckNumericsV2", "EnsureShape", "DeepCopy", "Enter", "RefEnter", "Exit",
-        "RefExit", "NextIteration", "RefNextIteration", "DebugIdentity", "DebugIdentityV2", "OptimizationBarrier",
-        "XlaSharding", "_Arg", "_Retval", "Switch", "RefSwitch", "_SwitchN",
-    }
-)  # fmt: skip
-SWITCHES = frozenset({"Switch", "RefSwitch", "_SwitchN"})
-EXITS = frozenset({"Exit", "RefExit"})
-MERGES = frozenset({"Merge", "RefMerge"})
-LOOP_EDGES = frozenset({"NextIteration", "RefNextIteration"})
-_SHAPE_SOURCES = frozenset({"Shape", "ShapeN", "Size", "Rank", "SHAPE", "RANK"})
+PASSING = kinds.FIRST_INPUT | {"READ_VARIABLE", "OptimizationBarrier"}
+_SHAPE_SOURCES = kinds.SHAPE_SOURCES | {"SHAPE", "RANK"}
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Arithmetic on shapes, when all that they read is shapes and constants.
-_SHAPE_STEPS = _words(
-    """Add AddV2 Sub Mul FloorDiv FloorMod RealDiv Div Maximum Minimum Prod Cast StridedSlice Slice Pack ConcatV2
-    Concat GatherV2 Gather ExpandDims Squeeze Reshape Range Equal NotEqual Less Greater GreaterEqual LessEqual Select
-    SelectV2 Fill BroadcastArgs BroadcastDynamicShape Unpack Split SplitV Ceil Floor Round Where ConcatOffset
-    ADD SUB MUL FLOOR_DIV DIV MAXIMUM MINIMUM REDUCE_PROD CAST STRIDED_SLICE SLICE PACK CONCATENATION GATHER
+_SHAPE_STEPS = kinds.SHAPE_STEPS | _words(
+    """ADD SUB MUL FLOOR_DIV DIV MAXIMUM MINIMUM REDUCE_PROD CAST STRIDED_SLICE SLICE PACK CONCATENATION GATHER
     EXPAND_DIMS SQUEEZE RESHAPE RANGE UNPACK SELECT SELECT_V2 FILL BROADCAST_ARGS"""
 )
 

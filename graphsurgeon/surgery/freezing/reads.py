@@ -7,8 +7,9 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.model.dtype import BOOL, INT32, DType
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import INITIALIZED, MERGES, READS, VALUE_FORMS
 from graphsurgeon.surgery.moves.inline import alive_control
-from graphsurgeon.surgery.moves.variable_uses import READS, VALUE_TWINS, Holders, variable_of
+from graphsurgeon.surgery.moves.variable_uses import Holders, variable_of
 
 _HANDLE_FACTS = ("_output_shapes", "_handle_dtypes", "_handle_shapes", "_class")
 
@@ -19,10 +20,10 @@ def pass_value(node: Node, holders: Holders) -> None:
     Raises:
         UnsupportedError: it joins a variable with something that is none.
     """
-    if node.op in ("Merge", "RefMerge") and any(value not in holders for value in node.inputs):
+    if node.op in MERGES and any(value not in holders for value in node.inputs):
         raise UnsupportedError(f"{node.name!r} ({node.op}) joins variables with something else")
-    if node.op in VALUE_TWINS:
-        node.op = VALUE_TWINS[node.op]
+    if node.op in VALUE_FORMS:
+        node.op = VALUE_FORMS[node.op]
     elif node.op == "IdentityN":
         types = list(node.attrs["T"])  # type: ignore[arg-type]
         for port, value in enumerate(node.inputs):
@@ -50,7 +51,7 @@ def read_value(node: Node, holders: Holders, *, in_frames: bool) -> None:
         return
     value = node.inputs[0]
     dtype = variable_of(value, holders).dtype
-    if node.op in ("IsVariableInitialized", "VarIsInitializedOp"):
+    if node.op in INITIALIZED:
         controls = [*node.controls, alive_control(value)] if in_frames and value.producer is not None else node.controls
         node.become("Const", [], {"dtype": BOOL, "value": Tensor.of(BOOL, (), [True])})
         node.controls = list(dict.fromkeys(controls))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphsurgeon.analysis.flow.restore_map import REF_VARIABLES, Restored
+from graphsurgeon.analysis.flow.restore_map import Restored
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
@@ -12,6 +12,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Saver
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import REF_VARIABLES
 
 V2 = 2  # SaverDef.CheckpointFormatVersion
 

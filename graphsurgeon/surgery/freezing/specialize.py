@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.calls import nesting, settle
 from graphsurgeon.analysis.flow.effects import Effects
-from graphsurgeon.analysis.flow.restore_map import VARIABLES
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import SHAPE_READS, VARIABLES
 from graphsurgeon.ops.opdef import ArgDef
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
 from graphsurgeon.surgery.freezing.reads import pass_value, read_value
@@ -29,7 +29,7 @@ from graphsurgeon.surgery.moves.function_arguments import Flow, Run, runs_of
 from graphsurgeon.surgery.moves.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
 from graphsurgeon.surgery.moves.open_attrs import bind_attrs
 from graphsurgeon.surgery.moves.prune import prune_graph
-from graphsurgeon.surgery.moves.variable_uses import SHAPE_READS, Held, Holders, Use, trace, uses, variable_of
+from graphsurgeon.surgery.moves.variable_uses import Held, Holders, Use, trace, uses, variable_of
 
 MAX_NESTING = 100
 _Key = tuple[Graph, str, tuple[object, ...]]

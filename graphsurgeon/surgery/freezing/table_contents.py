@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphsurgeon.analysis.flow.attributes import attribute
 from graphsurgeon.analysis.flow.calls import Call, Place, origin
 from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import TABLES, Restored, RestoreMap, constant, resource_key
+from graphsurgeon.analysis.flow.restore_map import Restored, RestoreMap, constant, resource_key
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError, plural
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import INT64, STRING, DType
@@ -19,12 +19,9 @@ from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import Asset
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import FIXED_TABLES, TABLE_FILES, TABLE_FILLS, TABLES
 
-FILLS = frozenset({"LookupTableImport", "LookupTableImportV2", "InitializeTable", "InitializeTableV2"})
-TEXT_FILLS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
-DENSE = frozenset({"MutableDenseHashTable", "MutableDenseHashTableV2"})
 WHOLE_LINE, LINE_NUMBER = -2, -1
-_STATIC = frozenset({"HashTable", "HashTableV2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class TableContents:
         nodes: list[tuple[Node, Call | None]] = load_path.nodes or [(node, None) for g in graphs for node in g.nodes]
         self._fills: dict[ResourceKey, tuple[Node, Call | None]] = {}
         for node, call in nodes:
-            if (node.op in FILLS or node.op in TEXT_FILLS) and node.inputs:
+            if (node.op in TABLE_FILLS or node.op in TABLE_FILES) and node.inputs:
                 table = origin(Place(node.inputs[0], call)).value.producer
                 if table is not None and table.op in TABLES:
                     self._fills.setdefault(resource_key(table), (node, call))
@@ -71,13 +68,13 @@ class TableContents:
             keys, values = (self._stored(table, restored) for restored in self._restored[key])
             return Contents(keys, values)
         if key not in self._fills:
-            if table.op in _STATIC:
+            if table.op in FIXED_TABLES:
                 raise UnsupportedError(
                     f"nothing that runs on load fills table {table.name!r} ({table.op})", hint="keep a SavedModel"
                 )
             return None
         node, call = self._fills[key]
-        if node.op in FILLS:
+        if node.op in TABLE_FILLS:
             return Contents(*(constant(place) or place for place in (Place(value, call) for value in node.inputs[1:3])))
         return self._from_text(table, node, call)
 

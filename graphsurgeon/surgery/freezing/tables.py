@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphsurgeon.analysis.flow.calls import Place
-from graphsurgeon.analysis.flow.restore_map import TABLES, constant, resource_key
+from graphsurgeon.analysis.flow.restore_map import constant, resource_key
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import RESOURCE, STRING
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.surgery.freezing.table_contents import DENSE, FILLS, TEXT_FILLS, Contents, TableContents, live_rows
+from graphsurgeon.ops.kinds import (
+    DENSE_TABLES,
+    HANDS_ON,
+    TABLE_CHANGES,
+    TABLE_FILES,
+    TABLE_FILLS,
+    TABLES,
+    TABLES_BY_REFERENCE,
+)
+from graphsurgeon.surgery.freezing.table_contents import Contents, TableContents, live_rows
 from graphsurgeon.surgery.moves.copy_computation import Made, transplant
 
-_CHANGES = frozenset({"LookupTableInsert", "LookupTableInsertV2", "LookupTableRemoveV2"})
-# Ops on references to tables, of the first versions of TensorFlow, and those on handles.
-_V2 = {
-    "HashTable", "MutableHashTable", "MutableHashTableOfTensors", "MutableDenseHashTable", "LookupTableFind",
-    "LookupTableSize", "LookupTableImport", "LookupTableExport", "InitializeTable",
-}  # fmt: skip
 KEEP = "keep a SavedModel with its tables"
 
 
@@ -53,8 +56,8 @@ def fill_tables(graph: Graph, functions: Iterable[Graph], contents: TableContent
 def _check_unchanged(graphs: Iterable[Graph]) -> None:
     for graph in graphs:
         for node in graph.nodes:
-            table = node.inputs[0].producer if node.op in _CHANGES and node.inputs else None
-            if node.op in _CHANGES and (table is None or not table.op.startswith("Anonymous")):
+            table = node.inputs[0].producer if node.op in TABLE_CHANGES and node.inputs else None
+            if node.op in TABLE_CHANGES and (table is None or not table.op.startswith("Anonymous")):
                 where = f" of function {graph.name!r}" if graph.name else ""
                 raise UnsupportedError(
                     f"{node.name!r} ({node.op}){where} changes a table when the model runs", hint=KEEP
@@ -63,7 +66,7 @@ def _check_unchanged(graphs: Iterable[Graph]) -> None:
 
 def _is_filled(table: Node) -> bool:
     """Say whether the graph itself fills a table before it is used."""
-    return any(node.op in FILLS or node.op in TEXT_FILLS for node in table.output(0).consumers)
+    return any(node.op in TABLE_FILLS or node.op in TABLE_FILES for node in table.output(0).consumers)
 
 
 def _merge(tables: list[Node]) -> list[Node]:
@@ -85,14 +88,14 @@ def _fill(table: Node, contents: Contents | None, made: Made) -> None:
             del table.attrs[key]
     if contents is None:
         return
-    if table.op in DENSE:
+    if table.op in DENSE_TABLES:
         contents = _live(table, contents)
     keys, values = (
         _add(graph, table, name, given, made) for name, given in (("keys", contents.keys), ("values", contents.values))
     )
     users = table.output(0).consumers
     attrs: dict[str, AttrValue] = {"Tin": table.attrs["key_dtype"], "Tout": table.attrs["value_dtype"]}
-    op = "LookupTableInsertV2" if table.op in DENSE else "LookupTableImportV2"
+    op = "LookupTableInsertV2" if table.op in DENSE_TABLES else "LookupTableImportV2"
     fill = graph.add_node(op, graph.unique_name(f"{table.name}/fill"), [table.output(0), keys, values], attrs)
     filled = graph.add_node(
         "Identity", graph.unique_name(f"{table.name}/filled"), [table.output(0)], {"T": RESOURCE}, controls=[fill]
@@ -119,18 +122,11 @@ def _add(graph: Graph, table: Node, name: str, given: Tensor | Place, made: Made
 
 def _modernize(table: Node) -> None:
     """Turn a table of references, and its users, into one of handles: a reference cannot wait for an import."""
-    if table.op not in _V2:
+    if table.op not in TABLES_BY_REFERENCE:
         return
     table.op = f"{table.op}V2"
     for node in table.output(0).consumers:
-        if node.op in _V2:
+        if node.op in TABLES_BY_REFERENCE:
             node.op = f"{node.op}V2"
-        elif node.attrs.get("T") is STRING and node.op in (
-            "Identity",
-            "RefIdentity",
-            "Enter",
-            "RefEnter",
-            "Switch",
-            "RefSwitch",
-        ):
+        elif node.attrs.get("T") is STRING and node.op in HANDS_ON:
             raise UnsupportedError(f"{node.name!r} ({node.op}) hands on table {table.name!r} by reference", hint=KEEP)

@@ -10,14 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import (
-    VARIABLES,
-    Restored,
-    RestoreMap,
-    constant,
-    resource_key,
-    resource_name,
-)
+from graphsurgeon.analysis.flow.restore_map import Restored, RestoreMap, constant, resource_key, resource_name
 from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.analysis.variables import OBJECT_SUFFIX
 from graphsurgeon.errors import FileError, FormatError
@@ -27,6 +20,7 @@ from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import Asset
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import VARIABLES
 from graphsurgeon.surgery.freezing.partition import part_of
 from graphsurgeon.surgery.moves.copy_computation import Made, transplant
 from graphsurgeon.surgery.moves.variable_uses import Held

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from graphsurgeon.analysis.flow.effects import LOOPS
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.ops.kinds import ENTERS, EXITS, LOOPS
 from graphsurgeon.surgery.moves.inline import alive_control, downstream
 from graphsurgeon.surgery.moves.variable_uses import Held
 
@@ -96,7 +96,7 @@ def _loops(graph: Graph) -> list[set[Node]]:
     """Return the nodes inside each loop of V1 control flow, inner loops belonging to the outer ones too."""
     frames: dict[object, list[Node]] = {}
     for node in graph.nodes:
-        if node.op in ("Enter", "RefEnter"):
+        if node.op in ENTERS:
             frames.setdefault(node.attrs.get("frame_name"), []).append(node)
     return [_inside(enters) for enters in frames.values()]
 
@@ -106,7 +106,7 @@ def _inside(enters: list[Node]) -> set[Node]:
     while waiting:
         node, level = waiting.pop()
         for other in (*node.consumers, *node.control_consumers):
-            inner = level + (other.op in ("Enter", "RefEnter")) - (other.op in ("Exit", "RefExit"))
+            inner = level + (other.op in ENTERS) - (other.op in EXITS)
             if inner > 0 and other not in depth:
                 depth[other] = inner
                 found.add(other)

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from graphsurgeon.analysis.flow.effects import LOOPS
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import LOOPS, SAME_VALUE, SELECTS, SWITCHES
 from graphsurgeon.surgery.moves.clone_function import clone_function
 from graphsurgeon.surgery.moves.fold_predicates import fold_predicates, folded_selects
 from graphsurgeon.surgery.moves.function_arguments import Run, runs_of
@@ -21,7 +21,6 @@ from graphsurgeon.surgery.moves.known_scalars import FOLLOWED, element
 from graphsurgeon.surgery.moves.prune import read_nodes, remove_orphans
 
 Constants: TypeAlias = dict[int, Tensor]
-_PASSING = frozenset({"Identity", "StopGradient"})
 _MOST_DEPTH = 100
 
 
@@ -77,7 +76,7 @@ def _decides(function: Graph, bound: Constants) -> bool:
     seen = set(waiting)
     while waiting:
         for user in waiting.pop().consumers:
-            if user.functions or user.op in ("Switch", "RefSwitch", "Select", "SelectV2"):
+            if user.functions or user.op in SWITCHES | SELECTS:
                 return True
             if user.op in FOLLOWED:
                 fresh = [output for output in user.outputs if output not in seen]
@@ -135,7 +134,7 @@ def _is_invariant(loop: Node, place: int) -> bool:
 
 
 def _argument(value: Value) -> Value:
-    while value.producer is not None and value.producer.op in _PASSING:
+    while value.producer is not None and value.producer.op in SAME_VALUE:
         value = value.producer.inputs[0]
     return value
 

@@ -8,6 +8,7 @@ from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Node, Value
+from graphsurgeon.ops.kinds import EXITS, MERGES, SAME_VALUE, VALUE_READS
 
 
 def check_fetchable(value: Value, dtype: DType | None, *, allow_ref: bool = True) -> DType:
@@ -48,11 +49,11 @@ def _check_flow(value: Value) -> None:
     flow = control_flow(value.graph)
     if node in flow.frames:
         enter = flow.frames[node]
-        exits = [other.name for other in value.graph.nodes if other.op in ("Exit", "RefExit")]
+        exits = [other.name for other in value.graph.nodes if other.op in EXITS]
         hint = f"the loop's results can be had: {', '.join(exits[:3])}" if exits else "choose a tensor outside the loop"
         raise UnsupportedError(f"{value} lies inside the loop of {enter.name!r}: one value per iteration", hint=hint)
     if node in flow.branches:
-        merge = next((other.name for other in _downstream(node) if other.op in ("Merge", "RefMerge")), None)
+        merge = next((other.name for other in _downstream(node) if other.op in MERGES), None)
         hint = f"the conditional's result can be had: {merge}" if merge else "choose a tensor outside the branch"
         raise UnsupportedError(
             f"{value} lies in a branch of the conditional at {flow.branches[node].name!r}: it may have no value",
@@ -72,5 +73,5 @@ def _downstream(node: Node) -> list[Node]:
 
 
 def _reader_hint(value: Value) -> str:
-    readers = [node.name for node in value.consumers if node.op in ("ReadVariableOp", "ResourceGather", "Identity")]
+    readers = [node.name for node in value.consumers if node.op in VALUE_READS | SAME_VALUE]
     return f"{readers[0]} reads it" if readers else ""

@@ -11,16 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.attributes import attribute, dtype_of
-from graphsurgeon.analysis.flow.frames import BACK_EDGES, MERGES
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import BACK_EDGES, BRANCHES, IFS, MERGES, SELECTS, TWO_WAY_SWITCHES
 from graphsurgeon.surgery.moves.known_scalars import KnownScalars, Scalar
-
-_SWITCHES = frozenset({"Switch", "RefSwitch"})
-_IFS = frozenset({"If", "StatelessIf"})
-_CASES = frozenset({"Case", "StatelessCase"})
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def folded_selects(graph: Graph) -> list[Node]:
     known = KnownScalars()
     folded = []
     for node in graph.nodes:
-        if node.op in ("Select", "SelectV2") and len(node.inputs) == 3 and _same_shape(node):
+        if node.op in SELECTS and len(node.inputs) == 3 and _same_shape(node):
             condition = known.of(node.inputs[0])
             if condition is not None:
                 node.become("Identity", [node.inputs[1 if condition else 2]], {"T": attribute(node, "T")})
@@ -116,17 +112,17 @@ def _same_shape(node: Node) -> bool:
 
 
 def _taken(node: Node, known: KnownScalars) -> object:
-    return known.of(node.inputs[1]) if node.op in _SWITCHES and len(node.inputs) == 2 else None
+    return known.of(node.inputs[1]) if node.op in TWO_WAY_SWITCHES and len(node.inputs) == 2 else None
 
 
 def _branch(node: Node, known: KnownScalars) -> FunctionRef | None:
     """Return the function that an If or Case with a known predicate will run."""
-    if node.op not in _IFS | _CASES or not node.inputs:
+    if node.op not in BRANCHES or not node.inputs:
         return None
     chosen = known.of(node.inputs[0])
     if chosen is None:
         return None
-    if node.op in _IFS:
+    if node.op in IFS:
         ref = node.attrs.get("then_branch" if chosen else "else_branch")
     else:
         branches = node.attrs.get("branches")

@@ -10,19 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.flow.calls import CALLS
-from graphsurgeon.analysis.flow.effects import BRANCHES, LOOPS
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import RESOURCE
 from graphsurgeon.model.graph import FunctionRef, Graph, Node
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import IRREGULAR_RUNNERS, LOOPS, YIELD_RESULTS
 from graphsurgeon.surgery.moves.variable_uses import Held, Holders, trace
 
-_LOOPS = LOOPS | {"_While", "XlaWhile"}
-# Ops whose outputs are the results of their function, or of each of several.
-_RESULTS = CALLS | _LOOPS | BRANCHES | {"BatchFunction", "RemoteCall", "TPUPartitionedCall", "_If", "XlaIf", "For"}
-_IRREGULAR = frozenset({"ChooseFastestBranchDataset", "XlaLaunch", "XlaLaunchV2", "XlaCallModule", "_TPUReplicate"})
+_LOOPS = LOOPS | {"XlaWhile"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ def runs_of(node: Node) -> list[Run]:
     if not found:
         return []
     lists = _input_lists(node)
-    if lists is None or node.op in _IRREGULAR:
+    if lists is None or node.op in IRREGULAR_RUNNERS:
         raise UnsupportedError(f"{node.name!r} ({node.op}) runs functions in a way that is not known")
     several = len({key for key, _, _ in found}) > 1 and len(lists) > 1
     runs = []
@@ -127,7 +123,7 @@ class Flow:
 
     def returned(self, node: Node, holders: Holders) -> Sequence[frozenset[Held]]:
         """Return, for each output of a node that runs functions, which variables it may stand for."""
-        if node.op not in _RESULTS and node.callee is None:
+        if node.op not in YIELD_RESULTS and node.callee is None:
             return []
         runs = [run for run in runs_of(node) if run.key != "cond"]
         count = max((len(run.function.outputs) for run in runs), default=0)

@@ -17,9 +17,8 @@ from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
+from graphsurgeon.ops.kinds import MUST_BE_FED
 from graphsurgeon.surgery.moves.call_nodes import result_name
-
-_PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def part_between(graph: Graph, inputs: list[Value], outputs: list[Value]) -> Par
         waiting += node.controls
     ordered = [node for node in graph.nodes if node in needed]
     handles = [node for node in ordered if is_handle(node)]
-    unfed = [node for node in ordered if node.op in _PLACEHOLDERS]
+    unfed = [node for node in ordered if node.op in MUST_BE_FED]
     outside = {*handles, *unfed}
     return Part([node for node in ordered if node not in outside], handles, unfed)
 

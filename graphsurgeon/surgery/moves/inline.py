@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
-from graphsurgeon.analysis.flow.calls import CALLS, MAX_CALLS, called_function, inlined_size
+from graphsurgeon.analysis.flow.calls import MAX_CALLS, called_function, inlined_size
 from graphsurgeon.analysis.flow.effects import Effects
-from graphsurgeon.analysis.flow.frames import CONTROL_FLOW, SWITCHES, control_flow
+from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import CONTROL_FLOW, ENTERS, PLAIN_CALLS, SWITCHES
 from graphsurgeon.surgery.moves.copy_part import Part, copy_part
 from graphsurgeon.surgery.moves.open_attrs import bind_attrs, bindings_of
 
@@ -172,7 +173,7 @@ def alive_control(value: Value) -> Node:
 
 
 def _is_call(node: Node) -> bool:
-    return node.callee is not None or node.op in CALLS
+    return node.callee is not None or node.op in PLAIN_CALLS
 
 
 def _inline(
@@ -270,7 +271,7 @@ def _adapt(part: Part, call: Node, prefix: str, effects: Effects, start: Node | 
     for node, copy in part.nodes.items():
         if bindings:
             bind_attrs(copy, bindings)
-        if copy.op in ("Enter", "RefEnter"):
+        if copy.op in ENTERS:
             frame = copy.attrs.get("frame_name")
             copy.attrs["frame_name"] = (
                 prefix.encode("utf-8", "surrogateescape") + b"/" + (frame if isinstance(frame, bytes) else b"")

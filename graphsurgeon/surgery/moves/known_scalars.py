@@ -13,11 +13,12 @@ from typing import TypeAlias
 from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import RESHAPES, SAME_VALUE, SWITCHES
 
 Scalar: TypeAlias = bool | int | float
 
-_SAME = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "Squeeze", "Reshape", "ExpandDims"})
-_PLACES = frozenset({"Switch", "_SwitchN"})  # output k is input 0
+# What has one element keeps it through these, and every output of a Switch is its first input.
+_SAME = SAME_VALUE | RESHAPES | SWITCHES
 _OPS: dict[str, Callable[..., Scalar]] = {
     "LogicalNot": operator.not_,
     "LogicalAnd": lambda a, b: bool(a and b),
@@ -35,7 +36,7 @@ _OPS: dict[str, Callable[..., Scalar]] = {
     "Minimum": min,
     "Maximum": max,
 }
-FOLLOWED = frozenset({*_SAME, *_PLACES, *_OPS, "Cast"})
+FOLLOWED = frozenset({*_SAME, *_OPS, "Cast"})
 _MOST_STEPS = 1000
 
 
@@ -80,7 +81,7 @@ class KnownScalars:
         if node.op == "Const":
             return element(node)
         inputs = [self._known.get(given) for given in node.inputs]
-        if node.op in _SAME or node.op in _PLACES:
+        if node.op in _SAME:
             return inputs[0] if inputs else None
         if node.op == "Cast":
             return _cast(inputs[0], node.attrs.get("DstT")) if inputs else None

@@ -15,19 +15,9 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import HANDS_ON, MERGES, READS, TWO_WAY_SWITCHES, VALUE_FORMS
 from graphsurgeon.ops.opdef import ArgDef
 
-SHAPE_READS = frozenset({"VariableShape", "VarIsInitializedOp", "IsVariableInitialized"})
-READS = SHAPE_READS | {"ReadVariableOp", "ResourceGather", "ResourceGatherNd"}
-# op on references -> the op on values that does the same
-VALUE_TWINS = {
-    "RefSwitch": "Switch", "RefMerge": "Merge", "RefEnter": "Enter", "RefExit": "Exit",
-    "RefNextIteration": "NextIteration", "RefIdentity": "Identity",
-}  # fmt: skip
-_FIRST_TO_FIRST = frozenset(
-    {"Identity", "RefIdentity", "Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration"}
-)
-PASSING = _FIRST_TO_FIRST | {"IdentityN", "Switch", "RefSwitch", "_SwitchN", "Merge", "RefMerge"}
 Use = Literal["read", "pass", "function", "write"]
 
 
@@ -97,8 +87,8 @@ def variable_of(value: Value, holders: Holders) -> Held:
 
 def use_of(node: Node, index: int) -> Use:
     """Say what a node does with a variable that it is given at one input. Unknown uses count as writes."""
-    if node.op in PASSING:
-        return "pass" if index == 0 or node.op in ("IdentityN", "Merge", "RefMerge") else "read"
+    if node.op in HANDS_ON:
+        return "pass" if index == 0 or node.op in MERGES | {"IdentityN"} else "read"
     if node.op in READS:
         return "read"
     if node.functions:
@@ -143,12 +133,12 @@ def _handed_on(
 ) -> Iterable[tuple[Value, frozenset[Held]]]:
     held = holders[value]
     op = node.op
-    if op in PASSING:
+    if op in HANDS_ON:
         if op == "IdentityN":
             return [(node.output(port), held) for port, given in enumerate(node.inputs) if given is value]
-        if _is_reference(value) and op not in VALUE_TWINS:
+        if _is_reference(value) and op not in VALUE_FORMS:
             return []  # an op on values reads the variable at this point
-        if op in ("Switch", "RefSwitch"):
+        if op in TWO_WAY_SWITCHES:
             return [(node.output(port), held) for port in (0, 1)] if node.inputs[0] is value else []
         if op == "_SwitchN":
             return [(output, held) for output in node.outputs] if node.inputs[0] is value else []

@@ -12,19 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
-from graphsurgeon.analysis.flow.restore_map import VARIABLES, resource_name, restore_map
+from graphsurgeon.analysis.flow.restore_map import resource_name, restore_map
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import RESTORES, SAVES, VARIABLES
 
 Apply = Callable[[Iterable[str], str], dict[str, str]]
 
 _ATTRIBUTES = "/.ATTRIBUTES/"  # an object-based key is `path/.ATTRIBUTES/name`; loaders look the name up
-_SAVE_OPS = frozenset({"SaveV2", "Save", "SaveSlices"})
-_RESTORE_OPS = frozenset({"RestoreV2", "Restore", "RestoreSlice"})
 
 
 def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]], list[str]]:
@@ -139,13 +138,13 @@ def _respell_constants(metagraph: MetaGraph, keys: Mapping[str, str], checkpoint
 
 def _savers(metagraph: MetaGraph) -> Iterator[tuple[Call | None, Node]]:
     seen: set[Node] = set()
-    for node, call in nodes_inside(metagraph.graph.nodes, _SAVE_OPS | _RESTORE_OPS):
+    for node, call in nodes_inside(metagraph.graph.nodes, SAVES.keys() | RESTORES):
         if len(node.inputs) > 1:
             seen.add(node)
             yield call, node
     for graph in metagraph.functions.values():
         for node in graph.nodes:
-            if node.op in _SAVE_OPS | _RESTORE_OPS and len(node.inputs) > 1 and node not in seen:
+            if node.op in SAVES.keys() | RESTORES and len(node.inputs) > 1 and node not in seen:
                 yield None, node
 
 

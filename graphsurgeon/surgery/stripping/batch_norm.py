@@ -14,22 +14,12 @@ from typing import NamedTuple
 from graphsurgeon.analysis.flow.attributes import attribute
 from graphsurgeon.analysis.flow.calls import Place, origin
 from graphsurgeon.analysis.flow.frames import control_flow
-from graphsurgeon.analysis.flow.restore_map import REF_VARIABLES, VARIABLES, resource_name
+from graphsurgeon.analysis.flow.restore_map import resource_name
 from graphsurgeon.model.dtype import FLOAT32, RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.ops.kinds import BATCH_NORMS, MOVING_AVERAGE, REF_VARIABLES, UPDATES, VARIABLES
 from graphsurgeon.surgery.stripping.bypass import Found, remove_unread, remove_waiting
 
-BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
-UPDATES = frozenset(
-    {"Assign", "AssignAdd", "AssignSub", "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"}
-)
-# From the statistics of a batch to the update: the arithmetic of a moving average, and what hands values on.
-_ON_THE_WAY = frozenset(
-    {
-        "Identity", "Snapshot", "StopGradient", "Squeeze", "Reshape", "Cast", "Mul", "Sub", "Add", "AddV2", "RealDiv",
-        "Merge", "Switch",
-    }
-)  # fmt: skip
 _MEAN, _VARIANCE = 1, 2  # outputs of the op; its inputs 3 and 4 are the statistics to normalize by
 _NAMES = (("moving_mean", "moving_variance"), ("running_mean", "running_var"), ("moving_mean", "moving_var"))
 _LEVELS = 3  # scopes to go up from a node to its layer
@@ -112,7 +102,7 @@ def _updated(statistic: Value) -> dict[Value, list[Node]]:
             target = handle_of(node.inputs[0])
             if target is not None:
                 found.setdefault(target, []).append(node)
-        elif node.op in _ON_THE_WAY:
+        elif node.op in MOVING_AVERAGE:
             fresh = [user for user in node.consumers if user not in seen]
             seen.update(fresh)
             waiting += fresh

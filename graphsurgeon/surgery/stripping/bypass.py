@@ -9,25 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
-from graphsurgeon.analysis.flow.effects import RUNNERS, Effects
+from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.analysis.flow.frames import ControlFlow, control_flow
 from graphsurgeon.model.dtype import RESOURCE, VARIANT
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.ops.kinds import CHECKED_VALUE, IDENTITIES, RUNNERS, SUMMARY_WRITERS
 from graphsurgeon.surgery.moves.inline import alive_control
 
-_SUMMARIES = """
-    WriteSummary WriteScalarSummary WriteHistogramSummary WriteImageSummary WriteAudioSummary WriteGraphSummary
-    WriteRawProtoSummary FlushSummaryWriter CloseSummaryWriter CreateSummaryFileWriter CreateSummaryDbWriter ImportEvent
-    """
 # Ops without outputs that go wherever they are, and what waited for them waits for what they waited for.
 CHECKS: tuple[tuple[str, frozenset[str], str], ...] = (
     ("prints", frozenset({"PrintV2"}), "prints and yields nothing"),
     ("assertions", frozenset({"Assert"}), "stops a run, and yields nothing"),
-    ("summaries", frozenset(_SUMMARIES.split()), "writes a summary, and yields nothing"),
+    ("summaries", SUMMARY_WRITERS, "writes a summary, and yields nothing"),
 )
-LETS_THROUGH = frozenset({"Print", "CheckNumerics", "CheckNumericsV2"})
-IDENTITIES = frozenset({"Identity", "Snapshot", "StopGradient", "PreventGradient"})
-
 
 Found = tuple[Node, str]  # a node, and the op that it had
 
@@ -37,7 +31,7 @@ def bypass_prints(graph: Graph, protected: Collection[Node]) -> list[Found]:
     bound = bound_nodes(graph, protected)
     found = []
     for node in graph.nodes:
-        if node.op in LETS_THROUGH and node.inputs:
+        if node.op in CHECKED_VALUE and node.inputs:
             found.append((node, node.op))
             let_through(node, node.inputs[0], bound)
     return found

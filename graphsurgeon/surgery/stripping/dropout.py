@@ -17,15 +17,11 @@ from collections.abc import Collection
 from graphsurgeon.analysis.flow.calls import Place, origin
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import ADDS, DIVISIONS, IDENTITIES, PLACEHOLDERS, RANDOM_UNIFORM, SELECTS
 from graphsurgeon.surgery.moves.known_scalars import element
 from graphsurgeon.surgery.stripping.bypass import Found, bound_nodes, let_through, remove_unread
 
-PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
-RANDOM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
-_ADDS = frozenset({"Add", "AddV2"})
-_DIVISIONS = frozenset({"RealDiv", "Div"})
-_SELECTS = frozenset({"SelectV2", "Select"})
-_SAME = frozenset({"Identity", "Snapshot", "StopGradient", "PreventGradient", "Cast", "Reshape"})
+_SAME = IDENTITIES | {"Cast", "Reshape"}
 _CLOSE = 1e-2  # the scale may be a half or bfloat16
 _DEPTH = 8
 
@@ -51,7 +47,7 @@ def dropped(node: Node) -> Value | None:
     if node.op == "Mul" and len(node.inputs) == 2:
         pairs = (node.inputs, node.inputs[::-1])
         return next((data for one, mask in pairs if (data := _data(one, mask, node)) is not None), None)
-    if node.op in _SELECTS and len(node.inputs) == 3 and _is_zero(node.inputs[2]):
+    if node.op in SELECTS and len(node.inputs) == 3 and _is_zero(node.inputs[2]):
         rate = _compared(node.inputs[0])
         if rate is not None and _is_read_alone(node.inputs[0], node):
             return _unscaled(node.inputs[1], rate)
@@ -74,7 +70,7 @@ def _data(scaled: Value, mask: Value, node: Node) -> Value | None:
 def _kept(total: Value) -> Value | None:
     """Return the probability to which a random number is added."""
     node = total.producer
-    if node is None or node.op not in _ADDS:
+    if node is None or node.op not in ADDS:
         return None
     pairs = (node.inputs, node.inputs[::-1])
     return next((keep for keep, random in pairs if _is_random(random) and not _is_random(keep)), None)
@@ -91,18 +87,18 @@ def _compared(condition: Value) -> Value | None:
 def _is_random(value: Value) -> bool:
     """Say whether a value is uniform between 0 and 1, be it spelled `random * (1 - 0) + 0`."""
     node = origin(Place(value), passing=_SAME).value.producer
-    if node is not None and node.op in _ADDS and _number(node.inputs[1]) == 0:
+    if node is not None and node.op in ADDS and _number(node.inputs[1]) == 0:
         node = node.inputs[0].producer
     if node is not None and node.op == "Mul" and _number(node.inputs[1]) == 1:
         node = node.inputs[0].producer
-    return node is not None and node.op in RANDOM
+    return node is not None and node.op in RANDOM_UNIFORM
 
 
 def _divided(scaled: Value, keep: Value) -> Value | None:
     node = scaled.producer
     if node is None or len(node.inputs) != 2:
         return None
-    if node.op in _DIVISIONS and _is_same(node.inputs[1], keep):
+    if node.op in DIVISIONS and _is_same(node.inputs[1], keep):
         return node.inputs[0]
     return _multiplied(scaled, _number(keep))
 
@@ -112,11 +108,11 @@ def _unscaled(scaled: Value, rate: Value) -> Value | None:
     node = scaled.producer
     if node is None or len(node.inputs) != 2:
         return None
-    if node.op in _DIVISIONS and _is_complement(node.inputs[1], rate):
+    if node.op in DIVISIONS and _is_complement(node.inputs[1], rate):
         return node.inputs[0]
     for data, scale in (node.inputs, node.inputs[::-1]) if node.op == "Mul" else ():
         maker = origin(Place(scale), passing=_SAME).value.producer
-        is_inverse = maker is not None and maker.op in _DIVISIONS and _number(maker.inputs[0]) == 1
+        is_inverse = maker is not None and maker.op in DIVISIONS and _number(maker.inputs[0]) == 1
         if maker is not None and is_inverse and _is_complement(maker.inputs[1], rate):
             return data
     known = _number(rate)
@@ -176,12 +172,12 @@ def _number(value: Value, depth: int = _DEPTH) -> float | None:
     one, other = (_number(given, depth - 1) for given in node.inputs)
     if one is None or other is None:
         return None
-    if node.op in _DIVISIONS:
+    if node.op in DIVISIONS:
         return one / other if other else None
     return one - other if node.op == "Sub" else one * other if node.op == "Mul" else one + other
 
 
-_ARITHMETIC = _ADDS | _DIVISIONS | {"Sub", "Mul"}
+_ARITHMETIC = ADDS | DIVISIONS | {"Sub", "Mul"}
 
 
 def _is_read_alone(value: Value, node: Node) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from graphsurgeon.analysis.flow.restore_map import VARIABLES
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Node
+from graphsurgeon.ops import kinds as ops
 
 # kind -> what it is, in the order in which kinds are reported.
 KINDS: Mapping[str, str] = {
@@ -32,15 +32,10 @@ KINDS: Mapping[str, str] = {
 }
 
 _ASKED_FOR = frozenset({"batch-norms"})  # other numbers come out, so not by default
-_OPTIMIZER = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]\w*")
-_GRADIENT = re.compile(r"\w+Grad(V\d|WithArgmax)?|\w+GradInput\w*|\w*BackpropFilter\w*|BroadcastGradientArgs")
 _GRADIENT_SCOPES = frozenset({"gradients", "gradient_tape"})
-_SUMMARY = re.compile(r"\w*Summary(V2)?|\w*SummaryWriter\w*|WriteSummary\w*|WriteScalar\w*")
-_QUEUE = re.compile(r"\w*(Queue|Dataset|Iterator|Barrier|Reader)\w*|Stage|Unstage")
-_SAVE = re.compile(r"Save(V2|Slices)?|Restore(V2|Slice)?|MergeV2Checkpoints|ShardedFile(name|spec)")
 _METRIC_SCOPES = frozenset({"metrics", "metric", "accuracy", "precision", "recall", "auc", "streaming"})
 _ASSERTIONS = frozenset({"Assert"})
-_READS = frozenset({"Identity", "ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized"})
+_READS = ops.INITIALIZED | {"Identity", "ReadVariableOp"}
 
 _WHY = {
     "gradients": "part of a gradient",
@@ -73,11 +68,6 @@ def choose_kinds(only: Iterable[str] | None, keep: Iterable[str] | None, *, infe
     if not chosen:
         raise UsageError("every kind that could be stripped is to be kept")
     return chosen
-
-
-def is_update(op: str) -> bool:
-    """Say whether an op is how an optimizer updates a variable."""
-    return _OPTIMIZER.fullmatch(op) is not None
 
 
 def why(kind: str) -> str:
@@ -115,22 +105,22 @@ def _own_kind(node: Node, known: Mapping[Node, str]) -> str | None:
     if node in known:
         return known[node]
     scopes = {re.sub(r"_\d+$", "", scope.lower()) for scope in node.name.split("/")[:-1]}
-    if _OPTIMIZER.fullmatch(op):
+    if ops.is_optimizer(op):
         return "optimizers"
-    if op in VARIABLES:
-        is_applied = any(_OPTIMIZER.fullmatch(user.op) for user in node.consumers)
+    if op in ops.VARIABLES:
+        is_applied = any(ops.is_optimizer(user.op) for user in node.consumers)
         return "optimizers" if is_applied else "metrics" if scopes & _METRIC_SCOPES else None
-    if _SAVE.fullmatch(op):
+    if ops.is_saver(op):
         return "savers"
-    if _SUMMARY.fullmatch(op):
+    if ops.is_summary(op):
         return "summaries"
-    if _QUEUE.fullmatch(op):
+    if ops.is_pipeline(op):
         return "queues"
     if op in _ASSERTIONS:
         return "assertions"
-    if _GRADIENT.fullmatch(op) or scopes & _GRADIENT_SCOPES:
+    if ops.is_gradient(op) or scopes & _GRADIENT_SCOPES:
         return "gradients"
     target = node.inputs[0].producer if node.inputs and (op.startswith("Assign") or op in _READS) else None
-    if target is not None and (target.op in VARIABLES or target.op == "ReadVariableOp"):
+    if target is not None and (target.op in ops.VARIABLES or target.op == "ReadVariableOp"):
         return _own_kind(target, known)
     return "metrics" if scopes & _METRIC_SCOPES else None

@@ -16,16 +16,14 @@ from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.surgery.stripping.batch_norm import UPDATES, handle_of, read_of, variable_of
+from graphsurgeon.ops.kinds import ADDS, CORRECTIONS, IDENTITIES, STEPS, UPDATES
+from graphsurgeon.surgery.stripping.batch_norm import handle_of, read_of, variable_of
 from graphsurgeon.surgery.stripping.bypass import Found, remove_unread, remove_waiting
 
 _T = TypeVar("_T")
 
-_STEPS = frozenset({"AssignSub", "AssignSubVariableOp", "AssignAdd", "AssignAddVariableOp"})
-_ADDS = frozenset({"Add", "AddV2"})
-_SAME = frozenset({"Identity", "Snapshot", "StopGradient", "Cast", "Squeeze", "Reshape"})
-# Of a variance: by n / (n - 1), or as the mean of squares less the squared mean.
-_CORRECTIONS = frozenset({"Mul", "RealDiv", "Sub"})
+_CAST = IDENTITIES | {"Cast"}
+_SAME = _CAST | {"Squeeze", "Reshape"}
 _DEPTH = 8
 
 
@@ -81,9 +79,9 @@ def _averages(update: Node) -> Iterator[_Average]:
     node = value.producer
     if node is None or len(node.inputs) != 2:
         return
-    if update.op in _STEPS and node.op == "Mul":
+    if update.op in STEPS and node.op == "Mul":
         parts = _step(node, variable)
-    elif update.op in ("Assign", "AssignVariableOp") and node.op in _ADDS:
+    elif update.op in ("Assign", "AssignVariableOp") and node.op in ADDS:
         parts = _weighted_sum(node, variable)
     else:
         return
@@ -126,7 +124,7 @@ def _statistic(value: Value, way: frozenset[Node]) -> tuple[Value, frozenset[Nod
 
 
 def _back(value: Value, way: frozenset[Node]) -> tuple[Value, frozenset[Node]]:
-    while value.producer is not None and value.producer.op in ("Identity", "Snapshot", "StopGradient", "Cast"):
+    while value.producer is not None and value.producer.op in _CAST:
         way |= {value.producer}
         value = value.producer.inputs[0]
     return value, way
@@ -141,7 +139,7 @@ def _is_statistic(value: Value, depth: int = _DEPTH) -> bool:
         return variable_of(node.inputs[0]) is None
     if node.op in _SAME:
         return _is_statistic(node.inputs[0], depth - 1)
-    return node.op in _CORRECTIONS and any(_is_statistic(given, depth - 1) for given in node.inputs)
+    return node.op in CORRECTIONS and any(_is_statistic(given, depth - 1) for given in node.inputs)
 
 
 def _has_rank(variable: Value) -> bool:

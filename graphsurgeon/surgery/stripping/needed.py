@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS
-from graphsurgeon.analysis.flow.restore_map import TABLES, VARIABLES, reached, resource_key
+from graphsurgeon.analysis.flow.restore_map import reached, resource_key
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import CollectionItem, MetaGraph
+from graphsurgeon.ops.kinds import TABLES, VARIABLES, is_filler
 from graphsurgeon.surgery.stripping.saver_v1 import SaverPart
 
 VARIABLE_DEF = "VariableDef"
 QUEUE_RUNNER = "QueueRunnerDef"
 _VARIABLE_FIELD = "variable_name"
 _QUEUE_FIELD = "queue_name"
-_FILLS = re.compile(r"InitializeTable|LookupTableImport|MakeIterator")
 
 
 def protected_mentions(metagraph: MetaGraph) -> list[Mention]:
@@ -73,7 +72,7 @@ def _fillers(metagraph: MetaGraph, needed: set[Node], saver: SaverPart) -> list[
     found = [
         node
         for node in metagraph.graph.nodes
-        if _FILLS.match(node.op) and node not in saver.targets and any(v.producer in needed for v in node.inputs)
+        if is_filler(node.op) and node not in saver.targets and any(v.producer in needed for v in node.inputs)
     ]
     for collection in metagraph.collections.values():
         for item in collection.items:

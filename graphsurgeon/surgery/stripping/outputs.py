@@ -10,8 +10,8 @@ from graphsurgeon.analysis.names import find_value
 from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.kinds import is_optimizer
 from graphsurgeon.surgery.stripping.dropout import dropped
-from graphsurgeon.surgery.stripping.kinds import is_update
 
 _SURE = 60.0  # points of an output whose name or op says that it is an answer
 _BEHIND = 20.0
@@ -25,7 +25,8 @@ def outputs_of(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[
         return [], []
     candidates = likely_outputs(metagraph)
     best = candidates[0].score if candidates else 0.0
-    if best >= _SURE and any(map(is_update, metagraph.graph.op_counts)):  # what training leaves over looks likely too
+    # What training leaves over looks likely too.
+    if best >= _SURE and any(map(is_optimizer, metagraph.graph.op_counts)):
         candidates = [candidate for candidate in candidates if candidate.score > best - _BEHIND]
     likely = [candidate.value for candidate in candidates]
     if not likely:

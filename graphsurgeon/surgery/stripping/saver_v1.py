@@ -7,32 +7,16 @@ the lists of `RestoreV2` and `SaveV2`, and its entry in the checkpoint. Facts: `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
 
 from graphsurgeon.analysis.flow.calls import Place, origin
-from graphsurgeon.analysis.flow.restore_map import ASSIGNMENTS, TABLES, VARIABLES, constant, reached
+from graphsurgeon.analysis.flow.restore_map import constant, reached
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import ASSIGNMENTS, RESTORES, SAVES, TABLE_IMPORTS, TABLES, VARIABLES
 
 _SHAPES = "_output_shapes"
-_IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2"})
-
-
-class _Layout(NamedTuple):
-    """Where an op that saves has its tensors, the constants that list them, and the attribute with their types."""
-
-    first: int
-    lists: tuple[int, ...]
-    types: str
-
-
-SAVES = {
-    "SaveV2": _Layout(3, (1, 2), "dtypes"),
-    "SaveSlices": _Layout(3, (1, 2), "T"),
-    "Save": _Layout(2, (1,), "T"),
-}
 
 
 class SaverPart:
@@ -50,7 +34,7 @@ class SaverPart:
         self.targets: dict[Node, Node] = {}
         for node in nodes:
             target = _target(node)
-            if target is not None and any(other.op.startswith("Restore") for other in reached([node])):
+            if target is not None and any(other.op in RESTORES for other in reached([node])):
                 self.targets[node] = target
         self._restores = [node for node in nodes if node.op == "RestoreV2"]
         self.saves = {node: [_owner(value) for value in _tensors(node)] for node in nodes if node.op in SAVES}
@@ -160,7 +144,7 @@ def texts(value: Value) -> list[bytes] | None:
 
 def _target(node: Node) -> Node | None:
     """Return the variable or table that an assignment fills."""
-    if node.op not in ASSIGNMENTS | _IMPORTS or not node.inputs:
+    if node.op not in ASSIGNMENTS | TABLE_IMPORTS or not node.inputs:
         return None
     target = origin(Place(node.inputs[0])).value.producer
     return target if target is not None and target.op in VARIABLES | TABLES else None

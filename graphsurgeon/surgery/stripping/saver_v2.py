@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from graphsurgeon.analysis.flow.calls import Place, called_function, origin
-from graphsurgeon.analysis.flow.restore_map import VARIABLES, producer_of, reached
+from graphsurgeon.analysis.flow.restore_map import producer_of, reached
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.surgery.stripping.saver_v1 import SAVES, shrink_restore, shrink_save, texts
+from graphsurgeon.ops.kinds import SAVES, TRACED_SAVER, VARIABLES
+from graphsurgeon.surgery.stripping.saver_v1 import shrink_restore, shrink_save, texts
 
 _OBJECTS = OBJECT_GRAPH_KEY.encode()
-# What a saver does with a variable, on the way to its file or from there.
-_OWN_OPS = frozenset(
-    {"ReadVariableOp", "DisableCopyOnRead", "AssignVariableOp", "VarIsInitializedOp", "Identity", "Reshape", "NoOp"}
-)
 _READS = frozenset({"ReadVariableOp"})
 
 
@@ -81,7 +78,7 @@ class TracedSaver:
         if any(value is argument or value.producer in own for value in results):
             return False
         users = {user for node in own for user in node.consumers}.union(argument.consumers)
-        return all(node.op in _OWN_OPS for node in own) and users - own <= self._shrinkable
+        return all(node.op in TRACED_SAVER for node in own) and users - own <= self._shrinkable
 
     def _used_elsewhere(self, calls: dict[Node, Graph]) -> set[Graph]:
         functions = set(calls.values())
