@@ -23,6 +23,7 @@ from graphsurgeon.formats.target import own_place
 from graphsurgeon.formats.writing import Plan, plan_write
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import Model
 
 Operation: TypeAlias = str | Callable[..., Any]
@@ -167,7 +168,7 @@ def _edit(
         plan.write(link=where.link, progress=progress)
         return done.report(path, written=True, verdict=verdict)
     plan.write(link=where.link, progress=progress)
-    meant, is_large = _outline(model, plan.target.format), sum(map(len, model.graphs)) > _LARGE
+    meant, is_large = _outline(model, plan.target.traits), sum(map(len, model.graphs)) > _LARGE
     del model
     if is_large:
         gc.collect()  # nodes and values refer to each other: before the result is read, the source makes room
@@ -291,15 +292,15 @@ def _require_read_back(meant: Mapping[str, object], path: Path) -> None:
         )
 
 
-def _outline(model: Model, format: str | None = None) -> dict[str, object]:
+def _outline(model: Model, traits: Format | None = None) -> dict[str, object]:
     """Return what can be compared without looking at values: ops, signatures and variables by place."""
     outline: dict[str, object] = {}
     for number, metagraph in enumerate(model.metagraphs):
         for graph in metagraph.graphs:
             outline[f"graph {number}/{graph.name}"] = graph.op_counts
-        if format not in ("graph_def",):
+        if traits is None or traits.holds_signatures:
             outline[f"signatures {number}"] = sorted(metagraph.signatures)
-    if model.checkpoint is not None and format not in ("graph_def", "meta_graph", "tflite"):
+    if model.checkpoint is not None and (traits is None or traits.variables == "inside"):
         outline["variables"] = {
             key: (variable.tensor.dtype, variable.tensor.shape) for key, variable in model.checkpoint.variables.items()
         }

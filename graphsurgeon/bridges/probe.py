@@ -10,8 +10,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.atomic import write_file
 from graphsurgeon.disk.files import contained, folder_names, is_folder
-from graphsurgeon.errors import UnsupportedError
-from graphsurgeon.formats import module_of
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.writing import plan_write
 from graphsurgeon.model.model import Model
 
@@ -28,14 +27,15 @@ def written(model: Model) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gs-probe-") as name:
         folder = Path(name)
         source = Path(model.path)
-        if model.format == "saved_model":
+        if model.traits.is_servable:
             yield _saved_model(model, source if is_folder(source) else source.parent, folder / "model")
-        elif model.format in ("graph_def", "meta_graph"):
-            target = folder / f"model{'.pb' if model.format == 'graph_def' else '.meta'}"
-            write_file(target, module_of(model.format).lower(model, text=False)[""])
+        elif model.traits.is_bare_graph:
+            traits = model.traits if model.traits.runtime else registry.GRAPH_DEF
+            target = folder / f"model{min(traits.suffixes)}"
+            write_file(target, registry.module_of(traits).lower(model, text=False)[""])
             yield target
         else:
-            raise UnsupportedError(f"a {model.format} has no graph to run", path=source)
+            raise model.traits.refuse("cannot be run here").at(source)
 
 
 def _saved_model(model: Model, source: Path, target: Path) -> Path:
@@ -48,5 +48,6 @@ def _saved_model(model: Model, source: Path, target: Path) -> Path:
         copy = target.with_name("copy")
         plan_write(model, copy).write(link=True)
         return copy
-    write_file(target / "saved_model.pb", next(iter(module_of("saved_model").lower(model, text=False).values())))
+    lowered = registry.module_of(registry.SAVED_MODEL).lower(model, text=False)
+    write_file(target / "saved_model.pb", next(iter(lowered.values())))
     return target

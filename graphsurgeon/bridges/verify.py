@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.bridges.child import require_extra
+from graphsurgeon.bridges.child import require_extra, runtime_of
 from graphsurgeon.bridges.feeds import maker, parse_feeds
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.entries import Call, Outcome, Runner, entries
 from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
 from graphsurgeon.compare.pairs import EntryPair
-from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.recognise.locate import locate
@@ -26,7 +25,7 @@ from graphsurgeon.model.shape import Shape
 if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
 
-_BARE = ("graph_def", "meta_graph")  # formats whose variables lie in files of their own
+_VALUES = "gs diff compares its values"
 
 
 def verify(
@@ -66,7 +65,7 @@ def verify(
         first.checkpoint = read_checkpoint(Path(checkpoint))
     for model in (first, second):
         require_contained(model)
-        require_extra("litert" if model.format == "tflite" else "tensorflow")
+        require_extra(runtime_of(model.traits, model.path, hint=_VALUES))
     given = _given(first, feeds, tags)
 
     def find_first(pair: EntryPair, ours: Arrays, theirs: Arrays) -> str | None:
@@ -93,7 +92,7 @@ def _runner_of(*models: Model) -> Runner:
 
     def run(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
         model = known.get(str(path))
-        prefix = model.checkpoint.prefix if model and model.checkpoint and model.format in _BARE else None
+        prefix = model.checkpoint.prefix if model and model.checkpoint and model.traits.is_bare_graph else None
         return run_calls(path, calls, tags=tags, checkpoint=prefix)
 
     return run
@@ -117,10 +116,7 @@ def verifier(
     Raises:
         UnsupportedError: the extra is missing, or the source has no graph to run.
     """
-    format = locate(Path(source)).format
-    if format == "checkpoint":
-        raise UnsupportedError("a checkpoint has no graph to run", path=source, hint="gs diff compares its values")
-    require_extra("litert" if format == "tflite" else "tensorflow")
+    require_extra(runtime_of(locate(Path(source)).traits, source, hint=_VALUES))
 
     return lambda before, after: verify(before, after, tags=tags, checkpoint=checkpoint, decided=set_values)
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk.files import Rope, open_source
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.graph import metagraph, protofile
 from graphsurgeon.formats.graph.payloads import Payload
 from graphsurgeon.formats.graph.protofile import ProtoFile
+from graphsurgeon.model.format import Format
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.model import FormatName, Model
+from graphsurgeon.model.model import Model
 
-NAME: FormatName = "graph_def"
 MESSAGE = "GraphDef"
 
 
@@ -24,7 +25,9 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the protobuf is damaged.
         FileError: the file is missing or unreadable.
     """
-    return read_single(path, NAME, MESSAGE, metagraph.lift_graph_def, is_text=is_text, force_text=force_text)
+    return read_single(
+        path, registry.GRAPH_DEF, MESSAGE, metagraph.lift_graph_def, is_text=is_text, force_text=force_text
+    )
 
 
 def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
@@ -33,12 +36,12 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
     Args:
         text: write text; None keeps the form of the source.
     """
-    return lower_single(model, NAME, MESSAGE, metagraph.serialize_graph_def, text=text)
+    return lower_single(model, registry.GRAPH_DEF, MESSAGE, metagraph.serialize_graph_def, text=text)
 
 
 def read_single(
     path: Path,
-    name: FormatName,
+    traits: Format,
     type_name: str,
     lift: Callable[[Any, list[Payload]], MetaGraph],
     *,
@@ -48,7 +51,7 @@ def read_single(
     """Read a file that is one message with one graph."""
     source = open_source(path)
     file = protofile.read(source, type_name, is_text=is_text, force_text=force_text)
-    model = Model(name, str(path), file)
+    model = Model(traits, str(path), file)
     model.notes = file.notes
     model.metagraphs = [lift(file.message, file.payloads)]
     model.files = {str(path): source.size}
@@ -56,11 +59,11 @@ def read_single(
 
 
 def lower_single(
-    model: Model, name: FormatName, type_name: str, serialize: Callable[[MetaGraph], bytes], *, text: bool | None
+    model: Model, traits: Format, type_name: str, serialize: Callable[[MetaGraph], bytes], *, text: bool | None
 ) -> dict[str, Rope]:
     """Return the pieces of a file that is one message with one graph, under the name ""."""
     graph = model.metagraphs[0]
     data = serialize(graph)
-    file = model.raw if isinstance(model.raw, ProtoFile) and model.format == name else None
+    file = model.raw if isinstance(model.raw, ProtoFile) and model.traits == traits else None
     is_text = protofile.as_text(file, text)
     return {"": protofile.lower(data, type_name, file, metagraph.payloads_of(graph), is_text=is_text)}
