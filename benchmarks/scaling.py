@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.measure import FOLDER
 from graphsurgeon import write
 from graphsurgeon.cli.app import run
-from graphsurgeon.formats import schema
+from graphsurgeon.formats import registry, schema
 from graphsurgeon.model import Checkpoint, Model, Tensor, Variable
 from graphsurgeon.model.dtype import FLOAT32
 
@@ -263,7 +263,7 @@ def _blocks(graph: Any, count: int) -> None:
 
 def _variables(path: Path, count: int) -> None:
     variables = {f"v{n}": Variable(f"v{n}", Tensor.of(FLOAT32, [2], [0.5, 1.0])) for n in range(count)}
-    model = Model("checkpoint", str(path))
+    model = Model(registry.CHECKPOINT, str(path))
     model.checkpoint = Checkpoint("memory", 2, variables)
     write(model, path)
 

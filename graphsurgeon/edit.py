@@ -23,6 +23,7 @@ from graphsurgeon.formats.target import own_place
 from graphsurgeon.formats.writing import Plan, plan_write
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import Model
 
 Operation: TypeAlias = str | Callable[..., Any]
@@ -283,7 +284,7 @@ def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
 
 def _read_back(model: Model, plan: Plan) -> Inspect:
     """Return what reads a result before it takes its place, and refuses one that is not what was meant."""
-    meant = _outline(model, plan.target.format)
+    meant = _outline(model, plan.target.traits)
     if plan.is_one_file:  # what lies beside it in its place is not beside the temporary file
         meant.pop(_VARIABLES, None)
     path = plan.target.path
@@ -308,15 +309,15 @@ def _read_back(model: Model, plan: Plan) -> Inspect:
     return inspect
 
 
-def _outline(model: Model, format: str | None = None) -> dict[str, object]:
+def _outline(model: Model, traits: Format | None = None) -> dict[str, object]:
     """Return what can be compared without looking at values: ops, signatures and variables by place."""
     outline: dict[str, object] = {}
     for number, metagraph in enumerate(model.metagraphs):
         for graph in metagraph.graphs:
             outline[f"graph {number}/{graph.name}"] = graph.op_counts
-        if format not in ("graph_def",):
+        if traits is None or traits.holds_signatures:
             outline[f"signatures {number}"] = sorted(signature.key for signature in metagraph.signatures.values())
-    if model.checkpoint is not None and format not in ("graph_def", "meta_graph", "tflite"):
+    if model.checkpoint is not None and (traits is None or traits.variables == "inside"):
         outline[_VARIABLES] = {
             key: (variable.tensor.dtype, variable.tensor.shape) for key, variable in model.checkpoint.variables.items()
         }

@@ -11,7 +11,7 @@ import pytest
 
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError, UsageError
-from graphsurgeon.formats import read
+from graphsurgeon.formats import read, registry
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.model import Model
 
@@ -222,7 +222,7 @@ def test_what_does_not_read_back_replaces_nothing(
         reads.append(path)
         if fault == "unreadable" and len(reads) > 1:
             raise FormatError("made up by the test", path=path)
-        return read(path) if len(reads) == 1 else Model("graph_def", "", None)
+        return read(path) if len(reads) == 1 else Model(registry.GRAPH_DEF, "", None)
 
     monkeypatch.setattr("graphsurgeon.edit.read", broken)
     monkeypatch.setattr("graphsurgeon.edit._require_sound", lambda *_, **__: ())

@@ -17,7 +17,6 @@ from typing import Literal, NamedTuple
 
 from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.analysis.flow.placeholders import internal_inputs, placeholder_role
-from graphsurgeon.analysis.select import shape_matcher
 from graphsurgeon.errors import UsageError, with_article
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Graph, Node, Value

@@ -19,6 +19,7 @@ from graphsurgeon.analysis.names import choose_metagraph, find_signature
 from graphsurgeon.analysis.serving import JSON_DTYPES, METHODS, serving_problems
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import BOOL, STRING, DType
+from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
@@ -76,7 +77,7 @@ def make_request(model: Model, key: str | None = None, *, tags: list[str] | None
         UsageError: there is no such signature.
         UnsupportedError: the REST interface cannot ask it.
     """
-    if model.format in ("tflite", "checkpoint"):
+    if model.traits.vocabulary != TENSORFLOW:
         raise UnsupportedError("TensorFlow Serving answers requests to SavedModels only")
     metagraph = choose_metagraph(model, tags)
     signature = find_signature(metagraph, key)

@@ -20,6 +20,7 @@ from typing import Any
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
 from graphsurgeon.compare.entries import Call, Outcome, Result
 from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.model.format import TENSORFLOW, Format
 
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
 START = Path(__file__).with_name("start.py")
@@ -30,6 +31,19 @@ _TRACE = re.compile(
     r"Detected at node '?([^' ]+)'? defined at \(most recent call last\):"
     r"(?: <stack traces unavailable>| File .*? Node: '[^']*'| Node: '[^']*')? ?"
 )
+
+
+def runtime_of(traits: Format, path: object, *, hint: str = "") -> str:
+    """Return the runtime that runs a format's graphs: as they are, or written anew as a GraphDef.
+
+    Raises:
+        UnsupportedError: nothing here runs them.
+    """
+    if not traits.holds_graph:
+        raise traits.refuse("has no graph to run", hint=hint).at(path)
+    if not traits.runtime and traits.vocabulary != TENSORFLOW:
+        raise traits.refuse("is not run here").at(path)
+    return traits.runtime or "tensorflow"
 
 
 def require_extra(runtime: str) -> None:

@@ -122,7 +122,8 @@ class _Side:
     def fetch(self, batches: Sequence[Sequence[Value]]) -> list[list[Result] | None]:
         """Return the results of each batch of tensors, None for one that cannot be fetched."""
         loader: Loader = "interpreter" if self.graph.kind == "subgraph" else "session"
-        prefix = self.model.checkpoint.prefix if self.model.format == "meta_graph" and self.model.checkpoint else None
+        model = self.model
+        prefix = model.checkpoint.prefix if model.traits.variables == "beside" and model.checkpoint else None
         calls = [
             Call(loader, None, self.feeds, {str(place): tensor_name(value) for place, value in enumerate(batch)})
             for batch in batches

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graphsurgeon.disk.files import contained, folder_names, is_folder
-from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.writing import plan_write, write_message
 from graphsurgeon.model.model import Model
 
@@ -26,14 +26,15 @@ def written(model: Model) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gs-probe-") as name:
         folder = Path(name)
         source = Path(model.path)
-        if model.format == "saved_model":
+        if model.traits.is_servable:
             yield _saved_model(model, source if is_folder(source) else source.parent, folder / "model")
-        elif model.format in ("graph_def", "meta_graph"):
-            target = folder / f"model{'.pb' if model.format == 'graph_def' else '.meta'}"
-            write_message(model, target, model.format)
+        elif model.traits.is_bare_graph:
+            traits = model.traits if model.traits.runtime else registry.GRAPH_DEF
+            target = folder / f"model{min(traits.suffixes)}"
+            write_message(model, target, traits)
             yield target
         else:
-            raise UnsupportedError(f"a {model.format} has no graph to run", path=source)
+            raise model.traits.refuse("cannot be run here").at(source)
 
 
 def _saved_model(model: Model, source: Path, target: Path) -> Path:
@@ -46,5 +47,5 @@ def _saved_model(model: Model, source: Path, target: Path) -> Path:
         copy = target.with_name("copy")
         plan_write(model, copy).write(link=True)
         return copy
-    write_message(model, target / "saved_model.pb", "saved_model")
+    write_message(model, target / "saved_model.pb", registry.SAVED_MODEL)
     return target

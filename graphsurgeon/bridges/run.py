@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
-from graphsurgeon.bridges.child import require_extra
+from graphsurgeon.bridges.child import require_extra, runtime_of
 from graphsurgeon.bridges.feeds import make_feed, parse_feeds
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.probe import written
@@ -109,10 +109,9 @@ def run(
         UsageError: a name does not exist, or data do not fit.
     """
     model = read(path)
-    if not model.metagraphs:
-        raise UnsupportedError("a checkpoint has no graph to run", path=path)
+    runtime = runtime_of(model.traits, path)
     require_contained(model)
-    require_extra("litert" if model.format == "tflite" else "tensorflow")
+    require_extra(runtime)
     metagraph = choose_metagraph(model, tags)
     entry = _entry(model, metagraph, signature)
     if outputs and all(name in entry.outputs for name in outputs):
@@ -138,7 +137,7 @@ def _run(
 ) -> RunReport:
     loaders = loaders_of(model, metagraph, entry)
     names = {name: name for name in entry.outputs}
-    prefix = model.checkpoint.prefix if model.checkpoint is not None and model.format == "meta_graph" else None
+    prefix = model.checkpoint.prefix if model.checkpoint is not None and model.traits.variables == "beside" else None
     calls = [make_call(loader, entry, arrays, names) for loader in loaders]
     outcome, loader = Outcome({}, "nothing ran"), loaders[0]
     for call in calls:

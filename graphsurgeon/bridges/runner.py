@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from graphsurgeon.bridges.child import ask
+from graphsurgeon.bridges.child import ask, runtime_of
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.compare.entries import Call, Outcome
 from graphsurgeon.disk.files import is_folder
@@ -14,6 +14,7 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.locate import Location
+from graphsurgeon.model.format import Format
 
 
 def run_calls(
@@ -38,32 +39,37 @@ def run_calls(
         UnsupportedError: the extra is missing, the runtime crashes or cannot load the model, or it has no graph.
     """
     location = locate.locate(path)
-    if location.format == "checkpoint":
-        raise UnsupportedError("a checkpoint has no graph to run", path=path, hint="gs diff compares its values")
-    if location.format == "tflite":
+    if runtime_of(location.traits, path, hint="gs diff compares its values") == "litert":
         inside = any(call.signature is None for call in calls)
         return ask("litert", {"path": str(location.path), "inside": inside}, calls, stand=stand)
     source = _source(location, tags, checkpoint)
-    if not location.is_text or location.format == "saved_model":
+    is_read = location.traits.runtime == "tensorflow"
+    if is_read and (not location.is_text or location.traits.layout == "folder"):
         return ask("tensorflow", source, calls, stand=stand)
-    with written(read(path)) as binary:  # the runtime's own loaders read no text
+    with written(read(path)) as binary:  # the runtime's own loaders read no text, and no other format
         return ask("tensorflow", {**source, "path": str(binary)}, calls, stand=stand)
 
 
 def _source(location: Location, tags: Sequence[str] | None, checkpoint: str | None) -> dict[str, Any]:
     path = location.path
-    if location.format == "saved_model" and not is_folder(path):
+    if location.traits.layout == "folder" and not is_folder(path):
         if path.name not in ("saved_model.pb", "saved_model.pbtxt"):
             raise UnsupportedError(
                 "TensorFlow loads a SavedModel from a folder only", path=path, hint="put it into one as saved_model.pb"
             )
         path = path.parent
-    if location.format == "meta_graph" and checkpoint is None:
+    if location.traits.variables == "beside" and checkpoint is None:
         beside = str(path).removesuffix(".meta")
         checkpoint = beside if Path(f"{beside}.index").exists() or Path(beside).is_file() else None
     return {
         "path": str(path),
-        "format": location.format,
+        "holds": _holds(location.traits),
         "tags": [tag for tag in tags or () if tag != "none"],
         "checkpoint": checkpoint,
     }
+
+
+def _holds(traits: Format) -> str:
+    if traits.layout == "folder":
+        return "saved model"
+    return "metagraph" if traits.variables == "beside" else "graph"

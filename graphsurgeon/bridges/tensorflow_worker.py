@@ -12,7 +12,7 @@ def run(source: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> Iterat
     """Yield results by name, and why there are none, for each call. The model is loaded once for each loader.
 
     Args:
-        source: "path", "format" ("saved_model", or "graph_def" or "meta_graph" in binary form), "tags", "checkpoint".
+        source: "path", "holds" ("saved model", or "graph" or "metagraph" in binary form), "tags", "checkpoint".
         calls: "loader", "signature", "feeds" (name -> array and type), "fetches" (name -> key or tensor).
     """
     loaders = {"object": _load_object, "session": _load_session}
@@ -42,9 +42,9 @@ def _load_session(source: Mapping[str, Any]) -> Any:
     v1 = tf.compat.v1
     session = v1.Session(graph=tf.Graph())
     with session.graph.as_default():
-        if source["format"] == "saved_model":
+        if source["holds"] == "saved model":
             v1.saved_model.load(session, source["tags"] or [], source["path"])
-        elif source["format"] == "meta_graph":
+        elif source["holds"] == "metagraph":
             saver = v1.train.import_meta_graph(_message(source, v1.MetaGraphDef()), clear_devices=True)
             if source["checkpoint"] and saver is not None:
                 saver.restore(session, source["checkpoint"])

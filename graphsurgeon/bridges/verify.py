@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.bridges.child import require_extra
+from graphsurgeon.bridges.child import require_extra, runtime_of
 from graphsurgeon.bridges.feeds import maker, parse_feeds
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
@@ -16,7 +16,6 @@ from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.entries import Call, Outcome, Runner, entries
 from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
 from graphsurgeon.compare.pairs import EntryPair
-from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.recognise.locate import locate
@@ -27,7 +26,7 @@ from graphsurgeon.model.shape import Shape
 if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
 
-_BARE = ("graph_def", "meta_graph")  # formats whose variables lie in files of their own
+_VALUES = "gs diff compares its values"
 
 
 def verify(
@@ -102,7 +101,7 @@ def _require_runnable(
     """Refuse models whose runtime is missing, or that reach outside themselves when their signatures are run."""
     for model in models:
         require_contained(model)
-        require_extra("litert" if model.format == "tflite" else "tensorflow")
+        require_extra(runtime_of(model.traits, model.path, hint=_VALUES))
     for model in models:
         if not model.metagraphs:
             continue
@@ -118,7 +117,7 @@ def _runner_of(*models: Model, stand: Path | None = None) -> Runner:
 
     def run(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
         model = known.get(str(path))
-        prefix = model.checkpoint.prefix if model and model.checkpoint and model.format in _BARE else None
+        prefix = model.checkpoint.prefix if model and model.checkpoint and model.traits.is_bare_graph else None
         return run_calls(path, calls, tags=tags, checkpoint=prefix, stand=stand)
 
     return run
@@ -146,9 +145,7 @@ def verifier(
     Raises:
         UnsupportedError: the extra is missing, the source reaches outside itself, or has no graph to run.
     """
-    format = locate(Path(source)).format
-    if format == "checkpoint":
-        raise UnsupportedError("a checkpoint has no graph to run", path=source, hint="gs diff compares its values")
+    require_extra(runtime_of(locate(Path(source)).traits, source, hint=_VALUES))
     _require_runnable((read(source),), None, tags, allowed, None)
     return lambda before, after: verify(
         before, after, tags=tags, checkpoint=checkpoint, decided=set_values, allowed=allowed, tell=tell

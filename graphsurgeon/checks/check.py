@@ -7,7 +7,7 @@ reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from graphsurgeon.checks import calls, files, graph, mentions, ops, signatures, tflite, variables
@@ -15,6 +15,7 @@ from graphsurgeon.checks import serving as serving_rules
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.format import TENSORFLOW, TFLITE, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
@@ -48,6 +49,14 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.quantization,
     tflite.custom_operators,
 )
+ANY: Vocabulary = ""
+# What is true of a graph whatever its ops mean: the rules for every vocabulary that has none of its own.
+STORED_RULES: tuple[MetaGraphRule, ...] = (tflite.dangling_tensors, tflite.recursion)
+RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
+    TENSORFLOW: GRAPH_RULES,
+    TFLITE: TFLITE_RULES,
+    ANY: STORED_RULES,
+}
 _SEVERITIES = ("error", "warning", "note")
 MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
 
@@ -76,7 +85,8 @@ def check(
             found += rule(model)
         if shapes:
             told = {finding.where for finding in found}  # a signature against the recorded shape, for instance
-            found += [finding for finding in _of_metagraphs(model, (ops.contradictions,)) if finding.where not in told]
+            contradictions = _of_metagraphs(model, {TENSORFLOW: (ops.contradictions,)})
+            found += [finding for finding in contradictions if finding.where not in told]
     if checksums:
         found += variables.checksums(model, progress)
     return sorted(_limited(found), key=lambda finding: _SEVERITIES.index(finding.severity))
@@ -89,11 +99,12 @@ def is_refused(finding: Finding) -> bool:
 
 def _structure(model: Model) -> Iterator[Finding]:
     yield from signatures.repeated_tags(model)
-    yield from _of_metagraphs(model, TFLITE_RULES if model.format == "tflite" else GRAPH_RULES)
+    yield from _of_metagraphs(model, RULES)
 
 
-def _of_metagraphs(model: Model, rules: Iterable[MetaGraphRule]) -> Iterator[Finding]:
+def _of_metagraphs(model: Model, rules_of: Mapping[Vocabulary, Iterable[MetaGraphRule]]) -> Iterator[Finding]:
     for metagraph in model.metagraphs:
+        rules = rules_of.get(metagraph.vocabulary, rules_of.get(ANY, ()))
         prefix = f"tags {','.join(metagraph.tags or ()) or 'none'}, " if len(model.metagraphs) > 1 else ""
         for rule in rules:
             for finding in rule(metagraph):

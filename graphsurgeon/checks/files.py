@@ -9,6 +9,7 @@ from typing import Any
 from graphsurgeon.disk.files import contained, is_file, is_folder
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
 from graphsurgeon.formats.tflite.buffers import BufferSource
+from graphsurgeon.formats.tflite.read import ModelSource
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.model import Model
@@ -21,10 +22,10 @@ _LEAST_ALIGNMENT = 4
 
 def of_model(model: Model) -> Iterator[Finding]:
     """Find assets that are not there, or lie outside the model's folder; for TFLite what is wrong with the file."""
-    if model.format == "tflite":
+    if isinstance(model.raw, ModelSource):
         yield from _of_tflite(model)
     folder = Path(model.path)
-    if model.format != "saved_model" or not is_folder(folder):
+    if not model.traits.holds_assets or not is_folder(folder):
         return
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
     for name in sorted(names):

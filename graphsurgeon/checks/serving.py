@@ -29,19 +29,13 @@ DEFAULT = "serving_default"
 _MOST_BYTES = (1 << 31) - 1  # of a protobuf that C++ parses
 _MOST_VERSION = (1 << 63) - 1
 _FILES = ("saved_model.pb", "saved_model.pbtxt")
-_TITLES = {
-    "graph_def": "a GraphDef",
-    "meta_graph": "a MetaGraph",
-    "checkpoint": "a checkpoint",
-    "tflite": "a TFLite model",
-}
 
 
 def of_model(model: Model) -> Iterator[Finding]:
     """Find what TensorFlow Serving would refuse, beyond what every loader refuses."""
-    if model.format != "saved_model":
-        what = f"the server takes SavedModels; this is {_TITLES[model.format]}"
-        hint = "gs add-signature --serving-dir DIR makes one" if model.format in ("graph_def", "meta_graph") else ""
+    if not model.traits.is_servable:
+        what = f"the server takes SavedModels; this is {model.traits.a_title}"
+        hint = "gs add-signature --serving-dir DIR makes one" if model.traits.is_bare_graph else ""
         yield Finding("error", "model", what, hint, "serving-format")
         return
     yield from _layout(Path(model.path))

@@ -12,6 +12,7 @@ from graphsurgeon.errors import plural
 from graphsurgeon.formats.checkpoint import find as checkpoints
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops.kinds import VARIABLES
 
@@ -23,7 +24,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     if model.checkpoint is not None:
         for problem in checkpoints.problems(model.checkpoint):
             yield replace(problem, rule="checkpoint-files")
-    if model.metagraphs and model.format != "tflite":
+    if _speak_tensorflow(model):
         yield from _restored(model)
     if model.checkpoint is not None:
         yield from _object_keys(model.checkpoint)
@@ -36,6 +37,10 @@ def checksums(model: Model, progress: Progress | None = None) -> Iterator[Findin
             yield replace(problem, rule="checksum")
 
 
+def _speak_tensorflow(model: Model) -> bool:
+    return any(metagraph.vocabulary == TENSORFLOW for metagraph in model.metagraphs)
+
+
 def _restored(model: Model) -> Iterator[Finding]:
     keys: set[str] = set()
     for metagraph in model.metagraphs:
@@ -45,7 +50,7 @@ def _restored(model: Model) -> Iterator[Finding]:
     if model.checkpoint is None:
         yield from _no_checkpoint(model, keys)
         return
-    if model.format == "saved_model" and not _is_where_loaders_look(model.checkpoint):
+    if model.traits.is_servable and not _is_where_loaders_look(model.checkpoint):
         what = f"they lie in {Path(model.checkpoint.prefix).name}, in the format of version 1"
         hint = "loaders look for variables/variables; no TensorFlow of today reads them"
         yield Finding("error", "variables", what, hint, "variables-name")
@@ -56,7 +61,7 @@ def _restored(model: Model) -> Iterator[Finding]:
         hint = "gs rename --what variables, or take the checkpoint that belongs to the graph"
         yield Finding("error", f"variable {key}", what, hint, "variable-not-stored")
     unused = sorted(stored.keys() - keys)
-    if keys and unused and model.format != "checkpoint":
+    if keys and unused:
         names = ", ".join(unused[:_SEEN]) + (", ..." if len(unused) > _SEEN else "")
         what = f"{len(unused)} of its entries are not restored by the graph: {names}"
         yield Finding("note", "checkpoint", what, "gs strip takes them out", "variable-not-used")
@@ -67,7 +72,7 @@ def _no_checkpoint(model: Model, keys: set[str]) -> Iterator[Finding]:
     if model.unreadable:
         yield Finding("error", "variables", model.unreadable, "", "unreadable-checkpoint")
         return
-    if model.format != "saved_model":
+    if not model.traits.is_servable:
         return
     hint = "put the variables/ folder of the model beside saved_model.pb"
     if keys and any(graph.peek(VARIABLES) for graph in model.graphs):

@@ -139,15 +139,15 @@ def split_pair(text: str, what: str = "OLD=NEW") -> tuple[str, str]:
     return left, right
 
 
-def is_tflite(path: Path) -> bool:
-    """Say whether a model is a TFLite file, whose tensors' names hold commas.
+def has_free_names(path: Path) -> bool:
+    """Say whether names of a model's tensors may hold commas, as in a TFLite file.
 
     Raises:
         FileError: there is no such model.
     """
     from graphsurgeon.formats.recognise.locate import locate
 
-    return locate(path).format == "tflite"
+    return locate(path).traits.has_free_names
 
 
 def read_map(path: Path) -> dict[str, str]:

@@ -85,7 +85,7 @@ def selection(
 
 def cut_lists(filters: Filters, model: Model) -> Filters:
     """Cut lists of names at commas, except those of TFLite tensors."""
-    if model.format == "tflite":
+    if model.traits.has_free_names:
         return filters
     return filters._replace(
         names=split_list(filters.names),

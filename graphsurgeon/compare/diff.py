@@ -19,6 +19,7 @@ from graphsurgeon.compare.diff_parts import PartsComparison, producer_changes
 from graphsurgeon.compare.diff_tensors import same_values, tensor_details
 from graphsurgeon.errors import FileError, UnsupportedError
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
+from graphsurgeon.model.format import TENSORFLOW, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
@@ -68,7 +69,7 @@ def diff(
     Raises:
         FileError: values cannot be read.
     """
-    if ("tflite" in (before.format, after.format)) and before.format != after.format:
+    if _speaks(before) != _speaks(after):
         raise UnsupportedError(f"a {before.format} and a {after.format} model have nothing in common", path=after.path)
     allowance = Allowance(sum(before.files.values()) + sum(after.files.values())) if values else None
     changes = [*_pairs(before, after, values=allowance)]
@@ -86,6 +87,11 @@ def diff(
         _compared(before, after, values=values),
         notes,
     )
+
+
+def _speaks(model: Model) -> set[Vocabulary]:
+    """Return the vocabularies of a model's ops; weights alone go with TensorFlow's."""
+    return {metagraph.vocabulary for metagraph in model.metagraphs} or {model.traits.vocabulary or TENSORFLOW}
 
 
 # -- MetaGraphs ----------------------------------------------------------------------------------------
@@ -157,7 +163,8 @@ def _checkpoint_changes(
             done += variable.tensor.nbytes
             if progress is not None and values is not None:
                 progress(done, total)
-    if before.format == after.format == "checkpoint" and before.checkpoint and after.checkpoint:
+    is_alone = not (before.traits.holds_graph or after.traits.holds_graph)
+    if is_alone and before.checkpoint and after.checkpoint:
         yield from object_changes(before.checkpoint.objects, after.checkpoint.objects)
 
 
@@ -200,7 +207,7 @@ _DESCRIBED = ("saved_model.pb", "saved_model.pbtxt", "fingerprint.pb", "variable
 
 def _file_changes(before: Model, after: Model, same_file: SameFile | None) -> Iterator[Change]:
     """Compare the files of SavedModel folders that no message describes."""
-    if same_file is None or before.format != "saved_model" or after.format != "saved_model":
+    if same_file is None or not (before.traits.layout == after.traits.layout == "folder"):
         return
     first, second = _carried(before), _carried(after)
     yield from (Change("removed", "file", "", name) for name in first if name not in second)

@@ -149,7 +149,7 @@ def placeholder_input(node: Node) -> Input:
 
 def loaders_of(model: Model, metagraph: MetaGraph, entry: Entry) -> tuple[Loader, ...]:
     """Return the loaders that can run an entry; signatures of TF2 models can be run by two."""
-    if model.format == "tflite":
+    if model.traits.runtime == "litert":
         return ("interpreter",)
     is_object = entry.key is not None and len(model.metagraphs) == 1 and metagraph.objects is not None
     return ("object", "session") if is_object else ("session",)

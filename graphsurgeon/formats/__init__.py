@@ -1,29 +1,19 @@
-"""Readers and writers, one module per format. `read` and `write` choose among them; nothing else is needed outside."""
+"""Readers and writers, one folder or module per format. `read` and `write` choose among them by `registry.py`."""
 
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.errors import FileError, FormatError
-from graphsurgeon.model.model import FormatName, Model
+from graphsurgeon.formats import registry
+from graphsurgeon.model.model import Model
 
 if TYPE_CHECKING:
     from graphsurgeon.disk.files import Progress
     from graphsurgeon.formats.recognise.locate import Location
     from graphsurgeon.formats.writing import WriteReport
-
-# Every format that is read, and the module of this package that does it (imported when it is needed).
-FORMATS: dict[FormatName, str] = {
-    "saved_model": "savedmodel.folder",
-    "graph_def": "graph.file",
-    "meta_graph": "metafile",
-    "checkpoint": "checkpoint.find",
-    "tflite": "tflite.file",
-}
-_WITH_TEXT_FORM = ("graph_def", "meta_graph")
 
 
 def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
@@ -45,7 +35,9 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
 
     location = locate.locate(Path(path))
     try:
-        model: Model = module_of(location.format).read(location.path, **_options(location, force_text=force_text))
+        model: Model = registry.module_of(location.traits).read(
+            location.path, **_options(location, force_text=force_text)
+        )
     except FormatError as error:
         raise _diagnosed(error, location) from error
     except FileError as error:
@@ -70,7 +62,7 @@ def write(
         model: what to write; parts that were not changed are copied byte for byte.
         target: where to. The suffix decides the format; no suffix means a SavedModel folder, or the prefix of a
             checkpoint.
-        format: overrides the suffix: one of `target.FORMAT_OPTIONS`.
+        format: overrides the suffix: one of `registry.options()`.
         force: replace an existing model of the same kind.
         in_place: the target is the source, which is replaced.
         link: give unchanged files of a folder a second name (hard link) instead of copying them.
@@ -87,15 +79,9 @@ def write(
     return plan.write(link=link, progress=progress)
 
 
-def module_of(format: FormatName) -> Any:
-    """Return the module that reads and lowers a format."""
-    return import_module(f"graphsurgeon.formats.{FORMATS[format]}")
-
-
 def _options(location: Location, *, force_text: bool) -> dict[str, Any]:
-    if location.format in _WITH_TEXT_FORM:
-        return {"is_text": location.is_text, "force_text": force_text}
-    return {"force_text": force_text} if location.format == "saved_model" else {}
+    given = {"is_text": location.is_text, "force_text": force_text}
+    return {name: given[name] for name in location.traits.read_options}
 
 
 def _diagnosed(error: FormatError, location: Location) -> FormatError:

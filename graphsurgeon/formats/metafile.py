@@ -6,11 +6,11 @@ from pathlib import Path
 
 from graphsurgeon.disk.files import Rope
 from graphsurgeon.errors import FileError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.graph import metagraph
 from graphsurgeon.formats.graph.file import lower_single, read_single
-from graphsurgeon.model.model import FormatName, Model
+from graphsurgeon.model.model import Model
 
-NAME: FormatName = "meta_graph"
 MESSAGE = "MetaGraphDef"
 
 
@@ -21,7 +21,9 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the protobuf is damaged.
         FileError: the file is missing or unreadable.
     """
-    model = read_single(path, NAME, MESSAGE, metagraph.lift_metagraph, is_text=is_text, force_text=force_text)
+    model = read_single(
+        path, registry.META_GRAPH, MESSAGE, metagraph.lift_metagraph, is_text=is_text, force_text=force_text
+    )
     _read_checkpoint(path, model)
     return model
 
@@ -32,7 +34,7 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
     Args:
         text: write text; None keeps the form of the source.
     """
-    return lower_single(model, NAME, MESSAGE, metagraph.serialize_metagraph, text=text)
+    return lower_single(model, registry.META_GRAPH, MESSAGE, metagraph.serialize_metagraph, text=text)
 
 
 def _read_checkpoint(path: Path, model: Model) -> None:

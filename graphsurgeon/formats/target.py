@@ -10,26 +10,13 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
+from graphsurgeon.formats import registry
+from graphsurgeon.model.format import Format, Layout, Vocabulary
 from graphsurgeon.model.model import FormatName, Model
 
-SHORT_NAMES: dict[str, tuple[FormatName, bool | None]] = {
-    "pb": ("graph_def", False),
-    "pbtxt": ("graph_def", True),
-    "graph_def": ("graph_def", None),
-    "meta": ("meta_graph", False),
-    "meta_graph": ("meta_graph", None),
-    "meta_text": ("meta_graph", True),
-    "saved_model": ("saved_model", None),
-    "saved_model_pb": ("saved_model", False),
-    "saved_model_pbtxt": ("saved_model", True),
-    "checkpoint": ("checkpoint", None),
-    "tflite": ("tflite", None),
-}
-FORMAT_OPTIONS = tuple(SHORT_NAMES)  # what `--format` takes
 FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
 # Everything that belongs to a SavedModel folder; a folder with anything else is not replaced, and the rest not copied.
 SAVED_MODEL_PARTS = frozenset(
@@ -38,16 +25,7 @@ SAVED_MODEL_PARTS = frozenset(
         "keras_metadata.pb", "tfhub_module.pb", "saved_model.cpb",
     ]
 )  # fmt: skip
-TITLES: dict[FormatName, str] = {
-    "saved_model": "SavedModel",
-    "graph_def": "GraphDef",
-    "meta_graph": "MetaGraph",
-    "checkpoint": "checkpoint",
-    "tflite": "TFLite model",
-}
-_GRAPHS = ("saved_model", "graph_def", "meta_graph")
 _OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
-Shape = Literal["file", "folder", "group"]
 AVOID = "give another output"  # hints that every command gives in the same words
 EXISTS = f"{AVOID}, or --force to replace it"
 
@@ -57,16 +35,21 @@ class Target:
     """Where a model goes.
 
     Attributes:
-        format: which format is written.
+        traits: which format is written.
         path: the file or folder; of a checkpoint the prefix, or `.index` for one with an empty name.
         is_text: write protobufs as text, or not; None keeps the form of the source.
         shape: one file, a folder, or a group of files in a folder.
     """
 
-    format: FormatName
+    traits: Format
     path: Path
     is_text: bool | None
-    shape: Shape
+    shape: Layout
+
+    @property
+    def format(self) -> FormatName:
+        """The name of the format."""
+        return self.traits.name
 
 
 def resolve(model: Model, path: Path, *, format: str | None = None) -> Target:
@@ -76,16 +59,16 @@ def resolve(model: Model, path: Path, *, format: str | None = None) -> Target:
         UsageError: the suffix says nothing, or `format` is no format.
         UnsupportedError: the model cannot be written in that format.
     """
-    name, is_text = _named(format) if format is not None else _by_suffix(model, path)
-    _require_convertible(model, name, path)
-    if name == "saved_model":
+    traits, is_text = _named(format) if format is not None else _by_suffix(model, path)
+    _require_convertible(model, traits, path)
+    if traits.layout == "folder":
         is_single = _is_lone_protobuf(model, path)
         folder = path.parent if path.name in ("saved_model.pb", "saved_model.pbtxt") else path
-        return Target(name, path if is_single else folder, is_text, "file" if is_single else "folder")
-    if name == "checkpoint":
+        return Target(traits, path if is_single else folder, is_text, "file" if is_single else "folder")
+    if traits.layout == "group":
         inside = path / own_place(model).name if is_folder(path) and path.name else path
-        return Target(name, inside.with_name(inside.name.removesuffix(".index") or ".index"), is_text, "group")
-    return Target(name, path, is_text, "file")
+        return Target(traits, inside.with_name(inside.name.removesuffix(".index") or ".index"), is_text, "group")
+    return Target(traits, path, is_text, "file")
 
 
 def next_version(folder: Path) -> Path:
@@ -96,7 +79,7 @@ def next_version(folder: Path) -> Path:
 
 def own_place(model: Model) -> Path:
     """Return the target that stands for the source itself: the file or folder, of a checkpoint the prefix."""
-    if model.format != "checkpoint" or model.checkpoint is None:
+    if model.traits.layout != "group" or model.checkpoint is None:
         return Path(model.path)
     prefix = os.fspath(model.checkpoint.prefix)
     return Path(prefix) / ".index" if prefix.endswith("/") or not prefix else Path(prefix)
@@ -111,7 +94,7 @@ def require_free(model: Model, target: Target, *, force: bool, in_place: bool) -
         UnsupportedError: the source cannot be replaced by its own kind.
     """
     if in_place:
-        if target.format == "checkpoint" and model.checkpoint is not None and model.checkpoint.version == 1:
+        if target.shape == "group" and model.checkpoint is not None and model.checkpoint.version == 1:
             hint = "give an output: it is written as version 2, in files of other names"
             raise UnsupportedError("a checkpoint of version 1 cannot be replaced", path=target.path, hint=hint)
         if not _touches_source(model, target):
@@ -154,31 +137,34 @@ def basename(prefix: Path) -> str:
     return "" if prefix.name == ".index" else prefix.name
 
 
-def _named(format: str) -> tuple[FormatName, bool | None]:
+def _named(format: str) -> tuple[Format, bool | None]:
+    options = registry.options()
     try:
-        return SHORT_NAMES[format.replace("-", "_")]
+        return options[format.replace("-", "_")]
     except KeyError:
-        raise UsageError(f"{format!r} is no format", hint=f"one of {', '.join(FORMAT_OPTIONS)}") from None
+        raise UsageError(f"{format!r} is no format", hint=f"one of {', '.join(options)}") from None
 
 
-def _by_suffix(model: Model, path: Path) -> tuple[FormatName, bool | None]:
+def _by_suffix(model: Model, path: Path) -> tuple[Format, bool | None]:
     source = Path(model.path)
     if path.name in ("saved_model.pb", "saved_model.pbtxt"):
-        return "saved_model", path.suffix == ".pbtxt"
-    if model.format in ("checkpoint", "tflite") and path.suffix in ("", ".index", ".ckpt", ".tflite", source.suffix):
-        return model.format, None
+        return registry.SAVED_MODEL, path.suffix == ".pbtxt"
+    is_alone = not _is_of_tensorflow(model.traits)
+    if is_alone and path.suffix in ("", ".ckpt", *model.traits.suffixes, source.suffix):
+        return model.traits, None
     if path.suffix and path.suffix == source.suffix and not is_folder(source):
-        return model.format, None  # whatever the suffix says: what was read under it is written under it
+        return model.traits, None  # whatever the suffix says: what was read under it is written under it
     if path.name == ".meta":  # of a checkpoint with an empty name
-        return "meta_graph", False
-    if path.suffix in (".pb", ".pbtxt", ".meta", ".tflite", ".index"):
-        return _named(path.suffix[1:]) if path.suffix != ".index" else ("checkpoint", None)
+        return registry.META_GRAPH, False
+    meant = registry.of_suffix(path.suffix)
+    if meant is not None:
+        return meant
     if path.suffix in FOREIGN_SUFFIXES:
         raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint="see gs convert --help")
-    if model.format in ("checkpoint", "tflite"):
-        return model.format, None
-    if model.format == "saved_model" or not path.suffix or path.suffix[1:].isdecimal():
-        return "saved_model", None
+    if is_alone:
+        return model.traits, None
+    if model.traits.layout == "folder" or not path.suffix or path.suffix[1:].isdecimal():
+        return registry.SAVED_MODEL, None
     raise UsageError(
         f"the suffix {path.suffix!r} says nothing about the format",
         path=path,
@@ -186,25 +172,37 @@ def _by_suffix(model: Model, path: Path) -> tuple[FormatName, bool | None]:
     )
 
 
-def _require_convertible(model: Model, format: FormatName, path: Path) -> None:
-    if format == model.format or (format in _GRAPHS and model.format in _GRAPHS):
-        if format in ("graph_def", "meta_graph") and len(model.metagraphs) > 1:
+def _is_of_tensorflow(traits: Format) -> bool:
+    """Say whether a model of it can become a SavedModel."""
+    return traits.vocabulary in registry.SAVED_MODEL.writes
+
+
+def _require_convertible(model: Model, traits: Format, path: Path) -> None:
+    if not traits.can_write or (traits == model.traits and not traits.can_edit):
+        raise traits.refuse("is read here and not written", hint=traits.edit_with).at(path)
+    if traits == model.traits or (model.metagraphs and traits.holds_graph and _speaks(model) <= traits.writes):
+        if not traits.holds_several_graphs and len(model.metagraphs) > 1:
             raise UsageError(
-                f"one {TITLES[format]} cannot hold {len(model.metagraphs)} MetaGraphs",
+                f"one {traits.title} cannot hold {len(model.metagraphs)} MetaGraphs",
                 path=path,
                 hint="choose with --tags",
             )
         return
-    if format == "checkpoint" and model.checkpoint is not None:
+    if not traits.holds_graph and model.checkpoint is not None:
         return
-    raise UnsupportedError(f"a {TITLES[model.format]} cannot be written as a {TITLES[format]}", path=path)
+    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}", path=path)
+
+
+def _speaks(model: Model) -> set[Vocabulary]:
+    """Return the vocabularies of a model's graphs."""
+    return {metagraph.vocabulary for metagraph in model.metagraphs}
 
 
 def _is_lone_protobuf(model: Model, path: Path) -> bool:
     """Say whether the source is a SavedModel message in a file of any name, and the target such a file too."""
     source = Path(model.path)
     return (
-        model.format == "saved_model"
+        model.traits.layout == "folder"
         and is_file(source)
         and source.suffix == path.suffix != ""
         and path.name not in ("saved_model.pb", "saved_model.pbtxt")
@@ -217,7 +215,7 @@ def _touches_source(model: Model, target: Target) -> bool:
     if target.shape == "group":
         return any(same_file(file, source) for file in checkpoint_files(target.path) for source in sources)
     real = Path(os.path.realpath(target.path))
-    if is_folder(Path(model.path)) and model.format == "saved_model":
+    if is_folder(Path(model.path)) and model.traits.layout == "folder":
         sources.append(Path(model.path))
         if lies_in(target.path, Path(model.path)):
             return True
@@ -248,18 +246,18 @@ def _require_same_kind(target: Target) -> None:
     if is_folder(target.path):
         raise UsageError("is a folder, and a file is to be written", path=target.path, hint=AVOID)
     found = _format_of(target.path)
-    if found != target.format:
-        what = f"is a {TITLES[found]}" if found in TITLES else "is no model"
+    if found != target.traits:
+        what = f"is {found.a_title}" if found is not None else "is no model"
         raise UsageError(
-            f"{what}; --force replaces only a {TITLES[target.format]}", path=target.path, hint="remove it yourself"
+            f"{what}; --force replaces only {target.traits.a_title}", path=target.path, hint="remove it yourself"
         )
 
 
-def _format_of(path: Path) -> str | None:
+def _format_of(path: Path) -> Format | None:
     from graphsurgeon.formats.recognise import locate
 
     try:
-        return locate.kind(open_source(path))
+        return registry.of_kind(locate.kind(open_source(path)))
     except GraphSurgeonError:
         return None
 

@@ -34,13 +34,12 @@ from graphsurgeon.disk.files import (
     tree_names,
 )
 from graphsurgeon.errors import UsageError
-from graphsurgeon.formats import module_of
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.formats.savedmodel import folder as savedmodel
 from graphsurgeon.formats.savedmodel import keras_metadata
 from graphsurgeon.formats.target import (
     SAVED_MODEL_PARTS,
-    TITLES,
     Target,
     basename,
     checkpoint_files,
@@ -49,6 +48,7 @@ from graphsurgeon.formats.target import (
     same_file,
 )
 from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import FormatName, Model
 
 _FINGERPRINT = "fingerprint.pb"
@@ -149,44 +149,42 @@ def plan_write(
     """
     target = resolve(model, path, format=format)
     require_free(model, target, force=force, in_place=in_place)
-    if target.format == "checkpoint":
+    if target.shape == "group":
         plan = _plan_checkpoint(model, target)
     elif target.shape == "folder":
         plan = _plan_saved_model(model, target, in_place=in_place)
-    elif target.format == "meta_graph":
+    elif target.traits.variables == "beside":
         plan = _plan_meta_graph(model, target, force=force, in_place=in_place)
     else:
-        plan = Plan(target, {**_beside(model, target, force=force), **_lower(model, target)})
+        files = _lower(model, target)
+        plan = Plan(target, {**_beside(model, target, force=force), **files})
     plan.notes += leftovers(target.path) + list(_losses(model, target))
     return plan
 
 
-def write_message(model: Model, path: Path, format: FormatName) -> None:
+def write_message(model: Model, path: Path, traits: Format) -> None:
     """Write the message of a model alone, for the time of a run: what belongs to it lies elsewhere.
 
     Raises:
         FileError: it cannot be written.
     """
-    write_file(path, next(iter(module_of(format).lower(model, text=False).values())))
+    write_file(path, next(iter(registry.module_of(traits).lower(model, text=False).values())))
 
 
 def _lower(model: Model, target: Target) -> dict[str, Content]:
     """Return what the target's format makes of the model; the message alone for the formats of one file."""
-    options: dict[str, Any] = {} if target.format == "tflite" else {"text": target.is_text}
-    files = dict(module_of(target.format).lower(model, **options))
-    if target.format == "saved_model" and target.shape == "file":
+    options: dict[str, Any] = {"text": target.is_text} if target.traits.has_text_form else {}
+    files = dict(registry.module_of(target.traits).lower(model, **options))
+    if target.traits.layout == "folder" and target.shape == "file":
         return {"": next(iter(files.values()))}
     return {**{name: rope for name, rope in files.items() if name}, **({"": files[""]} if "" in files else {})}
 
 
 def _beside(model: Model, target: Target, *, force: bool) -> dict[str, Content]:
-    """Return the files in which a TFLite model keeps large buffers, where it goes to another folder."""
-    if model.format == target.format == "tflite":
-        for error in model.raw.buffers.outside():
-            raise error
+    """Return the files in which a model of one file keeps large values, where it goes to another folder."""
     source = Path(model.path)
     others = [Path(file) for file in model.files if Path(file) != source]
-    if target.format != "tflite" or not others or same_file(target.path.parent, source.parent):
+    if target.traits != model.traits or not others or same_file(target.path.parent, source.parent):
         return {}
     carried: dict[str, Content] = {}
     for file in others:
@@ -215,7 +213,7 @@ def _plan_meta_graph(model: Model, target: Target, *, force: bool, in_place: boo
         plan.notes.append(f"its variables stay in {model.checkpoint.prefix}")
         return plan
     if not in_place:
-        require_free(model, Target("checkpoint", prefix, None, "group"), force=force, in_place=False)
+        require_free(model, Target(registry.CHECKPOINT, prefix, None, "group"), force=force, in_place=False)
     ropes = checkpoint.lower_checkpoint(model.checkpoint, basename(prefix))
     plan.obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
     plan.files = {**ropes, **plan.files}
@@ -261,7 +259,7 @@ def _plan_protobuf_alone(folder: Path, files: dict[str, Content], *, is_changed:
     """Replace the protobuf in its folder, where variables and assets stay as they are."""
     (name, content), *_ = files.items()
     obsolete = [other for other in _PROTOBUFS if other != name and exists(folder / other)]
-    plan = Plan(Target("saved_model", folder / name, None, "file"), {"": content}, obsolete)
+    plan = Plan(Target(registry.SAVED_MODEL, folder / name, None, "file"), {"": content}, obsolete)
     if is_changed and exists(folder / _FINGERPRINT):
         plan.obsolete.append(_FINGERPRINT)
         plan.notes.append(_FINGERPRINT_NOTE)
@@ -277,7 +275,7 @@ def _variables(model: Model, folder: Path | None) -> dict[str, Content]:
 
 def _folder_of(model: Model) -> Path | None:
     folder = Path(model.path)
-    return folder if model.format == "saved_model" and is_folder(folder) else None
+    return folder if model.traits.layout == "folder" and is_folder(folder) else None
 
 
 def _carried(model: Model, folder: Path, plan: Plan, *, everything: bool) -> dict[str, Content]:
@@ -336,15 +334,15 @@ def _dropped_assets(model: Model) -> set[str]:
 
 def _losses(model: Model, target: Target) -> Iterable[str]:
     """Say what the format that is written cannot hold."""
-    if target.format == model.format or target.format not in ("graph_def", "meta_graph"):
+    traits = target.traits
+    if traits == model.traits or not traits.holds_graph:
         return
-    title = TITLES[target.format]
-    if target.format == "graph_def" and any(graph.signatures for graph in model.metagraphs):
-        yield f"a {title} holds no signatures"
-    if target.format == "graph_def" and model.checkpoint is not None and model.checkpoint.variables:
-        yield f"a {title} holds no variables (gs freeze makes them constants)"
-    if any(graph.assets for graph in model.metagraphs):
-        yield f"a {title} holds no assets"
+    if not traits.holds_signatures and any(graph.signatures for graph in model.metagraphs):
+        yield f"{traits.a_title} holds no signatures"
+    if not traits.variables and model.checkpoint is not None and model.checkpoint.variables:
+        yield f"{traits.a_title} holds no variables (gs freeze makes them constants)"
+    if not traits.holds_assets and any(graph.assets for graph in model.metagraphs):
+        yield f"{traits.a_title} holds no assets"
 
 
 def _size(content: Content) -> int:

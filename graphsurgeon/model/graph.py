@@ -17,6 +17,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
 
 if TYPE_CHECKING:
+    from graphsurgeon.model.format import Vocabulary
     from graphsurgeon.model.metagraph import MetaGraph
     from graphsurgeon.model.shape import Shape
     from graphsurgeon.model.tensor import Tensor
@@ -95,6 +96,11 @@ class Graph:
     def name(self) -> str:
         """Name of a function or subgraph, empty for a main graph. Rename through `MetaGraph.rename_functions`."""
         return self._name
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What its ops mean: those of TensorFlow, or of another framework."""
+        return self.metagraph.vocabulary
 
     @property
     def is_lifted(self) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.format import TENSORFLOW, Vocabulary
 from graphsurgeon.model.graph import Graph, GraphSource
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.shape import Shape
@@ -200,6 +201,7 @@ class MetaGraph:
     """A main graph with its functions, signatures, collections, saver, assets and object graph.
 
     Attributes:
+        vocabulary: what its ops mean: those of TensorFlow, or of the framework whose file it was read from.
         tags: such as ["serve"]; None where the format has none.
         graph: the main graph; for TFLite subgraph 0 (the default entry).
         functions: name -> function; for TFLite the other subgraphs by `#index`. In file order.
@@ -211,11 +213,18 @@ class MetaGraph:
 
     __slots__ = (
         "_assets", "_collections", "_objects", "_saver", "_signatures",
-        "functions", "gradients", "graph", "producer", "raw", "registered_gradients", "tags",
+        "functions", "gradients", "graph", "producer", "raw", "registered_gradients", "tags", "vocabulary",
     )  # fmt: skip
 
-    def __init__(self, raw: MetaGraphSource | None = None, tags: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        raw: MetaGraphSource | None = None,
+        tags: list[str] | None = None,
+        *,
+        vocabulary: Vocabulary = TENSORFLOW,
+    ) -> None:
         self.raw = raw
+        self.vocabulary = vocabulary
         self.tags = tags
         self.graph = Graph(self, "main")
         self.functions: dict[str, Graph] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.display import svg_of
@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from graphsurgeon.model.checkpoint import Checkpoint
+    from graphsurgeon.model.format import Format
     from graphsurgeon.model.metagraph import MetaGraph
 
-FormatName = Literal["saved_model", "graph_def", "meta_graph", "checkpoint", "tflite"]
+FormatName: TypeAlias = str  # of a record in `formats/registry.py`
 
 
 class Model:
     """What a file or folder holds.
 
     Attributes:
-        format: name of the format it was read from.
+        traits: the format it was read from: what it can hold, and what can be done with it.
+        format: its name.
         path: the file or folder, as given.
         metagraphs: one per tag set of a SavedModel, one for the other graph formats, none for a checkpoint.
         checkpoint: the variables, where the files hold any: of a checkpoint, of a SavedModel, or of the
@@ -32,10 +34,11 @@ class Model:
         raw: the format's own form.
     """
 
-    __slots__ = ("checkpoint", "files", "format", "metagraphs", "notes", "path", "raw", "unreadable")
+    __slots__ = ("checkpoint", "files", "format", "metagraphs", "notes", "path", "raw", "traits", "unreadable")
 
-    def __init__(self, format: FormatName, path: str, raw: Any = None) -> None:
-        self.format: FormatName = format
+    def __init__(self, traits: Format, path: str, raw: Any = None) -> None:
+        self.traits = traits
+        self.format: FormatName = traits.name
         self.path = path
         self.raw = raw
         self.metagraphs: list[MetaGraph] = []

@@ -32,6 +32,7 @@ from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable, check_type
 from graphsurgeon.surgery.moves.functionalize import part_between
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.signature_function import find_wrapper, own_wrapper
 from graphsurgeon.surgery.rename import LEGAL_NODE
 from graphsurgeon.surgery.tflite.add_output import add_tflite_outputs
@@ -121,7 +122,7 @@ def add_output(
     metagraph = choose_metagraph(model, tags)
     if not outputs and not all_tensors:
         raise UsageError("no tensor to add as an output", hint="give TENSOR=NAME")
-    if model.format == "tflite":
+    if is_tflite(model, metagraph, "add-output"):
         added = add_tflite_outputs(metagraph, outputs, signature=signature, all_tensors=all_tensors, graph=graph)
         return AddOutputReport([AddedOutput(*item) for item in added])
     if all_tensors:

@@ -29,6 +29,7 @@ from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
 from graphsurgeon.surgery.moves.functionalize import Part, bound_objects, make_function, part_between
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.signature_function import (
     BARE_FUNCTION,
     SIGNATURE_MAP,
@@ -40,7 +41,6 @@ from graphsurgeon.surgery.moves.signature_function import (
 from graphsurgeon.surgery.moves.signature_keys import METHODS, check_method, signature_key
 
 DEFAULT = "serving_default"
-_BARE = ("graph_def", "meta_graph")  # formats without what a server needs
 
 Facts = Mapping[str, tuple[DType, Shape]]  # dtype and shape of a signature's outputs
 
@@ -119,7 +119,7 @@ def add_signature(
     metagraph = _metagraph(model, name, tags, replace=replace)
     if not name or not (outputs or outputs_by_shape):
         raise UsageError("a signature needs a name and at least one output")
-    if model.format == "tflite":
+    if is_tflite(model, metagraph, "add-signature"):
         return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
     shapes = infer_shapes(metagraph)
     outputs = {**outputs, **_found_by_shape(metagraph, outputs_by_shape or {}, shapes)}
@@ -130,7 +130,7 @@ def add_signature(
     facts = {key: (planned.dtype, planned.shape) for key, planned in plan.items()}
     feeds, part = _feeds(metagraph, inputs, list(anchors.values()))
     check_method(_signature(metagraph, name, METHODS[method], feeds, anchors, shapes, facts))
-    if model.format in _BARE:
+    if model.traits.is_bare_graph:
         check_servable(model, metagraph)
     bound = bound_objects(metagraph, part.handles, model.checkpoint) if metagraph.objects is not None else []
     targets, cloned = _carry(metagraph, plan)
@@ -139,7 +139,7 @@ def add_signature(
         part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
         add_to_objects(metagraph, metagraph.objects, signature, part, bound)
     metagraph.signatures[name] = signature
-    notes = make_servable(model, metagraph, tags, assets) if model.format in _BARE else []
+    notes = make_servable(model, metagraph, tags, assets) if model.traits.is_bare_graph else []
     return _report(signature, metagraph.objects is not None, cloned, notes)
 
 
@@ -166,7 +166,7 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
 
 def _metagraph(model: Model, name: str, tags: Sequence[str] | None, *, replace: bool) -> MetaGraph:
     """Return the MetaGraph that gets the signature; the tags of a bare graph are those it is to have."""
-    metagraph = choose_metagraph(model, None if model.format in _BARE else tags)
+    metagraph = choose_metagraph(model, None if model.traits.is_bare_graph else tags)
     if name in metagraph.signatures and not replace:
         raise UsageError(f"there already is a signature {name!r}", hint="choose another --name, or remove it first")
     return metagraph

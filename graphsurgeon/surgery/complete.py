@@ -43,7 +43,7 @@ def complete(model: Model, *, tags: Sequence[str] | None = None) -> CompletionRe
     Raises:
         UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
     """
-    if model.format not in ("graph_def", "meta_graph"):
+    if not model.traits.is_bare_graph:
         return CompletionReport([])
     metagraph = choose_metagraph(model)
     check_servable(model, metagraph)

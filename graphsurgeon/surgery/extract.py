@@ -20,6 +20,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.model import Model
 from graphsurgeon.surgery.extracting import extract_graph
 from graphsurgeon.surgery.moves import arguments
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.tflite.extract import extract_tflite
 
 
@@ -88,7 +89,7 @@ def extract(
         raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
     metagraph = choose_metagraph(model, tags)
     before = sum(len(one) for one in metagraph.graphs)
-    if model.format == "tflite":
+    if is_tflite(model, metagraph, "extract"):
         found = extract_tflite(metagraph, outputs, inputs or {}, graph=graph)
     else:
         found = extract_graph(model, metagraph, outputs, inputs or {}, calls=calls, graph=graph)

@@ -289,7 +289,7 @@ def _keep_state(model: Model, metagraph: MetaGraph, built: _Built) -> tuple[dict
     for table in [new for old, new in built.nodes.items() if old.op in TABLES]:
         table.attrs.pop("_output_shapes", None)  # of the reference that the first versions of these ops yielded
     tables = fill_tables(built.graph, reached_functions([built.graph]), contents)
-    if model.format == "graph_def" or model.checkpoint is None:
+    if not model.traits.variables or model.checkpoint is None:
         return {}, tables
     captured = captured_keys(metagraph, model.checkpoint) if any(v not in restored.variables for v in variables) else {}
     kept: dict[Node, Restored] = {}
@@ -325,7 +325,7 @@ def _commit(
     metagraph.objects = None
     metagraph.saver = add_saver(built.graph, kept) if kept else None
     model.metagraphs = [metagraph]
-    if model.format != "graph_def":
+    if model.traits.holds_signatures:
         metagraph.signatures[SIGNATURE] = _signature(built)
     if not kept:
         model.checkpoint = None

@@ -36,6 +36,7 @@ from graphsurgeon.surgery.freezing.variables import FrozenVariables
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.constants import constant_tensor
 from graphsurgeon.surgery.moves.copy_part import copy_part
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.prune import prune_graph
 
 
@@ -118,7 +119,7 @@ def freeze(
     """
     metagraph = choose_metagraph(model, tags)
     asked = {"signature": signature, "inputs": inputs, "outputs": outputs, "outputs_by_shape": outputs_by_shape}
-    endpoints = _endpoints(metagraph, asked)
+    endpoints = _endpoints(model, metagraph, asked)
     restored, load_path = restore_map(metagraph), LoadPath(metagraph)
     variables = _variables(model, metagraph, restored, load_path, keep_vars)
     nodes_before = sum(len(graph) for graph in metagraph.graphs)
@@ -139,8 +140,8 @@ def freeze(
     return _report(metagraph, endpoints, variables, nodes_before=nodes_before, **facts, **names)
 
 
-def _endpoints(metagraph: MetaGraph, asked: Mapping[str, Any]) -> Endpoints:
-    if metagraph.graph.kind == "subgraph":
+def _endpoints(model: Model, metagraph: MetaGraph, asked: Mapping[str, Any]) -> Endpoints:
+    if is_tflite(model, metagraph, "freeze"):
         raise UnsupportedError("the weights of a TFLite model are constants already", hint="gs weights lists them")
     return resolve_endpoints(metagraph, **asked)
 

@@ -21,6 +21,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
 from graphsurgeon.surgery.moves import arguments
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.renaming.signatures import rename_key, rename_signatures
 from graphsurgeon.surgery.renaming.variables import rename_variables
 
@@ -149,7 +150,7 @@ def check_collisions(taken: Iterable[str], changed: Mapping[str, str], where: st
 
 
 def _rename_nodes(model: Model, metagraph: MetaGraph, rules: Rules, pattern: str | None) -> RenameReport:
-    if model.format == "tflite":
+    if is_tflite(model, metagraph, "rename"):
         return RenameReport("nodes", _rename_tensors(metagraph, rules, pattern))
     plan = _plan_nodes(metagraph, rules, pattern)
     for graph, changed in plan.items():
@@ -252,7 +253,7 @@ def _rename_tensors(metagraph: MetaGraph, rules: Rules, pattern: str | None) -> 
 
 
 def _rename_functions(model: Model, metagraph: MetaGraph, rules: Rules) -> list[tuple[str, str, str]]:
-    if model.format == "tflite":
+    if is_tflite(model, metagraph, "rename"):
         raise UnsupportedError("a TFLite model has no functions")
     changed = rules.apply(metagraph.functions, "function")
     check_collisions(metagraph.functions, changed, "library")

@@ -31,6 +31,7 @@ from graphsurgeon.surgery.moves.constants import constant_tensor
 from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
 from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
 from graphsurgeon.surgery.moves.inline import downstream
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.known_scalars import Scalar
 from graphsurgeon.surgery.moves.prune import (
     collected_nodes,
@@ -87,7 +88,7 @@ def set_input(
         raise UsageError("nothing to set", hint="give --shape, --dtype or --set")
     metagraph = choose_metagraph(model, tags)
     wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
-    if metagraph.graph.kind == "subgraph":
+    if is_tflite(model, metagraph, "set-input"):
         return set_tflite_inputs(metagraph, wanted, [*(dtypes or ()), *(set_values or ())])
     changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
     metagraph.resolve_mentions()

@@ -19,6 +19,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops.kinds import BATCH_NORMS, CHECKED_VALUE, PLACEHOLDERS, RANDOM_UNIFORM
 from graphsurgeon.surgery.moves import arguments
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.unused_functions import unused_functions
 from graphsurgeon.surgery.stripping import bypass as strip_bypass
 from graphsurgeon.surgery.stripping.attrs import clear_colocation, clear_defaults, clear_devices
@@ -127,7 +128,7 @@ def _strip(
     if not model.metagraphs:
         return _strip_checkpoint(model, kinds)
     metagraph = choose_metagraph(model, tags)
-    if model.format == "tflite":
+    if is_tflite(model, metagraph, "strip"):
         return _strip_tflite(metagraph, kinds, outputs or ())
     values, notes = outputs_of(metagraph, outputs)
     if by_default and has_signature(metagraph):

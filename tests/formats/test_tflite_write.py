@@ -10,6 +10,7 @@ import pytest
 
 from graphsurgeon.disk.files import FileRange
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.tflite import file as tflite
 from graphsurgeon.model import (
     DType,
@@ -455,7 +456,7 @@ def test_mistakes_are_refused_with_the_place() -> None:
     graph.nodes[0].inputs = [stranger, *graph.nodes[0].inputs[1:]]
     with pytest.raises(UsageError, match="does not have the tensor 'stranger'"):
         written(model)
-    read_only = Model("graph_def", "frozen.pb")
+    read_only = Model(registry.GRAPH_DEF, "frozen.pb")
     with pytest.raises(UnsupportedError, match="cannot be written as TFLite"):
         tflite.lower(read_only)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphsurgeon.formats import registry
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.mention import Mention
@@ -17,7 +18,7 @@ class Maker:
     """Builds the main graph of a model, node by node."""
 
     def __init__(self) -> None:
-        self.model = Model("graph_def", "made.pb")
+        self.model = Model(registry.GRAPH_DEF, "made.pb")
         self.metagraph = MetaGraph()
         self.model.metagraphs = [self.metagraph]
 

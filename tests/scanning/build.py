@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from graphsurgeon import write
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.schema import message
 from graphsurgeon.model.dtype import FLOAT32, STRING, DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
@@ -28,7 +29,7 @@ class Made:
     """
 
     def __init__(self, format: FormatName = "saved_model") -> None:
-        self.model = Model(format, "made")
+        self.model = Model(registry.get(format), "made")
         self.metagraph = MetaGraph(tags=["serve"] if format == "saved_model" else None)
         self.model.metagraphs = [self.metagraph]
         self.graph = self.metagraph.graph

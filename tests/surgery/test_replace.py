@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.formats import registry
 from graphsurgeon.model import DType, Model, Shape
 from graphsurgeon.model.graph import Output
 from graphsurgeon.patterns import capture, ops, rule
@@ -18,7 +19,7 @@ from tests.surgery.graphs import constant, graph_model, node, placeholder, spell
 
 
 def run(made: G, *rules: object, **options: object) -> object:
-    model = Model("graph_def", "memory")
+    model = Model(registry.GRAPH_DEF, "memory")
     model.metagraphs = [made.metagraph]
     return replace(model, list(rules), **options)
 

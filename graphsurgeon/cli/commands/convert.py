@@ -96,13 +96,14 @@ def _rewrite(
 ) -> None:
     from graphsurgeon.cli.text.edit import print_edit
     from graphsurgeon.edit import Step, edit
+    from graphsurgeon.formats import registry
     from graphsurgeon.formats.recognise import locate
 
     force, link, force_text = flags
     holds_one = target.suffix in (".pb", ".pbtxt", ".meta") or format in ("pb", "pbtxt", "meta", "meta_text")
-    is_bare = locate.locate(model).format in ("graph_def", "meta_graph")
+    is_bare = locate.locate(model).traits.is_bare_graph
     steps: list[Step] = [("keep-metagraph", {"tags": tags})] if not is_bare and (tags is not None or holds_one) else []
-    if not target.suffix and format in (None, "saved_model"):
+    if not target.suffix and (format is None or registry.options().get(format) == (registry.SAVED_MODEL, None)):
         steps.append(("complete", {"tags": tags}))
     with output.progress_bar("writing", quiet=quiet or as_json) as progress:
         report = edit(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import GraphName, Model, Tags, is_tflite, parse_tags, split_list
+from graphsurgeon.cli.common import GraphName, Model, Tags, has_free_names, parse_tags, split_list
 from graphsurgeon.cli.edit_command import Steps, edit_command
 
 
@@ -44,7 +44,7 @@ def extract(
       gs extract model.tflite --outputs conv_7 -o head.tflite
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
     """
-    commas = not is_tflite(model)
+    commas = not has_free_names(model)
     arguments = {
         "outputs": _names(outputs, commas=commas),
         "inputs": _names(inputs, commas=commas),

@@ -84,7 +84,7 @@ def weights(
 
     file = read(model)
     found = _list(file, parse_tags(tags), graph, small=everything or values is not None)
-    patterns = split_list(match, commas=file.format != "tflite")
+    patterns = split_list(match, commas=not file.traits.has_free_names)
     chosen = _select(found, [values] if values is not None else patterns)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
     chosen = sorted(chosen, key=_ORDERS[sort]) if sort is not Order.FILE else chosen

@@ -10,15 +10,9 @@ from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.weight_totals import ConstantsSummary, ScopeWeights, VariablesSummary
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
+from graphsurgeon.formats import registry
 from graphsurgeon.ops.kinds import VARIABLES
 
-FORMATS = {
-    "saved_model": "SavedModel",
-    "graph_def": "GraphDef",
-    "meta_graph": "MetaGraph",
-    "checkpoint": "checkpoint",
-    "tflite": "TFLite model",
-}
 FEW = 6  # rows of a part that are shown unless all are asked for
 INIT = "__saved_model_init_op"
 
@@ -69,10 +63,11 @@ def _constants_size(graph: GraphSummary) -> str:
 
 
 def _title(summary: Summary) -> str:
-    if summary.format != "graph_def":
-        return FORMATS[summary.format]
+    traits = registry.get(summary.format)
+    if not traits.is_bare_graph or traits.variables:
+        return traits.title
     has_variables = any(op in graph.ops for graph in summary.graphs for op in VARIABLES)
-    return "GraphDef without its variables" if has_variables else "frozen GraphDef"
+    return f"{traits.title} without its variables" if has_variables else f"frozen {traits.title}"
 
 
 def _print_header(summary: Summary) -> None:

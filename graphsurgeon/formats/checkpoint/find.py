@@ -24,7 +24,7 @@ from graphsurgeon.disk.files import (
 )
 from graphsurgeon.encoding.sstable import Table, is_table
 from graphsurgeon.errors import FileError, UsageError
-from graphsurgeon.formats import schema
+from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.checkpoint import bundle_check, bundle_read, bundle_write
 from graphsurgeon.formats.checkpoint import v1 as checkpoint_v1
 from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, Bundle
@@ -33,7 +33,6 @@ from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.model import Model
 
-NAME = "checkpoint"
 VARIABLES = "variables"  # the prefix inside a SavedModel
 STATE_FILE = "checkpoint"  # names the latest checkpoint of a folder
 INDEX = ".index"
@@ -58,7 +57,7 @@ def read(path: Path) -> Model:
         UsageError: the folder holds several.
     """
     checkpoint = read_checkpoint(path)
-    model = Model("checkpoint", str(path), checkpoint)
+    model = Model(registry.CHECKPOINT, str(path), checkpoint)
     model.checkpoint = checkpoint
     model.files = {str(file.path): file.size for file in source_files(checkpoint)}
     errors = [str(problem) for problem in problems(checkpoint) if problem.severity == "error"]

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk.files import Rope, open_source
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.graph import metagraph, protofile
 from graphsurgeon.formats.graph.payloads import Payload
 from graphsurgeon.formats.graph.protofile import ProtoFile
+from graphsurgeon.model.format import Format
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.model import FormatName, Model
+from graphsurgeon.model.model import Model
 
-NAME: FormatName = "graph_def"
 MESSAGE = "GraphDef"
 _NO_VERSIONS = b"\x22\x00"  # GraphDef.versions without content: a graph of nothing is not written as a file of no bytes
 
@@ -25,7 +26,9 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the protobuf is damaged.
         FileError: the file is missing or unreadable.
     """
-    return read_single(path, NAME, MESSAGE, metagraph.lift_graph_def, is_text=is_text, force_text=force_text)
+    return read_single(
+        path, registry.GRAPH_DEF, MESSAGE, metagraph.lift_graph_def, is_text=is_text, force_text=force_text
+    )
 
 
 def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
@@ -34,7 +37,7 @@ def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:
     Args:
         text: write text; None keeps the form of the source.
     """
-    return lower_single(model, NAME, MESSAGE, _serialize, text=text)
+    return lower_single(model, registry.GRAPH_DEF, MESSAGE, _serialize, text=text)
 
 
 def _serialize(graph: MetaGraph) -> bytes:
@@ -43,7 +46,7 @@ def _serialize(graph: MetaGraph) -> bytes:
 
 def read_single(
     path: Path,
-    name: FormatName,
+    traits: Format,
     type_name: str,
     lift: Callable[[Any, list[Payload]], MetaGraph],
     *,
@@ -53,7 +56,7 @@ def read_single(
     """Read a file that is one message with one graph."""
     source = open_source(path)
     file = protofile.read(source, type_name, is_text=is_text, force_text=force_text)
-    model = Model(name, str(path), file)
+    model = Model(traits, str(path), file)
     model.notes = file.notes
     model.metagraphs = [lift(file.message, file.payloads)]
     model.files = {str(path): source.size}
@@ -61,11 +64,11 @@ def read_single(
 
 
 def lower_single(
-    model: Model, name: FormatName, type_name: str, serialize: Callable[[MetaGraph], bytes], *, text: bool | None
+    model: Model, traits: Format, type_name: str, serialize: Callable[[MetaGraph], bytes], *, text: bool | None
 ) -> dict[str, Rope]:
     """Return the pieces of a file that is one message with one graph, under the name ""."""
     graph = model.metagraphs[0]
     data = serialize(graph)
-    file = model.raw if isinstance(model.raw, ProtoFile) and model.format == name else None
+    file = model.raw if isinstance(model.raw, ProtoFile) and model.traits == traits else None
     is_text = protofile.as_text(file, text)
     return {"": protofile.lower(data, type_name, file, metagraph.payloads_of(graph), is_text=is_text)}

@@ -16,29 +16,24 @@ from graphsurgeon.disk.atomic import is_temporary, leftovers
 from graphsurgeon.disk.files import SourceFile, contained, exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.encoding import sstable
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import foreign, protobufs, texts
+from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import FormatName
 
 SAVED_MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
 _CHUNKED_NAME = "saved_model.cpb"
 _VARIABLES_INDEX = "variables/variables.index"
-_FORMATS: dict[str, FormatName] = {
-    "saved_model": "saved_model",
-    "graph_def": "graph_def",
-    "meta_graph": "meta_graph",
-    "checkpoint": "checkpoint",
-    "checkpoint_state": "checkpoint",
-    "tflite": "tflite",
-}
 # What lies beside models and is not worth an error of its own when a folder is searched.
 _BESIDE = {
     "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
     "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "debug_info", "hub_module",
     "hugging_face_config", "events", "tfrecord", "npz", "npy", "elf", "sqlite", "parquet",
 }  # fmt: skip
-_TFLITE = b"TFL3"  # the identifier of the FlatBuffer; version 2 of the schema has the same
+_STATE = "checkpoint_state"  # the file that names the latest checkpoint of its folder
 _DATA_FILE = re.compile(r".*\.data-\d{5}-of-\d{5}", re.DOTALL)
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}")
+_LONGEST_MAGIC = 512  # bytes from the start that hold the marks of records
 _MOST_FILES = 1000  # of a folder that are looked into
 
 
@@ -47,16 +42,21 @@ class Location:
     """Where a model lies.
 
     Attributes:
-        format: which reader reads it.
+        traits: the format that it is of.
         path: what to give to that reader: a file, a folder or the prefix of a checkpoint.
         is_text: a protobuf in text form.
         notes: how it was found, for the user.
     """
 
-    format: FormatName
+    traits: Format
     path: Path
     is_text: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def format(self) -> FormatName:
+        """The name of the format."""
+        return self.traits.name
 
 
 def locate(path: Path) -> Location:
@@ -79,10 +79,19 @@ def kind(file: SourceFile) -> str | None:
 
 
 def _kind_and_form(file: SourceFile) -> tuple[str | None, bool]:
-    if file.size >= 8 and file.read_at(4, 4) == _TFLITE:
-        return "tflite", False
+    found, is_text = _by_marks(file)
+    sniffed = _by_structure(file, found or "")
+    return (found, is_text) if sniffed is None else (sniffed, False)
+
+
+def _by_marks(file: SourceFile) -> tuple[str | None, bool]:
+    """Tell what a file is by what all its kind have in common, cheap marks first."""
+    head = file.read_at(0, min(file.size, _LONGEST_MAGIC))
+    for record in registry.formats():
+        if any(head.startswith(magic, offset) for offset, magic in record.magic):
+            return record.name, False
     if sstable.is_table(file):
-        return "checkpoint", False
+        return registry.CHECKPOINT.name, False
     found = foreign.kind(file)
     if found is not None:
         return found, False
@@ -95,14 +104,13 @@ def _kind_and_form(file: SourceFile) -> tuple[str | None, bool]:
         in_binary = protobufs.kind(view)
     if in_binary is not None:
         return in_binary, False
-    return (in_text, True) if in_text is not None else (_by_structure(file), False)
+    return in_text, in_text is not None
 
 
-def _by_structure(file: SourceFile) -> str | None:
-    """Recognise a FlatBuffer whose identifier is missing or damaged."""
-    from graphsurgeon.formats.tflite import file as tflite
-
-    return "tflite" if tflite.sniff(file) else None
+def _by_structure(file: SourceFile, found: str) -> str | None:
+    """Ask the formats whose files may look like this: a FlatBuffer whose identifier is damaged, some JSON, ..."""
+    records = (record for record in registry.formats() if found in record.sniffed_among)
+    return next((record.name for record in records if registry.module_of(record).sniff(file)), None)
 
 
 def _of_file(path: Path) -> Location:
@@ -110,11 +118,12 @@ def _of_file(path: Path) -> Location:
     if not file.size:
         raise FormatError("the file is empty", path=path, hint="fetch or write it again")
     if _DATA_FILE.fullmatch(path.name):
-        return Location("checkpoint", path)
+        return Location(registry.CHECKPOINT, path)
     found, is_text = _kind_and_form(file)
-    if found in _FORMATS:
-        of_folder = found == "checkpoint_state" or (found == "saved_model" and path.name in SAVED_MODEL_NAMES)
-        return Location(_FORMATS[found], path.parent if of_folder else path, is_text)
+    record = registry.of_kind(found)
+    if record is not None:
+        of_folder = found == _STATE or (record == registry.SAVED_MODEL and path.name in SAVED_MODEL_NAMES)
+        return Location(record, path.parent if of_folder else path, is_text)
     if found is None:
         raise unrecognised(file)
     raise foreign.text_error(file) if found == "text" else foreign.error(found, path)
@@ -128,11 +137,13 @@ def _in_folder(folder: Path) -> Location:
     if _CHUNKED_NAME in names:
         raise foreign.error("chunked", folder)
     if _is_checkpoint_folder(folder, names):
-        return Location("checkpoint", folder)
+        return Location(registry.CHECKPOINT, folder)
     versions = sorted((name for name in names if name.isdecimal() and is_folder(folder / name)), key=int)
     if versions:
         return _newest(folder, versions)
     other = foreign.folder_kind(names)
+    if (record := registry.of_kind(other)) is not None:
+        return Location(record, folder)
     if other is not None:
         raise foreign.error(other, folder)
     return _only_file(folder, names)
@@ -144,9 +155,10 @@ def _saved_model(folder: Path, name: str) -> Location:
     if not file.size:
         raise FormatError("the file is empty", path=folder / name, hint="fetch or write it again")
     found, is_text = _kind_and_form(file)
-    if found is None or found == "saved_model":
-        return Location("saved_model", folder, is_text)
-    if found in _FORMATS:
+    record = registry.of_kind(found)
+    if found is None or record == registry.SAVED_MODEL:
+        return Location(registry.SAVED_MODEL, folder, is_text)
+    if record is not None:
         return replace(_of_file(folder / name), notes=(f"{name} holds no SavedModel but another format",))
     raise foreign.text_error(file) if found == "text" else foreign.error(found, folder / name)
 
@@ -155,7 +167,7 @@ def _is_checkpoint_folder(folder: Path, names: Sequence[str]) -> bool:
     if "checkpoint" in names and is_file(folder / "checkpoint"):
         file = open_source(contained(folder, "checkpoint"))
         text = texts.decode(file.read_at(0, min(file.size, texts.HEAD)))
-        if text is not None and texts.kind(text) == "checkpoint_state":
+        if text is not None and texts.kind(text) == _STATE:
             return True
     return sum(name.endswith(".index") for name in names) == 1
 
@@ -171,16 +183,18 @@ def _newest(folder: Path, versions: Sequence[str]) -> Location:
 
 
 def _only_file(folder: Path, names: Sequence[str]) -> Location:
-    models: list[str] = []
+    found_models: list[tuple[Format, str, str]] = []
     others: list[tuple[str, str]] = []
     for name in names[:_MOST_FILES]:
         if name.startswith(".") or _DATA_FILE.fullmatch(name) or not is_file(folder / name):
             continue
         found = _kind_or_none(folder, name)
-        if found in _FORMATS:
-            models.append(name.removesuffix(".index") if found == "checkpoint" else name)
+        record = registry.of_kind(found)
+        if record is not None:
+            found_models.append((record, found or record.name, name))
         elif found is not None and found not in _BESIDE:
             others.append((name, found))
+    models = _without_parts(found_models)
     if len(models) == 1:
         location = locate(contained(folder, models[0]))
         return replace(location, notes=(f"{models[0]} is the only model in {folder}", *location.notes))
@@ -189,6 +203,16 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
     if others:
         raise foreign.error(others[0][1], folder / others[0][0])
     raise _no_model(folder, names)
+
+
+def _without_parts(found: Sequence[tuple[Format, str, str]]) -> list[str]:
+    """Return the models among files by format, kind and name: a part counts only where nothing is there to take it."""
+    whole = {record.name for record, kind, _ in found if kind not in record.parts}
+    return [
+        name.removesuffix(".index") if record.layout == "group" else name
+        for record, kind, name in found
+        if kind not in record.parts or record.name not in whole
+    ]
 
 
 def _no_model(folder: Path, names: Sequence[str]) -> GraphSurgeonError:
@@ -226,11 +250,11 @@ def _choice(folder: Path, names: Sequence[str]) -> str:
 def _of_prefix(path: Path) -> Location:
     """Take a path that names no file for the prefix of a checkpoint, or say what is missing."""
     if exists(Path(f"{path}.index")):
-        return Location("checkpoint", path)
+        return Location(registry.CHECKPOINT, path)
     names = folder_names(path.parent) if is_folder(path.parent) else []
     rests = [name[len(path.name) :] for name in names if name.startswith(path.name)]
     if any(_DATA_FILE.fullmatch(rest) or _V1_SHARD.fullmatch(rest) for rest in rests):
-        return Location("checkpoint", path)
+        return Location(registry.CHECKPOINT, path)
     raise _missing(path, names)
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from graphsurgeon.disk.files import Rope, SourceFile, contained, exists, file_sizes, is_folder, open_source
 from graphsurgeon.encoding import protowire
 from graphsurgeon.errors import FileError, FormatError
-from graphsurgeon.formats import schema
+from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.graph import metagraph, protofile
 from graphsurgeon.formats.graph.protofile import ProtoFile
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 
-NAME = "saved_model"
 MESSAGE = "SavedModel"
 BINARY = "saved_model.pb"
 TEXT = "saved_model.pbtxt"
@@ -59,7 +58,7 @@ def read(path: Path, *, force_text: bool = False) -> Model:
     reader = protofile.read(source, MESSAGE, is_text=is_text, force_text=force_text)
     if not reader.message.meta_graphs:
         raise FormatError("a SavedModel without a MetaGraph", path=source.path)
-    model = Model("saved_model", str(path), SavedModelSource(reader, folder))
+    model = Model(registry.SAVED_MODEL, str(path), SavedModelSource(reader, folder))
     model.notes = reader.notes
     model.metagraphs = [metagraph.lift_metagraph(message, reader.payloads) for message in reader.message.meta_graphs]
     has_folder = source.path.name in (BINARY, TEXT)

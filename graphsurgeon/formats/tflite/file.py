@@ -12,9 +12,8 @@ from graphsurgeon.formats.tflite.read import read
 from graphsurgeon.formats.tflite.schema import schema
 from graphsurgeon.model.model import Model
 
-__all__ = ["NAME", "lower", "read", "sniff"]
+__all__ = ["lower", "read", "sniff"]
 
-NAME = "tflite"
 _IDENTIFIERS = (b"TFL3", b"TFL2", b"TFL1")
 _VERSIONS = (1, 2, 3)
 

@@ -10,10 +10,12 @@ from graphsurgeon.disk.files import SourceFile, open_source
 from graphsurgeon.encoding.appended_zip import AppendedZip, find_zip
 from graphsurgeon.encoding.flatbuffer.read import Image
 from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.tflite import metadata as tflite_metadata
 from graphsurgeon.formats.tflite.buffers import Buffers
 from graphsurgeon.formats.tflite.graph import SubgraphSource
 from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes, operator_name, schema
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, SignatureEntry
@@ -142,7 +144,7 @@ def read(path: Path) -> Model:
     file = open_source(path)
     try:
         source = ModelSource(file)
-        model = Model("tflite", str(path), source)
+        model = Model(registry.TFLITE_MODEL, str(path), source)
         model.metagraphs = [_metagraph(source)]
         model.files = {str(path): file.size, **source.buffers.files()}
         model.notes = _notes(source)
@@ -165,7 +167,7 @@ def unique_keys(names: list[str]) -> list[str]:
 
 
 def _metagraph(source: ModelSource) -> MetaGraph:
-    metagraph = MetaGraph(source)
+    metagraph = MetaGraph(source, vocabulary=TFLITE)
     metagraph.producer = {
         "tensorflow": None,
         "description": source.root.text("description") or None,

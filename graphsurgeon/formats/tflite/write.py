@@ -211,6 +211,8 @@ def lower(model: Model) -> dict[str, Rope]:
     if not isinstance(model.raw, ModelSource):
         raise UnsupportedError(f"a model read from {model.format} cannot be written as TFLite", hint="convert it")
     source = model.raw
+    for error in source.buffers.outside():
+        raise error
     try:
         record = ModelLowering(model).record()
         return {"": emit_model(record, source) if record.is_changed() else [source.file.whole()]}

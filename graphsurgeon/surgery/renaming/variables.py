@@ -20,6 +20,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import RESTORES, SAVES, VARIABLES
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 
 Apply = Callable[[Iterable[str], str], dict[str, str]]
 
@@ -37,7 +38,10 @@ def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]],
         UsageError: a name is unknown or taken, or a key would lose the ending that loaders need.
         UnsupportedError: the model has no variables that can be renamed.
     """
-    if model.format == "tflite" or (model.checkpoint is None and not model.metagraphs):
+    for metagraph in model.metagraphs:
+        if is_tflite(model, metagraph, "rename"):
+            raise UnsupportedError("this model has no variables")
+    if model.checkpoint is None and not model.metagraphs:
         raise UnsupportedError("this model has no variables")
     if model.checkpoint is not None and model.checkpoint.version == 1:
         raise UnsupportedError("a V1 checkpoint can be read but not written", hint="gs convert it first")

@@ -1,0 +1,163 @@
+"""Every format: one record. Code asks a record for what the format holds and can do, and never compares names.
+
+A format is added here, with its module; one from outside by `register`. `docs/extending.md` has the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from graphsurgeon.errors import UsageError
+from graphsurgeon.model.format import TENSORFLOW, TFLITE, Format
+
+SAVED_MODEL = Format(
+    name="saved_model",
+    title="SavedModel",
+    module="savedmodel.folder",
+    read_options=("force_text",),
+    vocabulary=TENSORFLOW,
+    holds_several_graphs=True,
+    holds_functions=True,
+    holds_signatures=True,
+    holds_assets=True,
+    variables="inside",
+    is_servable=True,
+    runtime="tensorflow",
+    layout="folder",
+    writes=frozenset((TENSORFLOW,)),
+    has_text_form=True,
+    options={"saved_model": None, "saved_model_pb": False, "saved_model_pbtxt": True},
+)
+GRAPH_DEF = Format(
+    name="graph_def",
+    title="GraphDef",
+    module="graph.file",
+    read_options=("is_text", "force_text"),
+    vocabulary=TENSORFLOW,
+    holds_functions=True,
+    runtime="tensorflow",
+    writes=frozenset((TENSORFLOW,)),
+    has_text_form=True,
+    suffixes={".pb": False, ".pbtxt": True},
+    options={"pb": False, "pbtxt": True, "graph_def": None},
+)
+META_GRAPH = Format(
+    name="meta_graph",
+    title="MetaGraph",
+    module="metafile",
+    read_options=("is_text", "force_text"),
+    vocabulary=TENSORFLOW,
+    holds_functions=True,
+    holds_signatures=True,
+    variables="beside",
+    runtime="tensorflow",
+    writes=frozenset((TENSORFLOW,)),
+    has_text_form=True,
+    suffixes={".meta": False},
+    options={"meta": False, "meta_graph": None, "meta_text": True},
+)
+CHECKPOINT = Format(
+    name="checkpoint",
+    title="checkpoint",
+    module="checkpoint.find",
+    kinds=("checkpoint", "checkpoint_state"),
+    variables="inside",
+    layout="group",
+    writes=frozenset(("",)),
+    suffixes={".index": None},
+)
+TFLITE_MODEL = Format(
+    name="tflite",
+    title="TFLite model",
+    module="tflite.file",
+    magic=((4, b"TFL3"),),  # the identifier of the FlatBuffer; version 2 of the schema has the same
+    sniffed_among=("",),  # where the identifier is missing or damaged
+    vocabulary=TFLITE,
+    holds_functions=True,
+    holds_signatures=True,
+    runtime="litert",
+    writes=frozenset((TFLITE,)),
+    suffixes={".tflite": None},
+    has_free_names=True,
+)
+_formats: dict[str, Format] = {
+    record.name: record for record in (GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL)
+}
+
+
+def get(name: str) -> Format:
+    """Return the record of a format.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    try:
+        return _formats[name]
+    except KeyError:
+        raise UsageError(f"{name!r} is no format", hint=f"one of {', '.join(_formats)}") from None
+
+
+def formats() -> tuple[Format, ...]:
+    """Return every record, in the order in which they are asked for what a file is."""
+    return tuple(_formats.values())
+
+
+def register(record: Format) -> None:
+    """Enter a format: from then on it is read, and all that its record says can be done.
+
+    Raises:
+        UsageError: its name, a kind, a suffix, or an option of `--format` is that of another format.
+    """
+    for other in _formats.values():
+        taken = {other.name} & {record.name} or _kinds(other) & _kinds(record) or _written(other) & _written(record)
+        if taken:
+            raise UsageError(f"{min(taken)!r} is taken by the format {other.name!r}", hint="register it under another")
+    _formats[record.name] = record
+
+
+@contextmanager
+def registered(record: Format) -> Iterator[Format]:
+    """Have a format for the time of a `with` block."""
+    register(record)
+    try:
+        yield record
+    finally:
+        del _formats[record.name]
+
+
+def module_of(record: Format) -> Any:
+    """Return the module that reads a format, and lowers it."""
+    if not isinstance(record.module, str):
+        return record.module
+    return import_module(f"graphsurgeon.formats.{record.module}")
+
+
+def of_kind(kind: str | None) -> Format | None:
+    """Return the format whose files the recognisers call so, None if it is none that is read."""
+    return next((record for record in _formats.values() if kind in _kinds(record)), None)
+
+
+def of_suffix(suffix: str) -> tuple[Format, bool | None] | None:
+    """Return the format that a target of this suffix is written in, and whether as text; None if it says none."""
+    return next(((record, record.suffixes[suffix]) for record in _formats.values() if suffix in record.suffixes), None)
+
+
+def options() -> dict[str, tuple[Format, bool | None]]:
+    """Return what `--format` takes: the format, and whether in text form."""
+    return {
+        name: (record, is_text)
+        for record in _formats.values()
+        if record.can_write
+        for name, is_text in (record.options or {record.name: None}).items()
+    }
+
+
+def _kinds(record: Format) -> set[str]:
+    return {*(record.kinds or (record.name,)), *record.parts}
+
+
+def _written(record: Format) -> set[str]:
+    return {*(record.options or (record.name,)), *record.suffixes} if record.can_write else set()

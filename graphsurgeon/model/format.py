@@ -1,0 +1,115 @@
+"""What a format is: one record, which code asks what it can hold and do. The records are in `formats/registry.py`.
+
+An *op vocabulary* is what op names mean: `Max` reduces in TensorFlow and is elementwise in ONNX. Whatever knows ops
+(definitions, shape functions, rules, pictures) is asked for those of a graph's vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Literal, TypeAlias
+
+from graphsurgeon.errors import UnsupportedError
+
+Vocabulary: TypeAlias = str  # the name of one; a reader of another framework's files says its own
+TENSORFLOW: Vocabulary = "tensorflow"
+TFLITE: Vocabulary = "tflite"
+
+Layout = Literal["file", "folder", "group"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """What files of one kind hold, what can be done with them, and which module does it.
+
+    Attributes:
+        name: what `--json` calls it.
+        title: what messages call one, behind `article`: "GraphDef", "ONNX model".
+        article: "a" or "an".
+        module: what reads it (and writes it), imported when needed: a name below `graphsurgeon.formats`, or a module.
+            `read(path) -> Model`; where it can be written `lower(model) -> {name of a file: its pieces}`, under the
+            name "" what is one file.
+        read_options: keywords that `read` takes, of "is_text" and "force_text".
+
+        kinds: what the recognisers in `formats/recognise/` call files of it; () stands for the name.
+        parts: of these, files that belong to another one of the format where that lies in the same folder.
+        magic: (offset, bytes) that only its files have.
+        sniffed_among: what the recognisers call its files where they see only what these are written in ("json", "zip",
+            "hdf5", "text"), or "" for nothing at all: the module's `sniff(file) -> bool` is asked about such files.
+
+        vocabulary: of its ops, where a graph does not say otherwise; empty without a graph.
+        holds_several_graphs, holds_functions, holds_signatures, holds_assets: whether a file of it can hold them.
+        variables: where those of a model lie: inside it, beside it in a checkpoint of its own, or nowhere ("").
+        is_servable: it is what TensorFlow Serving and the loaders of TensorFlow 2 take.
+        runtime: what reads and runs such files: "tensorflow", "litert"; empty if nothing does here.
+
+        layout: one file, a folder, or a group of files with one prefix.
+        writes: vocabularies of graphs that it can take, "" where it takes weights alone; none if it is only read.
+        edit_with: what else edits one, where gs does not; a hint.
+        has_text_form: protobufs that can be text as well: `lower` takes `text`.
+        suffixes: of targets that are written as it -> in text form; None keeps the form of the source.
+        options: what `--format` calls it -> in text form; {} stands for its name.
+        has_free_names: names of its tensors may hold commas, so lists of them are not cut there.
+    """
+
+    name: str
+    title: str
+    module: str | ModuleType
+    article: str = "a"
+    read_options: tuple[str, ...] = ()
+
+    kinds: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    magic: tuple[tuple[int, bytes], ...] = ()
+    sniffed_among: tuple[str, ...] = ()
+
+    vocabulary: Vocabulary = ""
+    holds_several_graphs: bool = False
+    holds_functions: bool = False
+    holds_signatures: bool = False
+    holds_assets: bool = False
+    variables: Literal["inside", "beside", ""] = ""
+    is_servable: bool = False
+    runtime: str = ""
+
+    layout: Layout = "file"
+    writes: frozenset[Vocabulary] = frozenset()
+    edit_with: str = ""
+    has_text_form: bool = False
+    suffixes: Mapping[str, bool | None] = field(default_factory=dict)
+    options: Mapping[str, bool | None] = field(default_factory=dict)
+    has_free_names: bool = False
+
+    @property
+    def a_title(self) -> str:
+        """The title behind its article: "a GraphDef", "an ONNX model"."""
+        return f"{self.article} {self.title}"
+
+    @property
+    def holds_graph(self) -> bool:
+        """Say whether files of it hold a graph; those of others hold weights alone."""
+        return bool(self.vocabulary)
+
+    @property
+    def can_write(self) -> bool:
+        """Say whether anything is written as it."""
+        return bool(self.writes)
+
+    @property
+    def can_edit(self) -> bool:
+        """Say whether a model of it can be changed and written back."""
+        return self.vocabulary in self.writes
+
+    @property
+    def is_bare_graph(self) -> bool:
+        """Say whether it is a graph whose variables lie elsewhere, if it has any, in TensorFlow's words."""
+        return self.vocabulary == TENSORFLOW and self.variables != "inside"
+
+    def refuse(self, what: str, *, hint: str = "") -> UnsupportedError:
+        """Return the error for what cannot be done: `what` goes on from the title, such as "holds no signatures"."""
+        return UnsupportedError(f"{self.a_title} {what}", hint=hint)
+
+    def __repr__(self) -> str:
+        return f"Format({self.name!r})"
