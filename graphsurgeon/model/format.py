@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from graphsurgeon.errors import UnsupportedError
 
 Vocabulary: TypeAlias = str  # the name of one; a reader of another framework's files says its own
 TENSORFLOW: Vocabulary = "tensorflow"
 TFLITE: Vocabulary = "tflite"
+OF_VOCABULARY = ": "  # between a vocabulary and an op of it; no op of TensorFlow or TFLite has that in its name
 
 Layout = Literal["file", "folder", "group"]
 
@@ -28,9 +28,10 @@ class Format:
         name: what `--json` calls it.
         title: what messages call one, behind `article`: "GraphDef", "ONNX model".
         article: "a" or "an".
-        module: what reads it (and writes it), imported when needed: a name below `graphsurgeon.formats`, or a module.
-            `read(path) -> Model`; where it can be written `lower(model) -> {name of a file: its pieces}`, under the
-            name "" what is one file.
+        module: what reads it and writes it: the name of a module below `graphsurgeon.formats`, imported when needed,
+            or the module itself.
+            It has `read(path) -> Model`, and where it can be written `lower(model) -> {name of a file: its pieces}`,
+            with one file under the name "".
         read_options: keywords that `read` takes, of "is_text" and "force_text".
 
         kinds: what the recognisers in `formats/recognise/` call files of it; () stands for the name.
@@ -56,7 +57,7 @@ class Format:
 
     name: str
     title: str
-    module: str | ModuleType
+    module: Any
     article: str = "a"
     read_options: tuple[str, ...] = ()
 

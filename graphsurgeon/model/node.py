@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.format import OF_VOCABULARY, TENSORFLOW, TFLITE
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
@@ -211,6 +212,15 @@ class Node:
     @op.setter
     def op(self, op: str | Graph) -> None:
         self._op = op
+
+    @property
+    def qualified_op(self) -> str:
+        """Return the op as what is known of ops goes by: of a framework of its own with the vocabulary, `onnx: Max`.
+
+        TensorFlow's and TFLite's names are never the same, and stand alone: `Max`, `MAXIMUM`.
+        """
+        vocabulary = self.graph.vocabulary
+        return self.op if vocabulary in (TENSORFLOW, TFLITE) else f"{vocabulary}{OF_VOCABULARY}{self.op}"
 
     @property
     def callee(self) -> Graph | None:

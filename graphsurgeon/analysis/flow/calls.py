@@ -52,7 +52,7 @@ def run_function(node: Node) -> Graph | None:
     """
     if node.callee is not None:
         return node.callee
-    if node.op not in CALLS:
+    if node.qualified_op not in CALLS:
         return None
     target = node.attrs.get("f")
     return target.graph if isinstance(target, FunctionRef) else None

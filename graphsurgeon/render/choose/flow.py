@@ -60,7 +60,7 @@ class Operation:
         path: the scopes it stands in, its own name last.
         operands: what it reads, in the order of its inputs.
         controls: operations that must run before.
-        op: the op; of a value that no node yields `Const` or `Input`.
+        op: the op, with its vocabulary (`Node.qualified_op`); of a value that no node yields `Const` or `Input`.
     """
 
     index: int
@@ -73,9 +73,14 @@ class Operation:
 
     def __post_init__(self) -> None:
         if self.node is not None:
-            self.op = self.node.op
+            self.op = self.node.qualified_op
         else:
             self.op = "Const" if self.value is not None and self.value.tensor is not None else "Input"
+
+    @property
+    def label(self) -> str:
+        """The op as the file names it."""
+        return self.op if self.node is None else self.node.op
 
     @property
     def name(self) -> str:
@@ -291,7 +296,7 @@ class _Frame:
             waiting += reversed(origins)
             if value.producer is None and frame.is_loop:
                 turns[frame, frame.positions[value]] = None
-            elif value.producer is not None and value.producer.op in _BRANCHES and value.producer.inputs:
+            elif value.producer is not None and value.producer.qualified_op in _BRANCHES and value.producer.inputs:
                 branches[frame, value.producer] = None
         return list(found.values()), list(branches), list(turns)
 
@@ -430,15 +435,15 @@ def _open(flow: Flow, frame: _Frame, node: Node, called: _Called) -> _Frame:
 
 def _calls(node: Node) -> list[_Called]:
     """Return the functions to open at a node, none if their arguments do not fit its inputs."""
-    function = called_function(node)
+    function, op = called_function(node), node.qualified_op
     if function is not None:
         found = [_Called(function, "call", "")]
-    elif node.op in _LOOPS:
+    elif op in _LOOPS:
         found = _loop(node)
-    elif node.op in _BRANCHES:
+    elif op in _BRANCHES:
         found = _branches(node)
     else:
-        functions = node.functions if node.op == "STABLEHLO_COMPOSITE" else []
+        functions = node.functions if op == "STABLEHLO_COMPOSITE" else []
         found = [_Called(functions[0], "call", "")] if functions else []
     given = len(node.inputs) - (1 if found and found[0].kind == "branch" else 0)
     return found if all(len(called.function.inputs) == given for called in found) else []

@@ -113,10 +113,10 @@ class Describer:
         name = shown.name or operation.name
         lines = [
             _joined(boxes.attributes(operation, self._weight_shapes(head))), _listed(tails), _size(count, part),
-            "" if name.lower() == operation.op.lower() else name, self._told_marks(part),
+            "" if name.lower() == operation.label.lower() else name, self._told_marks(part),
         ]  # fmt: skip
         return Box(
-            identity, "layer" if tails else "operation", _op_title(operation.op) + _times(part), _fitting(lines),
+            identity, "layer" if tails else "operation", _op_title(operation) + _times(part), _fitting(lines),
             shown.path, families.family(operation.op), cluster, self._names(members(part)), count, part.count,
             self._marks(members(part)),
         )  # fmt: skip
@@ -136,8 +136,8 @@ class Describer:
     def _tails(self, part: Part, head: int) -> list[str]:
         """Name what follows in a layer: operations, or the norm or activation that a scope of them makes."""
         inside = list(part.operations())
-        ops = [self.operations[index].op for index in inside if index != head]
-        titles = [_op_title(op) for op in ops]
+        followers = [self.operations[index] for index in inside if index != head]
+        ops, titles = [operation.op for operation in followers], [_op_title(operation) for operation in followers]
         if part.is_operation or head in inside:
             return titles
         if sorted(ops) == ["Mul", "Sigmoid"]:
@@ -145,12 +145,13 @@ class Describer:
         named = next((title for pattern, title in _NORMS if pattern.search(part.name.lower())), None)
         return [named] if named else titles
 
-    def _census(self, operations: Iterable[int]) -> str:
+    def _census(self, operations: Sequence[int]) -> str:
+        titles = {self.operations[index].op: _op_title(self.operations[index]) for index in operations}
         counts = Counter(self.operations[index].op for index in operations)
         telling = sorted(counts.items(), key=lambda item: (_rank(item[0]), -item[1], item[0]))
         named: list[str] = []
         for op, count in telling[:_MOST_OPS]:
-            text = f"{count} {_op_title(op)}"
+            text = f"{count} {titles[op]}"
             if named and len(" · ".join([*named, text])) > _ROOM:
                 break
             named.append(text)
@@ -233,8 +234,8 @@ def _fitting(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(boxes.shortened(line, LONGEST_LINE) for line in lines if line)
 
 
-def _op_title(op: str) -> str:
-    return boxes.shortened(_TITLES.get(op, op), LONGEST_TITLE)
+def _op_title(operation: Operation) -> str:
+    return boxes.shortened(_TITLES.get(operation.op, operation.label), LONGEST_TITLE)
 
 
 def _unknowns(shape: Shape) -> int:

@@ -35,7 +35,7 @@ class Details:
     def of(self, operation: Operation) -> dict[str, Any]:
         """Return the facts of one operation, ready for JSON."""
         node = operation.node
-        facts: dict[str, Any] = {"op": operation.op, "name": operation.name}
+        facts: dict[str, Any] = {"op": operation.label, "name": operation.name}
         if operation.graph.name:
             facts["graph"] = operation.graph.name
         if node is None:

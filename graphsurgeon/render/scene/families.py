@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from graphsurgeon.model.format import OF_VOCABULARY
 from graphsurgeon.ops import catalog, kinds
 
 WEIGHTS = kinds.CONSTANTS | kinds.VARIABLES | {"VAR_HANDLE"}
@@ -74,6 +75,8 @@ FAMILIES = (
 @cache
 def family(op: str) -> str:
     """Return the family of an op, "other" if it is of none."""
+    if OF_VOCABULARY in op:
+        return "other"  # its name may be one of TensorFlow's, and mean something else
     name = _normalized(op)
     if name in _MATH:
         return "math"
@@ -96,6 +99,8 @@ def is_product(op: str) -> bool:
 @cache
 def is_stateful(op: str) -> bool:
     """Say whether running an op twice may differ; of an op that nobody knows it must be feared."""
+    if OF_VOCABULARY in op:
+        return True
     definition = catalog.get(op)
     if definition is not None:
         return definition.is_stateful
