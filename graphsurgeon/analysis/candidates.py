@@ -190,13 +190,14 @@ class _Judge:
             node for node in graph.nodes if node.op in kinds.PLACEHOLDERS | kinds.ELEMENTS and node.name not in internal
         ]
         data = [node for node in feeds if node.op in kinds.ELEMENTS or placeholder_role(node) != "switch"]
-        self.fed = downstream(data or feeds)
-        self.from_data = downstream(data or feeds, through=lambda node: node.op not in kinds.SHAPE_SOURCES)
-        self.training = downstream(node for node in graph.nodes if _is_training(node))
+        self.fed = downstream(data or feeds, controls=False)
+        self.from_data = downstream(data or feeds, controls=False, through=_takes_elements)
+        self.training = downstream(filter(_is_training, graph.nodes), controls=False)
         self.flow = control_flow(graph)
-        ordered = in_order(graph)
+        ordered = in_order(graph.nodes, controls=False, back_edges=kinds.BACK_EDGES)
         self.places = {node: place for place, node in enumerate(ordered)}
-        self.weighted = downstream(node for node in ordered if node.op in kinds.VARIABLES) if self.training else set()
+        weights = [node for node in ordered if node.op in kinds.VARIABLES] if self.training else []
+        self.weighted = downstream(weights, controls=False)
         self.feeds = _told_apart(feeds[:MOST_FEEDS])
         self.sources = _sources(ordered, self.feeds) if self.training else {}
         self.joined = self._joined(ordered) if self.training else {}
@@ -356,6 +357,10 @@ class _Judge:
 
     def _is_aside(self, node: Node) -> bool:
         return node in self.training or _is_service(node)
+
+
+def _takes_elements(node: Node) -> bool:
+    return node.op not in kinds.SHAPE_SOURCES
 
 
 def _is_training(node: Node) -> bool:

@@ -6,7 +6,7 @@ correspond are fetched in both, some at a time, until one differs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.analysis.flow.frames import control_flow
-from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
@@ -27,6 +26,7 @@ from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.traversal import in_postorder, producers, upstream
 from graphsurgeon.ops.kinds import CONSTANTS, MUST_BE_FED, VARIABLES
 from graphsurgeon.shapes import ShapeReport, infer_shapes
 from graphsurgeon.surgery.moves.inline import Inliner
@@ -146,7 +146,7 @@ def _run_on_load(metagraph: MetaGraph) -> set[Node]:
 def _search(one: _Side, other: _Side, tolerance: Tolerance) -> str | None:
     alignment = align(one.graph, other.graph, {})
     shapes = infer_shapes(one.graph)
-    batches = list(_batches(_candidates(alignment, shapes, reached(one.ends)), shapes))
+    batches = list(_batches(_candidates(alignment, shapes, upstream(one.ends)), shapes))
     for start in range(0, min(len(batches), MOST_BATCHES), AT_ONCE):
         some = batches[start : start + AT_ONCE]
         images = [[image for value in batch if (image := alignment.image(value)) is not None] for batch in some]
@@ -165,7 +165,7 @@ def _first(batch: Sequence[Value], ours: list[Result], theirs: list[Result], tol
     return None
 
 
-def _candidates(alignment: Alignment, shapes: ShapeReport, needed: Sequence[Node]) -> list[Value]:
+def _candidates(alignment: Alignment, shapes: ShapeReport, needed: Iterable[Node]) -> list[Value]:
     """Return tensors that both models have and that can be fetched, in the order in which they are computed."""
     graph = alignment.before
     wanted = set(needed)
@@ -185,19 +185,7 @@ def _candidates(alignment: Alignment, shapes: ShapeReport, needed: Sequence[Node
 
 def _computed(graph: Graph) -> list[Node]:
     """Return nodes behind those whose values they read; a loop is entered where it comes first in the file."""
-    order: dict[Node, None] = {}
-    entered: set[Node] = set()
-    for root in graph.nodes:
-        waiting = [root]
-        while waiting:
-            node = waiting[-1]
-            if node in order or node in entered:
-                order[waiting.pop()] = None
-                continue
-            entered.add(node)
-            needed = [value.producer for value in node.inputs if value.producer is not None]
-            waiting += [other for other in (*needed, *node.controls) if other not in entered]
-    return list(order)
+    return list(in_postorder(graph.nodes, lambda node: (*producers(node.inputs), *node.controls)))
 
 
 def _batches(values: Sequence[Value], shapes: ShapeReport) -> Iterator[list[Value]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from graphsurgeon.ops.kinds import VARIABLES
+
 Found = tuple[dict[str, tuple[str, Any]], str]
 
 
@@ -62,7 +64,7 @@ def _assign_by_name(session: Any, prefix: str) -> None:
 
     stored = tf.train.load_checkpoint(prefix)
     for operation in session.graph.get_operations():
-        if operation.type not in ("Variable", "VariableV2", "VarHandleOp"):
+        if operation.type not in VARIABLES:
             continue
         name = operation.get_attr("shared_name").decode() or operation.name
         if not stored.has_tensor(name):

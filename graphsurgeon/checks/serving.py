@@ -20,7 +20,7 @@ from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.traversal import upstream
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import MUST_BE_FED, PYTHON, VARIABLES
 
@@ -178,5 +178,5 @@ def _needed(signature: Signature) -> list[Node]:
     """Return the nodes of the main graph that compute the outputs once the inputs are given."""
     fed = {mention.target for entry in signature.inputs.values() for mention in entry.mentions}
     targets = [mention.target for entry in signature.outputs.values() for mention in entry.mentions]
-    needed = upstream([value for value in targets if isinstance(value, Value)], fed)
+    needed = upstream(producers((value for value in targets if isinstance(value, Value)), fed), fed=fed)
     return [node for node in signature.graph.nodes if node in needed]

@@ -15,6 +15,7 @@ from typing import TypeVar
 from graphsurgeon.analysis.flow.calls import called_function
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Port, Value
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import in_order
 
 SHARED_NAME = "shared_name"
 SMALL = 1024  # bytes of a constant that are looked at to tell it from others
@@ -258,7 +259,7 @@ class _Hashes:
     def __init__(self, nodes: Sequence[Node], side: _SideTokens, *, with_shared_names: bool) -> None:
         self._side = side
         base = {node: hash(side.base(node, with_shared_name=with_shared_names)) for node in nodes}
-        order = _order(nodes)
+        order = in_order(nodes, controls=True)
         self.forward: dict[Node, int] = {}
         self.backward: dict[Node, int] = {}
         for node in order:
@@ -296,30 +297,6 @@ class _Hashes:
 
 def _port(value: Value) -> Hashable:
     return output_place(value) if value.graph.kind == "subgraph" else value.port
-
-
-def _order(nodes: Sequence[Node]) -> list[Node]:
-    """Return nodes behind those they need; where that is a loop, in file order."""
-    inside = set(nodes)
-    missing = {node: len(_needed(node) & inside) for node in nodes}
-    ready = deque(node for node in nodes if not missing[node])
-    order: dict[Node, None] = {}
-    rest = iter(nodes)
-    while len(order) < len(nodes):
-        node = ready.popleft() if ready else next(node for node in rest if node not in order)
-        if node in order:
-            continue
-        order[node] = None
-        for user in dict.fromkeys((*node.consumers, *node.control_consumers)):
-            if user in inside:
-                missing[user] -= 1
-                if not missing[user] and user not in order:
-                    ready.append(user)
-    return list(order)
-
-
-def _needed(node: Node) -> set[Node]:
-    return {value.producer for value in node.inputs if value.producer is not None} | set(node.controls)
 
 
 # -- from pair to pair ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from graphsurgeon.compare.alignment import Alignment
 from graphsurgeon.compare.entries import Entry, Input, placeholder_input
 from graphsurgeon.model.graph import Node, Value
-from graphsurgeon.model.traversal import upstream
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 
 
@@ -34,7 +34,7 @@ def entry_of_whole(part: Entry, alignment: Alignment) -> Entry | None:
             return None
     # What the edit has made a constant of is fed to the whole graph alone.
     fed = {item.value for item in inputs.values()}
-    unfed = [node for node in upstream(outputs.values(), fed) if node.op in PLACEHOLDERS]
+    unfed = [node for node in upstream(producers(outputs.values(), fed), fed=fed) if node.op in PLACEHOLDERS]
     inputs.update((node.name, placeholder_input(node)) for node in unfed)
     return Entry(None, inputs, outputs) if outputs else None
 
@@ -46,10 +46,12 @@ def _same(value: Value, back: Mapping[Node, Node]) -> Value | None:
 
 def _given(value: Value, back: Mapping[Node, Node]) -> Value | None:
     """Return the counterpart of a result; an Identity that gives it a name of its own has none."""
+    seen: set[Node] = set()
     while (found := _same(value, back)) is None:
         node = value.producer
-        if node is None or node.op != "Identity":
+        if node is None or node.op != "Identity" or node in seen:
             return None
+        seen.add(node)
         value = node.inputs[0]
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 from graphsurgeon.compare.change import Change, Detail, different, different_sets
@@ -105,21 +104,9 @@ def object_paths(objects: ObjectGraph) -> dict[ObjectNode, str]:
     """Return the shortest path of each object from the root; those that are not reached are numbered."""
     if not objects.nodes:
         return {}
-    paths = {objects.root: ROOT}
-    waiting = deque([objects.root])
-    while waiting:
-        node = waiting.popleft()
-        prefix = "" if node is objects.root else f"{paths[node]}/"
-        for name, child in node.children:
-            if child not in paths:
-                paths[child] = f"{prefix}{name}"
-                waiting.append(child)
-    unreached = 0
-    for node in objects.nodes:
-        if node not in paths:
-            paths[node] = f"(unreached {unreached})"
-            unreached += 1
-    return paths
+    paths = {**objects.paths("/"), objects.root: ROOT}
+    unreached = (node for node in objects.nodes if node not in paths)
+    return paths | {node: f"(unreached {number})" for number, node in enumerate(unreached)}
 
 
 def _kind(node: ObjectNode) -> list[Detail]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.placeholders import placeholder_shape
-from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
@@ -21,6 +20,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def graph_entry(metagraph: MetaGraph, outputs: Mapping[str, Value]) -> Entry:
         }
         return Entry(None, inputs, dict(outputs))
     roots = [value.producer for value in outputs.values() if value.producer is not None]
-    needed = {node for node in reached(roots) if node.op in PLACEHOLDERS}
+    needed = {node for node in upstream(roots) if node.op in PLACEHOLDERS}
     placeholders = [node for node in graph.nodes if node in needed]
     return Entry(None, {node.name: placeholder_input(node) for node in placeholders}, dict(outputs))
 

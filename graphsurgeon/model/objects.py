@@ -164,6 +164,27 @@ class ObjectGraph:
         """The object that loading returns."""
         return self.nodes[0]
 
+    def paths(self, separator: str) -> dict[ObjectNode, str]:
+        """Return the names of children on the shortest way to each object, nearer objects first; empty for the root."""
+        paths = {self.root: ""}
+        for node in (waiting := [self.root]):
+            for name, child in node.children:
+                if child not in paths:
+                    paths[child] = f"{paths[node]}{separator}{name}" if node is not self.root else name
+                    waiting.append(child)
+        return paths
+
+    def paired(self, other: ObjectGraph) -> dict[ObjectNode, ObjectNode]:
+        """Return the object of another graph to which the same names lead, for each that has one."""
+        pairs = {self.root: other.root}
+        for node in (waiting := [self.root]):
+            theirs = dict(pairs[node].children)
+            for name, child in node.children:
+                if name in theirs and child not in pairs:
+                    pairs[child] = theirs[name]
+                    waiting.append(child)
+        return pairs
+
     def concrete(self, function: Graph | str) -> ConcreteFunction | None:
         """Return what the object graph knows of a function, None if nothing."""
         return next((entry for entry in self.concrete_functions if entry.function == function), None)

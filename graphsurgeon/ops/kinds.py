@@ -61,11 +61,12 @@ IRREGULAR_RUNNERS = frozenset({
 MUST_BE_FED = frozenset({"Placeholder", "PlaceholderV2"})
 PLACEHOLDERS = MUST_BE_FED | {"PlaceholderWithDefault"}
 CONSTANTS = frozenset({"Const", "HostConst"})
+ITERATED = frozenset({"IteratorGetNext", "IteratorGetNextSync"})
 # Yield the next element of an input pipeline: what a training graph has in place of a placeholder.
-ELEMENTS = frozenset({
-    "IteratorGetNext", "IteratorGetNextSync", "QueueDequeue", "QueueDequeueV2", "QueueDequeueMany",
+ELEMENTS = ITERATED | {
+    "QueueDequeue", "QueueDequeueV2", "QueueDequeueMany",
     "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2", "ReaderRead", "ReaderReadV2",
-})  # fmt: skip
+}  # fmt: skip
 PARSERS = frozenset({"ParseExample", "ParseExampleV2", "ParseSingleExample"})  # of serialized `tf.train.Example`
 IMAGE_DECODERS = frozenset({"DecodeImage", "DecodeJpeg", "DecodePng", "DecodeAndCropJpeg", "ExtractJpegShape"})
 RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
@@ -77,6 +78,19 @@ IDENTITIES = frozenset({"Identity", "Snapshot", "PreventGradient", "StopGradient
 SAME_VALUE = IDENTITIES | {"RefIdentity"}  # the same for a reference
 CHECKED_VALUE = frozenset({"Print", "CheckNumerics", "CheckNumericsV2"})  # the same value, said or looked at on the way
 RESHAPES = frozenset({"Squeeze", "Reshape", "ExpandDims"})  # the same elements in the same order
+# Hand on their first input, or elements of it: a path or a text in what comes out was in what went in.
+ELEMENTS_OF_FIRST = _words(
+    """
+    Identity IdentityN StopGradient PreventGradient Snapshot Reshape ExpandDims Squeeze EnsureShape GuaranteeConst
+    DeepCopy BroadcastTo Tile Enter RefEnter Exit RefExit NextIteration RefNextIteration Switch RefSwitch
+    RefIdentity Gather GatherV2 GatherNd Slice StridedSlice Unpack Unstage RandomShuffle Transpose Print
+    DebugIdentity DebugIdentityV2 DebugIdentityV3 Copy CopyHost ReverseV2 CheckNumerics UnicodeTranscode Bitcast
+    TensorListFromTensor TensorListStack TensorListGetItem Unique UniqueV2 SplitV OptionalFromValue
+    OptionalGetValue Unbatch Batch
+    """
+)
+# Hand on elements of each of their inputs.
+ELEMENTS_OF_ALL = MERGES | {"Pack", "ParallelConcat", "DynamicStitch", "ParallelDynamicStitch"}
 # From one input to one output, reference or value, wherever control flow puts it.
 ONE_TO_ONE = frozenset({"Identity", "RefIdentity"}) | ENTERS | EXITS | BACK_EDGES
 # Hand a variable's handle or reference on: each output is one of the inputs.

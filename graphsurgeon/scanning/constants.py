@@ -10,17 +10,20 @@ TensorFlow's; an op that has none counts as asking.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import islice, product
 
 from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.traversal import nearest_first, producers
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import IDENTITIES
 from graphsurgeon.shapes.context import InferenceContext
 from graphsurgeon.shapes.dims import Dims, ShapeError
 from graphsurgeon.shapes.fact import Fact, Items
 from graphsurgeon.shapes.registry import shape_functions
 
 _MOST = 10_000  # nodes above one
-_IDLE = frozenset({"Identity", "IdentityN", "StopGradient", "NoOp"})
+# Shape functions that are not registered, and look at no elements.
+_IDLE = IDENTITIES | {"IdentityN", "NoOp"}
 
 
 def is_evaluated(node: Node) -> bool:
@@ -29,36 +32,22 @@ def is_evaluated(node: Node) -> bool:
 
 
 def _is_constant(node: Node) -> bool:
-    seen = {node}
-    waiting = [node]
-    while waiting and len(seen) < _MOST:
-        one = waiting.pop()
-        opdef = catalog.get(one.op)
-        if opdef is None or opdef.is_stateful or one.callee is not None or one.op.startswith("Placeholder"):
-            return False
-        for value in one.inputs:
-            producer = value.producer
-            if producer is None:
-                return False
-            if producer not in seen:
-                seen.add(producer)
-                waiting.append(producer)
-    return True
+    above = islice(nearest_first([node], lambda one: producers(one.inputs)), _MOST)
+    return all(map(_is_computed_once, above))
+
+
+def _is_computed_once(node: Node) -> bool:
+    opdef = catalog.get(node.op)
+    if opdef is None or opdef.is_stateful or node.callee is not None or node.op.startswith("Placeholder"):
+        return False
+    return all(value.producer is not None for value in node.inputs)
 
 
 def _is_used(node: Node) -> bool:
     """Say whether some shape function asks for what a node yields, or for what is computed of it and of constants."""
-    seen = {node}
-    waiting = [node]
-    while waiting and len(seen) < _MOST:
-        one = waiting.pop()
-        for user in one.consumers:
-            if any(value.producer is one and asks(user, place) for place, value in enumerate(user.inputs)):
-                return True
-            if user not in seen and _is_constant(user):
-                seen.add(user)
-                waiting.append(user)
-    return False
+    below = islice(nearest_first([node], lambda one: filter(_is_constant, one.consumers)), _MOST)
+    reads = ((one, user, place) for one in below for user in one.consumers for place in range(len(user.inputs)))
+    return any(user.inputs[place].producer is one and asks(user, place) for one, user, place in reads)
 
 
 def asks(node: Node, place: int) -> bool:

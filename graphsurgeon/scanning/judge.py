@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.ops import catalog
+from graphsurgeon.ops import catalog, kinds
 from graphsurgeon.scanning import saver
 from graphsurgeon.scanning.constants import is_evaluated
 from graphsurgeon.scanning.finding import Severity, Threat
@@ -131,7 +131,7 @@ class Judge:
         """Return how bad it is, and what it does as far as that depends on the rest of the graph."""
         node, labels, what = case.node, case.labels, case.what
         stage = labels[0].stage if labels else None
-        of_saver = _as_saver(case) if node.op in saver.RESTORES | saver.SAVES else None
+        of_saver = _as_saver(case) if node.op in kinds.RESTORES | saver.SAVES else None
         if of_saver is not None:
             return of_saver
         if case.kind in _INFO:

@@ -14,10 +14,10 @@ from enum import IntEnum
 from functools import cached_property
 
 from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS, INIT_SIGNATURE
-from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.objects import ObjectNode
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.scanning.strings import function_names
 
 _TRAIN_SIGNATURE = "__saved_model_train_op"
@@ -127,7 +127,7 @@ class Reach:
                     self.callers.setdefault(function, []).append(node)
 
     def _spread(self, label: Label, nodes: Iterable[Node], functions: Iterable[Graph]) -> None:
-        main = set(reached(nodes))
+        main = set(upstream(nodes))
         if main:
             self._nodes.setdefault(label, set()).update(main)
         waiting: list[tuple[Graph, Node | None]] = [(function, None) for function in functions]

@@ -8,19 +8,20 @@ reach it, and its path is the fed name alone, or a part beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from graphsurgeon.model.graph import Node
+from graphsurgeon.model.traversal import reached
+from graphsurgeon.ops import kinds
 from graphsurgeon.scanning.fold import SHARD
 from graphsurgeon.scanning.reach import Label, Stage
 from graphsurgeon.scanning.trace import Leaf, Text
 
-RESTORES = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
-SAVES = frozenset({"Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints"})
+SAVES = frozenset(kinds.SAVES) | {"MergeV2Checkpoints"}
 # What TensorFlow's savers append to the name: `_temp_<32 hex digits>/part`, `.part`, the number of the shard.
 _PART = re.compile(rb"((_temp(_[0-9a-f]+)?/part|\.part|part)?(" + re.escape(SHARD) + rb")?)")
+_SAME = frozenset({"Identity"})
 _DEFAULT = re.compile(rb"model(" + re.escape(SHARD) + rb")?")  # of `Saver.save`, which every caller overrides
-_ASSIGNS = frozenset({"Assign", "AssignVariableOp", "Identity"})
 
 
 def is_own(node: Node, labels: Sequence[Label], texts: Sequence[Text]) -> bool:
@@ -28,7 +29,7 @@ def is_own(node: Node, labels: Sequence[Label], texts: Sequence[Text]) -> bool:
     stages = {label.stage for label in labels}
     if not stages or not stages <= {Stage.SAVE, Stage.RESTORE, Stage.FETCH}:
         return False
-    is_restore = node.op in RESTORES
+    is_restore = node.op in kinds.RESTORES
     if not is_restore and Stage.RESTORE in stages:
         return False  # it would write while a model is loaded
     if not stages & {Stage.SAVE, Stage.RESTORE}:
@@ -45,22 +46,14 @@ def is_unused(labels: Sequence[Label], texts: Sequence[Text]) -> bool:
 
 def is_warm_start(node: Node, labels: Sequence[Label]) -> bool:
     """Say whether values of a checkpoint initialize variables, in a graph that nothing known runs."""
-    if node.op not in RESTORES or any(label.stage is not Stage.FETCH for label in labels):
+    if node.op not in kinds.RESTORES or any(label.stage is not Stage.FETCH for label in labels):
         return False
-    return _only_feeds(node, _ASSIGNS)
+    return _only_feeds(node, kinds.ASSIGNMENTS | _SAME)
 
 
-def _only_feeds(node: Node, ops: Iterable[str]) -> bool:
-    users = list(node.consumers)
-    seen = set(users)
-    while users:
-        user = users.pop()
-        if user.op not in ops:
-            return False
-        if user.op == "Identity":
-            users += [other for other in user.consumers if other not in seen]
-            seen.update(user.consumers)
-    return bool(seen)
+def _only_feeds(node: Node, ops: Container[str]) -> bool:
+    users = reached(node.consumers, lambda user: user.consumers if user.op in _SAME else ())
+    return bool(users) and all(user.op in ops for user in users)
 
 
 def _has_saver(texts: Iterable[Text]) -> bool:

@@ -15,7 +15,7 @@ from graphsurgeon.analysis.flow.restore_map import resource_key
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import Asset, MetaGraph
 from graphsurgeon.model.objects import ObjectNode
-from graphsurgeon.ops import catalog
+from graphsurgeon.ops import catalog, kinds
 from graphsurgeon.scanning import fold
 from graphsurgeon.scanning.reach import Reach
 from graphsurgeon.scanning.strings import strings_of
@@ -41,19 +41,8 @@ class Leaf(NamedTuple):
 Part: TypeAlias = bytes | Leaf
 Text: TypeAlias = tuple[Part, ...]
 
-# Ops that hand their first input on as it is, or elements of it; and those that hand on another one.
-_FIRST_PASSES = """
-    Identity IdentityN StopGradient PreventGradient Snapshot Reshape ExpandDims Squeeze EnsureShape GuaranteeConst
-    DeepCopy BroadcastTo Tile Enter RefEnter Exit RefExit NextIteration RefNextIteration Switch RefSwitch
-    RefIdentity Gather GatherV2 GatherNd Slice StridedSlice Unpack Unstage RandomShuffle Transpose Print
-    DebugIdentity DebugIdentityV2 DebugIdentityV3 Copy CopyHost ReverseV2 CheckNumerics UnicodeTranscode Bitcast
-    TensorListFromTensor TensorListStack TensorListGetItem Unique UniqueV2 SplitV OptionalFromValue
-    OptionalGetValue Unbatch Batch
-    """
-_PASSING = {**dict.fromkeys(_FIRST_PASSES.split(), 0), "Split": 1, "Fill": 1}
-_ALL_INPUTS = frozenset({"Pack", "Merge", "RefMerge", "ParallelConcat", "DynamicStitch", "ParallelDynamicStitch"})
-_BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase", "_If"})
-_LOOPS = frozenset({"While", "StatelessWhile", "_While"})
+_PASSING = {**dict.fromkeys(kinds.ELEMENTS_OF_FIRST, 0), "Split": 1, "Fill": 1}
+_ELEMENTS = kinds.ITERATED | {"DatasetToSingleElement"}
 _SOURCES = ("input_dataset", "another_dataset", "input_datasets")
 _CAPTURES = ("other_arguments", "captured_arguments", "captured_inputs", "captured_tensors", "captured", "other_args")
 
@@ -109,7 +98,7 @@ class Tracer:
             return [(Leaf("asset", asset.filename),)]
         if node is self._saver and node is not None:
             return [(Leaf("saver", node.name),)]
-        if node.op in ("Placeholder", "PlaceholderV2", "_Arg"):
+        if node.op in kinds.MUST_BE_FED | {"_Arg"}:
             return [(Leaf("caller", self._keys.get(node, node.name)),)]
         if node.op == "Const":
             tensor = node.attrs.get("value")
@@ -125,13 +114,13 @@ class Tracer:
             return [(Leaf("caller", self._keys.get(node, node.name)),), *self._all(node.inputs[:1], behind)]
         if node.op in ("ReadVariableOp", "ResourceGather"):
             return self._variable(node, behind)
-        if node.op in _ALL_INPUTS:
+        if node.op in kinds.ELEMENTS_OF_ALL:
             return self._all(node.inputs, behind)
         if node.op in ("Concat", "ConcatV2"):
             return self._all(node.inputs[1:] if node.op == "Concat" else node.inputs[:-1], behind)
-        if node.op in ("Select", "SelectV2"):
+        if node.op in kinds.SELECTS:
             return self._all(node.inputs[1:3], behind)
-        if node.op in ("IteratorGetNext", "IteratorGetNextSync", "DatasetToSingleElement"):
+        if node.op in _ELEMENTS:
             return self._element(node.inputs[0], value.port, behind) if node.inputs else None
         if node.op in _PASSING and len(node.inputs) > _PASSING[node.op]:
             at = int(value.port) if node.op == "IdentityN" and isinstance(value.port, int) else _PASSING[node.op]
@@ -142,13 +131,13 @@ class Tracer:
         """Follow the result of a call, a branch or a loop into the functions."""
         port = value.port
         is_call = node.callee is not None or node.op.endswith("PartitionedCall") or node.op == "RemoteCall"
-        if not (is_call or node.op in _BRANCHES or node.op in _LOOPS) or not isinstance(port, int):
+        if not (is_call or node.op in kinds.BRANCHES or node.op in kinds.LOOPS) or not isinstance(port, int):
             return None
         functions = node.functions
-        if node.op in _LOOPS:
+        if node.op in kinds.LOOPS:
             functions = [ref.graph for ref in (node.attrs.get("body"),) if isinstance(ref, FunctionRef) and ref.graph]
         results = [function.outputs[port].value for function in functions if port < len(function.outputs)]
-        passed = node.inputs[port : port + 1] if node.op in _LOOPS else ()
+        passed = node.inputs[port : port + 1] if node.op in kinds.LOOPS else ()
         return self._all([*results, *passed], behind) if results else None
 
     def _folded(self, node: Node, behind: tuple[Value, ...]) -> list[Text]:
@@ -182,7 +171,7 @@ class Tracer:
         for _ in range(_DEEPEST):
             if value.producer is not None:
                 node = value.producer
-                if node.op not in ("Identity", "Switch", "Enter") or not node.inputs:
+                if node.op not in kinds.ONE_TO_ONE | kinds.SWITCHES or not node.inputs:
                     return node
                 value = node.inputs[0]
                 continue
@@ -220,7 +209,7 @@ class Tracer:
             place = _place_of(node, function, port)
             if place is not None and 0 <= place < len(node.inputs):
                 found.append(node.inputs[place])
-                if node.op in _LOOPS:
+                if node.op in kinds.LOOPS:
                     body = node.attrs.get("body")
                     results = body.graph.outputs if isinstance(body, FunctionRef) and body.graph else []
                     found += [output.value for output in results[port : port + 1]]
@@ -336,9 +325,9 @@ def span(node: Node, name: str) -> tuple[int, int] | None:
 
 def _place_of(node: Node, function: Graph, port: int) -> int | None:
     """Return which input of a node a function that it runs gets as an argument; None if it is none."""
-    if node.op in _BRANCHES or node.op == "RemoteCall":
+    if node.op in kinds.BRANCHES or node.op == "RemoteCall":
         return port + 1
-    if node.callee is not None or node.op in _LOOPS or node.op.endswith("PartitionedCall"):
+    if node.callee is not None or node.op in kinds.LOOPS or node.op.endswith("PartitionedCall"):
         return port
     captures = next(
         (at for at in (span(node, name) for name in _capture_names(node, function)) if at is not None), None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from graphsurgeon.model.graph import Node
+from graphsurgeon.ops.kinds import VARIABLES
 
 _ENDS = ("Queue", "Iterator", "Dataset", "Barrier")
 _READERS = ("Reader", "Dataset", "MatchingFiles")
 _MOST = 10_000
-_VARIABLES = ("VarHandleOp", "Variable", "VariableV2")
 
 
 def is_training_input(node: Node) -> bool:
@@ -17,7 +17,7 @@ def is_training_input(node: Node) -> bool:
     """
     if not any(word in node.op for word in _READERS) or not node.consumers:
         return False
-    if not any(op in node.graph.op_counts for op in _VARIABLES):
+    if not any(op in node.graph.op_counts for op in VARIABLES):
         return False
     seen = {node}
     waiting = [node]

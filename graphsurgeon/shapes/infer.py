@@ -10,6 +10,7 @@ from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.shapes.dims import Dims
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.shapes.session import Session
@@ -69,20 +70,12 @@ def _infer_scope(report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph 
 
 def callers_first(graphs: list[Graph]) -> list[Graph]:
     """Return graphs in their order, but each behind all that call it: what it is called with is known by then."""
-    order: list[Graph] = []
-    opened: set[Graph] = set()
-    stack = [(graph, False) for graph in graphs]
-    while stack:
-        graph, is_done = stack.pop()
-        if is_done:
-            order.append(graph)
-        elif graph not in opened:
-            opened.add(graph)
-            stack.append((graph, True))
-            called = dict.fromkeys(function for node in graph.nodes for function in node.functions)
-            stack += [(function, False) for function in called if function not in opened]
+
+    def called(graph: Graph) -> dict[Graph, None]:
+        return dict.fromkeys(function for node in graph.nodes for function in node.functions)
+
     listed = set(graphs)
-    return [graph for graph in reversed(order) if graph in listed]
+    return [graph for graph in reversed(in_postorder(reversed(graphs), called)) if graph in listed]
 
 
 def _resolve(graph: Graph, assume: Assumptions) -> dict[Value, Dims | None]:

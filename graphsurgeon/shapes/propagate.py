@@ -15,6 +15,7 @@ from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.traversal import downstream, in_postorder
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import BACK_EDGES, MERGES
 from graphsurgeon.shapes import dims as dim
@@ -51,7 +52,7 @@ class GraphPass:
         self._is_reported = is_reported
         self._assumed = _by_node(session.assumed, graph) if is_reported else {}
         contradicted = _by_node(session.contradicted, graph) if is_reported else {}
-        self._affected = _downstream(contradicted) if contradicted else None
+        self._affected = downstream(contradicted, controls=False) if contradicted else None
         self._symbols: dict[tuple[object, int, int], Symbol] = {}
         self._turns: dict[Node, int] = {}
         self._shape_fns = registry.shape_functions()
@@ -235,23 +236,7 @@ class GraphPass:
 
 def order_of(nodes: Iterable[Node]) -> dict[Node, int]:
     """Return nodes with their positions in an order that puts producers first, as far as cycles allow."""
-    order: dict[Node, int] = {}
-    opened: set[Node] = set()
-    for root in nodes:
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if node in order:
-                stack.pop()
-                continue
-            missing = [] if node in opened else _missing_producers(node, order, opened)
-            if missing:
-                opened.add(node)
-                stack += missing
-            else:
-                order[node] = len(order)
-                stack.pop()
-    return order
+    return {node: place for place, node in enumerate(in_postorder(nodes, _forward_producers))}
 
 
 def output_dtypes(node: Node) -> list[DType] | None:
@@ -281,26 +266,9 @@ def _by_node(assumed: Mapping[Value, Dims | None], graph: Graph) -> dict[Node, d
     return by_node
 
 
-def _downstream(nodes: Iterable[Node]) -> set[Node]:
-    """Return nodes with everything that reads of them, directly or not."""
-    reached = set(nodes)
-    waiting = list(reached)
-    while waiting:
-        for value in waiting.pop().outputs:
-            fresh = [node for node in value.consumers if node not in reached]
-            reached.update(fresh)
-            waiting += fresh
-    return reached
-
-
-def _missing_producers(node: Node, order: Mapping[Node, int], opened: set[Node]) -> list[Node]:
+def _forward_producers(node: Node) -> list[Node]:
     return [
-        value.producer
-        for value in node.inputs
-        if value.producer is not None
-        and value.producer not in order
-        and value.producer not in opened
-        and value.producer.op not in BACK_EDGES
+        value.producer for value in node.inputs if value.producer is not None and value.producer.op not in BACK_EDGES
     ]
 
 

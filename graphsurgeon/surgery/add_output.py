@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.flow.calls import reached_functions
-from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
@@ -26,6 +25,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import TensorSpec
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.traversal import handed_on, upstream
 from graphsurgeon.ops import catalog
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.moves import arguments
@@ -198,7 +198,7 @@ def _printed(value: Value, dtype: DType | None, target: Signature | None) -> DTy
 def _functions_of(target: Signature) -> list[Graph]:
     """Return the functions that computing a signature runs."""
     ends = [value.producer for value in _targets(target.outputs.values()) if value.producer is not None]
-    called = [function for node in reached(ends) for function in node.functions]
+    called = [function for node in upstream(ends) for function in node.functions]
     return list(dict.fromkeys([*called, *reached_functions(called)]))
 
 
@@ -241,10 +241,8 @@ def _targets(entries: Iterable[SignatureEntry]) -> list[Value]:
 
 def _inside(value: Value, wrapper: Graph) -> Value | None:
     """Return the wrapper's own value behind a main-graph value, if that is a result of calling it."""
+    value = handed_on(value, ("Identity",))
     node = value.producer
-    while node is not None and node.op == "Identity" and not isinstance(value.port, str):
-        value = node.inputs[0]
-        node = value.producer
     if node is not None and wrapper in node.functions and isinstance(value.port, int):
         return wrapper.outputs[value.port].value if value.port < len(wrapper.outputs) else None
     return None

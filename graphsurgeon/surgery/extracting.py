@@ -12,7 +12,7 @@ from graphsurgeon.analysis.flow.calls import needed_functions, reached_functions
 from graphsurgeon.analysis.flow.captures import captured_keys
 from graphsurgeon.analysis.flow.load_path import LoadPath
 from graphsurgeon.analysis.flow.placeholders import placeholder_shape
-from graphsurgeon.analysis.flow.restore_map import Restored, reached, resource_key, resource_name, restore_map
+from graphsurgeon.analysis.flow.restore_map import Restored, resource_key, resource_name, restore_map
 from graphsurgeon.analysis.names import find_value
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import FileError, UnsupportedError, UsageError
@@ -27,7 +27,7 @@ from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.saver import add_saver, keep_entries
 from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
-from graphsurgeon.surgery.moves.copy_part import Part, copy_part
+from graphsurgeon.surgery.moves.copy_part import Part, copy_part, needed_nodes
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
 from graphsurgeon.surgery.moves.inline_on_the_way import Opened, open_graph
 from graphsurgeon.surgery.moves.reports import Extracted
@@ -262,20 +262,9 @@ def _is_called(value: Value, name: str) -> bool:
 
 def _needed_arguments(wanted: Sequence[Value], cut: Mapping[Value, Value]) -> list[Value]:
     """Return the arguments that some values need, not looking behind what is cut."""
-    found: dict[Value, None] = {}
-    seen: set[Value] = set()
-    waiting = [value for value in wanted if value not in cut]
-    while waiting:
-        value = waiting.pop()
-        if value in seen:
-            continue
-        seen.add(value)
-        if value.producer is None:
-            found[value] = None
-            continue
-        nodes = reached([value.producer]) if value.producer.controls else [value.producer]
-        waiting += [other for node in nodes for other in node.inputs if other not in cut]
-    return [value for value in wanted[0].graph.inputs if value in found]
+    nodes = needed_nodes(wanted, (), cut)
+    read = {*wanted, *(value for node in nodes for value in node.inputs)}
+    return [value for value in wanted[0].graph.inputs if value in read and value not in cut]
 
 
 # -- what loading needs --------------------------------------------------------------------------------

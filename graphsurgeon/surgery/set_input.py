@@ -21,6 +21,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import downstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
@@ -30,7 +31,6 @@ from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_i
 from graphsurgeon.surgery.moves.constants import constant_tensor
 from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
 from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
-from graphsurgeon.surgery.moves.inline import downstream
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.known_scalars import Scalar
 from graphsurgeon.surgery.moves.prune import (
@@ -175,7 +175,7 @@ def _dtype(given: str | DType) -> DType:
 
 def _affected(metagraph: MetaGraph, nodes: set[Node]) -> list[Signature]:
     """Return the signatures that feed a node, or whose outputs depend on one."""
-    behind = downstream(nodes)
+    behind = downstream(nodes, controls=True)
     return [
         signature
         for signature in metagraph.signatures.values()

@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphsurgeon.analysis.flow.effects import Effects
-from graphsurgeon.analysis.flow.restore_map import reached, restore_map
+from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.analysis.names import choose_metagraph, find_value
 from graphsurgeon.analysis.variables import slot_keys
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops.kinds import BATCH_NORMS, CHECKED_VALUE, PLACEHOLDERS, RANDOM_UNIFORM
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
@@ -362,13 +363,8 @@ class _Work:
 
 def _keep_what_is_read(gone: set[Node], saver: SaverPart) -> None:
     """Take back from what goes what something that stays reads."""
-    waiting = [node for node in gone if any(_holds(user, node, gone, saver) for user in node.consumers)]
-    while waiting:
-        node = waiting.pop()
-        if node not in gone:
-            continue
-        gone.discard(node)
-        waiting += [other for other in reached([node])[1:] if other in gone]
+    held = [node for node in gone if any(_holds(user, node, gone, saver) for user in node.consumers)]
+    gone.difference_update(upstream(held))
 
 
 def _holds(user: Node, node: Node, gone: set[Node], saver: SaverPart) -> bool:
@@ -383,5 +379,5 @@ def _unneeded(function: Graph, acting: list[Node], protected: set[Node]) -> list
     results = [output.value.producer for output in function.outputs]
     roots = [node for node in results if node is not None]
     roots += [*acting, *function.control_outputs.values(), *(node for node in function.nodes if node in protected)]
-    needed = set(reached(roots))
+    needed = upstream(roots)
     return [node for node in function.nodes if node not in needed]

@@ -13,13 +13,13 @@ import pytest
 from graphsurgeon import surgery
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.calls import Call, nodes_inside, reached_functions
-from graphsurgeon.analysis.flow.restore_map import reached
 from graphsurgeon.compare.diff_files import difference
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.surgery.moves.signature_function import find_wrapper
 from tests.oracle.conftest import Sources
 from tests.oracle.places import FIXTURES, corpus_saved_models, fixture_saved_models, parameters
@@ -226,7 +226,7 @@ def test_tensors_of_the_main_graph(path: Path, tmp_path: Path, sources: Sources)
     key = sorted(before.results)[0]
     signature = metagraph.signatures[key]
     roots = [entry.mention.node for entry in signature.outputs.values() if entry.mention is not None]
-    nodes = [node for node in reached([node for node in roots if node is not None]) if has_plain_output(node)]
+    nodes = [node for node in upstream([node for node in roots if node is not None]) if has_plain_output(node)]
     added = {}
     steps: list[Any] = []
     for number, node in enumerate(nodes[:: max(1, len(nodes) // MOST)][:MOST]):

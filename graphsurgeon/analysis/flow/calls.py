@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import in_postorder, reached
 from graphsurgeon.ops.kinds import CALLS, PLAIN_CALLS, SAME_VALUE
 
 MAX_INSIDE = 200_000  # nodes seen through calls; calls of calls of calls can be made to grow without bound
@@ -143,16 +144,13 @@ def _holds(function: Graph, ops: Collection[str], known: dict[Graph, bool]) -> b
 
 def reached_functions(graphs: Iterable[Graph]) -> list[Graph]:
     """Return every function that some graphs name, by calls or attributes, directly or through others."""
-    found: dict[Graph, None] = {}
-    waiting = [graph for graph in graphs if graph.metagraph.functions]  # without any there is nothing to look for
-    while waiting:
-        graph = waiting.pop()
-        for node in graph.nodes:
-            for function in node.functions:
-                if function not in found:
-                    found[function] = None
-                    waiting.append(function)
-    return list(found)
+    starts = [graph for graph in graphs if graph.metagraph.functions]  # without any there is nothing to look for
+    return list(reached((function for graph in reversed(starts) for function in run_by(graph)), run_by))
+
+
+def run_by(graph: Graph) -> Iterator[Graph]:
+    """Yield the functions that the nodes of a graph call or name, as often as they do."""
+    return (function for node in graph.nodes for function in node.functions)
 
 
 def needed_functions(metagraph: MetaGraph, graph: Graph) -> list[Graph]:
@@ -180,41 +178,32 @@ def settle(
         inner: gives the functions that one runs.
     """
     runs: dict[Graph, list[Graph]] = {}
-    waiting = [start]
-    while waiting:
-        graph = waiting.pop()
-        if graph not in runs and graph not in known:
-            runs[graph] = list(inner(graph))
-            waiting += runs[graph]
+
+    def unknown(graph: Graph) -> list[Graph]:
+        runs[graph] = list(inner(graph))
+        return [function for function in runs[graph] if function not in known]
+
+    reached([start] if start not in known else [], unknown)
     callers: dict[Graph, list[Graph]] = {}
     for graph, functions in runs.items():
         for function in functions:
             callers.setdefault(function, []).append(graph)
-    true = {graph for graph in runs if own(graph)} | {graph for graph in callers if known.get(graph)}
-    waiting = list(true)
-    while waiting:
-        fresh = [caller for caller in callers.get(waiting.pop(), ()) if caller not in true]
-        true.update(fresh)
-        waiting += fresh
+    holding = [graph for graph in runs if own(graph)] + [graph for graph in callers if known.get(graph)]
+    true = reached(holding, lambda graph: callers.get(graph, ()))
     known.update((graph, graph in true) for graph in runs)
 
 
 def nesting(graph: Graph) -> int:
     """Return how deep functions run functions below a graph, by calls or attributes; recursion counts once."""
-    depth: dict[Graph, int] = {}
     run: dict[Graph, list[Graph]] = {}
-    waiting = [graph]
-    while waiting:
-        current = waiting[-1]
-        if current not in run:
-            run[current] = list(dict.fromkeys(f for node in current.nodes for f in node.functions))
-        missing = [function for function in run[current] if function not in depth]
-        depth.setdefault(current, 0)
-        if missing:
-            waiting += missing
-        else:
-            waiting.pop()
-            depth[current] = 1 + max((depth[inner] for inner in run[current] if inner is not current), default=0)
+
+    def inner(function: Graph) -> list[Graph]:
+        run[function] = list(dict.fromkeys(run_by(function)))
+        return run[function]
+
+    depth: dict[Graph, int] = {}
+    for function in in_postorder([graph], inner):
+        depth[function] = 1 + max((depth.get(one, 0) for one in run[function] if one is not function), default=0)
     return depth[graph] - 1
 
 
@@ -225,16 +214,12 @@ def inlined_size(function: Graph, known: dict[Graph, int]) -> int:
         function: the function.
         known: sizes found before; those found now are entered.
     """
-    waiting = [function]
-    begun: set[Graph] = set()
-    while waiting:
-        current = waiting[-1]
-        called = [inner for node in current.nodes if (inner := called_function(node)) is not None]
-        missing = [inner for inner in called if inner not in known and inner not in begun]
-        begun.add(current)
-        if missing and current not in known:
-            waiting += dict.fromkeys(missing)
-        else:
-            waiting.pop()
-            known.setdefault(current, len(current) + sum(known.get(inner, 0) for inner in called))
+    run: dict[Graph, list[Graph]] = {}
+
+    def called(graph: Graph) -> list[Graph]:
+        run[graph] = [inner for node in graph.nodes if (inner := called_function(node)) is not None]
+        return [inner for inner in run[graph] if inner not in known]
+
+    for graph in in_postorder([function] if function not in known else [], called):
+        known[graph] = len(graph) + sum(known.get(inner, 0) for inner in run[graph])
     return known[function]

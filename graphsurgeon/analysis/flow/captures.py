@@ -41,19 +41,10 @@ def captured_keys(metagraph: MetaGraph, checkpoint: Checkpoint) -> dict[Node, st
 
 
 def _keys(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, str]:
-    """Walk both graphs along equal names; return the key of each object that holds a variable."""
-    keys: dict[ObjectNode, str] = {}
-    twins = {objects.root: stored.root}
-    waiting = [objects.root]
-    while waiting:
-        node = waiting.pop()
-        twin = twins[node]
-        for name, _, key in twin.attributes:
-            if name == VARIABLE_VALUE:
-                keys[node] = key
-        others = dict(twin.children)
-        for name, child in node.children:
-            if name in others and child not in twins:
-                twins[child] = others[name]
-                waiting.append(child)
-    return keys
+    """Return the checkpoint key of each object that holds a variable."""
+    return {
+        node: key
+        for node, twin in objects.paired(stored).items()
+        for name, _, key in twin.attributes
+        if name == VARIABLE_VALUE
+    }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
-from graphsurgeon.analysis.flow.restore_map import reached, resource_key
+from graphsurgeon.analysis.flow.restore_map import resource_key
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import Asset, MetaGraph
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops.kinds import ASSIGNMENTS, VARIABLES
 
 INIT_SIGNATURE = "__saved_model_init_op"
@@ -67,4 +68,4 @@ def init_node(metagraph: MetaGraph) -> Node | None:
 
 def _nodes_on_load(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]:
     root = init_node(metagraph)
-    yield from nodes_inside(reached([root]) if root is not None else [])
+    yield from nodes_inside(list(upstream([root])) if root is not None else [])

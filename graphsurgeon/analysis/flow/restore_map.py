@@ -16,6 +16,7 @@ from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops.kinds import ASSIGNMENTS, SAME_VALUE, TABLE_IMPORTS, TABLES, VARIABLES
 
 # From the assigned value back to the restored one: ops that change no element.
@@ -104,20 +105,7 @@ def _restoring_nodes(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]
     if root is None:
         yield from ((node, None) for node in metagraph.graph.nodes)
         return
-    yield from nodes_inside(reached([root]), ASSIGNMENTS | TABLE_IMPORTS)
-
-
-def reached(roots: Iterable[Node]) -> list[Node]:
-    """Return all nodes that some nodes need, by data and control edges of their graph, the nodes themselves first."""
-    found = dict.fromkeys(roots)
-    waiting = list(found)
-    while waiting:
-        node = waiting.pop()
-        for other in (*(value.producer for value in node.inputs), *node.controls):
-            if other is not None and other not in found:
-                found[other] = None
-                waiting.append(other)
-    return list(found)
+    yield from nodes_inside(list(upstream([root])), ASSIGNMENTS | TABLE_IMPORTS)
 
 
 def _restored(place: Place, texts: _Texts) -> Restored | None:

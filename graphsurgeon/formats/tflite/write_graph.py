@@ -20,6 +20,7 @@ from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.model.node import ABSENT, Value
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.traversal import in_postorder, producers
 
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table
@@ -301,25 +302,8 @@ def _in_order(graph: Graph, indices: Callable[[Iterable[Value]], list[int]]) -> 
     late = [node for node in nodes if any(position.get(n, -1) >= position[node] for n in _before(node))]
     if all(node.raw is not None and list(node.raw.scalars("inputs")) == indices(node.inputs) for node in late):
         return nodes  # in order, or out of order as it was read
-    done: dict[Node, None] = {}
-    for node in nodes:
-        _visit(node, position, done)
-    return list(done)
-
-
-def _visit(first: Node, known: Container[Node], done: dict[Node, None]) -> None:
-    """Enter a node behind those that it reads from."""
-    waiting, entered = [first], set[Node]()
-    while waiting:
-        node = waiting[-1]
-        ready = [] if node in entered else [n for n in _before(node) if n in known and n not in done]
-        entered.add(node)
-        ready = [n for n in ready if n not in entered]
-        if ready:
-            waiting += reversed(ready)
-        else:
-            done[waiting.pop()] = None
+    return list(in_postorder(nodes, lambda node: [other for other in _before(node) if other in position]))
 
 
 def _before(node: Node) -> list[Node]:
-    return [*(value.producer for value in node.inputs if value.producer is not None), *node.controls]
+    return [*producers(node.inputs), *node.controls]

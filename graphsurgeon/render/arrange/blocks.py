@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
 
+from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops.kinds import PADS
 from graphsurgeon.render.arrange.levels import Joints, Part, PartKind, settle
 from graphsurgeon.render.choose.select import Selection
@@ -93,22 +94,12 @@ def _scopes(root: Part) -> list[Part]:
 def _order(root: Part, joints: Joints) -> None:
     """Sort the parts of every scope so that edges point forward; a cycle between scopes stays as it is."""
     for scope in _scopes(root):
-        found: dict[Part, None] = {}
-        entered: set[Part] = set()
         inside = set(scope.children)
-        for start in scope.children:
-            entered.add(start)
-            stack = [(start, iter(joints.before.get(start, ())))]
-            while stack:
-                part, before = stack[-1]
-                missing = next((other for other in before if other not in entered and other in inside), None)
-                if missing is None:
-                    found[part] = None
-                    stack.pop()
-                else:
-                    entered.add(missing)
-                    stack.append((missing, iter(joints.before.get(missing, ()))))
-        scope.children = list(found)
+
+        def before(part: Part, inside: set[Part] = inside) -> list[Part]:
+            return [other for other in joints.before.get(part, ()) if other in inside]
+
+        scope.children = list(in_postorder(scope.children, before))
 
 
 def _group_by_prefix(scope: Part) -> None:

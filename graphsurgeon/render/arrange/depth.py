@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.render.scene import families
@@ -39,15 +40,8 @@ def contents(part: Part) -> Sequence[Part]:
 
 def visible(root: Part, opened: set[Part]) -> list[Part]:
     """Return the parts that are drawn as boxes, in order."""
-    found: list[Part] = []
-    waiting = [root]
-    while waiting:
-        part = waiting.pop()
-        if part in opened:
-            waiting += reversed(contents(part))
-        else:
-            found.append(part)
-    return found
+    parts = in_preorder([root], lambda part: contents(part) if part in opened else ())
+    return [part for part in parts if part not in opened]
 
 
 def open_to_depth(root: Part, depth: int) -> Opening:

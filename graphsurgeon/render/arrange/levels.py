@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.render.choose.flow import Opened, is_empty_name
 from graphsurgeon.render.choose.select import Link, Selection
 
@@ -63,22 +64,11 @@ class Part:
 
     def operations(self) -> Iterator[int]:
         """Yield the operations it holds, in the order of the flow."""
-        waiting = [self]
-        while waiting:
-            part = waiting.pop()
-            if part.operation >= 0:
-                yield part.operation
-            else:
-                waiting += reversed(part.children)
+        return (part.operation for part in self.parts() if part.is_operation)
 
     def parts(self) -> Iterator[Part]:
         """Yield this part and every part within, parents first."""
-        waiting = [self]
-        while waiting:
-            part = waiting.pop()
-            yield part
-            if part.children:
-                waiting += reversed(part.children)
+        return in_preorder([self], lambda part: part.children)
 
     def __repr__(self) -> str:
         return f"Part({self.kind}, {self.path!r}, {self.size})"

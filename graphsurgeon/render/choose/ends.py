@@ -10,6 +10,7 @@ from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.traversal import reached
 from graphsurgeon.ops.kinds import ELEMENTS
 from graphsurgeon.render.choose.flow import Flow, Operation
 from graphsurgeon.render.choose.select import select
@@ -177,11 +178,5 @@ def _merged(ends: Iterable[End]) -> list[End]:
 
 
 def _reached(flow: Flow, starts: Iterable[int]) -> list[int]:
-    seen = dict.fromkeys(starts)
-    waiting = list(seen)
-    while waiting:
-        for operand in flow.operations[waiting.pop()].operands:
-            if operand.source not in seen:
-                seen[operand.source] = None
-                waiting.append(operand.source)
-    return sorted(seen)
+    operations = flow.operations
+    return sorted(reached(starts, lambda index: (operand.source for operand in operations[index].operands)))

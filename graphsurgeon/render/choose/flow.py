@@ -11,10 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from graphsurgeon.analysis.flow.calls import called_function
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.ops.kinds import BRANCHES, LOOPS
 
 MOST_OPERATIONS = 400_000
@@ -241,9 +243,7 @@ class _Frame:
 
     def connect(self) -> None:
         """Give every operation of this frame and the frames within its operands."""
-        waiting = [self]
-        while waiting:
-            frame = waiting.pop()
+        for frame in in_preorder([self], lambda frame: chain.from_iterable(frame.inner.values())):
             for node, index in frame.by_node.items():
                 operation = self.flow.operations[index]
                 for slot, value in enumerate(node.inputs):
@@ -253,8 +253,6 @@ class _Frame:
                         continue
                     operation.operands += [operand._replace(slot=slot) for operand in frame.sources(value, value)]
                 operation.controls += [frame.by_node[other] for other in node.controls if other in frame.by_node]
-            for frames in frame.inner.values():
-                waiting += frames
 
     def sources(self, value: Value, read: Value) -> list[Operand]:
         """Return the operations that yield a value, through arguments and results of opened calls.

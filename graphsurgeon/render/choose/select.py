@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Value
+from graphsurgeon.model.traversal import nearest_first
 from graphsurgeon.ops.kinds import BACK_EDGES, EXITS, MERGES, SWITCHES
 from graphsurgeon.render.choose.flow import Flow, Operand, Operation
 from graphsurgeon.render.scene import families
@@ -248,19 +249,14 @@ class _Selector:
 
     def _weights(self, sources: Iterable[int]) -> list[int]:
         """Return the constants and variables behind what was folded."""
-        found: dict[int, None] = {}
-        seen: set[int] = set()
-        waiting = list(sources)
-        for index in waiting:
-            if index in seen:
-                continue
-            seen.add(index)
-            operation = self.operations[index]
-            if operation.op in families.WEIGHTS or _is_captured(operation):
-                found[index] = None
-            else:
-                waiting += [o.source for o in operation.operands]
-        return list(found)
+
+        def folded(index: int) -> list[int]:
+            return [] if is_weight(index) else [operand.source for operand in self.operations[index].operands]
+
+        def is_weight(index: int) -> bool:
+            return self.operations[index].op in families.WEIGHTS or _is_captured(self.operations[index])
+
+        return [index for index in nearest_first(sources, folded) if is_weight(index)]
 
     def _controls(self, drawn: set[int]) -> list[Link]:
         return [

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model.traversal import reached
 from graphsurgeon.render.choose.flow import Flow
 from graphsurgeon.render.choose.select import Selection, behind
 
@@ -60,11 +61,11 @@ def around(selection: Selection, centre: Iterable[int], radius: int) -> Selectio
     for link in selection.links:
         neighbours.setdefault(link.source, []).append(link.target)
         neighbours.setdefault(link.target, []).append(link.source)
-    reached = border = set(centre)
+    found = border = set(centre)
     for _ in range(radius):
-        border = {other for index in border for other in neighbours.get(index, ())} - reached
-        reached = reached | border
-    return restricted(selection, reached)
+        border = {other for index in border for other in neighbours.get(index, ())} - found
+        found = found | border
+    return restricted(selection, found)
 
 
 def between(selection: Selection, starts: Collection[int], ends: Collection[int]) -> Selection:
@@ -96,13 +97,7 @@ def _reached(starts: Iterable[int], edges: Sequence[tuple[int, int]]) -> set[int
     following: dict[int, list[int]] = {}
     for source, target in edges:
         following.setdefault(source, []).append(target)
-    seen = set(starts)
-    waiting = list(seen)
-    while waiting:
-        new = [other for other in following.get(waiting.pop(), ()) if other not in seen]
-        seen.update(new)
-        waiting += new
-    return seen
+    return set(reached(starts, lambda index: following.get(index, ())))
 
 
 def _literal(flow: Flow, text: str) -> list[int]:

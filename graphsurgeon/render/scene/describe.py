@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.ops.kinds import BATCH_NORMS
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.ends import End
@@ -182,14 +183,8 @@ def first_block(part: Part) -> Part:
 
 def members(part: Part) -> list[int]:
     """Return every operation that a part is drawn for, those of equal blocks included."""
-    found: list[int] = []
-    waiting = [leaf for leaf in first_block(part).parts() if leaf.is_operation]
-    waiting.reverse()
-    while waiting:
-        leaf = waiting.pop()
-        found.append(leaf.operation)
-        waiting += reversed(leaf.twins)
-    return found
+    leaves = [leaf for leaf in first_block(part).parts() if leaf.is_operation]
+    return [leaf.operation for leaf in in_preorder(leaves, lambda leaf: leaf.twins)]
 
 
 def scope_title(part: Part) -> str:

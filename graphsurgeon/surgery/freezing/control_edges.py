@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.traversal import downstream
 from graphsurgeon.ops import catalog
-from graphsurgeon.surgery.moves.inline import downstream
 
 
 def clean_control_edges(graph: Graph, acts: Callable[[Node], bool]) -> None:
@@ -21,7 +21,7 @@ def clean_control_edges(graph: Graph, acts: Callable[[Node], bool]) -> None:
         acts: says which nodes do something beside yielding values.
     """
     acting = {node for node in graph.nodes if acts(node)}
-    behind = downstream(acting)
+    behind = downstream(acting, controls=True)
     for node in graph.nodes:
         if not node.controls:
             continue

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.traversal import downstream, producers, reached
 from graphsurgeon.ops.kinds import ENTERS, EXITS, LOOPS
-from graphsurgeon.surgery.moves.inline import alive_control, downstream
+from graphsurgeon.surgery.moves.inline import alive_control
 from graphsurgeon.surgery.moves.variable_uses import Held
 
 _NO_HELD: frozenset[Held] = frozenset()
@@ -39,18 +40,12 @@ class Access:
 def needed_nodes(graph: Graph, acting: Iterable[Node]) -> set[Node]:
     """Return the nodes whose values matter: to an output of the graph, or to a node that acts."""
     acting = set(acting)
-    behind = downstream(acting)
-    roots = [output.value.producer for output in graph.outputs]
-    needed = {node for node in roots if node is not None} | acting
-    waiting = list(needed)
-    while waiting:
-        node = waiting.pop()
-        before = [value.producer for value in node.inputs] + [other for other in node.controls if other in behind]
-        for other in before:
-            if other is not None and other not in needed:
-                needed.add(other)
-                waiting.append(other)
-    return needed
+    behind = downstream(acting, controls=True)
+
+    def before(node: Node) -> list[Node]:
+        return [*producers(node.inputs), *(other for other in node.controls if other in behind)]
+
+    return set(reached([*producers(output.value for output in graph.outputs), *acting], before))
 
 
 def check_order(graph: Graph, accesses: Iterable[Access], needed: set[Node]) -> None:
@@ -67,7 +62,7 @@ def check_order(graph: Graph, accesses: Iterable[Access], needed: set[Node]) -> 
             continue
         if access.is_plain and access.node in needed:
             raise _used(access, graph)
-        after = downstream([access.node]) - {access.node}
+        after = downstream([access.node], controls=True) - {access.node}
         together = [nodes for nodes in loops if access.node in nodes]
         for reader in readers:
             both = reader.reads & access.writes

@@ -7,12 +7,13 @@ what it decides can be decided. A function that others use as well is copied fir
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import handed_on, nearest_first
 from graphsurgeon.ops.kinds import LOOPS, SAME_VALUE, SELECTS, SWITCHES
 from graphsurgeon.surgery.moves.clone_function import clone_function
 from graphsurgeon.surgery.moves.fold_predicates import fold_predicates, folded_selects
@@ -28,7 +29,7 @@ def constant_inputs(node: Node) -> Constants:
     """Return the inputs of a node that are constant scalars, seen through ops that hand their input on."""
     found: Constants = {}
     for index, value in enumerate(node.inputs):
-        producer = _source(value)
+        producer = handed_on(value, SAME_VALUE).producer
         if producer is not None and producer.op == "Const" and element(producer) is not None:
             tensor = producer.attrs["value"]
             assert isinstance(tensor, Tensor)
@@ -72,17 +73,13 @@ def bind_constants(
 
 def _decides(function: Graph, bound: Constants) -> bool:
     """Say whether a constant reaches a predicate, or a function that it may reach one in."""
-    waiting = [function.inputs[place] for place in bound]
-    seen = set(waiting)
-    while waiting:
-        for user in waiting.pop().consumers:
-            if user.functions or user.op in SWITCHES | SELECTS:
-                return True
-            if user.op in FOLLOWED:
-                fresh = [output for output in user.outputs if output not in seen]
-                seen.update(fresh)
-                waiting += fresh
-    return False
+    given = [function.inputs[place] for place in bound]
+
+    def followed(value: Value) -> Iterator[Value]:
+        return (output for user in value.consumers if user.op in FOLLOWED for output in user.outputs)
+
+    users = (user for value in nearest_first(given, followed) for user in value.consumers)
+    return any(user.functions or user.op in SWITCHES | SELECTS for user in users)
 
 
 def _bind(metagraph: MetaGraph, function: Graph, bound: Constants, users: Counter[Graph], depth: int) -> list[str]:
@@ -130,14 +127,4 @@ def _is_invariant(loop: Node, place: int) -> bool:
     body = next((run.function for run in runs_of(loop) if run.key == "body"), None)
     if body is None or place >= len(body.outputs) or place >= len(body.inputs):
         return False
-    return _argument(body.outputs[place].value) is body.inputs[place]
-
-
-def _argument(value: Value) -> Value:
-    while value.producer is not None and value.producer.op in SAME_VALUE:
-        value = value.producer.inputs[0]
-    return value
-
-
-def _source(value: Value) -> Node | None:
-    return _argument(value).producer
+    return handed_on(body.outputs[place].value, SAME_VALUE) is body.inputs[place]

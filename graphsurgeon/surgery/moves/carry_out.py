@@ -12,6 +12,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.traversal import handed_on, reached
 from graphsurgeon.surgery.moves.call_nodes import insert_output, result_name, retarget, users_of
 from graphsurgeon.surgery.moves.clone_function import clone_function, twin
 from graphsurgeon.surgery.moves.signature_function import Wrapper
@@ -137,15 +138,7 @@ def _own_functions(metagraph: MetaGraph, way: Way, wrapper: Wrapper | None) -> t
 
 def _called_from(graph: Graph) -> set[Graph]:
     """Return a graph and the functions that plain calls lead to from it."""
-    found = {graph}
-    waiting = [graph]
-    while waiting:
-        for node in waiting.pop().nodes:
-            function = called_function(node)
-            if function is not None and function not in found:
-                found.add(function)
-                waiting.append(function)
-    return found
+    return set(reached([graph], lambda one: filter(None, map(called_function, one.nodes))))
 
 
 def _ways(
@@ -169,10 +162,9 @@ def _sources(target: Signature) -> set[Node]:
     found: set[Node] = set()
     for entry in target.outputs.values():
         node = entry.mention.node if entry.mention is not None else None
-        while node is not None and node.op == "Identity" and node.inputs:
-            node = node.inputs[0].producer
-        if node is not None:
-            found.add(node)
+        source = handed_on(node.output(0), ("Identity",)).producer if node is not None else None
+        if source is not None:
+            found.add(source)
     return found
 
 

@@ -12,6 +12,7 @@ from graphsurgeon.analysis.flow.calls import Call, Place, origin
 from graphsurgeon.analysis.flow.effects import acts
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops import catalog
 
 Made: TypeAlias = dict[tuple[Node, "Call | None"], Node]
@@ -39,22 +40,18 @@ def transplant(place: Place, graph: Graph, made: Made, what: str) -> Value:
 
 def _in_order(end: Place, what: str) -> list[Place]:
     """Return a value and everything that it needs, each behind what it needs."""
-    done: dict[Place, None] = {}
-    entered: set[Place] = set()
-    waiting = [end]
-    while waiting:
-        place = waiting[-1]
+    seen = 0
+
+    def before(place: Place) -> list[Place]:
+        nonlocal seen
+        seen += 1
         if place.value.producer is None:
             raise UnsupportedError(f"{what} depends on {str(place.value)!r}, which nothing here computes")
-        if place in entered:
-            done[waiting.pop()] = None
-            continue
-        entered.add(place)
-        before = [origin(Place(value, place.call)) for value in place.value.producer.inputs]
-        waiting += [other for other in before if other not in entered]
-        if len(entered) > _MOST_NODES:
+        if seen > _MOST_NODES:
             raise UnsupportedError(f"{what} is computed by more than {_MOST_NODES} nodes")
-    return list(done)
+        return [origin(Place(value, place.call)) for value in place.value.producer.inputs]
+
+    return list(in_postorder([end], before))
 
 
 def _copy(place: Place, graph: Graph, made: Made, what: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.traversal import producers, reached
 
 
 class Part:
@@ -72,7 +73,7 @@ def copy_part(
     Raises:
         FormatError: a needed reference names nothing.
     """
-    needed = _needed(values, nodes, cut)
+    needed = needed_nodes(values, nodes, cut)
     copies = {node: target.adopt(node, target.unique_name(name(node.name))) for node in source.nodes if node in needed}
     part = Part(copies, cut)
     replaced = {value.producer: other.producer for value, other in cut.items() if value.producer and other.producer}
@@ -85,19 +86,11 @@ def copy_part(
     return part
 
 
-def _needed(values: Iterable[Value], nodes: Iterable[Node], cut: Mapping[Value, Value]) -> set[Node]:
-    waiting = [*nodes, *(value.producer for value in values if value not in cut and value.producer is not None)]
+def needed_nodes(values: Iterable[Value], nodes: Iterable[Node], cut: Mapping[Value, Value]) -> dict[Node, None]:
+    """Return what `copy_part` copies: nodes, and what they and some values need; nothing behind what is cut."""
     replaced = {value.producer for value in cut}
-    needed = set(waiting)
-    while waiting:
-        node = waiting.pop()
-        for value in node.inputs:
-            producer = value.producer
-            if producer is not None and producer not in needed and value not in cut:
-                needed.add(producer)
-                waiting.append(producer)
-        for other in node.controls:
-            if other not in needed and other not in replaced:
-                needed.add(other)
-                waiting.append(other)
-    return needed
+
+    def before(node: Node) -> list[Node]:
+        return [*producers(node.inputs, cut), *(other for other in node.controls if other not in replaced)]
+
+    return reached([*nodes, *producers(values, cut)], before)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
+from itertools import islice
 
 from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
-from graphsurgeon.model.graph import Node, Value
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.traversal import nearest_first
 from graphsurgeon.ops.kinds import EXITS, MERGES, SAME_VALUE, VALUE_READS
+
+_FAR = 10_000  # nodes behind a tensor among which the end of its branch is looked for
 
 
 def check_fetchable(value: Value, dtype: DType | None, *, allow_ref: bool = True) -> DType:
@@ -53,23 +56,13 @@ def _check_flow(value: Value) -> None:
         hint = f"the loop's results can be had: {', '.join(exits[:3])}" if exits else "choose a tensor outside the loop"
         raise UnsupportedError(f"{value} lies inside the loop of {enter.name!r}: one value per iteration", hint=hint)
     if node in flow.branches:
-        merge = next((other.name for other in _downstream(node) if other.op in MERGES), None)
+        after = islice(nearest_first([node], lambda one: one.consumers), _FAR)
+        merge = next((other.name for other in after if other.op in MERGES), None)
         hint = f"the conditional's result can be had: {merge}" if merge else "choose a tensor outside the branch"
         raise UnsupportedError(
             f"{value} lies in a branch of the conditional at {flow.branches[node].name!r}: it may have no value",
             hint=hint,
         )
-
-
-def _downstream(node: Node) -> list[Node]:
-    found = dict.fromkeys([node])
-    waiting = deque([node])
-    while waiting and len(found) < 10000:
-        for user in waiting.popleft().consumers:
-            if user not in found:
-                found[user] = None
-                waiting.append(user)
-    return list(found)
 
 
 def _reader_hint(value: Value) -> str:

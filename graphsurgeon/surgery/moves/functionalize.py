@@ -17,6 +17,7 @@ from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import MUST_BE_FED
 from graphsurgeon.surgery.moves.call_nodes import result_name
 
@@ -39,15 +40,7 @@ class Part:
 def part_between(graph: Graph, inputs: list[Value], outputs: list[Value]) -> Part:
     """Return what the outputs need of a main graph when the inputs are given."""
     fed = set(inputs)
-    needed: dict[Node, None] = {}
-    waiting = [value.producer for value in outputs if value not in fed and value.producer is not None]
-    while waiting:
-        node = waiting.pop()
-        if node in needed:
-            continue
-        needed[node] = None
-        waiting += [value.producer for value in node.inputs if value not in fed and value.producer is not None]
-        waiting += node.controls
+    needed = upstream(producers(outputs, fed), fed=fed)
     ordered = [node for node in graph.nodes if node in needed]
     handles = [node for node in ordered if is_handle(node)]
     unfed = [node for node in ordered if node.op in MUST_BE_FED]

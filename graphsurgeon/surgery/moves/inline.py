@@ -18,6 +18,7 @@ from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import downstream, nearest_first
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import CONTROL_FLOW, ENTERS, PLAIN_CALLS, SWITCHES
 from graphsurgeon.surgery.moves.copy_part import Part, copy_part
@@ -143,19 +144,6 @@ def has_uncounted_outputs(function: Graph) -> bool:
     return any(isinstance(value.port, str) for value in values)
 
 
-def downstream(nodes: Iterable[Node]) -> set[Node]:
-    """Return some nodes and all that depend on one of them, by data or control edges."""
-    found = set(nodes)
-    waiting = list(found)
-    while waiting:
-        node = waiting.pop()
-        for other in (*node.consumers, *node.control_consumers):
-            if other not in found:
-                found.add(other)
-                waiting.append(other)
-    return found
-
-
 def alive_control(value: Value) -> Node:
     """Return a node that runs exactly when a value is alive: its producer, or an Identity for an output of a Switch.
 
@@ -220,7 +208,7 @@ def _acting(function: Graph, effects: Effects) -> list[Node]:
     """
     acting = [node for node in function.nodes if effects.of_node(node)]
     if acting and function.control_outputs:
-        behind = downstream(acting)
+        behind = downstream(acting, controls=True)
         acting = [node for node in dict.fromkeys(function.control_outputs.values()) if node in behind]
     if not acting or not has_v1_control_flow(function):
         return acting
@@ -231,14 +219,8 @@ def _acting(function: Graph, effects: Effects) -> list[Node]:
 
 def _meeting(node: Node, inside: set[Node]) -> Node | None:
     """Return the node itself if it always runs, else the first after it that does; None if there is none."""
-    found, waiting = {node}, [node]
-    for current in waiting:
-        if current not in inside:
-            return current
-        after = [other for other in (*current.consumers, *current.control_consumers) if other not in found]
-        found.update(after)
-        waiting += after
-    return None
+    after = nearest_first([node], lambda one: (*one.consumers, *one.control_consumers))
+    return next((one for one in after if one not in inside), None)
 
 
 def _start(graph: Graph, call: Node) -> Node | None:

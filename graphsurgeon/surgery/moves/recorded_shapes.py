@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import downstream
 from graphsurgeon.shapes.report import ShapeReport
-from graphsurgeon.surgery.moves.inline import downstream
 
 OUTPUT_SHAPES = "_output_shapes"
 RECORDED = (OUTPUT_SHAPES, "output_shapes")
@@ -25,7 +25,7 @@ def record_shapes(changed: Iterable[Value], report: ShapeReport) -> int:
         changed: values of a main graph.
         report: what was inferred with their new shapes.
     """
-    nodes = downstream([user for value in changed for user in value.consumers])
+    nodes = downstream([user for value in changed for user in value.consumers], controls=True)
     nodes |= {value.producer for value in changed if value.producer is not None}
     count = sum(_record(node, report, widen=False) for node in nodes)
     graphs = {node.graph for node in nodes}

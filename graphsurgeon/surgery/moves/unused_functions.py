@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graphsurgeon.analysis.flow.calls import reached_functions
+from graphsurgeon.analysis.flow.calls import run_by
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import reached
 
 
 def unused_functions(metagraph: MetaGraph) -> list[Graph]:
     """Return functions that neither the main graph, the object graph nor a gradient leads to."""
     functions = metagraph.functions
-    used: dict[Graph, None] = dict.fromkeys(_named_by_objects(metagraph))
-    used.update(dict.fromkeys(_known(metagraph.registered_gradients.values(), functions)))
-    waiting = [metagraph.graph, *used]
-    while waiting:
-        found = [*reached_functions(waiting), *(one for graph in waiting for one in _named_by(graph, metagraph))]
-        waiting = [one for one in dict.fromkeys(found) if one not in used]
-        used.update(dict.fromkeys(waiting))
+    known = _known(metagraph.registered_gradients.values(), functions)
+    roots = [metagraph.graph, *_named_by_objects(metagraph), *known]
+    used = reached(roots, lambda graph: (*run_by(graph), *_named_by(graph, metagraph)))
     return [function for function in functions.values() if function not in used]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.patterns.match import Match
 from graphsurgeon.shapes.dims import Dims
 from graphsurgeon.surgery.replacing.draft import Draft, Made, Plan, Slot, refusal
@@ -79,21 +80,10 @@ def _cycles(plan: Plan) -> Iterator[str]:
     for value in read & roots:
         yield f"it reads {value}, which it replaces; write the op anew on the right side"
     if len(roots) > 1:
-        behind = _upstream(producers(read - roots))
+        behind = upstream(producers(read - roots))
         for root in producers(roots):
             if root in behind:
                 yield f"it would close a cycle through {root.name!r}"
-
-
-def _upstream(nodes: Sequence[Node]) -> set[Node]:
-    found = set(nodes)
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        fresh = [one for one in (*producers(node.inputs), *node.controls) if one not in found]
-        found.update(fresh)
-        waiting += fresh
-    return found
 
 
 def _named_parts(plan: Plan, ground: Ground) -> Iterator[str]:

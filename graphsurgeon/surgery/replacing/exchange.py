@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -175,9 +176,9 @@ class _Exchange:
         """
         gone: set[Node] = set()
         ends = {*self._ends(), *producers(output.value for output in self.graph.outputs)}
-        waiting = list(dict.fromkeys(nodes))
+        waiting = deque(dict.fromkeys(nodes))
         while waiting:
-            node = waiting.pop(0)
+            node = waiting.popleft()
             if node not in self.graph or node in self.made.values() or node in ends or self._is_needed(node):
                 continue
             waiting += dict.fromkeys(producers(node.inputs))

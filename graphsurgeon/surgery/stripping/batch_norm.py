@@ -17,6 +17,7 @@ from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.analysis.flow.restore_map import resource_name
 from graphsurgeon.model.dtype import FLOAT32, RESOURCE, DType
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.traversal import reached
 from graphsurgeon.ops.kinds import BATCH_NORMS, MOVING_AVERAGE, REF_VARIABLES, UPDATES, VARIABLES
 from graphsurgeon.surgery.stripping.bypass import Found, remove_unread, remove_waiting
 
@@ -94,18 +95,10 @@ def _statistics(node: Node) -> _Statistics | None:
 def _updated(statistic: Value) -> dict[Value, list[Node]]:
     """Return each variable (or handle) that is updated by a statistic of the batch, with the updates."""
     found: dict[Value, list[Node]] = {}
-    seen = set(statistic.consumers)
-    waiting = list(seen)
-    while waiting:
-        node = waiting.pop()
-        if node.op in UPDATES:
-            target = handle_of(node.inputs[0])
-            if target is not None:
-                found.setdefault(target, []).append(node)
-        elif node.op in MOVING_AVERAGE:
-            fresh = [user for user in node.consumers if user not in seen]
-            seen.update(fresh)
-            waiting += fresh
+    for node in reached(statistic.consumers, lambda node: node.consumers if node.op in MOVING_AVERAGE else ()):
+        target = handle_of(node.inputs[0]) if node.op in UPDATES else None
+        if target is not None:
+            found.setdefault(target, []).append(node)
     return found
 
 

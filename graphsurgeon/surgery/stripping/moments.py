@@ -117,14 +117,19 @@ def _both_ways(pair: Sequence[_T]) -> Iterable[tuple[_T, _T]]:
 
 def _statistic(value: Value, way: frozenset[Node]) -> tuple[Value, frozenset[Node]]:
     """Go back over what only the update reads, to the value that the normalization reads too."""
-    while value.producer is not None and value.producer.op in _SAME and set(value.consumers) <= way:
+    while (
+        value.producer is not None
+        and value.producer.op in _SAME
+        and value.producer not in way
+        and set(value.consumers) <= way
+    ):
         way |= {value.producer}
         value = value.producer.inputs[0]
     return value, way
 
 
 def _back(value: Value, way: frozenset[Node]) -> tuple[Value, frozenset[Node]]:
-    while value.producer is not None and value.producer.op in _CAST:
+    while value.producer is not None and value.producer.op in _CAST and value.producer not in way:
         way |= {value.producer}
         value = value.producer.inputs[0]
     return value, way

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS
-from graphsurgeon.analysis.flow.restore_map import reached, resource_key
+from graphsurgeon.analysis.flow.restore_map import resource_key
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import CollectionItem, MetaGraph
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import TABLES, VARIABLES, is_filler
 from graphsurgeon.surgery.stripping.saver_v1 import SaverPart
 
@@ -32,9 +33,9 @@ def protected_mentions(metagraph: MetaGraph) -> list[Mention]:
 
 def needed_nodes(metagraph: MetaGraph, outputs: Iterable[Value], saver: SaverPart) -> set[Node]:
     """Return the nodes of the main graph that stay if everything goes that may."""
-    roots = [value.producer for value in outputs if value.producer is not None]
+    roots = producers(outputs)
     roots += [node for mention in protected_mentions(metagraph) if (node := mention.node) is not None]
-    needed = set(reached(roots))
+    needed = set(upstream(roots))
     while True:
         is_kept = kept_resources(needed)
         more = saver.needed(is_kept)
@@ -90,7 +91,7 @@ def _is_gone(mention: Mention) -> bool:
 def _without_saver(nodes: list[Node], saver: SaverPart, is_kept: Callable[[Node], bool]) -> list[Node]:
     """Return what some nodes need, not going through a saver to the variables that it need not save."""
     inside = set(saver.needed(is_kept))
-    return [*inside, *reached([node for node in nodes if node not in inside])]
+    return [*inside, *upstream([node for node in nodes if node not in inside])]
 
 
 def variable_items(metagraph: MetaGraph) -> list[CollectionItem]:
@@ -104,4 +105,4 @@ def _variable(item: CollectionItem) -> Node | None:
     node = mention.node if mention is not None else None
     if node is None or node.op in VARIABLES:
         return node
-    return next((other for other in reached([node]) if other.op in VARIABLES), None)
+    return next((other for other in upstream([node]) if other.op in VARIABLES), None)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from graphsurgeon.analysis.flow.calls import Place, origin
-from graphsurgeon.analysis.flow.restore_map import constant, reached
+from graphsurgeon.analysis.flow.restore_map import constant
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import producers, reached, upstream
 from graphsurgeon.ops.kinds import ASSIGNMENTS, RESTORES, SAVES, TABLE_IMPORTS, TABLES, VARIABLES
 
 _SHAPES = "_output_shapes"
@@ -30,11 +31,11 @@ class SaverPart:
     def __init__(self, metagraph: MetaGraph) -> None:
         saver = metagraph.saver
         self._roots = [node for mention in saver.mentions if (node := mention.node) is not None] if saver else []
-        nodes = reached(self._roots)
+        nodes = upstream(self._roots)
         self.targets: dict[Node, Node] = {}
         for node in nodes:
             target = _target(node)
-            if target is not None and any(other.op in RESTORES for other in reached([node])):
+            if target is not None and any(other.op in RESTORES for other in upstream([node])):
                 self.targets[node] = target
         self._restores = [node for node in nodes if node.op == "RestoreV2"]
         self.saves = {node: [_owner(value) for value in _tensors(node)] for node in nodes if node.op in SAVES}
@@ -44,16 +45,13 @@ class SaverPart:
         kept = [node for node, target in self.targets.items() if is_kept(target)]
         if not kept and self.targets:
             return []
-        found: dict[Node, None] = {}
-        waiting = list(self._roots)
-        while waiting:
-            node = waiting.pop()
-            if node in found or (node in self.targets and not is_kept(self.targets[node])):
-                continue
-            found[node] = None
-            waiting += [v.producer for v in self._inputs(node, is_kept) if v.producer is not None]
-            waiting += node.controls
-        return list(found)
+
+        def before(node: Node) -> list[Node]:
+            needed = [*producers(self._inputs(node, is_kept)), *node.controls]
+            return [other for other in needed if other not in self.targets or is_kept(self.targets[other])]
+
+        roots = [node for node in self._roots if node not in self.targets or is_kept(self.targets[node])]
+        return list(reached(roots, before))
 
     def _inputs(self, node: Node, is_kept: Callable[[Node], bool]) -> Iterator[Value]:
         places = set(self._kept_places(node, is_kept)) if node in self.saves else None
@@ -156,6 +154,6 @@ def _tensors(node: Node) -> tuple[Value, ...]:
 
 def _owner(value: Value) -> Node | None:
     """Return the only variable or table that a value is read from, None if there is none, or several."""
-    nodes = reached([value.producer]) if value.producer is not None else []
+    nodes = upstream(producers([value]))
     owners = [node for node in nodes if node.op in VARIABLES | TABLES]
     return owners[0] if len(owners) == 1 else None

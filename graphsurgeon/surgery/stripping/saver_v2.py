@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from graphsurgeon.analysis.flow.calls import Place, called_function, origin
-from graphsurgeon.analysis.flow.restore_map import producer_of, reached
+from graphsurgeon.analysis.flow.restore_map import producer_of
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import reached, upstream
 from graphsurgeon.ops.kinds import SAVES, TRACED_SAVER, VARIABLES
 from graphsurgeon.surgery.stripping.saver_v1 import shrink_restore, shrink_save, texts
 
@@ -116,14 +117,11 @@ def _owner(value: Value) -> Node | None:
 
 def _own_nodes(argument: Value) -> set[Node]:
     """Return the nodes that work on an argument, up to where it is saved."""
-    found: set[Node] = set()
-    waiting = [node for node in argument.consumers if node.op not in SAVES]
-    while waiting:
-        node = waiting.pop()
-        if node not in found:
-            found.add(node)
-            waiting += [user for user in node.consumers if user.op not in SAVES]
-    return found
+
+    def users(thing: Node | Value) -> list[Node]:
+        return [user for user in thing.consumers if user.op not in SAVES]
+
+    return set(reached(users(argument), users))
 
 
 def _can_shrink(save: Node) -> bool:
@@ -150,7 +148,7 @@ def _drop_arguments(call: Node, function: Graph, places: set[int]) -> None:
         tensors = save.inputs[SAVES[save.op].first :]
         kept = [place for place, value in enumerate(tensors) if value not in gone and value.producer not in own]
         shrink_save(save, kept)
-    sources = [node for node in reached(own) if node not in own]
+    sources = [node for node in upstream(own) if node not in own]
     _remove(function, own)
     _remove_unread(function, sources)
     for restore in [node for node in function.nodes if node.op == "RestoreV2"]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.flow.captures import VARIABLE_VALUE
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
+from graphsurgeon.model.traversal import reached
 
 _OPTIMIZER = re.compile(r"(\w*_)?optimizer\d*")
 _METRIC = re.compile(r"(.*\.)?keras_api\.metrics\.\d+")
@@ -72,15 +73,7 @@ def training_keys(stored: ObjectGraph, kinds: Collection[str]) -> dict[str, str]
 
 def twins(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, ObjectNode]:
     """Return object of a SavedModel -> the object of the checkpoint to which the same names lead."""
-    found = {objects.root: stored.root}
-    waiting = [objects.root]
-    while waiting:
-        node = waiting.pop()
-        children = dict(found[node].children)
-        for name, child in node.children:
-            if name in children and child not in found:
-                found[child] = children[name]
-                waiting.append(child)
+    found = objects.paired(stored)
     for node, twin in list(found.items()):
         slots = {(variable, name): slot for variable, name, slot in twin.slots}
         for variable, name, slot in node.slots:
@@ -113,16 +106,10 @@ def forget(objects: ObjectGraph, gone: Collection[ObjectNode]) -> None:
 
 def _training_roots(objects: ObjectGraph) -> dict[ObjectNode, tuple[str, str]]:
     found: dict[ObjectNode, tuple[str, str]] = {}
-    paths = {objects.root: ""}
-    for node in (waiting := [objects.root]):
-        for name, child in node.children:
-            if child in paths:
-                continue
-            paths[child] = f"{paths[node]}.{name}".lstrip(".")
-            kind = _kind_of(paths[child], child)
-            if kind is not None:
-                found[child] = (kind, paths[child])
-            waiting.append(child)
+    for node, path in objects.paths(".").items():
+        kind = _kind_of(path, node) if path else None
+        if kind is not None:
+            found[node] = (kind, path)
     return found
 
 
@@ -160,14 +147,7 @@ def _kinds(roots: Mapping[ObjectNode, tuple[str, str]], alone: Collection[Object
 
 
 def _reached(root: ObjectNode, blocked: Collection[ObjectNode]) -> set[ObjectNode]:
-    found = {root}
-    waiting = [root]
-    while waiting:
-        for node in _edges(waiting.pop()):
-            if node not in found and node not in blocked:
-                found.add(node)
-                waiting.append(node)
-    return found
+    return set(reached([root], lambda node: (other for other in _edges(node) if other not in blocked)))
 
 
 def _edges(node: ObjectNode) -> Iterator[ObjectNode]:

@@ -11,6 +11,7 @@ from graphsurgeon.model.graph import Graph, Output, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import nearest_first
 
 Added = tuple[str, str, DType, Shape, list[str]]  # name, tensor, dtype, shape, signatures
 
@@ -53,18 +54,11 @@ def _is_constant(value: Value) -> bool:
 
     LiteRT's delegate never fills a tensor of the latter kind, also where it is an output.
     """
-    waiting, seen = [value], {value}
-    while waiting:
-        one = waiting.pop()
-        node = one.producer
-        if one.tensor is not None or one.is_absent:
-            continue
-        if node is None or not node.inputs:
-            return False
-        fresh = [other for other in node.inputs if other not in seen]
-        seen.update(fresh)
-        waiting += fresh
-    return True
+
+    def before(one: Value) -> tuple[Value, ...]:
+        return () if one.tensor is not None or one.producer is None else one.producer.inputs
+
+    return all(one.tensor is not None or one.is_absent or bool(before(one)) for one in nearest_first([value], before))
 
 
 def _free_keys(metagraph: MetaGraph, graph: Graph, values: list[Value]) -> dict[Value, str]:

@@ -13,6 +13,7 @@ from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.surgery.moves.reports import Extracted
 from graphsurgeon.surgery.tflite.tensors import unused_tensors
 
@@ -74,17 +75,9 @@ def _check(value: Value, place: Graph) -> None:
 
 def _needed(fetched: Mapping[Value, str], fed: Mapping[Value, str]) -> tuple[set[Node], set[Value]]:
     """Return the operators between the tensors, and the inputs of the subgraph that they still read."""
-    needed: set[Node] = set()
-    opened: set[Value] = set()
-    waiting = [value for value in fetched if value not in fed]
-    while waiting:
-        value = waiting.pop()
-        node = value.producer
-        if node is None:
-            opened.add(value)
-        elif node not in needed:
-            needed.add(node)
-            waiting += [other for other in node.inputs if other not in fed and not other.is_absent]
+    needed = set(upstream(producers(fetched, fed), controls=False, fed=fed))
+    read = {*fetched, *(value for node in needed for value in node.inputs)}
+    opened = {value for value in read if value.producer is None and value not in fed and not value.is_absent}
     place = next(iter(fetched)).graph
     if any(node.op in _STATE for node in needed):  # what fills variables and tables is joined to them by name only
         needed.update(node for node in place.nodes if node.op == CALL_ONCE)

@@ -14,6 +14,7 @@ from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.model.dtype import RESOURCE, VARIANT
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.surgery.tflite.tensors import unused_tensors
 
 _BUILTIN = re.compile(r"(?!BUILTIN_)[A-Z][A-Z0-9_]*")  # custom operators are named as in other languages
@@ -59,19 +60,8 @@ def _subgraphs(metagraph: MetaGraph) -> Iterator[Gone]:
 
 
 def _unneeded(graph: Graph, mentioned: Collection[Value]) -> list[Node]:
-    waiting = [*(output.value for output in graph.outputs), *mentioned]
-    needed = {node for node in graph.nodes if _stays(node)}
-    waiting += [value for node in needed for value in node.inputs]
-    seen: set[Value] = set()
-    while waiting:
-        value = waiting.pop()
-        node = value.producer
-        if value in seen or node is None:
-            continue
-        seen.add(value)
-        if node not in needed:
-            needed.add(node)
-            waiting += node.inputs
+    values = [*(output.value for output in graph.outputs), *mentioned]
+    needed = upstream([*producers(values), *filter(_stays, graph.nodes)], controls=False)
     return [node for node in graph.nodes if node not in needed]
 
 

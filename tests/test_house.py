@@ -1,0 +1,215 @@
+"""One place for each kind of knowledge, held by reading the source: sets of ops, walks over edges."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from graphsurgeon.ops import catalog
+from tests.test_imports import MODULES, name_of, nodes_of
+
+OPS = frozenset(catalog.names())
+FEWEST = 3  # names of ops that make a set
+
+# Who may name several ops beside `ops/kinds.py`: tables of what is done for each op, one by one.
+MAY_NAME_OPS = {
+    "ops/kinds.py": "the place",
+    "shapes/elements.py": "op -> function on elements",
+    "shapes/tflite.py": "TFLite operator -> the TensorFlow op of the same shapes",
+    "surgery/moves/known_scalars.py": "op -> function on scalars",
+    "scanning/fold.py": "op -> function on texts",
+}
+MAY_NAME_OPS_BELOW = ("shapes/families/", "patterns/", "lowering/", "kernels/")  # one function or rule an op
+
+# Who may walk with a list of what is still to be visited, beside `model/traversal.py`, and why it is no plain walk.
+MAY_WALK = {
+    "model/traversal.py": {"reached", "nearest_first", "in_preorder", "in_postorder", "upstream", "downstream"},
+    # Objects, with the names that lead to them.
+    "model/objects.py": {"paths", "paired"},
+    "surgery/moves/functionalize.py": {"_paths"},
+    # What is known of a node changes as the walk goes on, and nodes are visited again for that.
+    "shapes/propagate.py": {"_settle"},
+    "surgery/moves/fold_predicates.py": {"_dead"},
+    "surgery/moves/known_scalars.py": {"of"},
+    "surgery/moves/variable_uses.py": {"trace"},
+    "surgery/stripping/kinds.py": {"sort_nodes"},
+    # A node is visited with the frames, branches or calls around it, not by itself.
+    "analysis/flow/calls.py": {"nodes_inside"},
+    "analysis/flow/frames.py": {"_frame_stacks", "_branches"},
+    "surgery/freezing/writes.py": {"_inside"},
+    "surgery/moves/carry_out.py": {"_no_way"},
+    "render/choose/flow.py": {"_enter", "_trace", "insert"},
+    "render/choose/select.py": {"run", "_conditions", "_origins", "behind"},
+    "scanning/reach.py": {"_spread", "_named_objects"},
+    # What ends a walk is answered on the way, beside what it has come to.
+    "scanning/training.py": {"is_training_input"},
+    "patterns/compiler.py": {"_all"},
+    "patterns/routes.py": {"readers"},
+    "patterns/subject.py": {"outside_reader"},
+    # The graph changes under the walk.
+    "surgery/moves/inline.py": {"run"},
+    "surgery/moves/prune.py": {"remove_orphans"},
+    "surgery/replacing/exchange.py": {"_sweep"},
+    # Two graphs at once.
+    "compare/align_functions.py": {"follow_calls"},
+    "compare/alignment.py": {"_hand_on"},
+    # What is looked for is a cycle.
+    "checks/graph.py": {"_find_cycle"},
+    # Scopes of a picture, which are opened, joined or written as they are met.
+    "render/arrange/compose.py": {"add"},
+    "render/arrange/repeats.py": {"fold_repeats"},
+    "render/write/dot.py": {"_nested"},
+}
+WITH_EDGES = (
+    "analysis",
+    "bridges",
+    "checks",
+    "compare",
+    "model",
+    "render",
+    "shapes",
+    "surgery",
+    "scanning",
+    "patterns",
+)
+
+
+def test_sets_of_ops_stand_in_one_place() -> None:
+    found = {}
+    for module in MODULES:
+        name = name_of(module)
+        if name not in MAY_NAME_OPS and not name.startswith(MAY_NAME_OPS_BELOW):
+            sets = [f"line {line}: {', '.join(sorted(ops))}" for line, ops in op_sets(module.read_text("utf-8"))]
+            found |= {name: sets} if sets else {}
+    assert found == {}, "give the set a name in ops/kinds.py"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "X = ('Merge', 'RefMerge', 'Switch')",
+        "X = frozenset({'Merge', 'RefMerge'}) | {'Switch'}",
+        "X = {'Merge': 1, 'RefMerge': 2, 'Switch': 3}",
+        "def f(op): return op == 'Merge' or op == 'RefMerge' or op == 'Switch'",
+        "def f(op):\n    return op in ['Merge', 'RefMerge', 'Switch']",
+        "def f(op):\n    match op:\n        case 'Merge' | 'RefMerge' | 'Switch':\n            return 1",
+        "X = 'Merge RefMerge Switch'.split()",
+        "X = re.compile(r'Merge|RefMerge|Switch')",
+    ],
+)
+def test_a_set_is_found_however_it_is_spelled(source: str) -> None:
+    assert [ops for _, ops in op_sets(source)] == [{"Merge", "RefMerge", "Switch"}]
+
+
+def test_what_is_no_set_of_ops() -> None:
+    assert not list(op_sets("X = ('Merge', 'RefMerge')\n'''Merge RefMerge Switch and more.'''\nY = 'a Merge of three'"))
+
+
+def test_edges_are_walked_in_one_place() -> None:
+    walks = {name_of(m): set(worklists(m.read_text("utf-8"))) for m in MODULES if name_of(m).startswith(WITH_EDGES)}
+    assert {name: found for name, found in walks.items() if found - MAY_WALK.get(name, set())} == {}, (
+        "use model/traversal.py"
+    )
+    assert {name: rest for name in MAY_WALK if (rest := MAY_WALK[name] - walks.get(name, set()))} == {}, "no longer so"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(w):\n    while w:\n        n = w.pop()\n        w += n.controls",
+        "def f(w):\n    while w and len(w) < 9:\n        for n in w.popleft().consumers:\n            w.append(n)",
+        "def f(w):\n    for n in w:\n        w.append(n.next)",
+        "def f(w):\n    for n in (w := [1]):\n        w += n.others",
+    ],
+)
+def test_a_walk_is_found_however_it_is_spelled(source: str) -> None:
+    assert list(worklists(source)) == ["f"]
+
+
+def test_nothing_is_taken_from_the_front_of_a_list() -> None:
+    """`pop(0)` moves all that is behind it: a walk of n steps takes n * n."""
+    graphs = [module for module in MODULES if name_of(module).startswith(WITH_EDGES)]
+    calls = {(name_of(module), node) for module in graphs for node in nodes_of(module) if isinstance(node, ast.Call)}
+    slow = {name for name, call in calls if ast.unparse(call).endswith(".pop(0)")}
+    assert slow == set()
+
+
+def op_sets(source: str) -> Iterator[tuple[int, set[str]]]:
+    """Yield the line and the names wherever a source spells `FEWEST` names of ops together."""
+    tree = ast.parse(source)
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        names = set() if id(node) in bare else _named(node) & OPS
+        if len(names) >= FEWEST:
+            yield getattr(node, "lineno", 0), names
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+def _named(node: ast.AST) -> set[str]:
+    """Return the texts that a node holds as members, keys or alternatives of one thing."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        words = re.split(r"[\s|()]+", node.value.strip())
+        return set(words) if all(re.fullmatch(r"[A-Za-z_]\w*", word) for word in words if word) else set()
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        members: list[ast.AST] = list(node.elts)
+    elif isinstance(node, ast.Dict):
+        members = [key for key in node.keys if key is not None]
+    elif isinstance(node, ast.BoolOp):
+        members = [n for value in node.values if isinstance(value, ast.Compare) for n in value.comparators]
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        members = [node.left, node.right]
+    elif isinstance(node, ast.MatchOr):
+        members = [pattern.value for pattern in node.patterns if isinstance(pattern, ast.MatchValue)]
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("frozenset", "set"):
+        members = list(node.args)
+    else:
+        return set()
+    return set().union(*map(_named, members))
+
+
+def worklists(source: str) -> Iterator[str]:
+    """Yield each function that takes from a list, or goes over it, and adds to it meanwhile."""
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef) and any(map(_is_worklist, _own_nodes(function))):
+            yield function.name
+
+
+def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Yield what is in a function and not in a function within."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _is_worklist(loop: ast.AST) -> bool:
+    if isinstance(loop, ast.While):
+        lists = {name.id for name in ast.walk(loop.test) if isinstance(name, ast.Name)}
+        inner = list(ast.walk(loop))
+        return any(_takes_from(name, node) for name in lists for node in inner) and any(
+            _adds_to(name, node) for name in lists for node in inner
+        )
+    if isinstance(loop, ast.For):
+        walked = loop.iter.target if isinstance(loop.iter, ast.NamedExpr) else loop.iter
+        return isinstance(walked, ast.Name) and any(_adds_to(walked.id, node) for node in ast.walk(loop))
+    return False
+
+
+def _takes_from(name: str, node: ast.AST) -> bool:
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return called in (f"{name}.pop", f"{name}.popleft") or (called == "heapq.heappop" and name in ast.unparse(node))
+
+
+def _adds_to(name: str, node: ast.AST) -> bool:
+    if isinstance(node, ast.AugAssign):
+        return isinstance(node.target, ast.Name) and node.target.id == name
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return called in (f"{name}.append", f"{name}.extend") or (called == "heapq.heappush" and name in ast.unparse(node))
