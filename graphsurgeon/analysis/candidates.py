@@ -240,6 +240,8 @@ class _Judge:
     def _can_be_answer(self, value: Value, dtypes: list[DType] | None) -> bool:
         if dtypes is None or not isinstance(value.port, int) or value.port >= len(dtypes):
             return dtypes is None
+        if value.port and value.producer is not None and value.producer.op in kinds.BY_PRODUCTS:
+            return False
         dtype = dtypes[value.port]
         return dtype not in (RESOURCE, VARIANT) and not dtype.is_ref
 

@@ -118,6 +118,7 @@ _BY_NAME = {dtype.name: dtype for dtype in _BY_NUMBER.values()}
 _BY_NAME.update({f"{dtype.name}_ref": dtype.ref for dtype in list(_BY_NUMBER.values())})
 _ALIASES = {"float": "float32", "double": "float64", "half": "float16", "str": "string", "int": "int32"}
 
+DTYPE_NAMES = tuple(_BY_NAME)
 FLOAT32 = _BY_NUMBER[1]
 FLOAT64 = _BY_NUMBER[2]
 INT32 = _BY_NUMBER[3]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from graphsurgeon.errors import GraphSurgeonError, UsageError
-from graphsurgeon.model.display import svg_of
+from graphsurgeon.model.copies import copy_node, copy_value, follow_values
+from graphsurgeon.model.display import authoring, svg_of, text_of
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
 
@@ -223,24 +224,59 @@ class Graph:
         self,
         op: str | Graph,
         name: str,
-        inputs: Sequence[Value] = (),
-        attrs: Mapping[str, AttrValue] | None = None,
+        inputs: Any = (),
+        attrs: Mapping[str, Any] | None = None,
         *,
+        controls: Any = (),
+        device: str = "",
+        checked: bool = True,
+    ) -> Node:
+        """Add a node at the end.
+
+        What follows from the inputs by the op's definition (`T`, `N`, `Tin` ...) need not be said.
+
+        Args:
+            op: name of an op; a Graph for a native call of a function.
+            name: free in this graph (`unique_name` gives such a name).
+            inputs: one or several: values, nodes (their output 0), names such as `x:0`; numbers and arrays become
+                constants of the type that is wanted.
+            attrs: values as Python, numpy or TensorFlow write them: `{"DstT": "int32"}`, `{"strides": [1, 2, 2, 1]}`.
+            controls: nodes, or their names, that must run before.
+            device: requested device.
+            checked: False takes values and attributes as they are, whatever the op's definition says of them.
+
+        Raises:
+            UsageError: the name is taken, or the op's definition does not allow such a node; nothing has changed then.
+        """
+        if not checked:
+            return self._lift()._add(op, name, inputs, attrs or {}, controls, device)
+        draft = authoring().complete(self._lift(), op, name, inputs, attrs, controls)
+        values = [
+            item if isinstance(item, Value) else self._add_constant(f"{name}/{place}", item)
+            for place, item in zip(draft.names, draft.inputs, strict=True)
+        ]
+        return self._add(op, name, values, draft.attrs, draft.controls, device)
+
+    def _add(
+        self,
+        op: str | Graph,
+        name: str,
+        inputs: Sequence[Value],
+        attrs: Mapping[str, AttrValue],
         controls: Sequence[Node] = (),
         device: str = "",
     ) -> Node:
-        """Add a node at the end; `op` is a Graph for a native call of a function.
-
-        Raises:
-            UsageError: the name is taken (`unique_name` gives a free one).
-        """
-        node = Node(self._lift(), name, op)
-        node._attrs = dict(attrs or {})
+        node = Node(self, name, op)
+        node.start_attrs(attrs)
         node.device = device
         self.attach(node)
         node.inputs = inputs
         node.controls = controls
         return node
+
+    def _add_constant(self, name: str, tensor: Tensor) -> Value:
+        attrs: dict[str, AttrValue] = {"dtype": tensor.dtype, "value": tensor}
+        return self._add("Const", self.unique_name(name), (), attrs).output(0)
 
     def add_value(self, name: str, dtype: DType, shape: Shape, tensor: Tensor | None = None) -> Value:
         """TFLite: add a tensor at the end; with data it is a constant. `Node.set_outputs` gives it a producer."""
@@ -260,11 +296,11 @@ class Graph:
         Raises:
             UsageError: the name is taken.
         """
-        copy = _copy_node(node, self._lift())
+        copy = copy_node(node, self._lift())
         copy._name = name
         copy.keeps_spelling = False
         if name in self._by_name:
-            raise UsageError(f"{self._where()} already has a node {name!r}")
+            raise UsageError(f"{self.title} already has a node {name!r}")
         self.attach(copy)
         copy.inputs = inputs
         copy.controls = controls
@@ -273,13 +309,24 @@ class Graph:
     def attach(self, node: Node) -> None:
         """Enter a node that was made for this graph; a second node of one name (a broken file) keeps its name."""
         if node._name and self._by_name.setdefault(node._name, node) is not node and node.raw is None:
-            raise UsageError(f"{self._where()} already has a node {node._name!r}")
+            raise UsageError(f"{self.title} already has a node {node._name!r}")
         if node.keeps_spelling:
             self._originals.setdefault(node._name, node)
         self._nodes[node] = None
 
-    def remove_nodes(self, nodes: Iterable[Node]) -> None:
-        """Take nodes out, with their edges. Consumers that remain keep a reference that names no node: rewire first."""
+    def remove_nodes(self, nodes: Node | str | Iterable[Node | str]) -> None:
+        """Take nodes out, with their edges; who waited for one of them waits no more.
+
+        Raises:
+            UsageError: a node that stays, or a result of the graph, reads one of them (`Value.replace_with` sends it
+                elsewhere); nothing has changed then.
+        """
+        gone = dict.fromkeys(self._named(nodes))
+        self._require_unread(gone)
+        self.take_out(gone)
+
+    def take_out(self, nodes: Iterable[Node]) -> None:
+        """Take nodes out as they are: who goes on reading one of them reads what is not in the graph any more."""
         gone = dict.fromkeys(nodes)
         waiting = dict.fromkeys(user for node in gone for user in node.control_consumers)
         for user in waiting:  # once each: many nodes may be what one waits for
@@ -291,6 +338,26 @@ class Graph:
             if self._by_name.get(node._name) is node:
                 del self._by_name[node._name]
 
+    def _named(self, nodes: Node | str | Iterable[Node | str]) -> Iterator[Node]:
+        for node in [nodes] if isinstance(nodes, Node | str) else nodes:
+            found = self.node(node) if isinstance(node, str) else node
+            if found is None:
+                raise UsageError(f"{self.title} has no node {node!r}", hint="print(graph) lists what there is")
+            yield found
+
+    def _require_unread(self, gone: Mapping[Node, None]) -> None:
+        for node in gone:
+            for value in (node._outputs or {}).values():
+                reader = next((user for user in value.consumers if user not in gone), None)
+                if reader is not None:
+                    raise UsageError(
+                        f"{self.title}: {reader.op} {reader.name!r} reads {value} of {node.op} {node.name!r}",
+                        hint="send it elsewhere first: value.replace_with(other)",
+                    )
+        result = next((output for output in self._outputs if output.value.producer in gone), None)
+        if result is not None:
+            raise UsageError(f"{self.title}: its result {result.name or result.value} is {result.value}")
+
     def rename(self, names: Mapping[Node, str]) -> None:
         """Rename nodes, all at once, so that names may be exchanged.
 
@@ -300,7 +367,7 @@ class Graph:
         given = Counter(names.values())
         taken = [new for node, new in names.items() if given[new] > 1 or self._by_name.get(new, node) not in names]
         if taken:
-            raise UsageError(f"{self._where()} already has a node {taken[0]!r}")
+            raise UsageError(f"{self.title} already has a node {taken[0]!r}")
         for node in names:
             if self._by_name.get(node._name) is node:
                 del self._by_name[node._name]
@@ -330,22 +397,22 @@ class Graph:
         copy._lifted = True
         copy._attrs = dict(self.attrs)
         values: dict[Value, Value] = {}
-        copy._inputs = [_copy_value(value, copy, None, values) for value in self._inputs]
+        copy._inputs = [copy_value(value, copy, None, values) for value in self._inputs]
         copy._arguments = {text: values[value] for text, value in self._arguments.items() if value in values}
-        nodes = {node: _copy_node(node, copy) for node in self._nodes}
+        nodes = {node: copy_node(node, copy) for node in self._nodes}
         for node, twin in nodes.items():
             for port, value in (node._outputs or {}).items():
                 twin._outputs = twin._outputs or {}
-                twin._outputs[port] = _copy_value(value, copy, twin, values)
+                twin._outputs[port] = copy_value(value, copy, twin, values)
             copy.attach(twin)
         copy._originals = {text: nodes[node] for text, node in self._originals.items() if node in nodes}
         for node, twin in nodes.items():
             twin.inputs = [
-                _copy_value(v, copy, nodes.get(v.producer) if v.producer else None, values) for v in node.inputs
+                copy_value(v, copy, nodes.get(v.producer) if v.producer else None, values) for v in node.inputs
             ]
             twin.controls = [nodes[other] for other in node.controls if other in nodes]
         copy._values = [
-            _copy_value(value, copy, nodes.get(value.producer) if value.producer else None, values)
+            copy_value(value, copy, nodes.get(value.producer) if value.producer else None, values)
             for value in self._values
         ]
         copy._outputs = [Output(o.name, values[o.value], o.dtype, o.raw) for o in self._outputs if o.value in values]
@@ -353,7 +420,7 @@ class Graph:
         copy.dangling_controls = [(nodes[node], text) for node, text in self.dangling_controls]
         copy._control_outputs = {key: nodes[node] for key, node in self._control_outputs.items() if node in nodes}
         if self.kind == "subgraph":
-            _follow_values(copy, values)
+            follow_values(copy, values)
         return copy
 
     # -- names as they were read (for formats and mentions) ----------------------------------------------
@@ -389,45 +456,17 @@ class Graph:
             container.clear()
         self._inputs, self._outputs, self._values = [], [], []
 
-    def _where(self) -> str:
+    @property
+    def title(self) -> str:
+        """What messages call it: "the main graph", "function 'f'"."""
         return "the main graph" if self.kind == "main" else f"{self.kind} {self._name!r}"
+
+    def __str__(self) -> str:
+        """The whole graph as text, a line a node, with the dtypes and shapes that are known or inferred."""
+        return text_of(self)
 
     def _repr_svg_(self) -> str | None:
         return svg_of(self)
 
     def __repr__(self) -> str:
         return f"Graph({self.kind}, {self._name!r})"
-
-
-def _copy_node(node: Node, graph: Graph) -> Node:
-    copy = Node(graph, node._name, node._op, node.raw)
-    copy.keeps_spelling = node.keeps_spelling
-    copy.device = node.device
-    if node._attrs is not None:
-        copy._attrs = dict(node._attrs) if node.raw is None else node._attrs.copy()  # type: ignore[attr-defined]
-    return copy
-
-
-def _copy_value(value: Value, graph: Graph, producer: Node | None, made: dict[Value, Value]) -> Value:
-    if value not in made:
-        copy = made[value] = Value(graph, producer, value.port, value.name)
-        copy.dtype, copy.shape, copy.tensor, copy.raw = value.dtype, value.shape, value.tensor, value.raw
-        copy.is_dangling = value.is_dangling
-        copy.extra = dict(value.extra) if value.extra else None
-        if producer is not None and not value.name:
-            producer._outputs = producer._outputs or {}
-            producer._outputs.setdefault(value.port, copy)
-    return made[value]
-
-
-def _follow_values(copy: Graph, made: Mapping[Value, Value]) -> None:
-    """Let tensors that others name outside the edges (blockwise scales, intermediates) be those of the copy."""
-    for value in copy._values:
-        quantization = (value.extra or {}).get("quantization")
-        if value.extra and quantization is not None:
-            scales, zero_points = (made.get(v, v) for v in (quantization.scales, quantization.zero_points))
-            value.extra["quantization"] = quantization._replace(scales=scales, zero_points=zero_points)
-    for node in copy._nodes:
-        for name, attr in list((node._attrs or {}).items()):
-            if isinstance(attr, list) and node._attrs is not None:
-                node._attrs[name] = [made.get(item, item) if isinstance(item, Value) else item for item in attr]

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+from graphsurgeon.model.display import authoring
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.format import OF_VOCABULARY, TENSORFLOW, TFLITE
 from graphsurgeon.model.shape import Shape
@@ -61,6 +62,19 @@ class AttrView(MutableMapping[str, AttrValue]):
     @abstractmethod
     def function_refs(self) -> Iterator[FunctionRef]:
         """Yield the functions that attributes name, without making values of the other attributes."""
+
+
+class NewAttrs(dict[str, AttrValue]):
+    """Attributes of a node that was added: what is assigned takes the form that the definition of its op wants."""
+
+    __slots__ = ("op",)
+
+    def __init__(self, op: str, attrs: Mapping[str, AttrValue]) -> None:
+        super().__init__(attrs)
+        self.op = op
+
+    def __setitem__(self, key: str, value: AttrValue) -> None:
+        super().__setitem__(key, authoring().coerced(self.op, key, value))
 
 
 class Value:
@@ -278,8 +292,13 @@ class Node:
         """The attributes; a change is written to the file with the node."""
         if self._attrs is None:
             source = self.graph.raw
-            self._attrs = source.attrs(self) if source is not None and self.raw is not None else {}
+            is_read = source is not None and self.raw is not None
+            self._attrs = source.attrs(self) if source is not None and is_read else NewAttrs(self.op, {})
         return self._attrs
+
+    def start_attrs(self, attrs: Mapping[str, AttrValue]) -> None:
+        """Give a new node its attributes, as they stand in a file."""
+        self._attrs = NewAttrs(self.op, attrs)
 
     def output(self, port: Port = 0) -> Value:
         """Return the value at a port."""
@@ -293,7 +312,7 @@ class Node:
     @property
     def outputs(self) -> tuple[Value, ...]:
         """Every output that the op defines; of an op without definition, those that somebody reads."""
-        dtypes = self.graph.raw.output_dtypes(self) if self.graph.raw is not None else None
+        dtypes = self.output_dtypes()
         if dtypes is not None:
             return tuple(self.output(port) for port in range(len(dtypes)))
         known = self._outputs or {}
@@ -301,7 +320,10 @@ class Node:
 
     def output_dtypes(self) -> list[DType] | None:
         """Return the dtype of every output as the op's definition gives it, None if the op is unknown."""
-        return self.graph.raw.output_dtypes(self) if self.graph.raw is not None else None
+        if self.graph.raw is not None:
+            return self.graph.raw.output_dtypes(self)
+        found: list[DType] | None = authoring().output_dtypes(self)
+        return found
 
     def set_outputs(self, values: Sequence[Value]) -> None:
         """Name the values this node yields, by position (for formats whose values are stored objects)."""
@@ -323,7 +345,7 @@ class Node:
         self._op = op
         self.raw = None
         self.keeps_spelling = False
-        self._attrs = dict(attrs)
+        self.start_attrs(attrs)
         self.inputs = inputs
 
     @property

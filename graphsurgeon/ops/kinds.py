@@ -164,6 +164,12 @@ SUMMARY_WRITERS = frozenset({
     "WriteGraphSummary", "WriteRawProtoSummary", "FlushSummaryWriter", "CloseSummaryWriter",
     "CreateSummaryFileWriter", "CreateSummaryDbWriter", "ImportEvent",
 })  # fmt: skip
+# What they compute is output 0; the others are means, variances, indices for their own gradients.
+BY_PRODUCTS = MERGES | {
+    "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx", "MaxPoolWithArgmax",
+    "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "BatchNormWithGlobalNormalization",
+    "LRN", "CTCLoss", "CTCLossV2",
+}  # fmt: skip
 PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})  # need the Python process that made the graph
 # Stateful by their definition, yet nobody notices that they ran unless he uses the result: they read, make handles,
 # draw numbers. `is_stateful` in the definitions covers these too, so that they are neither merged nor folded.

@@ -299,7 +299,7 @@ class _Work:
             metagraph.saver = None
         is_kept = kept_resources(node for node in graph.nodes if node not in gone)
         kept_saves = saver.kept_saves(is_kept)
-        graph.remove_nodes(gone)
+        graph.take_out(gone)
         saver.shrink(kept_saves)
 
     def _known_kinds(self) -> dict[Node, str]:
@@ -327,7 +327,7 @@ class _Work:
             gone = _unneeded(function, acting, self.protected)
             for node in gone:
                 self._note("unreachable", node, "neither results nor effects of the function need it")
-            function.remove_nodes(gone)
+            function.take_out(gone)
 
     def _attributes(self) -> None:
         for kind, clear, text in (

@@ -25,13 +25,17 @@ class Builder:
         self.graph = self.metagraph.graph
 
     def feed(self, name: str, *dims: int | None, dtype: DType = FLOAT) -> Value:
-        return self.graph.add_node("Placeholder", name, (), {"dtype": dtype, "shape": Shape(dims)}).output()
+        return self.graph.add_node(
+            "Placeholder", name, (), {"dtype": dtype, "shape": Shape(dims)}, checked=False
+        ).output()
 
     def op(self, op: str, name: str, *inputs: Value) -> Value:
-        return self.graph.add_node(op, name, inputs, {"T": FLOAT}).output()
+        return self.graph.add_node(op, name, inputs, {"T": FLOAT}, checked=False).output()
 
     def dense(self, name: str, value: Value, *shape: int) -> Value:
-        weights = self.graph.add_node("VariableV2", f"{name}/w", (), {"dtype": FLOAT, "shape": Shape(shape)}).output()
+        weights = self.graph.add_node(
+            "VariableV2", f"{name}/w", (), {"dtype": FLOAT, "shape": Shape(shape)}, checked=False
+        ).output()
         return self.op("MatMul", f"{name}/MatMul", value, self.op("Identity", f"{name}/w/read", weights))
 
     def outputs(self) -> list[str]:
@@ -91,7 +95,9 @@ def test_what_a_loss_compares_with_labels_is_the_answer() -> None:
     x, y = build.feed("x", None, 4), build.feed("y", None, 3)
     scores = build.op("Softmax", "pred", build.dense("fc", x, 4, 3))
     logarithm = build.op("Log", "log", scores)
-    axes = build.graph.add_node("Const", "axes", (), {"dtype": INT32, "value": Tensor.of(INT32, [2], [0, 1])}).output()
+    axes = build.graph.add_node(
+        "Const", "axes", (), {"dtype": INT32, "value": Tensor.of(INT32, [2], [0, 1])}, checked=False
+    ).output()
     error = build.op("Mean", "cost", build.op("Mul", "weighted", logarithm, y), axes)
     gradient = build.op("ReluGrad", "gradients/weighted_grad/mul", error, y)
     build.op("ApplyGradientDescent", "train/update", gradient)
@@ -113,10 +119,10 @@ def test_two_towers_are_no_labels_where_nothing_is_trained() -> None:
 def test_values_inside_a_branch_or_a_loop_are_no_outputs() -> None:
     build = Builder()
     x, flag = build.feed("x", None, 4), build.feed("is_training", dtype=BOOL)
-    switch = build.graph.add_node("Switch", "cond/Switch", [x, flag], {"T": FLOAT})
+    switch = build.graph.add_node("Switch", "cond/Switch", [x, flag], {"T": FLOAT}, checked=False)
     inside = build.op("Relu", "cond/relu", switch.output(1))
     build.op("Tanh", "cond/unread", switch.output(1))
-    build.graph.add_node("Merge", "cond/Merge", [switch.output(0), inside], {"T": FLOAT, "N": 2})
+    build.graph.add_node("Merge", "cond/Merge", [switch.output(0), inside], {"T": FLOAT, "N": 2}, checked=False)
     assert build.outputs() == ["cond/Merge:0"]
 
 
@@ -184,7 +190,9 @@ def test_a_last_layer_in_a_scope_called_loss_is_an_answer() -> None:
 def test_the_variables_of_a_loop_are_unlikely_answers() -> None:
     build = Builder()
     x = build.feed("x", None, 4)
-    enter = build.graph.add_node("Enter", "while/Enter", [x], {"T": FLOAT, "frame_name": b"while"}).output()
+    enter = build.graph.add_node(
+        "Enter", "while/Enter", [x], {"T": FLOAT, "frame_name": b"while"}, checked=False
+    ).output()
     build.op("Exit", "while/Exit", enter)
     build.op("Identity", "answer", build.op("Relu", "relu", x))
     answer, variable = likely_outputs(build.metagraph)

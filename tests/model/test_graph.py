@@ -12,9 +12,9 @@ from graphsurgeon.model.graph import Graph, Output, Value
 @pytest.fixture
 def graph() -> Graph:
     main = MetaGraph().graph
-    x = main.add_node("Placeholder", "x")
-    y = main.add_node("Relu", "y", [x.output()])
-    main.add_node("AddV2", "z", [y.output(), x.output()], controls=[x])
+    x = main.add_node("Placeholder", "x", checked=False)
+    y = main.add_node("Relu", "y", [x.output()], checked=False)
+    main.add_node("AddV2", "z", [y.output(), x.output()], controls=[x], checked=False)
     return main
 
 
@@ -71,7 +71,7 @@ def test_removed_nodes_leave_no_trace(graph: Graph) -> None:
 
 def test_add_node_refuses_a_taken_name(graph: Graph) -> None:
     with pytest.raises(UsageError, match="already has a node 'x'"):
-        graph.add_node("NoOp", "x")
+        graph.add_node("NoOp", "x", checked=False)
     assert graph.unique_name("x") == "x_1"
 
 
@@ -90,7 +90,7 @@ def test_a_clone_is_a_graph_of_its_own() -> None:
     argument = Value(function, None, 0, "a")
     argument.dtype = DType.named("float32")
     function.inputs = [argument]
-    node = function.add_node("Relu", "r", [argument])
+    node = function.add_node("Relu", "r", [argument], checked=False)
     function.outputs = [Output("o", node.output())]
     copy = function.clone("g")
     assert copy.inputs[0] is not argument

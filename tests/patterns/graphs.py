@@ -76,7 +76,7 @@ class G:
 
     def _add(self, op: str | Graph, inputs: list[Value], attrs: dict[str, AttrValue], name: str) -> Node:
         text = op if isinstance(op, str) else op.name
-        return self.graph.add_node(op, name or f"{text}_{len(self.graph)}", inputs, attrs)
+        return self.graph.add_node(op, name or f"{text}_{len(self.graph)}", inputs, attrs, checked=False)
 
 
 def _attr(item: object) -> AttrValue:

@@ -27,14 +27,16 @@ class Maker:
         return self.metagraph.graph
 
     def placeholder(self, name: str = "x") -> Node:
-        return self.graph.add_node("Placeholder", name, attrs={"dtype": FLOAT32, "shape": Shape((None, 4))})
+        return self.graph.add_node(
+            "Placeholder", name, attrs={"dtype": FLOAT32, "shape": Shape((None, 4))}, checked=False
+        )
 
     def const(self, name: str, *dims: int) -> Node:
         tensor = Tensor.of(FLOAT32, dims, [0.5] * (Shape(dims).num_elements or 0))
-        return self.graph.add_node("Const", name, attrs={"dtype": FLOAT32, "value": tensor})
+        return self.graph.add_node("Const", name, attrs={"dtype": FLOAT32, "value": tensor}, checked=False)
 
     def node(self, op: str, name: str, *inputs: Node, controls: Sequence[Node] = ()) -> Node:
-        return self.graph.add_node(op, name, [node.output(0) for node in inputs], controls=controls)
+        return self.graph.add_node(op, name, [node.output(0) for node in inputs], controls=controls, checked=False)
 
     def dense(self, scope: str, source: Node, *, size: int = 4) -> Node:
         """MatMul, BiasAdd and Relu in a scope."""

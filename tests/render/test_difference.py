@@ -33,7 +33,7 @@ def replace_relu(model: Model, scope: str) -> Node:
     """Put a Tanh in the place of the Relu of a scope."""
     graphs = model.metagraphs[0].graphs
     (relu,) = [node for graph in graphs for node in graph.nodes if node.op == "Relu" and scope in node.name]
-    tanh = relu.graph.add_node("Tanh", f"{relu.name}_new", [relu.inputs[0]], {"T": FLOAT32})
+    tanh = relu.graph.add_node("Tanh", f"{relu.name}_new", [relu.inputs[0]], {"T": FLOAT32}, checked=False)
     relu.output(0).replace_with(tanh.output(0))
     relu.graph.remove_nodes([relu])
     return tanh
@@ -73,7 +73,7 @@ def test_a_changed_constant_marks_what_uses_it() -> None:
 def test_an_added_output_is_drawn_though_no_signature_names_it() -> None:
     before, after = read("savedmodel/keras_export"), read("savedmodel/keras_export")
     call = next(node for node in after.metagraphs[0].graph.nodes if node.op == "StatefulPartitionedCall")
-    after.metagraphs[0].graph.add_node("Identity", "extra", [call.output(0)], {"T": FLOAT32})
+    after.metagraphs[0].graph.add_node("Identity", "extra", [call.output(0)], {"T": FLOAT32}, checked=False)
     scene = scene_of(before, after)
     (extra,) = [box for box in scene.boxes if box.marks]
     assert (extra.title, extra.name, extra.marks) == ("Identity", "extra", ("added",))

@@ -170,9 +170,13 @@ def test_hundreds_of_scopes_deep() -> None:
 def test_a_weight_in_parts_is_told_as_a_whole() -> None:
     maker = Maker()
     x = maker.placeholder()
-    axis = maker.graph.add_node("Const", "w/axis", attrs={"dtype": INT32, "value": Tensor.of(INT32, (), [0])})
+    axis = maker.graph.add_node(
+        "Const", "w/axis", attrs={"dtype": INT32, "value": Tensor.of(INT32, (), [0])}, checked=False
+    )
     parts = [maker.const("w/part_0", 3, 5), maker.const("w/part_1", 1, 5)]
-    kernel = maker.graph.add_node("ConcatV2", "w", [*(part.output() for part in parts), axis.output()], {"N": 2})
+    kernel = maker.graph.add_node(
+        "ConcatV2", "w", [*(part.output() for part in parts), axis.output()], {"N": 2}, checked=False
+    )
     source = maker.dense("third", maker.dense("second", maker.dense("first", x)))
     maker.sign({"x": x}, {"y": maker.node("MatMul", "last/MatMul", source, kernel)})
     (box,) = [box for box in scene_of(maker).boxes if box.name == "last/MatMul"]

@@ -45,7 +45,7 @@ class Made:
     ) -> Node:
         """Add a node."""
         name = self.graph.unique_name(name or (op if isinstance(op, str) else op.name))
-        return self.graph.add_node(op, name, inputs, attrs, controls=after)
+        return self.graph.add_node(op, name, inputs, attrs, controls=after, checked=False)
 
     def text(self, *items: bytes, name: str = "") -> Value:
         """Add a constant of strings: a scalar for one."""

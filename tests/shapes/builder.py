@@ -21,7 +21,7 @@ class Builder:
         """Add a node; return its first output."""
         text = op if isinstance(op, str) else op.name
         name = name or f"{text}_{len(self.graph)}"  # `unique_name` would ask after all nodes before
-        return self.graph.add_node(op, name, inputs, {"T": FLOAT, **attrs}).output()
+        return self.graph.add_node(op, name, inputs, {"T": FLOAT, **attrs}, checked=False).output()
 
     def feed(self, *dims: int | None, name: str = "", dtype: DType = FLOAT) -> Value:
         """Add a placeholder."""

@@ -138,18 +138,20 @@ def shape_of(shape: object) -> Shape:
 def _our_node(graph: Graph, name: str, case: OpCase) -> Node:
     values = [_our_input(graph, f"{name}/in{index}", given) for index, given in enumerate(case.inputs)]
     attrs = {key: value for key, value in case.known_attrs.items() if not _names_function(value)}
-    return graph.add_node(case.op, name, values, attrs)
+    return graph.add_node(case.op, name, values, attrs, checked=False)
 
 
 def _our_input(graph: Graph, name: str, given: Given) -> Value:
     if given.made_by is not None:
         return _our_node(graph, name, given.made_by).output()
     if given.is_ref:
-        return graph.add_node("VariableV2", name, (), {"dtype": given.dtype.base, "shape": given.shape}).output()
+        return graph.add_node(
+            "VariableV2", name, (), {"dtype": given.dtype.base, "shape": given.shape}, checked=False
+        ).output()
     if given.elements is not None:
         tensor = Tensor.of(given.dtype, [d or 0 for d in given.shape], given.elements)
-        return graph.add_node("Const", name, (), {"dtype": given.dtype, "value": tensor}).output()
-    return graph.add_node("Placeholder", name, (), {"dtype": given.dtype, "shape": given.shape}).output()
+        return graph.add_node("Const", name, (), {"dtype": given.dtype, "value": tensor}, checked=False).output()
+    return graph.add_node("Placeholder", name, (), {"dtype": given.dtype, "shape": given.shape}, checked=False).output()
 
 
 def _their_node(graph: object, name: str, case: OpCase, made: dict[str, object]) -> object:

@@ -18,6 +18,7 @@ from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
 from graphsurgeon.model.node import AttrView, refs_among
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops import authoring
 
 
 class Context:
@@ -57,10 +58,13 @@ class Context:
 class NodeAttrs(AttrView):
     """Attributes of a node that was read: the raw map, with changes on top."""
 
-    __slots__ = ("changes", "context", "raw")
+    __slots__ = ("changes", "context", "op", "raw")
 
-    def __init__(self, raw: Any, context: Context, changes: dict[str, AttrValue | _Deleted] | None = None) -> None:
+    def __init__(
+        self, raw: Any, context: Context, changes: dict[str, AttrValue | _Deleted] | None = None, *, op: str = ""
+    ) -> None:
         self.raw = raw
+        self.op = op
         self.context = context
         self.changes = dict(changes) if changes else None  # most nodes stay as they are
 
@@ -75,7 +79,7 @@ class NodeAttrs(AttrView):
         return decode(self.raw[key], self.context)
 
     def __setitem__(self, key: str, value: AttrValue) -> None:
-        self._change(key, value)
+        self._change(key, authoring.coerced(self.op, key, value))
 
     def __delitem__(self, key: str) -> None:
         if key not in self:

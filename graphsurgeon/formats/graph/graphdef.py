@@ -98,7 +98,7 @@ class NodeListSource:
 
     def attrs(self, node: Node) -> MutableMapping[str, AttrValue]:
         """Return the view of a node's raw attributes."""
-        return NodeAttrs(node.raw.attr, self.context)
+        return NodeAttrs(node.raw.attr, self.context, op=node.raw.op)
 
     def function_refs(self, node: Node) -> list[FunctionRef]:
         """Return the functions that raw attributes name."""

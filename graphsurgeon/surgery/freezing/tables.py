@@ -76,7 +76,7 @@ def _merge(tables: list[Node]) -> list[Node]:
         kept = first.setdefault(resource_key(table), table)
         if kept is not table:
             table.output(0).replace_with(kept.output(0))
-            table.graph.remove_nodes([table])
+            table.graph.take_out([table])
     return list(first.values())
 
 

@@ -126,7 +126,7 @@ class FrozenVariables:
             key = resource_key(node)
             if key in first:
                 node.output(0).replace_with(first[key].output(0))
-                graph.remove_nodes([node])
+                graph.take_out([node])
             else:
                 first[key] = node
         for key, node in first.items():

@@ -140,7 +140,7 @@ def _remove_dead(decisions: Decisions) -> None:
             if len(alive) < len(node.inputs):
                 _narrow(node, alive)
     graph.control_outputs = {key: node for key, node in graph.control_outputs.items() if node not in dead_nodes}
-    graph.remove_nodes(dead_nodes)
+    graph.take_out(dead_nodes)
     for switch, taken in decisions.switches.items():
         if switch not in dead_nodes:
             _pass_through(switch, taken=taken)

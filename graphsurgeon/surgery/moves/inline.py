@@ -196,7 +196,7 @@ def _inline(
     for port, value in enumerate(results):
         if value in wanted:
             _replace_result(graph, call, port, part.value(value), start, finish if results_wait and roots else None)
-    graph.remove_nodes([call])
+    graph.take_out([call])
     return part
 
 

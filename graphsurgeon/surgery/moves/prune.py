@@ -15,7 +15,7 @@ def prune_graph(graph: Graph, roots: Iterable[Node] = ()) -> list[Node]:
     wanted = [output.value for output in graph.outputs]
     needed = upstream([*producers(wanted), *graph.control_outputs.values(), *roots])
     gone = [node for node in graph.nodes if node not in needed]
-    graph.remove_nodes(gone)
+    graph.take_out(gone)
     return gone
 
 
@@ -40,7 +40,7 @@ def remove_orphans(graph: Graph, read_before: Iterable[Node], protected: Collect
             continue
         waiting += [value.producer for value in node.inputs if value.producer is not None]
         waiting += node.controls
-        graph.remove_nodes([node])
+        graph.take_out([node])
         gone.append(node)
     return gone
 

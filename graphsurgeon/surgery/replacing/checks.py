@@ -153,7 +153,7 @@ class _Trial:
             inputs = [
                 self.nodes[slot.draft].output(slot.port) if isinstance(slot, Made) else slot for slot in draft.inputs
             ]
-            self.nodes[draft] = self.graph.add_node(draft.op, f"draft_{number}", inputs, draft.attrs)
+            self.nodes[draft] = self.graph.add_node(draft.op, f"draft_{number}", inputs, draft.attrs, checked=False)
 
     def undo(self) -> None:
-        self.graph.remove_nodes(self.nodes.values())
+        self.graph.take_out(self.nodes.values())

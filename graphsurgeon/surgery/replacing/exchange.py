@@ -74,7 +74,7 @@ class _Exchange:
             node = taker
         else:
             name = self._name(draft.op) if self.graph.kind != "subgraph" else ""
-            node = self.graph.add_node(draft.op, name, inputs, draft.attrs, device=self.root.device)
+            node = self.graph.add_node(draft.op, name, inputs, draft.attrs, device=self.root.device, checked=False)
             self.ground.settle(node, self.root)
             if self.graph.kind == "subgraph":
                 self._store_output(node, draft)
@@ -187,7 +187,7 @@ class _Exchange:
             self.done.removed.append(node.name)
             outputs = node.outputs if self.graph.kind == "subgraph" else ()
             constants = [value for value in node.inputs if value.producer is None and value.tensor is not None]
-            self.graph.remove_nodes([node])
+            self.graph.take_out([node])
             self._remove_values([*outputs, *constants])
         if gone:
             self.graph.argument_controls = [pair for pair in self.graph.argument_controls if pair[0] not in gone]

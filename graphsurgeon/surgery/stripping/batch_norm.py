@@ -158,7 +158,7 @@ def _convert(node: Node, statistics: _Statistics) -> None:
     node.attrs["is_training"] = False
     node.attrs.pop("exponential_avg_factor", None)
     gone = [one for one in before if one is not None and not one.consumers and not one.control_consumers]
-    node.graph.remove_nodes([one for one in dict.fromkeys(gone) if one.op == "Const"])
+    node.graph.take_out([one for one in dict.fromkeys(gone) if one.op == "Const"])
 
 
 def read_of(variable: Value) -> Value:

@@ -48,7 +48,7 @@ def let_through(node: Node, value: Value, bound: Collection[Node]) -> None:
     node.become("Identity", [value], {"T": dtype_of(node.output(0))})
     if _is_free(node, bound):
         node.output(0).replace_with(value)
-        node.graph.remove_nodes([node])
+        node.graph.take_out([node])
 
 
 def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[Found]:
@@ -69,7 +69,7 @@ def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[Found]:
     for output in graph.outputs:
         output.value = _passed(output.value, passing)
     found = [(node, node.op) for node in nodes]
-    graph.remove_nodes(nodes)
+    graph.take_out(nodes)
     return found
 
 
@@ -136,7 +136,7 @@ def remove_waiting(node: Node, flow: ControlFlow) -> None:
     for waiting in node.control_consumers:
         others = [one for other in waiting.controls for one in (node.controls if other is node else (other,))]
         waiting.controls = list(dict.fromkeys(other for other in others if other is not waiting))
-    graph.remove_nodes([node])
+    graph.take_out([node])
 
 
 def remove_unread(graph: Graph, nodes: Iterable[Node], protected: Collection[Node]) -> list[Found]:
@@ -151,7 +151,7 @@ def remove_unread(graph: Graph, nodes: Iterable[Node], protected: Collection[Nod
         before = [(*(value.producer for value in node.inputs), *node.controls) for node in gone]
         waiting = [one for one in dict.fromkeys(one for some in before for one in some) if one is not None]
         found += [(node, node.op) for node in gone]
-        graph.remove_nodes(gone)
+        graph.take_out(gone)
     removed = {node for node, _ in found}
     graph.control_outputs = {key: node for key, node in graph.control_outputs.items() if node not in removed}
     return found

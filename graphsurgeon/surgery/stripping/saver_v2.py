@@ -162,7 +162,7 @@ def _drop_arguments(call: Node, function: Graph, places: set[int]) -> None:
 
 def _remove(function: Graph, nodes: Collection[Node]) -> None:
     function.control_outputs = {key: node for key, node in function.control_outputs.items() if node not in nodes}
-    function.remove_nodes(nodes)
+    function.take_out(nodes)
 
 
 def _remove_unread(function: Graph, nodes: Collection[Node]) -> None:
@@ -172,4 +172,4 @@ def _remove_unread(function: Graph, nodes: Collection[Node]) -> None:
     while waiting:
         gone = [n for n in waiting if n in function and n not in kept and not (n.consumers or n.control_consumers)]
         waiting = list(dict.fromkeys(v.producer for node in gone for v in node.inputs if v.producer is not None))
-        function.remove_nodes(gone)
+        function.take_out(gone)

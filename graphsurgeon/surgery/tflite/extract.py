@@ -91,7 +91,7 @@ def _cut(place: Graph, needed: set[Node], fed: Mapping[Value, str]) -> None:
                 f"the operator that yields {value} yields another tensor that is needed",
                 hint="cut all of its outputs, or none",
             )
-    place.remove_nodes([node for node in place.nodes if node not in needed])
+    place.take_out([node for node in place.nodes if node not in needed])
     for value in fed:
         value.producer = None
         if value.extra is not None:

@@ -43,7 +43,7 @@ def strip_tflite(metagraph: MetaGraph, kinds: Collection[str], outputs: Collecti
         numbers = {node: number for number, node in enumerate(graph.nodes)}
         for node in _unneeded(graph, own):
             yield "unreachable", f"#{numbers[node]}", node.op, place, "no output of the subgraph needs it"
-            graph.remove_nodes([node])
+            graph.take_out([node])
         gone = unused_tensors(graph, own)
         for value in gone:
             yield "unreachable", str(value), "tensor", place, "no operator, input or output names it"
