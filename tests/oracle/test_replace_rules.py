@@ -12,6 +12,7 @@ import pytest
 import graphsurgeon
 from graphsurgeon.patterns.rules import rule_names, rule_set
 from graphsurgeon.surgery import replace
+from tests.oracle.strip_models import dropouts
 
 pytestmark = pytest.mark.tensorflow
 
@@ -225,9 +226,7 @@ def test_erfc(tmp_path: Path) -> None:
     assert "Erfc" not in ops
     np.testing.assert_allclose(before, after, rtol=0, atol=4e-7)
     scale = np.float32(0.70710678)
-    before, after, ops, count = replaced(
-        tmp_path, lambda x: 0.5 * x * tf.math.erfc(-x * scale), [x], "erfc-to-erf"
-    )
+    before, after, ops, count = replaced(tmp_path, lambda x: 0.5 * x * tf.math.erfc(-x * scale), [x], "erfc-to-erf")
     assert count == 1
     assert ops.count("Erf") == 1
     np.testing.assert_allclose(before, after, rtol=0, atol=1e-6)
@@ -297,7 +296,11 @@ def depthwise(x: Any, *dims: int, **attrs: Any) -> Any:
 def transposed(x: Any, channels: int) -> Any:
     sizes = [2, 2 * x.shape[1], 2 * x.shape[2], channels]
     return raw().Conv2DBackpropInput(
-        input_sizes=sizes, filter=weight(3, 3, channels, x.shape[3]), out_backprop=x, strides=[1, 2, 2, 1], padding="SAME"
+        input_sizes=sizes,
+        filter=weight(3, 3, channels, x.shape[3]),
+        out_backprop=x,
+        strides=[1, 2, 2, 1],
+        padding="SAME",
     )
 
 
@@ -311,9 +314,13 @@ def layer_norm_of_keras_2(x: Any) -> Any:
     rows, last = int(np.prod(x.shape[:-1])), x.shape[-1]
     wide = tf().reshape(x, [1, rows, last, 1])
     one, zero = tf().fill([rows], 1.0), tf().fill([rows], 0.0)
-    y = raw().FusedBatchNormV3(
-        x=wide, scale=one, offset=zero, mean=[], variance=[], is_training=True, epsilon=1e-3, data_format="NCHW"
-    ).y
+    y = (
+        raw()
+        .FusedBatchNormV3(
+            x=wide, scale=one, offset=zero, mean=[], variance=[], is_training=True, epsilon=1e-3, data_format="NCHW"
+        )
+        .y
+    )
     return tf().reshape(y, x.shape) * weight(last) + weight(last)
 
 
@@ -522,6 +529,15 @@ def test_what_only_looks_like_a_rule_stays(tmp_path: Path, rule: str, number: in
     before, after, _, count = replaced(tmp_path, case.build, case.feeds, rule)
     assert count == 0
     np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("name", ["old", "middle", "v1", "v2", "v2 noise shape", "stateless"])
+def test_dropout_out(tmp_path: Path, name: str) -> None:
+    x = normal(4, 6)
+    _, after, ops, count = replaced(tmp_path, dropouts()[name], [x], "dropout-out")
+    assert count == 1
+    assert not any("Random" in op for op in ops)
+    np.testing.assert_array_equal(after, x)
 
 
 def test_rounding_out(tmp_path: Path) -> None:
