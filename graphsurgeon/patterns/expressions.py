@@ -264,6 +264,13 @@ def _concat(*parts: Any) -> Any:
     return _np().concatenate([_np().atleast_1d(_numeric(part)) for part in parts])
 
 
+def _with_item(shape: Any, place: Any, item: Any) -> Any:
+    """Return a list with another item at a place; unknown dimensions stay what they are."""
+    found = list(shape)
+    found[int(place)] = item
+    return found
+
+
 def _outer(left: Any, right: Any) -> Any:
     left, right = _numeric(left), _numeric(right)
     _require_few((_np().size(left), _np().size(right)))
@@ -323,6 +330,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "sqrt": lambda x: _np().sqrt(_np().asarray(_numeric(x), _np().float64)),
     "sum": _reduce("sum"),
     "tent": _tent,
+    "with_item": _with_item,
     "transpose": lambda x, axes: _np().transpose(_numeric(x), [int(axis) for axis in axes]),
     "zeros": lambda shape: _np().zeros(_shape_of(shape)),
 }

@@ -38,7 +38,7 @@ def tensor_of(value: Any, dtype: DType, shape: Shape | None = None) -> Tensor:
     """
     import numpy as np
 
-    if isinstance(value, list) and any(not isinstance(item, int | float) for item in _flat(value)):
+    if isinstance(value, list) and any(not isinstance(item, int | float | np.number) for item in _flat(value)):
         raise UnsupportedError("a dimension is not known")
     array = np.asarray(value)
     if shape is not None:

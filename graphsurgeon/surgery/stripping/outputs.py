@@ -11,7 +11,7 @@ from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import is_optimizer
-from graphsurgeon.surgery.stripping.dropout import dropped
+from graphsurgeon.surgery.stripping.dropout import dropouts
 
 _SURE = 60.0  # points of an output whose name or op says that it is an answer
 _BEHIND = 20.0
@@ -43,6 +43,6 @@ def has_signature(metagraph: MetaGraph) -> bool:
 def kept_dropout(metagraph: MetaGraph) -> list[str]:
     """Say how many dropouts the signatures go through, if any."""
     called = [metagraph.graph, *reached_functions([metagraph.graph])]
-    count = sum(dropped(node) is not None for graph in called for node in graph.nodes)
+    count = len({node for graph in called for node, _ in dropouts(graph)})
     what = plural(count, "dropout")
     return [f"{what} kept, so that signatures compute what they did (--inference takes dropout out)"] if count else []
