@@ -16,6 +16,7 @@ from graphsurgeon.errors import UnsupportedError
 Vocabulary: TypeAlias = str  # the name of one; a reader of another framework's files says its own
 TENSORFLOW: Vocabulary = "tensorflow"
 TFLITE: Vocabulary = "tflite"
+ONNX: Vocabulary = "onnx"
 
 Layout = Literal["file", "folder", "group"]
 
