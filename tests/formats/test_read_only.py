@@ -17,12 +17,13 @@ FOREIGN = Path(__file__).resolve().parents[2] / "fixtures" / "hostile" / "foreig
     [("model.onnx", "onnx-graphsurgeon"), ("model.safetensors", "safetensors"), ("weights.npz", "numpy")],
 )
 def test_an_edit_is_refused(name: str, tool: str, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match="not written") as error:
-        edit(FOREIGN / name, [("strip", {})], output=tmp_path / "out.pb")
-    assert tool in error.value.hint
+    target = (tmp_path / name).with_stem("out")
+    with pytest.raises(UnsupportedError, match=r"not written|does not change") as error:
+        edit(FOREIGN / name, [("strip", {})], output=target)
+    assert tool in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_graph_of_tensorflow_js_is_not_written_as_one(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match=r"TensorFlow\.js graph model is not written here"):
+    with pytest.raises(UnsupportedError, match=r"TensorFlow\.js graph model is read here and not written"):
         edit(FOREIGN / "tfjs" / "model.json", [], output=tmp_path / "out.json")

@@ -12,8 +12,8 @@ from typing import Any
 
 from graphsurgeon.disk.files import FileRange, SourceFile, contained, open_source
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats.tflite.elements import packed_size, unpacked_chunks
 from graphsurgeon.formats import registry
+from graphsurgeon.formats.tflite.elements import packed_size, unpacked_chunks
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.model import Model
