@@ -15,7 +15,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = Path(os.environ.get("GRAPHSURGEON_CORPUS") or ROOT.parent / "shared" / "corpus")
-PACKAGES = {"tensorflow": "tensorflow", "litert": "ai_edge_litert", "browser": "playwright"}
+PACKAGES = {"tensorflow": "tensorflow", "litert": "ai_edge_litert", "browser": "playwright", "onnx": "onnx"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,7 +12,7 @@ from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.shape_pattern import shape_matcher
 from graphsurgeon.shapes.report import ShapeReport
 
@@ -106,7 +106,7 @@ def found_value(value: Value, shapes: ShapeReport) -> FoundValue:
         "" if place is place.metagraph.graph else place.name,
         place.metagraph.tags,
         shapes.dtype(value),
-        shapes.shape(value) if not is_stored else value.shape or UNKNOWN_RANK,
+        shapes.shape(value),
         node.name if node is not None else "",
         value.port if is_stored and isinstance(value.port, int) else None,
     )

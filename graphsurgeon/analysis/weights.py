@@ -195,7 +195,7 @@ def _stored(graph: Graph) -> Iterator[Weight]:
         if tensor is not None:
             yield Weight(
                 value.name or "", None, _place(graph), tensor.dtype, tensor.shape, tensor.nbytes, "constant", tensor,
-                index, quantization(value),
+                index if isinstance(value.port, int) else None, quantization(value),
             )  # fmt: skip
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from graphsurgeon.checks import calls, files, graph, mentions, ops, signatures, tflite, variables
+from graphsurgeon.checks import calls, files, graph, mentions, onnx, ops, signatures, tflite, variables
 from graphsurgeon.checks import serving as serving_rules
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.format import TENSORFLOW, TFLITE, Vocabulary
+from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
@@ -55,7 +55,12 @@ STORED_RULES: tuple[MetaGraphRule, ...] = (tflite.dangling_tensors, tflite.recur
 RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TENSORFLOW: GRAPH_RULES,
     TFLITE: TFLITE_RULES,
+    ONNX: onnx.ONNX_RULES,
     ANY: STORED_RULES,
+}
+SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
+    TENSORFLOW: (ops.contradictions,),
+    ONNX: (onnx.contradictions,),
 }
 _SEVERITIES = ("error", "warning", "note")
 MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
@@ -85,7 +90,7 @@ def check(
             found += rule(model)
         if shapes:
             told = {finding.where for finding in found}  # a signature against the recorded shape, for instance
-            contradictions = _of_metagraphs(model, {TENSORFLOW: (ops.contradictions,)})
+            contradictions = _of_metagraphs(model, SHAPE_RULES)
             found += [finding for finding in contradictions if finding.where not in told]
     if checksums:
         found += variables.checksums(model, progress)

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.model.format import TENSORFLOW, TFLITE, Format
+from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Format
 
 SAVED_MODEL = Format(
     name="saved_model",
@@ -83,9 +83,49 @@ TFLITE_MODEL = Format(
     suffixes={".tflite": None},
     has_free_names=True,
 )
+ONNX_MODEL = Format(
+    name="onnx",
+    title="ONNX model",
+    article="an",
+    module="onnx.file",
+    read_options=("is_text", "force_text"),
+    kinds=("onnx", "onnx_text"),
+    vocabulary=ONNX,
+    holds_functions=True,
+    edit_with="change it with onnx-graphsurgeon, or make it one of TensorFlow with onnx2tf first",
+)
+TFJS_GRAPH = Format(
+    name="tfjs_graph",
+    title="TensorFlow.js graph model",
+    module="tfjs.graph",
+    vocabulary=TENSORFLOW,
+    holds_functions=True,
+    holds_signatures=True,
+    edit_with="give a .pb or a folder as output; tensorflowjs_converter makes a model for the browser of it again",
+)
+SAFETENSORS = Format(
+    name="safetensors",
+    title="safetensors file",
+    module="arrays.safetensors",
+    kinds=("torch_index",),  # that of a file in shards; one of shards in another format is refused
+    parts=("safetensors",),
+    variables="inside",
+    edit_with="change it in Python with the safetensors package",
+)
+NPZ = Format(
+    name="npz",
+    title="archive of NumPy arrays",
+    article="an",
+    module="arrays.npz",
+    variables="inside",
+    edit_with="change it in Python with numpy.load and numpy.savez",
+)
 _formats: dict[str, Format] = {
-    record.name: record for record in (GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL)
-}
+    record.name: record
+    for record in (
+        GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL, ONNX_MODEL, TFJS_GRAPH, SAFETENSORS, NPZ,
+    )
+}  # fmt: skip
 
 
 def get(name: str) -> Format:

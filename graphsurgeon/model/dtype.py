@@ -1,7 +1,7 @@
-"""Element types: one object per TensorFlow `DataType`, TFLite types mapped onto the same objects.
+"""Element types: one object per TensorFlow `DataType`, types of other frameworks mapped onto the same objects.
 
-Numbers and names are those of `tensorflow/core/framework/types.proto`. A reference type (what a
-`VariableV2` yields) is its base type's number plus 100.
+Numbers and names are those of `tensorflow/core/framework/types.proto`; types that TensorFlow does not have are
+numbered from 1001. A reference type (what a `VariableV2` yields) is its base type's number plus 100.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class DType:
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one element in memory: 0 if not fixed, 1 for the 2- and 4-bit types (stored one per byte)."""
+        """Bytes of one element in memory: 0 if not fixed, 1 for types smaller than a byte (stored one per byte)."""
         return (self.bits + 7) // 8
 
     @property
@@ -112,6 +112,8 @@ _TABLE = (
     (24, "float8_e5m2", 8), (25, "float8_e4m3fn", 8), (26, "float8_e4m3fnuz", 8),
     (27, "float8_e4m3b11fnuz", 8), (28, "float8_e5m2fnuz", 8), (29, "int4", 4), (30, "uint4", 4),
     (31, "int2", 2), (32, "uint2", 2), (33, "float4_e2m1fn", 4),
+    (1001, "float8_e8m0fnu", 8), (1002, "float6_e2m3fn", 6), (1003, "float6_e3m2fn", 6),
+    (1010, "sequence", 0), (1011, "map", 0), (1012, "optional", 0), (1013, "opaque", 0),
 )  # fmt: skip
 _BY_NUMBER = {number: DType(number, name, bits) for number, name, bits in _TABLE}
 _BY_NAME = {dtype.name: dtype for dtype in _BY_NUMBER.values()}

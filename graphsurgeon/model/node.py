@@ -83,7 +83,7 @@ class Value:
     Attributes:
         producer: the node that yields it; None for arguments, inputs, constants and dangling references.
         port: flat output index; the text `out_arg:i` where the op's outputs are unknown; for an argument
-            its position; for a TFLite tensor its index.
+            its position; for a TFLite tensor its index; for a value of ONNX its name.
         name: stored name of an argument or TFLite tensor, text of a dangling reference; None where the name
             is derived from the producer.
         dtype, shape: as the file records them (arguments, TFLite); None where they must be inferred.

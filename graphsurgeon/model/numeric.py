@@ -34,6 +34,9 @@ _SMALL_FLOATS = {
     "float8_e4m3b11fnuz": (4, 3, 11, False, True),
     "float8_e5m2fnuz": (5, 2, 16, False, True),
     "float4_e2m1fn": (2, 1, 1, False, False),
+    "float6_e2m3fn": (2, 3, 1, False, False),
+    "float6_e3m2fn": (3, 2, 3, False, False),
+    "float8_e8m0fnu": (8, 0, 127, False, False),  # no sign, no zero: a power of two
 }
 
 
@@ -114,7 +117,9 @@ def _byte_values(dtype: DType) -> Sequence[float]:
 
 @cache
 def small_float_values(name: str) -> tuple[float, ...]:
-    """Return the value of each of the 256 codes of a float8 (or float4, low bits) type."""
+    """Return the value of each of the 256 codes of a float8 (or float6, float4: low bits) type."""
+    if name == "float8_e8m0fnu":
+        return (*(math.ldexp(1.0, code - 127) for code in range(255)), math.nan)
     return tuple(_small_float(code, *_SMALL_FLOATS[name]) for code in range(256))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from graphsurgeon.model import format as formats
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
@@ -49,7 +50,7 @@ class Vocabulary:
 
 def vocabulary_of(graph: Graph) -> Vocabulary:
     """Return the vocabulary that a graph is written in."""
-    return TFLITE if graph.kind == "subgraph" else TENSORFLOW
+    return _BY_NAME.get(graph.vocabulary, TFLITE) if graph.kind == "subgraph" else TENSORFLOW
 
 
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -70,6 +71,11 @@ def _const(value: Value) -> Tensor | None:
 
 def _stored(value: Value) -> Tensor | None:
     return value.tensor if value.producer is None else None
+
+
+def _stored_or_yielded(value: Value) -> Tensor | None:
+    """Return the values of an initializer, or of a Constant node."""
+    return value.tensor
 
 
 # Beside what the catalog calls commutative. Add is not, since it joins strings too.
@@ -116,3 +122,23 @@ TFLITE = Vocabulary(
     constant=_stored,
     operators={"+": ("ADD",), "-": ("SUB",), "*": ("MUL",), "/": ("DIV",), "neg": ("NEG",)},
 )
+
+_COMMUTATIVE_ONNX = frozenset(
+    {"Add", "Mul", "Max", "Min", "Sum", "Mean", "Equal", "And", "Or", "Xor", "BitwiseAnd", "BitwiseOr", "BitwiseXor"}
+)
+
+ONNX = Vocabulary(
+    title="ONNX",
+    definition=lambda op: None,
+    names=tuple,
+    commutes=lambda node: node.op in _COMMUTATIVE_ONNX,
+    passing=frozenset({"Identity"}),
+    passing_by_port=frozenset(),
+    reshaping=frozenset({"Reshape", "Squeeze", "Unsqueeze", "Cast"}),
+    reads=frozenset(),
+    variables=frozenset(),
+    call=lambda node: node.callee,
+    constant=_stored_or_yielded,
+    operators={"+": ("Add",), "-": ("Sub",), "*": ("Mul",), "/": ("Div",), "neg": ("Neg",)},
+)
+_BY_NAME = {formats.TENSORFLOW: TENSORFLOW, formats.TFLITE: TFLITE, formats.ONNX: ONNX}

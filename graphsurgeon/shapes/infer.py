@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Vocabulary
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -49,9 +50,16 @@ def _scopes(subject: Model | MetaGraph | Graph) -> list[tuple[list[Graph], MetaG
 
 
 def _infer_scope(report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph | None, assume: Assumptions) -> None:
-    graphs = [graph for graph in graphs if graph.kind != "subgraph"]  # TFLite stores its shapes
-    if not graphs:
-        return
+    first = graphs[0]
+    is_restated = first.vocabulary == TFLITE and first.kind != "subgraph"  # by `tflite.py`, in ops of TensorFlow
+    infer = _INFER.get(TENSORFLOW if is_restated else first.vocabulary)
+    if infer is not None:
+        infer(report, graphs, metagraph, assume)
+
+
+def _infer_tensorflow(
+    report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph | None, assume: Assumptions
+) -> None:
     session = Session(_resolve(graphs[0], assume))
     report.add(graphs[0], session.report_on(graphs[0]))
     done: dict[Graph, object] = {graphs[0]: None}
@@ -66,6 +74,25 @@ def _infer_scope(report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph 
     report.findings += session.findings
     if metagraph is not None:
         report.findings += signature_findings(metagraph, report)
+
+
+def _infer_onnx(report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph | None, assume: Assumptions) -> None:
+    """Add what follows from the ops to what the file stores."""
+    from graphsurgeon.shapes.onnx.graph_pass import infer
+
+    owner = metagraph or graphs[0].metagraph
+    session = infer(owner, _resolve(owner.graph, assume))
+    for graph in graphs:
+        if graph in session.passes:
+            report.add(graph, session.passes[graph])
+    report.findings += session.findings
+
+
+# Of other vocabularies, such as TFLite's, all there is to know is what the file stores.
+_INFER: dict[Vocabulary, Callable[[ShapeReport, list[Graph], MetaGraph | None, Assumptions], None]] = {
+    TENSORFLOW: _infer_tensorflow,
+    ONNX: _infer_onnx,
+}
 
 
 def callers_first(graphs: list[Graph]) -> list[Graph]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding
@@ -10,11 +11,24 @@ from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.fact import UNKNOWN, Fact
-from graphsurgeon.shapes.propagate import GraphPass
+
+
+class Pass(Protocol):
+    """What was found out about one graph."""
+
+    @property
+    def uninferred(self) -> Sequence[Node]:
+        """Nodes whose op has no shape function and for which the file records no shapes."""
+
+    def fact(self, value: Value) -> Fact:
+        """Return what is known of a value."""
+
+    def learn(self, node: Node) -> list[Fact]:
+        """Infer a node that is new, and return what is known of its outputs."""
 
 
 class ShapeReport:
-    """Dtype, shape and, for small constants, elements of every value; what the file stores for TFLite.
+    """Dtype, shape and, for small constants, elements of every value; for TFLite what the file stores.
 
     Attributes:
         findings: contradictions between the ops, what the file records, and signatures.
@@ -23,7 +37,7 @@ class ShapeReport:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
-        self._passes: dict[Graph, GraphPass] = {}
+        self._passes: dict[Graph, Pass] = {}
 
     @property
     def uninferred(self) -> list[Node]:
@@ -37,7 +51,7 @@ class ShapeReport:
 
     def shape(self, value: Value) -> Shape:
         """Return the shape of a value."""
-        if value.graph.kind == "subgraph":
+        if value.graph.kind == "subgraph" and value.graph not in self._passes:
             return value.shape or UNKNOWN_RANK
         return self.fact(value).shape
 
@@ -60,7 +74,7 @@ class ShapeReport:
         done = self._passes.get(graph)
         return done.learn(node) if done is not None else []
 
-    def add(self, graph: Graph, done: GraphPass) -> None:
+    def add(self, graph: Graph, done: Pass) -> None:
         """Enter what is known of a graph."""
         self._passes[graph] = done
 

@@ -52,7 +52,7 @@ NO_GRAPH = 4, "checkpoint/name_based: a checkpoint holds variables and no graph;
         (["find", "x", "--shape"], 2, "Option '--shape' requires an argument; see gs find --help"),
         (["show", "nowhere"], 3, "nowhere: no such file or folder"),
         (["find", "checkpoint/name_based"], *NO_GRAPH),
-        (["show", "hostile/foreign/model.onnx"], 4, None),
+        (["show", "hostile/foreign/torchscript.pt"], 4, None),
         (["show", "hostile/truncated.pb"], 3, None),
         (["check", "hostile/bad_signatures"], 1, ""),
     ],

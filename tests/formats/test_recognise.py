@@ -26,8 +26,6 @@ FOREIGN = {
     "labelmap.pbtxt": "label_map",
     "mmdnn_ir.pb": "mmdnn",
     "model.keras": "keras",
-    "model.onnx": "onnx",
-    "model.safetensors": "safetensors",
     "model.tar": "tar",
     "model.tar.gz": "gzip",
     "model.zip": "zip_saved_model",
@@ -39,9 +37,14 @@ FOREIGN = {
     "picture.pb": "image",
     "torch_legacy.pth": "torch_legacy",
     "torchscript.pt": "torchscript",
+    "chunked/saved_model.cpb": "chunked",
+}
+# Formats of other frameworks that are read.
+READ = {
+    "model.onnx": "onnx",
+    "model.safetensors": "safetensors",
     "weights.npz": "npz",
     "tfjs/model.json": "tfjs_graph",
-    "chunked/saved_model.cpb": "chunked",
 }
 MISNAMED = {
     "graph_as.tflite": ("graph_def", False),
@@ -75,7 +78,6 @@ MAGIC = {
     "serving_config": b'model_config_list {\n config { name: "m" base_path: "/models/m" }\n}\n',
     "coreml": b"\x08\x05" + b"\x12\x0c\x0a\x0a\x0a\x05image\x1a\x01x" + b"\xa2\x1f\x02\x0a\x00",
     "uff": b"\x08\x01\x10\x01\x22\x04\x0a\x02xx",
-    "onnx": b"\x08\x07\x12\x07pytorch\x3a\x04\x0a\x02xy\x42\x02\x10\x0b",
     "caffemodel": b"\x0a\x03net\xa2\x06\x0b\x0a\x04conv\x12\x03Con",
     "fingerprint": b"\x08\x96\x01\x10\x02\x18\x03\x20\x04\x28\x05\x32\x02\x08\x01",
     "tensorrt": b"ptrt\x01\0\0\0" + bytes(20),
@@ -98,6 +100,18 @@ def test_files_of_other_formats_are_named(name: str) -> None:
     assert detect.kind(open_source(path)) == FOREIGN[name]
     with pytest.raises(UnsupportedError, match="this is "):
         read(path)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_files_of_other_frameworks_that_are_read(name: str) -> None:
+    path = FIXTURES / "hostile" / "foreign" / name
+    assert detect.kind(open_source(path)) == READ[name]
+    assert read(path).format == READ[name]
+
+
+def test_an_onnx_model_with_maker_and_opsets(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"\x08\x07\x12\x07pytorch\x3a\x04\x0a\x02xy\x42\x02\x10\x0b")
+    assert detect.kind(open_source(tmp_path / "model")) == "onnx"
 
 
 def test_an_onnx_model_without_maker_and_opsets(tmp_path: Path) -> None:
@@ -205,8 +219,8 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_a_model_of_another_format(tmp_path: Path) -> None:
-    shutil.copy(FIXTURES / "hostile" / "foreign" / "model.onnx", tmp_path)
-    with pytest.raises(UnsupportedError, match="ONNX"):
+    shutil.copy(FIXTURES / "hostile" / "foreign" / "torchscript.pt", tmp_path)
+    with pytest.raises(UnsupportedError, match="TorchScript"):
         detect.locate(tmp_path)
 
 

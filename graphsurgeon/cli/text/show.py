@@ -43,10 +43,8 @@ def print_summary(summary: Summary, parts: Parts) -> None:
 
 
 def _inner_subgraphs(summary: Summary) -> list[GraphSummary]:
-    """Return the subgraphs of a TFLite model that only its operators enter: branches, bodies of loops."""
-    if summary.format != "tflite":
-        return []
-    return [graph for graph in summary.graphs[1:] if not graph.signatures]
+    """Return the subgraphs that only operators enter: branches, bodies of loops, functions of an ONNX model."""
+    return [graph for graph in summary.graphs[1:] if graph.tags is None and not graph.signatures]
 
 
 def _print_inner(graphs: Sequence[GraphSummary]) -> None:
@@ -76,6 +74,12 @@ def _print_header(summary: Summary) -> None:
     facts = []
     if producer["tensorflow"]:
         facts.append(f"made by TensorFlow {producer['tensorflow']}")
+    if producer.get("framework"):
+        facts.append(f"made by {producer['framework']} {producer.get('version') or ''}".rstrip())
+    if producer.get("opsets"):
+        facts.append("opset " + ", ".join(f"{domain} {version}" for domain, version in producer["opsets"].items()))
+    if producer.get("ir_version"):
+        facts.append(f"IR version {producer['ir_version']}")
     if producer["graph_version"]:
         facts.append(f"GraphDef version {producer['graph_version']}")
     if producer.get("min_runtime_version"):
@@ -84,6 +88,8 @@ def _print_header(summary: Summary) -> None:
         facts.append(producer["description"])
     if facts:
         output.line("  " + ", ".join(facts))
+    for key, value in (producer.get("metadata") or {}).items():
+        output.line(f"  {key}: {value}")
 
 
 def _print_graph(summary: Summary, graph: GraphSummary, parts: Parts) -> None:

@@ -1,15 +1,17 @@
 """Weights stay on disk: the protobuf wire format with large tensors taken out, and put back.
 
 `reduce` copies a serialized message without the values of large `TensorProto`s; in their place stands a mark: a
-`tensor_content` of random bytes, drawn anew by each process so that no file can hold them, and an index into a list
-of payloads. `expand` is its inverse on a serialized message. Only subtrees that can hold a tensor, and are large
-enough to, are looked into.
+`tensor_content` (`raw_data` of ONNX) of random bytes, drawn anew by each process so that no file can hold them, and
+an index into a list of payloads. `expand` is its inverse on a serialized message. Only subtrees that can hold a
+tensor, and are large enough to, are looked into.
 Source: the encoding guide of protobuf; field numbers from the descriptors of TensorFlow.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from graphsurgeon.disk.files import FileRange, Piece, Rope, SourceFile, rope_size
 from graphsurgeon.encoding.protowire import (
@@ -23,7 +25,24 @@ LARGE = 1024  # bytes on the wire from which a tensor's values stay on disk
 
 Payload = list[Piece]  # the value fields of one TensorProto, tags included
 
-_CHILDREN: dict[str, dict[int, str]] = {
+
+class Layout(NamedTuple):
+    """Where the messages of a framework hold tensors.
+
+    Attributes:
+        children: message -> field -> message, on the way to a `TensorProto`.
+        values: the fields of `TensorProto` that hold its elements; the others describe them.
+        content: the one of them that holds bytes as they are, and so can hold a mark.
+        merged: messages in which protobuf makes one of two tensors.
+    """
+
+    children: Mapping[str, Mapping[int, str]]
+    values: frozenset[int]
+    content: int
+    merged: frozenset[str]
+
+
+_TENSORFLOW = {
     "SavedModel": {2: "MetaGraphDef"},
     "MetaGraphDef": {2: "GraphDef", 5: "SignatureEntry"},
     "SignatureEntry": {2: "SignatureDef"},
@@ -38,27 +57,52 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "ListValue": {8: "TensorProto", 9: "NameAttrList"},
     "NameAttrList": {2: "AttrEntry"},
 }
-_VALUE_FIELDS = frozenset(range(4, 19))  # TensorProto: tensor_content and every typed field; 1 to 3 describe them
-_CONTENT = 4  # number of tensor_content
+_ONNX = {
+    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
+    "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
+    "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
+    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
+    "NodeProto": {5: "AttributeProto"},
+    "AttributeProto": {
+        5: "TensorProto", 6: "GraphProto", 10: "TensorProto", 11: "GraphProto",
+        22: "SparseTensorProto", 23: "SparseTensorProto",
+    },
+    "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
+}  # fmt: skip
+LAYOUTS = {
+    "tensorflow": Layout(
+        _TENSORFLOW,
+        frozenset(range(4, 19)),  # tensor_content and every typed field
+        4,
+        frozenset(("AttrEntry", "AttrValue", "DefaultEntry")),
+    ),
+    "onnx": Layout(
+        _ONNX,
+        frozenset((4, 5, 6, 7, 9, 10, 11)),  # raw_data and every typed field
+        9,
+        frozenset(("AttributeProto",)),
+    ),
+}
 _SECRET = os.urandom(16)
 _MARK_SIZE = len(_SECRET) + 8
-_MERGED = frozenset(("AttrEntry", "AttrValue", "DefaultEntry"))  # of two tensors in one, protobuf makes one
 
 
-def reduce(source: SourceFile, message: str, payloads: list[Payload]) -> bytes:
+def reduce(source: SourceFile, full_name: str, payloads: list[Payload]) -> bytes:
     """Return the message's bytes without large tensor values, which are appended to `payloads` and not read.
 
     Args:
         source: the file. It is read in small windows around what is structure: a map would count every large
             page that the system maps along as memory, and die with a file that shrinks.
-        message: "SavedModel", "MetaGraphDef" or "GraphDef".
+        full_name: of the message: "GraphDef", "MetaGraphDef", "onnx.ModelProto" ...; TensorFlow's go without package.
         payloads: where the values lie.
 
     Raises:
         FormatError: the bytes are not a sequence of fields; with the offset.
     """
+    package, _, message = full_name.rpartition(".")
     window = Window(source)
-    pieces = _Reducer(source, window, payloads).message(0, source.size, message, 0)
+    layout = LAYOUTS[package or "tensorflow"]
+    pieces = _Reducer(source, window, payloads, layout).message(0, source.size, message, 0)
     return window.copy(0, source.size) if pieces is None else b"".join(pieces)
 
 
@@ -68,7 +112,7 @@ def expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
 
 
 def mark(number: int) -> bytes:
-    """Return the `tensor_content` that stands for the payload of a number, counted from 1."""
+    """Return the `tensor_content` (or `raw_data` of ONNX) that stands for the payload of a number, counted from 1."""
     return _SECRET + number.to_bytes(8, "little")
 
 
@@ -81,10 +125,11 @@ def marked(content: bytes) -> int:
 class _Reducer:
     """One pass over a file; offsets are those of the file."""
 
-    def __init__(self, source: SourceFile, window: Window, payloads: list[Payload]) -> None:
+    def __init__(self, source: SourceFile, window: Window, payloads: list[Payload], layout: Layout) -> None:
         self.source = source
         self.window = window
         self.payloads = payloads
+        self.layout = layout
 
     def message(self, start: int, end: int, message: str, depth: int) -> list[bytes] | None:
         """Return the pieces of the reduced message; None if it holds nothing large."""
@@ -92,7 +137,7 @@ class _Reducer:
             return self.tensor(start, end)
         if depth > MAX_DEPTH:
             raise FormatError(f"messages are nested too deep at byte {start}")
-        window, children = self.window, _CHILDREN[message]
+        window, children = self.window, self.layout.children[message]
         merged = 0
         pieces: list[bytes] = []
         copied = offset = start
@@ -109,7 +154,7 @@ class _Reducer:
                 )
             if (tag >> 3) not in children:
                 continue
-            merged += message in _MERGED
+            merged += message in self.layout.merged
             if length < LARGE:
                 continue
             inner = self.message(body, offset, children[tag >> 3], depth + 1)
@@ -125,7 +170,7 @@ class _Reducer:
 
     def tensor(self, start: int, end: int) -> list[bytes] | None:
         """Keep what describes a tensor; make ranges of the fields that hold its values."""
-        window = self.window
+        window, values = self.window, self.layout.values
         kept: list[bytes] = []
         ranges: list[tuple[int, int]] = []
         offset = start
@@ -139,7 +184,7 @@ class _Reducer:
                     raise FormatError(f"field {tag >> 3} of TensorProto at byte {field_start} runs past its end")
             else:
                 offset = window.skip(tag & 7, offset, end)
-            if tag >> 3 not in _VALUE_FIELDS:
+            if tag >> 3 not in values:
                 kept.append(window.copy(field_start, offset))
             elif ranges and ranges[-1][1] == field_start:
                 ranges[-1] = (ranges[-1][0], offset)
@@ -148,13 +193,13 @@ class _Reducer:
         if sum(stop - begin for begin, stop in ranges) < LARGE:
             return None
         self.payloads.append([FileRange(self.source, begin, stop - begin) for begin, stop in ranges])
-        kept.append(encode_varint(_CONTENT << 3 | 2) + encode_varint(_MARK_SIZE) + mark(len(self.payloads)))
+        kept.append(encode_varint(self.layout.content << 3 | 2) + encode_varint(_MARK_SIZE) + mark(len(self.payloads)))
         return kept
 
 
 def _expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
     window = Window(data)
-    children = {} if message == "TensorProto" else _CHILDREN[message]
+    children = {} if message == "TensorProto" else _TENSORFLOW[message]
     rope: Rope = []
     copied = offset = 0
     end = len(data)
@@ -168,7 +213,7 @@ def _expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
         length, offset = window.varint(offset)
         body, offset = offset, offset + length
         if message == "TensorProto":
-            index = marked(data[body:offset]) if number == _CONTENT and length == _MARK_SIZE else 0
+            index = marked(data[body:offset]) if number == LAYOUTS["tensorflow"].content and length == _MARK_SIZE else 0
             if index:
                 rope.append(data[copied:field_start])
                 rope += payloads[index - 1]

@@ -65,7 +65,11 @@ class ProtoFile:
 
 
 def read(source: SourceFile, type_name: str, *, is_text: bool, force_text: bool = False) -> ProtoFile:
-    """Parse a file in the given form; see `parse_binary` and `parse_text`."""
+    """Parse a file in the given form; see `parse_binary` and `parse_text`.
+
+    Args:
+        type_name: of the message: one of TensorFlow's, or with its package, `onnx.ModelProto`.
+    """
     return parse_text(source, type_name, force=force_text) if is_text else parse_binary(source, type_name)
 
 
@@ -100,7 +104,7 @@ def parse_binary(source: SourceFile, type_name: str) -> ProtoFile:
     from google.protobuf.message import DecodeError
 
     payloads: list[Payload] = []
-    message = schema.message(f"tensorflow.{type_name}")()
+    message = schema.message(_full_name(type_name))()
     try:
         data = _read_small(source)
         if data is None:
@@ -110,7 +114,7 @@ def parse_binary(source: SourceFile, type_name: str) -> ProtoFile:
         wire.reduce(source, type_name, [])  # says at which byte, where the fault is in the structure
         repairs = _parse_repaired(message, data or b"")
         if not repairs:
-            what = f"no valid {type_name} message ({_reason(error)}); the file is damaged or cut off"
+            what = f"no valid {_short(type_name)} message ({_reason(error)}); the file is damaged or cut off"
             raise FormatError(what) from error
         return ProtoFile(source, message, payloads, is_text=False, repairs=repairs)
     return ProtoFile(source, message, payloads, is_text=False)
@@ -149,12 +153,12 @@ def parse_text(source: SourceFile, type_name: str, *, force: bool = False) -> Pr
     data = source.read_at(0, source.size)
     text, repairs = utf8.readable_text(data)
     _check_nesting(text)
-    message = schema.message(f"tensorflow.{type_name}")()
+    message = schema.message(_full_name(type_name))()
     try:
-        text_format.Parse(text, message, descriptor_pool=schema.pool())
+        text_format.Parse(text, message, descriptor_pool=schema.pool(_full_name(type_name).partition(".")[0]))
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         decode_text(data)  # says at which byte, where that was the reason
-        raise FormatError(f"no valid {type_name} in text form: {_reason(error)}") from error
+        raise FormatError(f"no valid {_short(type_name)} in text form: {_reason(error)}") from error
     return ProtoFile(source, message, [], is_text=True, repairs=repairs)
 
 
@@ -193,6 +197,15 @@ def decode_text(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(f"no UTF-8 text at byte {error.start}") from error
+
+
+def _full_name(type_name: str) -> str:
+    """Return the name of a message with its package, which is TensorFlow's unless one is named."""
+    return type_name if "." in type_name else f"tensorflow.{type_name}"
+
+
+def _short(type_name: str) -> str:
+    return type_name.rpartition(".")[2]
 
 
 _NESTING = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*|[{}<>]')

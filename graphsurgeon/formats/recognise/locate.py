@@ -28,7 +28,7 @@ _VARIABLES_INDEX = "variables/variables.index"
 _BESIDE = {
     "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
     "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "debug_info", "hub_module",
-    "hugging_face_config", "events", "tfrecord", "npz", "npy", "elf", "sqlite", "parquet",
+    "hugging_face_config", "events", "tfrecord", "npy", "elf", "sqlite", "parquet",
 }  # fmt: skip
 _STATE = "checkpoint_state"  # the file that names the latest checkpoint of its folder
 _DATA_FILE = re.compile(r".*\.data-\d{5}-of-\d{5}", re.DOTALL)
@@ -194,7 +194,7 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
             found_models.append((record, found or record.name, name))
         elif found is not None and found not in _BESIDE:
             others.append((name, found))
-    models = _without_parts(found_models)
+    models = _without_parts(_most_telling(found_models))
     if len(models) == 1:
         location = locate(contained(folder, models[0]))
         return replace(location, notes=(f"{models[0]} is the only model in {folder}", *location.notes))
@@ -203,6 +203,11 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
     if others:
         raise foreign.error(others[0][1], folder / others[0][0])
     raise _no_model(folder, names)
+
+
+def _most_telling(found: Sequence[tuple[Format, str, str]]) -> Sequence[tuple[Format, str, str]]:
+    """Leave out files of weights that are only read, such as arrays, where a folder holds more than these."""
+    return [entry for entry in found if entry[0].holds_graph or entry[0].can_write] or found
 
 
 def _without_parts(found: Sequence[tuple[Format, str, str]]) -> list[str]:

@@ -61,7 +61,7 @@ _JSON_KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("weightsManifest",), "tfjs_graph"),
     (("weights", "paths"), "tfjs_weights"),
     (("arg_nodes", "heads"), "mxnet_symbol"),
-    (("irVersion", "opsetImport"), "onnx_text"),
+    (("irVersion", "opsetImport"), "onnx_json"),
     (("node", "op", "attr"), "graph_json"),
     (("class_name", "config"), "keras_json"),
     (("weight_map",), "torch_index"),

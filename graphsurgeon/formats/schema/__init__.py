@@ -1,8 +1,8 @@
-"""TensorFlow's messages as data: message classes built at run time from one FileDescriptorSet.
+"""Messages as data: classes built at run time from one FileDescriptorSet per framework.
 
-`messages.binpb` is made by `tools/make_schema.py`. The classes live in a private descriptor pool, so they
-clash neither with TensorFlow in the same process nor with a protobuf of another version. Nothing is read,
-and protobuf is not imported, before the first class is asked for.
+`messages.binpb` (TensorFlow) is made by `tools/make_schema.py`, `onnx.binpb` by `tools/make_onnx_schema.py`. The
+classes live in private descriptor pools, so they clash neither with the framework in the same process nor with a
+protobuf of another version. Nothing is read, and protobuf is not imported, before the first class is asked for.
 
 No field is ours: what a file says is never taken for something that the reader says.
 """
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["message", "parse", "pool", "tflite_tables"]
 
+_SETS = {"tensorflow": "messages.binpb", "onnx": "onnx.binpb"}  # package of the messages -> file
+
 
 @cache
 def message(full_name: str) -> Any:
@@ -29,7 +31,7 @@ def message(full_name: str) -> Any:
     Raises:
         KeyError: The schema has no such message.
     """
-    return _class_of(pool().FindMessageTypeByName(full_name))
+    return _class_of(pool(full_name.partition(".")[0]).FindMessageTypeByName(full_name))
 
 
 @cache
@@ -75,9 +77,13 @@ def parse(full_name: str, data: bytes) -> Any:
     return parsed
 
 
+def pool(package: str = "tensorflow") -> DescriptorPool:
+    """Return the private descriptor pool of a framework, with every file of its schema in it."""
+    return _pool(package if package in _SETS else "tensorflow")  # which brings protobuf's own messages along
+
+
 @cache
-def pool() -> DescriptorPool:
-    """Return the private descriptor pool, with every file of the schema in it."""
+def _pool(package: str) -> DescriptorPool:
     upb = _upb()
     if upb is None:
         from google.protobuf import descriptor_pool
@@ -86,7 +92,7 @@ def pool() -> DescriptorPool:
     else:
         private = upb.DescriptorPool()
     # Split by hand: 8 ms less than parsing the set and handing its files over as messages.
-    for file in protowire.messages(Path(__file__).with_name("messages.binpb").read_bytes()):
+    for file in protowire.messages(Path(__file__).with_name(_SETS[package]).read_bytes()):
         private.AddSerializedFile(file)
     return private
 

@@ -1,0 +1,1 @@
+"""Shape and value functions of ONNX's ops, one module a family."""
