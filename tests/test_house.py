@@ -22,7 +22,7 @@ MAY_NAME_OPS = {
     "surgery/moves/known_scalars.py": "op -> function on scalars",
     "scanning/fold.py": "op -> function on texts",
 }
-MAY_NAME_OPS_BELOW = ("shapes/families/", "patterns/", "lowering/", "kernels/")  # one function or rule an op
+MAY_NAME_OPS_BELOW = ("shapes/onnx/", "shapes/families/", "patterns/", "lowering/", "kernels/")  # one function an op
 
 # Who may walk with a list of what is still to be visited, beside `model/traversal.py`, and why it is no plain walk.
 MAY_WALK = {

@@ -482,7 +482,7 @@ def test_looking_at_a_model_reads_no_payload_and_imports_nothing_heavy(tmp_path:
     code = (
         "import sys, resource\n"
         "from pathlib import Path\n"
-        "from graphsurgeon.formats import tflite\n"
+        "from graphsurgeon.formats.tflite import file as tflite\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         f"graph = tflite.read(Path({str(path)!r})).graphs[0]\n"
         "assert [v.name for v in graph.values] == ['x', 'w', 'y']\n"

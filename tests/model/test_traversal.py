@@ -30,10 +30,10 @@ def names(nodes: object) -> list[str]:
 def graph() -> Graph:
     """x -> y -> z, w waits for y and reads x."""
     main = MetaGraph().graph
-    x = main.add_node("Placeholder", "x")
-    y = main.add_node("Relu", "y", [x.output()])
-    main.add_node("Relu", "z", [y.output()])
-    main.add_node("Relu", "w", [x.output()], controls=[y])
+    x = main.add_node("Placeholder", "x", checked=False)
+    y = main.add_node("Relu", "y", [x.output()], checked=False)
+    main.add_node("Relu", "z", [y.output()], checked=False)
+    main.add_node("Relu", "w", [x.output()], controls=[y], checked=False)
     return main
 
 
@@ -47,14 +47,14 @@ def loop(*, reference: bool) -> Graph:
     """A loop of TensorFlow 1 whose nodes stand in the file in no useful order."""
     ref = "Ref" if reference else ""
     main = MetaGraph().graph
-    start = main.add_node("VariableV2" if reference else "Const", "start")
-    enter = main.add_node(f"{ref}Enter", "enter", [start.output()])
-    merge = main.add_node(f"{ref}Merge", "merge", [enter.output()])
-    cond = main.add_node("LoopCond", "cond", [merge.output()])
-    switch = main.add_node(f"{ref}Switch", "switch", [merge.output(), cond.output()])
-    turn = main.add_node(f"{ref}NextIteration", "turn", [switch.output(1)])
+    start = main.add_node("VariableV2" if reference else "Const", "start", checked=False)
+    enter = main.add_node(f"{ref}Enter", "enter", [start.output()], checked=False)
+    merge = main.add_node(f"{ref}Merge", "merge", [enter.output()], checked=False)
+    cond = main.add_node("LoopCond", "cond", [merge.output()], checked=False)
+    switch = main.add_node(f"{ref}Switch", "switch", [merge.output(), cond.output()], checked=False)
+    turn = main.add_node(f"{ref}NextIteration", "turn", [switch.output(1)], checked=False)
     merge.inputs = [enter.output(), turn.output()]
-    main.add_node(f"{ref}Exit", "exit", [switch.output(0)])
+    main.add_node(f"{ref}Exit", "exit", [switch.output(0)], checked=False)
     return main
 
 
@@ -96,10 +96,10 @@ def test_of_nodes_that_may_come_next_the_first_of_the_file_does(graph: Graph) ->
 
 def test_a_cycle_is_entered_where_it_comes_first() -> None:
     graph = MetaGraph().graph
-    a = graph.add_node("Identity", "a")
-    b = graph.add_node("Identity", "b", [a.output()])
+    a = graph.add_node("Identity", "a", checked=False)
+    b = graph.add_node("Identity", "b", [a.output()], checked=False)
     a.inputs = [b.output()]
-    end = graph.add_node("Identity", "end", [b.output()])
+    end = graph.add_node("Identity", "end", [b.output()], checked=False)
     assert names(in_order([a, b, end], controls=True)) == ["a", "b", "end"]
     assert set(in_order(graph.nodes, controls=True)) == {a, b, end}
     assert set(upstream([end])) == {a, b, end}
@@ -108,9 +108,9 @@ def test_a_cycle_is_entered_where_it_comes_first() -> None:
 
 def test_a_long_chain_is_no_depth() -> None:
     graph = MetaGraph().graph
-    last = graph.add_node("Identity", "n")
+    last = graph.add_node("Identity", "n", checked=False)
     for number in range(LONG):
-        last = graph.add_node("Identity", f"n{number}", [last.output()])
+        last = graph.add_node("Identity", f"n{number}", [last.output()], checked=False)
     assert len(upstream([last])) == len(downstream([graph.nodes[0]], controls=True)) == LONG + 1
     assert list(in_postorder([last], lambda one: producers(one.inputs))) == list(graph.nodes)
     assert handed_on(last.output(), IDENTITIES) is graph.nodes[0].output()

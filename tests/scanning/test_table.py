@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from types import ModuleType
 
 import pytest
@@ -61,5 +63,8 @@ def test_a_new_op_and_a_changed_one_are_told(check: ModuleType) -> None:
 
 
 @pytest.mark.tensorflow
-def test_the_table_is_in_step_with_the_registry(check: ModuleType) -> None:
-    assert check.faults(check.registry(), rules(), set(check.HARMLESS.read_text().split())) == []
+def test_the_table_is_in_step_with_the_registry() -> None:
+    """In a process of its own: other libraries register ops of theirs when they are loaded."""
+    script = [sys.executable, str(ROOT / "tools/check_scan_ops.py")]
+    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -116,7 +116,7 @@ def decode_edges(data: bytes) -> list[list[Edge]] | None:
         for _ in range(_count(next(numbers), data)):
             pairs = range(_count(next(numbers), data))
             found.append([(_unzigzag(next(numbers)), _unzigzag(next(numbers))) for _ in pairs])
-    except (StopIteration, FormatError):
+    except (StopIteration, ValueError, FormatError):
         return None
     return found if next(numbers, None) is None else None
 
