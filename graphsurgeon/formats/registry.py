@@ -164,6 +164,11 @@ def register(record: Format) -> None:
     _formats[record.name] = record
 
 
+def unregister(record: Format) -> None:
+    """Take a format out again."""
+    del _formats[record.name]
+
+
 @contextmanager
 def registered(record: Format) -> Iterator[Format]:
     """Have a format for the time of a `with` block."""
@@ -171,7 +176,7 @@ def registered(record: Format) -> Iterator[Format]:
     try:
         yield record
     finally:
-        del _formats[record.name]
+        unregister(record)
 
 
 def module_of(record: Format) -> Any:
