@@ -62,10 +62,10 @@ def require_free(target: Path, *, sources: Iterable[Path], force: bool = False) 
 def _is_of(target: Path, source: Path) -> bool:
     """Say whether a path is a file of a model, or lies in the folder of a SavedModel."""
     location = locate(source)
-    if is_folder(location.path) and location.format == "saved_model":
+    if is_folder(location.path) and location.traits.layout == "folder":
         return lies_in(target, location.path)
     files = [location.path]
-    if location.format == "checkpoint":
+    if location.traits.layout == "group":
         folder, names = find.locate(location.path)
         files = [folder / name for name in names]
     prefixes = {file.with_suffix("") for file in files if file.suffix in (".meta", ".index")}

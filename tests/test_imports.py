@@ -6,6 +6,9 @@ import ast
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
+
+from graphsurgeon.formats import registry
 
 PACKAGE = Path(__file__).resolve().parents[1] / "graphsurgeon"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -117,6 +120,45 @@ def test_files_are_written_through_two_doors() -> None:
         called = {getattr(node.func, "attr", "") for node in nodes_of(module) if isinstance(node, ast.Call)}
         callers[name_of(module)] = (named | called) & {"write_file", "write_tree", "write_group"}
     assert set(only_some(callers)) == {"formats/writing.py", "export.py"}
+
+
+# The record of a format, the modules that read and write one, and what tells files apart may say its name.
+NAMES_FORMATS = ("formats/",)
+
+
+def test_formats_are_asked_for_what_they_can_do() -> None:
+    """No comparison with the name or the record of a format, and no list of names, outside of `formats/`."""
+    names = {record.name for record in registry.formats()}
+    offenders = {}
+    for module in MODULES:
+        if not name_of(module).startswith(NAMES_FORMATS):
+            offenders[name_of(module)] = {found for node in nodes_of(module) for found in formats_named(node, names)}
+    assert only_some(offenders) == {}
+
+
+def formats_named(node: ast.AST, names: set[str]) -> Iterator[str]:
+    """Yield the formats that a comparison names, and those that stand together in a collection or as keys."""
+    if isinstance(node, ast.Compare):
+        inside = [part for side in (node.left, *node.comparators) for part in ast.walk(side)]
+        yield from (part.value for part in inside if isinstance(part, ast.Constant) and part.value in names)
+        yield from (f"registry.{part.attr}" for part in inside if is_record(part))
+    members = getattr(node, "keys", None) if isinstance(node, ast.Dict) else getattr(node, "elts", None)
+    texts = {member.value for member in members or () if isinstance(member, ast.Constant)} & names
+    if len(texts) > 1:
+        yield from texts
+
+
+def is_record(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Say whether this is the record of a format, as `registry.GRAPH_DEF`."""
+    of_registry = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "registry"
+    return of_registry and isinstance(node, ast.Attribute) and node.attr.isupper()
+
+
+def test_a_comparison_with_a_format_is_found() -> None:
+    texts = ('model.format == "tflite"', 'x in ("graph_def",)', "{'graph_def': 1, 'tflite': 2}", "t == registry.ABC")
+    for text in texts:
+        found = [name for node in ast.walk(ast.parse(text)) for name in formats_named(node, {"tflite", "graph_def"})]
+        assert found, text
 
 
 def test_sizes() -> None:

@@ -90,14 +90,14 @@ def described(threat: Threat) -> str:
 
 def _table_initializers(model: Model, metagraph: MetaGraph) -> list[Mention]:
     """Return what the worker runs of a `.meta` before anything else."""
-    collection = metagraph.collections.get("table_initializer") if model.format == "meta_graph" else None
+    collection = metagraph.collections.get("table_initializer") if model.traits.variables == "beside" else None
     return [mention for item in collection.items for mention in item.mentions.values()] if collection else []
 
 
 def _reaches_out(threat: Threat, model: Model) -> bool:
     if threat.severity == "info" or threat.kind not in ACTS:
         return False
-    if threat.kind not in FILES or model.format != "saved_model" or not threat.targets:
+    if threat.kind not in FILES or not model.traits.holds_assets or not threat.targets:
         return True
     folder = Path(model.path) if Path(model.path).is_dir() else Path(model.path).parent
     root = os.path.realpath(folder)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from graphsurgeon.disk.files import contained, folder_names, is_folder
 from graphsurgeon.formats import registry
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.writing import plan_write, write_message
 from graphsurgeon.model.model import Model
 
-_PROTOBUFS = ("saved_model.pb", "saved_model.pbtxt", "fingerprint.pb")
+_LEFT_OUT = (*parts.ENTRIES, parts.FINGERPRINT)
 
 
 @contextmanager
@@ -41,11 +42,11 @@ def _saved_model(model: Model, source: Path, target: Path) -> Path:
     target.mkdir()
     try:
         for name in folder_names(source):
-            if name not in _PROTOBUFS and not name.startswith("."):
+            if name not in _LEFT_OUT and not name.startswith("."):
                 os.symlink(contained(source, name).resolve(), target / name)
     except OSError:  # a system without links for everybody
         copy = target.with_name("copy")
         plan_write(model, copy).write(link=True)
         return copy
-    write_message(model, target / "saved_model.pb", registry.SAVED_MODEL)
+    write_message(model, target / parts.BINARY, registry.SAVED_MODEL)
     return target

@@ -53,7 +53,7 @@ def run_calls(
 def _source(location: Location, tags: Sequence[str] | None, checkpoint: str | None) -> dict[str, Any]:
     path = location.path
     if location.traits.layout == "folder" and not is_folder(path):
-        if path.name not in ("saved_model.pb", "saved_model.pbtxt"):
+        if path.name not in location.traits.entries:
             raise UnsupportedError(
                 "TensorFlow loads a SavedModel from a folder only", path=path, hint="put it into one as saved_model.pb"
             )

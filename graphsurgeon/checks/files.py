@@ -8,6 +8,7 @@ from typing import Any
 
 from graphsurgeon.disk.files import contained, is_file, is_folder
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.read import ModelSource
 from graphsurgeon.model.finding import Finding
@@ -31,7 +32,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     for name in sorted(names):
         where = f"asset {name}"
         try:
-            there = is_file(contained(folder / "assets", name, folder))
+            there = is_file(contained(folder / parts.ASSETS, name, folder))
         except FormatError as error:
             hint = "do not load this model: reading it would read that file"
             yield Finding("error", where, error.message, hint, "asset-outside")

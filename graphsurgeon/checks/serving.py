@@ -16,6 +16,7 @@ from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.checks.places import place
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
@@ -28,7 +29,6 @@ SERVE = "serve"
 DEFAULT = "serving_default"
 _MOST_BYTES = (1 << 31) - 1  # of a protobuf that C++ parses
 _MOST_VERSION = (1 << 63) - 1
-_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
 def of_model(model: Model) -> Iterator[Finding]:
@@ -55,13 +55,13 @@ def of_model(model: Model) -> Iterator[Finding]:
 
 def _layout(path: Path) -> Iterator[Finding]:
     if not is_folder(path):
-        what = f"it is a file alone; the server looks for NAME/N/{_FILES[0]}"
+        what = f"it is a file alone; the server looks for NAME/N/{parts.BINARY}"
         yield Finding("error", "folder", what, "put it into a folder named by a number", "serving-layout")
         return
     folder = Path(os.path.abspath(path))  # not what a link leads to: the server goes by the name
-    large = folder / _FILES[0]
+    large = folder / parts.BINARY
     if is_file(large) and open_source(large).size > _MOST_BYTES:
-        what = f"{_FILES[0]} has more than 2 GiB, which no protobuf may have"
+        what = f"{parts.BINARY} has more than 2 GiB, which no protobuf may have"
         yield Finding("error", "folder", what, "keep large constants as variables", "serving-size")
     version = _version(folder.name)
     if version is None:
@@ -79,7 +79,7 @@ def _siblings(folder: Path, version: int) -> Iterator[Finding]:
     if newest <= version:
         return
     other = folder.parent / others[newest]
-    if not any(exists(other / name) for name in _FILES):
+    if not any(exists(other / name) for name in parts.ENTRIES):
         what = f"version {newest} holds no SavedModel, and it is the one that the server tries to load"
         yield Finding("error", f"folder {others[newest]}", what, "remove it, or complete it", "serving-layout")
     else:

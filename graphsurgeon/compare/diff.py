@@ -18,6 +18,7 @@ from graphsurgeon.compare.diff_objects import object_changes
 from graphsurgeon.compare.diff_parts import PartsComparison, producer_changes
 from graphsurgeon.compare.diff_tensors import same_values, tensor_details
 from graphsurgeon.errors import FileError, UnsupportedError
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.format import TENSORFLOW, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
@@ -202,7 +203,7 @@ def _variable(kind: str, variable: Variable) -> Change:
     return Change("added" if kind == "added" else "removed", "variable", "", variable.key, details=details)
 
 
-_DESCRIBED = ("saved_model.pb", "saved_model.pbtxt", "fingerprint.pb", "variables/")
+_DESCRIBED = (*parts.ENTRIES, parts.FINGERPRINT, f"{parts.VARIABLES}/")
 
 
 def _file_changes(before: Model, after: Model, same_file: SameFile | None) -> Iterator[Change]:

@@ -88,10 +88,9 @@ def _diagnosed(error: FormatError, location: Location) -> FormatError:
     """Name the file, and add how it was probably damaged."""
     from graphsurgeon.disk.files import is_file, open_source
     from graphsurgeon.formats.recognise import foreign
-    from graphsurgeon.formats.recognise.locate import SAVED_MODEL_NAMES
 
     error.at(location.path)
-    candidates = [Path(error.path or location.path), *(location.path / name for name in SAVED_MODEL_NAMES)]
+    candidates = [Path(error.path or location.path), *(location.path / name for name in location.traits.entries)]
     damaged = next((path for path in candidates if is_file(path)), None)
     if not error.hint and damaged is not None:
         error.hint = foreign.damage(open_source(damaged)) or "fetch or write it again"

@@ -5,12 +5,13 @@ A format is added here, with its module; one from outside by `register`. `docs/e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 from graphsurgeon.errors import UsageError
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Format
 
 SAVED_MODEL = Format(
@@ -27,6 +28,9 @@ SAVED_MODEL = Format(
     is_servable=True,
     runtime="tensorflow",
     layout="folder",
+    entries={parts.BINARY: False, parts.TEXT: True},
+    folder_parts=parts.PARTS,
+    planner="savedmodel.plan:plan",
     writes=frozenset((TENSORFLOW,)),
     has_text_form=True,
     options={"saved_model": None, "saved_model_pb": False, "saved_model_pbtxt": True},
@@ -53,6 +57,7 @@ META_GRAPH = Format(
     holds_functions=True,
     holds_signatures=True,
     variables="beside",
+    planner="checkpoint.plan:plan_beside",
     runtime="tensorflow",
     writes=frozenset((TENSORFLOW,)),
     has_text_form=True,
@@ -66,6 +71,7 @@ CHECKPOINT = Format(
     kinds=("checkpoint", "checkpoint_state"),
     variables="inside",
     layout="group",
+    planner="checkpoint.plan:plan",
     writes=frozenset(("",)),
     suffixes={".index": None},
 )
@@ -158,6 +164,11 @@ def register(record: Format) -> None:
     _formats[record.name] = record
 
 
+def unregister(record: Format) -> None:
+    """Take a format out again."""
+    del _formats[record.name]
+
+
 @contextmanager
 def registered(record: Format) -> Iterator[Format]:
     """Have a format for the time of a `with` block."""
@@ -165,7 +176,7 @@ def registered(record: Format) -> Iterator[Format]:
     try:
         yield record
     finally:
-        del _formats[record.name]
+        unregister(record)
 
 
 def module_of(record: Format) -> Any:
@@ -173,6 +184,17 @@ def module_of(record: Format) -> Any:
     if not isinstance(record.module, str):
         return record.module
     return import_module(f"graphsurgeon.formats.{record.module}")
+
+
+def planner_of(record: Format) -> Callable[..., Any] | None:
+    """Return what gathers the files of a format, None where they are just what is lowered."""
+    module, _, function = record.planner.partition(":")
+    return getattr(import_module(f"graphsurgeon.formats.{module}"), function) if module else None
+
+
+def of_entry(name: str) -> Format | None:
+    """Return the format of which a file of this name makes its folder a model, None if there is none."""
+    return next((record for record in _formats.values() if name in record.entries), None)
 
 
 def of_kind(kind: str | None) -> Format | None:

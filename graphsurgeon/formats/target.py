@@ -18,13 +18,6 @@ from graphsurgeon.model.format import Format, Layout, Vocabulary
 from graphsurgeon.model.model import FormatName, Model
 
 FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
-# Everything that belongs to a SavedModel folder; a folder with anything else is not replaced, and the rest not copied.
-SAVED_MODEL_PARTS = frozenset(
-    [
-        "saved_model.pb", "saved_model.pbtxt", "variables", "assets", "assets.extra", "debug", "fingerprint.pb",
-        "keras_metadata.pb", "tfhub_module.pb", "saved_model.cpb",
-    ]
-)  # fmt: skip
 _OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
 AVOID = "give another output"  # hints that every command gives in the same words
 EXISTS = f"{AVOID}, or --force to replace it"
@@ -63,7 +56,7 @@ def resolve(model: Model, path: Path, *, format: str | None = None) -> Target:
     _require_convertible(model, traits, path)
     if traits.layout == "folder":
         is_single = _is_lone_protobuf(model, path)
-        folder = path.parent if path.name in ("saved_model.pb", "saved_model.pbtxt") else path
+        folder = path.parent if path.name in traits.entries else path
         return Target(traits, path if is_single else folder, is_text, "file" if is_single else "folder")
     if traits.layout == "group":
         inside = path / own_place(model).name if is_folder(path) and path.name else path
@@ -147,8 +140,9 @@ def _named(format: str) -> tuple[Format, bool | None]:
 
 def _by_suffix(model: Model, path: Path) -> tuple[Format, bool | None]:
     source = Path(model.path)
-    if path.name in ("saved_model.pb", "saved_model.pbtxt"):
-        return registry.SAVED_MODEL, path.suffix == ".pbtxt"
+    owner = registry.of_entry(path.name)
+    if owner is not None:
+        return owner, owner.entries[path.name]
     is_alone = not _is_of_tensorflow(model.traits)
     if is_alone and path.suffix in ("", ".ckpt", *model.traits.suffixes, source.suffix):
         return model.traits, None
@@ -205,7 +199,7 @@ def _is_lone_protobuf(model: Model, path: Path) -> bool:
         model.traits.layout == "folder"
         and is_file(source)
         and source.suffix == path.suffix != ""
-        and path.name not in ("saved_model.pb", "saved_model.pbtxt")
+        and path.name not in model.traits.entries
     )
 
 
@@ -239,7 +233,7 @@ def same_file(first: Path, second: Path) -> bool:
 
 def _require_same_kind(target: Target) -> None:
     if target.shape == "folder":
-        _require_saved_model_folder(target.path)
+        _require_same_folder(target.path, target.traits)
         return
     if target.shape == "group":
         return
@@ -262,16 +256,16 @@ def _format_of(path: Path) -> Format | None:
         return None
 
 
-def _require_saved_model_folder(folder: Path) -> None:
+def _require_same_folder(folder: Path, traits: Format) -> None:
     if not is_folder(folder):
         raise UsageError("is a file, and a folder is to be written", path=folder, hint=AVOID)
     try:
         names = set(folder_names(folder))
     except FileError as error:
         raise error.at(folder) from error
-    unknown = sorted(names - SAVED_MODEL_PARTS)
-    if not names & {"saved_model.pb", "saved_model.pbtxt"} or unknown:
-        found = f"holds {unknown[0]!r}" if unknown else "holds no SavedModel"
+    unknown = sorted(names - traits.folder_parts)
+    if not names & traits.entries.keys() or unknown:
+        found = f"holds {unknown[0]!r}" if unknown else f"holds no {traits.title}"
         raise UsageError(
-            f"{found}; --force replaces only a SavedModel and nothing else", path=folder, hint="remove it yourself"
+            f"{found}; --force replaces only {traits.a_title} and nothing else", path=folder, hint="remove it yourself"
         )

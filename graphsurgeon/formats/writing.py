@@ -14,7 +14,6 @@ from typing import Any
 from graphsurgeon.disk.atomic import (
     Content,
     Inspect,
-    is_copy,
     leftovers,
     remove_file,
     write_file,
@@ -25,37 +24,21 @@ from graphsurgeon.disk.files import (
     Progress,
     contained,
     exists,
-    folder_names,
-    is_file,
-    is_folder,
     make_folder,
     open_source,
     rope_size,
-    tree_names,
 )
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import registry
-from graphsurgeon.formats.checkpoint import find as checkpoint
-from graphsurgeon.formats.savedmodel import folder as savedmodel
-from graphsurgeon.formats.savedmodel import keras_metadata
 from graphsurgeon.formats.target import (
-    SAVED_MODEL_PARTS,
     Target,
     basename,
-    checkpoint_files,
     require_free,
     resolve,
     same_file,
 )
-from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import FormatName, Model
-
-_FINGERPRINT = "fingerprint.pb"
-_FINGERPRINT_NOTE = f"{_FINGERPRINT} was left out: after a change it would be false"
-_PROTOBUFS = ("saved_model.pb", "saved_model.pbtxt", "saved_model.cpb")
-_DEBUG = "debug"  # folder of a SavedModel with the source lines of its nodes
-_PREFIX = "variables"  # of the checkpoint inside a SavedModel
 
 
 @dataclass(frozen=True)
@@ -149,14 +132,11 @@ def plan_write(
     """
     target = resolve(model, path, format=format)
     require_free(model, target, force=force, in_place=in_place)
-    if target.shape == "group":
-        plan = _plan_checkpoint(model, target)
-    elif target.shape == "folder":
-        plan = _plan_saved_model(model, target, in_place=in_place)
-    elif target.traits.variables == "beside":
-        plan = _plan_meta_graph(model, target, force=force, in_place=in_place)
+    planner = registry.planner_of(target.traits) if target.shape == target.traits.layout else None
+    if planner is not None:
+        plan: Plan = planner(model, target, force=force, in_place=in_place)
     else:
-        files = _lower(model, target)
+        files = lower(model, target)
         plan = Plan(target, {**_beside(model, target, force=force), **files})
     plan.notes += leftovers(target.path) + list(_losses(model, target))
     return plan
@@ -171,7 +151,7 @@ def write_message(model: Model, path: Path, traits: Format) -> None:
     write_file(path, next(iter(registry.module_of(traits).lower(model, text=False).values())))
 
 
-def _lower(model: Model, target: Target) -> dict[str, Content]:
+def lower(model: Model, target: Target) -> dict[str, Content]:
     """Return what the target's format makes of the model; the message alone for the formats of one file."""
     options: dict[str, Any] = {"text": target.is_text} if target.traits.has_text_form else {}
     files = dict(registry.module_of(target.traits).lower(model, **options))
@@ -184,7 +164,8 @@ def _beside(model: Model, target: Target, *, force: bool) -> dict[str, Content]:
     """Return the files in which a model of one file keeps large values, where it goes to another folder."""
     source = Path(model.path)
     others = [Path(file) for file in model.files if Path(file) != source]
-    if target.traits != model.traits or not others or same_file(target.path.parent, source.parent):
+    is_alike = target.traits == model.traits and target.traits.layout == "file"
+    if not is_alike or not others or same_file(target.path.parent, source.parent):
         return {}
     carried: dict[str, Content] = {}
     for file in others:
@@ -195,141 +176,6 @@ def _beside(model: Model, target: Target, *, force: bool) -> dict[str, Content]:
             raise UsageError("already exists", path=place, hint=hint)
         carried[name] = contained(source.parent, name)
     return carried
-
-
-def _plan_checkpoint(model: Model, target: Target) -> Plan:
-    files: dict[str, Content] = dict(checkpoint.lower(model, basename=basename(target.path)))
-    there = [file.name for file in checkpoint_files(target.path)]
-    return Plan(target, files, obsolete=[name for name in there if name not in files])
-
-
-def _plan_meta_graph(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
-    """Write the `.meta`, and its checkpoint beside it, where the `.meta` finds it."""
-    plan = Plan(target, _lower(model, target))
-    prefix = target.path.with_name(target.path.stem if target.path.name != ".meta" else ".index")
-    if model.checkpoint is None or (in_place and checkpoint.is_untouched(model.checkpoint)):
-        return plan
-    if checkpoint.is_untouched(model.checkpoint) and not _takes_checkpoint(model.checkpoint, target, prefix):
-        plan.notes.append(f"its variables stay in {model.checkpoint.prefix}")
-        return plan
-    if not in_place:
-        require_free(model, Target(registry.CHECKPOINT, prefix, None, "group"), force=force, in_place=False)
-    ropes = checkpoint.lower_checkpoint(model.checkpoint, basename(prefix))
-    plan.obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
-    plan.files = {**ropes, **plan.files}
-    return plan
-
-
-def _takes_checkpoint(source: Checkpoint, target: Target, prefix: Path) -> bool:
-    """Say whether an unchanged checkpoint goes along: V1 and damaged ones cannot be written, and none onto itself."""
-    if source.version == 1 or any(problem.severity == "error" for problem in checkpoint.problems(source)):
-        return False
-    there = checkpoint_files(prefix)
-    is_itself = any(same_file(file.path, other) for file in checkpoint.source_files(source) for other in there)
-    return target.path.name.endswith(".meta") and not is_itself
-
-
-def _plan_saved_model(model: Model, target: Target, *, in_place: bool) -> Plan:
-    folder = _folder_of(model)
-    names = {asset.filename for graph in model.metagraphs for asset in graph.assets if asset.source is None}
-    savedmodel.require_inside(folder or target.path, sorted(names))
-    files = _lower(model, target)
-    variables = _variables(model, folder)
-    plan = Plan(target, files)
-    is_changed = bool(variables) or not all(map(is_copy, files.values()))
-    if folder is None:
-        plan.files |= variables
-    elif in_place and len(files) == 1 and not (variables or _beside_changes(model, folder)):
-        return _plan_protobuf_alone(folder, files, is_changed=is_changed)
-    else:
-        plan.files |= _carried(model, folder, plan, everything=in_place)
-        plan.files |= _keras_metadata(model, folder)
-        if variables:
-            plan.files = {name: item for name, item in plan.files.items() if not name.startswith("variables/")}
-            plan.files |= variables
-        if is_changed and plan.files.pop(_FINGERPRINT, None) is not None:
-            plan.notes.append(_FINGERPRINT_NOTE)
-    plan.files |= _new_assets(model)
-    if not any(name.startswith("variables/") for name in plan.files):
-        plan.files["variables/"] = []  # the folder is what loaders of TensorFlow 1 look for
-    return plan
-
-
-def _plan_protobuf_alone(folder: Path, files: dict[str, Content], *, is_changed: bool) -> Plan:
-    """Replace the protobuf in its folder, where variables and assets stay as they are."""
-    (name, content), *_ = files.items()
-    obsolete = [other for other in _PROTOBUFS if other != name and exists(folder / other)]
-    plan = Plan(Target(registry.SAVED_MODEL, folder / name, None, "file"), {"": content}, obsolete)
-    if is_changed and exists(folder / _FINGERPRINT):
-        plan.obsolete.append(_FINGERPRINT)
-        plan.notes.append(_FINGERPRINT_NOTE)
-    return plan
-
-
-def _variables(model: Model, folder: Path | None) -> dict[str, Content]:
-    """Return the files of the variables, none where those of the source folder can be carried along."""
-    if model.checkpoint is None or (folder is not None and checkpoint.is_untouched(model.checkpoint)):
-        return {}
-    return {f"variables/{name}": rope for name, rope in checkpoint.lower_checkpoint(model.checkpoint, _PREFIX).items()}
-
-
-def _folder_of(model: Model) -> Path | None:
-    folder = Path(model.path)
-    return folder if model.traits.layout == "folder" and is_folder(folder) else None
-
-
-def _carried(model: Model, folder: Path, plan: Plan, *, everything: bool) -> dict[str, Content]:
-    """Return the files of a SavedModel folder that no message describes: assets, variables, files beside them."""
-    left_out = {f"assets/{name}" for name in _dropped_assets(model)}
-    unknown = [name for name in folder_names(folder) if name not in SAVED_MODEL_PARTS]
-    strangers = [name for name in unknown if name.startswith(".") or is_folder(folder / name)]
-    if strangers and not everything:
-        plan.notes.append(f"not copied, for they do not belong to a SavedModel: {', '.join(strangers[:5])}")
-        unknown = [name for name in unknown if name not in strangers]
-    tops = [*sorted(SAVED_MODEL_PARTS.difference(_PROTOBUFS)), *unknown]
-    if model.checkpoint is None and not model.unreadable:
-        tops.remove(_PREFIX)
-    if _drops_debug_info(model):
-        tops.remove(_DEBUG)
-    names = [name for top in tops for name in _below(folder, top) if name not in left_out]
-    return {name: [] if name.endswith("/") else contained(folder, name) for name in names}
-
-
-def _keras_metadata(model: Model, folder: Path) -> dict[str, Content]:
-    """Return what Keras 2 keeps of the objects, if it is there and their numbers have changed."""
-    if not is_file(folder / keras_metadata.NAME):
-        return {}
-    data = keras_metadata.renumbered(open_source(contained(folder, keras_metadata.NAME)), model.metagraphs[0])
-    return {keras_metadata.NAME: [data]} if data is not None else {}
-
-
-def _beside_changes(model: Model, folder: Path) -> bool:
-    drops_folder = _drops_debug_info(model) and is_folder(folder / _DEBUG)
-    return bool(_new_assets(model) or _dropped_assets(model) or _keras_metadata(model, folder)) or drops_folder
-
-
-def _drops_debug_info(model: Model) -> bool:
-    contexts = [getattr(graph.raw, "context", None) for graph in model.metagraphs]
-    return any(context is not None and context.drops_debug_info for context in contexts)
-
-
-def _below(folder: Path, top: str) -> list[str]:
-    if not is_folder(contained(folder, top)):
-        return [top] if exists(folder / top) else []
-    return [f"{top}/{name}" for name in tree_names(folder / top)] or [f"{top}/"]
-
-
-def _new_assets(model: Model) -> dict[str, Content]:
-    """Return the files that became assets since the model was read."""
-    assets = [asset for graph in model.metagraphs for asset in graph.assets]
-    return {f"assets/{asset.filename}": Path(asset.source) for asset in assets if asset.source is not None}
-
-
-def _dropped_assets(model: Model) -> set[str]:
-    """Return the names of assets that the file listed and the model no longer does."""
-    sources: list[Any] = [graph.raw for graph in model.metagraphs if graph.raw is not None]
-    listed = {asset.filename for source in sources for asset in source.message.asset_file_def}
-    return listed - {asset.filename for graph in model.metagraphs for asset in graph.assets}
 
 
 def _losses(model: Model, target: Target) -> Iterable[str]:

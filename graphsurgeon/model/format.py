@@ -48,6 +48,10 @@ class Format:
         runtime: what reads and runs such files: "tensorflow", "litert"; empty if nothing does here.
 
         layout: one file, a folder, or a group of files with one prefix.
+        entries: of a folder: names of files, one of which makes it a model -> in text form.
+        folder_parts: of a folder: names of all that belongs to it; a folder with anything else is not replaced.
+        planner: what gathers the files of a model that is written, "module:function" below `graphsurgeon.formats`;
+            empty where they are what `lower` gives.
         writes: vocabularies of graphs that it can take, "" where it takes weights alone; none if it is only read.
         edit_with: what else edits one, where gs does not; a hint.
         has_text_form: protobufs that can be text as well: `lower` takes `text`.
@@ -77,6 +81,9 @@ class Format:
     runtime: str = ""
 
     layout: Layout = "file"
+    entries: Mapping[str, bool | None] = field(default_factory=dict)
+    folder_parts: frozenset[str] = frozenset()
+    planner: str = ""
     writes: frozenset[Vocabulary] = frozenset()
     edit_with: str = ""
     has_text_form: bool = False

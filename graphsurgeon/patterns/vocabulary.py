@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from graphsurgeon.model import format as formats
 from graphsurgeon.model.dtype import STRING
@@ -50,7 +51,7 @@ class Vocabulary:
 
 def vocabulary_of(graph: Graph) -> Vocabulary:
     """Return the vocabulary that a graph is written in."""
-    return _BY_NAME.get(graph.vocabulary, TFLITE) if graph.kind == "subgraph" else TENSORFLOW
+    return _BY_NAME.get(graph.vocabulary) or _unknown(graph.vocabulary)
 
 
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -142,3 +143,22 @@ ONNX = Vocabulary(
     operators={"+": ("Add",), "-": ("Sub",), "*": ("Mul",), "/": ("Div",), "neg": ("Neg",)},
 )
 _BY_NAME = {formats.TENSORFLOW: TENSORFLOW, formats.TFLITE: TFLITE, formats.ONNX: ONNX}
+
+
+@cache
+def _unknown(name: str) -> Vocabulary:
+    """Return what is true of ops that nothing is known of: graphs of them are searched by op, edge, shape, constant."""
+    nothing: frozenset[str] = frozenset()
+    return Vocabulary(
+        title=name,
+        definition=lambda op: None,
+        names=tuple,
+        commutes=lambda node: False,
+        passing=nothing,
+        passing_by_port=nothing,
+        reshaping=nothing,
+        reads=nothing,
+        variables=nothing,
+        call=lambda node: None,
+        constant=_stored,
+    )

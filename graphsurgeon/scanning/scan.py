@@ -9,39 +9,41 @@ from pathlib import Path
 from graphsurgeon.disk.files import contained, is_folder
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.graph.graphbytes import metagraph_of
+from graphsurgeon.formats.savedmodel import parts
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.scanning.finding import Threat
 from graphsurgeon.scanning.graphs import Surroundings, judge_graphs, judge_metagraph
 
-_BARE = ("graph_def", "meta_graph")
-
 
 def surroundings(model: Model, fetched: Iterable[Node] = ()) -> Surroundings:
     """Return what the graphs of a model are judged with."""
     custom = None
-    if model.format == "tflite":
+    if model.traits.vocabulary == TFLITE:
         from graphsurgeon.formats.tflite.file import custom_ops
 
         custom = custom_ops(model)
-    return Surroundings(metagraph_of, model.format in _BARE, outside_assets(model), 0, custom, tuple(fetched))
+    return Surroundings(metagraph_of, model.traits.is_bare_graph, outside_assets(model), 0, custom, tuple(fetched))
 
 
 def judge_run(model: Model, metagraph: MetaGraph, fetched: Iterable[Node]) -> list[Threat]:
     """Return what loading a model and asking for some nodes does to the machine."""
     found = judge_metagraph(metagraph, surroundings(model, fetched))
     whens = ("load", "function:run")
-    return [threat for threat in found if threat.when in whens or model.format == "tflite"]
+    return [threat for threat in found if threat.when in whens or metagraph.vocabulary == TFLITE]
 
 
 def outside_assets(model: Model) -> dict[str, str]:
     """Return assets whose names, or links, lead out of the model's folder: name -> where to."""
-    if model.format != "saved_model":
+    if not model.traits.holds_assets:
         return {}
     folder = Path(model.path) if is_folder(Path(model.path)) else Path(model.path).parent
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
-    return {name: os.path.normpath(folder / "assets" / name) for name in names if leads_out(folder / "assets", name)}
+    return {
+        name: os.path.normpath(folder / parts.ASSETS / name) for name in names if leads_out(folder / parts.ASSETS, name)
+    }
 
 
 def leads_out(folder: Path, name: str) -> bool:

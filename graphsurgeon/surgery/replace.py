@@ -24,6 +24,7 @@ from graphsurgeon.patterns.builders import as_rule
 from graphsurgeon.patterns.op_names import check_build, check_names
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.patterns.syntax import Rule
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.recursion import contains_itself
 from graphsurgeon.surgery.replacing.rounds import Done, Limits, Rounds
@@ -108,6 +109,7 @@ def replace(
     metagraph = choose_metagraph(model, tags)
     if not metagraph.graph.nodes and not metagraph.functions:
         raise UnsupportedError("a model without a graph has nothing to replace")
+    is_tflite(model, metagraph, "replace")  # refuses the ops of others
     graphs = choose_graphs(metagraph, graph)
     known = [_usable(as_rule(rule), metagraph, once=once) for rule in rules]
     if not known:

@@ -135,6 +135,7 @@ REFUSED = (
     "convert m.toy a.pb",
     "convert m.toy a.toy",
     "convert m.toy a",
+    "replace m.toy Max(x,y)=>Conv(x,y) -o a.toy",
     "run m.toy",
     "verify m.toy m.toy",
 )
@@ -173,6 +174,7 @@ def test_a_format_that_is_only_read_is_looked_at(gs: Answers) -> None:
     assert [tensor["name"] for tensor in main["inputs"] + main["outputs"]] == ["x", "v2"]
     assert gs("show m.toy")[1].startswith("Toy model  m.toy")
     assert [found["name"] for found in gs.json("find m.toy --op Max")["values"]] == ["v0", "o"]
+    assert len(gs.json("find m.toy --pattern Conv(Max(a,b),c)")["matches"]) == 1
     assert gs.json("weights m.toy --checksum")["weights"][0]["shape"] == [20]
     assert gs("check m.toy")[1] == "sound: nothing found\n"
     assert gs("check m.toy --serving")[0] == 1
@@ -271,3 +273,44 @@ def test_parts_of_a_model_are_no_models_beside_it(gs: Answers) -> None:
         assert locate(gs.folder).path.name == "net-0000.params"
         Path("net-symbol.json").write_text('{"nodes": [], "arg_nodes": [], "heads": []}')
         assert locate(gs.folder).path.name == "net-symbol.json"
+
+
+# -- the pages -----------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_formats_is_that_of_the_records() -> None:
+    page = (PACKAGE.parent / "docs" / "formats.md").read_text("utf-8")
+    for record in registry.formats():
+        assert row_of(record) in page
+
+
+def row_of(record: Format) -> str:
+    """Return the row of a format in `docs/formats.md`."""
+    facts = {
+        "several graphs": record.holds_several_graphs,
+        "functions": record.holds_functions,
+        "signatures": record.holds_signatures,
+        "assets": record.holds_assets,
+    }
+    holds = ", ".join(fact for fact in facts if facts[fact])
+    written = ", ".join(sorted(record.writes)) if record.holds_graph else "any with variables"
+    cells = [
+        f"`{record.name}`", record.title, record.vocabulary or "-", holds or "-", record.variables or "-",
+        written or "not written", record.runtime or "-",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def test_the_format_of_the_page_on_extending_works(gs: Answers) -> None:
+    page = (PACKAGE.parent / "docs" / "extending.md").read_text("utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    before = registry.formats()
+    exec(compile(code, "docs/extending.md", "exec"), {})
+    try:
+        Path("m").write_text("#lines\nx Max y\ny Conv z\n")
+        assert gs.json("show m")["graphs"][0]["ops"] == {"Conv": 1, "Max": 1}
+        assert gs("convert m m.pb")[2] == "gs: m.pb: a model of lines cannot be written as a GraphDef\n"
+    finally:
+        for record in registry.formats():
+            if record not in before:
+                registry.unregister(record)

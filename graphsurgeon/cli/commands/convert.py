@@ -100,10 +100,13 @@ def _rewrite(
     from graphsurgeon.formats.recognise import locate
 
     force, link, force_text = flags
-    holds_one = target.suffix in (".pb", ".pbtxt", ".meta") or format in ("pb", "pbtxt", "meta", "meta_text")
+    named = registry.options().get((format or "").replace("-", "_"))
+    holds_one = any(
+        found is not None and found[0].is_bare_graph for found in (named, registry.of_suffix(target.suffix))
+    )
     is_bare = locate.locate(model).traits.is_bare_graph
     steps: list[Step] = [("keep-metagraph", {"tags": tags})] if not is_bare and (tags is not None or holds_one) else []
-    if not target.suffix and (format is None or registry.options().get(format) == (registry.SAVED_MODEL, None)):
+    if not target.suffix and (format is None or (named is not None and named[0].is_servable)):
         steps.append(("complete", {"tags": tags}))
     with output.progress_bar("writing", quiet=quiet or as_json) as progress:
         report = edit(

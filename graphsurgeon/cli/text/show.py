@@ -11,6 +11,7 @@ from graphsurgeon.analysis.weight_totals import ConstantsSummary, ScopeWeights, 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
 from graphsurgeon.formats import registry
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.ops.kinds import VARIABLES
 
 FEW = 6  # rows of a part that are shown unless all are asked for
@@ -111,7 +112,7 @@ def _print_graph(summary: Summary, graph: GraphSummary, parts: Parts) -> None:
 
 
 def _print_counts(summary: Summary, graph: GraphSummary) -> None:
-    if summary.format == "tflite":
+    if registry.get(summary.format).vocabulary == TFLITE:
         where = f"subgraph {graph.name}" if graph.name else "subgraph"
         output.heading(f"{where}: {plural(graph.nodes, 'operator')}", apart=True)
         return

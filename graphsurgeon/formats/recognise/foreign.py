@@ -13,6 +13,7 @@ from pathlib import Path
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
+from graphsurgeon.formats.savedmodel import parts
 
 _CONVERT_ONNX = "convert it to TensorFlow first, for example with onnx2tf"
 _EXPORT_KERAS = "in Python: keras.models.load_model(FILE).export(FOLDER), then give FOLDER"
@@ -219,7 +220,7 @@ _ZIP_CONTENTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("keras", lambda name: name in ("model.weights.h5", "metadata.json")),
     ("torchscript", lambda name: name.split("/")[-1] == "constants.pkl" or "/code/" in name),
     ("torch", lambda name: name.split("/")[-1] == "data.pkl"),
-    ("zip_saved_model", lambda name: name.split("/")[-1] in ("saved_model.pb", "saved_model.pbtxt")),
+    ("zip_saved_model", lambda name: name.split("/")[-1] in parts.ENTRIES),
     ("coreml_package", lambda name: name.endswith(".mlmodel")),
     ("zip_tflite", lambda name: name.endswith(".tflite")),
 )

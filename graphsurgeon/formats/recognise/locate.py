@@ -18,18 +18,18 @@ from graphsurgeon.encoding import sstable
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import foreign, protobufs, texts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import FormatName
 
-SAVED_MODEL_NAMES = ("saved_model.pb", "saved_model.pbtxt")
-_CHUNKED_NAME = "saved_model.cpb"
-_VARIABLES_INDEX = "variables/variables.index"
+_VARIABLES_INDEX = f"{parts.VARIABLES}/{parts.VARIABLES}.index"
 # What lies beside models and is not worth an error of its own when a folder is searched.
 _BESIDE = {
     "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
     "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "debug_info", "hub_module",
     "hugging_face_config", "events", "tfrecord", "npy", "elf", "sqlite", "parquet",
 }  # fmt: skip
+_STATE_FILE = "checkpoint"
 _STATE = "checkpoint_state"  # the file that names the latest checkpoint of its folder
 _DATA_FILE = re.compile(r".*\.data-\d{5}-of-\d{5}", re.DOTALL)
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}")
@@ -122,7 +122,7 @@ def _of_file(path: Path) -> Location:
     found, is_text = _kind_and_form(file)
     record = registry.of_kind(found)
     if record is not None:
-        of_folder = found == _STATE or (record == registry.SAVED_MODEL and path.name in SAVED_MODEL_NAMES)
+        of_folder = found == _STATE or path.name in record.entries
         return Location(record, path.parent if of_folder else path, is_text)
     if found is None:
         raise unrecognised(file)
@@ -131,10 +131,10 @@ def _of_file(path: Path) -> Location:
 
 def _in_folder(folder: Path) -> Location:
     names = [name for name in folder_names(folder) if not is_temporary(name)]
-    for name in SAVED_MODEL_NAMES:
+    for name in parts.ENTRIES:
         if name in names:
             return _saved_model(folder, name)
-    if _CHUNKED_NAME in names:
+    if parts.CHUNKED in names:
         raise foreign.error("chunked", folder)
     if _is_checkpoint_folder(folder, names):
         return Location(registry.CHECKPOINT, folder)
@@ -164,8 +164,8 @@ def _saved_model(folder: Path, name: str) -> Location:
 
 
 def _is_checkpoint_folder(folder: Path, names: Sequence[str]) -> bool:
-    if "checkpoint" in names and is_file(folder / "checkpoint"):
-        file = open_source(contained(folder, "checkpoint"))
+    if _STATE_FILE in names and is_file(folder / _STATE_FILE):
+        file = open_source(contained(folder, _STATE_FILE))
         text = texts.decode(file.read_at(0, min(file.size, texts.HEAD)))
         if text is not None and texts.kind(text) == _STATE:
             return True
@@ -173,7 +173,7 @@ def _is_checkpoint_folder(folder: Path, names: Sequence[str]) -> bool:
 
 
 def _newest(folder: Path, versions: Sequence[str]) -> Location:
-    served = [name for name in versions if any(exists(folder / name / file) for file in SAVED_MODEL_NAMES)]
+    served = [name for name in versions if any(exists(folder / name / file) for file in parts.ENTRIES)]
     newest = (served or versions)[-1]
     note = f"version {newest}, the newest of {len(versions)}" if len(versions) > 1 else f"version {newest}"
     if served and newest != versions[-1]:
@@ -232,7 +232,7 @@ def _no_model(folder: Path, names: Sequence[str]) -> GraphSurgeonError:
     for name in names:
         if is_file(folder / name):
             contained(folder, name)  # says that the model may be behind a link that is not followed
-    inner = [name for name in names if any(exists(folder / name / file) for file in SAVED_MODEL_NAMES)]
+    inner = [name for name in names if any(exists(folder / name / file) for file in parts.ENTRIES)]
     hint = _choice(folder, inner) if inner else "give a SavedModel folder, or a .pb, .meta, .tflite or checkpoint file"
     return UsageError("the folder itself holds no model", path=folder, hint=hint)
 

@@ -14,16 +14,11 @@ from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.graph import metagraph, protofile
 from graphsurgeon.formats.graph.protofile import ProtoFile
+from graphsurgeon.formats.savedmodel.parts import ASSETS, BINARY, DEBUG, TEXT
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 
 MESSAGE = "SavedModel"
-BINARY = "saved_model.pb"
-TEXT = "saved_model.pbtxt"
-FINGERPRINT = "fingerprint.pb"
-VARIABLES = "variables"
-ASSETS = "assets"
-DEBUG = "debug"
 _META_GRAPHS = 2  # number of the field
 
 
@@ -128,7 +123,7 @@ def require_contained(model: Model) -> None:
         FormatError: a name, or a link, leads outside.
     """
     folder = Path(model.path)
-    if model.format == "saved_model" and is_folder(folder):
+    if model.traits.holds_assets and is_folder(folder):
         for name in model.files:
             contained(folder, name)
         require_inside(folder, [name for graph in model.metagraphs for name in metagraph.asset_names(graph)])

@@ -12,9 +12,10 @@ from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.encoding import protowire
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.errors import FormatError
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.metagraph import MetaGraph
 
-NAME = "keras_metadata.pb"
+NAME = parts.KERAS_METADATA
 MOST = 1 << 28  # bytes; it holds the configuration of layers, no weights
 _NODES, _NODE_ID = 1, 2
 

@@ -1,0 +1,46 @@
+"""Gather the files of a checkpoint that is to be written: alone, or beside the `.meta` that it belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphsurgeon.disk.atomic import Content
+from graphsurgeon.formats import registry
+from graphsurgeon.formats.checkpoint import find as checkpoint
+from graphsurgeon.formats.target import Target, basename, checkpoint_files, require_free, same_file
+from graphsurgeon.formats.writing import Plan, lower
+from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.model import Model
+
+
+def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
+    """Return the files of a checkpoint, and those of the earlier one that they make false."""
+    files: dict[str, Content] = dict(checkpoint.lower(model, basename=basename(target.path)))
+    there = [file.name for file in checkpoint_files(target.path)]
+    return Plan(target, files, obsolete=[name for name in there if name not in files])
+
+
+def plan_beside(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
+    """Write the `.meta`, and its checkpoint beside it, where the `.meta` finds it."""
+    found = Plan(target, lower(model, target))
+    prefix = target.path.with_name(target.path.stem if target.path.name != ".meta" else ".index")
+    if model.checkpoint is None or (in_place and checkpoint.is_untouched(model.checkpoint)):
+        return found
+    if checkpoint.is_untouched(model.checkpoint) and not _takes_checkpoint(model.checkpoint, target, prefix):
+        found.notes.append(f"its variables stay in {model.checkpoint.prefix}")
+        return found
+    if not in_place:
+        require_free(model, Target(registry.CHECKPOINT, prefix, None, "group"), force=force, in_place=False)
+    ropes = checkpoint.lower_checkpoint(model.checkpoint, basename(prefix))
+    found.obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
+    found.files = {**ropes, **found.files}
+    return found
+
+
+def _takes_checkpoint(source: Checkpoint, target: Target, prefix: Path) -> bool:
+    """Say whether an unchanged checkpoint goes along: V1 and damaged ones cannot be written, and none onto itself."""
+    if source.version == 1 or any(problem.severity == "error" for problem in checkpoint.problems(source)):
+        return False
+    there = checkpoint_files(prefix)
+    is_itself = any(same_file(file.path, other) for file in checkpoint.source_files(source) for other in there)
+    return target.path.name.endswith(".meta") and not is_itself
