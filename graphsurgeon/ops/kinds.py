@@ -133,10 +133,11 @@ TABLE_IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2"})
 TABLE_FILLS = TABLE_IMPORTS | {"InitializeTable", "InitializeTableV2"}  # from tensors: inputs 1 and 2
 TABLE_FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 TABLE_CHANGES = frozenset({"LookupTableInsert", "LookupTableInsertV2", "LookupTableRemoveV2"})
-# Which have a form of the same arguments on handles: the name with "V2" behind it.
+# Which have a form of the same arguments on handles: the name with "V2" behind it. `MutableDenseHashTableV2` has one
+# argument more, the key that stands for what is deleted.
 TABLES_BY_REFERENCE = frozenset({
-    "HashTable", "MutableHashTable", "MutableHashTableOfTensors", "MutableDenseHashTable", "LookupTableFind",
-    "LookupTableSize", "LookupTableImport", "LookupTableExport", "InitializeTable",
+    "HashTable", "MutableHashTable", "MutableHashTableOfTensors", "LookupTableFind", "LookupTableSize",
+    "LookupTableImport", "LookupTableExport", "InitializeTable",
 })  # fmt: skip
 
 # -- files --------------------------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ SHAPE_SOURCES = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # of what they a
 SHAPE_STEPS = _words(
     """Add AddV2 Sub Mul FloorDiv FloorMod RealDiv Div Maximum Minimum Prod Cast StridedSlice Slice Pack ConcatV2
     Concat GatherV2 Gather ExpandDims Squeeze Reshape Range Equal NotEqual Less Greater GreaterEqual LessEqual Select
-    SelectV2 Fill BroadcastArgs BroadcastDynamicShape Unpack Split SplitV Ceil Floor Round Where ConcatOffset"""
+    SelectV2 Fill BroadcastArgs Unpack Split SplitV Ceil Floor Round Where ConcatOffset"""
 )
 # With weights of their own: what follows one has been through a layer.
 LAYERS = BATCH_NORMS | {
@@ -232,7 +233,7 @@ CORRECTIONS = frozenset({"Mul", "RealDiv", "Sub"})  # of a variance: n / (n - 1)
 _OPTIMIZER = r"(Resource)?(Sparse)?Apply[A-Z]\w*"
 _GRADIENT = r"\w+Grad(V\d|WithArgmax)?|\w+GradInput\w*|\w*BackpropFilter\w*|BroadcastGradientArgs"
 _LOSS = r"\w*CrossEntropyWithLogits|L2Loss|CTCLoss\w*"
-_SUMMARY = r"\w*Summary(V2)?|\w*SummaryWriter\w*|WriteSummary\w*|WriteScalar\w*"
+_SUMMARY = r"\w*Summary(V2)?|\w*Summary(File|Db)?Writer\w*|WriteSummary\w*|WriteScalar\w*"
 _PIPELINE = r"\w*(Queue|Dataset|Iterator|Barrier|Reader)\w*|Stage|Unstage"
 _SAVER = r"Save(V2|Slices)?|Restore(V2|Slice)?|MergeV2Checkpoints|ShardedFile(name|spec)"
 _FILLER = r"(InitializeTable|LookupTableImport|MakeIterator)\w*"

@@ -122,6 +122,9 @@ def _add(graph: Graph, table: Node, name: str, given: Tensor | Place, made: Made
 
 def _modernize(table: Node) -> None:
     """Turn a table of references, and its users, into one of handles: a reference cannot wait for an import."""
+    if table.op == "MutableDenseHashTable":
+        why = "names no key for what is deleted, which a table needs that is filled on each run"
+        raise UnsupportedError(f"table {table.name!r} ({table.op}) {why}", hint=KEEP)
     if table.op not in TABLES_BY_REFERENCE:
         return
     table.op = f"{table.op}V2"
