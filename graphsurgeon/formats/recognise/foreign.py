@@ -62,7 +62,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "uff": ("a UFF model of TensorRT", "give the frozen graph that it was converted from"),
     "ncnn": ("an ncnn parameter file", "give the model that it was converted from"),
     "mlir": ("an MLIR module", "give the model that it was converted from"),
-    "mlir_bytecode": ("MLIR bytecode", "give the model that it was converted from"),
     "circle": ("a Circle model (ONE)", "give the TFLite model that it was converted from"),
     "gguf": ("a GGUF model", "it holds weights for llama.cpp and no graph"),
     "ggml": ("a GGML model", "it holds weights for llama.cpp and no graph"),
