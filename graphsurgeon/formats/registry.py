@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.formats.savedmodel import parts
-from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Format
+from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.model.format import ONNX, STABLEHLO, TENSORFLOW, TFLITE, Format
 
 SAVED_MODEL = Format(
     name="saved_model",
@@ -126,10 +126,20 @@ NPZ = Format(
     variables="inside",
     edit_with="change it in Python with numpy.load and numpy.savez",
 )
+STABLEHLO_MODULE = Format(
+    name="stablehlo",
+    title="StableHLO module",
+    module="stablehlo.file",
+    kinds=("mlir_bytecode",),
+    vocabulary=STABLEHLO,
+    holds_functions=True,
+    edit_with="change the program in JAX and export it again",
+)
 _formats: dict[str, Format] = {
     record.name: record
     for record in (
         GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL, ONNX_MODEL, TFJS_GRAPH, SAFETENSORS, NPZ,
+        STABLEHLO_MODULE,
     )
 }  # fmt: skip
 

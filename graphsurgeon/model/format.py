@@ -17,6 +17,7 @@ TENSORFLOW: Vocabulary = "tensorflow"
 TFLITE: Vocabulary = "tflite"
 ONNX: Vocabulary = "onnx"
 OF_VOCABULARY = ": "  # between a vocabulary and an op of it; no op of TensorFlow or TFLite has that in its name
+STABLEHLO: Vocabulary = "stablehlo"
 
 Layout = Literal["file", "folder", "group"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from graphsurgeon.disk.files import contained, is_folder
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.graph.graphbytes import metagraph_of
-from graphsurgeon.formats.savedmodel import parts
+from graphsurgeon.formats.savedmodel.folder import parts
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph

@@ -270,6 +270,8 @@ CORPUS_FORMATS = {
     "checkpoint": "checkpoint",
     "tflite": "tflite",
     "tflite-bad": FormatError,
+    "onnx": "onnx",
+    "onnxtxt": "onnx",
 }
 
 
@@ -279,6 +281,8 @@ def test_the_whole_collection(corpus: Path) -> None:
     with open(corpus / "MANIFEST.tsv", encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
             expected = CORPUS_FORMATS.get(row["format"], UnsupportedError)
+            if any("GraphDef-as-JSON" in (cell or "") for cell in row.values()):
+                expected = "tfjs_graph"
             found: object
             try:
                 found = detect.locate(corpus / row["path"]).format

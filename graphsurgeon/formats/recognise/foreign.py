@@ -13,7 +13,7 @@ from pathlib import Path
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
-from graphsurgeon.formats.savedmodel import parts
+from graphsurgeon.formats.savedmodel.folder import parts
 
 _CONVERT_ONNX = "convert it to TensorFlow first, for example with onnx2tf"
 _EXPORT_KERAS = "in Python: keras.models.load_model(FILE).export(FOLDER), then give FOLDER"
@@ -63,7 +63,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "uff": ("a UFF model of TensorRT", "give the frozen graph that it was converted from"),
     "ncnn": ("an ncnn parameter file", "give the model that it was converted from"),
     "mlir": ("an MLIR module", "give the model that it was converted from"),
-    "mlir_bytecode": ("MLIR bytecode", "give the model that it was converted from"),
     "circle": ("a Circle model (ONE)", "give the TFLite model that it was converted from"),
     "gguf": ("a GGUF model", "it holds weights for llama.cpp and no graph"),
     "ggml": ("a GGML model", "it holds weights for llama.cpp and no graph"),

@@ -14,7 +14,7 @@ from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.graph import metagraph, protofile
 from graphsurgeon.formats.graph.protofile import ProtoFile
-from graphsurgeon.formats.savedmodel.parts import ASSETS, BINARY, DEBUG, TEXT
+from graphsurgeon.formats.savedmodel.folder.parts import ASSETS, BINARY, DEBUG, TEXT
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 

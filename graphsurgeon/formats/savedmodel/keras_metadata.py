@@ -12,7 +12,7 @@ from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.encoding import protowire
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.savedmodel import parts
+from graphsurgeon.formats.savedmodel.folder import parts
 from graphsurgeon.model.metagraph import MetaGraph
 
 NAME = parts.KERAS_METADATA

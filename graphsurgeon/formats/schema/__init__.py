@@ -19,7 +19,7 @@ from graphsurgeon.errors import FormatError
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
 
-__all__ = ["message", "parse", "pool", "tflite_tables"]
+__all__ = ["message", "parse", "pool", "tflite_tables", "vhlo_table"]
 
 _SETS = {"tensorflow": "messages.binpb", "onnx": "onnx.binpb"}  # package of the messages -> file
 
@@ -100,3 +100,8 @@ def _pool(package: str) -> DescriptorPool:
 def tflite_tables() -> str:
     """Return the schema of TFLite as `flatbuffer_schema` reads it; made by `tools/make_tflite_schema.py`."""
     return Path(__file__).with_name("tflite.txt").read_text("utf-8")
+
+
+def vhlo_table() -> str:
+    """Return what is known of the ops of VHLO: the order of their properties, and since when they are there."""
+    return Path(__file__).with_name("vhlo.txt").read_text("utf-8")
