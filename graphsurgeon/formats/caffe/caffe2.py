@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from graphsurgeon.disk.files import SourceFile, is_file, open_source
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.blobgraph import BlobGraph
 from graphsurgeon.formats.caffe.file import read_net
-from graphsurgeon.formats.files import SourceFile, is_file, open_source
 from graphsurgeon.formats.protolike import Message
 from graphsurgeon.formats.protolike.values import numbers, settings
 from graphsurgeon.model.dtype import FLOAT32, STRING, DType

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from graphsurgeon.disk.files import SourceFile, is_file, open_source
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.blobgraph import BlobGraph
-from graphsurgeon.formats.files import SourceFile, is_file, open_source
 from graphsurgeon.formats.protolike import Message, decode, load_table, parse_text
 from graphsurgeon.formats.protolike.values import count, numbers, settings
 from graphsurgeon.model.dtype import FLOAT32, FLOAT64

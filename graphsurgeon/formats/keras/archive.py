@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from typing import Protocol
 
+from graphsurgeon.disk.files import FileRange, SourceFile
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats.files import FileRange, SourceFile
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # of a member: signature, ..., lengths of name and extra field
 _MOST_INFLATED = 256 << 20  # bytes of a compressed member that are unpacked into memory; Keras stores them as they are

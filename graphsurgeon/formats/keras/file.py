@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphsurgeon.disk.files import SourceFile, open_source
+from graphsurgeon.encoding import hdf5
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats import hdf5
-from graphsurgeon.formats.files import SourceFile, open_source
 from graphsurgeon.formats.keras import lift
 from graphsurgeon.formats.keras.archive import Archive, FileWindow, Window
 from graphsurgeon.formats.keras.weights import is_weights, read_weights

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.disk.files import BLOCK, FileRange
+from graphsurgeon.encoding.hdf5 import Dataset, File, Item, layout
+from graphsurgeon.encoding.hdf5.file import strings_of
+from graphsurgeon.encoding.hdf5.messages import Datatype, num_elements
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.files import FileRange
-from graphsurgeon.formats.hdf5 import Dataset, File, Item, layout
-from graphsurgeon.formats.hdf5.file import strings_of
-from graphsurgeon.formats.hdf5.messages import Datatype, num_elements
 from graphsurgeon.formats.keras.archive import Window
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import BLOCK, Tensor
+from graphsurgeon.model.tensor import Tensor
 
 MODEL_WEIGHTS, OPTIMIZER_WEIGHTS = "model_weights", "optimizer_weights"
 _VARS = "vars"

@@ -7,12 +7,12 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from graphsurgeon.disk.files import BLOCK, FileRange, SourceFile
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats.files import FileRange, SourceFile
 from graphsurgeon.formats.mmdnn.machine import Array, unpickled
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import BLOCK, Tensor
+from graphsurgeon.model.tensor import Tensor
 
 MAGIC = b"\x93NUMPY"
 _OBJECT = re.compile(rb"'descr':\s*'\|?O'")

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphsurgeon.disk.files import SourceFile, is_file, open_source
 from graphsurgeon.errors import FormatError, GraphSurgeonError
 from graphsurgeon.formats.blobgraph import BlobGraph
-from graphsurgeon.formats.files import SourceFile, is_file, open_source
 from graphsurgeon.formats.mmdnn.arrays import is_object_file, read_arrays
 from graphsurgeon.formats.protolike import Message, decode, load_table
 from graphsurgeon.model.checkpoint import Checkpoint, Variable

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from graphsurgeon.disk.files import FileRange, SourceFile
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats.files import FileRange, SourceFile
 
 _MOST_STEPS = 5_000_000
 _LONG = 256  # bytes from which on they stay in the file

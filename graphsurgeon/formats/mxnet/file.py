@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from graphsurgeon.disk.files import folder_names, open_source
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.blobgraph import BlobGraph
-from graphsurgeon.formats.files import folder_names, open_source
 from graphsurgeon.formats.mxnet.params import Parameters, read_parameters
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.graph import Graph, Output, Value

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from graphsurgeon.disk.files import FileRange, SourceFile
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.files import FileRange, SourceFile
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor

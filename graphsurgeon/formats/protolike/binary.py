@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from graphsurgeon.encoding.protowire import read_varint, signed
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.protolike.message import Bulk, Field, Message, Table
-from graphsurgeon.ops.wire import varint
 
 _BULK = 256  # bytes from which on numbers and bytes stay in the file
 _DEEPEST = 40
@@ -39,7 +39,7 @@ class _Decoder:
             self._left -= 1
             if self._left < 0:
                 raise FormatError(f"more than {_MOST_FIELDS} fields")
-            key, at = varint(self._view, at)
+            key, at = read_varint(self._view, at)
             field = fields.get(key >> 3, _UNKNOWN)
             values, at = self._field(field, key & 7, at, end, depth)
             found.setdefault(field.name or f"field_{key >> 3}", []).extend(values)
@@ -47,7 +47,7 @@ class _Decoder:
 
     def _field(self, field: Field, wire: int, at: int, end: int, depth: int) -> tuple[list[Any], int]:
         if wire == 0:
-            value, at = varint(self._view, at)
+            value, at = read_varint(self._view, at)
             return [self._number(field, value)], at
         if wire in (1, 5):
             size = 8 if wire == 1 else 4
@@ -59,7 +59,7 @@ class _Decoder:
             return [struct.unpack(f"<{code}", self._view[at : at + size])[0]], at + size
         if wire != 2:
             raise FormatError(f"byte {at}: wire type {wire}, which these files never have")
-        length, at = varint(self._view, at)
+        length, at = read_varint(self._view, at)
         if at + length > end:
             raise FormatError(f"byte {at}: a field of {length} bytes runs past the end of its message")
         return self._delimited(field, at, at + length, depth), at + length
@@ -82,7 +82,7 @@ class _Decoder:
     def _packed(self, field: Field, at: int, end: int) -> list[Any]:
         found = []
         while at < end:
-            value, at = varint(self._view, at)
+            value, at = read_varint(self._view, at)
             found.append(self._number(field, value))
         return found
 
@@ -91,6 +91,4 @@ class _Decoder:
             return bool(value)
         if field.kind == "e":
             return self._table.enums.get(field.of, {}).get(value, value)
-        if field.kind == "i" and value >> 63:
-            return value - (1 << 64)
-        return value
+        return signed(value) if field.kind == "i" else value

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphsurgeon.disk.files import FileRange, SourceFile
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.files import FileRange, SourceFile
 from graphsurgeon.formats.protolike.message import Bulk, Message
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import AttrValue

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from graphsurgeon.encoding.hdf5.image import Fields, Image
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.hdf5.image import Fields, Image
 
 _DEEPEST = 40  # levels of a tree: each has many children
 _MOST_ROWS = 64  # of a fractal heap's doubling table: sizes double with each

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from graphsurgeon.encoding.hdf5.image import Fields, Image
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.hdf5.image import Fields, Image
 
 DATASPACE, LINK_INFO, DATATYPE, OLD_FILL_VALUE, FILL_VALUE = 0x01, 0x02, 0x03, 0x04, 0x05
 LINK, EXTERNAL_FILES, LAYOUT, FILTERS, ATTRIBUTE = 0x06, 0x07, 0x08, 0x0B, 0x0C

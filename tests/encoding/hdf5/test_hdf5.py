@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
+from graphsurgeon.encoding import hdf5
+from graphsurgeon.encoding.hdf5 import layout
+from graphsurgeon.encoding.hdf5.image import checksum
 from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError
-from graphsurgeon.formats import hdf5
-from graphsurgeon.formats.hdf5 import layout
-from graphsurgeon.formats.hdf5.image import checksum
 from graphsurgeon.formats.keras.archive import BytesWindow
 from tests.formats.damage import damaged
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
+from graphsurgeon.encoding.hdf5 import messages as parts
+from graphsurgeon.encoding.hdf5.heaps import FractalHeap, LocalHeap, global_object, records, tree_leaves
+from graphsurgeon.encoding.hdf5.image import Fields, Image, Source
+from graphsurgeon.encoding.hdf5.messages import Attribute, Datatype, Message
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.hdf5 import messages as parts
-from graphsurgeon.formats.hdf5.heaps import FractalHeap, LocalHeap, global_object, records, tree_leaves
-from graphsurgeon.formats.hdf5.image import Fields, Image, Source
-from graphsurgeon.formats.hdf5.messages import Attribute, Datatype, Message
 
 _MOST_TEXT = 256 << 20  # bytes of the text of one attribute: the JSON of the largest Keras models has a few MB
 _MOST_STRINGS = 1_000_000  # of one attribute or dataset
@@ -190,7 +190,7 @@ class Item:
         by_type = {message.type: message for message in reversed(self._header)}
         if parts.DATATYPE not in by_type or parts.DATASPACE not in by_type:
             raise FormatError(f"the dataset {self.path!r} has no type or shape")
-        from graphsurgeon.formats.hdf5 import layout
+        from graphsurgeon.encoding.hdf5 import layout
 
         type = parts.datatype(Fields(by_type[parts.DATATYPE].body, self._image))
         shape = parts.dataspace(Fields(by_type[parts.DATASPACE].body, self._image))

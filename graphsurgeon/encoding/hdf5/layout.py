@@ -5,12 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 
+from graphsurgeon.encoding.hdf5 import messages as parts
+from graphsurgeon.encoding.hdf5.file import Chunks, Dataset
+from graphsurgeon.encoding.hdf5.heaps import tree_leaves
+from graphsurgeon.encoding.hdf5.image import Fields, Image
+from graphsurgeon.encoding.hdf5.messages import Datatype, Message, num_elements
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.formats.hdf5 import messages as parts
-from graphsurgeon.formats.hdf5.file import Chunks, Dataset
-from graphsurgeon.formats.hdf5.heaps import tree_leaves
-from graphsurgeon.formats.hdf5.image import Fields, Image
-from graphsurgeon.formats.hdf5.messages import Datatype, Message, num_elements
 
 _COMPACT, _CONTIGUOUS, _CHUNKED, _VIRTUAL = range(4)
 _DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3

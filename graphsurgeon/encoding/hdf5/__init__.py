@@ -6,7 +6,7 @@ filter, and reads values only when they are asked for. Spec: HDF5 File Format Sp
 (https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html); h5py is the oracle of the tests.
 """
 
-from graphsurgeon.formats.hdf5.file import Dataset, File, Item, open_file
-from graphsurgeon.formats.hdf5.image import is_hdf5
+from graphsurgeon.encoding.hdf5.file import Dataset, File, Item, open_file
+from graphsurgeon.encoding.hdf5.image import is_hdf5
 
 __all__ = ["Dataset", "File", "Item", "is_hdf5", "open_file"]
