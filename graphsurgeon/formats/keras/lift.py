@@ -152,6 +152,9 @@ def _keras_tensor(config: Any) -> Iterator[Reference]:
 
 def _fill_functional(graph: Graph, layers: list[Layer], config: Mapping[str, Any], depth: int) -> None:
     inputs, outputs = _ends(config.get("input_layers")), _ends(config.get("output_layers"))
+    shifts = shifts_of(layers, [*inputs, *outputs])
+    layers = [layer._replace(calls=[_shifted(call, shifts) for call in layer.calls]) for layer in layers]
+    inputs, outputs = _shifted(inputs, shifts), _shifted(outputs, shifts)
     calls: dict[tuple[str, int], Node] = {}
     read = [reference for layer in layers for call in layer.calls for reference in call]
     widths = _widths([*read, *inputs, *outputs])
@@ -167,6 +170,30 @@ def _fill_functional(graph: Graph, layers: list[Layer], config: Mapping[str, Any
             node.inputs = [values.get(reference) for reference in references_of_call]
     graph.inputs = [values.get(reference) for reference in inputs]
     graph.outputs = [Output("", value, value.dtype) for value in (values.get(reference) for reference in outputs)]
+
+
+def shifts_of(layers: list[Layer], ends: list[Reference]) -> dict[str, int]:
+    """Return for models inside a model how far the numbers of their calls are off.
+
+    Keras 1 and 2 count the call that made the model itself: its first call by others is number 1.
+    """
+    most: dict[str, int] = {}
+    for reference in [*ends, *(one for layer in layers for call in layer.calls for one in call)]:
+        most[reference.layer] = max(most.get(reference.layer, 0), reference.call)
+    inside = {layer.name: len(layer.calls) for layer in layers if is_model(layer.raw)}
+    return {name: most[name] + 1 - count for name, count in inside.items() if most.get(name, 0) >= count > 0}
+
+
+def shifts_of_model(model: Mapping[str, Any]) -> dict[str, int]:
+    """Return the same from the configuration of a model."""
+    config = model.get("config")
+    layers = [_layer(raw, number) for number, raw in enumerate(layers_of(model))]
+    ends = [config.get("input_layers"), config.get("output_layers")] if isinstance(config, Mapping) else []
+    return shifts_of(layers, _ends(ends))
+
+
+def _shifted(references: list[Reference], shifts: Mapping[str, int]) -> list[Reference]:
+    return [one._replace(call=max(0, one.call - shifts.get(one.layer, 0))) for one in references]
 
 
 def _ends(value: Any) -> list[Reference]:

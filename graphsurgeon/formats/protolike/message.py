@@ -75,7 +75,7 @@ def load_table(name: str) -> Table:
     fields: dict[int, Field] = {}
     values: dict[int, str] = {}
     in_enum = False
-    for line in schema.field_table(name).splitlines():
+    for line in schema.field_table(f"{name}.txt").splitlines():
         first, _, rest = line.partition(" ")
         if first == "message":
             in_enum = False

@@ -98,8 +98,8 @@ def _pool(package: str) -> DescriptorPool:
 
 
 def field_table(name: str) -> str:
-    """Return the fields of another framework's messages ("caffe", "caffe2", "mmdnn"), as `protolike` reads them."""
-    return Path(__file__).with_name(f"{name}.txt").read_text("utf-8")
+    """Return a table of another framework: `caffe.txt`, `caffe2.txt`, `mmdnn.txt`, `keras_rules.tsv`."""
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def tflite_tables() -> str:

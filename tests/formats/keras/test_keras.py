@@ -114,7 +114,7 @@ def test_weights_alone_are_a_checkpoint_without_a_graph(tmp_path: Path) -> None:
 
 
 def test_models_inside_are_functions(tmp_path: Path) -> None:
-    inner = small_model() | {"name": "inner", "inbound_nodes": [[source("x")], [source("inner")]]}
+    inner = small_model() | {"name": "inner", "inbound_nodes": [[source("x")], [source("inner", 1)]]}
     wrapped = {"class_name": "Sequential", "config": {"name": "seq", "layers": [layer("Dense", "last", units=1)]}}
     model = read(
         write_h5(
@@ -123,7 +123,7 @@ def test_models_inside_are_functions(tmp_path: Path) -> None:
                 [
                     layer("InputLayer", "x", batch_input_shape=[None, 4]),
                     inner,
-                    layer("TimeDistributed", "each", [source("inner", 1)], layer=wrapped),
+                    layer("TimeDistributed", "each", [source("inner", 2)], layer=wrapped),
                 ],
                 [["x", 0, 0]],
                 [["each", 0, 0]],
