@@ -7,6 +7,7 @@ from typing import Any
 
 from graphsurgeon.disk.files import SourceFile, is_file, open_source
 from graphsurgeon.errors import FormatError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
 from graphsurgeon.formats.caffe.file import read_net
 from graphsurgeon.formats.protolike import Message
@@ -18,7 +19,6 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.node import AttrValue, FunctionRef
 from graphsurgeon.model.tensor import Tensor
 
-NAME = "caffe2"
 _DEEPEST = 10  # nets in arguments of operators
 # Operators that fill a tensor with the numbers of their argument `values`, and the type of these.
 _FILLS = {
@@ -36,7 +36,7 @@ def read(path: Path, *, is_text: bool = False) -> Model:
         FileError: it is missing or unreadable.
     """
     source = open_source(path)
-    model = Model("caffe2", str(path))
+    model = Model(registry.CAFFE2, str(path))
     model.files = {str(path): source.size}
     try:
         net = read_net(source, "NetDef", "caffe2", is_text=is_text)
@@ -47,7 +47,7 @@ def read(path: Path, *, is_text: bool = False) -> Model:
             weights = fills(read_net(other, "NetDef", "caffe2", is_text=is_text), other)
             model.files[str(beside)] = other.size
             model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
-        metagraph = MetaGraph()
+        metagraph = MetaGraph(vocabulary=registry.CAFFE2.vocabulary)
         metagraph.graph = _lift(metagraph, "", net, weights, source, 0)
     except FormatError as error:
         raise error.at(path) from error

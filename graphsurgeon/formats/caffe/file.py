@@ -12,6 +12,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.files import SourceFile, is_file, open_source
 from graphsurgeon.errors import FormatError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
 from graphsurgeon.formats.protolike import Message, decode, load_table, parse_text
 from graphsurgeon.formats.protolike.values import count, numbers, settings
@@ -22,7 +23,6 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-NAME = "caffe"
 MOST_TEXT = 64 << 20  # bytes of a text
 # Types of older files whose name today is not the same word in other letters.
 _TYPES = {
@@ -42,7 +42,7 @@ def read(path: Path, *, is_text: bool = False) -> Model:
         FileError: it is missing or unreadable.
     """
     source = open_source(path)
-    model = Model("caffe", str(path))
+    model = Model(registry.CAFFE, str(path))
     model.files = {str(path): source.size}
     try:
         net = read_net(source, "NetParameter", "caffe", is_text=is_text)
@@ -121,7 +121,7 @@ def _tensor(blob: Message, source: SourceFile) -> Tensor:
 
 
 def _lift(model: Model, net: Message, weights: Mapping[str, list[Tensor]]) -> None:
-    metagraph = MetaGraph()
+    metagraph = MetaGraph(vocabulary=registry.CAFFE.vocabulary)
     graph = BlobGraph(metagraph)
     _inputs(graph, net)
     for layer in layers_of(net):

@@ -10,16 +10,25 @@ from typing import Any
 from graphsurgeon.disk.files import SourceFile, open_source
 from graphsurgeon.encoding import hdf5
 from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.keras import lift
 from graphsurgeon.formats.keras.archive import Archive, FileWindow, Window
 from graphsurgeon.formats.keras.weights import is_weights, read_weights
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
-NAME = "keras"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MODEL_CONFIG, TRAINING_CONFIG = "model_config", "training_config"
 _MOST_JSON = 64 << 20  # bytes of a configuration; those of the largest models have a few
+
+
+def sniff(file: SourceFile) -> bool:
+    """Say whether an HDF5 file holds a Keras model or weights, whose names stand anywhere in it."""
+    try:
+        found = hdf5.open_file(file)
+        return MODEL_CONFIG in found.root.attributes or is_weights(found)
+    except FormatError:  # too damaged to say: the answer is no
+        return False
 
 
 def read(path: Path) -> Model:
@@ -32,7 +41,7 @@ def read(path: Path) -> Model:
     """
     source = open_source(path)
     start = source.read_at(0, min(source.size, 4))
-    model = Model("keras", str(path))
+    model = Model(registry.KERAS, str(path))
     model.files = {str(path): source.size}
     try:
         if start[:2] == b"PK":

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from graphsurgeon.errors import FormatError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.keras.settings import settings
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Output, Value
@@ -56,7 +57,7 @@ def lift(model: Mapping[str, Any]) -> MetaGraph:
     Raises:
         FormatError: it is no configuration of a model, or nested too deeply.
     """
-    metagraph = MetaGraph()
+    metagraph = MetaGraph(vocabulary=registry.KERAS.vocabulary)
     metagraph.graph = Graph(metagraph, "subgraph")
     _fill(metagraph.graph, model, 0)
     return metagraph

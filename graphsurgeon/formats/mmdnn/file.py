@@ -15,6 +15,7 @@ from typing import Any
 
 from graphsurgeon.disk.files import SourceFile, is_file, open_source
 from graphsurgeon.errors import FormatError, GraphSurgeonError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
 from graphsurgeon.formats.mmdnn.arrays import is_object_file, read_arrays
 from graphsurgeon.formats.protolike import Message, decode, load_table
@@ -26,11 +27,15 @@ from graphsurgeon.model.node import AttrValue
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-NAME = "mmdnn"
 MOST_TEXT = 256 << 20
 _INPUTS = ("DataInput", "Placeholder")
 _SHAPES = "_output_shapes"
 _DEEPEST = 40
+
+
+def sniff(file: SourceFile) -> bool:
+    """Say whether a `.npy` file holds an object, as MMdnn's weights are, and no array."""
+    return is_object_file(file)
 
 
 def read(path: Path) -> Model:
@@ -42,7 +47,7 @@ def read(path: Path) -> Model:
         UnsupportedError: the weights are a pickle of something else than arrays.
     """
     source = open_source(path)
-    model = Model("mmdnn", str(path))
+    model = Model(registry.MMDNN, str(path))
     model.files = {str(path): source.size}
     try:
         if is_object_file(source):
@@ -119,7 +124,7 @@ def _weights_beside(model: Model, path: Path) -> dict[str, Tensor]:
 
 
 def _lift(model: Model, net: Message, weights: Mapping[str, Tensor]) -> None:
-    metagraph = MetaGraph()
+    metagraph = MetaGraph(vocabulary=registry.MMDNN.vocabulary)
     graph = BlobGraph(metagraph)
     by_layer: dict[str, list[str]] = {}
     for name in weights:

@@ -15,6 +15,7 @@ from typing import Any
 
 from graphsurgeon.disk.files import folder_names, open_source
 from graphsurgeon.errors import FormatError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
 from graphsurgeon.formats.mxnet.params import Parameters, read_parameters
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
@@ -25,7 +26,6 @@ from graphsurgeon.model.node import AttrValue, FunctionRef
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-NAME = "mxnet"
 MOST_TEXT = 256 << 20  # bytes of a symbol
 _SYMBOL = "-symbol.json"
 _DEEPEST = 10  # graphs in attributes of control flow
@@ -45,7 +45,7 @@ def read(path: Path) -> Model:
         FileError: it is missing or unreadable.
     """
     source = open_source(path)
-    model = Model("mxnet", str(path))
+    model = Model(registry.MXNET, str(path))
     model.files = {str(path): source.size}
     try:
         if source.read_at(0, min(source.size, 8)) == b"\x12\x01\0\0\0\0\0\0":
@@ -98,7 +98,7 @@ def _plain(key: str) -> str:
 
 
 def _lift(model: Model, symbol: Mapping[str, Any], parameters: Parameters | None) -> None:
-    metagraph = MetaGraph()
+    metagraph = MetaGraph(vocabulary=registry.MXNET.vocabulary)
     tensors = {_plain(key): tensor for key, tensor in parameters.tensors.items()} if parameters is not None else {}
     metagraph.graph = _Lifter(metagraph, "", symbol, tensors).graph(0)
     attrs = symbol.get("attrs")
