@@ -76,7 +76,7 @@ def _mend(path: Path, folder: Path, target: Target) -> dict[str, Any]:
     """Write what the rules make of a file; return its JSON, and what was made of it."""
     file = hdf5.open_file(open_source(path))
     config, training = (json.loads(file.root.text(key) or "null") for key in ("model_config", "training_config"))
-    result = mend(config, training, target)
+    result = mend(config, training, target, file.root.text("keras_version"))
     texts = {"model_config": json.dumps(result.config)}
     if result.training is not None:
         texts["training_config"] = json.dumps(result.training)
@@ -86,7 +86,14 @@ def _mend(path: Path, folder: Path, target: Target) -> dict[str, Any]:
         data[at : at + len(patch)] = patch
     (folder / path.name).write_bytes(bytes(data) + replaced.appended)
     (folder / path.name).with_suffix(".npz").write_bytes(path.with_suffix(".npz").read_bytes())
-    return {"config": config, "training": training, "to_config": result.config, "to_training": result.training}
+    version = file.root.text("keras_version")
+    return {
+        "keras_version": version,
+        "config": config,
+        "training": training,
+        "to_config": result.config,
+        "to_training": result.training,
+    }
 
 
 def ask(python: str, package: str, folder: Path) -> tuple[str, dict[str, dict[str, Any]]]:

@@ -130,6 +130,12 @@ KERAS = Format(
     holds_functions=True,
     variables="inside",
     edit_with="gs convert --for mends its JSON for another release; Keras changes the rest",
+    releases={
+        "keras-3": "Keras 3 (TensorFlow 2.16 and newer)",
+        "keras-2": "Keras 2 (TensorFlow 2.4 to 2.15, tf_keras)",
+        "tf-2.2": "TensorFlow 2.0 to 2.2",
+        "tf-1.15": "TensorFlow 1.13 to 1.15",
+    },
 )
 MXNET = Format(
     name="mxnet",

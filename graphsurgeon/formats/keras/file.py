@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.disk.files import SourceFile, open_source
+from graphsurgeon.disk.files import Rope, SourceFile, open_source
 from graphsurgeon.encoding import hdf5
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.keras import lift
 from graphsurgeon.formats.keras.archive import Archive, FileWindow, Window
+from graphsurgeon.formats.keras.source import KerasSource
 from graphsurgeon.formats.keras.weights import is_weights, read_weights
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+
+if TYPE_CHECKING:
+    from graphsurgeon.formats.keras.mend import Mended
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MODEL_CONFIG, TRAINING_CONFIG = "model_config", "training_config"
@@ -75,6 +79,13 @@ def parse_config(text: str) -> Mapping[str, Any]:
     return found
 
 
+def lower_for(model: Model, release: str) -> tuple[Rope, Mended]:
+    """Return the pieces of the file as another release loads it, and what was changed; see `convert`."""
+    from graphsurgeon.formats.keras import convert  # not needed to look at a model
+
+    return convert.lower_for(model, release)
+
+
 def _bounded(size: int) -> int:
     if size > _MOST_JSON:
         raise FormatError(f"a configuration of {size} bytes is too long")
@@ -123,8 +134,11 @@ def _lift(model: Model, config: Mapping[str, Any], facts: Mapping[str, Any]) -> 
     inner = config.get("model_config", config)  # of older JSON files, beside the version
     if not isinstance(inner, Mapping) or not isinstance(inner.get("class_name"), str):
         raise FormatError("its configuration names no class of model")
-    metagraph = lift.lift(inner)
+    training = facts.get("training")
     version = facts.get("keras_version") or config.get("keras_version")
+    metagraph = lift.lift(inner)
+    known = version if isinstance(version, str) else ""
+    metagraph.raw = KerasSource(inner, training if isinstance(training, Mapping) else None, known)
     backend = facts.get("backend") or config.get("backend")
     metagraph.producer = {
         "framework": "Keras",

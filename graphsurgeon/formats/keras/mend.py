@@ -60,25 +60,41 @@ class Mended:
         self.obstacles.append(Note(where, what, "", since))
 
 
-def mend(config: Mapping[str, Any], training_config: Mapping[str, Any] | None, target: Target) -> Mended:
+def mend(
+    config: Mapping[str, Any], training_config: Mapping[str, Any] | None, target: Target, version: str = ""
+) -> Mended:
     """Return a configuration as a release wants it; the given one is not changed.
 
     Args:
         config: the object with `class_name` and `config`.
         training_config: how the model was compiled, None where the file does not say.
         target: the release.
+        version: of the Keras that wrote the model; where it is empty its JSON says enough.
     """
+    same = (target == "keras-3") == is_of_keras_3(config, version)
     mended = Mended(json.loads(json.dumps(config)), json.loads(json.dumps(training_config)))
     objects = list(_objects("model", mended.config, 0))
     for where, item in objects:
         for rule in rules_for(target):
-            _apply(mended, rule, where, item)
+            if rule.do != "differs" or not same:
+                _apply(mended, rule, where, item)
     for step in _STEPS[target]:
         step(mended, objects)
     if mended.training is not None:
         for what, edit, since in training.mend(mended.training, target):
             mended.changed("training_config", what, edit, since)
     return mended
+
+
+def is_of_keras_3(config: Mapping[str, Any], version: str = "") -> bool:
+    """Say whether Keras 3 wrote a configuration; without a version its way to write shapes and dtypes tells."""
+    if version[:1].isdigit():
+        return version.startswith("3.")
+    objects = [item for _, item in _objects("", config, 0)]
+    configs = [item["config"] for item in objects if isinstance(item.get("config"), dict)]
+    policies = (one["dtype"] for one in configs if isinstance(one.get("dtype"), dict))
+    is_new = any(policy.get("class_name") == "DTypePolicy" for policy in policies)
+    return is_new or any("batch_shape" in one for one in configs)
 
 
 def _objects(where: str, value: Any, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -118,7 +134,7 @@ def _apply_to_key(mended: Mended, rule: Rule, where: str, kind: str, config: dic
     is_named = rule.values is None or any(type(value) is type(one) and value == one for one in rule.values)
     if rule.do == "differs":
         if is_named:
-            mended.refused(where, f"{shown} ({kind}) loads and computes something else", rule.since)
+            mended.refused(where, f"{shown} ({kind}), which computes something else there", rule.since)
     elif not is_named:
         mended.refused(where, f"{shown} ({kind})", rule.since)
     elif rule.do == "rename":
@@ -194,16 +210,6 @@ def _calls_as_lists(mended: Mended, objects: _Objects) -> None:
             mended.refused(layer, what, "Keras 3.0 writes it")
 
 
-def _without_module(mended: Mended, objects: _Objects) -> None:
-    """Drop what says in which module of Keras 3 a class is."""
-    count = 0
-    for _, item in objects:
-        for key in ("module", "registered_name", "build_config"):
-            count += item.pop(key, None) is not None
-    if count:
-        mended.changed("model", f"{count} names of modules", "dropped", "Keras 2.11 writes them")
-
-
 def _state_arguments(mended: Mended, objects: _Objects) -> None:
     """Write what layers read beside their first input as arguments of the call: lists lose it in Keras 3."""
     for where, item in objects:
@@ -254,6 +260,6 @@ _FOR_2: tuple[_Step, ...] = (_policies, _calls_as_lists, _first_call_is_1, _atte
 _STEPS: dict[str, tuple[_Step, ...]] = {
     "keras-3": (_policies, _sequential_inputs, _first_call_is_0, _state_arguments, _reset_after),
     "keras-2": _FOR_2,
-    "tf-2.2": (*_FOR_2, _without_module, _model_class),
-    "tf-1.15": (*_FOR_2, _without_module, _model_class),
+    "tf-2.2": (*_FOR_2, _model_class),
+    "tf-1.15": (*_FOR_2, _model_class),
 }

@@ -9,12 +9,7 @@ from typing import Any, Literal, NamedTuple
 from graphsurgeon.formats import schema
 
 Target = Literal["keras-3", "keras-2", "tf-2.2", "tf-1.15"]
-TARGETS: dict[Target, str] = {
-    "keras-3": "Keras 3 (TensorFlow 2.16 and newer)",
-    "keras-2": "Keras 2 (TensorFlow 2.4 to 2.15, tf_keras)",
-    "tf-2.2": "TensorFlow 2.0 to 2.2",
-    "tf-1.15": "TensorFlow 1.13 to 1.15, Keras 2.2",
-}
+TARGETS: tuple[Target, ...] = ("keras-3", "keras-2", "tf-2.2", "tf-1.15")  # newest first
 # What an older release refuses is refused by those before it too.
 _INCLUDED: dict[str, tuple[str, ...]] = {
     "keras-3": ("keras-3",),

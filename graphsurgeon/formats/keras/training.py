@@ -7,21 +7,20 @@ from typing import Any
 
 from graphsurgeon.formats.keras.rules import Target
 
-# Short names of losses and metrics; Keras 3 looks for the first among its metrics when the file is an older one.
+# Short names of losses, which Keras 3 looks for among its metrics when it reads an .h5 file.
 _NAMES = {
     "mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
     "msle": "mean_squared_logarithmic_error", "MSE": "mean_squared_error", "MAE": "mean_absolute_error",
     "MAPE": "mean_absolute_percentage_error", "MSLE": "mean_squared_logarithmic_error",
     "kld": "kl_divergence", "cosine_proximity": "cosine_similarity",
 }  # fmt: skip
-_NOT_IN_3 = ("is_legacy_optimizer", "jit_compile", "decay", "schedule_decay")
+_NOT_IN_3 = ("is_legacy_optimizer", "jit_compile", "schedule_decay")  # `decay` is ignored there, with a warning
 _NOT_IN_2 = (
     "loss_scale_factor", "gradient_accumulation_steps", "weight_decay", "use_ema", "ema_momentum",
     "ema_overwrite_frequency", "jit_compile", "is_legacy_optimizer",
 )  # fmt: skip
 _NULL_IN_2 = ("clipnorm", "clipvalue", "global_clipnorm")  # which Keras 2 takes as numbers only
 _OLD_KEYS = {"lr": "learning_rate"}
-_WRAPPERS = ("MeanMetricWrapper",)
 Change = tuple[str, str, str]
 
 
@@ -31,11 +30,10 @@ def mend(training: dict[str, Any], target: Target) -> Iterator[Change]:
     if isinstance(optimizer, dict):
         yield from _optimizer(optimizer, target)
     if target == "keras-3":
-        for key in ("loss", "metrics", "weighted_metrics"):
-            if key in training:
-                training[key], changed = _long_names(training[key], 0)
-                if changed:
-                    yield f"{key}: {changed[0]}", "its long name", "Keras 3.0 takes the short one for a metric's"
+        if "loss" in training:
+            training["loss"], changed = _long_names(training["loss"], 0)
+            if changed:
+                yield f"loss: {changed[0]}", "its long name", "Keras 3.0 takes the short one for a metric's"
         return
     for key in ("run_eagerly", "steps_per_execution", "jit_compile"):
         if training.pop(key, None) is not None:
@@ -47,10 +45,10 @@ def _optimizer(optimizer: dict[str, Any], target: Target) -> Iterator[Change]:
     if not isinstance(config, dict):
         return
     kind = optimizer.get("class_name")
-    if isinstance(kind, str) and kind.startswith("Custom>"):
+    if isinstance(kind, str) and kind.startswith("Custom>") and target in ("tf-2.2", "tf-1.15"):
         optimizer["class_name"] = kind.removeprefix("Custom>")
         yield f"optimizer {kind}", optimizer["class_name"], "Keras 2.11 writes it"
-    for old, new in _OLD_KEYS.items():
+    for old, new in _OLD_KEYS.items() if target == "keras-3" else ():
         if old in config and new not in config:
             config[new] = config.pop(old)
             yield f"optimizer {old}", f"renamed to {new}", "Keras up to 2.2 writes it"
@@ -65,14 +63,9 @@ def _optimizer(optimizer: dict[str, Any], target: Target) -> Iterator[Change]:
 
 
 def _long_names(value: Any, depth: int) -> tuple[Any, list[str]]:
-    """Return losses or metrics by their long names, and the names that were changed."""
+    """Return losses by their long names, and the names that were changed."""
     if isinstance(value, str) and value in _NAMES:
         return _NAMES[value], [value]
-    if isinstance(value, dict) and value.get("class_name") in _WRAPPERS:
-        config = value.get("config")
-        function = config.get("fn") if isinstance(config, dict) else None
-        if isinstance(function, str):
-            return _NAMES.get(function, function), [f"{value['class_name']} of {function}"]
     if isinstance(value, dict | list) and depth < 20:
         pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
         found = {key: _long_names(inner, depth + 1) for key, inner in pairs}

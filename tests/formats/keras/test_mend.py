@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from graphsurgeon.formats.keras.mend import mend
+from graphsurgeon.formats.keras.mend import Mended, mend
 from tests.formats.keras.test_keras import functional, keras_tensor, layer, source
 
 ANSWERS = Path(__file__).resolve().parents[3] / "fixtures" / "keras" / "answers.jsonl"
@@ -25,20 +25,24 @@ def answers() -> list[dict[str, Any]]:
     return [json.loads(line) for line in ANSWERS.read_text("utf-8").splitlines()]
 
 
+def mended(answer: dict[str, Any]) -> Mended:
+    return mend(answer["config"], answer["training"], answer["target"], answer["keras_version"])
+
+
 def ids(answer: dict[str, Any]) -> str:
     return f"{answer['name']}-{answer['target']}"
 
 
 @pytest.mark.parametrize("answer", answers(), ids=ids)
 def test_what_is_written_is_what_was_loaded(answer: dict[str, Any]) -> None:
-    result = mend(answer["config"], answer["training"], answer["target"])
+    result = mended(answer)
     assert (result.config, result.training) == (answer["to_config"], answer["to_training"])
 
 
 def test_what_the_rules_pass_loads_and_computes_the_same() -> None:
     wrong = {}
     for answer in answers():
-        result = mend(answer["config"], answer["training"], answer["target"])
+        result = mended(answer)
         error = answer["mended"].get("error")
         if not result.obstacles and (error is None or error > TOLERANCE):
             wrong[ids(answer)] = answer["mended"]
@@ -48,7 +52,7 @@ def test_what_the_rules_pass_loads_and_computes_the_same() -> None:
 
 def test_what_the_rules_call_hopeless_is_refused_or_differs() -> None:
     for answer in answers():
-        if mend(answer["config"], answer["training"], answer["target"]).obstacles:
+        if mended(answer).obstacles:
             error = answer["mended"].get("error")
             assert error is None or error > TOLERANCE, ids(answer)
 
@@ -56,7 +60,7 @@ def test_what_the_rules_call_hopeless_is_refused_or_differs() -> None:
 def test_what_is_refused_has_a_reason() -> None:
     for answer in answers():
         if "refused" in answer["as_is"]:
-            result = mend(answer["config"], answer["training"], answer["target"])
+            result = mended(answer)
             assert result.changes or result.obstacles or answer["name"] == "Lambda", ids(answer)
 
 
@@ -86,7 +90,7 @@ def test_a_gru_without_the_setting_keeps_what_it_meant() -> None:
         (layer("LSTM", "x", time_major=True), "time_major: true (LSTM)"),
         (layer("Conv2DTranspose", "x", groups=2), "groups: 2 (Conv2DTranspose)"),
         (layer("SeparableConv2D", "x", groups=True), "groups: true (SeparableConv2D)"),
-        (layer("LSTM", "x", recurrent_activation="hard_sigmoid"), "loads and computes something else"),
+        (layer("LSTM", "x", recurrent_activation="hard_sigmoid"), "which computes something else there"),
         (layer("ThresholdedReLU", "x"), "layer ThresholdedReLU"),
     ],
 )
@@ -116,7 +120,7 @@ def test_for_releases_before_functional_models_had_a_name() -> None:
 
 
 def test_the_optimizer_of_an_older_release() -> None:
-    training = {"optimizer_config": {"class_name": "Adam", "config": {"lr": 0.1, "decay": 0.0}}, "loss": "mse"}
+    training = {"optimizer_config": {"class_name": "Adam", "config": {"lr": 0.1, "schedule_decay": 0.0}}, "loss": "mse"}
     result = mend(functional([], [], []), training, "keras-3")
     assert result.training == {
         "optimizer_config": {"class_name": "Adam", "config": {"learning_rate": 0.1}},
