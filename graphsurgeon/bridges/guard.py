@@ -111,4 +111,4 @@ def _hint(refused: list[Threat]) -> str:
     ops = list(dict.fromkeys(threat.op for threat in refused if threat.op))
     files = all(threat.kind in FILES for threat in refused)
     options = "--allow-files" if files else " ".join(f"--allow {op}" for op in ops[:4])
-    return f"if you trust it: {options}"
+    return f"if you trust it: {options}; gs scan tells all that it could do"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.files import contained, is_folder, open_source, tree_names
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.errors import FileError, FormatError
+from graphsurgeon.formats.graph.metagraph import object_metadata
 from graphsurgeon.formats.savedmodel.keras_metadata import MOST as MOST_METADATA
 from graphsurgeon.formats.savedmodel.keras_metadata import NAME as KERAS_METADATA
 from graphsurgeon.model.model import Model
@@ -43,7 +44,15 @@ def outside_assets(model: Model) -> dict[str, str]:
         return {}
     folder = Path(model.path) if is_folder(Path(model.path)) else Path(model.path).parent
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
-    return {name: _where(folder, f"assets/{name}") for name in names if leads_out(folder, f"assets/{name}")}
+    out = [name for name in names if PurePosixPath(name).is_absolute() or leads_out(folder, f"assets/{name}")]
+    return {name: _where(folder, f"assets/{name}") for name in out}
+
+
+def keras_objects(model: Model) -> Iterator[Threat]:
+    """Yield what the configurations of layers hold that early Keras 2 kept in the object graph."""
+    for metagraph in model.metagraphs:
+        for text in object_metadata(metagraph):
+            yield from keras.in_bytes(text.encode("utf-8", "surrogateescape"), "object graph")
 
 
 def unread_assets(outside: dict[str, str], threatened: set[str]) -> Iterator[Threat]:

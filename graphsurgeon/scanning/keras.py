@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from graphsurgeon.scanning import archives
 from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.pickles import RUNNERS
 
 _OWN = (
     "keras",
@@ -65,7 +66,8 @@ def in_bytes(data: bytes, where: str = "") -> Iterator[Threat]:
     for match in _OBJECT.finditer(data):
         if match.start() < end:
             continue
-        text = data[match.start() : match.start() + MOST_BYTES].split(b"\0", 1)[0].decode("utf-8", "replace")
+        stop = data.find(b"\0", match.start(), match.start() + MOST_BYTES)
+        text = data[match.start() : stop if stop >= 0 else match.start() + MOST_BYTES].decode("utf-8", "replace")
         try:
             config, length = decoder.raw_decode(text)
         except (ValueError, RecursionError):
@@ -109,7 +111,7 @@ def _object(item: dict[str, object], way: tuple[str, ...]) -> Iterator[Threat]:
         yield _threat("high", "Lambda", "holds Python byte code, which loading unpacks and a call runs", way)
     elif isinstance(module, str) and isinstance(kind, str) and not _is_own(module):
         what = "imports a Python module and calls what it names there"
-        yield _threat("critical", kind, what, way, f"{module}.{kind}")
+        yield _threat(_of_module(module), kind, what, way, f"{module}.{kind}")
     elif kind == "function" and isinstance(config, str) and config.rpartition(".")[2] in _REACHING:
         yield _threat("high", config, "calls a function that reaches files or the network", way, config)
     elif isinstance(registered, str) and ">" in registered and not _is_own(registered.partition(">")[0]):
@@ -119,6 +121,13 @@ def _object(item: dict[str, object], way: tuple[str, ...]) -> Iterator[Threat]:
         value = config.get(key) if isinstance(config, dict) else None
         if isinstance(value, str) and value and "://" not in value:
             yield _threat("high", str(kind), "reads a file when it is loaded", way, value)
+
+
+def _of_module(module: str) -> Severity:
+    """Return how bad it is to import a module: one that runs programs, another, or that of the program itself."""
+    if module.partition(".")[0] in RUNNERS or module in RUNNERS:
+        return "critical"
+    return "medium" if module == "__main__" else "high"
 
 
 def _lambda(config: dict[str, object], way: tuple[str, ...]) -> Threat:

@@ -42,7 +42,7 @@ def _of_node(judge: Judge, node: Node) -> Iterator[Threat]:
         yield _threat(judge, node, _called(judge, node), what, None)
         return
     for target in sorted(calls.targets):
-        verdict, what = _verdict(target)
+        verdict, what = verdict_of(target)
         severity: Severity = "info" if verdict == "known" else "medium"
         if verdict == "unknown":
             severity = _called(judge, node)
@@ -63,7 +63,8 @@ def _threat(judge: Judge, node: Node, severity: Severity, what: str, target: str
     return Threat(severity, node.op, what, where, when, shown, "code", targets=() if shown is None else (shown,))
 
 
-def _verdict(target: str) -> tuple[str, str]:
+def verdict_of(target: str) -> tuple[str, str]:
+    """Return what a name of native code is ("known", "compiled" or "unknown"), and what calling it does."""
     for pattern, verdict, what in _targets():
         if fnmatchcase(target, pattern):
             return verdict, f"calls {what}" if verdict == "known" else f"runs {what}"

@@ -16,7 +16,7 @@ _HARMLESS = (
 _HARMLESS_NAMES = {"builtins": {"set", "frozenset", "dict", "list", "tuple", "bytearray", "complex", "slice", "range"}}
 _HARMLESS_NAMES["__builtin__"] = _HARMLESS_NAMES["builtins"]
 _ONLY = {"torch": ("torch._utils", "torch.storage", "torch._tensor", "torch.nn.modules", "torch.serialization")}
-_RUNNERS = {
+RUNNERS = {
     "os", "posix", "nt", "subprocess", "sys", "builtins", "__builtin__", "runpy", "importlib", "socket", "shutil",
     "pty", "commands", "webbrowser", "ctypes", "marshal", "code", "codeop", "types", "operator", "functools", "pip",
     "requests", "urllib.request", "http.client", "ftplib", "smtplib", "asyncio", "multiprocessing", "platform",
@@ -33,7 +33,7 @@ def threats(data: bytes, where: str) -> Iterator[Threat]:
     """
     names, problem = _called(data)
     bad = [name for name in names if not _is_harmless(name)]
-    worst = [name for name in bad if name.partition(" ")[0].split(".")[0] in _RUNNERS or name.split(" ")[0] in _RUNNERS]
+    worst = [name for name in bad if name.partition(" ")[0].split(".")[0] in RUNNERS or name.split(" ")[0] in RUNNERS]
     what = "a Python pickle: loading it runs code that it names"
     if bad:
         target = ", ".join(bad[:4]) + (f" and {len(bad) - 4} more" if len(bad) > 4 else "")

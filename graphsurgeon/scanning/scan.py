@@ -73,6 +73,7 @@ def _threats(model: Model) -> Iterator[Threat]:
     yield from found
     if model.format == "saved_model":
         yield from folder.threats(model)
+        yield from folder.keras_objects(model)
         yield from folder.unread_assets(dict(around.outside), {text for threat in found for text in threat.targets})
     elif model.format == "tflite":
         yield from tflite_file.threats(model)

@@ -274,13 +274,19 @@ def _on_import(target: Path, at: Path) -> Path:
 
 
 def _initialize(target: Path, at: Path) -> Path:
-    class Holder(tf.Module):  # type: ignore[misc]
-        @tf.function(input_signature=[])
+    class Holder(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc]
+        def _create_resource(self) -> Any:
+            return tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+
         def _initialize(self) -> Any:
-            return _after(tf.raw_ops.WriteFile(filename=f"{at}/w", contents="x"), tf.constant(1))
+            with tf.control_dependencies([tf.io.write_file(f"{at}/w", "x")]):
+                return tf.raw_ops.LookupTableSizeV2(table_handle=self.resource_handle)
 
     module = tf.Module()
     module.resource = Holder()
+    module.use = tf.function(
+        lambda: tf.raw_ops.LookupTableSizeV2(table_handle=module.resource.resource_handle), input_signature=[]
+    )
     module.f = tf.function(lambda x: {"y": x}, input_signature=[X])
     tf.saved_model.save(module, str(target), signatures={"steal": module.f})
     return target

@@ -46,8 +46,8 @@ def _parts(image: Image, table: Table) -> Iterator[tuple[int, list[Table]]]:
             continue
         target = image.follow(address)
         if field.kind in ("table", "union"):
-            inner = table.get(field.name)
-            yield target + 4, [inner] if isinstance(inner, Table) else []
+            inner = table.get(field.name)  # None for a union of no kind, which has its table all the same
+            yield target + 4, [inner if isinstance(inner, Table) else Table(image, None, target)]
         elif field.kind == "tables":
             found = Tables(image, image.schema.table(field.type), target)
             yield found.start + 4 * found.count, list(found)
