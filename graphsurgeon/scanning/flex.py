@@ -94,7 +94,7 @@ def _node_of(node: Node, parse: Callable[[bytes], MetaGraph | None]) -> Node | N
     data = flexbuffer_strings(options)[1:2] if isinstance(options, bytes) and len(options) <= _MOST else []
     if not data:
         return None
-    message = data[0]
+    message = b"\x0a\x01f" + data[0]  # a name, which converters leave out; where there is one it comes later and counts
     parsed = parse(b"\x0a" + _varint(len(message)) + message)
     return parsed.graph.nodes[0] if parsed is not None and parsed.graph.nodes else None
 

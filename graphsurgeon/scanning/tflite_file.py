@@ -13,6 +13,7 @@ from graphsurgeon.scanning.finding import Threat
 from graphsurgeon.scanning.magic import HEAD, program
 
 _MOST_ARCHIVE = 256 << 20
+_LEFTOVER = 16  # bytes: some writers leave a table behind that nothing names; too few for a program
 _SEARCHED = 4 << 20  # bytes behind the model in which programs are looked for
 
 
@@ -57,7 +58,7 @@ def _behind(source: Any, start: int, end: int) -> Iterator[Threat]:
     where = f"byte {start + begin}"
     if what is not None:
         yield Threat("high", None, f"holds {what} behind the model", where, "unknown", None, "appended")
-    else:
+    elif end - start > _LEFTOVER:
         text = f"holds {end - start} bytes behind the model that are no part of it"
         yield Threat("medium", None, text, where, "unknown", None, "appended")
 

@@ -298,3 +298,30 @@ def _callers(target: Path) -> Path:
     module.f = tf.function(lambda path: {"y": tf.io.read_file(path)}, input_signature=[spec])
     tf.saved_model.save(module, str(target), signatures={"steal": module.f})
     return target
+
+
+def flex(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Convert graphs to TFLite that keep ops of TensorFlow: yield a name and the model."""
+    module = tf.Module()
+    text = tf.TensorSpec([], tf.string, "path")
+    numbers = tf.TensorSpec([2], tf.float32, "x")
+
+    def write(x: Any) -> Any:
+        return {"y": _after(tf.raw_ops.WriteFile(filename=f"{folder}/w", contents="x"), x + 1)}
+
+    def debug(x: Any) -> Any:
+        return {"y": tf.raw_ops.DebugIdentityV2(input=x, debug_urls=[f"file://{folder}/d"])}
+
+    functions = {
+        "write": tf.function(write, input_signature=[numbers]),
+        "caller": tf.function(lambda path: {"y": tf.io.read_file(path)}, input_signature=[text]),
+        "debug": tf.function(debug, input_signature=[numbers]),
+    }
+    for name, function in functions.items():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+        converter.target_spec.experimental_select_user_tf_ops = ["ReadFile", "WriteFile", "DebugIdentityV2"]
+        converter.allow_custom_ops = True
+        path = folder / f"{name}.tflite"
+        path.write_bytes(converter.convert())
+        yield name, path

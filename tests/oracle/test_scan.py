@@ -50,6 +50,33 @@ def test_what_is_no_body_of_a_signature_is_found(tmp_path: Path) -> None:
         assert not (tmp_path / "outside").exists()
 
 
+def test_ops_of_tensorflow_in_a_tflite_model(tmp_path: Path) -> None:
+    from tests.oracle.scan_models import flex
+
+    found = {name: [(t.severity, t.op, t.when, t.target) for t in acting(path)] for name, path in flex(tmp_path)}
+    when = "signature:serving_default"
+    assert found == {
+        "write": [("high", "WriteFile", when, f"{tmp_path}/w")],
+        "caller": [("high", "ReadFile", when, "whatever the caller passes (path)")],
+        "debug": [("high", "DebugIdentityV2", when, f"file://{tmp_path}/d")],
+    }
+
+
+def test_layers_with_code_in_files_of_keras(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    layers = [keras.Input([2]), keras.layers.Lambda(lambda x: x * 2, name="code"), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    for name in ("m.keras", "m.h5"):
+        model.save(tmp_path / name)
+        assert {(t.severity, t.op, t.when) for t in acting(tmp_path / name)} == {("high", "Lambda", "load")}
+        assert all("code" in t.where for t in acting(tmp_path / name))
+    honest = keras.Sequential([keras.Input([2]), keras.layers.Dense(1, activation="relu")])
+    honest.compile("adam", "mse")
+    for name in ("ok.keras", "ok.h5"):
+        honest.save(tmp_path / name)
+        assert scan(tmp_path / name).findings == ()
+
+
 def test_nothing_that_ships_here_is_cried_over(fixtures_dir: Path) -> None:
     found = {}
     for kind in ("savedmodel", "graphdef", "metagraph", "tflite", "checkpoint"):

@@ -56,13 +56,14 @@ def append(path: Path, data: bytes) -> Path:
         (b"#!/bin/sh\nrm -rf /", ["high"]),
         (b"\x80\x04\x95\x10\0\0\0\0\0\0\0", ["high"]),
         (b"MZ" + bytes(62), ["high"]),
-        (b"some text", ["medium"]),
+        (b"some text", []),
+        (b"some text that is longer", ["medium"]),
         (zipped(**{"labels.txt": b"cat"}), []),
         (zipped(**{"../../evil.sh": b"x"}), ["high"]),
         (zipped(**{"/etc/cron": b"x"}), ["high"]),
         (zipped(**{"C:\\evil": b"x"}), ["high"]),
         (zipped(tool=ELF), ["high"]),
-        (b"in front" + zipped(**{"labels.txt": b"cat"}), ["medium"]),
+        (b"in front of an archive" + zipped(**{"labels.txt": b"cat"}), ["medium"]),
     ],
 )
 def test_what_lies_behind_a_model(tflite: Path, data: bytes, expected: list[str]) -> None:
