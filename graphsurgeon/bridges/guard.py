@@ -96,7 +96,7 @@ def _table_initializers(model: Model, metagraph: MetaGraph) -> list[Mention]:
 def _reaches_out(threat: Threat, model: Model) -> bool:
     if threat.severity == "info" or threat.kind not in ACTS:
         return False
-    if threat.kind not in FILES or model.format != "saved_model" or not threat.targets:
+    if threat.kind not in FILES or model.traits.layout != "folder" or not threat.targets:
         return True
     folder = Path(model.path) if Path(model.path).is_dir() else Path(model.path).parent
     root = os.path.realpath(folder)

@@ -40,7 +40,7 @@ def threats(model: Model) -> Iterator[Threat]:
 
 def outside_assets(model: Model) -> dict[str, str]:
     """Return assets whose names, or links, lead out of the model's folder: name -> where to."""
-    if model.format != "saved_model":
+    if model.traits.layout != "folder":
         return {}
     folder = Path(model.path) if is_folder(Path(model.path)) else Path(model.path).parent
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.foreign import FOREIGN, error
 from graphsurgeon.scanning import archives, keras, pickles
@@ -31,7 +32,10 @@ def kind(path: Path) -> str | None:
         return None
     source = open_source(path)
     found = locate.kind(source) if source.size else None
-    return found if found in FOREIGN and found not in ("keras_metadata", "fingerprint") else None
+    if found in _LOOKS:
+        return found
+    is_read = registry.of_kind(found) is not None
+    return found if found in FOREIGN and not is_read and found not in ("keras_metadata", "fingerprint") else None
 
 
 def threats(path: Path, kind: str) -> Iterator[Threat]:

@@ -10,16 +10,15 @@ from pathlib import Path
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.graph.graphbytes import metagraph_of
+from graphsurgeon.model.format import TENSORFLOW, TFLITE
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
-from graphsurgeon.scanning import folder, foreign, tflite_file
+from graphsurgeon.scanning import folder, foreign, other_ops, tflite_file
 from graphsurgeon.scanning.allow import is_allowed
 from graphsurgeon.scanning.finding import Threat, gathered
 from graphsurgeon.scanning.graphs import Surroundings, judge_graphs, judge_metagraph
 from graphsurgeon.scanning.variables import in_variables
-
-_BARE = ("graph_def", "meta_graph")
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,17 @@ def scan_model(model: Model) -> list[Threat]:
 
 
 def _threats(model: Model) -> Iterator[Threat]:
+    if model.traits.vocabulary not in ("", TENSORFLOW, TFLITE):
+        yield from other_ops.threats(model)
+        return
     around = surroundings(model)
     found = judge_graphs(model, around)
     yield from found
-    if model.format == "saved_model":
+    if model.traits.layout == "folder":
         yield from folder.threats(model)
         yield from folder.keras_objects(model)
         yield from folder.unread_assets(dict(around.outside), {text for threat in found for text in threat.targets})
-    elif model.format == "tflite":
+    elif model.traits.vocabulary == TFLITE:
         yield from tflite_file.threats(model)
     yield from in_variables(model, metagraph_of)
 
@@ -83,19 +85,19 @@ def _threats(model: Model) -> Iterator[Threat]:
 def surroundings(model: Model, fetched: Iterable[Node] = ()) -> Surroundings:
     """Return what the graphs of a model are judged with."""
     custom = None
-    if model.format == "tflite":
+    if model.traits.vocabulary == TFLITE:
         from graphsurgeon.formats.tflite.file import custom_ops
 
         custom = custom_ops(model)
     outside = folder.outside_assets(model)
-    return Surroundings(metagraph_of, model.format in _BARE, outside, 0, custom, tuple(fetched))
+    return Surroundings(metagraph_of, model.traits.layout != "folder", outside, 0, custom, tuple(fetched))
 
 
 def judge_run(model: Model, metagraph: MetaGraph, fetched: Iterable[Node]) -> list[Threat]:
     """Return what loading a model and asking for some nodes does to the machine."""
     found = judge_metagraph(metagraph, surroundings(model, fetched))
     whens = ("load", "function:run")
-    return [threat for threat in found if threat.when in whens or model.format == "tflite"]
+    return [threat for threat in found if threat.when in whens or model.traits.vocabulary == TFLITE]
 
 
 def _report(path: str | os.PathLike[str], format: str, threats: Iterable[Threat], allow: Sequence[str]) -> ScanReport:

@@ -132,9 +132,9 @@ def _write_sarif(
     if target == Path("-"):
         print(text)
         return
-    from graphsurgeon.disk.atomic import write_file
-    from graphsurgeon.disk.files import exists
+    from graphsurgeon.export import export_file
+    from graphsurgeon.formats import registry
 
-    if exists(target) and not force:
-        raise UsageError("already exists", path=target, hint="give another file, or --force to replace it")
-    write_file(target, [text.encode("utf-8"), b"\n"])
+    known = {record.name for record in registry.formats()}
+    sources = [path for path, report in reports if getattr(report, "format", "") in known]
+    export_file(target, [text.encode("utf-8"), b"\n"], sources=sources, force=force)
