@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from graphsurgeon.errors import UnsupportedError, plural
@@ -13,6 +12,7 @@ from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.scanning.allow import is_allowed
 from graphsurgeon.scanning.finding import Threat
 from graphsurgeon.scanning.scan import judge_run
 from graphsurgeon.scanning.table import ACTS, FILES
@@ -43,8 +43,7 @@ class Allowed:
         """Say whether something that a model does was allowed."""
         if self.files and threat.kind in FILES:
             return True
-        pairs = [op.partition(":") for op in self.ops]
-        return any(op == threat.op and (not colon or _within(threat, path)) for op, colon, path in pairs)
+        return is_allowed(threat, self.ops)
 
 
 NOTHING = Allowed()
@@ -108,17 +107,8 @@ def _lies_in(target: str, root: str) -> bool:
     return os.path.isabs(target) and Path(os.path.realpath(target)).is_relative_to(root)
 
 
-def _within(threat: Threat, pattern: str) -> bool:
-    return bool(threat.targets) and all(_matches(target, pattern) for target in threat.targets)
-
-
-def _matches(target: str, pattern: str) -> bool:
-    plain = target.removeprefix("file://")
-    return target == pattern or plain == pattern or (".." not in plain and fnmatchcase(plain, pattern))
-
-
 def _hint(refused: list[Threat]) -> str:
     ops = list(dict.fromkeys(threat.op for threat in refused if threat.op))
     files = all(threat.kind in FILES for threat in refused)
     options = "--allow-files" if files else " ".join(f"--allow {op}" for op in ops[:4])
-    return f"if you trust it: {options}"
+    return f"if you trust it: {options}; gs scan tells all that it could do"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.files import contained, folder_names, is_folder
 from graphsurgeon.formats import registry
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.writing import plan_write, write_message
 from graphsurgeon.model.model import Model
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphsurgeon.disk.files import contained, is_file, is_folder
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.read import ModelSource
 from graphsurgeon.model.finding import Finding

@@ -16,7 +16,7 @@ from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.checks.places import place
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature

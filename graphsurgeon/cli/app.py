@@ -29,6 +29,7 @@ COMMANDS = {
     "outputs": "graphsurgeon.cli.commands.candidates:outputs",
     "weights": "graphsurgeon.cli.commands.weights:weights",
     "check": "graphsurgeon.cli.commands.check:check",
+    "scan": "graphsurgeon.cli.commands.scan:scan",
     "diff": "graphsurgeon.cli.commands.diff:diff",
     "rename": "graphsurgeon.cli.commands.rename:rename",
     "add-output": "graphsurgeon.cli.commands.add_output:add_output",

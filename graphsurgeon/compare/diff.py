@@ -18,7 +18,7 @@ from graphsurgeon.compare.diff_objects import object_changes
 from graphsurgeon.compare.diff_parts import PartsComparison, producer_changes
 from graphsurgeon.compare.diff_tensors import same_values, tensor_details
 from graphsurgeon.errors import FileError, UnsupportedError
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.format import TENSORFLOW, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.format import ONNX, STABLEHLO, TENSORFLOW, TFLITE, Format
 
 SAVED_MODEL = Format(

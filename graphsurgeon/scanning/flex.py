@@ -12,11 +12,14 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.judge import Judge
+from graphsurgeon.scanning.modules import verdict_of
 from graphsurgeon.scanning.strings import texts_of
 from graphsurgeon.scanning.table import OpRule, known_packages, rules
 from graphsurgeon.scanning.trace import span
 
 FLEX = "Flex"
+_CALL = "STABLEHLO_CUSTOM_CALL"
+NAMED = frozenset({_CALL})  # builtins that name native code
 _WIDTHS = (1, 2, 4, 8)
 _MOST = 1 << 24  # bytes of options
 
@@ -29,18 +32,31 @@ def threats(judge: Judge, custom: Iterable[str], parse: Callable[[bytes], MetaGr
         custom: names of operators that are no builtins.
         parse: makes a MetaGraph of the bytes of a GraphDef.
     """
-    names = set(custom)
+    names = {*custom, _CALL}
     told: dict[str, int] = {}
     for graph in judge.metagraph.graphs:
         for node in graph.nodes:
             if node.op not in names:
                 continue
             rule = rules().get(node.op.removeprefix(FLEX)) if node.op.startswith(FLEX) else None
-            if rule is not None:
+            if node.op == _CALL:
+                yield from _named_call(judge, node)
+            elif rule is not None:
                 yield from _flex(judge, node, rule, parse)
             elif node.op not in told:
                 yield from _custom(judge, node)
             told[node.op] = told.get(node.op, 0) + 1
+
+
+def _named_call(judge: Judge, node: Node) -> Iterator[Threat]:
+    """Judge a native function that a StableHLO operator calls by name."""
+    target = texts_of(node.attrs.get("call_target_name"))
+    name = target[0].decode("utf-8", "replace") if target else "?"
+    verdict, what = verdict_of(name)
+    labels = judge.reach.labels(node)
+    where = " > ".join(judge.reach.path(node, labels[0] if labels else None))
+    severity: Severity = "info" if verdict == "known" else "medium"  # no runtime has kernels for these
+    yield Threat(severity, node.op, what, where, labels[0].when if labels else "unknown", name, "code")
 
 
 def _custom(judge: Judge, node: Node) -> Iterator[Threat]:
@@ -78,7 +94,7 @@ def _node_of(node: Node, parse: Callable[[bytes], MetaGraph | None]) -> Node | N
     data = flexbuffer_strings(options)[1:2] if isinstance(options, bytes) and len(options) <= _MOST else []
     if not data:
         return None
-    message = data[0]
+    message = b"\x0a\x01f" + data[0]  # a name, which converters leave out; where there is one it comes later and counts
     parsed = parse(b"\x0a" + _varint(len(message)) + message)
     return parsed.graph.nodes[0] if parsed is not None and parsed.graph.nodes else None
 

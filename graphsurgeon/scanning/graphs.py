@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from graphsurgeon.formats.graph.metagraph import repeated_functions
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -57,10 +58,13 @@ def judge_graphs(model: Model, around: Surroundings) -> list[Threat]:
 def judge_metagraph(metagraph: MetaGraph, around: Surroundings) -> Iterator[Threat]:
     """Yield what one MetaGraph could do."""
     if around.custom is not None:
-        if any(around.custom & graph.op_counts.keys() for graph in metagraph.graphs):
+        if any((around.custom | flex.NAMED) & graph.op_counts.keys() for graph in metagraph.graphs):
             judge = Judge(metagraph, is_bare=False, fetched=around.fetched)
             yield from flex.threats(judge, around.custom, around.parse)
         return
+    for name in repeated_functions(metagraph):
+        what = "several functions have this name, of which only the first could be looked into"
+        yield Threat("medium", None, what, name, "unknown", None, "unseen")
     strings = _graphs_in_strings(metagraph, around)
     if not strings and not _is_of_interest(metagraph):
         return

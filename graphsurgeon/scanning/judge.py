@@ -118,7 +118,8 @@ class Judge:
         if not kind:
             return None
         texts = [text for name in rule.inputs for text in self.tracer.alternatives(node, name)]
-        texts += [(item,) for name in rule.attrs for item in texts_of(node.attrs.get(name)) if item]
+        if kind not in _INFO:
+            texts += [(item,) for name in rule.attrs for item in texts_of(node.attrs.get(name)) if item]
         if urls is not None:
             texts = [(url,) for url in urls]
         texts += self._queued(node)
@@ -146,7 +147,7 @@ class Judge:
             return "info", f"{what}, in a part that training uses"
         if stage is Stage.FETCH and is_training_input(node):
             return "medium", f"{what}, as input of training"
-        return _severity_at(stage), what
+        return severity_at(stage), what
 
     def _is_evaluated(self, case: Case) -> bool:
         return case.rule.at_import and case.kind in ACTS and is_evaluated(case.node)
@@ -154,8 +155,9 @@ class Judge:
     def _threat(self, case: Case, severity: Severity, label: Label | None, what: str) -> Threat:
         where = " > ".join(self.reach.path(case.node, label))
         when = label.when if label is not None else "unknown"
-        texts = tuple(target.text for target in case.targets if not target.is_inside)
-        return Threat(severity, case.node.op, what, where, when, named(case.targets), case.kind, targets=texts)
+        outside = tuple(target.text for target in case.targets if not target.is_inside)
+        target = named(case.targets) if case.kind != "graph" else None
+        return Threat(severity, case.node.op, what, where, when, target, case.kind, targets=outside)
 
     def _queued(self, node: Node) -> list[Text]:
         """Return the names of files that come to a reader by a queue."""
@@ -190,7 +192,8 @@ def _told(labels: list[Label]) -> list[Label | None]:
     return [*worst[: _MOST_SIGNATURES if labels[0].stage is Stage.SIGNATURE else 1]]
 
 
-def _severity_at(stage: Stage | None) -> Severity:
+def severity_at(stage: Stage | None) -> Severity:
+    """Return how bad it is that something acts, by when it does."""
     if stage in (Stage.LOAD, Stage.RESTORE):
         return "critical"
     return "medium" if stage is None else "high"
@@ -207,6 +210,8 @@ def _moderate(case: Case) -> Severity:
 
 def _narrowed(node: Node, rule: OpRule) -> tuple[str, str, list[bytes] | None]:
     """Return kind and words for a node, and the URLs that an attribute holds; no kind for a harmless one."""
+    if node.op == "XlaCallModule":
+        return "", "", None  # what its module calls decides: see `modules`
     if node.op == "PrintV2":
         stream = texts_of(node.attrs.get("output_stream"))
         return ("write", rule.what, stream) if stream and b"://" in stream[0] else ("terminal", "prints", None)

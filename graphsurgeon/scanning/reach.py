@@ -204,9 +204,11 @@ class _Starts:
             for save, restore in node.saveables.values():
                 self._add(Label(Stage.RESTORE, "load"), restore)
                 self._add(Label(Stage.SAVE, "save"), save)
+            for local, child in node.children if node.kind == "resource" else ():
+                if local == "_initialize":  # of other objects loading calls no function
+                    self._add(Label(Stage.LOAD, "load"), child)
             if node.functions and node.kind in ("function", "bare_concrete_function"):
-                is_initializer = name.rpartition(".")[2] == "_initialize"
-                self._add(Label(Stage.LOAD, "load") if is_initializer else self._function(name), node)
+                self._add(self._function(name), node)
 
     def _function(self, name: str) -> Label:
         count = sum(label.stage is Stage.FUNCTION for label in self.functions)
@@ -218,7 +220,7 @@ class _Starts:
 
 
 def _named_objects(root: ObjectNode) -> Iterator[tuple[str, ObjectNode]]:
-    """Yield each object with the names that lead to it; an `_initialize` is yielded for every parent that has one."""
+    """Yield each object with the names that lead to it first."""
     seen = {root}
     waiting = deque([("", root)])
     while waiting:
@@ -229,8 +231,6 @@ def _named_objects(root: ObjectNode) -> Iterator[tuple[str, ObjectNode]]:
             if child not in seen:
                 seen.add(child)
                 waiting.append((place, child))
-            elif local == "_initialize":
-                yield place, child
 
 
 def _init_nodes(metagraph: MetaGraph) -> Iterator[Node]:

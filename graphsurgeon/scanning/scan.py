@@ -3,19 +3,83 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from graphsurgeon.disk.files import contained, is_folder
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.formats import read
 from graphsurgeon.formats.graph.graphbytes import metagraph_of
-from graphsurgeon.formats.savedmodel.folder import parts
-from graphsurgeon.model.format import TFLITE
+from graphsurgeon.model.format import TENSORFLOW, TFLITE
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
-from graphsurgeon.scanning.finding import Threat
+from graphsurgeon.scanning import folder, foreign, other_ops, tflite_file
+from graphsurgeon.scanning.allow import is_allowed
+from graphsurgeon.scanning.finding import Threat, gathered
 from graphsurgeon.scanning.graphs import Surroundings, judge_graphs, judge_metagraph
+from graphsurgeon.scanning.variables import in_variables
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What a model file could do.
+
+    Attributes:
+        path: as given.
+        format: of the model, or what a file of another kind is.
+        findings: the worst first.
+        allowed: findings that were allowed, and are not among the others.
+    """
+
+    path: str
+    format: str
+    findings: tuple[Threat, ...]
+    allowed: tuple[Threat, ...] = ()
+
+
+def scan(path: str | os.PathLike[str], *, allow: Sequence[str] = (), force_text: bool = False) -> ScanReport:
+    """Say what a model file could do to the machine that loads or runs it. Nothing of it is run.
+
+    Args:
+        path: a model of any format, or a file that holds code beside a model (an archive, a pickle).
+        allow: `OP`, `OP:PATH` with a glob, of findings that are known and wanted.
+        force_text: parse a text protobuf of more than 64 MiB too.
+
+    Raises:
+        FileError: a file is missing, unreadable or damaged.
+        UsageError: a folder holds no model, or several.
+    """
+    kind = foreign.kind(Path(path))
+    if kind is not None:
+        return _report(path, kind, foreign.threats(Path(path), kind), allow)
+    try:
+        model = read(path, force_text=force_text)
+    except UnsupportedError as error:
+        what = f"could not be looked into: {error.message}"
+        return _report(path, "unknown", [Threat("medium", None, what, Path(path).name, kind="unseen")], allow)
+    return _report(path, model.format, scan_model(model), allow)
+
+
+def scan_model(model: Model) -> list[Threat]:
+    """Return what a model that was read could do."""
+    return gathered(_threats(model))
+
+
+def _threats(model: Model) -> Iterator[Threat]:
+    if model.traits.vocabulary not in ("", TENSORFLOW, TFLITE):
+        yield from other_ops.threats(model)
+        return
+    around = surroundings(model)
+    found = judge_graphs(model, around)
+    yield from found
+    if model.traits.layout == "folder":
+        yield from folder.threats(model)
+        yield from folder.keras_objects(model)
+        yield from folder.unread_assets(dict(around.outside), {text for threat in found for text in threat.targets})
+    elif model.traits.vocabulary == TFLITE:
+        yield from tflite_file.threats(model)
+    yield from in_variables(model, metagraph_of)
 
 
 def surroundings(model: Model, fetched: Iterable[Node] = ()) -> Surroundings:
@@ -25,34 +89,21 @@ def surroundings(model: Model, fetched: Iterable[Node] = ()) -> Surroundings:
         from graphsurgeon.formats.tflite.file import custom_ops
 
         custom = custom_ops(model)
-    return Surroundings(metagraph_of, model.traits.is_bare_graph, outside_assets(model), 0, custom, tuple(fetched))
+    outside = folder.outside_assets(model)
+    return Surroundings(metagraph_of, model.traits.layout != "folder", outside, 0, custom, tuple(fetched))
 
 
 def judge_run(model: Model, metagraph: MetaGraph, fetched: Iterable[Node]) -> list[Threat]:
     """Return what loading a model and asking for some nodes does to the machine."""
     found = judge_metagraph(metagraph, surroundings(model, fetched))
     whens = ("load", "function:run")
-    return [threat for threat in found if threat.when in whens or metagraph.vocabulary == TFLITE]
+    return [threat for threat in found if threat.when in whens or model.traits.vocabulary == TFLITE]
 
 
-def outside_assets(model: Model) -> dict[str, str]:
-    """Return assets whose names, or links, lead out of the model's folder: name -> where to."""
-    if not model.traits.holds_assets:
-        return {}
-    folder = Path(model.path) if is_folder(Path(model.path)) else Path(model.path).parent
-    names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
-    return {
-        name: os.path.normpath(folder / parts.ASSETS / name) for name in names if leads_out(folder / parts.ASSETS, name)
-    }
+def _report(path: str | os.PathLike[str], format: str, threats: Iterable[Threat], allow: Sequence[str]) -> ScanReport:
+    found = gathered(threats)
+    allowed = tuple(threat for threat in found if is_allowed(threat, allow))
+    return ScanReport(os.fspath(path), format, tuple(threat for threat in found if threat not in allowed), allowed)
 
 
-def leads_out(folder: Path, name: str) -> bool:
-    """Say whether a name in a folder, or a link on its way, leads out of it."""
-    try:
-        contained(folder, name)
-    except FormatError:
-        return True
-    return False
-
-
-__all__ = ["judge_graphs", "judge_run", "leads_out", "outside_assets", "surroundings"]
+__all__ = ["ScanReport", "judge_graphs", "judge_run", "scan", "scan_model", "surroundings"]

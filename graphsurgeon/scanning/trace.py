@@ -58,6 +58,7 @@ class Tracer:
         saver = metagraph.saver
         self._saver = saver.filename.node if saver is not None else None
         self._keys = _signature_keys(metagraph)
+        self._inputs = _subgraph_keys(metagraph)
         self._steps = 0
 
     def texts(self, value: Value) -> list[Text]:
@@ -191,7 +192,7 @@ class Tracer:
             items = strings_of(value.tensor)
             return [(item,) for item in items] if items is not None else []
         if value.graph.kind == "subgraph":
-            return [(Leaf("caller", str(value)),)]
+            return [(Leaf("caller", self._inputs.get(value, str(value))),)]
         found = self._all(self._passed(value), behind)
         for node in self._reach.callers.get(value.graph, ()):
             found += self._of_elements(node, value, behind)
@@ -300,6 +301,17 @@ def _signature_keys(metagraph: MetaGraph) -> dict[Node, str]:
             for mention in entry.mentions:
                 if mention.node is not None:
                     keys.setdefault(mention.node, key)
+    return keys
+
+
+def _subgraph_keys(metagraph: MetaGraph) -> dict[Value, str]:
+    """Return the key of each TFLite tensor that a signature takes as input."""
+    keys: dict[Value, str] = {}
+    for signature in metagraph.signatures.values() if metagraph.graph.kind == "subgraph" else ():
+        for key, entry in signature.inputs.items():
+            target = entry.mention.target if entry.mention is not None else None
+            if isinstance(target, Value):
+                keys.setdefault(target, key)
     return keys
 
 

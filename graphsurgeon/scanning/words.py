@@ -37,6 +37,7 @@ def targets_of(texts: Iterable[Text], outside: Mapping[str, str]) -> list[Target
 
 def named(targets: Sequence[Target]) -> str | None:
     """Return several targets as one text; None for none."""
+    targets = [target for target in targets if not target.is_inside] or targets
     if not targets:
         return None
     shown = ", ".join(target.text for target in targets[:_SHOWN])

@@ -47,7 +47,7 @@ def test_a_file_is_not_written_unasked(gs: GS, stands: list[Path | None], writer
     assert (result.status, result.out) == (4, "")
     assert result.err == (
         f"gs: {writer}: not run, for it reaches outside itself: WriteFile writes a file when it runs: /tmp/evil; "
-        "if you trust it: --allow-files\n"
+        "if you trust it: --allow-files; gs scan tells all that it could do\n"
     )
     assert stands == []
 

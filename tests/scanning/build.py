@@ -7,15 +7,14 @@ from pathlib import Path
 
 from graphsurgeon import write
 from graphsurgeon.formats import registry
-from graphsurgeon.formats.schema import message
 from graphsurgeon.model.dtype import FLOAT32, STRING, DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import Asset, MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import FormatName, Model
+from graphsurgeon.model.objects import ObjectGraph, ObjectNode
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.ops import catalog
 from graphsurgeon.scanning.finding import Threat, gathered
 from graphsurgeon.scanning.graphs import judge_graphs
 from graphsurgeon.scanning.scan import surroundings
@@ -104,6 +103,26 @@ class Made:
         """Let loaders run a node."""
         self.signature("__saved_model_init_op", {"__saved_model_init_op": node})
 
+    def collect(self, key: str, node: Node) -> None:
+        """Put a node into a collection."""
+        item = CollectionItem("", {"node": Mention.of(node, key)}, b"")
+        self.metagraph.collections[key] = Collection(key, "node_list", [item])
+
+    def objects(self, *children: tuple[str, list[tuple[str, Graph]]]) -> ObjectGraph:
+        """Make an object graph: the root's children, each with functions by name."""
+        nodes = [ObjectNode("user_object")]
+        for name, functions in children:
+            child = ObjectNode("resource")
+            nodes[0].children.append((name, child))
+            nodes.append(child)
+            for local, function in functions:
+                holder = ObjectNode("bare_concrete_function")
+                holder.functions = [function]
+                child.children.append((local, holder))
+                nodes.append(holder)
+        self.metagraph.objects = ObjectGraph(nodes, [])
+        return self.metagraph.objects
+
     def asset(self, filename: str) -> Value:
         """Make an asset."""
         value = self.text(b"", name="asset_path")
@@ -132,6 +151,3 @@ def graph_bytes(made: Made) -> bytes:
     from graphsurgeon.formats.graph.metagraph import serialize_graph_def
 
     return serialize_graph_def(made.metagraph)
-
-
-__all__ = ["FLOAT32", "STRING", "Made", "catalog", "graph_bytes", "message"]

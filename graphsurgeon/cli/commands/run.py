@@ -53,6 +53,8 @@ def run(
     random numbers that depend on their name and the seed only. A model that reaches files outside its folder, the
     network, processes, or code is not run without --allow.
 
+    A model that reaches files outside its folder, the network, processes, or code is not run without --allow.
+
     Examples:
         gs run model/ --feed x=ones
         gs run frozen.pb --outputs prob:0 --feed input=@cat.png --save out.npz

@@ -7,6 +7,7 @@ was not meant to change is lost.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -106,6 +107,21 @@ class MetaGraphDefSource:
         """Return the source of a function that no file holds yet."""
         opdefs = OpDefs(self.message.meta_info_def.stripped_op_list.op)
         return FunctionSource(schema.message("tensorflow.FunctionDef")(), self.context, opdefs)
+
+
+def object_metadata(metagraph: MetaGraph) -> list[str]:
+    """Return the texts that user objects of the object graph carry: early Keras 2 kept layers' configurations there."""
+    source = _source(metagraph)
+    if not source.message.HasField("object_graph_def"):
+        return []
+    nodes = source.message.object_graph_def.nodes
+    return [node.user_object.metadata for node in nodes if node.HasField("user_object") and node.user_object.metadata]
+
+
+def repeated_functions(metagraph: MetaGraph) -> list[str]:
+    """Return names that several functions of the library have as stored: of these only the first one is looked at."""
+    names = Counter(raw.signature.name for raw in _source(metagraph).graph_def.library.function)
+    return [name for name, count in names.items() if count > 1]
 
 
 def lift_metagraph(message: Any, payloads: list[Payload]) -> MetaGraph:

@@ -13,7 +13,7 @@ from pathlib import Path
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 
 _CONVERT_ONNX = "convert it to TensorFlow first, for example with onnx2tf"
 _UNPACK = "unpack it and give what is inside"

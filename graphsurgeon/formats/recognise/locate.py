@@ -18,7 +18,7 @@ from graphsurgeon.encoding import sstable
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import foreign, protobufs, texts
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import FormatName
 

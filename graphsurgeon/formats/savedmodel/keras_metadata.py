@@ -13,7 +13,7 @@ from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.encoding import protowire
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.errors import FormatError, plural
-from graphsurgeon.formats.savedmodel.folder import parts
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.metagraph import MetaGraph
 
 NAME = parts.KERAS_METADATA

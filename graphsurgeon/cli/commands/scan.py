@@ -1,0 +1,140 @@
+"""`gs scan`: what models could do to the machine that loads or runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphsurgeon.cli import output
+from graphsurgeon.cli.common import Json, Models, Quiet
+from graphsurgeon.errors import GraphSurgeonError, UsageError
+
+if TYPE_CHECKING:
+    from graphsurgeon.scanning.finding import Severity
+    from graphsurgeon.scanning.scan import ScanReport
+
+_NEVER = "never"
+
+
+def scan(
+    models: Models,
+    fail_on: Annotated[
+        str,
+        typer.Option("--fail-on", metavar="SEVERITY", help="Exit status 1 from here on: critical ... info; never."),
+    ] = "high",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="OP[:PATH]", help="What is wanted; PATH may be a glob."),
+    ] = None,
+    allow_from: Annotated[
+        Path | None,
+        typer.Option("--allow-from", metavar="FILE", help="A file of these, one a line; # is a comment."),
+    ] = None,
+    sarif: Annotated[
+        Path | None,
+        typer.Option("--sarif", metavar="FILE", help="Write findings as SARIF 2.1.0 too; - for stdout."),
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option("--base", metavar="FOLDER", help="SARIF: paths are relative to this folder.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show what is harmless, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing SARIF file.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what models could do to the machine: files, network, processes, code. Nothing is run.
+
+    critical: when the model is loaded; high: when it is called; medium: nothing known does it, or it could not be
+    looked into; info: harmless. Exit status 1 from --fail-on on, 3 if a file cannot be read.
+
+    Examples:
+        gs scan model/
+        gs scan *.tflite --fail-on medium
+        gs scan model/ --allow ReadFile:/etc/vocab.txt
+        gs scan models/* --sarif findings.sarif
+    """
+    bound = _severity(fail_on)
+    wanted = [*(allow or ()), *_allowed_in(allow_from)]
+    reports: list[tuple[Path, ScanReport | GraphSurgeonError]] = []
+    statuses = [0]
+    for path in models:
+        try:
+            report = _one(path, wanted)
+        except GraphSurgeonError as error:
+            if len(models) == 1 and sarif is None:
+                raise
+            output.warn(str(error.at(path)))
+            statuses.append(error.exit_code)
+            reports.append((path, error))
+            continue
+        reports.append((path, report))
+        statuses.append(_status(report, bound))
+        if sarif != Path("-"):
+            _show(report, as_json=as_json, everything=everything, quiet=quiet, among=len(models) > 1)
+    if sarif is not None:
+        _write_sarif(sarif, reports, base, force=force)
+    if max(statuses):
+        raise typer.Exit(max(statuses))
+
+
+def _one(path: Path, allow: list[str]) -> ScanReport:
+    from graphsurgeon.scanning.scan import scan as scan_file
+
+    return scan_file(path, allow=allow)
+
+
+def _severity(text: str) -> Severity | None:
+    from graphsurgeon.scanning.finding import SEVERITIES
+
+    if text == _NEVER:
+        return None
+    for severity in SEVERITIES:
+        if severity == text:
+            return severity
+    raise UsageError(f"there is no severity {text!r}", hint=f"one of {', '.join((*SEVERITIES, _NEVER))}")
+
+
+def _allowed_in(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    from graphsurgeon.disk.files import open_source
+    from graphsurgeon.scanning.allow import parse
+
+    source = open_source(path)
+    return parse(source.read_at(0, source.size).decode("utf-8", "replace").splitlines())
+
+
+def _status(report: ScanReport, bound: Severity | None) -> int:
+    from graphsurgeon.scanning.finding import at_least
+
+    return int(bound is not None and any(at_least(finding.severity, bound) for finding in report.findings))
+
+
+def _show(report: ScanReport, *, as_json: bool, everything: bool, quiet: bool, among: bool) -> None:
+    from graphsurgeon.cli.text.scan import print_scan, to_json
+
+    if as_json:
+        output.print_json(to_json(report), compact=among)
+    elif not quiet:
+        print_scan(report, everything=everything)
+
+
+def _write_sarif(
+    target: Path, reports: list[tuple[Path, ScanReport | GraphSurgeonError]], base: Path | None, *, force: bool
+) -> None:
+    import json
+
+    from graphsurgeon.scanning.sarif import sarif_of
+
+    text = json.dumps(sarif_of(reports, base=base), indent=2)
+    if target == Path("-"):
+        print(text)
+        return
+    from graphsurgeon.export import export_file
+    from graphsurgeon.formats import registry
+
+    known = {record.name for record in registry.formats()}
+    sources = [path for path, report in reports if getattr(report, "format", "") in known]
+    export_file(target, [text.encode("utf-8"), b"\n"], sources=sources, force=force)

@@ -1,0 +1,69 @@
+"""ZIP archives: what their members are named, and whether one is a program. Nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import PurePosixPath, PureWindowsPath
+
+from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.magic import HEAD, program
+
+MOST_MEMBERS = 10_000
+_MOST_READ = 64 << 20  # bytes of one member
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+
+
+def opened(data: bytes) -> zipfile.ZipFile | None:
+    """Return the archive in some bytes; None if it is broken."""
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except _BROKEN:
+        return None
+
+
+def content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int = _MOST_READ) -> bytes | None:
+    """Return the first bytes of a member; None where they cannot be had (encrypted, broken, unknown compression)."""
+    try:
+        with archive.open(member) as stream:
+            return stream.read(most)
+    except _BROKEN:
+        return None
+
+
+def threats(archive: zipfile.ZipFile, where: str, harmless: tuple[str, ...] = ()) -> Iterator[Threat]:
+    """Yield members that would be written elsewhere when they are unpacked, and those that are programs.
+
+    Args:
+        archive: whose directory is looked at, and the first bytes of members.
+        where: the place of the archive, for findings.
+        harmless: suffixes of members that need no look inside.
+    """
+    members = archive.infolist()
+    if len(members) > MOST_MEMBERS:
+        yield _member("medium", where, "", f"{len(members)} members, the last of which could not be looked into")
+    for member in members[:MOST_MEMBERS]:
+        name = member.filename
+        if _leads_out(name):
+            yield _member("high", where, name, "a name that leads out of the folder it is unpacked into")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            yield _member("high", where, name, "a symbolic link, which may lead out of the folder it is unpacked into")
+        if member.is_dir() or name.endswith(harmless or ("\0",)):
+            continue
+        head = content(archive, member, HEAD)
+        if head is None:
+            yield _member("medium", where, name, "a member that could not be looked into")
+        elif (what := program(head)) is not None:
+            yield _member("high", where, name, what)
+
+
+def _leads_out(name: str) -> bool:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return name.startswith(("/", "\\")) or ".." in parts or bool(PureWindowsPath(name).drive)
+
+
+def _member(severity: Severity, where: str, name: str, what: str) -> Threat:
+    return Threat(severity, None, f"holds, in a ZIP archive, {what}", f"{where} > {name}", "unknown", name, "archive")
