@@ -22,7 +22,7 @@ MAY_NAME_OPS = {
     "surgery/moves/known_scalars.py": "op -> function on scalars",
     "scanning/fold.py": "op -> function on texts",
 }
-MAY_NAME_OPS_BELOW = ("shapes/onnx/", "shapes/families/", "patterns/", "lowering/", "kernels/")  # one function an op
+MAY_NAME_OPS_BELOW = ("shapes/families/", "shapes/onnx/", "patterns/", "lowering/", "kernels/")  # one rule an op
 
 # Who may walk with a list of what is still to be visited, beside `model/traversal.py`, and why it is no plain walk.
 MAY_WALK = {
@@ -135,6 +135,25 @@ def test_nothing_is_taken_from_the_front_of_a_list() -> None:
     calls = {(name_of(module), node) for module in graphs for node in nodes_of(module) if isinstance(node, ast.Call)}
     slow = {name for name, call in calls if ast.unparse(call).endswith(".pop(0)")}
     assert slow == set()
+
+
+def test_private_members_of_the_model_are_used_in_the_model_alone() -> None:
+    """What a reader or a walk needs of a graph has a public name and a docstring that says what it is for."""
+    own = [node for module in MODULES if name_of(module).startswith("model/") for node in nodes_of(module)]
+    private = {node.attr for node in own if isinstance(node, ast.Attribute) and _is_of_self(node)}
+    found = {
+        f"{name_of(module)}:{node.lineno} {ast.unparse(node)}"
+        for module in MODULES
+        if not name_of(module).startswith("model/")
+        for node in nodes_of(module)
+        if isinstance(node, ast.Attribute) and node.attr in private and not _is_of_self(node)
+    }
+    assert found == set()
+
+
+def _is_of_self(node: ast.Attribute) -> bool:
+    is_private = node.attr.startswith("_") and not node.attr.startswith("__")
+    return is_private and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def op_sets(source: str) -> Iterator[tuple[int, set[str]]]:

@@ -220,11 +220,11 @@ class _Judge:
             or node in self.compared
             or _ANSWERS.search(node.name) is not None
             or all(self._is_aside(user) for user in node.consumers)
-            or any(value in self.signed for value in (node._outputs or {}).values())
+            or any(value in self.signed for value in node.known_outputs.values())
         )
 
     def candidates(self, node: Node) -> list[Candidate]:
-        signed = [value for value in (node._outputs or {}).values() if value in self.signed]
+        signed = [value for value in node.known_outputs.values() if value in self.signed]
         if not signed and (_is_service(node) or node in self.flow.frames or node in self.flow.branches):
             return []
         if not signed and (node in self.training or (self.fed and node not in self.fed)):
@@ -353,7 +353,7 @@ class _Judge:
     def _is_read(self, node: Node, value: Value) -> bool:
         """Say whether an output of a node other than this one is read."""
         if node is not self._asked[0]:  # the outputs of a node are asked about one after the other; there may be many
-            read = islice((other for other in (node._outputs or {}).values() if other.consumers), 2)
+            read = islice((other for other in node.known_outputs.values() if other.consumers), 2)
             self._asked = node, tuple(read)
         return any(other is not value for other in self._asked[1])
 

@@ -89,6 +89,11 @@ class Checkpoint:
     def objects(self, objects: ObjectGraph | None) -> None:
         self._objects = [objects]
 
+    @property
+    def has_made_objects(self) -> bool:
+        """Say whether somebody has asked for the object graph, or set it; else it is as the format has it."""
+        return self._objects is not None
+
     def rename(self, keys: Mapping[str, str]) -> None:
         """Rename keys, all at once, also where the checkpoint's object graph names them.
 

@@ -64,12 +64,29 @@ class Graph:
         attrs: attributes of a function definition.
         argument_controls: control inputs that name an argument of the function: (node, argument).
         dangling_controls: control inputs that name nothing: (node, text); they are kept in the file.
+        originals: name in the file -> node, filled by `attach` as a format makes nodes: what stored references mean.
+        original_arguments: name in the file -> argument of a function; a format fills it.
         raw: the format's GraphSource.
     """
 
     __slots__ = (
-        "_absent", "_arguments", "_attrs", "_by_name", "_control_outputs", "_inputs", "_lifted", "_name", "_nodes",
-        "_originals", "_outputs", "_values", "argument_controls", "dangling_controls", "kind", "metagraph", "raw",
+        "_absent",
+        "_attrs",
+        "_by_name",
+        "_control_outputs",
+        "_inputs",
+        "_lifted",
+        "_name",
+        "_nodes",
+        "_outputs",
+        "_values",
+        "argument_controls",
+        "dangling_controls",
+        "kind",
+        "metagraph",
+        "original_arguments",
+        "originals",
+        "raw",
     )  # fmt: skip
 
     def __init__(self, metagraph: MetaGraph, kind: GraphKind, name: str = "", raw: GraphSource | None = None) -> None:
@@ -80,9 +97,9 @@ class Graph:
         self._lifted = raw is None
         self._nodes: dict[Node, None] = {}
         self._by_name: dict[str, Node] = {}
-        self._originals: dict[str, Node] = {}
+        self.originals: dict[str, Node] = {}
         self._inputs: list[Value] = []
-        self._arguments: dict[str, Value] = {}  # of a function, by the names as read
+        self.original_arguments: dict[str, Value] = {}
         self._outputs: list[Output] = []
         self._control_outputs: dict[str, Node] = {}
         self._values: list[Value] = []
@@ -311,7 +328,7 @@ class Graph:
         if node._name and self._by_name.setdefault(node._name, node) is not node and node.raw is None:
             raise UsageError(f"{self.title} already has a node {node._name!r}")
         if node.keeps_spelling:
-            self._originals.setdefault(node._name, node)
+            self.originals.setdefault(node._name, node)
         self._nodes[node] = None
 
     def remove_nodes(self, nodes: Node | str | Iterable[Node | str]) -> None:
@@ -398,14 +415,16 @@ class Graph:
         copy._attrs = dict(self.attrs)
         values: dict[Value, Value] = {}
         copy._inputs = [copy_value(value, copy, None, values) for value in self._inputs]
-        copy._arguments = {text: values[value] for text, value in self._arguments.items() if value in values}
+        copy.original_arguments = {
+            text: values[value] for text, value in self.original_arguments.items() if value in values
+        }
         nodes = {node: copy_node(node, copy) for node in self._nodes}
         for node, twin in nodes.items():
             for port, value in (node._outputs or {}).items():
                 twin._outputs = twin._outputs or {}
                 twin._outputs[port] = copy_value(value, copy, twin, values)
             copy.attach(twin)
-        copy._originals = {text: nodes[node] for text, node in self._originals.items() if node in nodes}
+        copy.originals = {text: nodes[node] for text, node in self.originals.items() if node in nodes}
         for node, twin in nodes.items():
             twin.inputs = [
                 copy_value(v, copy, nodes.get(v.producer) if v.producer else None, values) for v in node.inputs
@@ -429,9 +448,9 @@ class Graph:
         """Return what a text of GraphDef syntax named when the graph was read: `node`, `node:1`, `^node`."""
         self._lift()
         name, _, port = text.removeprefix("^").partition(":")
-        node = self._originals.get(name)
+        node = self.originals.get(name)
         if node is None:
-            argument = self._arguments.get(name)
+            argument = self.original_arguments.get(name)
             return argument if kind == "tensor" and argument in self._inputs else None
         if node not in self._nodes:
             return None
@@ -452,7 +471,7 @@ class Graph:
 
     def _forget(self) -> None:
         self._lifted = False
-        for container in (self._nodes, self._by_name, self._originals, self._arguments, self._control_outputs):
+        for container in (self._nodes, self._by_name, self.originals, self.original_arguments, self._control_outputs):
             container.clear()
         self._inputs, self._outputs, self._values = [], [], []
 

@@ -289,6 +289,12 @@ class MetaGraph:
     def objects(self, objects: ObjectGraph | None) -> None:
         self._objects = [objects]
 
+    @property
+    def made_parts(self) -> frozenset[str]:
+        """Names of the parts that somebody has asked for or set; the others are as the format has them."""
+        parts = ("signatures", "collections", "saver", "assets", "objects")
+        return frozenset(part for part in parts if getattr(self, f"_{part}") is not None)
+
     def mentions(self) -> Iterator[Mention]:
         """Every mention of a node or tensor outside the edges: signatures, collections, saver, assets, objects."""
         for signature in self.signatures.values():

@@ -300,6 +300,16 @@ class Node:
         """Give a new node its attributes, as they stand in a file."""
         self._attrs = NewAttrs(self.op, attrs)
 
+    @property
+    def held_attrs(self) -> MutableMapping[str, AttrValue] | None:
+        """The attributes if somebody has asked for them, else None: those of the raw form are then as they were."""
+        return self._attrs
+
+    @property
+    def known_outputs(self) -> Mapping[Port, Value]:
+        """The outputs that somebody has asked for, by port, without making any; those that are read are among them."""
+        return self._outputs or {}
+
     def output(self, port: Port = 0) -> Value:
         """Return the value at a port."""
         if self._outputs is None:

@@ -94,10 +94,11 @@ class ConcreteFunction:
     Attributes:
         function: the graph, or its name where the library lacks it.
         bound_inputs: captured objects, one for each of the last arguments, in order.
+        structures: the structured signatures ("input", "output") that somebody asked for or set.
         raw: the format's StructureSource, None for a new entry.
     """
 
-    __slots__ = ("_structures", "bound_inputs", "function", "raw")
+    __slots__ = ("bound_inputs", "function", "raw", "structures")
 
     def __init__(
         self, function: Graph | str, bound_inputs: list[ObjectNode], raw: StructureSource | None = None
@@ -105,7 +106,7 @@ class ConcreteFunction:
         self.function = function
         self.bound_inputs = bound_inputs
         self.raw: Any = raw
-        self._structures: dict[str, object] = {}
+        self.structures: dict[str, object] = {}
 
     @property
     def input_signature(self) -> object:
@@ -114,24 +115,24 @@ class ConcreteFunction:
         Nested Python values: tuple, dict, list, None, numbers, strings, Shapes, DTypes and `TensorSpec`s; what
         the vocabulary has no words for stays as the format has it. Assign a new structure to change the file.
         """
-        if "input" not in self._structures:
-            self._structures["input"] = self.raw.input_signature() if self.raw is not None else None
-        return self._structures["input"]
+        if "input" not in self.structures:
+            self.structures["input"] = self.raw.input_signature() if self.raw is not None else None
+        return self.structures["input"]
 
     @input_signature.setter
     def input_signature(self, structure: object) -> None:
-        self._structures["input"] = structure
+        self.structures["input"] = structure
 
     @property
     def output_signature(self) -> object:
         """Results, as nested Python values like those of `input_signature`."""
-        if "output" not in self._structures:
-            self._structures["output"] = self.raw.output_signature() if self.raw is not None else None
-        return self._structures["output"]
+        if "output" not in self.structures:
+            self.structures["output"] = self.raw.output_signature() if self.raw is not None else None
+        return self.structures["output"]
 
     @output_signature.setter
     def output_signature(self, structure: object) -> None:
-        self._structures["output"] = structure
+        self.structures["output"] = structure
 
 
 class TensorSpec:

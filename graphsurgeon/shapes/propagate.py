@@ -288,7 +288,7 @@ def _num_outputs(node: Node, dtypes: Sequence[DType] | None) -> int:
     """
     if dtypes is not None and len(dtypes) <= MOST_UNREAD:
         return len(dtypes)
-    ports = [port for port in node._outputs or () if isinstance(port, int)]
+    ports = [port for port in node.known_outputs if isinstance(port, int)]
     most = len(dtypes) if dtypes is not None else max(ports, default=-1) + 1
     return min(most, max(MOST_UNREAD, 4 * len(ports)))
 

@@ -8,6 +8,7 @@ from graphsurgeon.analysis.flow.captures import captured_keys
 from graphsurgeon.model import Checkpoint, MetaGraph
 from graphsurgeon.model.graph import FunctionRef, Graph, Value
 from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode
+from tests.model.test_traversal import add
 
 
 def objects(*names: str, keys: bool) -> ObjectGraph:
@@ -26,10 +27,10 @@ def calling(op: str) -> tuple[MetaGraph, Graph]:
     metagraph = MetaGraph()
     graph, function = metagraph.graph, metagraph.new_function("f")
     function.inputs = [Value(function, None, place, name) for place, name in enumerate("xab")]
-    inputs = [graph.add_node("Placeholder", "x"), *(graph.add_node("VarHandleOp", name) for name in ("v", "w"))]
+    inputs = [add(graph, "Placeholder", "x"), *(add(graph, "VarHandleOp", name) for name in ("v", "w"))]
     if op == "TPUPartitionedCall":
-        inputs.append(graph.add_node("Placeholder", "device"))
-    graph.add_node(op, "call", [node.output() for node in inputs], {"f": FunctionRef(function)})
+        inputs.append(add(graph, "Placeholder", "device"))
+    add(graph, op, "call", [node.output() for node in inputs]).attrs["f"] = FunctionRef(function)
     return metagraph, function
 
 

@@ -7,19 +7,19 @@ import pytest
 from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.model import MetaGraph
 from graphsurgeon.model.graph import Graph
-from tests.model.test_traversal import loop
+from tests.model.test_traversal import add, loop
 
 
 def branch(*, reference: bool) -> Graph:
     """x if p, else -x; what comes after the Merge always runs."""
     ref = "Ref" if reference else ""
     graph = MetaGraph().graph
-    x = graph.add_node("VariableV2" if reference else "Placeholder", "x")
-    p = graph.add_node("Placeholder", "p")
-    switch = graph.add_node(f"{ref}Switch", "switch", [x.output(), p.output()])
-    no = graph.add_node("Neg", "no", [switch.output(0)])
-    merge = graph.add_node(f"{ref}Merge", "merge", [no.output(), switch.output(1)])
-    graph.add_node("Identity", "after", [merge.output()])
+    x = add(graph, "VariableV2" if reference else "Placeholder", "x")
+    p = add(graph, "Placeholder", "p")
+    switch = add(graph, f"{ref}Switch", "switch", [x.output(), p.output()])
+    no = add(graph, "Neg", "no", [switch.output(0)])
+    merge = add(graph, f"{ref}Merge", "merge", [no.output(), switch.output(1)])
+    add(graph, "Identity", "after", [merge.output()])
     return graph
 
 
@@ -40,5 +40,5 @@ def test_a_branch_ends_where_its_sides_meet(reference: bool) -> None:
 
 def test_a_graph_without_control_flow_has_none() -> None:
     graph = MetaGraph().graph
-    graph.add_node("Relu", "y", [graph.add_node("Placeholder", "x").output()])
+    add(graph, "Relu", "y", [add(graph, "Placeholder", "x").output()])
     assert control_flow(graph).frames == control_flow(graph).branches == {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from graphsurgeon.model import MetaGraph
-from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.traversal import (
     downstream,
     handed_on,
@@ -22,6 +24,14 @@ from graphsurgeon.ops.kinds import BACK_EDGES, IDENTITIES
 LONG = 20_000  # nodes of a chain: more than may call each other
 
 
+def add(graph: Graph, op: str, name: str, inputs: Sequence[Value] = (), *, controls: Sequence[Node] = ()) -> Node:
+    """Add a node as a file may have it, whatever its op's definition says."""
+    node = Node(graph, name, op)
+    graph.attach(node)
+    node.inputs, node.controls = inputs, controls
+    return node
+
+
 def names(nodes: object) -> list[str]:
     return [node.name for node in nodes]  # type: ignore[attr-defined]
 
@@ -30,10 +40,10 @@ def names(nodes: object) -> list[str]:
 def graph() -> Graph:
     """x -> y -> z, w waits for y and reads x."""
     main = MetaGraph().graph
-    x = main.add_node("Placeholder", "x", checked=False)
-    y = main.add_node("Relu", "y", [x.output()], checked=False)
-    main.add_node("Relu", "z", [y.output()], checked=False)
-    main.add_node("Relu", "w", [x.output()], controls=[y], checked=False)
+    x = add(main, "Placeholder", "x")
+    y = add(main, "Relu", "y", [x.output()])
+    add(main, "Relu", "z", [y.output()])
+    add(main, "Relu", "w", [x.output()], controls=[y])
     return main
 
 
@@ -47,14 +57,14 @@ def loop(*, reference: bool) -> Graph:
     """A loop of TensorFlow 1 whose nodes stand in the file in no useful order."""
     ref = "Ref" if reference else ""
     main = MetaGraph().graph
-    start = main.add_node("VariableV2" if reference else "Const", "start", checked=False)
-    enter = main.add_node(f"{ref}Enter", "enter", [start.output()], checked=False)
-    merge = main.add_node(f"{ref}Merge", "merge", [enter.output()], checked=False)
-    cond = main.add_node("LoopCond", "cond", [merge.output()], checked=False)
-    switch = main.add_node(f"{ref}Switch", "switch", [merge.output(), cond.output()], checked=False)
-    turn = main.add_node(f"{ref}NextIteration", "turn", [switch.output(1)], checked=False)
+    start = add(main, "VariableV2" if reference else "Const", "start")
+    enter = add(main, f"{ref}Enter", "enter", [start.output()])
+    merge = add(main, f"{ref}Merge", "merge", [enter.output()])
+    cond = add(main, "LoopCond", "cond", [merge.output()])
+    switch = add(main, f"{ref}Switch", "switch", [merge.output(), cond.output()])
+    turn = add(main, f"{ref}NextIteration", "turn", [switch.output(1)])
     merge.inputs = [enter.output(), turn.output()]
-    main.add_node(f"{ref}Exit", "exit", [switch.output(0)], checked=False)
+    add(main, f"{ref}Exit", "exit", [switch.output(0)])
     return main
 
 
@@ -96,10 +106,10 @@ def test_of_nodes_that_may_come_next_the_first_of_the_file_does(graph: Graph) ->
 
 def test_a_cycle_is_entered_where_it_comes_first() -> None:
     graph = MetaGraph().graph
-    a = graph.add_node("Identity", "a", checked=False)
-    b = graph.add_node("Identity", "b", [a.output()], checked=False)
+    a = add(graph, "Identity", "a")
+    b = add(graph, "Identity", "b", [a.output()])
     a.inputs = [b.output()]
-    end = graph.add_node("Identity", "end", [b.output()], checked=False)
+    end = add(graph, "Identity", "end", [b.output()])
     assert names(in_order([a, b, end], controls=True)) == ["a", "b", "end"]
     assert set(in_order(graph.nodes, controls=True)) == {a, b, end}
     assert set(upstream([end])) == {a, b, end}
@@ -108,9 +118,9 @@ def test_a_cycle_is_entered_where_it_comes_first() -> None:
 
 def test_a_long_chain_is_no_depth() -> None:
     graph = MetaGraph().graph
-    last = graph.add_node("Identity", "n", checked=False)
+    last = add(graph, "Identity", "n")
     for number in range(LONG):
-        last = graph.add_node("Identity", f"n{number}", [last.output()], checked=False)
+        last = add(graph, "Identity", f"n{number}", [last.output()])
     assert len(upstream([last])) == len(downstream([graph.nodes[0]], controls=True)) == LONG + 1
     assert list(in_postorder([last], lambda one: producers(one.inputs))) == list(graph.nodes)
     assert handed_on(last.output(), IDENTITIES) is graph.nodes[0].output()

@@ -90,7 +90,7 @@ def _is_original(key: str, variable: Variable, source: Bundle) -> bool:
 
 
 def _objects_changed(checkpoint: Checkpoint, source: Bundle) -> bool:
-    if checkpoint._objects is None:
+    if not checkpoint.has_made_objects:
         return False
     objects = checkpoint.objects
     if objects is None:

@@ -116,7 +116,7 @@ class NodeAttrs(AttrView):
 
 def has_attr(node: Node, name: str) -> bool:
     """Say whether a node has an attribute, without making its mapping of attributes."""
-    if node._attrs is None and node.raw is not None:
+    if node.held_attrs is None and node.raw is not None:
         return name in node.raw.attr
     return name in node.attrs
 

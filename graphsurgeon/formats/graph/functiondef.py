@@ -58,22 +58,24 @@ class FunctionSource(NodeListSource):
     def lift(self, graph: Graph) -> None:
         """Make arguments, nodes, results and attributes."""
         message = self.message
-        graph._inputs = [self._argument(graph, index, arg) for index, arg in enumerate(message.signature.input_arg)]
-        graph._arguments = {value.name or "": value for value in graph._inputs}
+        graph.inputs = [self._argument(graph, index, arg) for index, arg in enumerate(message.signature.input_arg)]
+        graph.original_arguments = {value.name or "": value for value in graph.inputs}
         super().lift(graph)
         references = References(graph, self.layout_of)
-        graph._outputs = [self._result(references, arg) for arg in message.signature.output_arg]
-        for key, name in message.control_ret.items():
-            if name in graph._originals:
-                graph._control_outputs[key] = graph._originals[name]
+        graph.outputs = [self._result(references, arg) for arg in message.signature.output_arg]
+        places = {key: place for place, key in enumerate(message.signature.control_output)}
+        # protobuf goes over a map in another order in each process.
+        for key, name in sorted(message.control_ret.items(), key=lambda item: (places.get(item[0], len(places)), item)):
+            if name in graph.originals:
+                graph.control_outputs[key] = graph.originals[name]
         self._attrs = {key: attr_values.decode(value, self.context) for key, value in message.attr.items()}
-        graph._attrs = dict(self._attrs)
+        graph.attrs = dict(self._attrs)
 
     def opdef(self, graph: Graph) -> OpDef:
         """Return the signature in the form of an op definition, as it is now."""
-        if graph._lifted and not _signature_is_original(graph, self.message):
-            outputs = tuple(ArgDef(o.name, o.dtype.number if o.dtype else 0) for o in graph._outputs)
-            inputs = tuple(ArgDef(v.name or "", v.dtype.number if v.dtype else 0) for v in graph._inputs)
+        if graph.is_lifted and not _signature_is_original(graph, self.message):
+            outputs = tuple(ArgDef(o.name, o.dtype.number if o.dtype else 0) for o in graph.outputs)
+            inputs = tuple(ArgDef(v.name or "", v.dtype.number if v.dtype else 0) for v in graph.inputs)
             return OpDef(graph.name, inputs, outputs)
         if self._opdef is None:
             self._opdef = catalog.decode(self.message.signature.SerializeToString())
@@ -81,7 +83,7 @@ class FunctionSource(NodeListSource):
 
     def changed_attrs(self, graph: Graph) -> dict[str, AttrValue]:
         """Return the attributes that were set since the lift; a removed one has the value None."""
-        now = graph._attrs or {}
+        now = graph.attrs
         changed = {key: value for key, value in now.items() if self._attrs.get(key) is not value}
         return changed | {key: None for key in self._attrs if key not in now}
 
@@ -143,12 +145,12 @@ def _unlifted(graph: Graph, raw: bytes, context: Context) -> bytes:
 def _signature_is_original(graph: Graph, message: Any) -> bool:
     args, results = message.signature.input_arg, message.signature.output_arg
     return (
-        len(args) == len(graph._inputs)
-        and len(results) == len(graph._outputs)
-        and all(v.raw is not None and _arg_holds(v, a) for v, a in zip(graph._inputs, args, strict=True))
+        len(args) == len(graph.inputs)
+        and len(results) == len(graph.outputs)
+        and all(v.raw is not None and _arg_holds(v, a) for v, a in zip(graph.inputs, args, strict=True))
         and all(
             o.raw is not None and o.name == r.name and (o.dtype is None or o.dtype.number == r.type)
-            for o, r in zip(graph._outputs, results, strict=True)
+            for o, r in zip(graph.outputs, results, strict=True)
         )
     )
 
@@ -225,7 +227,7 @@ def _lower_returns(graph: Graph, out: Any, references: References, source: Funct
 def _lower_control_outputs(graph: Graph, out: Any, source: FunctionSource | None) -> None:
     before = {} if source is None else dict(source.message.control_ret.items())
     after = {key: node.name for key, node in graph.control_outputs.items()}
-    after |= {key: name for key, name in before.items() if name not in graph._originals}
+    after |= {key: name for key, name in before.items() if name not in graph.originals}
     if dict(out.control_ret.items()) != after:
         out.control_ret.clear()
         out.control_ret.update(after)

@@ -75,7 +75,7 @@ class NodeListSource:
                 node.device = intern(raw.device)
                 graph.attach(node)
             references = References(graph, self.layout_of)
-            for node in list(graph._nodes):
+            for node in graph.nodes:
                 texts = node.raw.input
                 if texts:
                     references.link(node, texts)
@@ -170,7 +170,7 @@ class _Lowering:
         self.context = context
         self.references = References(graph, source.layout_of)
         self.renamed_functions = context.renamed_functions
-        self.renamed_nodes = {old: node.name for old, node in graph._originals.items() if node.name != old}
+        self.renamed_nodes = {old: node.name for old, node in graph.originals.items() if node.name != old}
 
     def texts(self, node: Node) -> list[str]:
         """Return the inputs of a node as texts."""
@@ -185,7 +185,7 @@ class _Lowering:
             and raw.name == node.name
             and raw.op == node.op
             and raw.device == node.device
-            and not getattr(node._attrs, "changes", None)
+            and not getattr(node.held_attrs, "changes", None)
             and not (self.renamed_nodes and "_class" in raw.attr)
             and list(raw.input) == texts
         )
@@ -211,7 +211,7 @@ def _set(message: Any, field: str, value: str) -> None:
 
 
 def _lower_attrs(node: Node, message: Any, context: Context) -> None:
-    changes = node._attrs if node.raw is None else getattr(node._attrs, "changes", None)
+    changes = node.held_attrs if node.raw is None else getattr(node.held_attrs, "changes", None)
     for key, value in (changes or {}).items():
         message.attr.pop(key, None)
         if value is None or isinstance(value, attr_values._Deleted):

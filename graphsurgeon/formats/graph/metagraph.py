@@ -229,9 +229,8 @@ def _source(metagraph: MetaGraph) -> MetaGraphDefSource:
 
 
 def _looked_at(metagraph: MetaGraph) -> bool:
-    parts = (metagraph._signatures, metagraph._collections, metagraph._saver, metagraph._assets, metagraph._objects)
     is_lifted = any(function.is_lifted for function in metagraph.functions.values())
-    return is_lifted or any(part is not None for part in parts) or bool(_source(metagraph).context.renamed_functions)
+    return is_lifted or bool(metagraph.made_parts) or bool(_source(metagraph).context.renamed_functions)
 
 
 def _serialize_library(metagraph: MetaGraph, source: MetaGraphDefSource) -> bytes | None:

@@ -57,7 +57,7 @@ class NodeTypes:
 
     def _key(self, node: Node, opdef: OpDef) -> tuple[Any, ...] | None:
         """Return op and values of the telling attributes; None for a new or changed node."""
-        if node.raw is None or getattr(node._attrs, "changes", None) or isinstance(node._attrs, dict):
+        if node.raw is None or getattr(node.held_attrs, "changes", None) or isinstance(node.held_attrs, dict):
             return None
         telling = self._telling.get(opdef.name)
         if telling is None:

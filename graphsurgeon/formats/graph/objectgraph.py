@@ -326,8 +326,8 @@ def _lower_concrete(entry: ConcreteFunction, message: Any, ids: _Ids) -> None:
     if list(message.bound_inputs) != bound:
         message.bound_inputs[:] = bound
     for structure, field in (("input", "canonicalized_input_signature"), ("output", "output_signature")):
-        if structure in entry._structures:
-            _lower_structure(entry._structures[structure], getattr(message, field), is_new=source is None)
+        if structure in entry.structures:
+            _lower_structure(entry.structures[structure], getattr(message, field), is_new=source is None)
 
 
 def _lower_structure(value: object, message: Any, *, is_new: bool) -> None:

@@ -30,7 +30,7 @@ class References:
         self._graph = graph
         self._layout_of = layout_of
         self._is_function = graph.kind == "function"
-        self._arguments = graph._arguments
+        self._arguments = graph.original_arguments
         self._dangling: dict[str, Value] = {}
         # Outputs of a node are asked for once per reader: a restore op has hundreds of outputs, and as many readers.
         self._layouts: dict[Node, Layout | None] = {}
@@ -39,7 +39,7 @@ class References:
         """Set the inputs and controls of a node from its texts."""
         inputs: list[Value] = []
         controls: list[Node] = []
-        originals = self._graph._originals
+        originals = self._graph.originals
         for text in texts:
             if text[:1] == "^":
                 target = originals.get(text[1:])
@@ -107,7 +107,7 @@ class References:
 
         So are most, and of a large graph every node is asked.
         """
-        known, inputs, controls = self._graph._originals, node.inputs, node.controls
+        known, inputs, controls = self._graph.originals, node.inputs, node.controls
         texts: list[str] = []
         waits = 0
         for text in originals:
@@ -138,7 +138,7 @@ class References:
     ) -> str:
         """Understand a stored text, as when it was read; return it with the current name of what it names."""
         if text[:1] == "^":
-            target = self._graph._originals.get(text[1:])
+            target = self._graph.originals.get(text[1:])
             if target is None:
                 kept.append(self._waiting(text))
                 return kept[-1]
@@ -160,7 +160,7 @@ class References:
     def current(self, text: str) -> str:
         """Return a stored text with the current name of what it names; unchanged if it names nothing."""
         if text[:1] == "^":
-            target = self._graph._originals.get(text[1:])
+            target = self._graph.originals.get(text[1:])
             return self._waiting(text) if target is None else f"^{target.name}"
         return _respell(text, self.values(text)[0]) if self.values(text) else text
 
@@ -171,7 +171,7 @@ class References:
 
     def _graph_value(self, text: str) -> list[Value] | None:
         name, _, port = text.partition(":")
-        node = self._graph._originals.get(name)
+        node = self._graph.originals.get(name)
         if node is None:
             return None
         if not port:
@@ -180,7 +180,7 @@ class References:
 
     def _function_values(self, text: str) -> list[Value] | None:
         name, _, rest = text.partition(":")
-        node = self._graph._originals.get(name)
+        node = self._graph.originals.get(name)
         if node is None:
             argument = self._arguments.get(name)
             return [argument] if argument is not None and rest in ("", "0") else None

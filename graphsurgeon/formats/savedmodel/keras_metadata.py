@@ -33,7 +33,7 @@ def renumbered(source: SourceFile, metagraph: MetaGraph) -> bytes | None:
     Raises:
         FormatError: the file is damaged or too large.
     """
-    if metagraph._objects is None or metagraph.objects is None:
+    if "objects" not in metagraph.made_parts or metagraph.objects is None:
         return None
     from graphsurgeon.formats.graph import objectgraph
 

@@ -177,7 +177,7 @@ class SubgraphLowering:
         record.set("opcode_index", self.model.codes.index_of(node))
         set_indices(record, "inputs", self.indices(node.inputs))
         set_indices(record, "outputs", self.indices(node.outputs))
-        if base is not None and node._attrs is None and not self._must_lower_attrs(base):
+        if base is not None and node.held_attrs is None and not self._must_lower_attrs(base):
             _keep_large_options(record)
             return record
         try:
