@@ -63,7 +63,7 @@ class FunctionSource(NodeListSource):
         super().lift(graph)
         references = References(graph, self.layout_of)
         graph._outputs = [self._result(references, arg) for arg in message.signature.output_arg]
-        for key, name in message.control_ret.items():
+        for key, name in sorted(message.control_ret.items()):
             if name in graph._originals:
                 graph._control_outputs[key] = graph._originals[name]
         self._attrs = {key: attr_values.decode(value, self.context) for key, value in message.attr.items()}
