@@ -191,3 +191,15 @@ def test_a_mention_of_an_argument_follows_it(model: Model) -> None:
     assert Mention("node", "a", function, "").target is None
     function.inputs = []
     assert Mention("tensor", "a:0", function, "").target is None
+
+
+def test_what_a_call_waits_for_has_an_order() -> None:
+    """Maps of a message come in another order in every process; what is made of one must not."""
+    graph_def = schema.message("tensorflow.GraphDef")()
+    function = graph_def.library.function.add()
+    function.signature.name = "f"
+    for number in range(20):
+        function.node_def.add(name=f"node_{number:02}", op="NoOp")
+        function.control_ret[f"end_{number:02}"] = f"node_{number:02}"
+    [lifted] = lowering.lift_graph_def(graph_def, []).functions.values()
+    assert list(lifted.control_outputs) == [f"end_{number:02}" for number in range(20)]

@@ -14,7 +14,7 @@ from graphsurgeon.cli.app import run
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import read, registry
 from graphsurgeon.formats.tflite.schema import operator_codes
-from graphsurgeon.model.format import Format
+from graphsurgeon.model.format import TENSORFLOW, Format
 from graphsurgeon.ops import catalog
 from tests.formats import toy
 
@@ -263,16 +263,14 @@ def test_a_format_is_found_by_its_mark_before_others_are_asked(gs: Answers) -> N
 
 def test_parts_of_a_model_are_no_models_beside_it(gs: Answers) -> None:
     """The only file with a graph is the model of its folder; files of weights alone are, where there is no graph."""
-    record = Format(
-        name="toy", title="Toy model", module="none", kinds=("mxnet_symbol", "mxnet_params"), parts=("mxnet_params",)
-    )
+    record = Format(name="toy", title="Toy model", module="none", kinds=("rknn", "gguf"), parts=("gguf",))
     from graphsurgeon.formats.recognise.locate import locate
 
-    Path("net-0000.params").write_bytes(b"\x12\x01" + bytes(30))
+    Path("net.weights").write_bytes(b"GGUF" + bytes(30))
     with registry.registered(record):
-        assert locate(gs.folder).path.name == "net-0000.params"
-        Path("net-symbol.json").write_text('{"nodes": [], "arg_nodes": [], "heads": []}')
-        assert locate(gs.folder).path.name == "net-symbol.json"
+        assert locate(gs.folder).path.name == "net.weights"
+        Path("net.graph").write_bytes(b"RKNN" + bytes(30))
+        assert locate(gs.folder).path.name == "net.graph"
 
 
 # -- the pages -----------------------------------------------------------------------------------------------
@@ -281,7 +279,7 @@ def test_parts_of_a_model_are_no_models_beside_it(gs: Answers) -> None:
 def test_the_table_of_formats_is_that_of_the_records() -> None:
     page = (PACKAGE.parent / "docs" / "formats.md").read_text("utf-8")
     for record in registry.formats():
-        assert row_of(record) in page
+        assert row_of(record) in page, row_of(record)
 
 
 def row_of(record: Format) -> str:
@@ -292,11 +290,12 @@ def row_of(record: Format) -> str:
         "signatures": record.holds_signatures,
         "assets": record.holds_assets,
     }
+    runs = record.runtime or ("tensorflow, as a GraphDef" if record.vocabulary == TENSORFLOW else "-")
     holds = ", ".join(fact for fact in facts if facts[fact])
-    written = ", ".join(sorted(record.writes)) if record.holds_graph else "any with variables"
+    written = ", ".join(name or "any with variables" for name in sorted(record.writes))
     cells = [
         f"`{record.name}`", record.title, record.vocabulary or "-", holds or "-", record.variables or "-",
-        written or "not written", record.runtime or "-",
+        written or "not written", runs,
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

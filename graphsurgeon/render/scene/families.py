@@ -10,6 +10,7 @@ from functools import cache
 
 from graphsurgeon.model.format import OF_VOCABULARY
 from graphsurgeon.ops import catalog, kinds
+from graphsurgeon.render.scene import frameworks
 
 WEIGHTS = kinds.CONSTANTS | kinds.VARIABLES | {"VAR_HANDLE"}
 INPUTS = kinds.PLACEHOLDERS | {"Input"}
@@ -75,8 +76,9 @@ FAMILIES = (
 @cache
 def family(op: str) -> str:
     """Return the family of an op, "other" if it is of none."""
-    if OF_VOCABULARY in op:
-        return "other"  # its name may be one of TensorFlow's, and mean something else
+    vocabulary, mark, name = op.partition(OF_VOCABULARY)
+    if mark:  # the name may be one of TensorFlow's, and mean something else
+        return frameworks.family(vocabulary, name)
     name = _normalized(op)
     if name in _MATH:
         return "math"
@@ -100,7 +102,7 @@ def is_product(op: str) -> bool:
 def is_stateful(op: str) -> bool:
     """Say whether running an op twice may differ; of an op that nobody knows it must be feared."""
     if OF_VOCABULARY in op:
-        return True
+        return family(op) == "other"
     definition = catalog.get(op)
     if definition is not None:
         return definition.is_stateful
