@@ -101,3 +101,19 @@ def test_an_edit_leaves_the_module_as_it_is(tmp_path: Path) -> None:
     node = file.read(tmp_path / "out.pb").graph.node("layer/call")
     assert node is not None
     assert node.attrs["module"] == data_of("dense")
+
+
+def test_a_shape_that_the_module_does_not_take_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """TensorFlow itself finds out when it runs: parameter 0 shape f32[2,4], argument shape f32[3,4]."""
+    path = save(tmp_path, data_of("dense"))
+    app.run(["set-input", str(path), "--shape", "x=3,4", "-o", str(tmp_path / "out.pb")])
+    assert "its module takes [2,4]" in capsys.readouterr().out
+    app.run(["check", str(tmp_path / "out.pb")])
+    assert "its module takes [2,4]" in capsys.readouterr().out
+    app.run(["set-input", str(path), "--shape", "x=2,4", "-o", str(tmp_path / "same.pb")])
+    assert "contradictions" not in capsys.readouterr().out
+
+
+def test_a_module_of_any_batch_takes_any(tmp_path: Path) -> None:
+    path = save(tmp_path, data_of("poly"), sout=[[-1]])
+    assert app.run(["set-input", str(path), "--shape", "x=3,4", "-o", str(tmp_path / "out.pb")]) == 0
