@@ -103,13 +103,21 @@ def found_value(value: Value, shapes: ShapeReport) -> FoundValue:
     return FoundValue(
         str(value),
         node.op if node is not None else "",
-        "" if place is place.metagraph.graph else place.name,
+        _where(place),
         place.metagraph.tags,
         shapes.dtype(value),
         shapes.shape(value),
         node.name if node is not None else "",
         value.port if is_stored and isinstance(value.port, int) else None,
     )
+
+
+def _where(graph: Graph) -> str:
+    """Return the name of a graph, empty for a main one; of a program inside a node with that node in front."""
+    inside = graph.metagraph.inside
+    if inside:
+        return f"{inside[0]}: {graph.name}"
+    return "" if graph is graph.metagraph.graph else graph.name
 
 
 def values_of(graph: Graph) -> Iterator[Value]:

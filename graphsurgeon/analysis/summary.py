@@ -137,8 +137,34 @@ class GraphSummary(NamedTuple):
     objects: Sequence[ObjectChild] | None = None
 
 
+class ModuleSummary(NamedTuple):
+    """A program of another vocabulary inside nodes: a StableHLO module.
+
+    Attributes:
+        nodes: the nodes that hold it.
+        version: of the portable artifact, None for plain bytecode.
+        needs: the version of VHLO that its ops need.
+        functions: name -> types of arguments and results.
+        ops: of all functions and regions, most frequent first.
+        constants: bytes that its constants take when they are made whole.
+        custom_calls: what it calls outside -> how often.
+    """
+
+    nodes: Sequence[str]
+    version: str | None
+    needs: str | None
+    functions: Mapping[str, str]
+    ops: Mapping[str, int]
+    constants: int
+    custom_calls: Mapping[str, int]
+
+
 class Summary(NamedTuple):
-    """A whole model."""
+    """A whole model.
+
+    Attributes:
+        modules: programs inside nodes.
+    """
 
     format: FormatName
     path: str
@@ -148,6 +174,7 @@ class Summary(NamedTuple):
     variables: VariablesSummary | None
     assets: Sequence[str]
     notes: Sequence[str] = ()
+    modules: Sequence[ModuleSummary] = ()
 
 
 def summarize(
@@ -181,7 +208,40 @@ def summarize(
         variables=None if model.checkpoint is None else summarize_variables(model.checkpoint),
         assets=list(assets),
         notes=list(model.notes),
+        modules=[_summarize_module(module) for metagraph in chosen for module in metagraph.modules],
     )
+
+
+def _summarize_module(module: MetaGraph) -> ModuleSummary:
+    ops: Counter[str] = Counter()
+    custom: Counter[str] = Counter()
+    for graph in module.graphs:
+        ops.update(graph.op_counts)
+        for node in graph.peek(("stablehlo.custom_call",)):
+            target = node.attrs.get("call_target_name")
+            custom[target.decode("utf-8", "replace") if isinstance(target, bytes) else "?"] += 1
+    tensors = [value.tensor for graph in module.graphs for value in graph.values if value.tensor is not None]
+    return ModuleSummary(
+        nodes=list(module.inside),
+        version=module.producer.get("version"),
+        needs=module.producer.get("needs"),
+        functions={graph.name: _typed(graph) for graph in module.graphs if "/" not in graph.name},
+        ops=_by_count(ops),
+        constants=sum(tensor.nbytes for tensor in tensors),
+        custom_calls=_by_count(custom),
+    )
+
+
+def _typed(graph: Graph) -> str:
+    """Return types of arguments and results: `float32 [2,4] -> float32 [2,5]`."""
+    sides = (graph.inputs, [output.value for output in graph.outputs])
+    texts = (
+        ", ".join(
+            f"{value.dtype or (value.extra or {}).get('type', '?')} {value.shape or UNKNOWN_RANK}" for value in side
+        )
+        for side in sides
+    )
+    return " -> ".join(text or "()" for text in texts)
 
 
 def _producer(model: Model) -> dict[str, Any]:

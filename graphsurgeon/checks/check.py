@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from graphsurgeon.checks import calls, files, graph, keras, mentions, onnx, ops, signatures, tflite, variables
+from graphsurgeon.checks import calls, files, graph, keras, mentions, modules, onnx, ops, signatures, tflite, variables
 from graphsurgeon.checks import serving as serving_rules
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
@@ -38,6 +38,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     signatures.tensors,
     signatures.both_worlds,
     mentions.object_graph_functions,
+    modules.modules,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.subgraphs,

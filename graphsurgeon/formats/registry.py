@@ -109,6 +109,22 @@ TFJS_GRAPH = Format(
     holds_signatures=True,
     edit_with="give a .pb or a folder as output; tensorflowjs_converter makes a model for the browser of it again",
 )
+TFJS_LAYERS = Format(
+    name="tfjs_layers",
+    title="TensorFlow.js layers model",
+    module="tfjs.layers",
+    vocabulary="keras",
+    holds_functions=True,
+    variables="inside",
+    edit_with="convert it to Keras with tensorflowjs_converter, and change that",
+)
+TFJS_WEIGHTS = Format(
+    name="tfjs_weights",
+    title="weights manifest of TensorFlow.js",
+    module="tfjs.manifest",
+    variables="inside",
+    edit_with="gs convert makes an .npz or .safetensors of it",
+)
 SAFETENSORS = Format(
     name="safetensors",
     title="safetensors file",
@@ -194,8 +210,8 @@ MMDNN = Format(
 _formats: dict[str, Format] = {
     record.name: record
     for record in (
-        GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL, ONNX_MODEL, TFJS_GRAPH, SAFETENSORS, NPZ,
-        STABLEHLO_MODULE, KERAS, MXNET, CAFFE, CAFFE2, MMDNN,
+        GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL, ONNX_MODEL, TFJS_GRAPH,
+        TFJS_LAYERS, TFJS_WEIGHTS, SAFETENSORS, NPZ, STABLEHLO_MODULE, KERAS, MXNET, CAFFE, CAFFE2, MMDNN,
     )
 }  # fmt: skip
 

@@ -16,8 +16,8 @@ Vocabulary: TypeAlias = str  # the name of one; a reader of another framework's 
 TENSORFLOW: Vocabulary = "tensorflow"
 TFLITE: Vocabulary = "tflite"
 ONNX: Vocabulary = "onnx"
-OF_VOCABULARY = ": "  # between a vocabulary and an op of it; no op of TensorFlow or TFLite has that in its name
 STABLEHLO: Vocabulary = "stablehlo"
+OF_VOCABULARY = ": "  # between a vocabulary and an op of it; no op of TensorFlow or TFLite has that in its name
 
 Layout = Literal["file", "folder", "group"]
 

@@ -208,12 +208,26 @@ class MetaGraph:
         gradients: function name -> name of its gradient function; either may be of a function that there is not.
         registered_gradients: value of `_gradient_op_type` -> the function that computes that custom gradient.
         producer: facts about the maker: "tensorflow" (version text), "graph_version", "min_consumer", "description".
+        inside: the nodes that hold it, where it is a program inside another graph; empty otherwise.
         raw: the format's MetaGraphSource.
     """
 
     __slots__ = (
-        "_assets", "_collections", "_objects", "_saver", "_signatures",
-        "functions", "gradients", "graph", "producer", "raw", "registered_gradients", "tags", "vocabulary",
+        "_assets",
+        "_collections",
+        "_modules",
+        "_objects",
+        "_saver",
+        "_signatures",
+        "functions",
+        "gradients",
+        "graph",
+        "inside",
+        "producer",
+        "raw",
+        "registered_gradients",
+        "tags",
+        "vocabulary",
     )  # fmt: skip
 
     def __init__(
@@ -236,6 +250,8 @@ class MetaGraph:
         self._saver: list[Saver | None] | None = None
         self._assets: list[Asset] | None = None
         self._objects: list[ObjectGraph | None] | None = None
+        self._modules: list[MetaGraph] | None = None
+        self.inside: list[str] = []
 
     @property
     def graphs(self) -> list[Graph]:
@@ -294,6 +310,14 @@ class MetaGraph:
         """Names of the parts that somebody has asked for or set; the others are as the format has them."""
         parts = ("signatures", "collections", "saver", "assets", "objects")
         return frozenset(part for part in parts if getattr(self, f"_{part}") is not None)
+
+    @property
+    def modules(self) -> list[MetaGraph]:
+        """Programs of another vocabulary that nodes hold: StableHLO in `XlaCallModule`. Each once; read only."""
+        if self._modules is None:
+            read = getattr(self.raw, "modules", None)
+            self._modules = read(self) if read is not None else []
+        return self._modules
 
     def mentions(self) -> Iterator[Mention]:
         """Every mention of a node or tensor outside the edges: signatures, collections, saver, assets, objects."""

@@ -72,7 +72,6 @@ MAGIC = {
     "xml": b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
     "program": b"import tensorflow as tf\n\nprint(tf.__version__)\n",
     "utf16": b"\xff\xfe" + 'node { name: "x" }'.encode("utf-16-le"),
-    "tfjs_layers": b'{"modelTopology": {"class_name": "Sequential", "config": {}}, "weightsManifest": []}',
     "keras_json": b'{"class_name": "Functional", "config": {"name": "model"}}',
     "hugging_face_config": b'{"architectures": ["BertModel"], "hidden_size": 768}',
     "mediapipe": b'input_stream: "video"\nnode {\n  calculator: "FlowLimiter"\n}\n',
@@ -297,8 +296,10 @@ def test_the_whole_collection(corpus: Path) -> None:
         for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
             is_caffe2 = "/caffe2Models/" in row["path"]  # no model of TensorFlow, says the table
             expected = "caffe2" if is_caffe2 else CORPUS_FORMATS.get(row["format"], UnsupportedError)
-            if any("GraphDef-as-JSON" in (cell or "") for cell in row.values()):
-                expected = "tfjs_graph"
+            if row["format"] == "tfjs":
+                is_graph = any("GraphDef-as-JSON" in (cell or "") for cell in row.values())
+                layers = "tfjs_weights" if "manifest" in row["path"] else "tfjs_layers"
+                expected = "tfjs_graph" if is_graph else layers
             found: object
             try:
                 found = detect.locate(corpus / row["path"]).format

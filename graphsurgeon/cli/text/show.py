@@ -38,6 +38,7 @@ def print_summary(summary: Summary, parts: Parts) -> None:
             _print_graph(summary, graph, parts)
     if parts.signature is None:
         _print_inner(inner)
+        _print_modules(summary, parts)
         _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
         _print_next(summary)
@@ -54,6 +55,26 @@ def _print_inner(graphs: Sequence[GraphSummary]) -> None:
     output.heading(f"{plural(len(graphs), 'subgraph')} that no signature calls", apart=True)
     rows = [(plural(graph.nodes, "operator"), _constants_size(graph), graph.name) for graph in graphs]
     _print_rows(rows, everything=False, noun="subgraph", align=["right"])
+
+
+def _print_modules(summary: Summary, parts: Parts) -> None:
+    """Tell what is in programs inside nodes: their functions, ops, constants and what they call outside."""
+    for module in summary.modules:
+        more = f" and {plural(len(module.nodes) - 1, 'other')}" if len(module.nodes) > 1 else ""
+        output.heading(f"StableHLO module in {module.nodes[0]}{more}", apart=True)
+        facts = [f"VHLO {module.version}"] if module.version else []
+        facts += [f"needs {module.needs}"] if module.needs else []
+        facts += [f"constants of {size(module.constants)}"] if module.constants else []
+        if facts:
+            output.line("  " + ", ".join(facts))
+        _print_rows(module.functions.items(), everything=parts.everything, noun="function")
+        listed = list(module.ops.items())
+        shown = listed if parts.ops else listed[:8]
+        rest = [f"{len(listed) - len(shown)} more (--ops)"] if len(shown) < len(listed) else []
+        output.wrapped([*(f"{op} {count}" for op, count in shown), *rest], first="ops", indent=5)
+        if module.custom_calls:
+            calls = [f"{name} {count}" for name, count in module.custom_calls.items()]
+            output.wrapped(calls, first="calls outside  ", indent=2)
 
 
 def _constants_size(graph: GraphSummary) -> str:

@@ -27,6 +27,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature
 from graphsurgeon.model.objects import ObjectGraph
 
+XLA_CALL = "XlaCallModule"
 # Numbers of fields.
 _GRAPH_DEF = 2  # of a MetaGraphDef
 _NODES, _LIBRARY, _DEBUG_INFO = 1, 2, 5  # of a GraphDef
@@ -95,6 +96,14 @@ class MetaGraphDefSource:
         from graphsurgeon.formats.graph import objectgraph
 
         return objectgraph.lift_saved(self.message.object_graph_def, metagraph)
+
+    def modules(self, metagraph: MetaGraph) -> list[MetaGraph]:
+        """Lift the StableHLO modules in attributes; what cannot be read is left to `gs check`."""
+        if not any(XLA_CALL in graph.op_counts for graph in metagraph.graphs):
+            return []
+        from graphsurgeon.formats.stablehlo.nodes import modules_of
+
+        return modules_of(metagraph)
 
     def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
         """Clear `debug_info` and the `experimental_debug_info` of nodes when this is written."""

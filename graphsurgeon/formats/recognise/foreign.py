@@ -18,7 +18,6 @@ from graphsurgeon.formats.savedmodel import parts
 _CONVERT_ONNX = "convert it to TensorFlow first, for example with onnx2tf"
 _UNPACK = "unpack it and give what is inside"
 _TORCH = "export it to ONNX and from there to TensorFlow, or convert it with ai-edge-torch"
-_TFJS = "give the SavedModel or Keras model that it was converted from, or convert it back with tensorflowjs_converter"
 _AGAIN = "fetch the file again"
 _NOT_A_MODEL = "give the model itself"
 
@@ -36,8 +35,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
         "a chunked SavedModel (saved_model.cpb, riegeli records)",
         "load it in TensorFlow and save it again without experimental_image_format",
     ),
-    "tfjs_layers": ("a TensorFlow.js layers model", _TFJS),
-    "tfjs_weights": ("a weights manifest of TensorFlow.js", _TFJS),
     "coreml": ("a Core ML model", "give the model that it was converted from"),
     "coreml_package": ("a Core ML package", "give the model that it was converted from"),
     "coreml_compiled": ("a compiled Core ML model", "give the model that it was converted from"),

@@ -20,17 +20,22 @@ def load(source: SourceFile) -> dict[str, Any]:
     Raises:
         FormatError: it is no JSON object, or an absurdly large one.
     """
+    content = load_any(source)
+    if not isinstance(content, dict):
+        raise FormatError("the JSON is no object", path=source.path)
+    return content
+
+
+def load_any(source: SourceFile) -> Any:
+    """Return what a file of JSON holds. Raises as `load`."""
     import json
 
     if source.size > _MOST_JSON:
         raise FormatError(f"{source.size >> 20} MB of JSON", path=source.path)
     try:
-        content = json.loads(source.read_at(0, source.size))
+        return json.loads(source.read_at(0, source.size))
     except (ValueError, RecursionError) as error:
         raise FormatError(f"no valid JSON: {' '.join(str(error).split())[:200]}", path=source.path) from error
-    if not isinstance(content, dict):
-        raise FormatError("the JSON is no object", path=source.path)
-    return content
 
 
 def parse(content: Mapping[str, Any], message: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
+from graphsurgeon.model.graph import Value
 from graphsurgeon.shapes.context import InferenceContext
 from graphsurgeon.shapes.dims import Dim, Dims, ShapeError, add, merge, merge_dim, show
 from graphsurgeon.shapes.dims import unknown as unknown_dims
@@ -12,9 +14,31 @@ from graphsurgeon.shapes.registry import Result, shape_fn
 
 @shape_fn("XlaCallModule")
 def call_module(context: InferenceContext) -> Sequence[Result]:
-    """Give the shapes in `Sout`."""
+    """Give the shapes in `Sout`; inputs that the module's `main` does not take are an error when it runs."""
+    for index, argument in enumerate(_arguments(context)):
+        given, taken = context.dims(index), argument.shape.dims if argument.shape is not None else None
+        try:
+            merge(given, taken)
+        except ShapeError:
+            what = f"input {index} has shape {show(given)}, its module takes {show(taken)}"
+            raise ShapeError(what) from None
     shapes = context.shapes_attr("Sout")
     return shapes if len(shapes) == context.num_outputs else [None] * context.num_outputs
+
+
+def _arguments(context: InferenceContext) -> list[Value]:
+    """Return the arguments of `main` that stand for the node's inputs; none if the module cannot be read."""
+    data, platforms = context.attr("module"), context.attr("platforms")
+    if not isinstance(data, bytes):
+        return []
+    digest = hashlib.sha256(data).hexdigest()
+    modules = context.node.graph.metagraph.modules
+    module = next((module for module in modules if module.producer.get("sha256") == digest), None)
+    if module is None:
+        return []
+    skipped = int(isinstance(platforms, list) and len(platforms) > 1)  # first comes the number of the platform
+    arguments = module.graph.inputs[skipped:]
+    return [value for value in arguments if (value.extra or {}).get("type") != "token"]
 
 
 @shape_fn(
