@@ -14,6 +14,7 @@ from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, Unsup
 if TYPE_CHECKING:
     from graphsurgeon import model, surgery
     from graphsurgeon.formats import read, write
+    from graphsurgeon.scanning.scan import scan
     from graphsurgeon.shapes import infer_shapes
 
 __version__ = "0.2.0"
@@ -27,11 +28,17 @@ __all__ = [
     "infer_shapes",
     "model",
     "read",
+    "scan",
     "surgery",
     "write",
 ]
 
-_LAZY = {"read": "graphsurgeon.formats", "write": "graphsurgeon.formats", "infer_shapes": "graphsurgeon.shapes"}
+_LAZY = {
+    "read": "graphsurgeon.formats",
+    "write": "graphsurgeon.formats",
+    "infer_shapes": "graphsurgeon.shapes",
+    "scan": "graphsurgeon.scanning.scan",
+}
 _MODULES = ("model", "surgery")
 
 

@@ -33,7 +33,8 @@ class Surroundings:
         outside: assets that lead out of the model's folder: name -> where to.
         depth: how many graphs lie around this one.
         custom: TFLite: names of operators that are no builtins.
-        fetched: nodes that a run asks for, by MetaGraph.
+        stored: gives the strings that a variable is restored with.
+        fetched: nodes that a run asks for.
     """
 
     parse: Parse
@@ -41,6 +42,7 @@ class Surroundings:
     outside: Mapping[str, str] = field(default_factory=dict)
     depth: int = 0
     custom: frozenset[str] | None = None
+    stored: Callable[[MetaGraph, Node], list[bytes]] | None = None
     fetched: tuple[Node, ...] = ()
 
 
@@ -68,7 +70,13 @@ def judge_metagraph(metagraph: MetaGraph, around: Surroundings) -> Iterator[Thre
     strings = _graphs_in_strings(metagraph, around)
     if not strings and not _is_of_interest(metagraph):
         return
-    judge = Judge(metagraph, is_bare=around.is_bare, outside=around.outside, fetched=around.fetched)
+    judge = Judge(
+        metagraph,
+        is_bare=around.is_bare,
+        outside=around.outside,
+        fetched=around.fetched,
+        stored=around.stored,
+    )
     run: set[bytes] = set()
     yield from judge.threats()
     for node in _nodes(metagraph, {_RUNS_A_GRAPH}):
@@ -159,7 +167,7 @@ def _inside(inner: MetaGraph, outer: Threat, around: Surroundings) -> Iterator[T
         what = f"graphs inside graphs, more than {_DEEPEST} deep, could not be looked into"
         yield replace(outer, severity="medium", op=None, what=what, target=None, kind="unseen")
         return
-    around = replace(around, is_bare=True, depth=around.depth + 1, outside={}, fetched=())
+    around = replace(around, is_bare=True, depth=around.depth + 1, outside={}, fetched=(), stored=None)
     for threat in judge_metagraph(inner, around):
         is_mild = threat.severity in ("info", "medium") and threat.severity != outer.severity
         severity = threat.severity if is_mild and threat.severity == "info" else outer.severity

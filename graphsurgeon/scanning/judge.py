@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from graphsurgeon.model.graph import Graph, Node
@@ -53,6 +53,7 @@ class Judge:
         is_bare: it was no SavedModel: any node may be fetched.
         outside: assets that lead out of the model's folder: name -> where to.
         fetched: nodes that a run asks for.
+        stored: gives the strings that a variable is restored with.
     """
 
     def __init__(
@@ -62,12 +63,13 @@ class Judge:
         is_bare: bool,
         outside: Mapping[str, str] | None = None,
         fetched: Iterable[Node] = (),
+        stored: Callable[[MetaGraph, Node], list[bytes]] | None = None,
     ) -> None:
         self.metagraph = metagraph
         self.is_bare = is_bare
         self.outside = dict(outside or {})
         self.reach = Reach(metagraph, is_bare=is_bare, fetched=fetched)
-        self.tracer = Tracer(metagraph, self.reach)
+        self.tracer = Tracer(metagraph, self.reach, stored)
 
     def threats(self) -> Iterator[Threat]:
         """Yield what each node of the table could do."""
@@ -125,7 +127,7 @@ class Judge:
         texts += self._queued(node)
         if node.op.startswith("CacheDataset") and all(text in ((b"",), ()) for text in texts):
             return None  # in memory
-        labels = self.reach.labels(node)
+        labels, texts = saver.called(node, self.reach.labels(node), texts)
         return Case(node, rule, labels, kind, what, texts, targets_of(texts, self.outside))
 
     def severity(self, case: Case) -> tuple[Severity, str]:

@@ -31,8 +31,8 @@ _OWN = (
 _REACHING = {"get_file", "load_model", "load_weights", "save_model", "load_img", "image_dataset_from_directory"}
 _DEEPEST = 60
 _MOST_STEPS = 2_000_000
-_OBJECT = re.compile(rb'\{\s*"(?:class_name|module|config|name|backend|registered_name)"')
-_LAMBDA = re.compile(rb'"class_name"\s*:\s*"Lambda"')
+_OBJECT = re.compile(rb'\{\s*"[^"\\\0-\x1f]{1,100}"\s*:')
+_LAMBDA = re.compile(rb'"class_name"\s*:\s*"(?:Lambda|__lambda__)"')
 MOST_BYTES = 256 << 20
 
 

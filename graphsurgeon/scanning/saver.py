@@ -37,6 +37,22 @@ def is_own(node: Node, labels: Sequence[Label], texts: Sequence[Text]) -> bool:
     return _has_saver(texts) and all(_is_own_text(text, is_restore=is_restore) for text in texts)
 
 
+def called(node: Node, labels: list[Label], texts: list[Text]) -> tuple[list[Label], list[Text]]:
+    """Return the ways and paths that count where a saver's node is called by something else, too.
+
+    Saving and restoring by themselves would be the model's own; a caller chooses the name that a loader would feed.
+    """
+    of_saver = [label for label in labels if label.stage in (Stage.SAVE, Stage.RESTORE)]
+    others = [label for label in labels if label.stage not in (Stage.SAVE, Stage.RESTORE, Stage.FETCH)]
+    if node.op not in kinds.RESTORES | SAVES or not others or not is_own(node, of_saver, texts):
+        return labels, texts
+    return others, [tuple(_by_caller(part) for part in text) for text in texts]
+
+
+def _by_caller(part: bytes | Leaf) -> bytes | Leaf:
+    return Leaf("caller", part.name) if isinstance(part, Leaf) and part.kind == "saver" else part
+
+
 def is_unused(labels: Sequence[Label], texts: Sequence[Text]) -> bool:
     """Say whether nothing runs a saver's node, and its path is what a caller would name or a plain name."""
     if any(label.stage is not Stage.FETCH for label in labels):

@@ -18,7 +18,7 @@ from graphsurgeon.scanning import folder, foreign, other_ops, tflite_file
 from graphsurgeon.scanning.allow import is_allowed
 from graphsurgeon.scanning.finding import Threat, gathered
 from graphsurgeon.scanning.graphs import Surroundings, judge_graphs, judge_metagraph
-from graphsurgeon.scanning.variables import in_variables
+from graphsurgeon.scanning.variables import in_variables, stored
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ def surroundings(model: Model, fetched: Iterable[Node] = ()) -> Surroundings:
 
         custom = custom_ops(model)
     outside = folder.outside_assets(model)
-    return Surroundings(metagraph_of, model.traits.layout != "folder", outside, 0, custom, tuple(fetched))
+    return Surroundings(
+        metagraph_of, model.traits.layout != "folder", outside, 0, custom, stored(model), tuple(fetched)
+    )
 
 
 def judge_run(model: Model, metagraph: MetaGraph, fetched: Iterable[Node]) -> list[Threat]:

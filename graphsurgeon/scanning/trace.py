@@ -7,7 +7,7 @@ nothing. Bounded in steps, so that a graph made to be endless ends in "computed"
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple, TypeAlias
 
 from graphsurgeon.analysis.flow.load_path import LoadPath
@@ -48,9 +48,16 @@ _CAPTURES = ("other_arguments", "captured_arguments", "captured_inputs", "captur
 
 
 class Tracer:
-    """Follows values of one MetaGraph back."""
+    """Follows values of one MetaGraph back.
 
-    def __init__(self, metagraph: MetaGraph, reach: Reach) -> None:
+    Args:
+        metagraph, reach: what is followed.
+        stored: gives the strings that a variable is restored with, none where they are not known.
+    """
+
+    def __init__(
+        self, metagraph: MetaGraph, reach: Reach, stored: Callable[[MetaGraph, Node], list[bytes]] | None = None
+    ) -> None:
         self._metagraph = metagraph
         self._reach = reach
         self._load = LoadPath(metagraph)
@@ -59,6 +66,7 @@ class Tracer:
         self._saver = saver.filename.node if saver is not None else None
         self._keys = _signature_keys(metagraph)
         self._inputs = _subgraph_keys(metagraph)
+        self._stored = stored
         self._steps = 0
 
     def texts(self, value: Value) -> list[Text]:
@@ -98,7 +106,7 @@ class Tracer:
         if asset is not None:
             return [(Leaf("asset", asset.filename),)]
         if node is self._saver and node is not None:
-            return [(Leaf("saver", node.name),)]
+            return [(Leaf("saver", self._keys.get(node, node.name)),)]
         if node.op in kinds.MUST_BE_FED | {"_Arg"}:
             return [(Leaf("caller", self._keys.get(node, node.name)),)]
         if node.op == "Const":
@@ -165,7 +173,8 @@ class Tracer:
         place = self._load.assigned.get(resource_key(handle)) if handle is not None else None
         if place is not None:
             return self._trace(place.value, behind)
-        return [(Leaf("variable", handle.name if handle is not None else node.name),)]
+        values = self._stored(self._metagraph, handle) if handle is not None and self._stored is not None else []
+        return [(item,) for item in values] or [(Leaf("variable", handle.name if handle is not None else node.name),)]
 
     def _handle(self, value: Value) -> Node | None:
         """Return the node that makes a handle, through calls; None where callers differ."""

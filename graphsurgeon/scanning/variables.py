@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from graphsurgeon.analysis.flow.restore_map import RestoreMap, restore_map
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.dtype import STRING
+from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
@@ -27,6 +29,24 @@ def in_variables(model: Model, parse: Callable[[bytes], MetaGraph | None]) -> It
             yield from _in_tensor(key, tensor, parse)
         except GraphSurgeonError as error:
             yield Threat("medium", None, f"a variable that could not be looked into: {error.message}", key)
+
+
+def stored(model: Model) -> Callable[[MetaGraph, Node], list[bytes]]:
+    """Return what gives the strings that a variable is restored with: a path may be kept in one."""
+    maps: dict[MetaGraph, RestoreMap] = {}
+
+    def strings(metagraph: MetaGraph, variable: Node) -> list[bytes]:
+        if model.checkpoint is None:
+            return []
+        if metagraph not in maps:
+            maps[metagraph] = restore_map(metagraph)
+        restored = maps[metagraph].variables.get(variable)
+        entry = model.checkpoint.variables.get(restored.key) if restored is not None else None
+        if entry is None or entry.tensor.dtype is not STRING or entry.tensor.source.nbytes > _MOST_BYTES:
+            return []
+        return strings_of(entry.tensor) or []
+
+    return strings
 
 
 def _in_tensor(key: str, tensor: Tensor, parse: Callable[[bytes], MetaGraph | None]) -> Iterator[Threat]:

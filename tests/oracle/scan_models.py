@@ -212,6 +212,7 @@ def special(folder: Path, at: Path) -> Iterator[tuple[str, Path, Row]]:
     yield "uncalled", _uncalled(folder / "uncalled", at), ("medium", "ReadFile", "unknown", f"{at}/r")
     yield "second", _second(folder / "second", at), ("high", "ReadFile", "signature:steal", f"{at}/r")
     yield "on_import", _on_import(folder / "on_import", at), ("high", "ReadFile", "load", f"{at}/r")
+    yield "variable", _variable(folder / "variable", at), ("high", "ReadFile", "signature:steal", f"{at}/r")
     yield "initialize", _initialize(folder / "initialize", at), ("critical", "WriteFile", "load", f"{at}/w")
     yield "callers", _callers(folder / "callers"), (
         "high", "ReadFile", "signature:steal", "whatever the caller passes (path)",
@@ -288,6 +289,14 @@ def _initialize(target: Path, at: Path) -> Path:
         lambda: tf.raw_ops.LookupTableSizeV2(table_handle=module.resource.resource_handle), input_signature=[]
     )
     module.f = tf.function(lambda x: {"y": x}, input_signature=[X])
+    tf.saved_model.save(module, str(target), signatures={"steal": module.f})
+    return target
+
+
+def _variable(target: Path, at: Path) -> Path:
+    module = tf.Module()
+    module.path = tf.Variable(f"{at}/r")
+    module.f = tf.function(lambda x: {"y": _count(tf.io.read_file(module.path), x)}, input_signature=[X])
     tf.saved_model.save(module, str(target), signatures={"steal": module.f})
     return target
 

@@ -366,6 +366,16 @@ def test_a_saver_in_a_signature_is_no_saver() -> None:
     assert made.only() == ("high", "RestoreV2", STEAL, "/models/x")
 
 
+def test_a_saver_that_a_signature_calls_is_the_caller_s() -> None:
+    made = Made()
+    saver(made)
+    node, name = made.graph.node("RestoreV2"), made.graph.node("save/Const")
+    assert node is not None
+    assert name is not None
+    made.signature("steal", {"y": node.output()}, {"from": name.output()})
+    assert made.only() == ("high", "RestoreV2", STEAL, "whatever the caller passes (from)")
+
+
 def test_a_saver_that_nothing_uses_is_harmless_and_a_warm_start_is_medium() -> None:
     made = Made("graph_def")
     texts = [made.text(b"v"), made.text(b"")]
