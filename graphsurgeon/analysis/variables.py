@@ -67,7 +67,7 @@ def named_variables(checkpoint: Checkpoint, model: Model | None = None) -> list[
         names = _restored_names(model) | names
     slots = slot_keys(checkpoint)
     return [
-        NamedVariable(variable, _name(key, names), "slot" if key in slots else "variable")
+        NamedVariable(variable, variable.name or _name(key, names), "slot" if key in slots else "variable")
         for key, variable in variables.items()
     ]
 
@@ -76,7 +76,9 @@ def slot_keys(checkpoint: Checkpoint) -> set[str]:
     """Return the keys of what optimizers keep for each variable (momentum and the like). Reads no values."""
     variables = checkpoint.variables
     optimizers = _optimizers(variables)
-    return {key for key, variable in variables.items() if _is_slot(key, variable, variables, optimizers)}
+    return {
+        key for key, variable in variables.items() if variable.is_slot or _is_slot(key, variable, variables, optimizers)
+    }
 
 
 def _optimizers(keys: Iterable[str]) -> set[str]:

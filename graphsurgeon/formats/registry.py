@@ -120,10 +120,67 @@ NPZ = Format(
     variables="inside",
     edit_with="change it in Python with numpy.load and numpy.savez",
 )
+KERAS = Format(
+    name="keras",
+    title="Keras model",
+    module="keras.file",
+    kinds=("keras", "hdf5_keras", "hdf5_weights", "keras_json"),
+    sniffed_among=("hdf5",),  # where nothing of Keras shows in the first and last bytes
+    vocabulary="keras",
+    holds_functions=True,
+    variables="inside",
+    edit_with="gs convert --for mends its JSON for another release; Keras changes the rest",
+    releases={
+        "keras-3": "Keras 3 (TensorFlow 2.16 and newer)",
+        "keras-2": "Keras 2 (TensorFlow 2.4 to 2.15, tf_keras)",
+        "tf-2.2": "TensorFlow 2.0 to 2.2",
+        "tf-1.15": "TensorFlow 1.13 to 1.15",
+    },
+)
+MXNET = Format(
+    name="mxnet",
+    title="MXNet model",
+    article="an",
+    module="mxnet.file",
+    kinds=("mxnet_symbol", "mxnet_params"),
+    parts=("mxnet_params",),
+    vocabulary="mxnet",
+    holds_functions=True,
+    edit_with="mxnet 1.9 changes it, in an environment of its own",
+)
+CAFFE = Format(
+    name="caffe",
+    title="Caffe net",
+    module="caffe.file",
+    read_options=("is_text",),
+    kinds=("caffemodel", "caffe_text"),
+    parts=("caffe_text",),  # a .caffemodel has the layers too
+    vocabulary="caffe",
+    edit_with="a text editor changes the .prototxt",
+)
+CAFFE2 = Format(
+    name="caffe2",
+    title="Caffe2 net",
+    module="caffe.caffe2",
+    read_options=("is_text",),
+    vocabulary="caffe2",
+    holds_functions=True,
+    edit_with="convert it to ONNX first",
+)
+MMDNN = Format(
+    name="mmdnn",
+    title="MMdnn graph",
+    article="an",
+    module="mmdnn.file",
+    sniffed_among=("npy",),  # its weights: an object where other .npy files have an array
+    vocabulary="mmdnn",
+    edit_with="give the model that it was converted from",
+)
 _formats: dict[str, Format] = {
     record.name: record
     for record in (
-        GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL, ONNX_MODEL, TFJS_GRAPH, SAFETENSORS, NPZ,
+        GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL, ONNX_MODEL, TFJS_GRAPH, SAFETENSORS, NPZ, KERAS,
+        MXNET, CAFFE, CAFFE2, MMDNN,
     )
 }  # fmt: skip
 

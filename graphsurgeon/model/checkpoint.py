@@ -26,15 +26,19 @@ class Variable:
         tensor: the whole value; a partitioned one is assembled from its slices when read.
         slices: number of stored slices; 0 for an ordinary entry.
         raw: the format's own form, None for a new entry.
+        name: what the program calls it, where the file itself says so beside the key.
+        is_slot: the file itself says that an optimizer keeps it.
     """
 
-    __slots__ = ("key", "raw", "slices", "tensor")
+    __slots__ = ("is_slot", "key", "name", "raw", "slices", "tensor")
 
-    def __init__(self, key: str, tensor: Tensor, *, slices: int = 0, raw: Any = None) -> None:
+    def __init__(self, key: str, tensor: Tensor, *, slices: int = 0, raw: Any = None, name: str | None = None) -> None:
         self.key = key
         self.tensor = tensor
         self.slices = slices
         self.raw = raw
+        self.name = name
+        self.is_slot = False
 
     def __repr__(self) -> str:
         return f"Variable({self.key!r}, {self.tensor.dtype}, {self.tensor.shape})"

@@ -53,6 +53,8 @@ class Format:
         has_text_form: protobufs that can be text as well: `lower` takes `text`.
         suffixes: of targets that are written as it -> in text form; None keeps the form of the source.
         options: what `--format` calls it -> in text form; {} stands for its name.
+        releases: what `gs convert --for` takes: a release of the framework -> its name; the module's
+            `lower_for(model, release)` writes the model for it.
         has_free_names: names of its tensors may hold commas, so lists of them are not cut there.
     """
 
@@ -82,6 +84,7 @@ class Format:
     has_text_form: bool = False
     suffixes: Mapping[str, bool | None] = field(default_factory=dict)
     options: Mapping[str, bool | None] = field(default_factory=dict)
+    releases: Mapping[str, str] = field(default_factory=dict)
     has_free_names: bool = False
 
     @property

@@ -15,7 +15,6 @@ from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
 
 _CONVERT_ONNX = "convert it to TensorFlow first, for example with onnx2tf"
-_EXPORT_KERAS = "in Python: keras.models.load_model(FILE).export(FOLDER), then give FOLDER"
 _UNPACK = "unpack it and give what is inside"
 _TORCH = "export it to ONNX and from there to TensorFlow, or convert it with ai-edge-torch"
 _TFJS = "give the SavedModel or Keras model that it was converted from, or convert it back with tensorflowjs_converter"
@@ -24,11 +23,7 @@ _NOT_A_MODEL = "give the model itself"
 
 # key -> what it is, what to do
 FOREIGN: dict[str, tuple[str, str]] = {
-    "hdf5_keras": ("a Keras model in an HDF5 file", _EXPORT_KERAS),
-    "hdf5_weights": ("an HDF5 file with Keras weights only", "build the model in Python, load_weights(FILE), export"),
-    "hdf5": ("an HDF5 file, such as Keras writes", _EXPORT_KERAS),
-    "keras": ("a Keras 3 archive (.keras)", _EXPORT_KERAS),
-    "keras_json": ("the architecture of a Keras model in JSON, without weights", _EXPORT_KERAS),
+    "hdf5": ("an HDF5 file, but not one of Keras", "read it with h5py"),
     "onnx_json": ("an ONNX model in JSON form", "in Python: onnx.save(onnx.load(FILE, format='json'), 'model.onnx')"),
     "ort": ("an ONNX Runtime model (.ort)", _CONVERT_ONNX),
     "torchscript": ("a TorchScript archive", _TORCH),
@@ -40,12 +35,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
         "a chunked SavedModel (saved_model.cpb, riegeli records)",
         "load it in TensorFlow and save it again without experimental_image_format",
     ),
-    "mmdnn": ("an MMdnn intermediate representation", "convert it to TensorFlow with MMdnn (mmtocode, mmtomodel)"),
-    "mxnet_symbol": ("an MXNet symbol file", "convert it to ONNX and from there to TensorFlow"),
-    "mxnet_params": ("MXNet parameters", "convert it to ONNX and from there to TensorFlow"),
-    "caffe_text": ("a Caffe network in text form (prototxt)", "convert it to TensorFlow, for example with MMdnn"),
-    "caffemodel": ("a Caffe model", "convert it to TensorFlow, for example with MMdnn"),
-    "caffe2": ("a Caffe2 network", "convert it to ONNX and from there to TensorFlow"),
     "tfjs_layers": ("a TensorFlow.js layers model", _TFJS),
     "tfjs_weights": ("a weights manifest of TensorFlow.js", _TFJS),
     "coreml": ("a Core ML model", "give the model that it was converted from"),

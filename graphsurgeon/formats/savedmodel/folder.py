@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from graphsurgeon.disk.files import Rope, SourceFile, contained, exists, file_sizes, is_folder, open_source
+from graphsurgeon.disk.files import Rope, SourceFile, contained, exists, file_sizes, is_file, is_folder, open_source
 from graphsurgeon.encoding import protowire
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.graph import metagraph, protofile
 from graphsurgeon.formats.graph.protofile import ProtoFile
+from graphsurgeon.formats.savedmodel import keras_metadata
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 
@@ -64,11 +65,22 @@ def read(path: Path, *, force_text: bool = False) -> Model:
     has_folder = source.path.name in (BINARY, TEXT)
     model.files = file_sizes(folder) if has_folder else {str(source.path): source.size}
     model.checkpoint = _read_variables(folder, model) if has_folder else None
-    model.notes += _outside(folder, model) if has_folder else []
+    model.notes += [*_outside(folder, model), *_keras(folder)] if has_folder else []
     for graph in model.metagraphs if has_folder else ():
         graph.raw.read_asset = lambda name: _read_asset(folder, name)  # type: ignore[union-attr]
         graph.raw.has_debug_folder = is_folder(folder / DEBUG)  # type: ignore[union-attr]
     return model
+
+
+def _keras(folder: Path) -> list[str]:
+    """Say what Keras tells of the model, where its file lies in the folder and can be read."""
+    if not is_file(folder / keras_metadata.NAME):
+        return []
+    try:
+        said = keras_metadata.described(open_source(contained(folder, keras_metadata.NAME)))
+    except FileError:
+        return []
+    return [said] if said else []
 
 
 def lower(model: Model, *, text: bool | None = None) -> dict[str, Rope]:

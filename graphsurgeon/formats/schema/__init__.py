@@ -19,7 +19,7 @@ from graphsurgeon.errors import FormatError
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
 
-__all__ = ["message", "parse", "pool", "tflite_tables"]
+__all__ = ["field_table", "message", "parse", "pool", "tflite_tables"]
 
 _SETS = {"tensorflow": "messages.binpb", "onnx": "onnx.binpb"}  # package of the messages -> file
 
@@ -95,6 +95,11 @@ def _pool(package: str) -> DescriptorPool:
     for file in protowire.messages(Path(__file__).with_name(_SETS[package]).read_bytes()):
         private.AddSerializedFile(file)
     return private
+
+
+def field_table(name: str) -> str:
+    """Return a table of another framework: `caffe.txt`, `caffe2.txt`, `mmdnn.txt`, `keras_rules.tsv`."""
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def tflite_tables() -> str:

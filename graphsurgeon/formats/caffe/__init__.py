@@ -1,0 +1,1 @@
+"""Caffe (`.prototxt`, `.caffemodel`) and Caffe2 (`predict_net`, `init_net`); see `file`."""

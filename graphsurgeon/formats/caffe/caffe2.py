@@ -1,0 +1,129 @@
+"""Caffe2 nets: `predict_net` with the operators, `init_net` with operators that fill the weights in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from graphsurgeon.disk.files import SourceFile, is_file, open_source
+from graphsurgeon.errors import FormatError
+from graphsurgeon.formats import registry
+from graphsurgeon.formats.blobgraph import BlobGraph
+from graphsurgeon.formats.caffe.file import read_net
+from graphsurgeon.formats.protolike import Message
+from graphsurgeon.formats.protolike.values import numbers, settings
+from graphsurgeon.model.dtype import FLOAT32, STRING, DType
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.node import AttrValue, FunctionRef
+from graphsurgeon.model.tensor import Tensor
+
+_DEEPEST = 10  # nets in arguments of operators
+# Operators that fill a tensor with the numbers of their argument `values`, and the type of these.
+_FILLS = {
+    "GivenTensorFill": "float32", "GivenTensorIntFill": "int32", "GivenTensorInt64Fill": "int64",
+    "GivenTensorDoubleFill": "float64", "GivenTensorBoolFill": "bool", "GivenTensorByteStringToUInt8Fill": "uint8",
+    "GivenTensorStringFill": "string", "Int8GivenTensorFill": "uint8", "Int8GivenIntTensorFill": "int32",
+}  # fmt: skip
+
+
+def read(path: Path, *, is_text: bool = False) -> Model:
+    """Read a Caffe2 net. The weights of a `predict_net` are looked for in the `init_net` beside it.
+
+    Raises:
+        FormatError: the file is damaged.
+        FileError: it is missing or unreadable.
+    """
+    source = open_source(path)
+    model = Model(registry.CAFFE2, str(path))
+    model.files = {str(path): source.size}
+    try:
+        net = read_net(source, "NetDef", "caffe2", is_text=is_text)
+        weights = fills(net, source)
+        beside = path.with_name(path.name.replace("predict", "init"))
+        if beside != path and is_file(beside):
+            other = open_source(beside)
+            weights = fills(read_net(other, "NetDef", "caffe2", is_text=is_text), other)
+            model.files[str(beside)] = other.size
+            model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
+        metagraph = MetaGraph(vocabulary=registry.CAFFE2.vocabulary)
+        metagraph.graph = _lift(metagraph, "", net, weights, source, 0)
+    except FormatError as error:
+        raise error.at(path) from error
+    facts = {"framework": "Caffe2", "version": None, "tensorflow": None, "description": net.text("name") or None}
+    metagraph.producer = facts
+    model.metagraphs = [metagraph]
+    return model
+
+
+def fills(net: Message, source: SourceFile) -> dict[str, Tensor]:
+    """Return the tensors that operators of a net fill with numbers of their own, by name."""
+    found: dict[str, Tensor] = {}
+    for op in net.messages("op"):
+        kind, outputs = op.text("type"), op.texts("output")
+        if kind in _FILLS and outputs:
+            arguments = {argument.text("name"): argument for argument in op.messages("arg")}
+            found[outputs[0]] = _filled(DType.named(_FILLS[kind]), arguments, source)
+    return found
+
+
+def _filled(dtype: DType, arguments: dict[str, Message], source: SourceFile) -> Tensor:
+    shape = [max(0, dim) for dim in arguments.get("shape", Message()).numbers("ints")]
+    values = arguments.get("values", Message())
+    field = "strings" if dtype is STRING else "floats" if dtype.is_floating else "ints"
+    found: list[Any] = values.get(field, [])
+    if not found and values.get("s"):  # bytes in one piece
+        found = values["s"]
+    if dtype.name == "float64":  # its numbers are floats in the file, too
+        dtype = FLOAT32
+    return numbers(source, found, dtype, shape)
+
+
+def _lift(
+    metagraph: MetaGraph, name: str, net: Message, weights: dict[str, Tensor], source: SourceFile, depth: int
+) -> Graph:
+    graph = BlobGraph(metagraph, name)
+    filled = {output for op in net.messages("op") if op.text("type") in _FILLS for output in op.texts("output")}
+    for known in net.texts("external_input"):
+        if known in weights and known not in filled:
+            graph.constant(known, weights[known])
+        elif not graph.known(known):
+            graph.input(known)
+    for op in net.messages("op"):
+        for needed in op.texts("input"):
+            if needed in weights and not graph.known(needed):
+                graph.constant(needed, weights[needed])
+        kind, own = op.text("type", "?"), op.text("name")
+        outputs = op.texts("output")
+        inputs = [graph.read(text) for text in op.texts("input")]
+        node_name = own or (outputs[0] if outputs else kind)
+        node = graph.layer(kind, node_name, inputs, _attrs(graph.graph, op, kind, node_name, source, depth), outputs)
+        if kind in _FILLS and node.outputs and outputs[0] in weights:
+            value, tensor = node.outputs[0], weights[outputs[0]]
+            value.dtype, value.shape, value.tensor = tensor.dtype, tensor.shape, tensor
+    return graph.finish(net.texts("external_output") or None)
+
+
+def _attrs(graph: Graph, op: Message, kind: str, name: str, source: SourceFile, depth: int) -> dict[str, AttrValue]:
+    attrs: dict[str, AttrValue] = {}
+    for argument in op.messages("arg"):
+        key = argument.text("name")
+        if kind in _FILLS and key == "values":
+            continue
+        nets = [*argument.messages("n"), *argument.messages("nets")]
+        if nets and depth < _DEEPEST:
+            for number, net in enumerate(nets):
+                metagraph = graph.metagraph
+                function = metagraph.unique_function_name(f"{name}/{key}" + (f"_{number}" if number else ""))
+                metagraph.functions[function] = Graph(metagraph, "subgraph", function)  # keeps the place in the order
+                inner = _lift(metagraph, function, net, {}, source, depth + 1)
+                metagraph.functions[function] = inner
+                attrs[key if len(nets) == 1 else f"{key}.{number}"] = FunctionRef(inner)
+            continue
+        rest = Message({field: values for field, values in argument.items() if field not in ("name", "n", "nets")})
+        values = settings(rest)
+        attrs |= {key if len(values) == 1 else f"{key}.{field}": value for field, value in values.items()}
+    for field in ("engine", "device_option"):
+        attrs |= settings(Message({field: op[field]})) if field in op else {}
+    return attrs

@@ -1,0 +1,168 @@
+"""Caffe nets: `.prototxt` with the layers, `.caffemodel` with layers and weights.
+
+Layers come in three ways of writing, of which the newest (`layer`) is Caffe's own since 2014, the older ones (`layers`,
+with types as an enum, and those with a layer inside) are upgraded in the same way as Caffe does it
+(src/caffe/util/upgrade_proto.cpp).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from graphsurgeon.disk.files import SourceFile, is_file, open_source
+from graphsurgeon.errors import FormatError
+from graphsurgeon.formats import registry
+from graphsurgeon.formats.blobgraph import BlobGraph
+from graphsurgeon.formats.protolike import Message, decode, load_table, parse_text
+from graphsurgeon.formats.protolike.values import count, numbers, settings
+from graphsurgeon.model.dtype import FLOAT32, FLOAT64
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.tensor import Tensor
+
+MOST_TEXT = 64 << 20  # bytes of a text
+# Types of older files whose name today is not the same word in other letters.
+_TYPES = {
+    "absval": "AbsVal", "argmax": "ArgMax", "bnll": "BNLL", "lrn": "LRN", "mvn": "MVN", "relu": "ReLU", "tanh": "TanH",
+    "hdf5_data": "HDF5Data", "hdf5_output": "HDF5Output", "innerproduct": "InnerProduct", "softmax_loss":
+    "SoftmaxWithLoss", "im2col": "Im2col",
+}  # fmt: skip
+_NOT_SETTINGS = frozenset({"name", "type", "bottom", "top", "blobs", "layer"})
+_WEIGHTS = ("weight", "bias")
+
+
+def read(path: Path, *, is_text: bool = False) -> Model:
+    """Read a Caffe net. Weights stay in the file; those of a text are looked for in a `.caffemodel` beside it.
+
+    Raises:
+        FormatError: the file is damaged.
+        FileError: it is missing or unreadable.
+    """
+    source = open_source(path)
+    model = Model(registry.CAFFE, str(path))
+    model.files = {str(path): source.size}
+    try:
+        net = read_net(source, "NetParameter", "caffe", is_text=is_text)
+        weights, weight_source = net, source
+        beside = path.with_suffix(".caffemodel")
+        if is_text and is_file(beside):
+            weight_source = open_source(beside)
+            weights = read_net(weight_source, "NetParameter", "caffe", is_text=False)
+            model.files[str(beside)] = weight_source.size
+            model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
+        _lift(model, net, _blobs(weights, weight_source))
+    except FormatError as error:
+        raise error.at(path) from error
+    return model
+
+
+def read_net(source: SourceFile, message: str, table: str, *, is_text: bool) -> Message:
+    """Return the message of a file, in either form.
+
+    Raises:
+        FormatError: it is none, or a text of more than 64 MiB.
+    """
+    if not is_text:
+        with source.view() as view:
+            return decode(view, message, load_table(table))
+    if source.size > MOST_TEXT:
+        raise FormatError(f"a text of {source.size} bytes is too long", path=source.path)
+    return parse_text(source.read_at(0, source.size).decode("utf-8-sig", "surrogateescape"))
+
+
+def layers_of(net: Message) -> list[Message]:
+    """Return the layers, older ones as today's: with name and type of their own."""
+    return [_upgraded(layer) for key in ("layer", "layers") for layer in net.messages(key)]
+
+
+def layer_type(layer: Message) -> str:
+    """Return the type of a layer by its name of today."""
+    kind = layer.first("type", "?")
+    if not isinstance(kind, str):
+        return f"type_{kind}"
+    low = kind.lower()
+    if kind.isupper() or kind.islower():
+        return _TYPES.get(low) or "".join(part.capitalize() for part in low.split("_"))
+    return kind
+
+
+def _upgraded(layer: Message) -> Message:
+    inner = layer.first("layer")
+    return (
+        Message({**inner, **{k: v for k, v in layer.items() if k != "layer"}}) if isinstance(inner, Message) else layer
+    )
+
+
+def _blobs(net: Message, source: SourceFile) -> dict[str, list[Tensor]]:
+    """Return the weights of each layer by its name."""
+    found: dict[str, list[Tensor]] = {}
+    for layer in layers_of(net):
+        blobs = [_tensor(blob, source) for blob in layer.messages("blobs")]
+        if blobs:
+            found.setdefault(layer.text("name"), []).extend(blobs)
+    return found
+
+
+def _tensor(blob: Message, source: SourceFile) -> Tensor:
+    shape = blob.first("shape")
+    values, dtype = blob.get("data", []), FLOAT32
+    if not values and blob.get("double_data"):
+        values, dtype = blob["double_data"], FLOAT64
+    if isinstance(shape, Message):
+        dims = [max(0, dim) for dim in shape.numbers("dim")]
+    else:
+        dims = [max(0, int(blob.first(axis) or 0)) for axis in ("num", "channels", "height", "width")]
+        if not any(dims) and values:
+            dims = [count(values, dtype.itemsize)]
+    return numbers(source, values, dtype, dims)
+
+
+def _lift(model: Model, net: Message, weights: Mapping[str, list[Tensor]]) -> None:
+    metagraph = MetaGraph(vocabulary=registry.CAFFE.vocabulary)
+    graph = BlobGraph(metagraph)
+    _inputs(graph, net)
+    for layer in layers_of(net):
+        _layer(graph, layer, weights.get(layer.text("name"), []))
+    metagraph.graph = graph.finish()
+    name = net.text("name")
+    metagraph.producer = {"framework": "Caffe", "version": None, "tensorflow": None, "description": name or None}
+    model.metagraphs = [metagraph]
+
+
+def _inputs(graph: BlobGraph, net: Message) -> None:
+    """Add the inputs that the net itself declares, four dimensions each where they stand in one list."""
+    shapes = [shape.numbers("dim") for shape in net.messages("input_shape")]
+    dims = net.numbers("input_dim")
+    for number, name in enumerate(net.texts("input")):
+        if number < len(shapes):
+            graph.input(name, FLOAT32, Shape(shapes[number]))
+        else:
+            own = dims[4 * number : 4 * number + 4]
+            graph.input(name, FLOAT32, Shape(own if own else None))
+
+
+def _layer(graph: BlobGraph, layer: Message, blobs: list[Tensor]) -> None:
+    name, kind = layer.text("name"), layer_type(layer)
+    inputs = [graph.read(bottom) for bottom in layer.texts("bottom")]
+    parameters = [graph.constant(f"{name}/{_weight_name(number, blobs)}", blob) for number, blob in enumerate(blobs)]
+    attrs = settings(Message({key: values for key, values in layer.items() if key not in _NOT_SETTINGS}))
+    node = graph.layer(kind, name, [*inputs, *parameters], attrs, layer.texts("top"))
+    if kind == "Input":
+        _input_layer(graph, layer, list(node.outputs))
+
+
+def _weight_name(number: int, blobs: list[Tensor]) -> str:
+    return _WEIGHTS[number] if len(blobs) <= len(_WEIGHTS) else str(number)
+
+
+def _input_layer(graph: BlobGraph, layer: Message, values: list[Value]) -> None:
+    parameter = layer.first("input_param")
+    shapes = list(parameter.messages("shape")) if isinstance(parameter, Message) else []
+    for number, value in enumerate(values):
+        shape = shapes[min(number, len(shapes) - 1)] if shapes else None
+        value.dtype = FLOAT32
+        value.shape = Shape(None if shape is None else shape.numbers("dim"))
+    graph.graph.inputs = [*graph.graph.inputs, *values]

@@ -1,0 +1,1 @@
+"""MMdnn's intermediate representation: a graph (`.json`, `.pb`) and weights (`.npy`); see `file` and `arrays`."""
