@@ -7,7 +7,7 @@ SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q -n 2 --durations=20
 ORACLES := tensorflow or litert or browser or corpus or distribution
 
-.PHONY: demo test check clean python
+.PHONY: demo test check oracles clean python
 
 demo: .venv-demo/ready
 	tools/demo.sh .venv-demo/bin/gs
@@ -25,8 +25,12 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Asks Keras 3 and Keras 2 anew which files of each other they load, as they are and mended.
+oracles: .venv/ready .venv-keras-2/ready
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python tools/keras_answers.py $(BIN)/python .venv-keras-2/bin/python
+
 clean:
-	rm -rf .venv .venv-demo demo tutorial
+	rm -rf .venv .venv-demo .venv-keras-2 demo tutorial
 
 python:
 	@test -n "$(PYTHON)" || { echo "no Python 3.10 to 3.13 found; call make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -42,4 +46,10 @@ python:
 .venv/ready: pyproject.toml | python
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# tf_keras is Keras 2 as it went on after Keras 3; its version is the one of the TensorFlow it is for.
+.venv-keras-2/ready: | python
+	test -x .venv-keras-2/bin/python || $(PYTHON) -m venv .venv-keras-2
+	.venv-keras-2/bin/python -m pip install --quiet --disable-pip-version-check 'tf_keras==2.21.*' h5py
 	touch $@

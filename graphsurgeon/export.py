@@ -7,15 +7,19 @@ it are made, as for models.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from graphsurgeon.disk.atomic import Content, write_file
-from graphsurgeon.disk.files import Progress, exists, is_folder, make_folder
+from graphsurgeon.disk.files import Progress, exists, is_folder, make_folder, rope_size
 from graphsurgeon.errors import UsageError
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find
 from graphsurgeon.formats.recognise.locate import locate
 from graphsurgeon.formats.target import AVOID, EXISTS, checkpoint_files, lies_in, same_file
+from graphsurgeon.model.model import Model
 
 
 def export_file(
@@ -37,6 +41,58 @@ def export_file(
     require_free(target, sources=sources, force=force)
     make_folder(target.parent)
     write_file(target, content, progress=progress)
+
+
+@dataclass(frozen=True)
+class MendReport:
+    """What was changed so that another release of the framework loads a model.
+
+    Attributes:
+        path: the file that was written.
+        release: as `--for` takes it.
+        bytes: of the file.
+        changes: (where, what, what was done about it, the release that it comes from) of each.
+    """
+
+    path: str
+    release: str
+    bytes: int
+    changes: Sequence[Change]
+
+
+class Change(NamedTuple):
+    """A change of the configuration."""
+
+    where: str
+    what: str
+    edit: str
+    since: str
+
+
+def export_for(model: Model, target: Path, release: str, *, force: bool = False) -> MendReport:
+    """Write a model as another release of its framework loads it, atomically.
+
+    Args:
+        model: as read.
+        target: the file.
+        release: one of the `releases` of the model's format.
+        force: replace an existing file.
+
+    Raises:
+        UsageError: there is no such release; or as `require_free`.
+        UnsupportedError: the format knows no releases, or the model holds what the release has no words for.
+        FileError: it cannot be written; an earlier file is as it was.
+    """
+    known = model.traits.releases
+    if not known:
+        raise model.traits.refuse("is the same in every release", hint="--for is for Keras files").at(model.path)
+    if release not in known:
+        raise UsageError(f"--for {release!r} is no release that is known", hint=f"one of {', '.join(known)}")
+    require_free(target, sources=[Path(model.path)], force=force)
+    rope, mended = registry.module_of(model.traits).lower_for(model, release)
+    export_file(target, rope, sources=[Path(model.path)], force=force)
+    changes = [Change(note.where, note.what, note.edit, note.since) for note in mended.changes]
+    return MendReport(str(target), release, rope_size(rope), changes)
 
 
 def require_free(target: Path, *, sources: Iterable[Path], force: bool = False) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from graphsurgeon.checks import calls, files, graph, mentions, onnx, ops, signatures, tflite, variables
+from graphsurgeon.checks import calls, files, graph, keras, mentions, onnx, ops, signatures, tflite, variables
 from graphsurgeon.checks import serving as serving_rules
 from graphsurgeon.disk.files import Progress
+from graphsurgeon.formats import registry
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Vocabulary
@@ -49,6 +50,14 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.quantization,
     tflite.custom_operators,
 )
+KERAS_RULES: tuple[MetaGraphRule, ...] = (
+    tflite.dangling_tensors,
+    tflite.recursion,
+    keras.repeated_names,
+    keras.nested_names,
+    keras.lambdas,
+    keras.releases,
+)
 ANY: Vocabulary = ""
 # What is true of a graph whatever its ops mean: the rules for every vocabulary that has none of its own.
 STORED_RULES: tuple[MetaGraphRule, ...] = (tflite.dangling_tensors, tflite.recursion)
@@ -56,6 +65,7 @@ RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TENSORFLOW: GRAPH_RULES,
     TFLITE: TFLITE_RULES,
     ONNX: onnx.ONNX_RULES,
+    registry.KERAS.vocabulary: KERAS_RULES,
     ANY: STORED_RULES,
 }
 SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {

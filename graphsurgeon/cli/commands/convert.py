@@ -25,6 +25,10 @@ def convert(
     format: Annotated[
         str | None, typer.Option("--format", metavar="FORMAT", help="Format of OUT, whatever its suffix; or `logdir`.")
     ] = None,
+    release: Annotated[
+        str | None,
+        typer.Option("--for", metavar="RELEASE", help="Of a Keras file: keras-3, keras-2, tf-2.2 or tf-1.15 loads it."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing model at OUT.")] = False,
     link: Annotated[bool, typer.Option("--link", help="Hard-link unchanged files instead of copying them.")] = False,
     force_text: Annotated[
@@ -37,20 +41,36 @@ def convert(
 
     Of a SavedModel with several MetaGraphs, --tags chooses the one that a .pb or .meta gets. A folder named `logdir`
     gets a TensorBoard event file with the graph, .npz and .safetensors the variables; of a model without any, the
-    numeric constants of 16 elements and more.
+    numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another release of Keras
+    or TensorFlow loads it; weights and all else stay byte for byte.
 
     Examples:
       gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
       gs convert model.ckpt-1000 weights.safetensors
       gs convert frozen.pb logdir/
+      gs convert old.h5 new.h5 --for keras-3
     """
-    if target.suffix in (".npz", ".safetensors"):
+    if release is not None:
+        _mend(model, target, release, force=force, as_json=as_json, quiet=quiet)
+    elif target.suffix in (".npz", ".safetensors"):
         _export(model, target, force=force, as_json=as_json)
     elif format == EVENTS or (format is None and target.name == EVENTS):
         _write_events(model, target, parse_tags(tags), force=force, as_json=as_json, quiet=quiet)
     else:
         _rewrite(model, target, parse_tags(tags), format, (force, link, force_text), as_json=as_json, quiet=quiet)
+
+
+def _mend(model: Path, target: Path, release: str, *, force: bool, as_json: bool, quiet: bool) -> None:
+    from graphsurgeon.cli.text.mended import print_mended
+    from graphsurgeon.export import export_for
+    from graphsurgeon.formats import read
+
+    report = export_for(read(model), target, release, force=force)
+    if as_json:
+        output.print_json(report)
+    elif not quiet:
+        print_mended(report)
 
 
 def _export(model: Path, target: Path, *, force: bool, as_json: bool) -> None:
