@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MODEL_CONFIG, TRAINING_CONFIG = "model_config", "training_config"
-_MOST_JSON = 64 << 20  # bytes of a configuration; those of the largest models have a few
+_MOST_JSON = 16 << 20  # bytes of a configuration; those of the largest models have a few
 
 
 def sniff(file: SourceFile) -> bool:
