@@ -142,7 +142,29 @@ ONNX = Vocabulary(
     constant=_stored_or_yielded,
     operators={"+": ("Add",), "-": ("Sub",), "*": ("Mul",), "/": ("Div",), "neg": ("Neg",)},
 )
-_BY_NAME = {formats.TENSORFLOW: TENSORFLOW, formats.TFLITE: TFLITE, formats.ONNX: ONNX}
+# Of Keras, MXNet, Caffe, Caffe2 and MMdnn: no two of them give one of these names to something else.
+_COMMUTATIVE_OTHER = frozenset(
+    {
+        "Add", "Multiply", "Average", "Maximum", "Minimum", "elemwise_add", "elemwise_mul", "_Plus", "_Mul",
+        "broadcast_add", "broadcast_mul", "Mul", "Sum",
+    }
+)  # fmt: skip
+OTHER = Vocabulary(
+    title="another framework",
+    definition=lambda op: None,
+    names=tuple,
+    commutes=lambda node: node.op in _COMMUTATIVE_OTHER,
+    passing=frozenset({"identity", "Identity", "_copy", "Copy"}),
+    passing_by_port=frozenset(),
+    reshaping=frozenset(),
+    reads=frozenset(),
+    variables=frozenset(),
+    call=lambda node: node.callee,
+    constant=_stored_or_yielded,
+)
+_BY_NAME = {formats.TENSORFLOW: TENSORFLOW, formats.TFLITE: TFLITE, formats.ONNX: ONNX} | dict.fromkeys(
+    ("keras", "mxnet", "caffe", "caffe2", "mmdnn"), OTHER
+)
 
 
 @cache

@@ -100,6 +100,15 @@ def test_two_files_that_differ(gs: GS, models: Path) -> None:
     assert "units" in result.out
 
 
+def test_patterns_find_layers(gs: GS, models: Path) -> None:
+    keras = models / "keras/m.h5"
+    assert "sum" in gs("find", keras, "--pattern", "Add(Dense(Dense(_)), _)").out  # in either order
+    assert gs("find", models / "caffe/m.caffemodel", "--pattern", "ReLU(Convolution(...))").status == 0
+    result = gs("find", keras, "--pattern", "Dens(_)")
+    assert result.status == 2
+    assert "did you mean Dense?" in result.err
+
+
 def test_slots_are_told_apart(gs: GS, models: Path) -> None:
     weights = gs("weights", models / "keras/m.h5", "--json").json["weights"]
     assert [weight["name"] for weight in weights if weight["kind"] == "slot"] == ["optimizer_weights/Adam/m_0:0"]

@@ -272,7 +272,7 @@ def test_a_missing_folder_after_a_kill_is_found(tmp_path: Path) -> None:
     assert "complete version" in error.value.hint
 
 
-CORPUS_FORMATS = {
+CORPUS_FORMATS: dict[str, object] = {
     "savedmodel": "saved_model",
     "graphdef": "graph_def",
     "metagraph": "meta_graph",
@@ -305,7 +305,7 @@ def test_the_whole_collection(corpus: Path) -> None:
                 found = detect.locate(corpus / row["path"]).format
             except GraphSurgeonError as error:
                 found = type(error)
-            if found != expected:
+            if found not in (expected if isinstance(expected, tuple) else (expected,)):
                 wrong.append((row["path"], row["format"], found))
     assert wrong == []
 

@@ -67,22 +67,31 @@ def global_object(image: Image, address: int, index: int) -> tuple[int, int]:
     Raises:
         FormatError: there is none.
     """
+    if address not in image.heaps:
+        image.heaps[address] = _global_objects(image, address)
+    found = image.heaps[address].get(index)
+    if found is None:
+        raise FormatError(f"the global heap at address {address} has no object {index}")
+    return found
+
+
+def _global_objects(image: Image, address: int) -> dict[int, tuple[int, int]]:
+    """Return the objects of a global heap by their numbers; the first that ends it is the space that is left."""
     head = image.fields(address, 8 + image.length_size, b"GCOL", "global heap")
     head.skip(4)
     size = head.length()
-    at, end = len(head.data), size
-    step = 8 + image.length_size
-    while at + step <= end:
+    at, step = len(head.data), 8 + image.length_size
+    found: dict[int, tuple[int, int]] = {}
+    while at + step <= size:
         entry = Fields(image.block(address + at, step, "global heap"), image)
-        found = entry.integer(2)
+        number = entry.integer(2)
         entry.skip(6)
         length = entry.length()
-        if found == index and index:
-            return image.base + address + at + step, length
-        if not found:
+        if not number:
             break
+        found.setdefault(number, (image.base + address + at + step, length))
         at += step + (length + 7) // 8 * 8
-    raise FormatError(f"the global heap at address {address} has no object {index}")
+    return found
 
 
 class _Table(NamedTuple):

@@ -50,11 +50,13 @@ class Image:
         eof_at: where the superblock keeps the end of the file.
         root: address of the header of the root group.
         superblock_version: 0 to 3.
+        heaps: address of a global heap -> number of an object in it -> byte of the file and length; once it was read.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self._blocks = 0
+        self.heaps: dict[int, dict[int, tuple[int, int]]] = {}
         start = find_superblock(source)
         if start is None:
             raise FormatError("no HDF5 signature")

@@ -28,8 +28,13 @@ _FILLS = {
 }  # fmt: skip
 
 
-def read(path: Path, *, is_text: bool = False) -> Model:
+def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Model:
     """Read a Caffe2 net. The weights of a `predict_net` are looked for in the `init_net` beside it.
+
+    Args:
+        path: the file.
+        is_text: it is the text form.
+        force_text: read it even if it is so large that this takes minutes.
 
     Raises:
         FormatError: the file is damaged.
@@ -39,12 +44,12 @@ def read(path: Path, *, is_text: bool = False) -> Model:
     model = Model(registry.CAFFE2, str(path))
     model.files = {str(path): source.size}
     try:
-        net = read_net(source, "NetDef", "caffe2", is_text=is_text)
+        net = read_net(source, "NetDef", "caffe2", is_text=is_text, force=force_text)
         weights = fills(net, source)
         beside = path.with_name(path.name.replace("predict", "init"))
         if beside != path and is_file(beside):
             other = open_source(beside)
-            weights = fills(read_net(other, "NetDef", "caffe2", is_text=is_text), other)
+            weights = fills(read_net(other, "NetDef", "caffe2", is_text=is_text, force=force_text), other)
             model.files[str(beside)] = other.size
             model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
         metagraph = MetaGraph(vocabulary=registry.CAFFE2.vocabulary)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from graphsurgeon.disk.files import SourceFile, is_file, open_source
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
 from graphsurgeon.formats.protolike import Message, decode, load_table, parse_text
@@ -23,7 +23,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MOST_TEXT = 64 << 20  # bytes of a text
+MOST_TEXT = 16 << 20  # bytes of a text, which takes a second for each MB
 # Types of older files whose name today is not the same word in other letters.
 _TYPES = {
     "absval": "AbsVal", "argmax": "ArgMax", "bnll": "BNLL", "lrn": "LRN", "mvn": "MVN", "relu": "ReLU", "tanh": "TanH",
@@ -34,8 +34,13 @@ _NOT_SETTINGS = frozenset({"name", "type", "bottom", "top", "blobs", "layer"})
 _WEIGHTS = ("weight", "bias")
 
 
-def read(path: Path, *, is_text: bool = False) -> Model:
+def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Model:
     """Read a Caffe net. Weights stay in the file; those of a text are looked for in a `.caffemodel` beside it.
+
+    Args:
+        path: the file.
+        is_text: it is the text form.
+        force_text: read it even if it is so large that this takes minutes.
 
     Raises:
         FormatError: the file is damaged.
@@ -45,7 +50,7 @@ def read(path: Path, *, is_text: bool = False) -> Model:
     model = Model(registry.CAFFE, str(path))
     model.files = {str(path): source.size}
     try:
-        net = read_net(source, "NetParameter", "caffe", is_text=is_text)
+        net = read_net(source, "NetParameter", "caffe", is_text=is_text, force=force_text)
         weights, weight_source = net, source
         beside = path.with_suffix(".caffemodel")
         if is_text and is_file(beside):
@@ -59,17 +64,19 @@ def read(path: Path, *, is_text: bool = False) -> Model:
     return model
 
 
-def read_net(source: SourceFile, message: str, table: str, *, is_text: bool) -> Message:
+def read_net(source: SourceFile, message: str, table: str, *, is_text: bool, force: bool = False) -> Message:
     """Return the message of a file, in either form.
 
     Raises:
-        FormatError: it is none, or a text of more than 64 MiB.
+        FormatError: it is none.
+        UnsupportedError: it is a text of more than 16 MiB, and not to be read all the same.
     """
     if not is_text:
         with source.view() as view:
             return decode(view, message, load_table(table))
-    if source.size > MOST_TEXT:
-        raise FormatError(f"a text of {source.size} bytes is too long", path=source.path)
+    if source.size > MOST_TEXT and not force:
+        what = f"{source.size >> 20} MB of text take about {source.size >> 20} seconds to read"
+        raise UnsupportedError(what, path=source.path, hint="add --force-text, or give the binary form")
     return parse_text(source.read_at(0, source.size).decode("utf-8-sig", "surrogateescape"))
 
 

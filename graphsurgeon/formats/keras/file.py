@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 MODEL_CONFIG, TRAINING_CONFIG = "model_config", "training_config"
-_MOST_JSON = 64 << 20  # bytes of a configuration; those of the largest models have a few
+_MOST_JSON = 16 << 20  # bytes of a configuration; those of the largest models have a few
 
 
 def sniff(file: SourceFile) -> bool:
@@ -144,16 +144,15 @@ def _lift(model: Model, config: Mapping[str, Any], facts: Mapping[str, Any]) -> 
         "framework": "Keras",
         "version": version if isinstance(version, str) else None,
         "tensorflow": None,
-        "description": _description(inner, version, backend, facts.get("training")),
+        "description": _description(inner, backend, training),
     }
     model.metagraphs = [metagraph]
     model.notes += _notes(metagraph)
 
 
-def _description(config: Mapping[str, Any], version: Any, backend: Any, training: Any) -> str:
-    parts = [f"{config['class_name']} model"]
-    if version:
-        parts.append(f"written by Keras {version}" + (f" on {backend}" if backend else ""))
+def _description(config: Mapping[str, Any], backend: Any, training: Any) -> str:
+    kind = config["class_name"]
+    parts = [("" if kind == "Model" else f"{kind} ") + "model" + (f" on {backend}" if backend else "")]
     if isinstance(training, Mapping):
         optimizer = _class_name(training.get("optimizer_config")) or _class_name(
             (training.get("compile_config") or {}).get("optimizer")

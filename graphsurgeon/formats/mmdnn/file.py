@@ -27,7 +27,7 @@ from graphsurgeon.model.node import AttrValue
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MOST_TEXT = 256 << 20
+MOST_TEXT = 32 << 20
 _INPUTS = ("DataInput", "Placeholder")
 _SHAPES = "_output_shapes"
 _DEEPEST = 40

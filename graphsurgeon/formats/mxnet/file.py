@@ -26,7 +26,7 @@ from graphsurgeon.model.node import AttrValue, FunctionRef
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MOST_TEXT = 256 << 20  # bytes of a symbol
+MOST_TEXT = 32 << 20  # bytes of a symbol
 _SYMBOL = "-symbol.json"
 _DEEPEST = 10  # graphs in attributes of control flow
 _NUMBER = re.compile(r"-?\d{1,18}")
@@ -109,7 +109,7 @@ def _lift(model: Model, symbol: Mapping[str, Any], parameters: Parameters | None
         "framework": "MXNet",
         "version": text,
         "tensorflow": None,
-        "description": f"written by MXNet {text}" if text else None,
+        "description": None,
     }
     model.metagraphs = [metagraph]
     if parameters is not None:

@@ -9,6 +9,7 @@ from graphsurgeon.encoding.protowire import read_varint, signed
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.protolike.message import Bulk, Field, Message, Table
 
+_BLOCK = 1 << 18  # numbers that are looked at together
 _BULK = 256  # bytes from which on numbers and bytes stay in the file
 _DEEPEST = 40
 _MOST_FIELDS = 4_000_000  # of one file; unpacked numbers take one each
@@ -39,11 +40,33 @@ class _Decoder:
             self._left -= 1
             if self._left < 0:
                 raise FormatError(f"more than {_MOST_FIELDS} fields")
+            start = at
             key, at = read_varint(self._view, at)
             field = fields.get(key >> 3, _UNKNOWN)
+            run = self._run(field, key, start, at, end)
+            if run is not None:
+                found.setdefault(field.name, []).append(run)
+                at = run.end
+                continue
             values, at = self._field(field, key & 7, at, end, depth)
             found.setdefault(field.name or f"field_{key >> 3}", []).extend(values)
         return found
+
+    def _run(self, field: Field, key: int, start: int, at: int, end: int) -> Bulk | None:
+        """Return many numbers that stand one by one, each behind the same tag: Caffe2 writes its weights so."""
+        size = {("f", 5): 4, ("d", 1): 8}.get((field.kind, key & 7))
+        if size is None or at != start + 1 or end - start < _BULK:
+            return None
+        step, stop = size + 1, start
+        tag = bytes(self._view[start:at])
+        while stop < end:
+            block = bytes(self._view[stop : min(end, stop + step * _BLOCK) : step])
+            same = len(block) - len(block.lstrip(tag))
+            stop += same * step
+            if same < _BLOCK:
+                break
+        stop = min(stop, end - (end - start) % step if stop > end else stop)
+        return Bulk(field.kind, start, stop, tagged=True) if stop - start >= _BULK else None
 
     def _field(self, field: Field, wire: int, at: int, end: int, depth: int) -> tuple[list[Any], int]:
         if wire == 0:

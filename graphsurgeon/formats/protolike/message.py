@@ -29,17 +29,28 @@ class Table(NamedTuple):
     enums: dict[str, dict[int, str]]
 
 
+_SIZES = {"f": 4, "d": 8}
+
+
 class Bulk(NamedTuple):
     """Many numbers, or many bytes, that stayed in the file.
 
     Attributes:
         kind: f, d, or B for bytes.
         start, end: bytes of the file.
+        tagged: the numbers stand one by one, each behind a tag of one byte, as a list that is not packed.
     """
 
     kind: str
     start: int
     end: int
+    tagged: bool = False
+
+    @property
+    def length(self) -> int:
+        """Bytes of the values."""
+        size = _SIZES.get(self.kind, 1)
+        return (self.end - self.start) // (size + 1) * size if self.tagged else self.end - self.start
 
 
 class Message(dict[str, list[Any]]):

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphsurgeon.disk.files import FileRange, SourceFile
+from graphsurgeon.disk.files import BLOCK, FileRange, SourceFile
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.protolike.message import Bulk, Message
 from graphsurgeon.model.dtype import DType
@@ -54,13 +54,13 @@ class NumbersSource:
     def nbytes(self) -> int:
         """Bytes of all elements."""
         size = self._dtype.itemsize
-        return sum(value.end - value.start if isinstance(value, Bulk) else size for value in self._values)
+        return sum(value.length if isinstance(value, Bulk) else size for value in self._values)
 
     def ranges(self) -> list[FileRange] | None:
         """Return where the values lie in the file; None where some do not lie there as they are."""
-        if not all(isinstance(value, Bulk) for value in self._values):
+        if not all(isinstance(value, Bulk) and not value.tagged for value in self._values):
             return None
-        return [FileRange(self._file, value.start, value.end - value.start) for value in self._values]
+        return [_range(self._file, value) for value in self._values]
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the little-endian bytes in blocks.
@@ -73,7 +73,7 @@ class NumbersSource:
             if isinstance(value, Bulk):
                 yield self._packed(plain)
                 plain = []
-                yield from FileRange(self._file, value.start, value.end - value.start).chunks()
+                yield from _untagged(self._file, value) if value.tagged else _range(self._file, value).chunks()
             else:
                 plain.append(value)
         yield self._packed(plain)
@@ -93,12 +93,29 @@ class NumbersSource:
 
 def count(values: Sequence[Any], size: int) -> int:
     """Return how many numbers of so many bytes a repeated field holds."""
-    return sum((value.end - value.start) // size if isinstance(value, Bulk) else 1 for value in values)
+    return sum(value.length // size if isinstance(value, Bulk) else 1 for value in values)
+
+
+def _range(file: SourceFile, value: Bulk) -> FileRange:
+    return FileRange(file, value.start, value.end - value.start)
+
+
+def _untagged(file: SourceFile, value: Bulk) -> Iterator[bytes]:
+    """Yield numbers without the tags in front of them."""
+    size = 4 if value.kind == "f" else 8
+    step = size + 1
+    block = BLOCK // step * step
+    for start in range(value.start, value.end, block):
+        data = file.read_at(start, min(block, value.end - start))
+        plain = bytearray(len(data) // step * size)
+        for place in range(size):
+            plain[place::size] = data[place + 1 :: step]
+        yield bytes(plain)
 
 
 def _plain(value: Any) -> AttrValue:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")
     if isinstance(value, Bulk):
-        return f"<{value.end - value.start} bytes>".encode()
+        return f"<{value.length} bytes>".encode()
     return value if isinstance(value, bool | int | float | bytes) else b""

@@ -72,6 +72,19 @@ def test_a_net_that_fills_weights_in(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("count", [60, 300_000])
+def test_numbers_that_are_not_packed_stay_in_the_file(tmp_path: Path, count: int) -> None:
+    values = np.random.default_rng(0).random(count, "f4")
+    floats = b"".join(b"\x2d" + value.tobytes() for value in values)
+    filled = field(5, field(1, "values") + floats)
+    last = operator("GivenTensorFill", [], ["v"], argument("shape", 6, 2), argument("values", 5, 1.0, 2.0))
+    net = operator("GivenTensorFill", [], ["w"], argument("shape", 6, count), filled) + last
+    (tmp_path / "init_net.pb").write_bytes(net)
+    tensors = {v.name: v.tensor for v in read(tmp_path / "init_net.pb").graph.values if v.tensor is not None}
+    assert np.array_equal(tensors["w"].numpy(), values)
+    assert tensors["v"].items() == [1.0, 2.0]
+
+
 def test_damaged_files_end_in_an_error_of_ours(tmp_path: Path) -> None:
     for data in (INIT, PREDICT):
         answers, errors = survives(read, tmp_path / "x.pb", damaged(data, 200))
