@@ -22,7 +22,14 @@ MAY_NAME_OPS = {
     "surgery/moves/known_scalars.py": "op -> function on scalars",
     "scanning/fold.py": "op -> function on texts",
 }
-MAY_NAME_OPS_BELOW = ("shapes/families/", "shapes/onnx/", "patterns/", "lowering/", "kernels/")  # one rule an op
+MAY_NAME_OPS_BELOW = (
+    "formats/stablehlo/",
+    "shapes/onnx/",
+    "shapes/families/",
+    "patterns/",
+    "lowering/",
+    "kernels/",
+)  # one rule an op
 
 # Who may walk with a list of what is still to be visited, beside `model/traversal.py`, and why it is no plain walk.
 MAY_WALK = {
@@ -46,6 +53,8 @@ MAY_WALK = {
     "scanning/reach.py": {"_spread", "_named_objects"},
     # What ends a walk is answered on the way, beside what it has come to.
     "scanning/training.py": {"is_training_input"},
+    # Not a graph, but JSON within JSON.
+    "scanning/keras.py": {"in_config"},
     "patterns/compiler.py": {"_all"},
     "patterns/routes.py": {"readers"},
     "patterns/subject.py": {"outside_reader"},

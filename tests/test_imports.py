@@ -126,7 +126,7 @@ def test_files_are_written_through_two_doors() -> None:
 
 # The record of a format, the modules that read and write one, and what goes by the kinds of files or by frameworks
 # may say names.
-NAMES_FORMATS = ("formats/", "scanning/foreign.py", "render/scene/frameworks.py")
+NAMES_FORMATS = ("formats/", "model/format.py", "scanning/foreign.py", "render/scene/frameworks.py")
 
 
 def test_formats_are_asked_for_what_they_can_do() -> None:

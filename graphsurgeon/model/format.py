@@ -17,6 +17,8 @@ TENSORFLOW: Vocabulary = "tensorflow"
 TFLITE: Vocabulary = "tflite"
 ONNX: Vocabulary = "onnx"
 STABLEHLO: Vocabulary = "stablehlo"
+# Frameworks whose graphs are layers: one node a layer, its weights beside it.
+LAYERED: tuple[Vocabulary, ...] = ("keras", "mxnet", "caffe", "caffe2", "mmdnn")
 OF_VOCABULARY = ": "  # between a vocabulary and an op of it; no op of TensorFlow or TFLite has that in its name
 
 Layout = Literal["file", "folder", "group"]

@@ -162,9 +162,8 @@ OTHER = Vocabulary(
     call=lambda node: node.callee,
     constant=_stored_or_yielded,
 )
-_BY_NAME = {formats.TENSORFLOW: TENSORFLOW, formats.TFLITE: TFLITE, formats.ONNX: ONNX} | dict.fromkeys(
-    ("keras", "mxnet", "caffe", "caffe2", "mmdnn"), OTHER
-)
+_BY_NAME = {formats.TENSORFLOW: TENSORFLOW, formats.TFLITE: TFLITE, formats.ONNX: ONNX}
+_BY_NAME |= dict.fromkeys(formats.LAYERED, OTHER)
 
 
 @cache

@@ -121,7 +121,7 @@ class _Machine:
                 raise FormatError(f"byte {self._at}: a line without end in a pickle", path=self._source.path)
         return bytes(parts)
 
-    def _text(self, length: int) -> str:
+    def _string(self, length: int) -> str:
         if length > self._source.size - self._at:
             raise FormatError(f"byte {self._at}: text of {length} bytes in a pickle", path=self._source.path)
         return self._take(length).decode("utf-8", "replace")
@@ -279,9 +279,9 @@ _STEPS: dict[bytes, _Step] = {
     b"B": lambda m: m.push(m._bytes(m._number("<I"))),
     b"\x8e": lambda m: m.push(m._bytes(m._number("<Q"))),
     b"V": lambda m: m.push(m._line().decode("raw-unicode-escape", "replace")),
-    b"X": lambda m: m.push(m._text(m._number("<I"))),
-    b"\x8c": lambda m: m.push(m._text(m._number("<B"))),
-    b"\x8d": lambda m: m.push(m._text(m._number("<Q"))),
+    b"X": lambda m: m.push(m._string(m._number("<I"))),
+    b"\x8c": lambda m: m.push(m._string(m._number("<B"))),
+    b"\x8d": lambda m: m.push(m._string(m._number("<Q"))),
     b"}": lambda m: m.push({}),
     b"]": lambda m: m.push([]),
     b")": lambda m: m.push(()),
