@@ -113,8 +113,10 @@ def custom_operators(metagraph: MetaGraph) -> Iterator[Finding]:
 def signatures(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find signatures that name no tensor, or tensors that are not inputs or outputs of their subgraph."""
     for signature in metagraph.signatures.values():
-        if signature.raw is not None and signature.raw.get("subgraph_index") >= len(metagraph.graphs):
-            what = f"it is for subgraph {signature.raw.get('subgraph_index')} of {len(metagraph.graphs)}"
+        number = signature.raw.get("subgraph_index") if signature.raw is not None else 0
+        count = len(signature.raw.image.root("Model").tables("subgraphs")) if number else 1  # as it was read
+        if number >= count or signature.graph not in metagraph.graphs:
+            what = f"it is for subgraph {number} of {len(metagraph.graphs)}"
             yield Finding("error", f"signature {signature.key}", what, "remove it", "signature-subgraph")
             continue
         yield from _signature_tensors(signature)

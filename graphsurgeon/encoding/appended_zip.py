@@ -8,6 +8,8 @@ Spec: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
+from itertools import pairwise
 
 from graphsurgeon.disk.files import FileRange, Rope, SourceFile
 
@@ -41,8 +43,15 @@ class AppendedZip:
             for at, size in _entries(directory)
         ]
 
-    def moved(self, start: int) -> Rope:
-        """Return the archive as it must be to start at another place of a file."""
+    def moved(self, start: int, without: Collection[str] = ()) -> Rope:
+        """Return the archive as it must be to start at another place of a file.
+
+        Args:
+            start: where it will start.
+            without: names of files that it shall not hold any more; an archive of none is nothing.
+        """
+        if not set(without).isdisjoint(self.names):
+            return self._rebuilt(start, without)
         directory_at = self._end - len(self._directory)
         files = FileRange(self.file, self.start, directory_at - self.start)
         if self._base:  # counted from its own start: it may stand anywhere
@@ -53,6 +62,32 @@ class AppendedZip:
             _shift(directory, at + _ENTRY.size - 4, shift)
         _shift(tail, 16, shift)
         return [files, bytes(directory), bytes(tail)]
+
+    def _rebuilt(self, start: int, without: Collection[str]) -> Rope:
+        """Return the archive with fewer files: those that stay keep their bytes and their order."""
+        directory_at = self._end - len(self._directory)
+        places = [at for at, _ in _entries(self._directory)]
+        offsets = [_offset(self._directory, at) for at in places]
+        stops = dict(pairwise([*sorted(set(offsets)), directory_at - self._base]))
+        origin = min(offsets) if self._base else start
+        rope: Rope = []
+        entries, moved, size = [], dict[int, int](), 0
+        for number, (at, end) in enumerate(pairwise([*places, len(self._directory)])):
+            if self.names[number] in without:
+                continue
+            offset = offsets[number]
+            if offset not in moved:
+                moved[offset] = origin + size
+                rope.append(FileRange(self.file, self._base + offset, stops[offset] - offset))
+                size += stops[offset] - offset
+            entry = bytearray(self._directory[at:end])
+            struct.pack_into("<I", entry, _ENTRY.size - 4, moved[offset])
+            entries.append(bytes(entry))
+        if not entries:
+            return []
+        directory, tail = b"".join(entries), bytearray(self._tail)
+        struct.pack_into("<2H2I", tail, 8, len(entries), len(entries), len(directory), origin + size)
+        return [*rope, directory, bytes(tail)]
 
 
 def find_zip(file: SourceFile) -> AppendedZip | None:
@@ -77,7 +112,7 @@ def _archive(file: SourceFile, end: int, tail: bytes) -> AppendedZip | None:
         return None
     directory = file.read_at(end - size, size)
     places = _entries(directory)
-    offsets = [struct.unpack_from("<I", directory, at + _ENTRY.size - 4)[0] for at, _ in places]
+    offsets = [_offset(directory, at) for at, _ in places]
     if len(places) != count or not offsets or any(base + place >= end - size for place in offsets):
         return None
     return AppendedZip(file, end, tail, base, directory, offsets)
@@ -91,6 +126,10 @@ def _entries(directory: bytes) -> list[tuple[int, int]]:
         found.append((at, name))
         at += _ENTRY.size + name + extra + comment
     return found
+
+
+def _offset(directory: bytes, at: int) -> int:
+    return int(struct.unpack_from("<I", directory, at + _ENTRY.size - 4)[0])
 
 
 def _shift(data: bytearray, at: int, amount: int) -> None:

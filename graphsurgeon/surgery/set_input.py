@@ -69,6 +69,7 @@ def set_input(
     shapes: Mapping[str, Shape | Sequence[int | None]] | None = None,
     dtypes: Mapping[str, str | DType] | None = None,
     set_values: Mapping[str, object] | None = None,
+    allow_contradictions: bool = False,
     tags: Sequence[str] | None = None,
 ) -> SetInputReport:
     """Change placeholders of the main graph; of a TFLite model the shapes of inputs.
@@ -78,6 +79,8 @@ def set_input(
         shapes: placeholder (or signature input key) -> new shape; None for a dimension that may be any.
         dtypes: placeholder -> new dtype; a Cast gives the rest of the graph what it was given before.
         set_values: placeholder -> value that it has from now on; it is no input any more.
+        allow_contradictions: of a TFLite model: write shapes that operators do not take; of other models they are
+            told, not refused.
         tags: the MetaGraph with exactly these tags.
 
     Raises:
@@ -89,7 +92,8 @@ def set_input(
     metagraph = choose_metagraph(model, tags)
     wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
     if is_tflite(model, metagraph, "set-input"):
-        return set_tflite_inputs(metagraph, wanted, [*(dtypes or ()), *(set_values or ())])
+        others = [*(dtypes or ()), *(set_values or ())]
+        return set_tflite_inputs(metagraph, wanted, others, allow_contradictions=allow_contradictions)
     changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
     metagraph.resolve_mentions()
     before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}

@@ -25,12 +25,17 @@ def set_input(
     ] = None,
     values: SetValues = None,
     mapping: MapOfValues = None,
+    allow_contradictions: Annotated[
+        bool,
+        typer.Option("--allow-contradictions", help="TFLite: write shapes that some operators do not take."),
+    ] = False,
     tags: Tags = None,
 ) -> Steps:
     """Change the shape or dtype of an input, or make it a constant.
 
     NAME is a placeholder or a key of a signature. What a constant decides is simplified: branches that are
-    never taken go away. What does not fit a new shape is reported with its place.
+    never taken go away. What does not fit a new shape is reported with its place, and refused in a TFLite
+    model.
 
     Examples:
       gs set-input model/ --shape image=1,224,224,3 -o fixed/
@@ -41,6 +46,7 @@ def set_input(
         "shapes": parse_shapes(shape),
         "dtypes": dict(split_pair(text, "NAME=DTYPE") for text in split_pairs(dtype)),
         "set_values": set_values(values, mapping),
+        "allow_contradictions": allow_contradictions,
         "tags": parse_tags(tags),
     }
     return [("set-input", arguments)]

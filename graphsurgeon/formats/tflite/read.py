@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +17,7 @@ from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes, operator_
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, SignatureEntry
+from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, SignatureEntry, subgraph_names
 from graphsurgeon.model.model import Model
 
 if TYPE_CHECKING:
@@ -175,10 +174,8 @@ def _metagraph(source: ModelSource) -> MetaGraph:
         **tflite_metadata.facts(source.root, source.buffers),
     }
     tables = list(source.root.tables("subgraphs"))
-    names = [table.text("name") for table in tables]
-    counts = Counter(names)
-    for index, (table, name) in enumerate(zip(tables, names, strict=True)):
-        unique = name if index == 0 or (name and counts[name] == 1) else f"#{index}"
+    names = subgraph_names([table.text("name") for table in tables])
+    for index, (table, unique) in enumerate(zip(tables, names, strict=True)):
         graph = Graph(metagraph, "subgraph", unique, SubgraphSource(source, index, table, unique))
         source.subgraphs.append(graph)
         if index:

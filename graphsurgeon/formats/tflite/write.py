@@ -7,7 +7,7 @@ schema asks, and what followed it in the file (an archive of associated files) f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from graphsurgeon.disk.files import FileRange, Rope, rope_size
@@ -45,6 +45,7 @@ class ModelLowering:
         lowerings: of the subgraphs that have been looked at.
         mentions: number of a buffer -> how often tensors and metadata of the file mention it.
         has_control_entry: whether the file tells control edges.
+        dropped_files: members of the archive behind the model that only removed tensors needed.
     """
 
     def __init__(self, model: Model) -> None:
@@ -57,6 +58,7 @@ class ModelLowering:
         self.subgraph_index = {graph: number for number, graph in enumerate(self.graphs)}
         self.has_moved = self.graphs != self.source.subgraphs
         self.has_control_entry = any(name == CONTROL_DEPENDENCIES for name, _ in entries(self.source.root))
+        self.dropped_files: set[str] = set()
         self.buffers = BufferTable(self.source)
         self.codes = OperatorCodes(self.source)
         self.mentions = Counter(_mentioned_buffers(self.source))
@@ -214,14 +216,17 @@ def lower(model: Model) -> dict[str, Rope]:
     for error in source.buffers.outside():
         raise error
     try:
-        record = ModelLowering(model).record()
-        return {"": emit_model(record, source) if record.is_changed() else [source.file.whole()]}
+        lowering = ModelLowering(model)
+        record = lowering.record()
+        if not record.is_changed():
+            return {"": [source.file.whole()]}
+        return {"": emit_model(record, source, lowering.dropped_files)}
     except FormatError as error:
         raise error.at(source.file.path) from error
 
 
-def emit_model(record: Record, source: ModelSource) -> Rope:
-    """Return the file with this `Model`, and what followed it in the source."""
+def emit_model(record: Record, source: ModelSource, without: Collection[str] = ()) -> Rope:
+    """Return the file with this `Model`, and what followed it in the source, but for some files of the archive."""
     ends = _data_behind(source)
     end = min([source.file.size, *(start for start, _ in ends)])
     if source.archive is not None:
@@ -229,10 +234,11 @@ def emit_model(record: Record, source: ModelSource) -> Rope:
     source.image.spent = 0
     identifier = source.file.read_at(4, 4)
     rope = emit(record, identifier if identifier in _IDENTIFIERS else b"", Unknown(source.root, end))
-    return rope + _trailing(source, max([end_of(source.root), *(stop for _, stop in ends)]), rope_size(rope))
+    start = max([end_of(source.root), *(stop for _, stop in ends)])
+    return rope + _trailing(source, start, rope_size(rope), without)
 
 
-def _trailing(source: ModelSource, start: int, size: int) -> Rope:
+def _trailing(source: ModelSource, start: int, size: int, without: Collection[str]) -> Rope:
     """Return what follows the model in the source, as it must be behind `size` other bytes."""
     stop = source.file.size if source.archive is None else source.archive.start
     rope: Rope = []
@@ -241,7 +247,7 @@ def _trailing(source: ModelSource, start: int, size: int) -> Rope:
         rope += [bytes((start - size) % _ALIGN), FileRange(source.file, start, stop - start)]
     if source.archive is None:
         return rope
-    return rope + source.archive.moved(size + rope_size(rope))
+    return rope + source.archive.moved(size + rope_size(rope), without)
 
 
 def _data_behind(source: ModelSource) -> list[tuple[int, int]]:
