@@ -8,7 +8,7 @@ Spec: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 
 from graphsurgeon.disk.files import FileRange, Rope, SourceFile
@@ -101,6 +101,16 @@ def find_zip(file: SourceFile) -> AppendedZip | None:
             return found
         at = tail.rfind(b"PK\5\6", 0, at)
     return None
+
+
+def unsafe_names(names: Iterable[str]) -> list[str]:
+    """Return the names that would lead a careless unpacker out of its folder, or hide what they are."""
+    return [name for name in names if _is_unsafe(name)]
+
+
+def _is_unsafe(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return name[:1] in ("/", "\\") or ".." in parts or name[1:2] == ":" or not name.isprintable()
 
 
 def _archive(file: SourceFile, end: int, tail: bytes) -> AppendedZip | None:

@@ -170,13 +170,7 @@ def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[str, st
 
 def _quantization(tensor: TensorFact) -> str:
     """Say how integers stand for real numbers."""
-    parameters = tensor.quantization
-    if parameters is None:
-        return ""
-    if len(parameters.scale) == 1:
-        zero = parameters.zero_point[0] if len(parameters.zero_point) else 0
-        return f"scale {parameters.scale[0]:.6g}, zero point {zero}"
-    return f"{len(parameters.scale)} scales along dimension {parameters.axis}" if parameters.scale else "quantized"
+    return "" if tensor.quantization is None else str(tensor.quantization)
 
 
 def _detail(signature: SignatureSummary, name: str, tensor: TensorFact) -> str:

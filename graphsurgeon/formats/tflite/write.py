@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from graphsurgeon.disk.files import FileRange, Rope, rope_size
-from graphsurgeon.encoding.flatbuffer.unknown import Unknown, end_of
+from graphsurgeon.encoding.flatbuffer.unknown import Unknown
 from graphsurgeon.encoding.flatbuffer.write import Record, emit
 from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
 from graphsurgeon.formats.tflite import write_metadata
-from graphsurgeon.formats.tflite.attrs import large_custom_options
+from graphsurgeon.formats.tflite.behind import data_behind, unexplained
 from graphsurgeon.formats.tflite.metadata import CONTROL_DEPENDENCIES, entries
 from graphsurgeon.formats.tflite.read import ModelSource, Operator, unique_keys
 from graphsurgeon.formats.tflite.schema import CUSTOM, PLACEHOLDER, UNKNOWN_OPERATOR, operator_codes, schema
@@ -227,37 +227,26 @@ def lower(model: Model) -> dict[str, Rope]:
 
 def emit_model(record: Record, source: ModelSource, without: Collection[str] = ()) -> Rope:
     """Return the file with this `Model`, and what followed it in the source, but for some files of the archive."""
-    ends = _data_behind(source)
+    ends = data_behind(source)
     end = min([source.file.size, *(start for start, _ in ends)])
     if source.archive is not None:
         end = min(end, source.archive.start)
     source.image.spent = 0
     identifier = source.file.read_at(4, 4)
     rope = emit(record, identifier if identifier in _IDENTIFIERS else b"", Unknown(source.root, end))
-    start = max([end_of(source.root), *(stop for _, stop in ends)])
-    return rope + _trailing(source, start, rope_size(rope), without)
+    return rope + _trailing(source, rope_size(rope), without)
 
 
-def _trailing(source: ModelSource, start: int, size: int, without: Collection[str]) -> Rope:
+def _trailing(source: ModelSource, size: int, without: Collection[str]) -> Rope:
     """Return what follows the model in the source, as it must be behind `size` other bytes."""
-    stop = source.file.size if source.archive is None else source.archive.start
     rope: Rope = []
-    start = min(start, stop)
-    if stop - start > 4 * _ALIGN or any(source.file.read_at(start, stop - start)):
+    kept = unexplained(source)
+    if kept is not None:
+        start, stop = kept
         rope += [bytes((start - size) % _ALIGN), FileRange(source.file, start, stop - start)]
     if source.archive is None:
         return rope
     return rope + source.archive.moved(size + rope_size(rope), without)
-
-
-def _data_behind(source: ModelSource) -> list[tuple[int, int]]:
-    """Return start and end of the data that lies behind the FlatBuffer."""
-    places = [source.buffers.extent(number) for number in range(len(source.buffers.tables))]
-    placed = zip(places, source.buffers.tables, strict=True)
-    found = [(start, start + length) for (start, length), table in placed if length and start == table.get("offset")]
-    operators = (operator for subgraph in source.root.tables("subgraphs") for operator in subgraph.tables("operators"))
-    options = (large_custom_options(operator) for operator in operators)
-    return found + [(large.offset, large.offset + large.length) for large in options if large is not None]
 
 
 def _mentioned_buffers(source: ModelSource) -> Iterator[int]:

@@ -81,7 +81,7 @@ def _sides(model: ModelLowering, basis: support.Described | None) -> support.Sid
         counts = _counts(model, index or 0)
         return support.Sides(index or 0, counts, (range(counts[0]), range(counts[1])))
     by_index = {value.raw.index: value for value in model.lowerings[graph].values if value.raw is not None}
-    table = model.source.subgraphs[index].raw.table  # type: ignore[union-attr]
+    table = model.source.subgraphs[index].raw.table
     stood = [[by_index.get(number) for number in table.scalars(side)] for side in ("inputs", "outputs")]
     places = _places(model, graph, (stood[0], stood[1]), outputs)
     return support.Sides(index, (len(stood[0]), len(stood[1])), places)
