@@ -16,6 +16,7 @@ from graphsurgeon.analysis.flow.placeholders import placeholder_shape
 from graphsurgeon.analysis.names import choose_metagraph, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import BOOL, DType
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
@@ -79,8 +80,7 @@ def set_input(
         shapes: placeholder (or signature input key) -> new shape; None for a dimension that may be any.
         dtypes: placeholder -> new dtype; a Cast gives the rest of the graph what it was given before.
         set_values: placeholder -> value that it has from now on; it is no input any more.
-        allow_contradictions: of a TFLite model: write shapes that operators do not take; of other models they are
-            told, not refused.
+        allow_contradictions: of a TFLite model: write them too; of others they are told and never refused.
         tags: the MetaGraph with exactly these tags.
 
     Raises:
@@ -119,13 +119,15 @@ def set_input(
     return SetInputReport(
         inputs=tuple(map(_told, changes)),
         signatures=tuple(signature.key for signature in affected),
-        contradictions=tuple(
-            Contradiction(f"{one.graph}: {one.where}" if one.graph else one.where, one.what) for one in found
-        ),
+        contradictions=tuple(map(_contradiction, found)),
         removed_nodes=tuple(removed),
         recorded_shapes=recorded,
         notes=tuple(notes),
     )
+
+
+def _contradiction(found: Finding) -> Contradiction:
+    return Contradiction(f"{found.graph}: {found.where}" if found.graph else found.where, found.what)
 
 
 def _changes(

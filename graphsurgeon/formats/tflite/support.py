@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from graphsurgeon.disk.files import rope_chunks
 from graphsurgeon.encoding.flatbuffer.read import Image, Table
 from graphsurgeon.encoding.flatbuffer.schema import Schema
 from graphsurgeon.encoding.flatbuffer.unknown import Unknown
 from graphsurgeon.encoding.flatbuffer.write import Record, emit
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import FormatError, plural
 from graphsurgeon.formats.schema import tflite_tables
 from graphsurgeon.model.node import Value
 
@@ -108,6 +109,32 @@ def in_step(data: bytes, sides: Sides) -> bytes | None:
         _place_side(subgraph, side, count, places)
     record.parts["subgraph_metadata"] = [subgraph]
     return packed(record)
+
+
+def faults(data: bytes, counts: tuple[int, int]) -> list[tuple[Literal["error", "warning"], str]]:
+    """Say what MediaPipe Tasks would not take, measured with its release 1.2.
+
+    Args:
+        data: the metadata.
+        counts: inputs and outputs of the first subgraph.
+    """
+    root = root_of(data)
+    if root is None:
+        return []
+    described = root.tables("subgraph_metadata")
+    if not described:
+        there = root.place("subgraph_metadata")
+        return [("error", "its list of subgraphs is empty: MediaPipe dies on it")] if there else []
+    found: list[tuple[Literal["error", "warning"], str]] = []
+    for side, count in zip(SIDES, counts, strict=True):
+        field = f"{side}_tensor_metadata"
+        told = len(described[0].tables(field))
+        if not described[0].place(field) or told == count:
+            continue
+        is_surplus = side == "input" and told > count  # not looked at
+        what = f"it describes {plural(told, side)}, the model has {count}"
+        found.append(("warning" if is_surplus else "error", what))
+    return found
 
 
 def file_names(data: bytes) -> set[str]:
