@@ -40,6 +40,7 @@ COMMANDS = {
     "replace": "graphsurgeon.cli.commands.replace:replace",
     "strip": "graphsurgeon.cli.commands.strip:strip",
     "set-input": "graphsurgeon.cli.commands.set_input:set_input",
+    "metadata": "graphsurgeon.cli.commands.metadata:metadata",
     "render": "graphsurgeon.cli.commands.render:render",
     "apply": "graphsurgeon.cli.commands.apply:apply",
     "run": "graphsurgeon.cli.commands.run:run",

@@ -8,13 +8,18 @@ Spec: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 
 from graphsurgeon.disk.files import FileRange, Rope, SourceFile
+from graphsurgeon.errors import FormatError
 
 _END = struct.Struct("<4s4H2IH")  # signature, disk numbers and counts, directory size, directory offset, comment size
 _ENTRY = struct.Struct("<4s6H3I5H2I")  # signature, ..., name, extra, comment size, ..., offset of the local header
+_LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, day, CRC, sizes, name, extra
+_NEEDS, _UTF8, _DAY = 20, 0x800, 0x21  # version 2.0; names are UTF-8; the first of January 1980
+_DEFLATED = 8
+_MOST_UNPACKED = 1 << 28  # bytes of one file
 _LONGEST_COMMENT = 0xFFFF
 _DIRECTORY_LIMIT = 16 << 20  # bytes of a directory that are read: a hundred thousand files
 
@@ -43,15 +48,16 @@ class AppendedZip:
             for at, size in _entries(directory)
         ]
 
-    def moved(self, start: int, without: Collection[str] = ()) -> Rope:
+    def moved(self, start: int, without: Collection[str] = (), added: Mapping[str, bytes] | None = None) -> Rope:
         """Return the archive as it must be to start at another place of a file.
 
         Args:
             start: where it will start.
             without: names of files that it shall not hold any more; an archive of none is nothing.
+            added: files that it shall hold besides, in place of those of the same name.
         """
-        if not set(without).isdisjoint(self.names):
-            return self._rebuilt(start, without)
+        if added or not set(without).isdisjoint(self.names):
+            return self._rebuilt(start, {*without, *(added or ())}, added or {})
         directory_at = self._end - len(self._directory)
         files = FileRange(self.file, self.start, directory_at - self.start)
         if self._base:  # counted from its own start: it may stand anywhere
@@ -63,8 +69,8 @@ class AppendedZip:
         _shift(tail, 16, shift)
         return [files, bytes(directory), bytes(tail)]
 
-    def _rebuilt(self, start: int, without: Collection[str]) -> Rope:
-        """Return the archive with fewer files: those that stay keep their bytes and their order."""
+    def _rebuilt(self, start: int, without: Collection[str], added: Mapping[str, bytes]) -> Rope:
+        """Return the archive with other files: those that stay keep their bytes and their order."""
         directory_at = self._end - len(self._directory)
         places = [at for at, _ in _entries(self._directory)]
         offsets = [_offset(self._directory, at) for at in places]
@@ -83,11 +89,76 @@ class AppendedZip:
             entry = bytearray(self._directory[at:end])
             struct.pack_into("<I", entry, _ENTRY.size - 4, moved[offset])
             entries.append(bytes(entry))
-        if not entries:
-            return []
-        directory, tail = b"".join(entries), bytearray(self._tail)
-        struct.pack_into("<2H2I", tail, 8, len(entries), len(entries), len(directory), origin + size)
-        return [*rope, directory, bytes(tail)]
+        for name, data in added.items():
+            local, entry_of_new = _new_file(name, data, origin + size)
+            rope.append(local)
+            entries.append(entry_of_new)
+            size += len(local)
+        return _closed(rope, entries, origin + size, self._tail)
+
+    def content(self, name: str) -> bytes:
+        """Return the bytes of a file, unpacked.
+
+        Raises:
+            FormatError: it is damaged, encrypted, or packed in a way that is not read, or far larger than it is packed.
+        """
+        at, end = next(
+            (at, at + size)
+            for (at, size), known in zip(_entries(self._directory), self.names, strict=True)
+            if known == name
+        )
+        _, _, _, flags, method, _, _, crc, packed, size, *_ = _ENTRY.unpack_from(self._directory, at)
+        assert end
+        local = self._base + _offset(self._directory, at)
+        head = self.file.read_at(local, _LOCAL.size)
+        start = local + _LOCAL.size + sum(_LOCAL.unpack(head)[-2:])
+        if flags & 1 or method not in (0, _DEFLATED) or start + packed > self._end or size > _MOST_UNPACKED:
+            raise FormatError(f"{name!r} in the archive behind the model cannot be unpacked", path=self.file.path)
+        return _unpacked(self.file.read_at(start, packed), method, size, crc, name)
+
+
+def new_zip(start: int, files: Mapping[str, bytes]) -> Rope:
+    """Return an archive that starts at a place of a file; its files are stored as they are, as MediaPipe asks."""
+    rope: Rope = []
+    entries, at = [], start
+    for name, data in files.items():
+        local, entry = _new_file(name, data, at)
+        rope.append(local)
+        entries.append(entry)
+        at += len(local)
+    return _closed(rope, entries, at, _END.pack(b"PK\5\6", 0, 0, 0, 0, 0, 0, 0))
+
+
+def _closed(rope: Rope, entries: list[bytes], at: int, tail: bytes) -> Rope:
+    """Return files with their directory, which starts at a place, and the end; nothing if there are none."""
+    if not entries:
+        return []
+    directory, end = b"".join(entries), bytearray(tail)
+    struct.pack_into("<2H2I", end, 8, len(entries), len(entries), len(directory), at)
+    return [*rope, directory, bytes(end)]
+
+
+def _new_file(name: str, data: bytes, offset: int) -> tuple[bytes, bytes]:
+    """Return a stored file with its local header, and its entry in the directory."""
+    from zlib import crc32
+
+    text = name.encode()
+    facts = (_NEEDS, _UTF8, 0, 0, _DAY, crc32(data), len(data), len(data), len(text), 0)
+    local = _LOCAL.pack(b"PK\3\4", *facts) + text + data
+    return local, _ENTRY.pack(b"PK\1\2", _NEEDS, *facts, 0, 0, 0, 0, offset) + text
+
+
+def _unpacked(data: bytes, method: int, size: int, crc: int, name: str) -> bytes:
+    import zlib
+
+    if method == _DEFLATED:
+        try:
+            data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, size + 1)
+        except zlib.error as error:
+            raise FormatError(f"{name!r} in the archive behind the model is damaged: {error}") from error
+    if len(data) != size or zlib.crc32(data) != crc:
+        raise FormatError(f"{name!r} in the archive behind the model is damaged")
+    return data
 
 
 def find_zip(file: SourceFile) -> AppendedZip | None:

@@ -31,6 +31,7 @@ OPERATIONS: dict[str, str] = {
     "extract": "graphsurgeon.surgery.extract:extract",
     "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
     "replace": "graphsurgeon.surgery.replace:replace",
+    "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
     "rename": "graphsurgeon.surgery.rename:rename",
     "strip": "graphsurgeon.surgery.strip:strip",
 }

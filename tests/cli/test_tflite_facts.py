@@ -71,3 +71,21 @@ def test_quantization_in_words() -> None:
     assert str(Quantization((0.5, 0.25), (0, 0), 3)) == "2 scales along dimension 3"
     assert str(Quantization(minimum=(-1.0,), maximum=(6.0,))) == "range -1 to 6"
     assert str(Quantization(custom=b"abc")) == "custom, 3 bytes"
+
+
+def test_names_joined_by_commas_are_told_to_be_repeated(gs: GS, fixtures_dir: Path, tmp_path: Path) -> None:
+    graph = read(fixtures_dir / "tflite" / "cnn_float.tflite").graph
+    names = [str(output.value.name) for output in graph.outputs]
+    for joined in (",".join(names), f"#{graph.outputs[0].value.port},#{graph.outputs[1].value.port}"):
+        result = gs("extract", "tflite/cnn_float.tflite", "--outputs", joined, "-o", tmp_path / "a.tflite")
+        assert result.status == 2
+        assert "repeat the option for each" in result.err
+    each = [word for name in names for word in ("--outputs", name)]
+    assert gs("extract", "tflite/cnn_float.tflite", *each, "-o", tmp_path / "a.tflite").status == 0
+
+
+def test_show_prints_what_a_model_says_of_itself(gs: GS) -> None:
+    out = gs("show", "tflite/metadata.tflite").out
+    assert "name: Dense classifier" in out
+    assert out.index("Dense classifier") < out.index("next:")
+    assert "says of itself" not in gs("show", "tflite/float.tflite").out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSummary, Summary
@@ -28,8 +28,8 @@ class Parts(NamedTuple):
     signature: str | None
 
 
-def print_summary(summary: Summary, parts: Parts) -> None:
-    """Print a summary."""
+def print_summary(summary: Summary, parts: Parts, *, also: Callable[[], None] | None = None) -> None:
+    """Print a summary; `also` prints what else is known, before the hint at the end."""
     if parts.signature is None:
         _print_header(summary)
     inner = [] if parts.everything or parts.signature is not None else _inner_subgraphs(summary)
@@ -41,6 +41,8 @@ def print_summary(summary: Summary, parts: Parts) -> None:
         _print_modules(summary, parts)
         _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
+        if also is not None:
+            also()
         _print_next(summary)
 
 

@@ -8,7 +8,7 @@ Spec: `metadata_schema.fbs` of the TFLite Support Library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -56,10 +56,12 @@ class Described(bytes):
 
     Attributes:
         inputs, outputs: the tensors to which its lists run parallel.
+        files: name -> bytes of a file to be put into the archive behind the model.
     """
 
     inputs: Sequence[Value]
     outputs: Sequence[Value]
+    files: Mapping[str, bytes]
 
 
 @cache

@@ -7,10 +7,11 @@ schema asks, and what followed it in the file (an archive of associated files) f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from graphsurgeon.disk.files import FileRange, Rope, rope_size
+from graphsurgeon.encoding.appended_zip import new_zip
 from graphsurgeon.encoding.flatbuffer.unknown import Unknown
 from graphsurgeon.encoding.flatbuffer.write import Record, emit
 from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
@@ -45,7 +46,8 @@ class ModelLowering:
         lowerings: of the subgraphs that have been looked at.
         mentions: number of a buffer -> how often tensors and metadata of the file mention it.
         has_control_entry: whether the file tells control edges.
-        dropped_files: members of the archive behind the model that only removed tensors needed.
+        dropped_files, added_files: members of the archive behind the model: those that only removed tensors needed,
+            and new ones.
     """
 
     def __init__(self, model: Model) -> None:
@@ -59,6 +61,7 @@ class ModelLowering:
         self.has_moved = self.graphs != self.source.subgraphs
         self.has_control_entry = any(name == CONTROL_DEPENDENCIES for name, _ in entries(self.source.root))
         self.dropped_files: set[str] = set()
+        self.added_files: dict[str, bytes] = {}
         self.buffers = BufferTable(self.source)
         self.codes = OperatorCodes(self.source)
         self.mentions = Counter(_mentioned_buffers(self.source))
@@ -220,13 +223,15 @@ def lower(model: Model) -> dict[str, Rope]:
         record = lowering.record()
         if not record.is_changed():
             return {"": [source.file.whole()]}
-        return {"": emit_model(record, source, lowering.dropped_files)}
+        return {"": emit_model(record, source, lowering.dropped_files, lowering.added_files)}
     except FormatError as error:
         raise error.at(source.file.path) from error
 
 
-def emit_model(record: Record, source: ModelSource, without: Collection[str] = ()) -> Rope:
-    """Return the file with this `Model`, and what followed it in the source, but for some files of the archive."""
+def emit_model(
+    record: Record, source: ModelSource, without: Collection[str] = (), added: Mapping[str, bytes] | None = None
+) -> Rope:
+    """Return the file with this `Model`, and what followed it in the source, with other files in the archive."""
     ends = data_behind(source)
     end = min([source.file.size, *(start for start, _ in ends)])
     if source.archive is not None:
@@ -234,19 +239,20 @@ def emit_model(record: Record, source: ModelSource, without: Collection[str] = (
     source.image.spent = 0
     identifier = source.file.read_at(4, 4)
     rope = emit(record, identifier if identifier in _IDENTIFIERS else b"", Unknown(source.root, end))
-    return rope + _trailing(source, rope_size(rope), without)
+    return rope + _trailing(source, rope_size(rope), without, added or {})
 
 
-def _trailing(source: ModelSource, size: int, without: Collection[str]) -> Rope:
+def _trailing(source: ModelSource, size: int, without: Collection[str], added: Mapping[str, bytes]) -> Rope:
     """Return what follows the model in the source, as it must be behind `size` other bytes."""
     rope: Rope = []
     kept = unexplained(source)
     if kept is not None:
         start, stop = kept
         rope += [bytes((start - size) % _ALIGN), FileRange(source.file, start, stop - start)]
+    start = size + rope_size(rope)
     if source.archive is None:
-        return rope
-    return rope + source.archive.moved(size + rope_size(rope), without)
+        return rope + (new_zip(start, added) if added else [])
+    return rope + source.archive.moved(start, without, added)
 
 
 def _mentioned_buffers(source: ModelSource) -> Iterator[int]:

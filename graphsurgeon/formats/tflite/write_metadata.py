@@ -42,6 +42,10 @@ def lower(model: ModelLowering) -> list[Record]:
             _replace(model, records[-1], tflite_metadata.encode_edges(edges))
         elif name == ARENA_OFFSETS:
             _lower_arena(model, records[-1])
+    if not has_support:  # it was taken away, with the files that it names
+        old = next((index for name, index in tflite_metadata.entries(model.source.root) if name == support.NAME), None)
+        data = tflite_metadata.content(model.source.buffers, old, _MOST) if old is not None else b""
+        model.dropped_files = support.file_names(data)
     if edges is not None and any(edges) and not any(name == CONTROL_DEPENDENCIES for name, _ in _items(model)):
         record = Record(schema().table("Metadata"))
         record.set("name", CONTROL_DEPENDENCIES.encode())
@@ -55,6 +59,7 @@ def _support(model: ModelLowering, item: CollectionItem) -> list[Record]:
     record = _entry(model, support.NAME, item)
     basis = item.value if isinstance(item.value, support.Described) else None
     before = _bytes(item)
+    model.added_files = dict(basis.files) if basis is not None else {}
     after = support.in_step(before, _sides(model, basis)) if model.graphs else before
     had = support.file_names(item.raw.tensor.tobytes()) if item.raw is not None else set()
     model.dropped_files = had - (support.file_names(after) if after is not None else set())
