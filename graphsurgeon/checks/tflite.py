@@ -66,12 +66,16 @@ def recursion(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def order(metagraph: MetaGraph) -> Iterator[Finding]:
-    """Find tensors that are read before they are made: operators run in the order of the file."""
+    """Find tensors that are read before they are made: operators run in the order of the file.
+
+    An operator that is new is placed where it belongs when the model is written.
+    """
     for graph in metagraph.graphs:
         made = {id(value) for value in graph.inputs}
         for number, node in enumerate(graph.nodes):
             for value in node.inputs:
-                is_late = value.producer is not None and id(value) not in made and not _is_variable(value)
+                is_placed = value.producer is not None and value.producer.raw is not None
+                is_late = is_placed and id(value) not in made and not _is_variable(value)
                 if is_late and value.tensor is None and not value.is_absent and not value.is_dangling:
                     what = f"it reads {value}, which an operator behind it makes"
                     hint = "operators run in the order of the file: sort them"

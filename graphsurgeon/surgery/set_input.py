@@ -44,7 +44,8 @@ from graphsurgeon.surgery.moves.prune import (
 from graphsurgeon.surgery.moves.recorded_shapes import record_shapes
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
 from graphsurgeon.surgery.moves.signature_function import signature_map
-from graphsurgeon.surgery.tflite.set_input import set_tflite_inputs
+from graphsurgeon.surgery.tflite.set_input import TypeChanges, set_tflite_inputs
+from graphsurgeon.surgery.tflite.set_types import scale_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def set_input(
     dtypes: Mapping[str, str | DType] | None = None,
     set_values: Mapping[str, object] | None = None,
     allow_contradictions: bool = False,
+    scale: float | None = None,
+    zero_point: int | None = None,
     tags: Sequence[str] | None = None,
 ) -> SetInputReport:
     """Change placeholders of the main graph; of a TFLite model the shapes of inputs.
@@ -81,6 +84,7 @@ def set_input(
         dtypes: placeholder -> new dtype; a Cast gives the rest of the graph what it was given before.
         set_values: placeholder -> value that it has from now on; it is no input any more.
         allow_contradictions: of a TFLite model: write them too; of others they are told and never refused.
+        scale, zero_point: of a TFLite model: of integers that a float input is to become.
         tags: the MetaGraph with exactly these tags.
 
     Raises:
@@ -92,8 +96,8 @@ def set_input(
     metagraph = choose_metagraph(model, tags)
     wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
     if is_tflite(model, metagraph, "set-input"):
-        others = [*(dtypes or ()), *(set_values or ())]
-        return set_tflite_inputs(metagraph, wanted, others, allow_contradictions=allow_contradictions)
+        types = TypeChanges(dtypes or {}, scale_of(scale, zero_point), allow_contradictions=allow_contradictions)
+        return set_tflite_inputs(metagraph, wanted, list(set_values or ()), types)
     changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
     metagraph.resolve_mentions()
     before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}

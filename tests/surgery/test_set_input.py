@@ -184,7 +184,7 @@ def test_shapes_of_tflite_inputs() -> None:
     report = set_input(model, shapes={name: [5, *list(before)[1:]]})
     assert str(model.metagraphs[0].graph.inputs[0].shape).startswith("[5,")
     assert report.inputs[0].was_shape == before
-    with pytest.raises(UnsupportedError, match="only shapes of inputs"):
+    with pytest.raises(UnsupportedError, match="only shapes and dtypes of inputs"):
         set_input(model, set_values={name: 1})
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from graphsurgeon.cli.commands.freeze import MapOfValues, SetValues, set_values
+from graphsurgeon.cli.commands.set_output import Scale, ZeroPoint
 from graphsurgeon.cli.common import Model, Tags, parse_tags, split_pair, split_pairs
 from graphsurgeon.cli.data_options import parse_shapes
 from graphsurgeon.cli.edit_command import Steps, edit_command
@@ -21,8 +22,10 @@ def set_input(
     ] = None,
     dtype: Annotated[
         list[str] | None,
-        typer.Option("--dtype", metavar="NAME=DTYPE", help="New dtype; a Cast follows: x=uint8."),
+        typer.Option("--dtype", metavar="NAME=DTYPE", help="New dtype; a Cast (TFLite: QUANTIZE) follows: x=uint8."),
     ] = None,
+    scale: Scale = None,
+    zero_point: ZeroPoint = None,
     values: SetValues = None,
     mapping: MapOfValues = None,
     allow_contradictions: Annotated[
@@ -46,6 +49,8 @@ def set_input(
         "shapes": parse_shapes(shape),
         "dtypes": dict(split_pair(text, "NAME=DTYPE") for text in split_pairs(dtype)),
         "set_values": set_values(values, mapping),
+        "scale": scale,
+        "zero_point": zero_point,
         "allow_contradictions": allow_contradictions,
         "tags": parse_tags(tags),
     }

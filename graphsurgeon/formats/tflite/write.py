@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table
     from graphsurgeon.encoding.flatbuffer.schema import TableType
 
+# The version that a new operator needs where it is not the first: DEQUANTIZE of int8, BROADCAST_TO at all.
+_FIRST_VERSION = {"BROADCAST_TO": 2, "DEQUANTIZE": 2}
 _IDENTIFIERS = (b"TFL3", b"TFL2", b"TFL1")
 _ALIGN = 16
 
@@ -189,7 +191,7 @@ class OperatorCodes:
         same = [operator for operator in self.known if (operator.code, operator.custom) == (code, custom)]
         if same:  # the runtime that has the newest version of those the model asks for has the others too
             return self._index(max(same, key=lambda operator: operator.version))
-        return self._add(Operator(node.op, code, custom, 1))
+        return self._add(Operator(node.op, code, custom, _FIRST_VERSION.get(node.op, 1)))
 
     def _index(self, operator: Operator) -> int:
         return self.known.index(operator)

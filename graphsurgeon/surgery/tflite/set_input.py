@@ -3,33 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.tflite import SubgraphShapes, infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
+from graphsurgeon.surgery.tflite.set_types import Scale, plan_types, type_notes
+
+
+@dataclass(frozen=True)
+class TypeChanges:
+    """What is asked beside shapes.
+
+    Attributes:
+        dtypes: input -> element type.
+        scale: of integers that a float input is to become.
+        allow_contradictions: write shapes that operators do not take, or that keep a batch of 1.
+    """
+
+    dtypes: Mapping[str, str | DType]
+    scale: Scale | None = None
+    allow_contradictions: bool = False
 
 
 def set_tflite_inputs(
-    metagraph: MetaGraph, shapes: Mapping[str, Shape], others: Sequence[str], *, allow_contradictions: bool = False
+    metagraph: MetaGraph, shapes: Mapping[str, Shape], others: Sequence[str], asked: TypeChanges
 ) -> SetInputReport:
-    """Change shapes of the first subgraph's inputs, and of what is computed from them.
+    """Change shapes and element types of the first subgraph's inputs, and shapes of what is computed from them.
 
     Args:
         metagraph: a TFLite model.
         shapes: input, or key of a signature -> new shape.
         others: what else is asked for, which there is not.
-        allow_contradictions: also where operators do not take the shapes, or keep a batch of 1.
+        asked: element types, and what is allowed.
 
     Raises:
         UsageError: there is no such input.
-        UnsupportedError: a shape cannot be followed through an operator, or contradicts one.
+        UnsupportedError: a shape cannot be followed through an operator, or contradicts one; a type cannot be had.
     """
     if others:
-        raise UnsupportedError("of a TFLite model only shapes of inputs can be set, its other tensors are typed")
+        raise UnsupportedError("of a TFLite model only shapes and dtypes of inputs can be set, not their values")
+    retyped = plan_types(metagraph, asked.dtypes, "input", asked.scale)
+    told, contradictions, count = _reshape(metagraph, shapes, asked) if shapes else ([], (), 0)
+    told += [change() for change in retyped]
+    affected = [s.key for s in metagraph.signatures.values() if s.graph is metagraph.graph]
+    notes = type_notes(metagraph, metagraph.graph.inputs, "input") if retyped else []
+    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, tuple(notes))
+
+
+def _reshape(
+    metagraph: MetaGraph, shapes: Mapping[str, Shape], asked: TypeChanges
+) -> tuple[list[InputChange], tuple[Contradiction, ...], int]:
+    """Change shapes; return what is told of the inputs, contradictions, and how many other tensors changed."""
     graph = metagraph.graph
     changed = {_input(metagraph, name): shape for name, shape in shapes.items()}
     told = [_told(value, shape) for value, shape in changed.items()]
@@ -46,15 +76,14 @@ def set_tflite_inputs(
     lost = [value for value, shape in found.shapes.items() if shape.dims is None]
     if lost and not contradictions:
         raise UnsupportedError(f"the shape of tensor {lost[0].name!r} (#{lost[0].port}) would depend on data")
-    if contradictions and not allow_contradictions:
+    if contradictions and not asked.allow_contradictions:
         raise _refused(contradictions)
     count = 0
     for value, shape in found.shapes.items():
         if shape.dims is not None and shape != value.shape:
             count += value not in changed
             value.shape = shape
-    affected = [s.key for s in metagraph.signatures.values() if s.graph is graph]
-    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count)
+    return told, contradictions, count
 
 
 def _contradictions(
