@@ -72,6 +72,7 @@ def set_input(
     dtypes: Mapping[str, str | DType] | None = None,
     set_values: Mapping[str, object] | None = None,
     allow_contradictions: bool = False,
+    fix_reshapes: bool = False,
     scale: float | None = None,
     zero_point: int | None = None,
     tags: Sequence[str] | None = None,
@@ -84,6 +85,7 @@ def set_input(
         dtypes: placeholder -> new dtype; a Cast gives the rest of the graph what it was given before.
         set_values: placeholder -> value that it has from now on; it is no input any more.
         allow_contradictions: of a TFLite model: write them too; of others they are told and never refused.
+        fix_reshapes: of a TFLite model: change operators that a batch of 1 was folded into.
         scale, zero_point: of a TFLite model: of integers that a float input is to become.
         tags: the MetaGraph with exactly these tags.
 
@@ -96,9 +98,12 @@ def set_input(
     metagraph = choose_metagraph(model, tags)
     wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
     if is_tflite(model, metagraph, "set-input"):
-        types = TypeChanges(dtypes or {}, scale_of(scale, zero_point), allow_contradictions=allow_contradictions)
+        types = TypeChanges(dtypes or {}, scale_of(scale, zero_point), allow_contradictions, fix_reshapes)
         return set_tflite_inputs(metagraph, wanted, list(set_values or ()), types)
-    changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
+    return _set_placeholders(model, metagraph, _changes(metagraph, wanted, dtypes or {}, set_values or {}))
+
+
+def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Change]) -> SetInputReport:
     metagraph.resolve_mentions()
     before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
     affected = _affected(metagraph, {change.node for change in changes})

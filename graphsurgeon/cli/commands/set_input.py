@@ -32,6 +32,10 @@ def set_input(
         bool,
         typer.Option("--allow-contradictions", help="TFLite: write shapes that some operators do not take."),
     ] = False,
+    fix_reshapes: Annotated[
+        bool,
+        typer.Option("--fix-reshapes", help="TFLite: mend operators that a batch of 1 was folded into."),
+    ] = False,
     tags: Tags = None,
 ) -> Steps:
     """Change the shape or dtype of an input, or make it a constant.
@@ -43,6 +47,7 @@ def set_input(
     Examples:
       gs set-input model/ --shape image=1,224,224,3 -o fixed/
       gs set-input frozen.pb --shape x=?,128 --dtype image=uint8 -o free.pb
+      gs set-input model.tflite --shape image=?,224,224,3 --fix-reshapes -o any_batch.tflite
       gs set-input model.meta --set train_phase=false --set keep_prob=1.0 -o inference.meta
     """
     arguments = {
@@ -51,6 +56,7 @@ def set_input(
         "set_values": set_values(values, mapping),
         "scale": scale,
         "zero_point": zero_point,
+        "fix_reshapes": fix_reshapes,
         "allow_contradictions": allow_contradictions,
         "tags": parse_tags(tags),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -13,6 +14,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.tflite import SubgraphShapes, infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
+from graphsurgeon.surgery.tflite.fix_reshapes import fix_reshapes
 from graphsurgeon.surgery.tflite.set_types import Scale, plan_types, type_notes
 
 
@@ -24,11 +26,13 @@ class TypeChanges:
         dtypes: input -> element type.
         scale: of integers that a float input is to become.
         allow_contradictions: write shapes that operators do not take, or that keep a batch of 1.
+        fix_reshapes: change operators that a batch of 1 was folded into.
     """
 
     dtypes: Mapping[str, str | DType]
     scale: Scale | None = None
     allow_contradictions: bool = False
+    fix_reshapes: bool = False
 
 
 def set_tflite_inputs(
@@ -49,33 +53,34 @@ def set_tflite_inputs(
     if others:
         raise UnsupportedError("of a TFLite model only shapes and dtypes of inputs can be set, not their values")
     retyped = plan_types(metagraph, asked.dtypes, "input", asked.scale)
-    told, contradictions, count = _reshape(metagraph, shapes, asked) if shapes else ([], (), 0)
+    fixed: list[str] = []
+    told, contradictions, count = _reshape(metagraph, shapes, asked, fixed) if shapes else ([], (), 0)
     told += [change() for change in retyped]
     affected = [s.key for s in metagraph.signatures.values() if s.graph is metagraph.graph]
     notes = type_notes(metagraph, metagraph.graph.inputs, "input") if retyped else []
-    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, tuple(notes))
+    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, (*fixed, *notes))
 
 
 def _reshape(
-    metagraph: MetaGraph, shapes: Mapping[str, Shape], asked: TypeChanges
+    metagraph: MetaGraph, shapes: Mapping[str, Shape], asked: TypeChanges, fixed: list[str]
 ) -> tuple[list[InputChange], tuple[Contradiction, ...], int]:
-    """Change shapes; return what is told of the inputs, contradictions, and how many other tensors changed."""
+    """Change shapes; return what is told of the inputs, contradictions, and how many other tensors changed.
+
+    What was fixed is added to `fixed`.
+    """
     graph = metagraph.graph
     changed = {_input(metagraph, name): shape for name, shape in shapes.items()}
     told = [_told(value, shape) for value, shape in changed.items()]
-    found = infer_subgraph(graph, changed)
     trial = {value: _doubled(value, shape) for value, shape in changed.items()}
+    if asked.fix_reshapes:
+        fixed += fix_reshapes(graph, trial, partial(_found, graph), slices=asked.allow_contradictions)
+    found = infer_subgraph(graph, changed)
     tried = infer_subgraph(graph, trial) if trial != changed else found
-    unknown = found.unknown or tried.unknown
-    if unknown:
-        raise UnsupportedError(
-            f"{unknown[0]} would be given other shapes, and it is not known what it then yields",
-            hint="let the interpreter resize the input when it runs the model",
-        )
+    _require_followed(found)
+    _require_followed(tried)
     contradictions = _contradictions(graph, found, tried, trial)
-    lost = [value for value, shape in found.shapes.items() if shape.dims is None]
-    if lost and not contradictions:
-        raise UnsupportedError(f"the shape of tensor {lost[0].name!r} (#{lost[0].port}) would depend on data")
+    if not contradictions:
+        _require_ranks(found)
     if contradictions and not asked.allow_contradictions:
         raise _refused(contradictions)
     count = 0
@@ -99,6 +104,30 @@ def _contradictions(
     for one in tried.findings:
         told.setdefault(one.where, Contradiction(one.where, f"{one.what} (at {said})"))
     return (*told.values(), *_kept_batches(graph, tried))
+
+
+def _require_followed(found: SubgraphShapes) -> None:
+    if found.unknown:
+        raise UnsupportedError(
+            f"{found.unknown[0]} would be given other shapes, and it is not known what it then yields",
+            hint="let the interpreter resize the input when it runs the model",
+        )
+
+
+def _require_ranks(found: SubgraphShapes) -> None:
+    lost = [value for value, shape in found.shapes.items() if shape.dims is None]
+    if lost:
+        raise UnsupportedError(f"the shape of tensor {lost[0].name!r} (#{lost[0].port}) would depend on data")
+
+
+def _found(graph: Graph, trial: Mapping[Value, Shape]) -> list[Contradiction]:
+    """Return what contradicts shapes that are all known, in the order of operators."""
+    tried = infer_subgraph(graph, trial)
+    _require_followed(tried)
+    found = _contradictions(graph, tried, tried, trial)
+    if not found:
+        _require_ranks(tried)
+    return sorted(found, key=lambda one: int(one.where.partition("#")[2].partition(" ")[0]))
 
 
 def _doubled(value: Value, shape: Shape) -> Shape:
