@@ -48,7 +48,7 @@ OPENERS = {"open", "fdopen", "read_bytes", "read_text", "write_bytes", "write_te
 # or what lies in an archive.
 FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
-    "disk/files.py", "disk/atomic.py", "formats/schema/__init__.py", "ops/catalog.py", "ops/onnx.py",
+    "disk/files.py", "disk/atomic.py", "formats/schema/__init__.py", "ops/catalog.py", "ops/onnx.py", "ops/tflite.py",
     "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/modules.py",
     "scanning/table.py",
 }  # fmt: skip

@@ -172,8 +172,17 @@ def _stored_value(places: Sequence[Graph], text: str) -> Value:
     if found:
         choices = ", ".join(f"#{value.port} in {value.graph.name or 'the first subgraph'}" for value in found[:8])
         raise UsageError(f"{len(found)} tensors are named {text!r}", hint=f"name one by its index: {choices}")
-    known = (value.name or "" for place in places for value in place.values)
-    raise UsageError(f"the model has no tensor {text!r}", hint=suggestion(text, known))
+    known = [value.name or "" for place in places for value in place.values]
+    raise UsageError(f"the model has no tensor {text!r}", hint=_of_several(text, known) or suggestion(text, known))
+
+
+def _of_several(text: str, known: Iterable[str]) -> str:
+    """Return a hint where several names were joined by commas, which names of TFLite tensors may hold themselves."""
+    parts = [part.strip() for part in text.split(",")]
+    names = set(known)
+    if len(parts) < 2 or not any(part in names or (part[:1] == "#" and part[1:].isdecimal()) for part in parts):
+        return ""
+    return "names of TFLite tensors may hold commas: repeat the option for each"
 
 
 def _port(node: Node, text: str) -> int:

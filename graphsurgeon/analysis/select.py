@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from graphsurgeon.analysis.names import choose_graphs, find_node, find_value
 from graphsurgeon.analysis.patterns import matcher
+from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.shape_pattern import shape_matcher
 from graphsurgeon.shapes.report import ShapeReport
@@ -28,6 +30,7 @@ class FoundValue:
         tags: of the MetaGraph; None where the format has none.
         node: name of the node; "" where nodes have none.
         index: TFLite: place among the subgraph's tensors.
+        quantization: TFLite: None for a tensor that is not quantized.
     """
 
     name: str
@@ -38,6 +41,7 @@ class FoundValue:
     shape: Shape
     node: str
     index: int | None = None
+    quantization: Quantization | None = None
 
 
 class Filters(NamedTuple):
@@ -109,6 +113,7 @@ def found_value(value: Value, shapes: ShapeReport) -> FoundValue:
         shapes.shape(value),
         node.name if node is not None else "",
         value.port if is_stored and isinstance(value.port, int) else None,
+        quantization(value) if is_stored else None,
     )
 
 

@@ -89,10 +89,16 @@ def summarize_constants(graphs: Iterable[Graph]) -> ConstantsSummary | None:
         return None
     return ConstantsSummary(
         count=len(found),
-        bytes=sum(tensor.nbytes for _, tensor in found),
+        bytes=sum(stored_bytes(tensor) for _, tensor in found),
         parameters=sum(tensor.num_elements for _, tensor in found),
         scopes=_by_scope(found),
     )
+
+
+def stored_bytes(tensor: Tensor) -> int:
+    """Return the bytes of all elements, as stored where the file packs them or leaves zeros out (TFLite)."""
+    is_packed = 0 < tensor.dtype.bits < 8 or getattr(tensor.source, "sparsity", None) is not None
+    return min(tensor.source.nbytes, tensor.nbytes) if is_packed else tensor.nbytes
 
 
 def constants(graph: Graph, *, at_least: int = FEW_ELEMENTS) -> Iterator[tuple[str, Tensor]]:
@@ -140,7 +146,7 @@ def _by_scope(tensors: Iterable[tuple[str, Tensor]]) -> list[ScopeWeights]:
     for name, tensor in tensors:
         scope = name.partition("/")[0] if "/" in name else ""
         total = totals.setdefault(scope, [0, 0, 0])
-        for index, amount in enumerate((1, tensor.num_elements, tensor.nbytes)):
+        for index, amount in enumerate((1, tensor.num_elements, stored_bytes(tensor))):
             total[index] += amount
     scopes = [ScopeWeights(scope, *total) for scope, total in totals.items()]
     return sorted(scopes, key=lambda weights: -weights.bytes)

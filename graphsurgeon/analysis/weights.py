@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.analysis.variables import named_variables
-from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS
+from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, stored_bytes
 from graphsurgeon.errors import FormatError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph
@@ -59,7 +59,7 @@ class Weight:
         name: key in the checkpoint; name of the Const node; stored name of the TFLite tensor.
         variable: name of the variable behind a key, None if nothing says it, and for constants.
         graph: the function or subgraph of a constant, empty for the main graph and for variables.
-        bytes: of all elements; of strings as stored.
+        bytes: of all elements; of strings, packed and sparse constants as stored.
         kind: "slot" is kept by an optimizer; "internal" is an entry that is no variable.
         index, quantization: TFLite.
         tensor: the values.
@@ -193,8 +193,9 @@ def _stored(graph: Graph) -> Iterator[Weight]:
     for index, value in enumerate(graph.values):
         tensor = value.tensor
         if tensor is not None:
+            size = stored_bytes(tensor)
             yield Weight(
-                value.name or "", None, _place(graph), tensor.dtype, tensor.shape, tensor.nbytes, "constant", tensor,
+                value.name or "", None, _place(graph), tensor.dtype, tensor.shape, size, "constant", tensor,
                 index if isinstance(value.port, int) else None, quantization(value),
             )  # fmt: skip
 

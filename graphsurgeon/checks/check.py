@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from graphsurgeon.checks import calls, files, graph, keras, mentions, modules, onnx, ops, signatures, tflite, variables
+from graphsurgeon.checks import (
+    calls, files, graph, keras, mentions, modules, onnx, ops, signatures, tflite, tflite_operators, tflite_tensors,
+    variables,
+)  # fmt: skip
 from graphsurgeon.checks import serving as serving_rules
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
@@ -46,9 +49,18 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.operators,
     tflite.recursion,
     tflite.order,
+    tflite_operators.kinds,
+    tflite_operators.tensors,
+    tflite_operators.results,
+    tflite_operators.sources,
+    tflite_operators.runners,
     tflite.signatures,
-    tflite.sizes,
-    tflite.quantization,
+    tflite.support_metadata,
+    tflite_tensors.sizes,
+    tflite_tensors.types,
+    tflite_tensors.names,
+    tflite_tensors.quantization,
+    tflite_tensors.sparsity,
     tflite.custom_operators,
 )
 KERAS_RULES: tuple[MetaGraphRule, ...] = (
@@ -71,6 +83,7 @@ RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
 }
 SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TENSORFLOW: (ops.contradictions,),
+    TFLITE: (tflite_tensors.contradictions,),
     ONNX: (onnx.contradictions,),
 }
 _SEVERITIES = ("error", "warning", "note")

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk.files import contained, is_file, is_folder
+from graphsurgeon.encoding.appended_zip import unsafe_names
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
 from graphsurgeon.formats.savedmodel import parts
+from graphsurgeon.formats.tflite.behind import unexplained
 from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.read import ModelSource
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.model import Model
 
@@ -53,6 +55,20 @@ def _of_tflite(model: Model) -> Iterator[Finding]:
         yield Finding("error", "file", what, "convert the model anew", "schema-version")
     yield from _buffers(source)
     yield from _constants(model)
+    yield from _behind(source)
+
+
+def _behind(source: Any) -> Iterator[Finding]:
+    """Find what is carried along behind the model."""
+    rest = unexplained(source)
+    if rest is not None:
+        what = f"{rest[1] - rest[0]:,} bytes from byte {rest[0]:,} on that no field of the model places"
+        hint = "code for an accelerator may lie there, or what does not belong to a model"
+        yield Finding("note", "file", what, hint, "bytes-behind")
+    names = source.archive.names if source.archive is not None else []
+    for name in unsafe_names(names):
+        what = f"the archive behind the model has a file of the name {name!r}"
+        yield Finding("warning", "file", what, "do not unpack it: the name leads out of its folder", "archive-name")
 
 
 def _buffers(source: Any) -> Iterator[Finding]:
@@ -110,4 +126,5 @@ def _constant(where: str, value: Value) -> Iterator[Finding]:
     expected = -(-tensor.num_elements * tensor.dtype.bits // 8)
     if stored.nbytes not in (expected, tensor.nbytes):
         what = f"{stored.nbytes} bytes for {tensor.dtype} of shape {tensor.shape}, which takes {expected}"
-        yield Finding("error", where, what, "convert the model anew", "buffer-size")
+        severity: Severity = "error" if stored.nbytes < expected else "warning"  # interpreters take more, not less
+        yield Finding(severity, where, what, "convert the model anew", "buffer-size")

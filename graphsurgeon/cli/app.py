@@ -40,6 +40,8 @@ COMMANDS = {
     "replace": "graphsurgeon.cli.commands.replace:replace",
     "strip": "graphsurgeon.cli.commands.strip:strip",
     "set-input": "graphsurgeon.cli.commands.set_input:set_input",
+    "set-output": "graphsurgeon.cli.commands.set_output:set_output",
+    "metadata": "graphsurgeon.cli.commands.metadata:metadata",
     "render": "graphsurgeon.cli.commands.render:render",
     "apply": "graphsurgeon.cli.commands.apply:apply",
     "run": "graphsurgeon.cli.commands.run:run",

@@ -73,7 +73,8 @@ def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., N
 
     @wraps(steps_of)
     def command(context: typer.Context, **values: Any) -> None:
-        options = _options(**{parameter.name: values.pop(parameter.name) for parameter in shared})
+        options = _options(**{parameter.name: values[parameter.name] for parameter in shared})
+        values = {parameter.name: values[parameter.name] for parameter in own}
         steps = steps_of(**values)
         if isinstance(steps, Redirected):
             options = options._replace(target=steps.target or options.target)
@@ -88,7 +89,9 @@ def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., N
         else:
             run_edit(values["model"], steps, options)
 
-    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    names = {parameter.name for parameter in own}  # a command may want to know of a shared option, such as --json
+    every = [*own, *(parameter for parameter in shared if parameter.name not in names)]
+    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in every]
     command.__signature__ = inspect.Signature([context, *keywords])  # type: ignore[attr-defined]
     setattr(command, _MARK, True)
     return command

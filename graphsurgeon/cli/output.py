@@ -241,6 +241,8 @@ def text_of(value: object) -> str:
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, TensorFact):
         return f"{value.name}  {value.dtype}  {value.shape}"
+    if isinstance(value, Quantization):
+        return str(value)
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(text_of(item) for item in value)
     if isinstance(value, Mapping):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from graphsurgeon.analysis.flow.calls import called_function
 from graphsurgeon.analysis.weights import Allowance
@@ -10,6 +11,7 @@ from graphsurgeon.compare.alignment import SHARED_NAME, Alignment, Pairs, label,
 from graphsurgeon.compare.change import Change, Detail, different, different_sets, told_attr
 from graphsurgeon.compare.diff_tensors import tensor_details
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
+from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
 
@@ -164,8 +166,9 @@ class GraphComparison:
             yield Change("renamed", part, self._graph, str(value), str(partner))
         details = [*different("dtype", value.dtype, partner.dtype), *different("shape", value.shape, partner.shape)]
         extra, other = value.extra or {}, partner.extra or {}
-        for key in sorted({*extra, *other}):
-            details += different(key, _comparable(extra.get(key)), _comparable(other.get(key)))
+        details += _quantizations(extra.get("quantization"), other.get("quantization"))
+        for key in sorted({*extra, *other} - {"quantization"}):
+            details += different(key, extra.get(key), other.get(key))
         if value.tensor is not None and partner.tensor is not None:
             details += tensor_details("", value.tensor, partner.tensor, values=self._values)
         elif value.tensor is not partner.tensor:
@@ -237,13 +240,31 @@ def _listed(values: Iterable[Value]) -> str:
     return ", ".join(map(str, values))
 
 
-def _comparable(extra: object) -> object:
-    """Return what is recorded beside a tensor with tensors named instead of held."""
-    if isinstance(extra, tuple) and hasattr(extra, "_replace"):
-        return tuple(
-            str(item) if isinstance(item, Value) else tuple(item) if isinstance(item, list) else item for item in extra
-        )
-    return extra
+def _quantizations(before: Quantization | None, after: Quantization | None) -> Iterator[Detail]:
+    """Tell what differs in the quantization; of many scales the first that differ."""
+    one, other = (None if found is None else _comparable(found) for found in (before, after))
+    if one == other:
+        return
+    texts = [None if found is None else str(found) for found in (before, after)]
+    if texts[0] != texts[1] or before is None or after is None:
+        yield Detail("quantization", texts[0], texts[1])
+        return
+    for name in before._fields:
+        first, second = getattr(before, name), getattr(after, name)
+        if not isinstance(first, Sequence) or isinstance(first, bytes):
+            yield from different(f"quantization {name}", first, second)
+            continue
+        pairs = [(at, a, b) for at, (a, b) in enumerate(zip_longest(first, second)) if a != b]
+        for at, a, b in pairs[:1]:
+            more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+            yield from different(f"quantization {name} {at}{more}", a, b)
+
+
+def _comparable(found: Quantization) -> tuple[object, ...]:
+    """Return the parameters with tensors named instead of held."""
+    return tuple(
+        str(item) if isinstance(item, Value) else tuple(item) if isinstance(item, list) else item for item in found
+    )
 
 
 def _danglings(graph: Graph) -> list[str]:

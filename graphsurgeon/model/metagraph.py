@@ -7,7 +7,7 @@ are read as one MetaGraph each, so that everything above `formats/` knows one co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.errors import UsageError
@@ -385,6 +385,24 @@ class MetaGraph:
             function._name = name
         self.functions = {function.name: function for function in functions}
 
+    def keep_subgraphs(self, graphs: Sequence[Graph]) -> None:
+        """TFLite: leave only some subgraphs, the first one as the main graph.
+
+        A subgraph without a name of its own is called by its number, so its name here may change; what the file
+        stores as its name does not.
+        """
+        untouched = [graph.name == getattr(graph.raw, "name", None) for graph in graphs]
+        stored = [
+            getattr(graph.raw, "stored_name", graph.name) if same else graph.name
+            for graph, same in zip(graphs, untouched, strict=True)
+        ]
+        for graph, same, name in zip(graphs, untouched, subgraph_names(stored), strict=True):
+            graph._name = name
+            if same:
+                graph.raw.name = name  # type: ignore[union-attr]
+        self.graph, *others = graphs
+        self.functions = {graph.name: graph for graph in others}
+
     def unique_function_name(self, base: str) -> str:
         """Return `base`, or `base_1`, ... : a name that no function of the library has."""
         name, number = base, 0
@@ -392,3 +410,13 @@ class MetaGraph:
             number += 1
             name = f"{base}_{number}"
         return name
+
+
+def subgraph_names(stored: Sequence[str]) -> list[str]:
+    """Return what the subgraphs of a TFLite model are called: their names, or numbers where these are none.
+
+    Args:
+        stored: their names in the file, in its order.
+    """
+    counts = Counter(stored)
+    return [name if number == 0 or (name and counts[name] == 1) else f"#{number}" for number, name in enumerate(stored)]

@@ -36,6 +36,22 @@ class Quantization(NamedTuple):
     axes: Sequence[int] = ()
     custom: bytes = b""
 
+    def __str__(self) -> str:
+        """Say how integers stand for real numbers: a scale, how many of them along what, or the range alone."""
+        if self.scales is not None:
+            blocks = self.block_shape or self.block_size
+            size = "x".join(map(str, blocks)) if isinstance(blocks, Sequence) else str(blocks)
+            return f"blocks of {size}, scales in {self.scales}"
+        if self.custom:
+            return f"custom, {len(self.custom)} bytes"
+        if len(self.scale) == 1:
+            zero = self.zero_point[0] if len(self.zero_point) else 0
+            return f"scale {self.scale[0]:.6g}, zero point {zero}"
+        if self.scale:
+            return f"{len(self.scale)} scales along dimension {self.axis}"
+        ends = [f"{one:.6g}" for one in (*self.minimum[:1], *self.maximum[:1])]
+        return f"range {' to '.join(ends)}" if len(ends) == 2 else "not quantized"
+
     @property
     def is_quantized(self) -> bool:
         """Say whether the integers stand for real numbers; a mere range (minimum, maximum) does not say so."""

@@ -57,6 +57,14 @@ def infer_subgraph(graph: Graph, inputs: Mapping[Value, Shape]) -> SubgraphShape
     return SubgraphShapes(shapes, findings, unknown)
 
 
+def contradictions(graph: Graph) -> list[Finding]:
+    """Return the operators that do not take what they are given, for the inputs' stored shapes.
+
+    What interpreters compute anew, the shapes of all that operators yield, is not compared with what is stored.
+    """
+    return [found for found in infer_shapes(Restated(graph).graph).findings if found.where.startswith("operator #")]
+
+
 class Restated:
     """A subgraph in the ops of TensorFlow.
 

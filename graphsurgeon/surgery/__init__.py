@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.replace import replace
     from graphsurgeon.surgery.set_input import set_input
     from graphsurgeon.surgery.strip import strip
+    from graphsurgeon.surgery.tflite.set_types import set_output
 
 # Name of the operation, as on the command line and in recipes -> "module:function".
 OPERATIONS: dict[str, str] = {
@@ -31,6 +32,8 @@ OPERATIONS: dict[str, str] = {
     "extract": "graphsurgeon.surgery.extract:extract",
     "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
     "replace": "graphsurgeon.surgery.replace:replace",
+    "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
+    "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
     "rename": "graphsurgeon.surgery.rename:rename",
     "strip": "graphsurgeon.surgery.strip:strip",
 }
@@ -45,6 +48,7 @@ __all__ = [
     "rename",
     "replace",
     "set_input",
+    "set_output",
     "strip",
 ]
 

@@ -62,6 +62,7 @@ def extract(
     match: Sequence[str] = (),
     calls: Sequence[str] = (),
     graph: str | None = None,
+    signature: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> ExtractReport:
     """Keep the part of a model between some inputs and outputs, or the variables of a checkpoint that match.
@@ -74,6 +75,7 @@ def extract(
         match: of a checkpoint: names or keys of variables, globs or `re:` expressions; any may match.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
+        signature: of a TFLite model: take this signature; without `outputs` whole, else names may be its keys.
         tags: which MetaGraph of a SavedModel.
 
     Raises:
@@ -85,13 +87,16 @@ def extract(
         return _extract_variables(model, match)
     if match:
         raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
-    if not outputs:
+    if signature is not None and model.format != "tflite":
+        raise UnsupportedError("only a TFLite model is cut by signature", hint="name its tensors with --outputs")
+    if not outputs and signature is None:
         raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
     metagraph = choose_metagraph(model, tags)
     before = sum(len(one) for one in metagraph.graphs)
     if is_tflite(model, metagraph, "extract"):
-        found = extract_tflite(metagraph, outputs, inputs or {}, graph=graph)
+        found = extract_tflite(metagraph, outputs or {}, inputs or {}, graph=graph, signature=signature)
     else:
+        assert outputs
         found = extract_graph(model, metagraph, outputs, inputs or {}, calls=calls, graph=graph)
     after = sum(len(one) for one in model.graphs)
     return ExtractReport(

@@ -16,6 +16,7 @@ from graphsurgeon.analysis.flow.placeholders import placeholder_shape
 from graphsurgeon.analysis.names import choose_metagraph, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import BOOL, DType
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
@@ -43,7 +44,8 @@ from graphsurgeon.surgery.moves.prune import (
 from graphsurgeon.surgery.moves.recorded_shapes import record_shapes
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
 from graphsurgeon.surgery.moves.signature_function import signature_map
-from graphsurgeon.surgery.tflite.set_input import set_tflite_inputs
+from graphsurgeon.surgery.tflite.set_input import TypeChanges, set_tflite_inputs
+from graphsurgeon.surgery.tflite.set_types import scale_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ def set_input(
     shapes: Mapping[str, Shape | Sequence[int | None]] | None = None,
     dtypes: Mapping[str, str | DType] | None = None,
     set_values: Mapping[str, object] | None = None,
+    allow_contradictions: bool = False,
+    fix_reshapes: bool = False,
+    scale: float | None = None,
+    zero_point: int | None = None,
     tags: Sequence[str] | None = None,
 ) -> SetInputReport:
     """Change placeholders of the main graph; of a TFLite model the shapes of inputs.
@@ -78,6 +84,9 @@ def set_input(
         shapes: placeholder (or signature input key) -> new shape; None for a dimension that may be any.
         dtypes: placeholder -> new dtype; a Cast gives the rest of the graph what it was given before.
         set_values: placeholder -> value that it has from now on; it is no input any more.
+        allow_contradictions: of a TFLite model: write them too; of others they are told and never refused.
+        fix_reshapes: of a TFLite model: change operators that a batch of 1 was folded into.
+        scale, zero_point: of a TFLite model: of integers that a float input is to become.
         tags: the MetaGraph with exactly these tags.
 
     Raises:
@@ -89,8 +98,12 @@ def set_input(
     metagraph = choose_metagraph(model, tags)
     wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
     if is_tflite(model, metagraph, "set-input"):
-        return set_tflite_inputs(metagraph, wanted, [*(dtypes or ()), *(set_values or ())])
-    changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
+        types = TypeChanges(dtypes or {}, scale_of(scale, zero_point), allow_contradictions, fix_reshapes)
+        return set_tflite_inputs(metagraph, wanted, list(set_values or ()), types)
+    return _set_placeholders(model, metagraph, _changes(metagraph, wanted, dtypes or {}, set_values or {}))
+
+
+def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Change]) -> SetInputReport:
     metagraph.resolve_mentions()
     before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
     affected = _affected(metagraph, {change.node for change in changes})
@@ -115,13 +128,15 @@ def set_input(
     return SetInputReport(
         inputs=tuple(map(_told, changes)),
         signatures=tuple(signature.key for signature in affected),
-        contradictions=tuple(
-            Contradiction(f"{one.graph}: {one.where}" if one.graph else one.where, one.what) for one in found
-        ),
+        contradictions=tuple(map(_contradiction, found)),
         removed_nodes=tuple(removed),
         recorded_shapes=recorded,
         notes=tuple(notes),
     )
+
+
+def _contradiction(found: Finding) -> Contradiction:
+    return Contradiction(f"{found.graph}: {found.where}" if found.graph else found.where, found.what)
 
 
 def _changes(

@@ -184,7 +184,7 @@ def test_shapes_of_tflite_inputs() -> None:
     report = set_input(model, shapes={name: [5, *list(before)[1:]]})
     assert str(model.metagraphs[0].graph.inputs[0].shape).startswith("[5,")
     assert report.inputs[0].was_shape == before
-    with pytest.raises(UnsupportedError, match="only shapes of inputs"):
+    with pytest.raises(UnsupportedError, match="only shapes and dtypes of inputs"):
         set_input(model, set_values={name: 1})
 
 
@@ -206,6 +206,10 @@ def test_a_tflite_operator_that_nobody_knows_is_told(tmp_path: Path) -> None:
     assert model.metagraphs[0].graph.inputs[0].shape == before
 
 
-def test_channels_that_a_tflite_filter_does_not_take_are_told() -> None:
-    report = set_input(read(FIXTURES / "tflite" / "cnn_float.tflite"), shapes={"image": [1, 8, 8, 4]})
+def test_channels_that_a_tflite_filter_does_not_take_are_refused() -> None:
+    model = read(FIXTURES / "tflite" / "cnn_float.tflite")
+    with pytest.raises(UnsupportedError, match=r"operator #0 \(CONV_2D\): .*; --allow-contradictions"):
+        set_input(model, shapes={"image": [1, 8, 8, 4]})
+    assert str(model.graph.inputs[0].shape) == "[1,8,8,3]"
+    report = set_input(model, shapes={"image": [1, 8, 8, 4]}, allow_contradictions=True)
     assert [found.where for found in report.contradictions] == ["operator #0 (CONV_2D)"]

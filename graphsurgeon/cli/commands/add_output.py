@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import GraphName, Model, Tags, key_of, parse_tags, read_map, split_list, split_pair
+from graphsurgeon.cli.common import (
+    GraphName,
+    Model,
+    Tags,
+    is_tflite,
+    key_of,
+    parse_tags,
+    read_map,
+    split_list,
+    split_pair,
+)
 from graphsurgeon.cli.edit_command import Steps, edit_command
 
 
@@ -54,7 +65,7 @@ def add_output(
       gs add-output model/ block4/Relu=features --signature serving_default -o out/
       gs add-output model.tflite --all -o debug.tflite
     """
-    outputs = {**(read_map(mapping) if mapping is not None else {}), **dict(map(_pair, pairs or ()))}
+    outputs = {**(read_map(mapping) if mapping is not None else {}), **_pairs(pairs or (), own_names=is_tflite(model))}
     arguments = {
         "outputs": outputs,
         "signature": signature,
@@ -68,6 +79,8 @@ def add_output(
     return [("add-output", arguments)]
 
 
-def _pair(text: str) -> tuple[str, str]:
-    """Return tensor and name; a tensor alone is called by the last part of its name."""
-    return split_pair(text, "TENSOR=NAME") if "=" in text else (text, key_of(text))
+def _pairs(texts: Sequence[str], *, own_names: bool) -> dict[str, str]:
+    """Return tensor -> name; a tensor alone is called by the last part of its name, in TFLite by its whole name."""
+    alone = {text: "" if own_names else key_of(text) for text in texts if "=" not in text}
+    given = dict(split_pair(text, "TENSOR=NAME") for text in texts if "=" in text)
+    return {**given, **alone}

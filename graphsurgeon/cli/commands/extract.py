@@ -28,6 +28,10 @@ def extract(
         list[str] | None,
         typer.Option("--call", metavar="NODE", help="Choose among several calls that lead to a function."),
     ] = None,
+    signature: Annotated[
+        str | None,
+        typer.Option("--signature", metavar="NAME", help="TFLite: one signature as a model, or the part between keys."),
+    ] = None,
     graph: GraphName = None,
     tags: Tags = None,
 ) -> Steps:
@@ -42,6 +46,7 @@ def extract(
       gs extract model.meta --outputs embeddings -o embedding.meta
       gs extract model/ --inputs pool1/MaxPool --outputs dense/Relu=features -o middle/
       gs extract model.tflite --outputs conv_7 -o head.tflite
+      gs extract llm.tflite --signature prefill -o prefill.tflite
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
     """
     commas = not has_free_names(model)
@@ -51,6 +56,7 @@ def extract(
         "match": split_list(match),
         "calls": split_list(call),
         "graph": graph,
+        "signature": signature,
         "tags": parse_tags(tags),
     }
     return [("extract", arguments)]

@@ -129,6 +129,8 @@ def print_values(found: Sequence[FoundValue], extra: Sequence[Sequence[object]] 
         ("shape", [str(value.shape) for value in found]),
         ("op", [value.op for value in found]),
     ]
+    if any(value.quantization is not None for value in found):
+        columns.append(("quantization", [str(value.quantization or "") for value in found]))
     if any(value.graph for value in found):
         columns.append(("graph", [value.graph or "main" for value in found]))
     if len({tuple(value.tags or ()) for value in found}) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -53,9 +54,22 @@ def show(
         if as_json:
             output.print_json(summary, compact=len(models) > 1)
         else:
-            print_summary(summary, parts)
+            also = partial(_print_metadata, path) if summary.format == "tflite" else None
+            print_summary(summary, parts, also=also)
 
     for_each(models, show_one)
+
+
+def _print_metadata(path: Path) -> None:
+    """Print what a TFLite model says of itself to MediaPipe Tasks, if it does."""
+    from graphsurgeon.cli.text.metadata import print_metadata
+    from graphsurgeon.formats import read
+    from graphsurgeon.formats.tflite.describe import said_by
+
+    said = said_by(read(path))
+    if said:
+        output.heading("what it says of itself (gs metadata)", apart=True)
+        print_metadata(said, [])
 
 
 def _print_request(path: Path, signature: str | None, tags: list[str] | None, *, as_json: bool) -> None:

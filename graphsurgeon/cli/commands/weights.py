@@ -92,7 +92,7 @@ def weights(
         weights_text.print_values(_only(chosen, values), part, as_json=as_json)
     elif export is not None:
         _require_intact(file, [])
-        Allowance(sum(file.files.values())).take(sum(weight.bytes for weight in chosen))
+        Allowance(sum(file.files.values())).take(sum(weight.tensor.nbytes for weight in chosen))
         weights_text.export(chosen, model, export, force=force, as_json=as_json)
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSummary, Summary
@@ -28,8 +28,8 @@ class Parts(NamedTuple):
     signature: str | None
 
 
-def print_summary(summary: Summary, parts: Parts) -> None:
-    """Print a summary."""
+def print_summary(summary: Summary, parts: Parts, *, also: Callable[[], None] | None = None) -> None:
+    """Print a summary; `also` prints what else is known, before the hint at the end."""
     if parts.signature is None:
         _print_header(summary)
     inner = [] if parts.everything or parts.signature is not None else _inner_subgraphs(summary)
@@ -41,6 +41,8 @@ def print_summary(summary: Summary, parts: Parts) -> None:
         _print_modules(summary, parts)
         _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
+        if also is not None:
+            also()
         _print_next(summary)
 
 
@@ -170,13 +172,7 @@ def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[str, st
 
 def _quantization(tensor: TensorFact) -> str:
     """Say how integers stand for real numbers."""
-    parameters = tensor.quantization
-    if parameters is None:
-        return ""
-    if len(parameters.scale) == 1:
-        zero = parameters.zero_point[0] if len(parameters.zero_point) else 0
-        return f"scale {parameters.scale[0]:.6g}, zero point {zero}"
-    return f"{len(parameters.scale)} scales along dimension {parameters.axis}" if parameters.scale else "quantized"
+    return "" if tensor.quantization is None else str(tensor.quantization)
 
 
 def _detail(signature: SignatureSummary, name: str, tensor: TensorFact) -> str:

@@ -102,9 +102,12 @@ def field_table(name: str) -> str:
     return Path(__file__).with_name(name).read_text("utf-8")
 
 
-def tflite_tables() -> str:
-    """Return the schema of TFLite as `flatbuffer_schema` reads it; made by `tools/make_tflite_schema.py`."""
-    return Path(__file__).with_name("tflite.txt").read_text("utf-8")
+def tflite_tables(name: str = "tflite") -> str:
+    """Return the schema of TFLite (or of its metadata, `tflite_metadata`) as `encoding/flatbuffer/schema.py` reads it.
+
+    `tflite.txt` is made by `tools/make_tflite_schema.py`.
+    """
+    return Path(__file__).with_name(f"{name}.txt").read_text("utf-8")
 
 
 def vhlo_table() -> str:

@@ -51,17 +51,19 @@ class SubgraphSource:
         model: the model it belongs to.
         index: its number.
         table: the `SubGraph`.
-        name: the name that the Graph got when it was read.
+        name: what the Graph is called where nobody has renamed it; by its number if it has no name of its own.
+        stored_name: its name in the file.
         knows_rank: whether the writer of the file told scalars from tensors of unknown rank.
     """
 
-    __slots__ = ("index", "knows_rank", "model", "name", "table")
+    __slots__ = ("index", "knows_rank", "model", "name", "stored_name", "table")
 
     def __init__(self, model: ModelSource, index: int, table: Table, name: str) -> None:
         self.model = model
         self.index = index
         self.table = table
         self.name = name
+        self.stored_name = table.text("name")
         self.knows_rank = False
 
     def op_counts(self) -> dict[str, int]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphsurgeon.disk.files import SourceFile, open_source
-from graphsurgeon.encoding.appended_zip import AppendedZip, find_zip
+from graphsurgeon.encoding.appended_zip import AppendedZip, find_zip, unsafe_names
 from graphsurgeon.encoding.flatbuffer.read import Image
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.tflite import metadata as tflite_metadata
+from graphsurgeon.formats.tflite.behind import unexplained
 from graphsurgeon.formats.tflite.buffers import Buffers
 from graphsurgeon.formats.tflite.graph import SubgraphSource
 from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes, operator_name, schema
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, SignatureEntry
+from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, SignatureEntry, subgraph_names
 from graphsurgeon.model.model import Model
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from graphsurgeon.model.objects import ObjectGraph
 
 _OLDEST_WITH_BUFFERS = 3
+_FEW = 5  # names that are told
 _OLDEST = 1  # version 0 had no subgraphs
 
 
@@ -175,10 +176,8 @@ def _metagraph(source: ModelSource) -> MetaGraph:
         **tflite_metadata.facts(source.root, source.buffers),
     }
     tables = list(source.root.tables("subgraphs"))
-    names = [table.text("name") for table in tables]
-    counts = Counter(names)
-    for index, (table, name) in enumerate(zip(tables, names, strict=True)):
-        unique = name if index == 0 or (name and counts[name] == 1) else f"#{index}"
+    names = subgraph_names([table.text("name") for table in tables])
+    for index, (table, unique) in enumerate(zip(tables, names, strict=True)):
         graph = Graph(metagraph, "subgraph", unique, SubgraphSource(source, index, table, unique))
         source.subgraphs.append(graph)
         if index:
@@ -215,4 +214,10 @@ def _notes(source: ModelSource) -> list[str]:
     if source.archive is not None and source.archive.names:
         names = source.archive.names
         notes.append(f"{len(names)} associated file{'s' * (len(names) > 1)} in a ZIP archive behind the model")
+        notes += [f"a file of the archive is named {name!r}: do not unpack it" for name in unsafe_names(names)[:_FEW]]
+    rest = unexplained(source)
+    if rest is not None:
+        notes.append(
+            f"{rest[1] - rest[0]:,} bytes behind the model that no field of it places, from byte {rest[0]:,} on"
+        )
     return notes

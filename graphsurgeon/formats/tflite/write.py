@@ -7,15 +7,16 @@ schema asks, and what followed it in the file (an archive of associated files) f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from graphsurgeon.disk.files import FileRange, Rope, rope_size
-from graphsurgeon.encoding.flatbuffer.unknown import Unknown, end_of
+from graphsurgeon.encoding.appended_zip import new_zip
+from graphsurgeon.encoding.flatbuffer.unknown import Unknown
 from graphsurgeon.encoding.flatbuffer.write import Record, emit
 from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
 from graphsurgeon.formats.tflite import write_metadata
-from graphsurgeon.formats.tflite.attrs import large_custom_options
+from graphsurgeon.formats.tflite.behind import data_behind, unexplained
 from graphsurgeon.formats.tflite.metadata import CONTROL_DEPENDENCIES, entries
 from graphsurgeon.formats.tflite.read import ModelSource, Operator, unique_keys
 from graphsurgeon.formats.tflite.schema import CUSTOM, PLACEHOLDER, UNKNOWN_OPERATOR, operator_codes, schema
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table
     from graphsurgeon.encoding.flatbuffer.schema import TableType
 
+# The version that a new operator needs where it is not the first: DEQUANTIZE of int8, BROADCAST_TO at all.
+_FIRST_VERSION = {"BROADCAST_TO": 2, "DEQUANTIZE": 2}
 _IDENTIFIERS = (b"TFL3", b"TFL2", b"TFL1")
 _ALIGN = 16
 
@@ -45,6 +48,8 @@ class ModelLowering:
         lowerings: of the subgraphs that have been looked at.
         mentions: number of a buffer -> how often tensors and metadata of the file mention it.
         has_control_entry: whether the file tells control edges.
+        dropped_files, added_files: members of the archive behind the model: those that only removed tensors needed,
+            and new ones.
     """
 
     def __init__(self, model: Model) -> None:
@@ -57,6 +62,8 @@ class ModelLowering:
         self.subgraph_index = {graph: number for number, graph in enumerate(self.graphs)}
         self.has_moved = self.graphs != self.source.subgraphs
         self.has_control_entry = any(name == CONTROL_DEPENDENCIES for name, _ in entries(self.source.root))
+        self.dropped_files: set[str] = set()
+        self.added_files: dict[str, bytes] = {}
         self.buffers = BufferTable(self.source)
         self.codes = OperatorCodes(self.source)
         self.mentions = Counter(_mentioned_buffers(self.source))
@@ -184,7 +191,7 @@ class OperatorCodes:
         same = [operator for operator in self.known if (operator.code, operator.custom) == (code, custom)]
         if same:  # the runtime that has the newest version of those the model asks for has the others too
             return self._index(max(same, key=lambda operator: operator.version))
-        return self._add(Operator(node.op, code, custom, 1))
+        return self._add(Operator(node.op, code, custom, _FIRST_VERSION.get(node.op, 1)))
 
     def _index(self, operator: Operator) -> int:
         return self.known.index(operator)
@@ -214,44 +221,40 @@ def lower(model: Model) -> dict[str, Rope]:
     for error in source.buffers.outside():
         raise error
     try:
-        record = ModelLowering(model).record()
-        return {"": emit_model(record, source) if record.is_changed() else [source.file.whole()]}
+        lowering = ModelLowering(model)
+        record = lowering.record()
+        if not record.is_changed():
+            return {"": [source.file.whole()]}
+        return {"": emit_model(record, source, lowering.dropped_files, lowering.added_files)}
     except FormatError as error:
         raise error.at(source.file.path) from error
 
 
-def emit_model(record: Record, source: ModelSource) -> Rope:
-    """Return the file with this `Model`, and what followed it in the source."""
-    ends = _data_behind(source)
+def emit_model(
+    record: Record, source: ModelSource, without: Collection[str] = (), added: Mapping[str, bytes] | None = None
+) -> Rope:
+    """Return the file with this `Model`, and what followed it in the source, with other files in the archive."""
+    ends = data_behind(source)
     end = min([source.file.size, *(start for start, _ in ends)])
     if source.archive is not None:
         end = min(end, source.archive.start)
     source.image.spent = 0
     identifier = source.file.read_at(4, 4)
     rope = emit(record, identifier if identifier in _IDENTIFIERS else b"", Unknown(source.root, end))
-    return rope + _trailing(source, max([end_of(source.root), *(stop for _, stop in ends)]), rope_size(rope))
+    return rope + _trailing(source, rope_size(rope), without, added or {})
 
 
-def _trailing(source: ModelSource, start: int, size: int) -> Rope:
+def _trailing(source: ModelSource, size: int, without: Collection[str], added: Mapping[str, bytes]) -> Rope:
     """Return what follows the model in the source, as it must be behind `size` other bytes."""
-    stop = source.file.size if source.archive is None else source.archive.start
     rope: Rope = []
-    start = min(start, stop)
-    if stop - start > 4 * _ALIGN or any(source.file.read_at(start, stop - start)):
+    kept = unexplained(source)
+    if kept is not None:
+        start, stop = kept
         rope += [bytes((start - size) % _ALIGN), FileRange(source.file, start, stop - start)]
+    start = size + rope_size(rope)
     if source.archive is None:
-        return rope
-    return rope + source.archive.moved(size + rope_size(rope))
-
-
-def _data_behind(source: ModelSource) -> list[tuple[int, int]]:
-    """Return start and end of the data that lies behind the FlatBuffer."""
-    places = [source.buffers.extent(number) for number in range(len(source.buffers.tables))]
-    placed = zip(places, source.buffers.tables, strict=True)
-    found = [(start, start + length) for (start, length), table in placed if length and start == table.get("offset")]
-    operators = (operator for subgraph in source.root.tables("subgraphs") for operator in subgraph.tables("operators"))
-    options = (large_custom_options(operator) for operator in operators)
-    return found + [(large.offset, large.offset + large.length) for large in options if large is not None]
+        return rope + (new_zip(start, added) if added else [])
+    return rope + source.archive.moved(start, without, added)
 
 
 def _mentioned_buffers(source: ModelSource) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from graphsurgeon.analysis.names import choose_graphs, find_value
@@ -12,6 +13,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.traversal import nearest_first
+from graphsurgeon.surgery.tflite.tensors import require_distinct
 
 Added = tuple[str, str, DType, Shape, list[str]]  # name, tensor, dtype, shape, signatures
 
@@ -23,8 +25,8 @@ def add_tflite_outputs(
 
     Args:
         metagraph: changed in place.
-        outputs: tensor -> key in the signatures. Where the subgraph has no signature the tensor takes the name, and
-            where its own is no UTF-8.
+        outputs: tensor -> key in the signatures, empty for its own name. Where the subgraph has no signature the
+            tensor takes the name, and where its own is no UTF-8.
         signature: only this signature; None means every signature of the subgraph.
         all_tensors: take every tensor that an operator of the main subgraph yields, under its own name.
         graph: limits the search for tensors.
@@ -36,10 +38,14 @@ def add_tflite_outputs(
     if all_tensors:
         subgraph = choose_graphs(metagraph, graph)[0]
         pairs = {value: "" for node in subgraph.nodes for value in node.outputs if _can_be_output(value)}
-        names = _free_keys(metagraph, subgraph, list(pairs))
+        names = _free_keys(metagraph, list(pairs))
         pairs = {value: names[value] for value in pairs if all(out.value is not value for out in subgraph.outputs)}
     else:
         pairs = {find_value(metagraph, text, graph=graph): name for text, name in outputs.items()}
+        if len(pairs) < len(outputs):
+            raise UsageError("a tensor is named twice", hint="one name for each tensor")
+        pairs |= _free_keys(metagraph, [value for value, name in pairs.items() if not name])
+        _require_distinct_keys(pairs)
     for value, name in pairs.items():
         _check(metagraph, value, name, signature)
     return [_add(metagraph, value, name, signature) for value, name in pairs.items()]
@@ -61,7 +67,19 @@ def _is_constant(value: Value) -> bool:
     return all(one.tensor is not None or one.is_absent or bool(before(one)) for one in nearest_first([value], before))
 
 
-def _free_keys(metagraph: MetaGraph, graph: Graph, values: list[Value]) -> dict[Value, str]:
+def _require_distinct_keys(pairs: Mapping[Value, str]) -> None:
+    """Refuse a key that two tensors would have.
+
+    Raises:
+        UsageError: it is given twice.
+    """
+    twice = [name for name, count in Counter(pairs.values()).items() if count > 1]
+    if twice:
+        raise UsageError(f"two outputs would be named {twice[0]!r}")
+
+
+def _free_keys(metagraph: MetaGraph, values: list[Value]) -> dict[Value, str]:
+    """Return a key for each tensor: its own name, with its number behind it where that is taken."""
     taken = {key for signature in metagraph.signatures.values() for key in signature.outputs}
     names: dict[Value, str] = {}
     for value in values:
@@ -94,9 +112,20 @@ def _check(metagraph: MetaGraph, value: Value, name: str, signature: str | None)
         )
     if _is_output(value) and not _signatures_without(metagraph, value, signature):
         raise UsageError(f"{value} is already an output")
+    if _takes_name(metagraph, value):
+        require_distinct(graph.values, {value: name} if name != value.name else {})
     for found in _signatures_without(metagraph, value, signature):
         if name in found.outputs:
             raise UsageError(f"signature {found.key!r} already has an output {name!r}")
+
+
+def _takes_name(metagraph: MetaGraph, value: Value) -> bool:
+    """Say whether the tensor itself gets the name of the output: where no signature has a key for it.
+
+    Python's interpreter lists outputs by name, and fails on one that is no text.
+    """
+    is_unsigned = not any(found.graph is value.graph for found in metagraph.signatures.values())
+    return is_unsigned or not _is_text(value.name or "")
 
 
 def _is_output(value: Value) -> bool:
@@ -131,9 +160,7 @@ def _add(metagraph: MetaGraph, value: Value, name: str, signature: str | None) -
     for found in signatures:
         mention = Mention.of(value, f"signature {found.key}, output {name}")
         found.outputs[name] = SignatureEntry(mention, value.dtype, value.shape)
-    is_unsigned = not any(found.graph is value.graph for found in metagraph.signatures.values())
-    # Python's interpreter lists outputs by name, and fails on one that is no text.
-    if is_unsigned or not _is_text(value.name or ""):
+    if _takes_name(metagraph, value):
         value.name = name
     assert value.dtype is not None
     return name, tensor, value.dtype, value.shape or UNKNOWN_RANK, [found.key for found in signatures]

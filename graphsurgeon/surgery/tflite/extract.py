@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphsurgeon.analysis.flow.calls import reached_functions
-from graphsurgeon.analysis.names import choose_graphs, find_value
+from graphsurgeon.analysis.names import find_signature, find_value
 from graphsurgeon.analysis.tensors import stored_tensor
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import RESOURCE, VARIANT
@@ -15,7 +15,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK
 from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.surgery.moves.reports import Extracted
-from graphsurgeon.surgery.tflite.tensors import unused_tensors
+from graphsurgeon.surgery.tflite.tensors import require_distinct, unused_tensors
 
 SIGNATURE = "serving_default"
 CALL_ONCE = "CALL_ONCE"
@@ -28,21 +28,29 @@ def extract_tflite(
     inputs: Mapping[str, str],
     *,
     graph: str | None,
+    signature: str | None = None,
 ) -> Extracted:
-    """Leave of the model's first subgraph the part between some tensors; other subgraphs stay if it runs them.
+    """Leave the part of one subgraph between some tensors, as the model's first; others stay if it runs them.
+
+    Args:
+        metagraph: changed in place.
+        outputs, inputs: tensor -> new name, empty for its own.
+        graph: the subgraph; None for the first one that has the outputs.
+        signature: take its subgraph; without outputs whole, under the signature's keys.
 
     Raises:
-        UsageError: a tensor is unknown, or an input is not needed.
-        UnsupportedError: a tensor cannot be an input or output, or lies in another subgraph.
+        UsageError: a tensor or signature is unknown, an input is not needed, or a name would be there twice.
+        UnsupportedError: a tensor cannot be an input or output, or they lie in several subgraphs.
     """
-    place = choose_graphs(metagraph, graph)[0]
-    if place is not metagraph.graph:
-        raise UnsupportedError(
-            f"{place.name or graph!r} is not the model's first subgraph",
-            hint="what lies in another is run by an operator",
-        )
-    fetched = {find_value(metagraph, text, graph=graph): name for text, name in outputs.items()}
-    fed = {find_value(metagraph, text, graph=graph): name for text, name in inputs.items()}
+    if signature is not None:
+        found = find_signature(metagraph, signature)
+        if not outputs and not inputs:
+            return _take(metagraph, found)
+        graph = graph or found.graph.name or "main"
+        outputs, inputs = _by_key(outputs, found.outputs), _by_key(inputs, found.inputs)
+    fetched = {_find(metagraph, text, graph): name for text, name in outputs.items()}
+    place = next(iter(fetched)).graph
+    fed = {_find(metagraph, text, place.name or "main"): name for text, name in inputs.items()}
     for value in (*fetched, *fed):
         _check(value, place)
     needed, open_inputs = _needed(fetched, fed)
@@ -53,20 +61,60 @@ def extract_tflite(
     if unused:
         raise UsageError(f"the outputs do not need {unused[0]}", hint="leave it out of --inputs")
     keys = _keys(metagraph, place)
+    names = {value: name for value, name in (*fed.items(), *fetched.items()) if name and name != value.name}
+    require_distinct([*fed, *fetched, *(value for node in needed for value in (*node.inputs, *node.outputs))], names)
     _cut(place, needed, fed)
     place.inputs = [*fed, *(value for value in place.inputs if value in open_inputs and value not in fed)]
     place.outputs = [Output("", value, value.dtype) for value in fetched]
-    for value, name in (*fed.items(), *fetched.items()):
-        value.name = name or value.name
+    for value, name in names.items():
+        value.name = name
+    key = next((one.key for one in metagraph.signatures.values() if one.graph is place), SIGNATURE)
     _forget(metagraph, place)
-    _sign(metagraph, place, keys, {**fed, **fetched})
-    outputs_left = [stored_tensor(output.value) for output in place.outputs]
-    return Extracted([stored_tensor(value) for value in place.inputs], outputs_left, list(metagraph.functions))
+    _sign(metagraph, place, key, keys, {**fed, **fetched})
+    return _told(metagraph)
+
+
+def _take(metagraph: MetaGraph, signature: Signature) -> Extracted:
+    """Leave the subgraph of a signature, with what it runs, and this signature alone."""
+    place = signature.graph
+    len(place.values)  # it is looked at before anything changes
+    metagraph.signatures.clear()
+    metagraph.signatures[signature.key] = signature
+    _forget(metagraph, place)
+    return _told(metagraph)
+
+
+def _told(metagraph: MetaGraph) -> Extracted:
+    place = metagraph.graph
+    outputs = [stored_tensor(output.value) for output in place.outputs]
+    return Extracted([stored_tensor(value) for value in place.inputs], outputs, list(metagraph.functions))
+
+
+def _find(metagraph: MetaGraph, text: str, graph: str | None) -> Value:
+    """Return a tensor; one of the first subgraph before those of others."""
+    if graph is None and not text.startswith("#"):
+        first = [value for value in metagraph.graph.values if value.name == text]
+        if len(first) == 1:
+            return first[0]
+    return find_value(metagraph, text, graph=graph)
+
+
+def _by_key(names: Mapping[str, str], entries: Mapping[str, SignatureEntry]) -> dict[str, str]:
+    """Return the tensors behind keys of a signature; other names stay."""
+    found: dict[str, str] = {}
+    for text, name in names.items():
+        mention = entries[text].mention if text in entries else None
+        target = mention.target if mention is not None else None
+        found[f"#{target.port}" if isinstance(target, Value) else text] = name
+    return found
 
 
 def _check(value: Value, place: Graph) -> None:
     if value.graph is not place:
-        raise UnsupportedError(f"{value} lies in another subgraph, {value.graph.name!r}")
+        raise UnsupportedError(
+            f"{value} lies in another subgraph than {place.name or 'the first'}, {value.graph.name or 'the first'}",
+            hint="what is cut out comes from one subgraph: --graph NAME",
+        )
     if value.tensor is not None:
         raise UnsupportedError(f"{value} is a constant")
     if value.dtype in (RESOURCE, VARIANT, None):
@@ -99,10 +147,16 @@ def _cut(place: Graph, needed: set[Node], fed: Mapping[Value, str]) -> None:
 
 
 def _forget(metagraph: MetaGraph, place: Graph) -> None:
-    """Take out tensors and subgraphs that nothing mentions any more."""
-    place.remove_values(unused_tensors(place))
-    functions = set(reached_functions([place]))
-    metagraph.functions = {name: function for name, function in metagraph.functions.items() if function in functions}
+    """Take out tensors and subgraphs that nothing mentions any more; the part comes first."""
+    kept = [value for entry in _entries(metagraph, place) if isinstance(value := entry.target, Value)]
+    place.remove_values(unused_tensors(place, kept))
+    run = set(reached_functions([place]))
+    metagraph.keep_subgraphs([place, *(one for one in metagraph.graphs if one in run and one is not place)])
+
+
+def _entries(metagraph: MetaGraph, place: Graph) -> list[Mention]:
+    signed = [signature for signature in metagraph.signatures.values() if signature.graph is place]
+    return [mention for signature in signed for entry in signature.entries for mention in entry.mentions]
 
 
 def _keys(metagraph: MetaGraph, place: Graph) -> dict[Value, str]:
@@ -117,9 +171,8 @@ def _keys(metagraph: MetaGraph, place: Graph) -> dict[Value, str]:
     return found
 
 
-def _sign(metagraph: MetaGraph, place: Graph, keys: Mapping[Value, str], names: Mapping[Value, str]) -> None:
+def _sign(metagraph: MetaGraph, place: Graph, key: str, keys: Mapping[Value, str], names: Mapping[Value, str]) -> None:
     """Give the model one signature in place of those that it had."""
-    key = next((one.key for one in metagraph.signatures.values() if one.graph is place), SIGNATURE)
 
     def entries(values: list[Value], role: str) -> dict[str, SignatureEntry]:
         found: dict[str, SignatureEntry] = {}

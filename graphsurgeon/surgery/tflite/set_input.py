@@ -3,50 +3,174 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
-from graphsurgeon.shapes.tflite import infer_subgraph
+from graphsurgeon.shapes.tflite import SubgraphShapes, infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
+from graphsurgeon.surgery.tflite.fix_reshapes import fix_reshapes
+from graphsurgeon.surgery.tflite.set_types import Scale, plan_types, type_notes
 
 
-def set_tflite_inputs(metagraph: MetaGraph, shapes: Mapping[str, Shape], others: Sequence[str]) -> SetInputReport:
-    """Change shapes of the first subgraph's inputs, and of what is computed from them.
+@dataclass(frozen=True)
+class TypeChanges:
+    """What is asked beside shapes.
+
+    Attributes:
+        dtypes: input -> element type.
+        scale: of integers that a float input is to become.
+        allow_contradictions: write shapes that operators do not take, or that keep a batch of 1.
+        fix_reshapes: change operators that a batch of 1 was folded into.
+    """
+
+    dtypes: Mapping[str, str | DType]
+    scale: Scale | None = None
+    allow_contradictions: bool = False
+    fix_reshapes: bool = False
+
+
+def set_tflite_inputs(
+    metagraph: MetaGraph, shapes: Mapping[str, Shape], others: Sequence[str], asked: TypeChanges
+) -> SetInputReport:
+    """Change shapes and element types of the first subgraph's inputs, and shapes of what is computed from them.
 
     Args:
         metagraph: a TFLite model.
         shapes: input, or key of a signature -> new shape.
         others: what else is asked for, which there is not.
+        asked: element types, and what is allowed.
 
     Raises:
         UsageError: there is no such input.
-        UnsupportedError: a shape cannot be followed through an operator.
+        UnsupportedError: a shape cannot be followed through an operator, or contradicts one; a type cannot be had.
     """
     if others:
-        raise UnsupportedError("of a TFLite model only shapes of inputs can be set, its other tensors are typed")
+        raise UnsupportedError("of a TFLite model only shapes and dtypes of inputs can be set, not their values")
+    retyped = plan_types(metagraph, asked.dtypes, "input", asked.scale)
+    fixed: list[str] = []
+    told, contradictions, count = _reshape(metagraph, shapes, asked, fixed) if shapes else ([], (), 0)
+    told += [change() for change in retyped]
+    affected = [s.key for s in metagraph.signatures.values() if s.graph is metagraph.graph]
+    notes = type_notes(metagraph, metagraph.graph.inputs, "input") if retyped else []
+    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, (*fixed, *notes))
+
+
+def _reshape(
+    metagraph: MetaGraph, shapes: Mapping[str, Shape], asked: TypeChanges, fixed: list[str]
+) -> tuple[list[InputChange], tuple[Contradiction, ...], int]:
+    """Change shapes; return what is told of the inputs, contradictions, and how many other tensors changed.
+
+    What was fixed is added to `fixed`.
+    """
     graph = metagraph.graph
     changed = {_input(metagraph, name): shape for name, shape in shapes.items()}
-    found = infer_subgraph(graph, changed)
-    if found.unknown:
-        raise UnsupportedError(
-            f"{found.unknown[0]} would be given other shapes, and it is not known what it then yields",
-            hint="let the interpreter resize the input when it runs the model",
-        )
-    lost = [value for value, shape in found.shapes.items() if shape.dims is None]
-    if lost and not found.findings:
-        raise UnsupportedError(f"the shape of tensor {lost[0].name!r} (#{lost[0].port}) would depend on data")
     told = [_told(value, shape) for value, shape in changed.items()]
+    trial = {value: _doubled(value, shape) for value, shape in changed.items()}
+    if asked.fix_reshapes:
+        fixed += fix_reshapes(graph, trial, partial(_found, graph), slices=asked.allow_contradictions)
+    found = infer_subgraph(graph, changed)
+    tried = infer_subgraph(graph, trial) if trial != changed else found
+    _require_followed(found)
+    _require_followed(tried)
+    contradictions = _contradictions(graph, found, tried, trial)
+    if not contradictions:
+        _require_ranks(found)
+    if contradictions and not asked.allow_contradictions:
+        raise _refused(contradictions)
     count = 0
     for value, shape in found.shapes.items():
         if shape.dims is not None and shape != value.shape:
             count += value not in changed
             value.shape = shape
-    affected = [s.key for s in metagraph.signatures.values() if s.graph is graph]
-    contradictions = tuple(Contradiction(one.where, one.what) for one in found.findings)
-    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count)
+    return told, contradictions, count
+
+
+def _contradictions(
+    graph: Graph, found: SubgraphShapes, tried: SubgraphShapes, trial: Mapping[Value, Shape]
+) -> tuple[Contradiction, ...]:
+    """Return what does not fit the shapes, whatever sizes are fed where they are unknown.
+
+    A size that is unknown contradicts nothing, so such an input is also tried at twice the size that is stored: what
+    was folded for that size is found there.
+    """
+    told = {one.where: Contradiction(one.where, one.what) for one in found.findings}
+    said = "; ".join(f"{value.name or f'#{value.port}'} of {shape}" for value, shape in trial.items())
+    for one in tried.findings:
+        told.setdefault(one.where, Contradiction(one.where, f"{one.what} (at {said})"))
+    return (*told.values(), *_kept_batches(graph, tried))
+
+
+def _require_followed(found: SubgraphShapes) -> None:
+    if found.unknown:
+        raise UnsupportedError(
+            f"{found.unknown[0]} would be given other shapes, and it is not known what it then yields",
+            hint="let the interpreter resize the input when it runs the model",
+        )
+
+
+def _require_ranks(found: SubgraphShapes) -> None:
+    lost = [value for value, shape in found.shapes.items() if shape.dims is None]
+    if lost:
+        raise UnsupportedError(f"the shape of tensor {lost[0].name!r} (#{lost[0].port}) would depend on data")
+
+
+def _found(graph: Graph, trial: Mapping[Value, Shape]) -> list[Contradiction]:
+    """Return what contradicts shapes that are all known, in the order of operators."""
+    tried = infer_subgraph(graph, trial)
+    _require_followed(tried)
+    found = _contradictions(graph, tried, tried, trial)
+    if not found:
+        _require_ranks(tried)
+    return sorted(found, key=lambda one: int(one.where.partition("#")[2].partition(" ")[0]))
+
+
+def _doubled(value: Value, shape: Shape) -> Shape:
+    """Return a shape with sizes for its unknown dimensions: twice as many as there were."""
+    if shape.dims is None or value.shape is None or value.shape.rank != shape.rank:
+        return shape
+    pairs = zip(shape.dims, value.shape.dims or (), strict=True)
+    return Shape([2 * was if dim is None and was is not None else dim for dim, was in pairs])
+
+
+def _kept_batches(graph: Graph, found: SubgraphShapes) -> list[Contradiction]:
+    """Return the operators that yield one element of a batch, or none of it, where they are given more.
+
+    No interpreter complains: a shape `[1,-1,16]` puts the further elements into another dimension, a slice `0:1` drops
+    them. That a slice may be meant so the file does not say.
+    """
+    told = []
+    for number, node in enumerate(graph.nodes):
+        how = _KEEPS_ONE.get(node.op)
+        if how is None or not node.inputs or not node.outputs:
+            continue
+        given, made = node.inputs[0], node.outputs[0]
+        now = found.shapes.get(given, given.shape), found.shapes.get(made, made.shape)
+        if _first(given.shape) == _first(made.shape) == _first(now[1]) == 1 != (_first(now[0]) or 1):
+            told.append(Contradiction(f"operator #{number} ({node.op})", how))
+    return told
+
+
+_KEEPS_ONE = {
+    "RESHAPE": "its shape keeps a batch of 1, the rest goes into another dimension",
+    "SLICE": "it takes the first element of the batch alone",
+    "STRIDED_SLICE": "it takes the first element of the batch alone",
+}
+
+
+def _first(shape: Shape | None) -> int | None:
+    return shape.dims[0] if shape is not None and shape.dims else None
+
+
+def _refused(contradictions: Sequence[Contradiction]) -> UnsupportedError:
+    first = contradictions[0]
+    more = f" (and {len(contradictions) - 1} more)" if len(contradictions) > 1 else ""
+    return UnsupportedError(f"{first.where}: {first.what}{more}", hint="--allow-contradictions writes it all the same")
 
 
 def _input(metagraph: MetaGraph, name: str) -> Value:

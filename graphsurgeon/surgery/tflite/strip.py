@@ -34,7 +34,7 @@ def strip_tflite(metagraph: MetaGraph, kinds: Collection[str], outputs: Collecti
     mentioned = [target for mention in metagraph.mentions() if isinstance(target := mention.target, Value)]
     mentioned += outputs
     if "functions" in kinds:
-        yield from _subgraphs(metagraph)
+        yield from _subgraphs(metagraph, {value.graph for value in outputs})
     if "unreachable" not in kinds:
         return
     for graph in metagraph.graphs:
@@ -50,13 +50,19 @@ def strip_tflite(metagraph: MetaGraph, kinds: Collection[str], outputs: Collecti
         graph.remove_values(gone)
 
 
-def _subgraphs(metagraph: MetaGraph) -> Iterator[Gone]:
-    roots = [metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())]
-    used = {*roots, *reached_functions(roots)}
-    for name, function in list(metagraph.functions.items()):
-        if function not in used:
-            yield "functions", function.name or name, "", "", "no operator runs it, no signature names it"
-            del metagraph.functions[name]
+def _subgraphs(metagraph: MetaGraph, named: Collection[Graph]) -> Iterator[Gone]:
+    """Take out the subgraphs that nothing runs; without signatures the first one is the model."""
+    signed = list(dict.fromkeys(signature.graph for signature in metagraph.signatures.values()))
+    if metagraph.graph in (*signed, *named) or not signed:
+        signed = [metagraph.graph, *signed]
+    used = {*signed, *reached_functions(signed)}
+    kept = [graph for graph in metagraph.graphs if graph in used]
+    gone = [graph for graph in metagraph.graphs if graph not in used]
+    for graph in gone:
+        yield "functions", graph.name or "main", "", "", "no operator runs it, no signature names it"
+    if gone:
+        first = metagraph.graph if metagraph.graph in used else signed[0]  # what runs without a signature's name
+        metagraph.keep_subgraphs([first, *(graph for graph in kept if graph is not first)])
 
 
 def _unneeded(graph: Graph, mentioned: Collection[Value]) -> list[Node]:

@@ -1,0 +1,138 @@
+"""TFLite models that are broken in one place each: what `check` calls an error is what LiteRT refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphsurgeon import read, write
+from graphsurgeon.checks.check import check
+from graphsurgeon.model import Collection, CollectionItem
+from tests.formats.tflite_support_bytes import support_bytes
+from tests.oracle import tflite_objects
+
+pytestmark = pytest.mark.litert
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tflite"
+Change = Callable[[Any], None]
+
+# Run as a program: what LiteRT says of a file, with and without its delegate.
+REFUSES = """
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType as Kinds
+for kind in (Kinds.AUTO, Kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
+    interpreter = Interpreter(sys.argv[1], experimental_op_resolver_type=kind)
+    interpreter.allocate_tensors()
+    for item in interpreter.get_input_details():
+        interpreter.set_tensor(item["index"], np.zeros(item["shape"], item["dtype"]))
+    interpreter.invoke()
+    [interpreter.get_tensor(item["index"]) for item in interpreter.get_output_details()]
+    for key in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner(key)
+        feeds = runner.get_input_details().items()
+        runner(**{name: np.zeros(item["shape"], item["dtype"]) for name, item in feeds})
+"""
+
+
+def operator(model: Any, number: int = 0) -> Any:
+    return model.subgraphs[0].operators[number]
+
+
+def code(model: Any) -> Any:
+    return model.operatorCodes[operator(model).opcodeIndex]
+
+
+def tensor(model: Any, number: int) -> Any:
+    return model.subgraphs[0].tensors[number]
+
+
+def output(model: Any) -> int:
+    return int(operator(model).outputs[0])
+
+
+def constant(model: Any) -> int:
+    return int(operator(model).inputs[1])
+
+
+def _set(item: Any, name: str, value: Any) -> None:
+    setattr(item, name, value)
+
+
+def runs_itself(model: Any) -> None:
+    options = operator(model).builtinOptions
+    options.bodySubgraphIndex = options.condSubgraphIndex
+
+
+CASES: list[tuple[str, str, Change]] = [
+    ("operator-kind", "float", lambda m: _set(code(m), "version", 99)),
+    ("operator-kind", "float", lambda m: _set(code(m), "version", 0)),
+    ("operator-kind", "float", lambda m: _set(code(m), "builtinCode", 9999)),
+    ("operator-kind", "float", lambda m: _set(code(m), "builtinCode", 127)),
+    ("operator-arity", "float", lambda m: _set(operator(m), "inputs", operator(m).inputs[:1])),
+    ("operator-arity", "cnn_float", lambda m: _set(operator(m), "outputs", [*operator(m).outputs, 0])),
+    ("operator-arity", "cnn_float", lambda m: _set(operator(m), "inputs", [*operator(m).inputs, 0])),
+    ("operator-input", "cnn_float", lambda m: operator(m).inputs.__setitem__(0, -1)),
+    ("operator-output", "cnn_float", lambda m: operator(m).outputs.__setitem__(0, -1)),
+    ("operator-result", "cnn_float", lambda m: operator(m).outputs.__setitem__(0, operator(m).inputs[0])),
+    ("operator-result", "cnn_float", lambda m: operator(m).outputs.__setitem__(0, constant(m))),
+    ("operator-result", "cnn_float", lambda m: _set(operator(m, 1), "outputs", [output(m)])),
+    ("operator-type", "cnn_float", lambda m: _set(tensor(m, output(m)), "type", 2)),
+    ("operator-options", "cnn_float", lambda m: _set(operator(m).builtinOptions, "strideH", 0)),
+    ("tensor-source", "float", lambda m: _set(m.subgraphs[0], "inputs", [])),
+    ("tensor-source", "cnn_float", lambda m: _set(tensor(m, constant(m)), "buffer", 0)),
+    ("constant-input", "float", lambda m: _set(m.subgraphs[0], "inputs", [*m.subgraphs[0].inputs, constant(m)])),
+    ("tensor-type", "float", lambda m: _set(tensor(m, output(m)), "type", 99)),
+    ("tensor-variable", "float", lambda m: _set(tensor(m, constant(m)), "isVariable", True)),
+    ("tensor-shape", "float", lambda m: _set(tensor(m, output(m)), "shape", [1 << 30, 1 << 30])),
+    ("quantization", "cnn_int8", lambda m: _set(tensor(m, 0).quantization, "zeroPoint", None)),
+    ("quantization", "cnn_int8", lambda m: _set(tensor(m, 0).quantization, "quantizedDimension", 9)),
+    ("quantization", "cnn_int8", lambda m: _set(tensor(m, 0).quantization, "scale", [float("nan")])),
+    ("sparsity", "sparse", lambda m: _set(tensor(m, 0).sparsity, "traversalOrder", None)),
+    ("subgraph-tensors", "control_flow", runs_itself),
+    ("subgraph-tensors", "composite", lambda m: _set(m.subgraphs[1], "inputs", [])),
+    ("signature-key", "float", lambda m: _set(m.signatureDefs[0], "signatureKey", None)),
+    ("signature-tensor", "metadata", lambda m: _set(m.signatureDefs[0].inputs[0], "tensorIndex", 1)),
+    ("tensor-name", "float", lambda m: _set(tensor(m, 4), "name", b"\xff")),
+    ("shape", "metadata", lambda m: (_set(tensor(m, 0), "shape", [1, 7]), _set(tensor(m, 0), "shapeSignature", None))),
+]
+
+
+@pytest.mark.parametrize(("rule", "name", "change"), CASES)
+def test_what_litert_refuses_is_an_error(rule: str, name: str, change: Change, tmp_path: Path) -> None:
+    model = tflite_objects.model((FIXTURES / f"{name}.tflite").read_bytes())
+    for one in operator(model, 0), operator(model, len(model.subgraphs[0].operators) - 1):
+        one.inputs, one.outputs = list(one.inputs), list(one.outputs)
+    change(model)
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(tflite_objects.pack(model))
+    before = {found.rule for found in check(read(FIXTURES / f"{name}.tflite")) if found.severity == "error"}
+    assert rule in {found.rule for found in check(read(path)) if found.severity == "error"} - before
+    refused = subprocess.run([sys.executable, "-c", REFUSES, path], capture_output=True, check=False, timeout=100)
+    assert refused.returncode != 0
+
+
+def test_custom_operators_are_known_by_their_code_not_by_their_letters(tmp_path: Path) -> None:
+    model = tflite_objects.model((FIXTURES / "float.tflite").read_bytes())
+    code(model).builtinCode, code(model).deprecatedBuiltinCode, code(model).customCode = 32, 32, b"NOSUCH"
+    path = tmp_path / "custom.tflite"
+    path.write_bytes(tflite_objects.pack(model))
+    found = [one for one in check(read(path)) if one.rule == "custom-operator"]
+    assert [(one.severity, one.where) for one in found] == [("note", "operator NOSUCH")]
+
+
+@pytest.mark.parametrize(("outputs", "severities"), [(["y"], []), (["y", "z"], ["error"]), ([], ["error"]), (None, [])])
+def test_metadata_that_is_not_parallel(outputs: list[str] | None, severities: list[str], tmp_path: Path) -> None:
+    """The other verdicts were measured with MediaPipe: it dies on no subgraphs, and takes surplus inputs."""
+    model = read(FIXTURES / "float.tflite")
+    entries = [{"name": name} for name in outputs or ()]
+    data = support_bytes([{"name": "x"}], entries) if outputs is not None else b"\0\0\0\0M002"
+    item = CollectionItem("", {}, data)
+    model.metagraphs[0].collections["TFLITE_METADATA"] = Collection("TFLITE_METADATA", "metadata", [item])
+    write(model, tmp_path / "m.tflite")
+    found = [one for one in check(read(tmp_path / "m.tflite")) if one.rule == "support-metadata"]
+    assert [one.severity for one in found] == severities

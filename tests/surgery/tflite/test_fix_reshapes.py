@@ -1,0 +1,167 @@
+"""Operators that a batch of 1 was folded into, mended: two examples at once are what each is alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphsurgeon import read, surgery, write
+from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.model import DType, Model, Output, Shape, Tensor
+
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "tflite"
+INT32 = DType.named("int32")
+Step = tuple[str, list[list[int]], list[int]]  # operator, its constant inputs, the shape it yields
+
+
+def chain(*steps: Step) -> Model:
+    """Return a model of `x` [1,8,8,3] that ends in some operators."""
+    model = read(FIXTURES / "cnn_float.tflite")
+    graph = model.metagraphs[0].graph
+    model.metagraphs[0].signatures.clear()
+    graph.outputs = []
+    graph.remove_nodes(graph.nodes)
+    value = graph.inputs[0]
+    assert value.dtype is not None
+    for number, (op, constants, shape) in enumerate(steps):
+        others = [
+            graph.add_value(f"c{number}{place}", INT32, Shape([len(items)]), Tensor.of(INT32, [len(items)], items))
+            for place, items in enumerate(constants)
+        ]
+        node = graph.add_node(op, "", [value, *others])
+        value = graph.add_value(f"y{number}", value.dtype, Shape(shape))
+        node.set_outputs([value])
+    graph.outputs = [Output("", value, value.dtype)]
+    return model
+
+
+def run(path: Path, feed: Any) -> list[Any]:
+    """Return the outputs, whose shapes are those that the interpreter knows before it runs."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path))
+    (item,) = interpreter.get_input_details()
+    interpreter.resize_tensor_input(item["index"], feed.shape, strict=True)
+    interpreter.allocate_tensors()
+    planned = [list(one["shape"]) for one in interpreter.get_output_details()]
+    interpreter.set_tensor(item["index"], feed)
+    interpreter.invoke()
+    found = [interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()]
+    assert [list(one.shape) for one in found] == planned
+    return found
+
+
+def check_batches(before: Path, after: Path) -> None:
+    """Feed two examples at once; each must yield what it yields alone in the source."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    (item,) = Interpreter(str(before)).get_input_details()
+    random = np.random.RandomState(4)
+    shape = (2, *item["shape"][1:])
+    feed = random.randint(0, 255, shape).astype(item["dtype"]) if item["dtype"] != np.float32 else random.rand(*shape)
+    feed = feed.astype(item["dtype"])
+    alone = [run(before, feed[number : number + 1]) for number in range(2)]
+    for both, *each in zip(run(after, feed), *alone, strict=True):
+        assert both.shape == (2, *each[0].shape[1:])
+        assert np.array_equal(both, np.concatenate(each))
+
+
+FLAT: Step = ("RESHAPE", [[1, 192]], [1, 192])
+CASES: list[tuple[list[Step], list[str]]] = [
+    ([FLAT], ["RESHAPE"]),
+    ([("RESHAPE", [[1, -1, 3]], [1, 64, 3])], ["RESHAPE"]),
+    ([FLAT, ("RESHAPE", [[1, 48, 4]], [1, 48, 4]), ("RESHAPE", [[1, 192]], [1, 192])], ["RESHAPE"] * 3),
+]
+
+
+@pytest.mark.litert
+@pytest.mark.parametrize("batch", [None, 2])
+@pytest.mark.parametrize(("steps", "ops"), CASES)
+def test_reshapes_follow_the_batch(steps: list[Step], ops: list[str], batch: int | None, tmp_path: Path) -> None:
+    write(chain(*steps), tmp_path / "before.tflite")
+    model = read(tmp_path / "before.tflite")
+    report = surgery.set_input(model, shapes={"#0": [batch, 8, 8, 3]}, fix_reshapes=True)
+    assert report.contradictions == ()
+    assert len(report.notes) == len(ops)
+    assert [node.op for node in model.graph.nodes] == ops
+    write(model, tmp_path / "after.tflite")
+    assert read(tmp_path / "after.tflite").graph.outputs[0].value.shape == Shape([batch, *steps[-1][2][1:]])
+    check_batches(tmp_path / "before.tflite", tmp_path / "after.tflite")
+
+
+@pytest.mark.litert
+def test_a_folded_transpose_becomes_one(tmp_path: Path) -> None:
+    """`[1,192,1]` to `[192,1,1]` and back, as the converter folds the time-major form of a recurrent layer."""
+    steps: list[Step] = [
+        ("RESHAPE", [[1, 64, 3]], [1, 64, 3]),
+        ("RESHAPE", [[64, 1, 3]], [64, 1, 3]),
+        ("RELU", [], [64, 1, 3]),
+        ("RESHAPE", [[1, 64, 3]], [1, 64, 3]),
+    ]
+    write(chain(*steps), tmp_path / "before.tflite")
+    model = read(tmp_path / "before.tflite")
+    surgery.set_input(model, shapes={"#0": [None, 8, 8, 3]}, fix_reshapes=True)
+    assert [node.op for node in model.graph.nodes] == ["RESHAPE", "TRANSPOSE", "RELU", "TRANSPOSE"]
+    write(model, tmp_path / "after.tflite")
+    check_batches(tmp_path / "before.tflite", tmp_path / "after.tflite")
+
+
+SLICES: list[Step] = [
+    ("SLICE", [[0, 1, 0, 0], [1, 2, 8, 3]], [1, 2, 8, 3]),
+    ("STRIDED_SLICE", [[0, 0, 0, 0], [1, 4, 8, 3], [1, 1, 1, 1]], [1, 4, 8, 3]),
+]
+
+
+@pytest.mark.litert
+@pytest.mark.parametrize("step", SLICES)
+def test_slices_follow_only_where_that_is_allowed(step: Step, tmp_path: Path) -> None:
+    write(chain(step), tmp_path / "before.tflite")
+    model = read(tmp_path / "before.tflite")
+    with pytest.raises(UnsupportedError, match="with --allow-contradictions it takes the whole batch"):
+        surgery.set_input(model, shapes={"#0": [None, 8, 8, 3]}, fix_reshapes=True)
+    surgery.set_input(model, shapes={"#0": [None, 8, 8, 3]}, fix_reshapes=True, allow_contradictions=True)
+    write(model, tmp_path / "after.tflite")
+    check_batches(tmp_path / "before.tflite", tmp_path / "after.tflite")
+
+
+def test_what_cannot_be_mended_is_named_and_nothing_is_changed(tmp_path: Path) -> None:
+    steps: list[Step] = [FLAT, ("RESHAPE", [[192]], [192])]
+    write(chain(*steps), tmp_path / "before.tflite")
+    model = read(tmp_path / "before.tflite")
+    with pytest.raises(UnsupportedError, match=r"operator #1 \(RESHAPE\)"):
+        surgery.set_input(model, shapes={"#0": [2, 8, 8, 3]}, fix_reshapes=True)
+    write(model, tmp_path / "same.tflite")
+    assert (tmp_path / "same.tflite").read_bytes() == (tmp_path / "before.tflite").read_bytes()
+
+
+def test_constants_of_several_operators_are_not_shared_any_more(tmp_path: Path) -> None:
+    model = chain(FLAT, ("RESHAPE", [[1, 8, 8, 3]], [1, 8, 8, 3]), FLAT)
+    first, _, last = model.graph.nodes
+    last.set_input(1, first.inputs[1])
+    write(model, tmp_path / "before.tflite")
+    model = read(tmp_path / "before.tflite")
+    surgery.set_input(model, shapes={"#0": [4, 8, 8, 3]}, fix_reshapes=True)
+    assert len({node.inputs[1].name for node in model.graph.nodes}) == 3
+
+
+REAL = ["mobilenet_v1_0.25_224_quant.tflite", "face_detection_short_range.tflite"]
+
+
+@pytest.mark.litert
+@pytest.mark.corpus
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("batch", [None, 2])
+def test_real_models(name: str, batch: int | None, corpus: Path, tmp_path: Path) -> None:
+    source = next(iter(sorted(corpus.rglob(name))), None)
+    if source is None:
+        pytest.skip("not in this corpus")
+    model = read(source)
+    image = model.graph.inputs[0]
+    assert image.shape is not None
+    shape = [batch, *(image.shape.dims or ())[1:]]
+    surgery.set_input(model, shapes={f"#{image.port}": shape}, fix_reshapes=True)
+    write(model, tmp_path / "after.tflite")
+    check_batches(source, tmp_path / "after.tflite")
