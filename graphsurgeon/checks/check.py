@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from graphsurgeon.checks import (
-    calls, files, graph, keras, mentions, modules, onnx, ops, signatures, tflite, tflite_operators, tflite_tensors,
+    calls,
+    files,
+    graph,
+    keras,
+    mentions,
+    modules,
+    onnx,
+    ops,
+    signatures,
+    tflite,
+    tflite_operators,
+    tflite_tensors,
     variables,
 )  # fmt: skip
 from graphsurgeon.checks import serving as serving_rules
