@@ -49,7 +49,8 @@ OPENERS = {"open", "fdopen", "read_bytes", "read_text", "write_bytes", "write_te
 FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
     "disk/files.py", "disk/atomic.py", "formats/schema/__init__.py", "ops/catalog.py", "ops/onnx.py",
-    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/modules.py",
+    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/foreign.py",
+    "scanning/modules.py", "scanning/other_ops.py",
     "scanning/table.py",
 }  # fmt: skip
 
