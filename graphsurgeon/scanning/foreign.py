@@ -24,7 +24,7 @@ def kind(path: Path) -> str | None:
         return None
     source = open_source(path)
     found = locate.kind(source) if source.size else None
-    if found in _looks() and not (_looks()[found] == "inert" and registry.of_kind(found)):
+    if found is None or _looks().get(found) in _WAYS:
         return found
     is_read = registry.of_kind(found) is not None
     return found if found in FOREIGN and not is_read and found not in _IN_FOLDERS else None
