@@ -30,6 +30,7 @@ LAYERS = {
     "compare": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "render": BELOW_ANALYSIS | {"analysis", "compare", "patterns"},
     "checks": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
+    "fleet": {"errors"},
     "scanning": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "edit": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks"},
     "export": BYTES | {"model", "formats"},

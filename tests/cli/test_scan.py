@@ -110,6 +110,13 @@ def test_every_hostile_fixture_ends_in_an_answer(gs: GS, fixtures_dir: Path) -> 
         assert gs("scan", path).status in (0, 1, 2, 3, 4), path
 
 
+def test_several_at_once_answer_in_order(gs: GS, bad: Path) -> None:
+    models = (CLEAN, bad, "hostile/truncated.pb", "graphdef/linear.pb", bad)
+    one, several = gs("scan", *models), gs("scan", *models, "-j", "3")
+    assert several == one
+    assert several.status == 3
+
+
 # -- SARIF ---------------------------------------------------------------------------------------------
 
 
