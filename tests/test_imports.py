@@ -30,6 +30,7 @@ LAYERS = {
     "compare": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "render": BELOW_ANALYSIS | {"analysis", "compare", "patterns"},
     "checks": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
+    "fleet": {"errors"},
     "scanning": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "edit": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks"},
     "export": BYTES | {"model", "formats"},
@@ -49,7 +50,8 @@ OPENERS = {"open", "fdopen", "read_bytes", "read_text", "write_bytes", "write_te
 FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
     "disk/files.py", "disk/atomic.py", "formats/schema/__init__.py", "ops/catalog.py", "ops/onnx.py", "ops/tflite.py",
-    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/modules.py",
+    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/foreign.py",
+    "scanning/modules.py", "scanning/other_ops.py",
     "scanning/table.py",
 }  # fmt: skip
 

@@ -42,6 +42,7 @@ Allow = Annotated[
     ),
 ]
 AllowFiles = Annotated[bool, typer.Option("--allow-files", help="Let a model that is run use any file.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="Look at so many models at once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 

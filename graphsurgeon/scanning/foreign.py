@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
+from graphsurgeon.encoding.mlir_calls import calls_of
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.foreign import FOREIGN, error
 from graphsurgeon.scanning import archives, keras, pickles
-from graphsurgeon.scanning.finding import Threat
+from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.modules import verdict_of
 
 _MOST_BYTES = 1 << 30  # of a file that is looked through
-# Weights, texts and pictures: there is nothing in them that runs.
-_INERT = frozenset(
-    """
-    safetensors npy gguf ggml torch_index fingerprint events tfrecord label_map pipeline_config serving_config
-    triton_config hugging_face_config op_list debug_info json xml parquet onnx_tensor
-    mxnet_params paddle_params tfjs_weights hdf5_weights
-    """.split()  # noqa: SIM905  # a table of words
-)
-
-# What somebody got instead of a model.
-_NO_MODELS = frozenset({"json_error", "xml_error", "html", "lfs", "text", "image", "pdf", "notebook"})
 
 
 def kind(path: Path) -> str | None:
@@ -32,10 +24,10 @@ def kind(path: Path) -> str | None:
         return None
     source = open_source(path)
     found = locate.kind(source) if source.size else None
-    if found in _LOOKS:
+    if found is None or _looks().get(found) in _WAYS:
         return found
     is_read = registry.of_kind(found) is not None
-    return found if found in FOREIGN and not is_read and found not in ("keras_metadata", "fingerprint") else None
+    return found if found in FOREIGN and not is_read and found not in _IN_FOLDERS else None
 
 
 def threats(path: Path, kind: str) -> Iterator[Threat]:
@@ -45,21 +37,24 @@ def threats(path: Path, kind: str) -> Iterator[Threat]:
         FileError: it cannot be read.
         UnsupportedError: it is no model, nor anything that holds one.
     """
-    if kind in _NO_MODELS:
+    way = _looks().get(kind, "")
+    if way == "no model":
         raise error(kind, path)
     source = open_source(path)
-    look = _LOOKS.get(kind)
-    if look is None:
-        if kind not in _INERT:
-            what = f"{FOREIGN[kind][0]}, which could not be looked into"
-            yield Threat("medium", None, what, path.name, "unknown", None, "unseen")
-        elif kind == "npy":
-            yield from _array(source.read_at(0, min(source.size, _MOST_BYTES)), path.name)
-        return
     if source.size > _MOST_BYTES:
         yield Threat("medium", None, "too large to be looked into", path.name, "unknown", None, "unseen")
-        return
-    yield from look(source, path.name)
+    elif way in _WAYS:
+        yield from _WAYS[way](source, path.name)
+    elif way != "inert":
+        what = f"{FOREIGN[kind][0]}, which could not be looked into"
+        yield Threat("medium", None, what, path.name, "unknown", None, "unseen")
+
+
+@cache
+def _looks() -> dict[str, str]:
+    """Return how a file is looked at, by what it is (`containers.tsv`)."""
+    lines = Path(__file__).with_name("containers.tsv").read_text("utf-8").splitlines()[1:]
+    return dict(line.split("\t") for line in lines)
 
 
 def _keras(source: SourceFile, name: str) -> Iterator[Threat]:
@@ -103,17 +98,28 @@ def _array(data: bytes, where: str) -> Iterator[Threat]:
         yield from pickles.threats(data[at + size :], where)
 
 
-_LOOKS: dict[str, Callable[[SourceFile, str], Iterator[Threat]]] = {
-    "keras": _keras,
-    "keras_json": _hdf5,
-    "hdf5_keras": _hdf5,
-    "hdf5": _hdf5,
+def _npy(source: SourceFile, name: str) -> Iterator[Threat]:
+    yield from _array(source.whole().read(), name)
+
+
+def _module(source: SourceFile, name: str) -> Iterator[Threat]:
+    """Yield what a module of StableHLO calls outside itself; it runs when somebody calls it."""
+    calls = calls_of(source.whole().read())
+    if not calls.is_complete:
+        what = "a module that calls native code by names that could not be read"
+        yield Threat("high", None, what, name, "unknown", None, "code")
+    for target in sorted(calls.targets):
+        verdict, what = verdict_of(target)
+        severity: Severity = {"known": "info", "compiled": "medium"}.get(verdict, "high")  # type: ignore[assignment]
+        yield Threat(severity, "custom_call", what, name, "unknown", target, "code", targets=(target,))
+
+
+_IN_FOLDERS = ("keras_metadata", "fingerprint")  # what belongs to a SavedModel and is looked at with it
+_WAYS: dict[str, Callable[[SourceFile, str], Iterator[Threat]]] = {
+    "archive": _keras,
+    "texts": _hdf5,
     "pickle": _pickle,
-    "torch_legacy": _pickle,
-    "torch": _zip,
-    "torchscript": _zip,
-    "npz": _zip,
     "zip": _zip,
-    "zip_saved_model": _zip,
-    "zip_tflite": _zip,
+    "array": _npy,
+    "module": _module,
 }

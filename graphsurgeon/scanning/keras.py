@@ -34,6 +34,7 @@ _MOST_STEPS = 2_000_000
 _OBJECT = re.compile(rb'\{\s*"[^"\\\0-\x1f]{1,100}"\s*:')
 _LAMBDA = re.compile(rb'"class_name"\s*:\s*"(?:Lambda|__lambda__)"')
 MOST_BYTES = 256 << 20
+_WINDOW = 1 << 16  # bytes that are tried first; a configuration that is longer is tried again
 
 
 def in_archive(data: bytes, where: str = "") -> Iterator[Threat]:
@@ -60,24 +61,43 @@ def _json_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> object:
 
 def in_bytes(data: bytes, where: str = "") -> Iterator[Threat]:
     """Yield what the configurations hold that lie somewhere in a file (HDF5 keeps each in one piece)."""
-    decoder = json.JSONDecoder()
-    end = 0
-    seen = 0
+    end = seen = spent = 0
     for match in _OBJECT.finditer(data):
         if match.start() < end:
             continue
-        stop = data.find(b"\0", match.start(), match.start() + MOST_BYTES)
-        text = data[match.start() : stop if stop >= 0 else match.start() + MOST_BYTES].decode("utf-8", "replace")
-        try:
-            config, length = decoder.raw_decode(text)
-        except (ValueError, RecursionError):
-            continue
-        end = match.start() + len(text[:length].encode("utf-8"))
-        seen += len(_LAMBDA.findall(data, match.start(), end))
-        yield from in_config(config, where)
+        config, length, tried = _decoded(data, match.start())
+        spent += tried
+        if spent > 8 * len(data) + _WINDOW * 64:  # pieces of JSON that begin over and over and never end
+            yield _unseen("its configuration is damaged", where)
+            break
+        if config is not None:
+            end = match.start() + length
+            seen += len(_LAMBDA.findall(data, match.start(), end))
+            yield from in_config(config, where)
     if len(_LAMBDA.findall(data)) > seen:
         what = "holds a Lambda layer, whose code could not be looked into"
         yield Threat("high", "Lambda", what, where or "config", "load", None, "code")
+
+
+def _decoded(data: bytes, start: int) -> tuple[object, int, int]:
+    """Return the JSON object that begins somewhere, how many bytes it takes, and how many were tried; None for none."""
+    stop = data.find(b"\0", start, start + MOST_BYTES)
+    limit = (stop if stop >= 0 else min(len(data), start + MOST_BYTES)) - start
+    size = tried = 0
+    while size < limit:
+        size = min(limit, max(_WINDOW, size * 16))
+        text = data[start : start + size].decode("utf-8", "replace")
+        tried += size
+        try:
+            config, length = json.JSONDecoder().raw_decode(text)
+        except json.JSONDecodeError as error:
+            if error.pos < len(text) - 64 and not error.msg.startswith("Unterminated"):
+                return None, 0, tried  # wrong before the window ends: more of it would not help
+        except RecursionError:
+            return None, 0, tried
+        else:
+            return config, len(text[:length].encode("utf-8")), tried
+    return None, 0, tried
 
 
 def in_config(config: object, where: str = "") -> Iterator[Threat]:

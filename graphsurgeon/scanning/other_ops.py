@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from graphsurgeon.model.format import ONNX
+from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import onnx
-from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.finding import SEVERITIES, Severity, Threat
 
 _KNOWN = ("com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental")  # that ONNX Runtime brings itself
 
 
 def threats(model: Model) -> Iterator[Threat]:
     """Yield ops that are native code of somebody; ops of ONNX itself compute, and reach nothing outside the graph."""
-    if model.traits.vocabulary != ONNX:
-        what = f"a {model.traits.title}, whose graph could not be looked into"
-        yield Threat("medium", None, what, model.format, "unknown", None, "unseen")
-        return
+    vocabulary = model.traits.vocabulary
     for metagraph in model.metagraphs:
         for graph in metagraph.graphs:
             for op, count in graph.op_counts.items():
-                domain = op.rpartition(".")[0]
-                if domain and domain not in onnx.DOMAINS and op not in metagraph.functions:
-                    severity: Severity = "info" if domain in _KNOWN else "medium"
-                    what = "native code of a domain of its own, which whoever runs the model must load"
+                judged = _of_onnx(op, metagraph) if vocabulary == ONNX else _table().get((vocabulary, op))
+                if judged is not None:
                     where = f"{graph.name or 'graph'} > {op}"
-                    yield Threat(severity, op, what, where, "unknown", None, "native", count)
+                    yield Threat(judged[0], op, judged[1], where, "unknown", None, "native", count)
+
+
+def _of_onnx(op: str, metagraph: MetaGraph) -> tuple[Severity, str] | None:
+    domain = op.rpartition(".")[0]
+    if not domain or domain in onnx.DOMAINS or op in metagraph.functions:
+        return None
+    what = "native code of a domain of its own, which whoever runs the model must load"
+    return "info" if domain in _KNOWN else "medium", what
+
+
+@cache
+def _table() -> dict[tuple[str, str], tuple[Severity, str]]:
+    """Return the ops of other frameworks that run code (`other_ops.tsv`); the rest of theirs compute."""
+    lines = Path(__file__).with_name("other_ops.tsv").read_text("utf-8").splitlines()[1:]
+    rows = (line.split("\t") for line in lines)
+    return {(vocabulary, op): (_severity(text), what) for vocabulary, op, text, what in rows}
+
+
+def _severity(text: str) -> Severity:
+    return next(severity for severity in SEVERITIES if severity == text)

@@ -22,7 +22,7 @@ from graphsurgeon.scanning.strings import strings_of
 
 MOST_TEXTS = 64  # of one value
 _MOST_STEPS = 20_000
-_DEEPEST = 150  # steps behind each other; each takes a few frames of Python's stack
+_DEEPEST = 100  # steps behind each other; each takes a few frames of Python's stack
 
 
 class Leaf(NamedTuple):

@@ -98,9 +98,23 @@ def test_an_unreadable_file_is_3_and_the_others_are_scanned(gs: GS, bad: Path, t
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("content", "status"), [(b"no model at all, but words", 3), (b"", 3), (b"<html></html>", 4)])
+def test_what_is_no_model_is_no_finding(gs: GS, tmp_path: Path, content: bytes, status: int) -> None:
+    (tmp_path / "m.pb").write_bytes(content)
+    result = gs("scan", tmp_path / "m.pb")
+    assert (result.status, result.out) == (status, "")
+
+
 def test_every_hostile_fixture_ends_in_an_answer(gs: GS, fixtures_dir: Path) -> None:
     for path in sorted((fixtures_dir / "hostile").iterdir()):
         assert gs("scan", path).status in (0, 1, 2, 3, 4), path
+
+
+def test_several_at_once_answer_in_order(gs: GS, bad: Path) -> None:
+    models = (CLEAN, bad, "hostile/truncated.pb", "graphdef/linear.pb", bad)
+    one, several = gs("scan", *models), gs("scan", *models, "-j", "3")
+    assert several == one
+    assert several.status == 3
 
 
 # -- SARIF ---------------------------------------------------------------------------------------------

@@ -178,6 +178,16 @@ def test_a_real_hdf5_file(tmp_path: Path) -> None:
     assert rows(tmp_path / "m.h5") == [("high", "Lambda", "load", None)]
 
 
+def test_a_damaged_configuration_takes_no_time_without_end() -> None:
+    data = b'{"a": {"class_name": "Lambda", "b": ' * 20_000
+    found = list(keras.in_bytes(data))
+    assert {threat.severity for threat in found} == {"high", "medium"}
+    large = json.dumps(
+        layers(*[{"class_name": "Dense", "config": {"name": "x" * 90}}] * 5000, {"class_name": "__lambda__"})
+    )
+    assert [threat.severity for threat in keras.in_bytes(b"\0" * 9 + large.encode() + b"\0")] == ["high"]
+
+
 def test_an_archive_without_a_configuration_could_not_be_looked_into(tmp_path: Path) -> None:
     path = tmp_path / "m.keras"
     path.write_bytes(zipped(**{"metadata.json": b"{}", "config.json": b"{", "model.weights.h5": b"x"}))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import Json, Models, Quiet
+from graphsurgeon.cli.common import Jobs, Json, Models, Quiet
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def scan(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show what is harmless, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing SARIF file.")] = False,
+    jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -59,17 +61,14 @@ def scan(
     wanted = [*(allow or ()), *_allowed_in(allow_from)]
     reports: list[tuple[Path, ScanReport | GraphSurgeonError]] = []
     statuses = [0]
-    for path in models:
-        try:
-            report = _one(path, wanted)
-        except GraphSurgeonError as error:
-            if len(models) == 1 and sarif is None:
-                raise
-            output.warn(str(error.at(path)))
-            statuses.append(error.exit_code)
-            reports.append((path, error))
-            continue
+    for path, report in _reports(models, wanted, jobs):
         reports.append((path, report))
+        if isinstance(report, GraphSurgeonError):
+            if len(models) == 1 and sarif is None:
+                raise report
+            output.warn(str(report.at(path)))
+            statuses.append(report.exit_code)
+            continue
         statuses.append(_status(report, bound))
         if sarif != Path("-"):
             _show(report, as_json=as_json, everything=everything, quiet=quiet, among=len(models) > 1)
@@ -79,10 +78,30 @@ def scan(
         raise typer.Exit(max(statuses))
 
 
-def _one(path: Path, allow: list[str]) -> ScanReport:
+def scan_one(item: tuple[str, list[str]]) -> ScanReport:
+    """Scan one model; in a process of its own where several are scanned at once."""
     from graphsurgeon.scanning.scan import scan as scan_file
 
+    path, allow = item
     return scan_file(path, allow=allow)
+
+
+def _reports(models: list[Path], allow: list[str], jobs: int) -> Iterator[tuple[Path, ScanReport | GraphSurgeonError]]:
+    items = [(str(path), allow) for path in models]
+    if jobs > 1 and len(models) > 1:
+        from graphsurgeon.fleet.pool import in_processes
+
+        answers = in_processes(f"{__name__}:scan_one", items, jobs=jobs)
+        yield from ((path, answer.error or answer.result) for path, answer in zip(models, answers, strict=True))
+        return
+    yield from ((path, _answer(item)) for path, item in zip(models, items, strict=True))
+
+
+def _answer(item: tuple[str, list[str]]) -> ScanReport | GraphSurgeonError:
+    try:
+        return scan_one(item)
+    except GraphSurgeonError as error:
+        return error
 
 
 def _severity(text: str) -> Severity | None:

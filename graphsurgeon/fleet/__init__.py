@@ -1,0 +1,1 @@
+"""Many models at once: processes that each look at one model after the other."""

@@ -1,0 +1,158 @@
+"""Work on many items in several processes, of which any may die, or hang, without more harm than its own item.
+
+The pools of the standard library do not survive that: one waits for ever for a worker that was killed, the other fails
+all that is left. So each worker has a pipe of its own, holds one item at a time, and is replaced when it is gone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from multiprocessing.connection import Connection, wait
+from time import monotonic
+from typing import Any, NamedTuple
+
+from graphsurgeon.errors import FileError, GraphSurgeonError
+
+_FORKS = "fork" in multiprocessing.get_all_start_methods()
+_PATIENCE = 5.0  # seconds between looks at the clock, where there is a limit
+
+
+class Answer(NamedTuple):
+    """What became of one item: its result, or why there is none."""
+
+    result: Any
+    error: GraphSurgeonError | None
+
+
+def in_processes(function: str, items: Sequence[Any], *, jobs: int, seconds: float | None = None) -> Iterator[Answer]:
+    """Yield an answer for each item, in the order of the items, whatever the order of the work.
+
+    Args:
+        function: as `module:name`; it is called with an item and returns something that can be sent.
+        items: what to work on; they must be sendable.
+        jobs: how many processes.
+        seconds: how long one item may take; None for as long as it takes.
+    """
+    work = _Work(function, items, seconds)
+    answers: dict[int, Answer] = {}
+    try:
+        for _ in range(max(1, min(jobs, len(items)))):
+            work.start()
+        for number in range(len(items)):
+            while number not in answers:
+                answers.update(work.step())
+            yield answers.pop(number)
+    finally:
+        work.stop()
+
+
+class _Worker:
+    """A process, its end of the pipe, and the item that it holds."""
+
+    def __init__(self, function: str, others: Sequence[Connection]) -> None:
+        # A new interpreter would look for its modules in the current folder first, where a stranger's models lie.
+        context: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
+        self.pipe, theirs = context.Pipe()
+        inherited = [self.pipe, *others] if _FORKS else []
+        self.process = context.Process(target=_serve, args=(function, theirs, inherited), daemon=True)
+        sys.stdout.flush()  # or the process would print once more what waits there
+        self.process.start()
+        theirs.close()
+        self.item: int | None = None
+        self.begun = 0.0
+
+    def give(self, number: int, item: Any) -> None:
+        self.item, self.begun = number, monotonic()
+        self.pipe.send(item)
+
+    def end(self) -> None:
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+class _Work:
+    def __init__(self, function: str, items: Sequence[Any], seconds: float | None) -> None:
+        self.function = function
+        self.items = items
+        self.seconds = seconds
+        self.waiting = deque(range(len(items)))
+        self.workers: list[_Worker] = []
+
+    def start(self) -> None:
+        worker = _Worker(self.function, [other.pipe for other in self.workers])
+        self.workers.append(worker)
+        self._feed(worker)
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.end()
+
+    def step(self) -> dict[int, Answer]:
+        """Wait until something happens, and return the answers that came of it."""
+        handles: list[Any] = [worker.pipe for worker in self.workers]
+        ready = wait(handles, timeout=_PATIENCE if self.seconds is not None else None)
+        found: dict[int, Answer] = {}
+        for worker in list(self.workers):
+            if worker.pipe in ready:
+                found.update(self._hear(worker))
+            elif self.seconds is not None and worker.item is not None and monotonic() - worker.begun > self.seconds:
+                found[worker.item] = Answer(None, FileError(f"gave no answer within {self.seconds:g} seconds"))
+                self._replace(worker)
+        return found
+
+    def _hear(self, worker: _Worker) -> dict[int, Answer]:
+        number = worker.item
+        try:
+            answer = Answer(*worker.pipe.recv())
+        except (EOFError, OSError):  # the process is gone
+            worker.process.join()
+            answer = Answer(None, FileError(f"the process that looked at it {_end(worker.process.exitcode)}"))
+            self._replace(worker)
+        else:
+            self._feed(worker)
+        return {number: answer} if number is not None else {}
+
+    def _replace(self, worker: _Worker) -> None:
+        worker.end()
+        self.workers.remove(worker)
+        if self.waiting:
+            self.start()
+
+    def _feed(self, worker: _Worker) -> None:
+        if self.waiting:
+            number = self.waiting.popleft()
+            worker.give(number, self.items[number])
+        else:
+            worker.end()
+            self.workers.remove(worker)
+
+
+def _end(status: int | None) -> str:
+    if status is not None and status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def _serve(function: str, pipe: Connection, inherited: Sequence[Connection]) -> None:
+    """Answer items until the other end closes the pipe; that end must be nowhere else, or it would never close."""
+    for other in inherited:
+        other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    module, _, name = function.partition(":")
+    act = getattr(import_module(module), name)
+    while True:
+        try:
+            item = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = Answer(act(item), None)
+        except GraphSurgeonError as error:
+            answer = Answer(None, error)
+        pipe.send(tuple(answer))
