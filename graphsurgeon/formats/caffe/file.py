@@ -32,6 +32,7 @@ _TYPES = {
 }  # fmt: skip
 _NOT_SETTINGS = frozenset({"name", "type", "bottom", "top", "blobs", "layer"})
 _WEIGHTS = ("weight", "bias")
+_SOLVER = ("net", "train_net", "test_net", "base_lr", "max_iter")
 
 
 def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Model:
@@ -51,6 +52,7 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
     model.files = {str(path): source.size}
     try:
         net = read_net(source, "NetParameter", "caffe", is_text=is_text, force=force_text)
+        _require_net(net, path)
         weights, weight_source = net, source
         beside = path.with_suffix(".caffemodel")
         if is_text and is_file(beside):
@@ -125,6 +127,15 @@ def _tensor(blob: Message, source: SourceFile) -> Tensor:
         if not any(dims) and values:
             dims = [count(values, dtype.itemsize)]
     return numbers(source, values, dtype, dims)
+
+
+def _require_net(net: Message, path: Path) -> None:
+    """Refuse what only tells how a net is trained, and name the net."""
+    if any(key in net for key in ("layer", "layers", "input")) or not any(key in net for key in _SOLVER):
+        return
+    named = next((net.text(key) for key in ("net", "train_net", "test_net") if net.text(key)), "")
+    hint = f"give the net that it names, {named}" if named else "give the net"
+    raise UnsupportedError("this tells how a Caffe net is trained (a solver), and holds none", path=path, hint=hint)
 
 
 def _lift(model: Model, net: Message, weights: Mapping[str, list[Tensor]]) -> None:

@@ -34,8 +34,12 @@ _DEEPEST = 40
 
 
 def sniff(file: SourceFile) -> bool:
-    """Say whether a `.npy` file holds an object, as MMdnn's weights are, and no array."""
-    return is_object_file(file)
+    """Say whether a `.npy` file holds an object, as MMdnn's weights are, or a graph in JSON has MMdnn's input op."""
+    if is_object_file(file):
+        return True
+    if file.size > MOST_TEXT or file.read_at(0, min(file.size, 64)).lstrip()[:1] != b"{":
+        return False
+    return b'"DataInput"' in file.read_at(0, file.size)
 
 
 def read(path: Path) -> Model:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphsurgeon.disk.files import folder_names, open_source
+from graphsurgeon.disk.files import SourceFile, folder_names, open_source
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
@@ -28,6 +28,7 @@ from graphsurgeon.model.tensor import Tensor
 
 MOST_TEXT = 32 << 20  # bytes of a symbol
 _SYMBOL = "-symbol.json"
+_LOOKED_AT = 1 << 20  # bytes at either end; behind the nodes lists of their numbers come first
 _DEEPEST = 10  # graphs in attributes of control flow
 _NUMBER = re.compile(r"-?\d{1,18}")
 _FLOAT = re.compile(r"-?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
@@ -35,6 +36,15 @@ _TUPLE = re.compile(r"[(\[]\s*(?:-?\d{1,18}\s*(?:,\s*-?\d{1,18}\s*)*,?)?[)\]]")
 _WEIGHTS = re.compile(
     r".*_(?:weight|bias|gamma|beta|alpha|moving_mean|moving_var|running_mean|running_var|parameters|state|state_cell)\d*"
 )
+
+
+def sniff(file: SourceFile) -> bool:
+    """Say whether JSON is a symbol: in a long one what tells, its heads, stands behind all nodes."""
+    if file.size > MOST_TEXT:
+        return False
+    head = file.read_at(0, min(file.size, _LOOKED_AT))
+    tail = file.read_at(max(0, file.size - _LOOKED_AT), min(file.size, _LOOKED_AT))
+    return b'"nodes"' in head and b'"op"' in head and b'"heads"' in tail
 
 
 def read(path: Path) -> Model:

@@ -38,7 +38,7 @@ def kind(view: memoryview) -> str | None:
     if (first.number, first.wire) == (1, _VARINT):
         return _kind_with_version(view, fields)
     numbers = {field.number for field in fields if field.wire == _BYTES}
-    if 100 in numbers and numbers <= {1, 3, 6, 7, 8, 100}:
+    if 100 in numbers and numbers <= {1, 2, 3, 6, 7, 8, 100}:
         return "caffemodel"
     if not any(field.wire == _BYTES and 1 <= field.number <= 7 for field in fields):
         return None

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats import read as read_any
 from graphsurgeon.formats.caffe.file import read
 from graphsurgeon.model import Graph, Shape
 from tests.formats.damage import damaged, survives
@@ -123,6 +124,18 @@ def test_the_weights_of_a_text_lie_beside_it(tmp_path: Path) -> None:
     model = read(tmp_path / "net.prototxt", is_text=True)
     assert [str(value) for value in model.graph.nodes[0].inputs] == ["data", "conv/weight", "conv/bias"]
     assert len(model.files) == 2
+
+
+def test_a_solver_is_named_with_the_net_it_is_for(tmp_path: Path) -> None:
+    (tmp_path / "solver.prototxt").write_text('net: "train_val.prototxt"\nbase_lr: 0.01\nmax_iter: 100\n')
+    with pytest.raises(UnsupportedError, match=r"solver.*train_val\.prototxt"):
+        read_any(tmp_path / "solver.prototxt")
+
+
+def test_a_net_with_dimensions_of_its_input_is_recognised(tmp_path: Path) -> None:
+    dims = b"".join(field(4, dim) for dim in (1, 3, 8, 8))
+    (tmp_path / "net").write_bytes(field(1, "n") + field(3, "data") + dims + layer("l", "ReLU", ["data"], ["y"]))
+    assert read_any(tmp_path / "net").graph.inputs[0].shape == Shape([1, 3, 8, 8])
 
 
 def test_older_layers_are_those_of_today(tmp_path: Path) -> None:

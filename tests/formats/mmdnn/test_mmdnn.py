@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats import read as read_any
 from graphsurgeon.formats.mmdnn.file import read
 from graphsurgeon.model import Shape
 from tests.formats.damage import damaged, survives
@@ -137,6 +138,13 @@ def test_a_graph_with_the_weights_beside_it(tmp_path: Path) -> None:
     assert dict(model.graph.nodes[1].attrs) == {
         "kernel_shape": [3, 3], "use_bias": True, "auto_pad": b"SAME", "epsilon": 0.5,
     }  # fmt: skip
+
+
+def test_a_long_graph_is_recognised(tmp_path: Path) -> None:
+    nodes = [{"name": f"n{i}", "op": "Relu", "input": [f"n{i - 1}" if i else "x"], "attr": {}} for i in range(6000)]
+    (tmp_path / "net.json").write_text(json.dumps({"node": [*nodes, *graph()["node"][2:]]}))
+    assert (tmp_path / "net.json").stat().st_size > 256 << 10
+    assert len(read_any(tmp_path / "net.json").graph.nodes) == 6001
 
 
 def test_weights_that_cannot_be_read_leave_the_graph(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon.errors import FormatError
+from graphsurgeon.formats import read as read_any
 from graphsurgeon.formats.mxnet.file import read
 from graphsurgeon.model import Graph, Shape
 from tests.formats.damage import damaged, survives
@@ -115,6 +116,13 @@ def test_parameters_alone(tmp_path: Path) -> None:
     }
     assert variables["f"].tensor.items() == [7]
     assert "1 of the arrays are sparse" in model.notes[0]
+
+
+def test_a_long_symbol_is_recognised(tmp_path: Path) -> None:
+    nodes = [node("null", "x"), *(node("Activation", f"layer{number}", number) for number in range(5000))]
+    (tmp_path / "s.json").write_text(json.dumps({"nodes": nodes, "arg_nodes": [0], "heads": [[5000, 0, 0]]}))
+    assert (tmp_path / "s.json").stat().st_size > 256 << 10
+    assert len(read_any(tmp_path / "s.json").graph.nodes) == 5000
 
 
 def test_graphs_of_control_flow_are_functions(tmp_path: Path) -> None:
