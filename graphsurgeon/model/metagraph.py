@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.format import TENSORFLOW, Vocabulary
-from graphsurgeon.model.graph import Graph, GraphSource
+from graphsurgeon.model.graph import Graph, GraphSource, Node
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.shape import Shape
 
@@ -318,6 +318,16 @@ class MetaGraph:
             read = getattr(self.raw, "modules", None)
             self._modules = read(self) if read is not None else []
         return self._modules
+
+    def module_of(self, node: Node) -> MetaGraph | None:
+        """Return the program that a node holds, None if it holds none, or none that can be read."""
+        import hashlib
+
+        data = node.attrs.get("module")
+        if not isinstance(data, bytes) or not self.modules:
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        return next((module for module in self.modules if module.producer.get("sha256") == digest), None)
 
     def mentions(self) -> Iterator[Mention]:
         """Every mention of a node or tensor outside the edges: signatures, collections, saver, assets, objects."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from graphsurgeon.model.graph import Value
@@ -28,12 +27,7 @@ def call_module(context: InferenceContext) -> Sequence[Result]:
 
 def _arguments(context: InferenceContext) -> list[Value]:
     """Return the arguments of `main` that stand for the node's inputs; none if the module cannot be read."""
-    data, platforms = context.attr("module"), context.attr("platforms")
-    if not isinstance(data, bytes):
-        return []
-    digest = hashlib.sha256(data).hexdigest()
-    modules = context.node.graph.metagraph.modules
-    module = next((module for module in modules if module.producer.get("sha256") == digest), None)
+    module, platforms = context.node.graph.metagraph.module_of(context.node), context.attr("platforms")
     if module is None:
         return []
     skipped = int(isinstance(platforms, list) and len(platforms) > 1)  # first comes the number of the platform

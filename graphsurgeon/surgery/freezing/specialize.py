@@ -21,6 +21,7 @@ from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import SHAPE_READS, VARIABLES
 from graphsurgeon.ops.opdef import ArgDef
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
+from graphsurgeon.surgery.freezing.idle_writes import idle_writes
 from graphsurgeon.surgery.freezing.reads import pass_value, read_value
 from graphsurgeon.surgery.freezing.variables import FrozenVariables
 from graphsurgeon.surgery.freezing.writes import Access, check_order, drop_write, needed_nodes
@@ -128,6 +129,7 @@ class Specializer:
         """Turn variables into values in a graph; return what was read and what was written."""
         named = {node.output(0): held for node in graph.nodes if (held := self._variables.held(node)) is not None}
         holders = trace(graph, {**named, **seeds}, self._flow.returned)
+        self._drop_idle(graph, idle_writes(graph, holders))
         used = uses(holders)
         runners = {node: None for node, use, _ in used if use == "function"}
         runners |= {node: None for node in graph.nodes if any(self._touches(f) for f in node.functions)}
@@ -146,6 +148,18 @@ class Specializer:
         self._variables.place_values(graph)
         reads = frozenset(held for access in accesses if access.node in needed for held in access.reads)
         return reads, frozenset(held for access in accesses for held in access.writes)
+
+    def _drop_idle(self, graph: Graph, writes: Sequence[Node]) -> None:
+        """Take out writes that change nothing; who waits for one waits for what it would have written."""
+        for node in writes:
+            source = node.inputs[1].producer
+            for waiting in node.control_consumers:
+                others = [*waiting.controls, *node.controls, *([] if source is None else [source])]
+                waiting.controls = list(dict.fromkeys(other for other in others if other is not node))
+            self.dropped[f"{node.name} ({node.op}), which writes back what was read"] = None
+        gone = set(writes)
+        graph.control_outputs = {key: node for key, node in graph.control_outputs.items() if node not in gone}
+        graph.remove_nodes(writes)
 
     def _settle_writes(
         self, graph: Graph, holders: Holders, accesses: list[Access], roots: Sequence[Node]
