@@ -12,7 +12,7 @@ from graphsurgeon.cli.common import (
     GraphName,
     Model,
     Tags,
-    is_tflite,
+    has_free_names,
     key_of,
     parse_tags,
     read_map,
@@ -65,7 +65,10 @@ def add_output(
       gs add-output model/ block4/Relu=features --signature serving_default -o out/
       gs add-output model.tflite --all -o debug.tflite
     """
-    outputs = {**(read_map(mapping) if mapping is not None else {}), **_pairs(pairs or (), own_names=is_tflite(model))}
+    outputs = {
+        **(read_map(mapping) if mapping is not None else {}),
+        **_pairs(pairs or (), own_names=has_free_names(model)),
+    }
     arguments = {
         "outputs": outputs,
         "signature": signature,
