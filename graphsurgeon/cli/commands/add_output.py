@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import GraphName, Model, Tags, key_of, parse_tags, read_map, split_list, split_pair
+from graphsurgeon.cli.common import GraphName, Model, Tags, parse_tags, read_map, split_list, split_pair
 from graphsurgeon.cli.edit_command import Steps, edit_command
+from graphsurgeon.surgery.moves.signature_keys import tensor_key
 
 
 @edit_command
@@ -70,4 +71,4 @@ def add_output(
 
 def _pair(text: str) -> tuple[str, str]:
     """Return tensor and name; a tensor alone is called by the last part of its name."""
-    return split_pair(text, "TENSOR=NAME") if "=" in text else (text, key_of(text))
+    return split_pair(text, "TENSOR=NAME") if "=" in text else (text, tensor_key(text))
