@@ -187,10 +187,11 @@ def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format
     """Return the format that a name says, and its form; None keeps the form of the source."""
     said = _said_by(path, is_named_folder=is_named_folder)
     if said is None:
+        is_alike = path.suffix == Path(model.path).suffix or not _is_of_tensorflow(model.traits)
+        if is_alike and not model.traits.can_edit:
+            raise _not_written(model.traits, path)
         if path.suffix in FOREIGN_SUFFIXES:
             raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint="see gs convert --help")
-        if not (model.traits.can_edit or _is_of_tensorflow(model.traits)):
-            raise _not_written(model.traits, path)
         raise _unknown_suffix(model, path)
     traits, is_text = said
     if traits.layout == "folder" and is_text is None and not _is_of_tensorflow(model.traits):
