@@ -9,22 +9,27 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from graphsurgeon.disk.atomic import Inspect, scratch_folder
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
-from graphsurgeon.formats.target import own_place
+from graphsurgeon.formats.checkpoint.find import read_checkpoint
+from graphsurgeon.formats.target import named_format, own_place, resolve
 from graphsurgeon.formats.writing import Plan, plan_write
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import Format
 from graphsurgeon.model.model import Model
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Operation: TypeAlias = str | Callable[..., Any]
 Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
@@ -41,7 +46,6 @@ class Verdict(Protocol):
         """Say whether both compute the same."""
 
 
-_OF_CONVERT = ("keep-metagraph", "complete")  # steps that nobody has written down
 Verifier: TypeAlias = Callable[[Path, Path], Verdict]
 
 
@@ -85,16 +89,27 @@ class EditReport:
         return sum(self.files.values())
 
 
+class Place(TypedDict, total=False):
+    """The fields of `Where`, as keyword arguments."""
+
+    output: str | os.PathLike[str] | None
+    in_place: bool
+    force: bool
+    format: str | None
+    link: bool
+
+
 @dataclass(frozen=True)
 class Where:
     """Where an edit goes, and how.
 
     Attributes:
-        output: file, folder or prefix; None with `in_place`.
+        output: file, folder or prefix; None with `in_place`. Its name decides the format.
         in_place: replace the source.
         force: replace an existing model of the same kind.
-        format: overrides the suffix of the output.
-        link: hard-link unchanged files of a folder.
+        format: overrides the name of the output.
+        link: hard-link unchanged files of a folder instead of copying them.
+        confirm: called with the model that was read; raises where the place cannot be meant.
     """
 
     output: str | os.PathLike[str] | None = None
@@ -102,41 +117,37 @@ class Where:
     force: bool = False
     format: str | None = None
     link: bool = False
+    confirm: Callable[[Model], None] | None = None
 
 
 def edit(
     path: str | os.PathLike[str],
     steps: Iterable[Step],
+    where: Where | None = None,
     *,
-    output: str | os.PathLike[str] | None = None,
-    in_place: bool = False,
-    force: bool = False,
-    format: str | None = None,
-    link: bool = False,
     dry_run: bool = False,
     force_text: bool = False,
     verify: Verifier | None = None,
     progress: Progress | None = None,
+    **place: Unpack[Place],
 ) -> EditReport:
     """Change a model file.
 
     Args:
         path: the model.
         steps: operations with their keyword arguments, in order.
-        output: where the result goes; the suffix decides the format.
-        in_place: replace the source instead.
-        force: replace an existing output of the same kind.
-        format: overrides the suffix of the output.
-        link: hard-link unchanged files of a folder instead of copying them.
+        where: where the result goes; or its fields as keyword arguments: `output=`, `in_place=`, `force=`,
+            `format=`, `link=`.
         dry_run: do everything but write.
         force_text: read text protobufs of more than 64 MiB.
         verify: called with source and result; in place the source is replaced only if they agree.
         progress: called with the bytes written and the bytes in all.
+        **place: the fields of `where`.
 
     Raises:
         GraphSurgeonError: by its subclass, why nothing was written.
     """
-    where = Where(output, in_place, force, format, link)
+    where = replace(where or Where(), **place)
     with collector_seldom():
         return _edit(path, steps, where, dry_run=dry_run, force_text=force_text, verify=verify, progress=progress)
 
@@ -151,23 +162,26 @@ def _edit(
     verify: Verifier | None,
     progress: Progress | None,
 ) -> EditReport:
-    output, in_place = where.output, where.in_place
-    if (output is None) != in_place and not (dry_run and output is None):
+    if (where.output is None) != where.in_place and not (dry_run and where.output is None):
         raise UsageError("an edit needs one output", path=path, hint="give -o OUT, or --in-place to replace the model")
     model = read(path, force_text=force_text)
+    if where.confirm is not None:
+        where.confirm(model)
+    steps = list(steps)
     reports = _run_all(model, steps)
-    warnings = _require_sound(model, path, force_text=force_text)
+    added = _fill_in(model, where, steps, reports)
+    warnings, faults = _require_sound(model, path, force_text=force_text)
     plan = _plan(model, where)
     source = Path(model.path)
-    done = _Done(model.notes, reports, warnings, plan)
+    done = _Done([*model.notes, *added, *faults], reports, warnings, plan)
     if dry_run:
         return done.report(path, written=False)
     verdict = None
-    if verify is not None and in_place:
+    if verify is not None and where.in_place:
         verdict = _verdict_before(model, plan, verify)
         if not verdict.agrees:
             return done.report(path, written=False, verdict=verdict)
-    inspect = _read_back(model, plan)
+    inspect = _read_back(model, plan, partial(read, path, force_text=force_text))
     is_large = sum(map(len, model.graphs)) > _LARGE
     del model
     if is_large:
@@ -200,16 +214,15 @@ class _Done:
         )
 
 
-def _run_all(model: Model, steps: Iterable[Step]) -> tuple[StepReport, ...]:
+def _run_all(model: Model, steps: Sequence[Step]) -> tuple[StepReport, ...]:
     """Run the steps; an error in one of several says in which."""
     done: list[StepReport] = []
     operation: Operation = ""
-    steps = list(steps)
     try:
         for operation, arguments in steps:
             done.append(_run(model, operation, arguments))
     except GraphSurgeonError as error:
-        if len(steps) > 1 and operation not in _OF_CONVERT:
+        if len(steps) > 1:
             error.message = f"step {len(done) + 1} ({_name(operation)}): {error.message}"
         raise
     return tuple(done)
@@ -229,28 +242,65 @@ def _run(model: Model, operation: Operation, arguments: Mapping[str, Any]) -> St
     except KeyError:
         known = ", ".join(surgery.OPERATIONS)
         raise UsageError(f"there is no operation {operation!r}", hint=f"one of {known}") from None
-    return StepReport(operation, getattr(import_module(module), function)(model, **arguments))
+    return StepReport(operation, getattr(import_module(module), function)(model, **_opened(arguments)))
 
 
-def _require_sound(model: Model, path: str | os.PathLike[str], *, force_text: bool) -> tuple[Finding, ...]:
-    """Return the findings that the source did not have; refuse the result if one of them is an error.
+def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return arguments with what they name in the place of its name: operations read no files and know no formats."""
+    opened = dict(arguments)
+    if isinstance(opened.get("checkpoint"), str | os.PathLike):
+        opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
+    if isinstance(opened.get("format"), str):
+        opened["format"] = named_format("", opened["format"])
+    return opened
 
-    Faults that the source had are no reason: the source is checked too, but only if the result has any.
+
+def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterable[StepReport]) -> list[str]:
+    """Give what becomes a SavedModel what loaders want of one, whichever steps made it; return notes on it."""
+    from graphsurgeon.surgery.complete import complete
+
+    place, is_own = _place(model, where)
+    if not resolve(model, place, format=where.format, in_place=is_own).traits.is_servable:
+        return []
+    told = {note for step in reports for note in getattr(step.report, "notes", ())}
+    tags = next((arguments["tags"] for _, arguments in steps if arguments.get("tags") is not None), None)
+    return [note for note in complete(model, tags=tags).notes if note not in told]
+
+
+def _require_sound(
+    model: Model, path: str | os.PathLike[str], *, force_text: bool
+) -> tuple[tuple[Finding, ...], list[str]]:
+    """Return the findings that the source did not have, and a note on errors that it had and the result has still.
+
+    Faults that the source had are no reason to refuse: the source is checked too, but only if the result has any.
     """
     from graphsurgeon.checks.check import check, is_refused
 
     findings = check(model, shapes=False)
     if all(finding.severity == "note" for finding in findings):
-        return ()
+        return (), []
     before = check(read(path, force_text=force_text), shapes=False)
     new = _new(findings, before)
     errors = [finding for finding in new if is_refused(finding)]
     if errors:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise UnsupportedError(
-            f"the result would not be sound: {errors[0].where}: {errors[0].what}{more}", path=path, hint=errors[0].hint
-        )
-    return tuple(finding for finding in new if finding.severity != "note")
+        raise _unsound(errors, path)
+    old = [finding for finding in findings if finding.severity == "error" and finding not in new]
+    return tuple(finding for finding in new if finding.severity != "note"), _told(old)
+
+
+def _unsound(errors: list[Finding], path: object) -> UnsupportedError:
+    first, more = errors[0], f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return UnsupportedError(
+        f"the result would not be sound: {first.where}: {first.what}{more}", path=path, hint=first.hint
+    )
+
+
+def _told(old: list[Finding]) -> list[str]:
+    """Say that the source is not sound, and that this edit has left it so."""
+    if not old:
+        return []
+    more = f" (and {len(old) - 1} more: gs check)" if len(old) > 1 else ""
+    return [f"not sound, as in the source: {old[0].where}: {old[0].what}{more}; {old[0].hint}"]
 
 
 def _new(after: list[Finding], before: list[Finding]) -> list[Finding]:
@@ -267,10 +317,16 @@ def _new(after: list[Finding], before: list[Finding]) -> list[Finding]:
 
 
 def _plan(model: Model, where: Where) -> Plan:
-    """Lower the model; without an output (a dry run) for its own place, as if in place."""
-    in_place = where.in_place or where.output is None
-    target = own_place(model) if where.output is None else Path(where.output)
-    return plan_write(model, target, format=where.format, force=where.force, in_place=in_place)
+    """Lower the model for its place."""
+    place, is_own = _place(model, where)
+    return plan_write(model, place, format=where.format, force=where.force, in_place=is_own)
+
+
+def _place(model: Model, where: Where) -> tuple[str | os.PathLike[str], bool]:
+    """Return where the result goes, and whether that is where the source is, as in a dry run without an output."""
+    if where.output is None:
+        return own_place(model), True
+    return where.output, where.in_place
 
 
 def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
@@ -282,7 +338,7 @@ def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
         return verify(source, trial.target.path)
 
 
-def _read_back(model: Model, plan: Plan) -> Inspect:
+def _read_back(model: Model, plan: Plan, read_source: Callable[[], Model]) -> Inspect:
     """Return what reads a result before it takes its place, and refuses one that is not what was meant."""
     meant = _outline(model, plan.target.traits)
     if plan.is_one_file:  # what lies beside it in its place is not beside the temporary file
@@ -292,11 +348,11 @@ def _read_back(model: Model, plan: Plan) -> Inspect:
 
     def inspect(complete: Path) -> None:
         try:
-            written = _outline(read(complete))
+            result = read(complete)
+            written = _outline(result)
         except GraphSurgeonError as error:
-            raise GraphSurgeonError(
-                f"what was written does not read back: {error.message}", path=path, hint=hint
-            ) from error
+            what = f"what was written does not read back: {error.message}"
+            raise GraphSurgeonError(what, path=path, hint=hint) from error
         different = [place for place in meant if written.get(place) != meant[place]]
         if different:
             raise GraphSurgeonError(
@@ -305,8 +361,21 @@ def _read_back(model: Model, plan: Plan) -> Inspect:
                 path=path,
                 hint=hint,
             )
+        _require_whole(result, read_source, path)
 
     return inspect
+
+
+def _require_whole(result: Model, read_source: Callable[[], Model], path: Path) -> None:
+    """Refuse files that do not belong together, unless those of the source did not either."""
+    from graphsurgeon.checks.files import of_model
+
+    errors = [finding for finding in of_model(result) if finding.severity == "error"]
+    if errors:
+        had = {(finding.rule, finding.where) for finding in of_model(read_source())}
+        errors = [finding for finding in errors if (finding.rule, finding.where) not in had]
+    if errors:
+        raise _unsound(errors, path)
 
 
 def _outline(model: Model, traits: Format | None = None) -> dict[str, object]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from graphsurgeon.disk.atomic import Content, write_file
+from graphsurgeon.disk.atomic import Content, clear_leftovers, seen, write_file
 from graphsurgeon.disk.files import Progress, exists, is_folder, make_folder, rope_size
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import registry
@@ -23,7 +23,13 @@ from graphsurgeon.model.model import Model
 
 
 def export_file(
-    target: Path, content: Content, *, sources: Iterable[Path], force: bool = False, progress: Progress | None = None
+    target: Path,
+    content: Content,
+    *,
+    sources: Iterable[Path],
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> None:
     """Write one file, atomically; folders above it are made.
 
@@ -31,7 +37,8 @@ def export_file(
         target: the file.
         content: what goes into it.
         sources: the models that it is made from, as they were named.
-        force: replace an existing file.
+        force: replace an existing file, and take away what interrupted writes have left beside it.
+        dry_run: refuse what would be refused, and write nothing.
         progress: called with the bytes done and the bytes in all.
 
     Raises:
@@ -39,8 +46,13 @@ def export_file(
         FileError: it cannot be written; an earlier file is as it was.
     """
     require_free(target, sources=sources, force=force)
+    if dry_run:
+        return
+    before = seen([target])
     make_folder(target.parent)
-    write_file(target, content, progress=progress)
+    write_file(target, content, before=before, progress=progress)
+    if force:
+        clear_leftovers(target)
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class Change(NamedTuple):
     since: str
 
 
-def export_for(model: Model, target: Path, release: str, *, force: bool = False) -> MendReport:
+def export_for(model: Model, target: Path, release: str, *, force: bool = False, dry_run: bool = False) -> MendReport:
     """Write a model as another release of its framework loads it, atomically.
 
     Args:
@@ -77,6 +89,7 @@ def export_for(model: Model, target: Path, release: str, *, force: bool = False)
         target: the file.
         release: one of the `releases` of the model's format.
         force: replace an existing file.
+        dry_run: write nothing.
 
     Raises:
         UsageError: there is no such release; or as `require_free`.
@@ -90,7 +103,7 @@ def export_for(model: Model, target: Path, release: str, *, force: bool = False)
         raise UsageError(f"--for {release!r} is no release that is known", hint=f"one of {', '.join(known)}")
     require_free(target, sources=[Path(model.path)], force=force)
     rope, mended = registry.module_of(model.traits).lower_for(model, release)
-    export_file(target, rope, sources=[Path(model.path)], force=force)
+    export_file(target, rope, sources=[Path(model.path)], force=force, dry_run=dry_run)
     changes = [Change(note.where, note.what, note.edit, note.since) for note in mended.changes]
     return MendReport(str(target), release, rope_size(rope), changes)
 

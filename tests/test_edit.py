@@ -225,7 +225,7 @@ def test_what_does_not_read_back_replaces_nothing(
         return read(path) if len(reads) == 1 else Model(registry.GRAPH_DEF, "", None)
 
     monkeypatch.setattr("graphsurgeon.edit.read", broken)
-    monkeypatch.setattr("graphsurgeon.edit._require_sound", lambda *_, **__: ())
+    monkeypatch.setattr("graphsurgeon.edit._require_sound", lambda *_, **__: ((), []))
     if way == "in place":
         arguments: dict[str, object] = {"in_place": True}
     else:

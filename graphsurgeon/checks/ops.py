@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphsurgeon.analysis.flow.calls import Place, origin
 from graphsurgeon.checks.places import place
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.formats.graph.nodetypes import Types
@@ -14,7 +15,7 @@ from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CONSTANTS
+from graphsurgeon.ops.kinds import CONSTANTS, PLACEHOLDERS, SWITCHES
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
 
@@ -186,7 +187,19 @@ def _inputs(node: Node, opdef: OpDef, expected: list[DType] | None, known: Outpu
 def _type_mismatch(node: Node, opdef: OpDef, index: int, found: DType, wanted: DType) -> Iterator[Finding]:
     if wanted.number and found.number and not _fits(found, wanted):
         what = f"its input {index}, {node.inputs[index]}, is {found}, {opdef.name} takes {wanted}"
-        yield Finding("error", place(node.graph, node), what, "put a Cast between, or set its types", "input-type")
+        yield Finding("error", place(node.graph, node), what, _type_hint(node, index, wanted), "input-type")
+
+
+def _type_hint(node: Node, index: int, wanted: DType) -> str:
+    """Say what helps; a constant that freezing has left in a training branch, for a variable, is no matter of casts."""
+    producer = node.inputs[index].producer
+    if not wanted.is_ref or producer is None or producer.op not in CONSTANTS:
+        return "put a Cast between, or set its types"
+    if node.op not in SWITCHES:
+        return "a variable became a constant here: gs strip takes the write out, where nothing needs it"
+    decides = origin(Place(node.inputs[1])).value.producer if len(node.inputs) > 1 else None
+    flag = decides.name if decides is not None and decides.op in PLACEHOLDERS else "PLACEHOLDER"
+    return f"gs set-input --set {flag}=false takes the training branch out, where a variable became a constant"
 
 
 def _expected_types(node: Node, opdef: OpDef, types: Types) -> list[DType] | None:

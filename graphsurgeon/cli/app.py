@@ -6,8 +6,10 @@ command. Here is the one outermost handler: every error becomes one line on stde
 
 from __future__ import annotations
 
+import errno
 import gc
 import inspect
+import io
 import os
 import signal
 import sys
@@ -42,6 +44,7 @@ COMMANDS = {
     "set-input": "graphsurgeon.cli.commands.set_input:set_input",
     "set-output": "graphsurgeon.cli.commands.set_output:set_output",
     "metadata": "graphsurgeon.cli.commands.metadata:metadata",
+    "attach-checkpoint": "graphsurgeon.cli.commands.attach_checkpoint:attach_checkpoint",
     "render": "graphsurgeon.cli.commands.render:render",
     "apply": "graphsurgeon.cli.commands.apply:apply",
     "run": "graphsurgeon.cli.commands.run:run",
@@ -72,9 +75,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit status; errors are told on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     try:
         status = _dispatch(list(arguments))
         sys.stdout.flush()
@@ -86,9 +87,22 @@ def run(arguments: Sequence[str]) -> int:
         status = _tell("interrupted; nothing was written", INTERRUPTED)
     except BrokenPipeError:
         status = _close_quietly()
+    except OSError as error:  # of files they are translated where they come up: what is left is printing
+        status = _close_told(error)
     except Exception as error:  # the one handler that may: everything else is our bug
         status = _tell_internal(error)
     return status
+
+
+def _prepare_streams() -> None:
+    """Let everything be printable, and closed streams be full ones."""
+    if sys.stdout is None:  # closed before we began
+        sys.stdout = _Closed()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  nobody listens
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -309,3 +323,26 @@ def _close_quietly() -> int:
     """Let the interpreter flush into nothing: whoever read our output has what they wanted."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _close_told(error: OSError) -> int:
+    """Say that the output cannot be printed; the interpreter flushes what is left of it into nothing."""
+    from contextlib import suppress
+
+    from graphsurgeon.disk.files import reason
+    from graphsurgeon.errors import FileError
+
+    with suppress(OSError, ValueError):
+        _close_quietly()
+    hint = "what the command wrote to files is complete"
+    return _tell(
+        str(FileError(f"cannot print to the standard output: {reason(error)}", hint=hint)), FileError.exit_code
+    )
+
+
+class _Closed(io.TextIOBase):
+    """Stands for a standard output that is closed: the first line that is printed fails, as on a full one."""
+
+    def write(self, text: str) -> int:
+        """Refuse."""
+        raise OSError(errno.EBADF, "it is closed")

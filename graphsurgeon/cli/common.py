@@ -29,6 +29,10 @@ Tags = Annotated[
     str | None,
     typer.Option("--tags", metavar="A,B", help="The MetaGraph with exactly these tags; `none` for no tags."),
 ]
+Assets = Annotated[
+    list[str] | None,
+    typer.Option("--asset", metavar="NAME=FILE", help="A vocabulary file that the graph of a .meta reads."),
+]
 GraphName = Annotated[
     str | None,
     typer.Option("--graph", metavar="NAME", help="One function or subgraph: a name, a glob, or `main`."),
@@ -177,8 +181,6 @@ def parse_tags(text: str | None) -> list[str] | None:
     return None if text is None else split_list([text])
 
 
-def key_of(tensor: str) -> str:
-    """Return the signature key that a tensor's name gives: its last part, without the output number."""
-    name = tensor.partition(":")[0].rpartition("/")[2]
-    key = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in name)
-    return key if key[:1].isalpha() else f"tensor_{key}"
+def parse_assets(values: Iterable[str] | None) -> dict[str, str]:
+    """Return name of an asset -> file, of `--asset`."""
+    return dict(split_pair(text, "NAME=FILE") for text in values or ())

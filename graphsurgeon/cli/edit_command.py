@@ -13,34 +13,39 @@ A recipe is made of such commands, a line each; `steps_of_line` gives the steps 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Allow, AllowFiles, Json, Quiet, Verbose, parse_allowed
-from graphsurgeon.edit import EditReport, Step, Verifier, edit
+from graphsurgeon.edit import EditReport, Step, Verifier, Where, edit
 from graphsurgeon.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphsurgeon.model.model import Model as ModelFile
 
 Steps = list[Step]
 
 
 class Redirected(NamedTuple):
-    """Steps of a command that decides itself where the result goes."""
+    """Steps of a command that decides itself where the result goes, or writes what is no model."""
 
     steps: Steps
-    target: Path | None
+    target: str | Path | None
+    force_text: bool = False
+    export: Callable[[Options], None] | None = None
 
 
-_LONG_OUTPUT = "--output"
-_ShortOutput = Annotated[
-    Path | None, typer.Option("-o", metavar="OUT", help="Where the result goes; its suffix decides the format.")
-]
+_LONG_OUTPUT = "--output"  # what -o was called until 0.1; entries of a signature have that name too
+_OUTPUTS = "--outputs"
+_ONE_OUTPUT = "give one -o OUT; --outputs A,B names tensors"
 _MARK = "is_edit"  # attribute of the commands made here
 _collected: ContextVar[list[Step] | None] = ContextVar("collected", default=None)
 
@@ -48,7 +53,7 @@ _collected: ContextVar[list[Step] | None] = ContextVar("collected", default=None
 class Options(NamedTuple):
     """What every edit is asked."""
 
-    target: Path | None
+    target: str | Path | None
     in_place: bool
     force: bool
     format: str | None
@@ -63,31 +68,40 @@ class Options(NamedTuple):
     allow_files: bool
 
 
-def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., None]:
-    """Make a command of a function that turns its options into steps; its parameter `model` is the path."""
+def edit_command(steps_of: Callable[..., Steps | Redirected], *, without: Collection[str] = ()) -> Callable[..., None]:
+    """Make a command of a function that turns its options into steps; its parameter `model` is the path.
+
+    Args:
+        steps_of: what it does. A parameter `options` gets what every edit is asked.
+        without: parameters of `_options` that the command does not have.
+    """
     own = list(inspect.signature(steps_of, eval_str=True).parameters.values())
-    shared = list(inspect.signature(_options, eval_str=True).parameters.values())
-    if any(_LONG_OUTPUT in _flags(parameter) for parameter in own):  # entries of a signature have that name too
-        shared = [p.replace(annotation=_ShortOutput) if p.name == "target" else p for p in shared]
+    flags = {flag for parameter in own for flag in _flags(parameter)}
+    left_out = {*without, *(["long_target"] if _LONG_OUTPUT in flags else [])}
+    shared = [p for p in inspect.signature(_options, eval_str=True).parameters.values() if p.name not in left_out]
+    wants_options = any(parameter.name == "options" for parameter in own)
+    own = [parameter for parameter in own if parameter.name != "options"]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
 
     @wraps(steps_of)
     def command(context: typer.Context, **values: Any) -> None:
         options = _options(**{parameter.name: values[parameter.name] for parameter in shared})
         values = {parameter.name: values[parameter.name] for parameter in own}
-        steps = steps_of(**values)
-        if isinstance(steps, Redirected):
-            options = options._replace(target=steps.target or options.target)
-            steps = steps.steps
+        found = steps_of(**values, **({"options": options} if wants_options else {}))
+        redirected = found if isinstance(found, Redirected) else Redirected(found, None)
+        options = options._replace(target=redirected.target or options.target)
         collected = _collected.get()
         if collected is not None:
             if options.target or options.in_place or options.format or options.print_recipe:
                 raise UsageError("where the result goes does not belong into a recipe", hint="say it to gs apply")
-            collected += steps
+            collected += redirected.steps
         elif options.print_recipe:
             output.line(_recipe_line(context, values["model"]))
+        elif redirected.export is not None:
+            redirected.export(options)
         else:
-            run_edit(values["model"], steps, options)
+            confirm = _no_tensor(options.target) if _OUTPUTS in flags else None
+            run_edit(values["model"], redirected.steps, options, confirm=confirm, force_text=redirected.force_text)
 
     names = {parameter.name for parameter in own}  # a command may want to know of a shared option, such as --json
     every = [*own, *(parameter for parameter in shared if parameter.name not in names)]
@@ -97,8 +111,27 @@ def edit_command(steps_of: Callable[..., Steps | Redirected]) -> Callable[..., N
     return command
 
 
-def run_edit(model: Path, steps: Steps, options: Options) -> None:
+def is_step() -> bool:
+    """Say whether a command is asked for its steps only, as a line of a recipe."""
+    return _collected.get() is not None
+
+
+def run_edit(
+    model: Path,
+    steps: Steps,
+    options: Options,
+    *,
+    confirm: Callable[[ModelFile], None] | None = None,
+    force_text: bool = False,
+) -> None:
     """Run steps on a model and tell what was done.
+
+    Args:
+        model: its path.
+        steps: what is done to it.
+        options: where the result goes, and what is told.
+        confirm: refuses a place that cannot be meant, given the model.
+        force_text: read text of more than 64 MiB.
 
     Raises:
         GraphSurgeonError: why nothing was written.
@@ -109,11 +142,8 @@ def run_edit(model: Path, steps: Steps, options: Options) -> None:
         report = edit(
             model,
             steps,
-            output=options.target,
-            in_place=options.in_place,
-            force=options.force,
-            format=options.format,
-            link=options.link,
+            Where(options.target, options.in_place, options.force, options.format, options.link, confirm),
+            force_text=force_text,
             dry_run=options.dry_run,
             verify=verifier,
             progress=progress,
@@ -161,9 +191,10 @@ def _collecting() -> Iterator[list[Step]]:
 
 def _options(
     target: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="OUT", help="Where the result goes; its suffix decides the format."),
+        list[str] | None,
+        typer.Option("--out", "-o", metavar="OUT", help="Where the result goes; its suffix decides the format."),
     ] = None,
+    long_target: Annotated[list[str] | None, typer.Option(_LONG_OUTPUT, hidden=True)] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace MODEL itself.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing model at OUT.")] = False,
     format: Annotated[
@@ -184,7 +215,28 @@ def _options(
     verbose: Verbose = False,
 ) -> Options:
     shown = (as_json, quiet, verbose, print_recipe)
-    return Options(target, in_place, force, format, link, dry_run, *shown, verify, allow, allow_files)
+    targets = [*(target or ()), *(long_target or ())]
+    if len(targets) > 1:
+        raise UsageError(f"the output is given {len(targets)} times: {', '.join(targets)}", hint=_ONE_OUTPUT)
+    place = targets[0] if targets else None
+    return Options(place, in_place, force, format, link, dry_run, *shown, verify, allow, allow_files)
+
+
+def _no_tensor(target: str | Path | None) -> Callable[[ModelFile], None] | None:
+    """Return what refuses an output whose name is that of a tensor or key, for a command that has `--outputs`."""
+    name = str(target or "")
+    if not name or Path(name).suffix or "/" in name or os.sep in name:
+        return None
+
+    def confirm(model: ModelFile) -> None:
+        for metagraph in model.metagraphs:
+            keys = {key for signature in metagraph.signatures.values() for key in signature.outputs}
+            if name in keys or name.partition(":")[0] in {node.name for node in metagraph.graph.nodes}:
+                what = f"-o {name} is where the result goes, and {name!r} is a {'key' if name in keys else 'tensor'}"
+                hint = f"do you mean --outputs {name}? a folder of that name is ./{name}"
+                raise UsageError(f"{what} of the model", path=model.path, hint=hint)
+
+    return confirm
 
 
 def _verifier(model: Path, steps: Steps, options: Options) -> Verifier:
@@ -211,18 +263,22 @@ def _recipe_line(context: typer.Context, model: Path) -> str:
     import shlex
 
     flags = {option for parameter in context.command.params for option in parameter.opts}
-    places = [parameter for parameter in context.command.params if parameter.name in ("target", "format", "allow")]
+    places = [
+        parameter
+        for parameter in context.command.params
+        if parameter.name in ("target", "long_target", "format", "allow")
+    ]
     valued = {option for parameter in places for option in parameter.opts}
     kept: list[str] = []
+    beside = [str(model), context.params.get("place")]  # MODEL, and the OUT of convert
     words = iter(context.meta["arguments"])
-    unnamed = True
     for word in words:
         option = word.partition("=")[0]
         if option in valued:
             if "=" not in word:
                 next(words, None)
-        elif unnamed and word == str(model):
-            unnamed = False
+        elif word in beside:
+            beside.remove(word)
         elif option not in _FLAGS & flags:
             kept.append(word)
     return shlex.join([context.info_name or "", *kept])
@@ -236,6 +292,8 @@ _FLAGS = {
 
 def _edit_to_json(report: EditReport) -> dict[str, Any]:
     fields: dict[str, Any] = output.to_json(report)
+    if [step.operation for step in report.steps] == ["convert"]:
+        return fields  # it has always listed its steps
     steps = fields.pop("steps")
     if len(steps) > 1:
         return fields | {"steps": steps}

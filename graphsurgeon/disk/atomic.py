@@ -6,7 +6,8 @@ Everything is first written and synced beside its target, under a hidden name th
 - `.NAME.gs-XXXXXXXX`: complete, waiting to take the target's place (for an instant also the earlier content);
 - `.NAME.gs-XXXXXXXX.old`: earlier content, being removed.
 
-An error or Ctrl-C removes them. After a kill they stay, and `leftovers` says what lies where.
+An error or Ctrl-C removes them. After a kill they stay, `leftovers` says what lies where, and `clear_leftovers`
+takes them away. What is being written is locked, where the system has locks, so that it is not taken for a leftover.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,16 +34,25 @@ from graphsurgeon.disk.files import (
     translated,
     tree_names,
 )
+from graphsurgeon.errors import FileError
 
 Content: TypeAlias = Rope | Path  # a Path stands for a copy of that file
 Inspect: TypeAlias = Callable[[Path], None]  # looks at what is complete but not in place; raises to keep it out
+Seen: TypeAlias = Mapping[Path, tuple[int, ...] | None]  # what lay where when a write was decided on
 
-_TEMPORARY = re.compile(r"\..*\.gs-[0-9a-f]{8}(\.part|\.old)?")
+_TEMPORARY = re.compile(r"\.(.*)\.gs-[0-9a-f]{8}(\.part|\.old)?", re.DOTALL)
+_TAKEN_AWAY = "it is taken away"
+_BY_HAND = "delete it when no other gs is writing there, or let --force take it away"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def write_file(
-    target: Path, content: Content, *, inspect: Inspect | None = None, progress: Progress | None = None
+    target: Path,
+    content: Content,
+    *,
+    inspect: Inspect | None = None,
+    before: Seen | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write one file; an earlier one is replaced in one step and keeps its permissions. Links are followed.
 
@@ -50,6 +60,7 @@ def write_file(
         target: the file.
         content: what goes into it.
         inspect: called with the complete file, which lies beside the target; what it raises keeps the earlier one.
+        before: what was there when this was decided on; something else is not replaced.
         progress: called with the bytes done and the bytes in all.
 
     Raises:
@@ -57,14 +68,14 @@ def write_file(
     """
     target = _real(target)
     part = Path(f"{_temporary(target)}.part")
-    try:
-        _write_new(part, content, Meter(_size(content), progress), like=target)
+    with ExitStack() as held:
+        held.callback(_discard, part)
+        _write_new(part, content, Meter(_size(content), progress), like=target, held=held)
         if inspect is not None:
             inspect(part)
+        _require_as_seen(before or {})
         with translated(target, "write"):
             os.replace(part, target)
-    finally:
-        _discard(part)
     sync_folder(target.parent)
 
 
@@ -74,6 +85,7 @@ def write_tree(
     *,
     link: bool = False,
     inspect: Inspect | None = None,
+    before: Seen | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write a folder; an earlier one is exchanged against it in one step where the system can, else in two.
@@ -83,6 +95,7 @@ def write_tree(
         files: content by path below it; a path that ends in `/` is an empty folder.
         link: give files that are only copied a second name (hard link) where the system can.
         inspect: called with the complete folder, which lies beside the target; what it raises keeps the earlier one.
+        before: as for `write_file`.
         progress: called with the bytes done and the bytes in all.
 
     Raises:
@@ -91,15 +104,19 @@ def write_tree(
     target = _real(target)
     temporary = _temporary(target)
     part, old = Path(f"{temporary}.part"), Path(f"{temporary}.old")
+    held = ExitStack()
     try:
+        _make_part(part, target, held)
         _fill(part, files, target, Meter(_total(files), progress), link=link)
         if inspect is not None:
             inspect(part)
+        _require_as_seen(before or {})
         with translated(target, "write"):
             os.rename(part, temporary)
             _put_in_place(temporary, target, old)
         sync_folder(target.parent)
     finally:
+        held.close()
         _discard(part)
         if os.path.lexists(target) or not os.path.lexists(old):  # else both versions would be lost
             _discard(temporary)
@@ -114,6 +131,7 @@ def write_group(
     obsolete: Iterable[str] = (),
     link: bool = False,
     inspect: Inspect | None = None,
+    before: Seen | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write files that belong together into an existing folder, such as a checkpoint: its `.index` goes last.
@@ -127,6 +145,7 @@ def write_group(
         obsolete: names of earlier files that the new group replaces without a file of that name.
         link: as for `write_tree`.
         inspect: called with a folder that holds the complete files; what it raises keeps the earlier ones.
+        before: as for `write_file`.
         progress: called with the bytes done and the bytes in all.
 
     Raises:
@@ -136,10 +155,13 @@ def write_group(
     temporary = _temporary(folder / name)
     part, old = Path(f"{temporary}.part"), Path(f"{temporary}.old")
     done = False
+    held = ExitStack()
     try:
+        _make_part(part, folder, held)
         _fill(part, files, folder, Meter(_total(files), progress), link=link)
         if inspect is not None:
             inspect(part)
+        _require_as_seen(before or {})
         with translated(folder / name, "write"):
             os.rename(part, temporary)
             _keep_earlier(folder, [*files, *obsolete], old)
@@ -150,6 +172,7 @@ def write_group(
                 _discard(folder / file)
         done = True
     finally:
+        held.close()
         if not done:
             with translated(folder / name, "bring back the earlier files of"):
                 _bring_back(folder, files, temporary, old)
@@ -170,9 +193,9 @@ def scratch_folder(beside: Path) -> Iterator[Path]:
         _discard(folder)
 
 
-def is_copy(content: Content) -> bool:
-    """Say whether content is exactly that of one file, so that nothing has changed."""
-    return _copied(content) is not None
+def seen(paths: Iterable[Path]) -> Seen:
+    """Note what lies at some paths, to notice before a write ends that somebody else has written there meanwhile."""
+    return {path: _identity(path) for path in paths}
 
 
 def remove_file(path: Path) -> None:
@@ -185,15 +208,38 @@ def remove_file(path: Path) -> None:
         os.unlink(path)
 
 
-def leftovers(target: Path) -> list[str]:
-    """Say what interrupted writes have left beside a target: one line each. Lists the target's folder."""
+def leftovers(target: Path, *, cleared: bool = False) -> list[str]:
+    """Say what interrupted writes have left beside a target, or in it if it is a folder: one line each.
+
+    Args:
+        target: lists its folder, and itself.
+        cleared: they are about to be taken away.
+    """
+    remedy = _TAKEN_AWAY if cleared else _BY_HAND
+    return [_explain(path, remedy) for path in _leftovers(_real(target))]
+
+
+def clear_leftovers(target: Path) -> None:
+    """Take away what interrupted writes have left beside a target or in it; what is being written stays.
+
+    Where the target itself is missing, what may be the only version of it stays too.
+    """
     target = _real(target)
-    stem = _stem(target.name)
-    try:
-        names = sorted(name for name in os.listdir(target.parent) if name.startswith(stem) and is_temporary(name))
-    except OSError:
-        return []
-    return [_explain(target, target.parent / name) for name in names]
+    is_there = os.path.lexists(target)
+    for path in _leftovers(target):
+        if is_there or path.name.endswith(".part"):
+            _discard(path)
+
+
+def _leftovers(target: Path) -> list[Path]:
+    found: list[Path] = []
+    for folder, stem in ((target.parent, _stem(target.name)), (target, ".")):
+        try:
+            names = sorted(name for name in os.listdir(folder) if name.startswith(stem) and is_temporary(name))
+        except OSError:
+            continue
+        found += [folder / name for name in names if not _is_in_use(folder / name)]
+    return found
 
 
 def is_temporary(name: str) -> bool:
@@ -201,18 +247,41 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def _explain(target: Path, path: Path) -> str:
-    remedy = "delete it when no other gs is writing there"
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _require_as_seen(before: Seen) -> None:
+    """Refuse to take the place of what was not there when the write was decided on.
+
+    Raises:
+        FileError: another process has written there.
+    """
+    for path, was in before.items():
+        if _identity(path) != was:
+            what = "it changed while this was made: somebody else writes there; theirs stays, nothing was replaced"
+            raise FileError(what, path=path, hint="look at it, and run the command again")
+
+
+def _explain(path: Path, remedy: str) -> str:
+    match = _TEMPORARY.fullmatch(path.name)
+    target = path.with_name(match[1] if match is not None else path.name)
     if path.name.endswith(".part"):
         return f"an interrupted write left the unfinished {path}; {remedy}"
     if path.name.endswith(".old"):
         what = "the earlier content of" if os.path.lexists(target) else "the earlier and only content of"
-        return f"an interrupted write left {what} {target.name} in {path}; {remedy}, or move it back"
-    return f"an interrupted write left a complete version of {target.name} in {path}; move it to {target}, or {remedy}"
+        by_hand = remedy if remedy == _TAKEN_AWAY else f"{remedy}, or move it back"
+        return f"an interrupted write left {what} {target.name} in {path}; {by_hand}"
+    by_hand = remedy if remedy == _TAKEN_AWAY else f"move it to {target}, or {remedy}"
+    return f"an interrupted write left a complete version of {target.name} in {path}; {by_hand}"
 
 
-def _copied(content: Content) -> Path | None:
-    """Return the file whose whole content this is, None if it is not that of one file."""
+def copied_from(content: Content) -> Path | None:
+    """Return the file whose whole content this is, None if it is not exactly that of one file."""
     if isinstance(content, Path):
         return content
     piece = content[0] if len(content) == 1 else None
@@ -220,29 +289,72 @@ def _copied(content: Content) -> Path | None:
 
 
 def _fill(folder: Path, files: Mapping[str, Content], like: Path, meter: Meter, *, link: bool) -> None:
-    """Make a new folder with all files, synced; they take the permissions of what `like` holds."""
-    with translated(like, "write"):
-        os.mkdir(folder)
+    """Fill a new folder with all files, synced; they take what belongs to those that `like` holds."""
     for name, content in files.items():
         path = contained(folder, name)
         with translated(like / name, "write"):
             os.makedirs(path if name.endswith("/") else path.parent, exist_ok=True)
         if name.endswith("/"):
             continue
-        source = _copied(content) if link else None
+        source = copied_from(content) if link else None
         if source is not None and link_file(source, path):
             meter.add(_size(content))
         else:
             _write_new(path, content, meter, like=like / name)
-    _copy_mode(like, folder)
+    _copy_belongings(like, folder)
     for place, _, _ in os.walk(folder):
         sync_folder(Path(place))
 
 
-def _write_new(path: Path, content: Content, meter: Meter, *, like: Path) -> None:
+def _make_part(part: Path, like: Path, held: ExitStack) -> None:
+    with translated(like, "write"):
+        os.mkdir(part)
+    held.enter_context(_locked(part))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock on a file or folder of ours, which ends with the process however that ends."""
+    descriptor = _lock(path, shared=True)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _lock(path: Path, *, shared: bool) -> int | None:
+    """Open and lock; None where somebody else holds it, or where there are no such locks."""
+    try:
+        import fcntl
+
+        descriptor = os.open(path, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_in_use(path: Path) -> bool:
+    """Say whether another process is writing a file or folder of ours."""
+    if not path.name.endswith(".part") or not os.access(path, os.R_OK):
+        return False
+    descriptor = _lock(path, shared=False)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None and os.path.lexists(path)
+
+
+def _write_new(path: Path, content: Content, meter: Meter, *, like: Path, held: ExitStack | None = None) -> None:
     """Write a new file and sync it; messages name `like`, the file that the user asked for."""
     with translated(like, f"write {_size(content):,} bytes"):
         descriptor = create_file(path)
+        if held is not None:
+            held.enter_context(_locked(path))
         try:
             if isinstance(content, Path):
                 copy_file(descriptor, content, meter)
@@ -251,12 +363,12 @@ def _write_new(path: Path, content: Content, meter: Meter, *, like: Path) -> Non
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        _copy_mode(like, path)
+        _copy_belongings(like, path)
 
 
 def _put_in_place(temporary: Path, target: Path, old: Path) -> None:
     if not os.path.lexists(target):
-        os.rename(temporary, target)
+        os.rename(temporary, target)  # refuses a folder that holds something, should one have come meanwhile
     elif _exchange(temporary, target):
         os.rename(temporary, old)
     else:
@@ -322,10 +434,25 @@ def _total(files: Mapping[str, Content]) -> int:
     return sum(map(_size, files.values()))
 
 
-def _copy_mode(like: Path, path: Path) -> None:
+def _copy_belongings(like: Path, path: Path) -> None:
+    """Give what is new the owner, extended attributes and permissions of what it replaces, as far as is allowed."""
+    if is_folder(like) != is_folder(path) or not os.path.exists(like):
+        return
     with suppress(FileNotFoundError, NotADirectoryError):
-        if is_folder(like) == is_folder(path):
-            os.chmod(path, stat.S_IMODE(os.stat(like).st_mode))
+        status = os.stat(like)
+        with suppress(OSError, AttributeError):  # others' files belong to them; Windows has no owners
+            if (status.st_uid, status.st_gid) != _owner(path):
+                os.chown(path, status.st_uid, status.st_gid)
+        with suppress(OSError, AttributeError):
+            for name in os.listxattr(like):
+                with suppress(OSError):  # of a kind that only the system sets
+                    os.setxattr(path, name, os.getxattr(like, name))
+        os.chmod(path, stat.S_IMODE(status.st_mode))
+
+
+def _owner(path: Path) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_uid, status.st_gid
 
 
 def _discard(path: Path) -> None:

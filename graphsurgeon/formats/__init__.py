@@ -75,7 +75,7 @@ def write(
     """
     from graphsurgeon.formats.writing import plan_write
 
-    plan = plan_write(model, Path(target), format=format, force=force, in_place=in_place)
+    plan = plan_write(model, target, format=format, force=force, in_place=in_place)
     return plan.write(link=link, progress=progress)
 
 

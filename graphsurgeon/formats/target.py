@@ -1,7 +1,9 @@
 """Where a model is written to, in which format, and whether what is there may be replaced.
 
-The suffix decides; no suffix means a SavedModel folder, or the prefix of a checkpoint. Nothing that we do not
-know is ever replaced, and a source only when that was asked for.
+The name decides, and whether a graph or a checkpoint is to be written; never what the model was read from. No
+suffix, one that begins with a digit (`model.2`) or a slash at the end mean a SavedModel folder, of a checkpoint its
+prefix; `.ckpt` and `.ckpt-100` a checkpoint. Nothing that we do not know is ever replaced, and a source only when
+that was asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import registry
@@ -18,6 +21,7 @@ from graphsurgeon.model.format import Format, Layout, Vocabulary
 from graphsurgeon.model.model import FormatName, Model
 
 FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
+_CHECKPOINT_NAME = re.compile(r".*\.ckpt(-\d+)?", re.DOTALL)
 _OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
 AVOID = "give another output"  # hints that every command gives in the same words
 EXISTS = f"{AVOID}, or --force to replace it"
@@ -45,23 +49,54 @@ class Target:
         return self.traits.name
 
 
-def resolve(model: Model, path: Path, *, format: str | None = None) -> Target:
-    """Decide what is written.
+def resolve(
+    model: Model, place: str | os.PathLike[str], *, format: str | None = None, in_place: bool = False
+) -> Target:
+    """Decide what is written: by the name, and by whether a graph or a checkpoint is to be written.
+
+    Args:
+        model: what is to be written, whatever it was read from.
+        place: where to. One that ends in a slash is a folder.
+        format: overrides the name.
+        in_place: the place is that of the source, whose format stays.
 
     Raises:
         UsageError: the suffix says nothing, or `format` is no format.
         UnsupportedError: the model cannot be written in that format.
     """
-    traits, is_text = _named(format) if format is not None else _by_suffix(model, path)
+    path, is_named_folder = Path(place), _is_named_folder(place)
+    if os.fspath(place) == "-":
+        raise UsageError("a model is not written to the standard output", path=place, hint="give a file or folder")
+    if format is not None:
+        traits, is_text = _named(format)
+    elif in_place:
+        traits, is_text = model.traits, None
+    else:
+        traits, is_text = _by_name(model, path, is_named_folder=is_named_folder)
     _require_convertible(model, traits, path)
     if traits.layout == "folder":
         is_single = _is_lone_protobuf(model, path)
         folder = path.parent if path.name in traits.entries else path
         return Target(traits, path if is_single else folder, is_text, "file" if is_single else "folder")
     if traits.layout == "group":
-        inside = path / own_place(model).name if is_folder(path) and path.name else path
+        is_inside = is_named_folder or (is_folder(path) and path.name)
+        inside = path / _own_prefix(model) if is_inside else path
         return Target(traits, inside.with_name(inside.name.removesuffix(".index") or ".index"), is_text, "group")
+    if is_named_folder:
+        raise UsageError("is the name of a folder, and a file is to be written", path=place, hint=AVOID)
     return Target(traits, path, is_text, "file")
+
+
+def named_format(place: str | os.PathLike[str], format: str | None = None) -> Format | None:
+    """Return the format that a graph gets at a place; None where the name says nothing.
+
+    Raises:
+        UsageError: `format` is no format.
+    """
+    if format is not None:
+        return _named(format)[0]
+    said = _said_by(Path(place), is_named_folder=_is_named_folder(place))
+    return said[0] if said is not None else None
 
 
 def next_version(folder: Path) -> Path:
@@ -76,6 +111,12 @@ def own_place(model: Model) -> Path:
         return Path(model.path)
     prefix = os.fspath(model.checkpoint.prefix)
     return Path(prefix) / ".index" if prefix.endswith("/") or not prefix else Path(prefix)
+
+
+def _own_prefix(model: Model) -> str:
+    """Return the name under which a model's checkpoint goes into a folder; `.index` stands for an empty one."""
+    prefix = os.fspath(model.checkpoint.prefix) if model.checkpoint is not None else ""
+    return os.path.basename(prefix) or ".index"
 
 
 def require_free(model: Model, target: Target, *, force: bool, in_place: bool) -> None:
@@ -130,6 +171,10 @@ def basename(prefix: Path) -> str:
     return "" if prefix.name == ".index" else prefix.name
 
 
+def _is_named_folder(place: str | os.PathLike[str]) -> bool:
+    return os.fspath(place).endswith(("/", os.sep))
+
+
 def _named(format: str) -> tuple[Format, bool | None]:
     options = registry.options()
     try:
@@ -138,32 +183,52 @@ def _named(format: str) -> tuple[Format, bool | None]:
         raise UsageError(f"{format!r} is no format", hint=f"one of {', '.join(options)}") from None
 
 
-def _by_suffix(model: Model, path: Path) -> tuple[Format, bool | None]:
-    source = Path(model.path)
-    owner = registry.of_entry(path.name)
+def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format, bool | None]:
+    """Return the format that a name says, and its form; None keeps the form of the source."""
+    said = _said_by(path, is_named_folder=is_named_folder)
+    if said is None:
+        is_alike = path.suffix == Path(model.path).suffix or not _is_of_tensorflow(model.traits)
+        if is_alike and not model.traits.can_edit:
+            raise _not_written(model.traits, path)
+        if path.suffix in FOREIGN_SUFFIXES:
+            raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint="see gs convert --help")
+        raise _unknown_suffix(model, path)
+    traits, is_text = said
+    if traits.layout == "folder" and is_text is None and not _is_of_tensorflow(model.traits):
+        return model.traits, None
+    if traits.layout == "group" and model.metagraphs:
+        raise UsageError(
+            f"is the name of {traits.a_title}, and a graph is to be written",
+            path=path,
+            hint="use .pb, .meta or no suffix; gs convert writes the variables alone",
+        )
+    return traits, None if traits == model.traits and path.suffix == Path(model.path).suffix else is_text
+
+
+def _said_by(path: Path, *, is_named_folder: bool) -> tuple[Format, bool | None] | None:
+    """Return the format of a graph under a name, and whether it is text; None for a suffix that says nothing."""
+    owner = None if is_named_folder else registry.of_entry(path.name)
     if owner is not None:
         return owner, owner.entries[path.name]
-    is_alone = not _is_of_tensorflow(model.traits)
-    if is_alone and path.suffix in ("", ".ckpt", *model.traits.suffixes, source.suffix):
-        return model.traits, None
-    if path.suffix and path.suffix == source.suffix and not is_folder(source):
-        return model.traits, None  # whatever the suffix says: what was read under it is written under it
-    if path.name == ".meta":  # of a checkpoint with an empty name
-        return registry.META_GRAPH, False
-    meant = registry.of_suffix(path.suffix)
-    if meant is not None:
-        return meant
-    if path.suffix in FOREIGN_SUFFIXES:
-        raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint="see gs convert --help")
-    if is_alone:
-        return model.traits, None
-    if model.traits.layout == "folder" or not path.suffix or path.suffix[1:].isdecimal():
+    suffix = ".meta" if path.name == ".meta" else path.suffix  # of a checkpoint with an empty name
+    if is_named_folder or not suffix or suffix[1].isdigit():
         return registry.SAVED_MODEL, None
-    raise UsageError(
-        f"the suffix {path.suffix!r} says nothing about the format",
-        path=path,
-        hint="use .pb, .pbtxt, .meta or --format",
-    )
+    return (registry.CHECKPOINT, None) if _CHECKPOINT_NAME.fullmatch(path.name) else registry.of_suffix(suffix)
+
+
+def _unknown_suffix(model: Model, path: Path) -> UsageError:
+    what = f"the suffix {path.suffix!r} says nothing about the format"
+    if _is_of_tensorflow(model.traits) or model.traits.layout == "group":
+        traits = registry.SAVED_MODEL if _is_of_tensorflow(model.traits) else model.traits
+        files = "; .pb, .pbtxt or .meta for a file" if traits.holds_graph else ""
+        where = f"{path}/ for a {'folder of that name' if traits.holds_graph else 'checkpoint in such a folder'}"
+        return UsageError(
+            what, path=path, hint=f"use {where}, or --format {min(traits.options or [traits.name])}{files}"
+        )
+    suffix = min(model.traits.suffixes, default="")
+    option = min(model.traits.options or [model.traits.name])
+    named = f"{path.with_suffix(suffix)}, or " if suffix else ""
+    return UsageError(what, path=path, hint=f"use {named}--format {option}")
 
 
 def _is_of_tensorflow(traits: Format) -> bool:
@@ -173,7 +238,7 @@ def _is_of_tensorflow(traits: Format) -> bool:
 
 def _require_convertible(model: Model, traits: Format, path: Path) -> None:
     if not traits.can_write or (traits == model.traits and not traits.can_edit):
-        raise traits.refuse("is read here and not written", hint=traits.edit_with).at(path)
+        raise _not_written(traits, path)
     if traits == model.traits or (model.metagraphs and traits.holds_graph and _speaks(model) <= traits.writes):
         if not traits.holds_several_graphs and len(model.metagraphs) > 1:
             raise UsageError(
@@ -184,7 +249,12 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
         return
     if not traits.holds_graph and model.checkpoint is not None:
         return
-    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}", path=path)
+    why = "; it has no variables" if not traits.holds_graph and model.metagraphs else ""
+    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path)
+
+
+def _not_written(traits: Format, path: Path) -> GraphSurgeonError:
+    return traits.refuse("is read here and not written", hint=traits.edit_with).at(path)
 
 
 def _speaks(model: Model) -> set[Vocabulary]:
@@ -206,13 +276,13 @@ def _is_lone_protobuf(model: Model, path: Path) -> bool:
 def _touches_source(model: Model, target: Target) -> bool:
     """Say whether a target is a file of the source, or holds one, or lies in the source's folder."""
     sources = [Path(file) for file in model.files]
-    if target.shape == "group":
-        return any(same_file(file, source) for file in checkpoint_files(target.path) for source in sources)
-    real = Path(os.path.realpath(target.path))
     if is_folder(Path(model.path)) and model.traits.layout == "folder":
         sources.append(Path(model.path))
         if lies_in(target.path, Path(model.path)):
             return True
+    if target.shape == "group":
+        return any(same_file(file, source) for file in checkpoint_files(target.path) for source in sources)
+    real = Path(os.path.realpath(target.path))
     if target.shape == "folder":
         return any(Path(os.path.realpath(source)).is_relative_to(real) for source in sources)
     return any(same_file(target.path, source) for source in sources)
@@ -263,7 +333,7 @@ def _require_same_folder(folder: Path, traits: Format) -> None:
         names = set(folder_names(folder))
     except FileError as error:
         raise error.at(folder) from error
-    unknown = sorted(names - traits.folder_parts)
+    unknown = sorted(name for name in names - traits.folder_parts if not is_temporary(name))
     if not names & traits.entries.keys() or unknown:
         found = f"holds {unknown[0]!r}" if unknown else f"holds no {traits.title}"
         raise UsageError(

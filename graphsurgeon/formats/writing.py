@@ -6,6 +6,7 @@ carried along, decides what an edit makes false, and hands all to the atomic wri
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 from graphsurgeon.disk.atomic import (
     Content,
     Inspect,
+    Seen,
+    clear_leftovers,
     leftovers,
     remove_file,
+    seen,
     write_file,
     write_group,
     write_tree,
@@ -72,12 +76,18 @@ class Plan:
         files: content by name below the target's folder; "" for a single file itself.
         obsolete: names of files that the new ones make false or replace; removed last.
         notes: what the user should know.
+        unchanged: content by name of files that are there as they should be, and are not written again.
+        before: what lay there when this was decided.
+        clears: afterwards take away what interrupted writes have left there.
     """
 
     target: Target
     files: dict[str, Content]
     obsolete: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unchanged: dict[str, Content] = field(default_factory=dict)
+    before: Seen = field(default_factory=dict)
+    clears: bool = False
 
     def write(
         self, *, link: bool = False, inspect: Inspect | None = None, progress: Progress | None = None
@@ -95,9 +105,9 @@ class Plan:
         path = self.target.path
         make_folder(path.parent)
         if self.target.shape == "folder":
-            write_tree(path, self.files, link=link, inspect=inspect, progress=progress)
+            write_tree(path, self.files, link=link, inspect=inspect, before=self.before, progress=progress)
         elif self.is_one_file:
-            write_file(path, self.files[""], inspect=inspect, progress=progress)
+            write_file(path, self.files[""], inspect=inspect, before=self.before, progress=progress)
             for name in self.obsolete:
                 remove_file(path.parent / name)
         else:
@@ -105,8 +115,17 @@ class Plan:
             look = None if inspect is None else lambda folder: inspect(folder / path.name)
             name = basename(path)
             write_group(
-                path.parent, files, name=name, obsolete=self.obsolete, link=link, inspect=look, progress=progress
+                path.parent,
+                files,
+                name=name,
+                obsolete=self.obsolete,
+                link=link,
+                inspect=look,
+                before=self.before,
+                progress=progress,
             )
+        if self.clears:
+            clear_leftovers(path)
         return self.report()
 
     @property
@@ -116,12 +135,18 @@ class Plan:
 
     def report(self) -> WriteReport:
         """Return what writing gives, without writing."""
-        sizes = {name or self.target.path.name: _size(content) for name, content in self.files.items()}
+        contents = {**self.unchanged, **self.files}
+        sizes = {name or self.target.path.name: _size(content) for name, content in contents.items()}
         return WriteReport(str(self.target.path), self.target.format, sizes, tuple(self.notes))
 
 
 def plan_write(
-    model: Model, path: Path, *, format: str | None = None, force: bool = False, in_place: bool = False
+    model: Model,
+    place: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    force: bool = False,
+    in_place: bool = False,
 ) -> Plan:
     """Decide what a write will do: lower the model and look at the target; nothing is written.
 
@@ -130,7 +155,7 @@ def plan_write(
         UnsupportedError: the model cannot be written in that format.
         FileError: a part of the source that is needed is missing.
     """
-    target = resolve(model, path, format=format)
+    target = resolve(model, place, format=format, in_place=in_place)
     require_free(model, target, force=force, in_place=in_place)
     planner = registry.planner_of(target.traits) if target.shape == target.traits.layout else None
     if planner is not None:
@@ -138,7 +163,9 @@ def plan_write(
     else:
         files = lower(model, target)
         plan = Plan(target, {**_beside(model, target, force=force), **files})
-    plan.notes += leftovers(target.path) + list(_losses(model, target))
+    plan.before = seen(_places(plan))
+    plan.clears = force
+    plan.notes += leftovers(target.path, cleared=force) + list(_losses(model, target))
     return plan
 
 
@@ -149,6 +176,14 @@ def write_message(model: Model, path: Path, traits: Format) -> None:
         FileError: it cannot be written.
     """
     write_file(path, next(iter(registry.module_of(traits).lower(model, text=False).values())))
+
+
+def _places(plan: Plan) -> list[Path]:
+    """Return what a write puts in place: the folder, the file, or each file of a group."""
+    path = plan.target.path
+    if plan.target.shape == "folder" or plan.is_one_file:
+        return [path]
+    return [path.parent / (name or path.name) for name in [*plan.files, *plan.obsolete]]
 
 
 def lower(model: Model, target: Target) -> dict[str, Content]:

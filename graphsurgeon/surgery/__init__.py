@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphsurgeon.surgery.add_output import add_output
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
+    from graphsurgeon.surgery.attach_checkpoint import attach_checkpoint
+    from graphsurgeon.surgery.convert import convert
     from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
     from graphsurgeon.surgery.rename import rename
@@ -28,9 +30,9 @@ OPERATIONS: dict[str, str] = {
     "freeze": "graphsurgeon.surgery.freeze:freeze",
     "set-input": "graphsurgeon.surgery.set_input:set_input",
     "remove-signature": "graphsurgeon.surgery.add_signature:remove_signature",
-    "complete": "graphsurgeon.surgery.complete:complete",
+    "attach-checkpoint": "graphsurgeon.surgery.attach_checkpoint:attach_checkpoint",
+    "convert": "graphsurgeon.surgery.convert:convert",
     "extract": "graphsurgeon.surgery.extract:extract",
-    "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
     "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
@@ -42,6 +44,8 @@ __all__ = [
     "OPERATIONS",
     "add_output",
     "add_signature",
+    "attach_checkpoint",
+    "convert",
     "extract",
     "freeze",
     "remove_signature",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from graphsurgeon.analysis.flow.load_path import fills_on_load
 from graphsurgeon.analysis.flow.restore_map import variable_nodes
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
@@ -24,7 +25,6 @@ from graphsurgeon.surgery.moves.recorded_shapes import drop_stale_shapes
 
 MAIN_OP = "saved_model_main_op"
 INIT_COLLECTIONS = (MAIN_OP, "legacy_init_op", "saved_model_init_op")
-TABLE_INITIALIZERS = "table_initializer"
 ASSET_PATHS = "asset_filepaths"
 SERVE = "serve"
 
@@ -37,17 +37,25 @@ class CompletionReport:
 
 
 @arguments.takes(tags=arguments.names)
-def complete(model: Model, *, tags: Sequence[str] | None = None) -> CompletionReport:
-    """Give a GraphDef or `.meta` what a SavedModel needs; other models have it.
+def complete(
+    model: Model, *, tags: Sequence[str] | None = None, assets: Mapping[str, str] | None = None
+) -> CompletionReport:
+    """Give a GraphDef or `.meta` what a SavedModel needs; other models have it. Once done it changes nothing.
+
+    Args:
+        model: changed in place.
+        tags: for a graph that has none; `serve` by default.
+        assets: name of an asset that the graph reads -> the file.
 
     Raises:
+        UsageError: an asset has no file, or a file is given that the graph does not name.
         UnsupportedError: it has variables and no saver, or no checkpoint, to restore them.
     """
     if not model.traits.is_bare_graph:
         return CompletionReport([])
     metagraph = choose_metagraph(model)
     check_servable(model, metagraph)
-    return CompletionReport(make_servable(model, metagraph, tags))
+    return CompletionReport(make_servable(model, metagraph, tags, assets))
 
 
 def make_servable(
@@ -78,7 +86,7 @@ def make_servable(
     stale = drop_stale_shapes(metagraph.graph, infer_shapes(metagraph))
     if stale:
         notes.append(f"{stale} nodes no longer record shapes that contradict their ops: the model would not load")
-    initializers = _table_initializers(metagraph)
+    initializers = fills_on_load(metagraph)
     if initializers and not any(key in metagraph.collections for key in INIT_COLLECTIONS):
         node = metagraph.graph.add_node("NoOp", metagraph.graph.unique_name("init_on_load"), controls=initializers)
         mention = Mention.of(node, f"collection {MAIN_OP}")
@@ -89,20 +97,33 @@ def make_servable(
 
 
 def _add_assets(metagraph: MetaGraph, files: Mapping[str, str]) -> list[str]:
-    """Make assets of the files whose paths the graph holds; of paths that no file is given for, tell."""
+    """Take the files of assets that the graph lists, and make assets of other paths that it holds.
+
+    Of a path that no file is given for is told where it is read; an asset that is listed, a loader wants to find.
+    """
     collection = metagraph.collections.get(ASSET_PATHS)
     mentions = [mention for item in collection.items for mention in item.mentions.values()] if collection else []
+    listed = {asset.filename: asset for asset in metagraph.assets}
     known = {asset.mention.node for asset in metagraph.assets}
     paths = {
         name: node for node in (m.node for m in mentions) if node and (name := _asset_name(node)) and node not in known
     }
-    unknown = sorted(set(files) - set(paths))
+    unknown = sorted(set(files) - {*paths, *listed})
     if unknown:
-        raise UsageError(f"the graph names no asset {unknown[0]!r}", hint=suggestion(unknown[0], paths))
-    for name, node in paths.items():
-        if name in files:
-            mention = Mention.of(node.output(), f"asset {name}")
-            metagraph.assets.append(Asset(name, mention, source=files[name]))
+        raise UsageError(
+            f"the graph names no asset {unknown[0]!r}", hint=suggestion(unknown[0], sorted({*paths, *listed}))
+        )
+    missing = [name for name, asset in listed.items() if asset.source is None and name not in files]
+    if missing:
+        raise UsageError(
+            f"the graph lists the asset {missing[0]!r}, whose file the model does not hold",
+            hint=f"gs convert MODEL OUT/ --asset {missing[0]}=FILE takes it along",
+        )
+    for name, file in files.items():
+        if name in listed:
+            listed[name].source = file
+        else:
+            metagraph.assets.append(Asset(name, Mention.of(paths[name].output(), f"asset {name}"), source=file))
     lost = sorted(set(paths) - set(files))
     return [f"{name} is read from where the graph was built (give it with --asset {name}=FILE)" for name in lost]
 
@@ -144,11 +165,3 @@ def check_servable(model: Model, metagraph: MetaGraph) -> None:
             f"the graph has variables ({variables[0].name}, ...) and there is no checkpoint beside it",
             hint="put NAME.index and its data files beside NAME.meta",
         )
-
-
-def _table_initializers(metagraph: MetaGraph) -> list[Node]:
-    collection = metagraph.collections.get(TABLE_INITIALIZERS)
-    found = [mention.node for item in collection.items for mention in item.mentions.values()] if collection else []
-    if not found:
-        found = [node for node in metagraph.graph.nodes if node.op.startswith("InitializeTable")]
-    return [node for node in found if node is not None]

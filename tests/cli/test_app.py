@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -165,3 +166,27 @@ def test_shell_completion(words: str, expected: str) -> None:
     environment = os.environ | {"_GS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
     done = subprocess.run(PROGRAM, env=environment, capture_output=True, text=True, check=False)
     assert expected in done.stdout.split()
+
+
+FULL = "cannot print to the standard output: no space left on the disk; what the command wrote to files is complete"
+CLOSED = "cannot print to the standard output: it is closed; what the command wrote to files is complete"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(("how", "says"), [("> /dev/full", FULL), (">&-", CLOSED)])
+@pytest.mark.parametrize("command", ["show MODEL", "convert MODEL OUT"])
+def test_a_full_or_closed_standard_output_is_one_line(
+    how: str, says: str, command: str, fixtures_dir: Path, tmp_path: Path
+) -> None:
+    words = command.replace("MODEL", shlex.quote(str(fixtures_dir / "graphdef" / "linear.pb")))
+    words = words.replace("OUT", shlex.quote(str(tmp_path / "out.pb")))
+    program = f"{shlex.quote(sys.executable)} -m graphsurgeon {words} {how}"
+    result = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (3, f"gs: {says}\n")
+    assert (tmp_path / "out.pb").exists() is ("OUT" in command)
+
+
+def test_errors_do_not_go_to_the_standard_output(tmp_path: Path) -> None:
+    program = f"{shlex.quote(sys.executable)} -m graphsurgeon show {shlex.quote(str(tmp_path / 'no'))} 2>&-"
+    result = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (3, "")

@@ -12,11 +12,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from graphsurgeon.disk import atomic
-from graphsurgeon.disk.atomic import Content, is_temporary, leftovers, write_file, write_group, write_tree
+from graphsurgeon.disk.atomic import (
+    Content,
+    clear_leftovers,
+    is_temporary,
+    leftovers,
+    seen,
+    write_file,
+    write_group,
+    write_tree,
+)
 from graphsurgeon.disk.files import FileRange, Rope, open_source, tree_names
 from graphsurgeon.errors import FileError, FormatError
 
@@ -240,7 +250,16 @@ def test_interrupting_removes_what_was_begun(tmp_path: Path, source: FileRange) 
 WRITER = """
 import sys
 from pathlib import Path
-from graphsurgeon.disk.atomic import write_file, write_group, write_tree
+from graphsurgeon.disk.atomic import (
+    Content,
+    clear_leftovers,
+    is_temporary,
+    leftovers,
+    seen,
+    write_file,
+    write_group,
+    write_tree,
+)
 folder, mark = Path(sys.argv[1]), sys.argv[2].encode()
 big = [mark * 300_000] * 8
 print("ready", flush=True)
@@ -306,3 +325,94 @@ def test_leftovers_are_explained(tmp_path: Path) -> None:
 )
 def test_temporary_names_are_known(name: str, expected: bool) -> None:
     assert is_temporary(name) is expected
+
+
+def written_by(way: str, target: Path, **options: Any) -> None:
+    """Write something new at a target, in one of the three ways."""
+    if way == "file":
+        write_file(target, [b"new"], **options)
+    elif way == "tree":
+        write_tree(target, {"a": [b"new"]}, **options)
+    else:
+        write_group(
+            target.parent, {f"{target.name}.data": [b"new"], f"{target.name}.index": [b"new"]}, name="m", **options
+        )
+
+
+@pytest.mark.parametrize("way", ["file", "tree", "group"])
+@pytest.mark.parametrize("there", [True, False])
+def test_the_second_of_two_writers_is_told(way: str, there: bool, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    places = [target] if way != "group" else [tmp_path / "out.data", tmp_path / "out.index"]
+    if there:
+        written_by(way, target)
+    before = seen(places)
+
+    def first_writer(complete: Path) -> None:
+        for place in places:
+            if way == "tree":
+                write_tree(place, {"a": [b"theirs"]})
+            else:
+                write_file(place, [b"theirs"])
+
+    with pytest.raises(FileError, match="changed while this was made") as raised:
+        written_by(way, target, before=before, inspect=first_writer)
+    assert raised.value.exit_code == 3
+    assert set(content(tmp_path).values()) == {b"theirs"}
+    assert not any(is_temporary(name) for name in os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize("way", ["file", "tree", "group"])
+def test_leftovers_are_cleared_and_what_is_being_written_is_not(way: str, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    written_by(way, target)
+    (tmp_path / ".out.gs-0123abcd.part").write_bytes(b"unfinished")
+    (tmp_path / ".out.gs-0123abce.old").mkdir()
+    (tmp_path / ".other.gs-0123abcd.part").write_bytes(b"unfinished")
+    told = leftovers(target)
+    assert len(told) == 2
+    assert "let --force take it away" in told[0]
+    running: list[str] = []
+
+    def another_one_clears(complete: Path) -> None:
+        running.extend(name for name in os.listdir(tmp_path) if is_temporary(name))
+        clear_leftovers(target)
+
+    (tmp_path / "out").exists() or (tmp_path / "out").touch()
+    name = "new" if way == "group" else "out"
+    written_by(way, tmp_path / name, inspect=another_one_clears)
+    assert [name for name in os.listdir(tmp_path) if is_temporary(name)] == [".other.gs-0123abcd.part"]
+    assert len(running) == 4
+
+
+def test_the_only_version_is_not_cleared(tmp_path: Path) -> None:
+    (tmp_path / ".out.gs-0123abcd.old").mkdir()
+    (tmp_path / ".out.gs-0123abce").mkdir()
+    (tmp_path / ".out.gs-0123abcf.part").mkdir()
+    clear_leftovers(tmp_path / "out")
+    assert sorted(os.listdir(tmp_path)) == [".out.gs-0123abcd.old", ".out.gs-0123abce"]
+
+
+def test_leftovers_in_a_folder_are_told_with_it(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / ".saved_model.pb.gs-0123abcd.part").touch()
+    [told] = leftovers(tmp_path / "model")
+    assert ".saved_model.pb.gs-0123abcd.part" in told
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs extended attributes")
+@pytest.mark.parametrize("way", ["file", "tree"])
+def test_owner_and_attributes_stay(way: str, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    written_by(way, target)
+    file = target if way == "file" else target / "a"
+    try:
+        os.setxattr(file, "user.origin", b"training 7")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    owner = (1234, 4321) if os.geteuid() == 0 else (os.getuid(), os.getgid())
+    if os.geteuid() == 0:
+        os.chown(file, *owner)
+    written_by(way, target)
+    assert os.getxattr(file, "user.origin") == b"training 7"
+    assert (file.stat().st_uid, file.stat().st_gid) == owner

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from graphsurgeon.disk import atomic
+from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import tree_names
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import read, write
+from graphsurgeon.formats.checkpoint.find import verify_checksums
 from graphsurgeon.formats.target import resolve
 from graphsurgeon.formats.writing import plan_write
 from graphsurgeon.model.model import Model
@@ -45,14 +51,24 @@ TARGETS = [
     (META, "out.txt", "meta-text", ("meta_graph", True, "file")),
     (SAVED_MODEL, "out", None, ("saved_model", None, "folder")),
     (SAVED_MODEL, "7", None, ("saved_model", None, "folder")),
-    (SAVED_MODEL, "model.v2", None, ("saved_model", None, "folder")),
+    (SAVED_MODEL, "model.2", None, ("saved_model", None, "folder")),
+    (SAVED_MODEL, "v1.0b", None, ("saved_model", None, "folder")),
+    (GRAPH, "model.2", None, ("saved_model", None, "folder")),
+    (GRAPH, "model.foo/", None, ("saved_model", None, "folder")),
+    (SAVED_MODEL, "model.pb/", None, ("saved_model", None, "folder")),
+    (GRAPH, "saved_model.pb", None, ("saved_model", False, "folder")),
+    (CHECKPOINT, "v1.0", None, ("checkpoint", None, "group")),
+    (CHECKPOINT, "out.foo/", None, ("checkpoint", None, "group")),
+    (SAVED_MODEL, "out.ckpt", "checkpoint", ("checkpoint", None, "group")),
+    (SAVED_MODEL, "out.foo", "saved_model", ("saved_model", None, "folder")),
+    (TFLITE, "out", None, ("tflite", None, "file")),
     (SAVED_MODEL, "out", "saved_model_pbtxt", ("saved_model", True, "folder")),
     (SAVED_MODEL, "out.pb", None, ("graph_def", False, "file")),
     (CHECKPOINT, "out", None, ("checkpoint", None, "group")),
     (CHECKPOINT, "out.ckpt-100", None, ("checkpoint", None, "group")),
     (CHECKPOINT, "out.index", None, ("checkpoint", None, "group")),
     (TFLITE, "out.tflite", None, ("tflite", None, "file")),
-    (TFLITE, "out.bin", None, ("tflite", None, "file")),
+    (TFLITE, "out.bin", "tflite", ("tflite", None, "file")),
 ]
 
 
@@ -60,17 +76,47 @@ TARGETS = [
 def test_the_suffix_decides(
     tmp_path: Path, source: Path, name: str, format: str | None, expected: tuple[object, ...]
 ) -> None:
-    target = resolve(read(source), tmp_path / name, format=format)
+    target = resolve(read(source), f"{tmp_path}/{name}", format=format)
     assert (target.format, target.is_text, target.shape) == expected
 
 
-def test_a_file_keeps_the_form_that_it_had_under_its_suffix(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", [GRAPH, SAVED_MODEL, META])
+@pytest.mark.parametrize("name", ["z.ckpt", "z.ckpt-7", "z.index", "x.foo", "model.v2", "-", "x.pb.gz"])
+def test_the_source_decides_nothing(tmp_path: Path, source: Path, name: str) -> None:
+    with pytest.raises(UsageError) as error:
+        plan_write(read(source), name if name == "-" else tmp_path / name)
+    if name in ("x.foo", "model.v2"):
+        assert f"{tmp_path / name}/" in str(error.value)
+        assert "--format saved_model" in str(error.value)
+
+
+def test_a_suffix_that_says_nothing_has_two_ways_that_work(tmp_path: Path) -> None:
+    for source, format, place in (
+        (GRAPH, "saved_model", tmp_path / "x.foo"),
+        (CHECKPOINT, "checkpoint", tmp_path / "x.foo" / CHECKPOINT.name),
+    ):
+        with pytest.raises(UsageError, match=rf"{tmp_path}/x.foo/.*--format {format}"):
+            plan_write(read(source), tmp_path / "x.foo")
+        assert resolve(read(source), f"{tmp_path}/x.foo/").path == place
+        assert resolve(read(source), tmp_path / "x.foo", format=format).path == tmp_path / "x.foo"
+    with pytest.raises(UsageError, match=r"x\.tflite, or --format tflite"):
+        plan_write(read(TFLITE), tmp_path / "x.foo")
+
+
+def test_text_stays_text_under_its_suffix_and_in_place(tmp_path: Path) -> None:
     shutil.copy(FIXTURES / "graphdef" / "linear.pbtxt", tmp_path / "text.pb")
     shutil.copy(TFLITE, tmp_path / "model.bin")
     write(read(tmp_path / "text.pb"), tmp_path / "copy.pb")
-    write(read(tmp_path / "model.bin"), tmp_path / "copy.bin")
+    write(read(tmp_path / "model.bin"), tmp_path / "model.bin", in_place=True)
     assert (tmp_path / "copy.pb").read_bytes() == (tmp_path / "text.pb").read_bytes()
-    assert (tmp_path / "copy.bin").read_bytes() == TFLITE.read_bytes()
+    assert (tmp_path / "model.bin").read_bytes() == TFLITE.read_bytes()
+
+
+def test_a_checkpoint_does_not_go_into_the_saved_model_that_it_is_of(tmp_path: Path) -> None:
+    shutil.copytree(SAVED_MODEL, tmp_path / "model")
+    for place in (tmp_path / "model" / "ck", f"{tmp_path}/model/variables/"):
+        with pytest.raises(UsageError, match="is the model that is read, or lies in it"):
+            plan_write(read(tmp_path / "model"), place, format="checkpoint", force=True)
 
 
 @pytest.mark.parametrize(
@@ -260,3 +306,120 @@ def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
     report = write(read(SAVED_MODEL), tmp_path / "graph.pb")
     assert any("signatures" in note for note in report.notes)
     assert any("gs freeze" in note for note in report.notes)
+
+
+OBJECTS = FIXTURES / "checkpoint" / "name_based"
+
+
+def first_half(folder: Path, monkeypatch: pytest.MonkeyPatch, stop: int, act: Callable[[], object]) -> None:
+    """Do something and be killed at the N-th file that takes its place in a folder."""
+    real, count = os.replace, 0
+
+    def replace(source: object, target: object) -> None:
+        nonlocal count
+        if Path(str(target)).parent == folder:
+            if count == stop:
+                raise KilledError
+            count += 1
+        real(source, target)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "_bring_back", lambda *_: None)  # a kill leaves no time for it
+        patch.setattr(os, "replace", replace)
+        with suppress(KilledError):
+            act()
+
+
+class KilledError(BaseException):
+    """Stands for a kill."""
+
+
+def values_of(prefix: Path) -> dict[str, list[object]]:
+    checkpoint = read(prefix).checkpoint
+    assert checkpoint is not None
+    assert verify_checksums(checkpoint) == []
+    return {key: variable.tensor.items() for key, variable in checkpoint.variables.items()}
+
+
+@pytest.mark.parametrize("stop", range(4))
+@pytest.mark.parametrize("way", ["rename", "values", "other"])
+def test_a_checkpoint_is_never_half_new(way: str, stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(shutil.copytree(OBJECTS, tmp_path / "ck"))
+    [index] = folder.glob("*.index")
+    prefix = index.with_suffix("")
+    before = values_of(prefix)
+
+    def act() -> None:
+        model = read(prefix if way != "other" else FIXTURES / "checkpoint" / "multi_shard")
+        assert model.checkpoint is not None
+        if way == "rename":
+            model.checkpoint.rename({key: f"new/{key}" for key in model.checkpoint.variables})
+        elif way == "values":
+            del model.checkpoint.variables[next(iter(before))]
+        write(model, prefix, format="checkpoint", force=way == "other", in_place=way != "other")
+
+    first_half(folder, monkeypatch, stop, act)
+    found = values_of(prefix)
+    shutil.rmtree(folder)
+    shutil.copytree(OBJECTS, folder)
+    act()
+    after = values_of(prefix)
+    assert after != before
+    assert found in (before, after)
+    for _ in range(2):  # again and again under the same name
+        act() if way == "other" else None
+        assert values_of(prefix) == after
+    assert read(prefix).notes == []
+    assert not [name for name in os.listdir(folder) if is_temporary(name)]
+
+
+def test_only_the_index_is_written_where_the_values_stay(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(OBJECTS, tmp_path / "ck"))
+    [shard] = folder.glob("*.data-*")
+    before = shard.stat().st_ino
+    model = read(folder)
+    assert model.checkpoint is not None
+    model.checkpoint.rename({key: f"new/{key}" for key in model.checkpoint.variables})
+    [index] = folder.glob("*.index")
+    report = write(model, index.with_suffix(""), in_place=True)
+    assert sorted(report.files) == sorted([shard.name, index.name])
+    assert shard.stat().st_ino == before
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_reads_a_checkpoint_with_new_names_of_shards(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    folder = Path(shutil.copytree(OBJECTS, tmp_path / "ck"))
+    [index] = folder.glob("*.index")
+    prefix = index.with_suffix("")
+    model = read(prefix)
+    assert model.checkpoint is not None
+    gone = next(iter(model.checkpoint.variables))
+    del model.checkpoint.variables[gone]
+    expected = {key: variable.tensor.numpy() for key, variable in model.checkpoint.variables.items()}
+    write(model, prefix, in_place=True)
+    assert sorted(file.name for file in folder.glob("*.data-*")) == [
+        f"{prefix.name}.data-0000{n}-of-00002" for n in (0, 1)
+    ]
+    reader = tf.train.load_checkpoint(str(prefix))
+    assert set(reader.get_variable_to_shape_map()) == set(expected)
+    for key, value in expected.items():
+        np.testing.assert_array_equal(reader.get_tensor(key), value)
+
+
+def test_what_a_kill_left_in_a_folder_is_told_and_taken_away(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SAVED_MODEL, tmp_path / "model"))
+    (folder / ".saved_model.pb.gs-0123abcd.part").write_bytes(b"half")
+    (tmp_path / ".model.gs-0123abcd.part").mkdir()
+    assert len(read(folder).notes) == 2
+    write(read(folder), tmp_path / "copy")
+    assert not [name for name in os.listdir(tmp_path / "copy") if is_temporary(name)]
+    report = write(renamed(SAVED_MODEL), folder, force=True)
+    assert sum("it is taken away" in note for note in report.notes) == 2
+    assert not [name for place in (tmp_path, folder) for name in os.listdir(place) if is_temporary(name)]
+    (folder / ".saved_model.pb.gs-0123abcd.part").write_bytes(b"half")
+    write(renamed(folder), folder, in_place=True)
+    assert len(read(folder).notes) == 1
+    write(renamed(folder), folder, in_place=True, force=True)
+    assert read(folder).notes == []

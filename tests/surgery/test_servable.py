@@ -32,10 +32,14 @@ def test_recorded_shapes_that_would_not_load_go(tmp_path: Path) -> None:
 
 
 def test_objects_without_a_checkpoint_are_refused(fixtures_dir: Path, tmp_path: Path) -> None:
-    edit(fixtures_dir / "savedmodel" / "captured_constants", [("keep-metagraph", {})], output=tmp_path / "a.meta")
+    edit(
+        fixtures_dir / "savedmodel" / "captured_constants",
+        [("convert", {"format": "meta_graph"})],
+        output=tmp_path / "a.meta",
+    )
     (tmp_path / "a.index").unlink(missing_ok=True)
     with pytest.raises(UnsupportedError, match="no checkpoint beside it"):
-        edit(tmp_path / "a.meta", [("complete", {})], output=tmp_path / "out")
+        edit(tmp_path / "a.meta", [("convert", {})], output=tmp_path / "out")
 
 
 def test_a_saver_of_nothing_is_left_out(fixtures_dir: Path, tmp_path: Path) -> None:
@@ -43,5 +47,5 @@ def test_a_saver_of_nothing_is_left_out(fixtures_dir: Path, tmp_path: Path) -> N
     model.metagraphs[0].objects = None
     write(model, tmp_path / "a.meta")
     (tmp_path / "a.index").unlink(missing_ok=True)
-    edit(tmp_path / "a.meta", [("complete", {})], output=tmp_path / "out")
+    edit(tmp_path / "a.meta", [("convert", {})], output=tmp_path / "out")
     assert read(tmp_path / "out").metagraphs[0].saver is None

@@ -9,9 +9,10 @@ from graphsurgeon.analysis.flow.restore_map import resource_key
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import Asset, MetaGraph
 from graphsurgeon.model.traversal import upstream
-from graphsurgeon.ops.kinds import ASSIGNMENTS, VARIABLES
+from graphsurgeon.ops.kinds import ASSIGNMENTS, TABLE_FILES, TABLE_FILLS, VARIABLES
 
 INIT_SIGNATURE = "__saved_model_init_op"
+TABLE_INITIALIZERS = "table_initializer"  # collection of the steps that `tables_initializer()` groups
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 ResourceKey = tuple[bytes, str]
 
@@ -64,6 +65,20 @@ def init_node(metagraph: MetaGraph) -> Node | None:
                 if mention.node is not None:
                     return mention.node
     return None
+
+
+def fills_on_load(metagraph: MetaGraph) -> list[Node]:
+    """Return the nodes that fill tables and that a loader has to run, for nothing that is computed runs them.
+
+    Those of the collection of TensorFlow 1; without it, such as in a frozen graph, every node that fills a table,
+    unless something other than a group of such steps waits for it (a lookup of a graph that fills itself).
+    """
+    collection = metagraph.collections.get(TABLE_INITIALIZERS)
+    found = [mention.node for item in collection.items for mention in item.mentions.values()] if collection else []
+    if not found:
+        fills = [node for node in metagraph.graph.nodes if node.op in TABLE_FILLS or node.op in TABLE_FILES]
+        found = [node for node in fills if all(waiting.op == "NoOp" for waiting in node.control_consumers)]
+    return [node for node in found if node is not None]
 
 
 def _nodes_on_load(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]:

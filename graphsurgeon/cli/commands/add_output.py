@@ -8,18 +8,9 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import (
-    GraphName,
-    Model,
-    Tags,
-    has_free_names,
-    key_of,
-    parse_tags,
-    read_map,
-    split_list,
-    split_pair,
-)
+from graphsurgeon.cli.common import GraphName, Model, Tags, has_free_names, parse_tags, read_map, split_list, split_pair
 from graphsurgeon.cli.edit_command import Steps, edit_command
+from graphsurgeon.surgery.moves.signature_keys import tensor_key
 
 
 @edit_command
@@ -84,6 +75,6 @@ def add_output(
 
 def _pairs(texts: Sequence[str], *, own_names: bool) -> dict[str, str]:
     """Return tensor -> name; a tensor alone is called by the last part of its name, in TFLite by its whole name."""
-    alone = {text: "" if own_names else key_of(text) for text in texts if "=" not in text}
+    alone = {text: "" if own_names else tensor_key(text) for text in texts if "=" not in text}
     given = dict(split_pair(text, "TENSOR=NAME") for text in texts if "=" in text)
     return {**given, **alone}

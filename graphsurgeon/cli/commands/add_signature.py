@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from graphsurgeon.cli.common import GraphName, Model, Tags, key_of, parse_tags, split_list, split_pair
+from graphsurgeon.cli.common import Assets, GraphName, Model, Tags, parse_assets, parse_tags, split_list, split_pair
 from graphsurgeon.cli.edit_command import Redirected, edit_command
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import next_version
+from graphsurgeon.surgery.moves.signature_keys import tensor_key
 
 
 class Method(str, Enum):
@@ -49,10 +50,7 @@ def add_signature(
         list[str] | None,
         typer.Option("--call", metavar="NODE", help="Choose among several calls that lead to a function."),
     ] = None,
-    asset: Annotated[
-        list[str] | None,
-        typer.Option("--asset", metavar="NAME=FILE", help="A vocabulary file that the graph of a .meta reads."),
-    ] = None,
+    asset: Assets = None,
     serving_dir: Annotated[
         Path | None,
         typer.Option("--serving-dir", metavar="DIR", help="Write DIR/N, the next version for TensorFlow Serving."),
@@ -80,7 +78,7 @@ def add_signature(
         "method": method.value,
         "calls": split_list(call),
         "graph": graph,
-        "assets": dict(split_pair(text, "NAME=FILE") for text in asset or ()),
+        "assets": parse_assets(asset),
         "replace": replace,
         "tags": parse_tags(tags),
     }
@@ -109,4 +107,4 @@ def _by_shape(text: str) -> dict[str, str]:
 
 def _entry(text: str) -> tuple[str, str]:
     """Return key and tensor of `KEY=TENSOR`; a tensor alone has the key that its name gives."""
-    return split_pair(text, "KEY=TENSOR") if "=" in text else (key_of(text), text)
+    return split_pair(text, "KEY=TENSOR") if "=" in text else (tensor_key(text), text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,40 +10,38 @@ import typer
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import Json, Model, Quiet, Tags, parse_tags
+from graphsurgeon.cli.common import Assets, Model, Tags, parse_assets, parse_tags
+from graphsurgeon.cli.edit_command import Options, Redirected, Steps, edit_command, is_step
 from graphsurgeon.errors import UsageError
+from graphsurgeon.formats.target import named_format
 from graphsurgeon.model.dtype import STRING
 
 EVENTS = "logdir"
 
 
+@partial(edit_command, without=("in_place",))
 def convert(
     model: Model,
-    target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Where to; its suffix decides the format.", show_default=False)
-    ],
-    tags: Tags = None,
-    format: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="Format of OUT, whatever its suffix; or `logdir`.")
+    options: Options,
+    place: Annotated[
+        str | None, typer.Argument(metavar="OUT", help="Where to; its suffix decides the format.", show_default=False)
     ] = None,
+    tags: Tags = None,
+    asset: Assets = None,
     release: Annotated[
         str | None,
         typer.Option("--for", metavar="RELEASE", help="Of a Keras file: keras-3, keras-2, tf-2.2 or tf-1.15 loads it."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing model at OUT.")] = False,
-    link: Annotated[bool, typer.Option("--link", help="Hard-link unchanged files instead of copying them.")] = False,
     force_text: Annotated[
         bool, typer.Option("--force-text", help="Read text of more than 64 MB, which takes minutes.")
     ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+) -> Redirected:
     """Write a model in another container: binary or text, .pb, .meta, SavedModel, weights alone, TensorBoard.
 
-    Of a SavedModel with several MetaGraphs, --tags chooses the one that a .pb or .meta gets. A folder named `logdir`
-    gets a TensorBoard event file with the graph, .npz and .safetensors the variables; of a model without any, the
-    numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another release of Keras
-    or TensorFlow loads it; weights and all else stay byte for byte.
+    Of a SavedModel with several MetaGraphs, --tags chooses the one that a .pb or .meta gets. A folder named `logdir`,
+    or --format logdir, gets a TensorBoard event file with the graph, .npz and .safetensors the variables; of a model
+    without any, the numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another
+    release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
     Examples:
       gs convert model/ graph.pbtxt
@@ -51,29 +50,39 @@ def convert(
       gs convert frozen.pb logdir/
       gs convert old.h5 new.h5 --for keras-3
     """
+    if place is not None and options.target is not None:
+        raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
+    target = place or options.target
+    chosen = parse_tags(tags)
+    step = {"tags": chosen, "assets": parse_assets(asset)}
+    if target is None:
+        if not (is_step() or options.print_recipe):
+            raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")
+        return Redirected([("convert", step)], None)
+    path = Path(target)
     if release is not None:
-        _mend(model, target, release, force=force, as_json=as_json, quiet=quiet)
-    elif target.suffix in (".npz", ".safetensors"):
-        _export(model, target, force=force, as_json=as_json)
-    elif format == EVENTS or (format is None and target.name == EVENTS):
-        _write_events(model, target, parse_tags(tags), force=force, as_json=as_json, quiet=quiet)
-    else:
-        _rewrite(model, target, parse_tags(tags), format, (force, link, force_text), as_json=as_json, quiet=quiet)
+        return Redirected([], target, export=partial(_mend, model, path, release))
+    if path.suffix in (".npz", ".safetensors"):
+        return Redirected([], target, export=partial(_export, model, path))
+    if options.format == EVENTS or (options.format is None and path.name == EVENTS):
+        return Redirected([], target, export=partial(_write_events, model, path, chosen))
+    steps: Steps = [("convert", {**step, "format": named_format(target, options.format)})]
+    return Redirected(steps, target, force_text)
 
 
-def _mend(model: Path, target: Path, release: str, *, force: bool, as_json: bool, quiet: bool) -> None:
+def _mend(model: Path, target: Path, release: str, options: Options) -> None:
     from graphsurgeon.cli.text.mended import print_mended
     from graphsurgeon.export import export_for
     from graphsurgeon.formats import read
 
-    report = export_for(read(model), target, release, force=force)
-    if as_json:
+    report = export_for(read(model), target, release, force=options.force, dry_run=options.dry_run)
+    if options.as_json:
         output.print_json(report)
-    elif not quiet:
-        print_mended(report)
+    elif not options.quiet:
+        print_mended(report, dry_run=options.dry_run)
 
 
-def _export(model: Path, target: Path, *, force: bool, as_json: bool) -> None:
+def _export(model: Path, target: Path, options: Options) -> None:
     from graphsurgeon.analysis.weights import list_weights
     from graphsurgeon.cli.text import weights as weights_text
     from graphsurgeon.formats import read
@@ -84,55 +93,30 @@ def _export(model: Path, target: Path, *, force: bool, as_json: bool) -> None:
     constants = [weight for weight in weights if weight.kind == "constant" and weight.dtype is not STRING]
     if not (variables or constants):
         raise UsageError("holds no weights", path=model)
-    weights_text.export(variables or constants, model, target, force=force, as_json=as_json)
+    weights_text.export(
+        variables or constants,
+        model,
+        target,
+        force=options.force,
+        dry_run=options.dry_run,
+        as_json=options.as_json,
+        quiet=options.quiet,
+    )
 
 
-def _write_events(
-    model: Path, target: Path, tags: list[str] | None, *, force: bool, as_json: bool, quiet: bool
-) -> None:
+def _write_events(model: Path, target: Path, tags: list[str] | None, options: Options) -> None:
     from graphsurgeon.disk.files import rope_size
     from graphsurgeon.export import export_file
     from graphsurgeon.formats import read
     from graphsurgeon.formats.exports import tensorboard
 
     [(name, rope)] = tensorboard.lower(choose_metagraph(read(model), tags)).items()
-    export_file(target / name, rope, sources=[model], force=force)
-    if as_json:
-        output.print_json({"path": str(target / name), "bytes": rope_size(rope)})
-    elif not quiet:
-        output.line(f"wrote {target / name} ({output.size(rope_size(rope))}); large values were left out")
-        output.line(f"next: tensorboard --logdir {target}")
-
-
-def _rewrite(
-    model: Path,
-    target: Path,
-    tags: list[str] | None,
-    format: str | None,
-    flags: tuple[bool, bool, bool],
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    from graphsurgeon.cli.text.edit import print_edit
-    from graphsurgeon.edit import Step, edit
-    from graphsurgeon.formats import registry
-    from graphsurgeon.formats.recognise import locate
-
-    force, link, force_text = flags
-    named = registry.options().get((format or "").replace("-", "_"))
-    holds_one = any(
-        found is not None and found[0].is_bare_graph for found in (named, registry.of_suffix(target.suffix))
-    )
-    is_bare = locate.locate(model).traits.is_bare_graph
-    steps: list[Step] = [("keep-metagraph", {"tags": tags})] if not is_bare and (tags is not None or holds_one) else []
-    if not target.suffix and (format is None or (named is not None and named[0].is_servable)):
-        steps.append(("complete", {"tags": tags}))
-    with output.progress_bar("writing", quiet=quiet or as_json) as progress:
-        report = edit(
-            model, steps, output=target, format=format, force=force, link=link, force_text=force_text, progress=progress
-        )
-    if as_json:
-        output.print_json(output.to_json(report))
-    elif not quiet:
-        print_edit(report)
+    file = target / name
+    export_file(file, rope, sources=[model], force=options.force, dry_run=options.dry_run)
+    if options.as_json:
+        output.print_json({"path": str(file), "bytes": rope_size(rope)})
+    elif not options.quiet:
+        done = "would write" if options.dry_run else "wrote"
+        output.line(f"{done} {file} ({output.size(rope_size(rope))}); large values were left out")
+        if not options.dry_run:
+            output.line(f"next: tensorboard --logdir {target}")

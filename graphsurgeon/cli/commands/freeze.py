@@ -70,7 +70,7 @@ def freeze(
       gs freeze model.meta --outputs embeddings --set train_phase=false -o frozen.pb
       gs freeze graph.pb --checkpoint model.ckpt-100 --outputs logits -o frozen.pb
     """
-    steps: list[Step] = [] if checkpoint is None else [(attach_checkpoint, {"checkpoint": checkpoint})]
+    steps: list[Step] = [] if checkpoint is None else [("attach-checkpoint", {"checkpoint": checkpoint})]
     arguments: dict[str, object] = {
         "outputs": split_list(outputs),
         "inputs": split_list(inputs),
@@ -93,10 +93,3 @@ def set_values(values: list[str] | None, mapping: Path | None = None) -> dict[st
         **(read_map(mapping) if mapping is not None else {}),
         **dict(split_pair(v, "NAME=VALUE") for v in split_pairs(values)),
     }
-
-
-def attach_checkpoint(model: object, *, checkpoint: Path) -> None:
-    """Give a model the variables of a checkpoint that lies elsewhere. Reads its index."""
-    from graphsurgeon.formats.checkpoint.find import read_checkpoint
-
-    model.checkpoint = read_checkpoint(checkpoint)  # type: ignore[attr-defined]

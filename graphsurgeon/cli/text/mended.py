@@ -7,7 +7,7 @@ from graphsurgeon.cli.output import plural, size
 from graphsurgeon.export import MendReport
 
 
-def print_mended(report: MendReport) -> None:
+def print_mended(report: MendReport, *, dry_run: bool = False) -> None:
     """Print what was changed, one line for each kind of change."""
     grouped: dict[tuple[str, str, str], list[str]] = {}
     for where, what, edit, since in report.changes:
@@ -16,4 +16,5 @@ def print_mended(report: MendReport) -> None:
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
         output.line(f"  {what}: {edit}, in {places[0]}{more} ({since})")
     changed = plural(len(report.changes), "change") if report.changes else "nothing to change"
-    output.line(f"wrote {report.path} for {report.release} ({size(report.bytes)}): {changed}; weights as they were")
+    done = "would write" if dry_run else "wrote"
+    output.line(f"{done} {report.path} for {report.release} ({size(report.bytes)}): {changed}; weights as they were")

@@ -42,7 +42,16 @@ def print_values(weight: Weight, part: str | None, *, as_json: bool) -> None:
     print(np.array2string(shown, separator=", ") if isinstance(shown, np.ndarray) else repr(shown))
 
 
-def export(weights: Sequence[Weight], model: Path, path: Path, *, force: bool, as_json: bool) -> None:
+def export(
+    weights: Sequence[Weight],
+    model: Path,
+    path: Path,
+    *,
+    force: bool,
+    as_json: bool,
+    dry_run: bool = False,
+    quiet: bool = False,
+) -> None:
     """Write weights of a model to an `.npz` or `.safetensors` file.
 
     Raises:
@@ -53,14 +62,15 @@ def export(weights: Sequence[Weight], model: Path, path: Path, *, force: bool, a
     from graphsurgeon.formats.exports import arrays as arrayfiles
 
     rope = arrayfiles.lower({name: weight.tensor for name, weight in _named(weights)}, path.suffix)
-    with output.progress_bar("writing", quiet=as_json) as progress:
-        export_file(path, rope, sources=[model], force=force, progress=progress)
+    with output.progress_bar("writing", quiet=as_json or quiet) as progress:
+        export_file(path, rope, sources=[model], force=force, dry_run=dry_run, progress=progress)
     if as_json:
         output.print_json(
             {"path": str(path), "bytes": rope_size(rope), "weights": [name for name, _ in _named(weights)]}
         )
-    else:
-        output.line(f"wrote {plural(len(weights), 'weight')} to {path} ({size(rope_size(rope))})")
+    elif not quiet:
+        done = "would write" if dry_run else "wrote"
+        output.line(f"{done} {plural(len(weights), 'weight')} to {path} ({size(rope_size(rope))})")
 
 
 def _columns(rows: Sequence[Row], *, with_checksum: bool, with_stats: bool) -> list[tuple[str, output.Align, Any]]:

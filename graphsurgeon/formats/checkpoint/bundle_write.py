@@ -55,8 +55,13 @@ class _Item:
         self.is_kept = is_kept
 
 
-def lower_bundle(checkpoint: Checkpoint, basename: str) -> dict[str, Rope]:
+def lower_bundle(checkpoint: Checkpoint, basename: str, *, avoid: frozenset[str] = frozenset()) -> dict[str, Rope]:
     """Return the files of a checkpoint by name, its `.index` last.
+
+    Args:
+        checkpoint: as read, or changed since.
+        basename: what the names begin with.
+        avoid: names that no data file gets: there are as many more of them, the last ones empty, as that takes.
 
     Raises:
         FileError: a shard is missing.
@@ -64,10 +69,13 @@ def lower_bundle(checkpoint: Checkpoint, basename: str) -> dict[str, Rope]:
     """
     source = checkpoint.raw if isinstance(checkpoint.raw, Bundle) else None
     if source is not None and is_untouched(checkpoint, source):
-        return _copied(source, basename)
+        files = _copied(source, basename)
+        if avoid.isdisjoint(files):
+            return files
     if source is not None:
         _require_whole(source, checkpoint)
     writer = _Writer(source)
+    writer.avoid(basename, avoid)
     with collector_off():
         items = list(writer.items(checkpoint))
         names = {writer.shard_name(basename, number): rope for number, rope in writer.place(items).items()}
@@ -127,6 +135,12 @@ class _Writer:
         self.source = source
         self.big_endian = source is not None and source.big_endian
         self.num_shards = max(source.num_shards, 1) if source is not None else 1
+        self.num_filled = self.num_shards  # those behind are empty
+
+    def avoid(self, basename: str, names: frozenset[str]) -> None:
+        """Raise the number of shards, which is in the name of each, until none has one of these names."""
+        while any(name.startswith(basename) and name.endswith(f"-of-{self.num_shards:05d}") for name in names):
+            self.num_shards += 1
 
     def shard_name(self, basename: str, number: int) -> str:
         return f"{basename}.data-{number:05d}-of-{self.num_shards:05d}"
@@ -145,7 +159,7 @@ class _Writer:
         shards: dict[int, list[_Item]] = {}
         for item in items:
             if item.rope is not None:
-                shards.setdefault(item.home.shard if item.home is not None else self.num_shards - 1, []).append(item)
+                shards.setdefault(item.home.shard if item.home is not None else self.num_filled - 1, []).append(item)
         before: dict[int, list[Entry]] = {}
         for entry in self.source.entries.values() if self.source is not None else ():
             if not entry.slices:
@@ -153,6 +167,8 @@ class _Writer:
         ropes = {}
         for number in sorted({*shards, *before, *self._idle()}):
             ropes[number] = self._shard(number, shards.get(number, []), before.get(number, []))
+        for number in range(self.num_filled, self.num_shards):  # as many files as their names say
+            ropes[number] = []
         return ropes
 
     def index(self, items: list[_Item]) -> bytes:

@@ -236,11 +236,15 @@ def _latest(data: bytes) -> str:
     return str(state.model_checkpoint_path)
 
 
-def lower_checkpoint(checkpoint: Checkpoint, basename: str | None = None) -> dict[str, Rope]:
+def lower_checkpoint(
+    checkpoint: Checkpoint, basename: str | None = None, *, avoid: frozenset[str] = frozenset()
+) -> dict[str, Rope]:
     """Return the files of a V2 checkpoint by name, its `.index` last. A V1 checkpoint becomes a V2 one.
 
     Args:
+        checkpoint: as read, or changed since.
         basename: what the names begin with; None keeps it.
+        avoid: names that no data file gets.
 
     Raises:
         FileError: a shard is missing.
@@ -248,7 +252,7 @@ def lower_checkpoint(checkpoint: Checkpoint, basename: str | None = None) -> dic
     """
     if basename is None:
         basename = os.path.basename(checkpoint.prefix)
-    return bundle_write.lower_bundle(checkpoint, basename)
+    return bundle_write.lower_bundle(checkpoint, basename, avoid=avoid)
 
 
 def is_untouched(checkpoint: Checkpoint) -> bool:

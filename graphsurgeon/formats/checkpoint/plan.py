@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphsurgeon.disk.atomic import Content
+from graphsurgeon.disk.atomic import Content, copied_from
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.formats.target import Target, basename, checkpoint_files, require_free, same_file
@@ -15,9 +15,10 @@ from graphsurgeon.model.model import Model
 
 def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
     """Return the files of a checkpoint, and those of the earlier one that they make false."""
-    files: dict[str, Content] = dict(checkpoint.lower(model, basename=basename(target.path)))
-    there = [file.name for file in checkpoint_files(target.path)]
-    return Plan(target, files, obsolete=[name for name in there if name not in files])
+    assert model.checkpoint is not None
+    found = Plan(target, {})
+    _add_checkpoint(found, model.checkpoint, target.path)
+    return found
 
 
 def plan_beside(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
@@ -31,10 +32,31 @@ def plan_beside(model: Model, target: Target, *, force: bool, in_place: bool) ->
         return found
     if not in_place:
         require_free(model, Target(registry.CHECKPOINT, prefix, None, "group"), force=force, in_place=False)
-    ropes = checkpoint.lower_checkpoint(model.checkpoint, basename(prefix))
-    found.obsolete = [file.name for file in checkpoint_files(prefix) if file.name not in ropes]
-    found.files = {**ropes, **found.files}
+    _add_checkpoint(found, model.checkpoint, prefix)
     return found
+
+
+def _add_checkpoint(plan: Plan, source: Checkpoint, prefix: Path) -> None:
+    """Plan the files of a checkpoint so that at every moment its index and its data files belong together.
+
+    A data file that is there already stays. None takes the name of one with other content: then the number of
+    data files is raised, which gives all of them new names, and the index, which goes last, tells which are meant.
+    """
+    there = {file.name: file for file in checkpoint_files(prefix)}
+    files: dict[str, Content] = dict(checkpoint.lower_checkpoint(source, basename(prefix)))
+    *shards, _ = files
+    stay = {name for name in shards if name in there and _is_itself(files[name], there[name])}
+    if any(name in there and name not in stay for name in shards):
+        taken = frozenset(name for name in there if not name.endswith(checkpoint.INDEX))
+        files, stay = dict(checkpoint.lower_checkpoint(source, basename(prefix), avoid=taken)), set()
+    plan.unchanged = {name: files.pop(name) for name in stay}
+    plan.obsolete = [name for name in there if name not in files and name not in stay]
+    plan.files = {**files, **plan.files}
+
+
+def _is_itself(content: Content, file: Path) -> bool:
+    source = copied_from(content)
+    return source is not None and same_file(source, file)
 
 
 def _takes_checkpoint(source: Checkpoint, target: Target, prefix: Path) -> bool:

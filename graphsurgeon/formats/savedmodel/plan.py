@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from graphsurgeon.disk.atomic import Content, is_copy
+from graphsurgeon.disk.atomic import Content, copied_from, is_temporary
 from graphsurgeon.disk.files import contained, exists, folder_names, is_file, is_folder, open_source, tree_names
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find as checkpoint
@@ -27,7 +27,7 @@ def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
     files = lower(model, target)
     variables = _variables(model, folder)
     found = Plan(target, files)
-    is_changed = bool(variables) or not all(map(is_copy, files.values()))
+    is_changed = bool(variables) or not all(map(copied_from, files.values()))
     if folder is None:
         found.files |= variables
     elif in_place and len(files) == 1 and not (variables or _beside_changes(model, folder)):
@@ -75,7 +75,8 @@ def _folder_of(model: Model) -> Path | None:
 def _carried(model: Model, folder: Path, found: Plan, *, everything: bool) -> dict[str, Content]:
     """Return the files of a SavedModel folder that no message describes: assets, variables, files beside them."""
     left_out = {f"{parts.ASSETS}/{name}" for name in _dropped_assets(model)}
-    unknown = [name for name in folder_names(folder) if name not in parts.PARTS]
+    names = [name for name in folder_names(folder) if not is_temporary(name)]
+    unknown = [name for name in names if name not in parts.PARTS]
     strangers = [name for name in unknown if name.startswith(".") or is_folder(folder / name)]
     if strangers and not everything:
         found.notes.append(f"not copied, for they do not belong to a SavedModel: {', '.join(strangers[:5])}")
@@ -85,8 +86,8 @@ def _carried(model: Model, folder: Path, found: Plan, *, everything: bool) -> di
         tops.remove(parts.VARIABLES)
     if _drops_debug_info(model):
         tops.remove(parts.DEBUG)
-    names = [name for top in tops for name in _below(folder, top) if name not in left_out]
-    return {name: [] if name.endswith("/") else contained(folder, name) for name in names}
+    below = [name for top in tops for name in _below(folder, top) if name not in left_out]
+    return {name: [] if name.endswith("/") else contained(folder, name) for name in below}
 
 
 def _keras_metadata(model: Model, folder: Path) -> dict[str, Content]:

@@ -6,7 +6,7 @@ from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import Signature
 
-__all__ = ["METHODS", "check_method", "signature_key"]
+__all__ = ["METHODS", "check_method", "signature_key", "tensor_key"]
 
 
 def check_method(signature: Signature) -> None:
@@ -22,8 +22,18 @@ def check_method(signature: Signature) -> None:
         )
 
 
-def signature_key(name: str) -> str:
-    """Return the key that a node's name gives: its last part, as far as every loader takes it."""
+def signature_key(name: str, *, fallback: str = "input") -> str:
+    """Return the key that a node's name gives: its last part, as far as every loader takes it.
+
+    Args:
+        name: of a node.
+        fallback: what stands before a key that would not begin with a letter.
+    """
     last = name.rpartition("/")[2]
     key = "".join(c if c.isalnum() and c.isascii() else "_" for c in last)
-    return key if key[:1].isalpha() else f"input_{key}"
+    return key if key[:1].isalpha() else f"{fallback}_{key}"
+
+
+def tensor_key(tensor: str) -> str:
+    """Return the key that a tensor's name gives: that of its node, without the number of the output."""
+    return signature_key(tensor.partition(":")[0], fallback="tensor")

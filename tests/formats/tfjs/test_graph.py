@@ -202,7 +202,7 @@ def test_converted_it_computes_what_the_weights_say(corpus: Path, tmp_path: Path
 
     path = corpus / "tensorflow+tfjs-examples/angular-predictive-prefetching/client/src/assets/model.json"
     edit(path, [], output=tmp_path / "frozen.pb")
-    edit(path, [("complete", {})], output=tmp_path / "folder")
+    edit(path, [("convert", {})], output=tmp_path / "folder")
     message = tf.compat.v1.GraphDef.FromString((tmp_path / "frozen.pb").read_bytes())
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.import_graph_def(message, name="")
