@@ -143,7 +143,7 @@ class _Lift:
 
     def _node(self, graph: Graph, operation: Operation, *, in_function: bool) -> Node:
         node = Node(graph, operation.label, op_name(operation.name, in_function=in_function))
-        node._attrs = self._attrs(operation)
+        node.fill_attrs(self._attrs(operation))
         node.keeps_spelling = True  # a label may repeat
         _attach(graph, node)
         number = self._next(0) if operation.results else 0
@@ -156,7 +156,7 @@ class _Lift:
         self._constant(node, operation)
         for place, region in enumerate(operation.regions):
             if region:
-                node._attrs[f"region_{place}"] = FunctionRef(self._region(operation, place, number, region[0]))
+                node.attrs[f"region_{place}"] = FunctionRef(self._region(operation, place, number, region[0]))
         return node
 
     def _region(self, operation: Operation, place: int, number: int, block: Block) -> Graph:
