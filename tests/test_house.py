@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,13 @@ def test_nothing_is_taken_from_the_front_of_a_list() -> None:
     calls = {(name_of(module), node) for module in graphs for node in nodes_of(module) if isinstance(node, ast.Call)}
     slow = {name for name, call in calls if ast.unparse(call).endswith(".pop(0)")}
     assert slow == set()
+
+
+def test_no_test_looks_at_the_clock() -> None:
+    """A busy machine is no fault: `tests/work.py` bounds the work, bytes bound the memory."""
+    clock = re.compile(r"\btime\.(perf_counter|process_time|monotonic|time)\(")
+    tests = [path for path in Path(__file__).parent.rglob("*.py") if path != Path(__file__)]
+    assert [path.name for path in tests if clock.search(path.read_text("utf-8"))] == []
 
 
 def test_private_members_of_the_model_are_used_in_the_model_alone() -> None:
