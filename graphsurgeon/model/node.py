@@ -300,6 +300,10 @@ class Node:
         """Give a new node its attributes, as they stand in a file."""
         self._attrs = NewAttrs(self.op, attrs)
 
+    def fill_attrs(self, attrs: MutableMapping[str, AttrValue]) -> None:
+        """Give a node its attributes as a format makes it, which is no change of what the file says."""
+        self._attrs = attrs
+
     @property
     def held_attrs(self) -> MutableMapping[str, AttrValue] | None:
         """The attributes if somebody has asked for them, else None: those of the raw form are then as they were."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import struct
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape
+from tests.work import at_most
 
 FLOAT, INT32, STRING, INT64, BFLOAT16, VARIANT, COMPLEX64 = 1, 3, 7, 9, 14, 21, 8
 MakeBundle = Callable[..., Path]
@@ -100,10 +100,8 @@ def test_damaged_strings(make_bundle: MakeBundle, stored: bytes) -> None:
 
 def test_a_claim_of_many_strings_is_refused_quickly(make_bundle: MakeBundle) -> None:
     found = checkpoint.read_checkpoint(make_bundle({"s": (STRING, (1 << 40,), b"\0" * 100)}))
-    start = time.perf_counter()
-    with pytest.raises(FormatError, match="do not fit"):
+    with pytest.raises(FormatError, match="do not fit"), at_most(1000):
         found.variables["s"].tensor.items()
-    assert time.perf_counter() - start < 1
 
 
 def test_variants_are_listed_not_decoded(fixtures_dir: Path) -> None:
@@ -299,11 +297,10 @@ def test_shards(fixtures_dir: Path) -> None:
 
 
 def test_a_claim_of_many_shards_costs_nothing(fixtures_dir: Path) -> None:
-    start = time.perf_counter()
-    found = checkpoint.read(fixtures_dir / "hostile/ckpt_absurd_shards/model").checkpoint
+    with at_most(100_000):
+        found = checkpoint.read(fixtures_dir / "hostile/ckpt_absurd_shards/model").checkpoint
     assert found is not None
     assert len(found.variables) == 9
-    assert time.perf_counter() - start < 1
 
 
 def test_a_shard_that_is_a_link_out_of_the_folder(make_bundle: MakeBundle, floats: Floats, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from graphsurgeon.errors import FileError, FormatError, UsageError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.formats.recognise import locate as detect
+from tests.work import at_most
 
 FLOAT = 1
 DATA = ".data-00000-of-00001"
@@ -226,10 +226,8 @@ def test_v1_partitions_in_several_files(tmp_path: Path, floats: Floats) -> None:
 
 def test_v1_values_that_are_missing_or_too_few(tmp_path: Path, floats: Floats) -> None:
     path = v1_file(tmp_path / "m", {"w": (FLOAT, (1 << 40,), {(ALL,): packed(5, floats(1, 2))})})
-    start = time.perf_counter()
-    with pytest.raises(FormatError, match="bytes stored for float32"):
+    with pytest.raises(FormatError, match="bytes stored for float32"), at_most(100_000):
         checkpoint.read_checkpoint(path).variables["w"].tensor.items()
-    assert time.perf_counter() - start < 1
     rows = [row for row in Table(open_source(path)) if not row[0]]
     path.write_bytes(write_table(rows))
     with pytest.raises(FormatError, match="w: the values of a slice are missing"):
@@ -277,10 +275,8 @@ def test_a_dense_bomb_in_the_first_block_is_refused(tmp_path: Path) -> None:
     footer = (b"\0\0" + sstable._encode_handle(sstable.Handle(len(block) + 5, len(stored)))).ljust(40, b"\0")
     data = block + b"\1" + bytes(4) + stored + bytes(5) + footer + struct.pack("<Q", sstable.MAGIC)
     (tmp_path / "bomb").write_bytes(data)
-    start = time.perf_counter()
-    with pytest.raises(FormatError, match="claims 172800001 bytes"):
+    with pytest.raises(FormatError, match="claims 172800001 bytes"), at_most(100_000):
         checkpoint.read_checkpoint(tmp_path / "bomb")
-    assert time.perf_counter() - start < 2
 
 
 def test_v1_can_be_sniffed(fixtures_dir: Path) -> None:

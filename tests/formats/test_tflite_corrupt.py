@@ -6,7 +6,6 @@ import random
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +19,12 @@ from graphsurgeon.formats.tflite import file as tflite
 from graphsurgeon.model import Model
 from tests.formats.tflite_files import FILES, FIXTURES, corpus_files, packed_file, read, small_model
 from tests.oracle import tflite_objects
+from tests.work import bounded
 
 flatbuffers = pytest.importorskip("flatbuffers", reason="builds the files")
 
 pytestmark = pytest.mark.litert
-SECONDS = 2
+STEPS = 20_000_000  # calls (and returns) that looking at a small damaged file may take
 
 
 def look(path: Path) -> None:
@@ -61,13 +61,12 @@ def values(model: Model) -> Iterator[Any]:
 def check(data: bytes, path: Path) -> bool:
     """Say whether the file gave an answer; anything but an answer or our own error fails the test."""
     path.write_bytes(data)
-    start = time.process_time()
     failure: GraphSurgeonError | None = None
     try:
-        look(path)
+        with bounded(STEPS):
+            look(path)
     except GraphSurgeonError as error:
         failure = error
-    assert time.process_time() - start < SECONDS
     if failure is not None:
         assert str(path) in str(failure) or "subgraph" in str(failure)
     return failure is None
@@ -162,7 +161,7 @@ def shared_tables(operators: int) -> bytes:
 
 
 def test_operators_that_share_a_vector_over_and_over_are_a_trap(tmp_path: Path) -> None:
-    assert not check(shared_tables(100_000), tmp_path / "shared.tflite")
+    assert not check(shared_tables(20_000), tmp_path / "shared.tflite")
 
 
 def test_absurd_claims_take_neither_time_nor_memory(tmp_path: Path) -> None:
@@ -193,14 +192,12 @@ def test_absurd_claims_take_neither_time_nor_memory(tmp_path: Path) -> None:
         "    print(type(error).__name__)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
-    start = time.process_time()
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=FIXTURES.parents[1], capture_output=True, text=True, check=True
     )
     kind, kilobytes = answer.stdout.split()
     assert kind == "FormatError"  # of the write: there is data that cannot be copied
     assert int(kilobytes) < 50_000
-    assert time.process_time() - start < 10
 
 
 def test_a_broken_subgraph_is_an_error_each_time_it_is_asked_for(tmp_path: Path) -> None:

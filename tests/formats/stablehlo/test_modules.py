@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from graphsurgeon.formats.stablehlo.lift import lift, op_name
 from graphsurgeon.formats.stablehlo.ops import Module, Operation
 from graphsurgeon.model.graph import FunctionRef, Graph
 from graphsurgeon.model.shape import Shape
+from tests.work import bounded
 
 FOLDER = Path(__file__).resolve().parents[3] / "fixtures" / "stablehlo"
 FACTS: dict[str, Any] = json.loads((FOLDER / "facts.json").read_text("utf-8"))
@@ -108,20 +108,18 @@ def test_damage_gives_an_answer_or_one_line(name: str, tmp_path: Path) -> None:
     source = random.Random(name)
     whole = data_of(name)
     path = tmp_path / "module.mlirbc"
-    started = time.process_time()
     for _ in range(60):
         data = bytearray(whole)
         for _ in range(source.choice([1, 1, 3])):
             data[source.randrange(5, len(data))] = source.randrange(256)
         path.write_bytes(data[: source.choice([len(data), len(data), source.randrange(5, len(data))])])
-        with suppress(FileError, UnsupportedError):
+        with suppress(FileError, UnsupportedError), bounded(4_000_000):
             model = read(path)
             check(model)
             for value in (value for graph in model.graphs for value in graph.values):
                 if value.tensor is not None and value.tensor.nbytes < 1 << 16:
                     with suppress(FormatError):
                         value.tensor.items()
-    assert time.process_time() - started < 20
 
 
 def test_regions_too_deep_are_an_error() -> None:
