@@ -387,7 +387,9 @@ CASES: dict[str, list[Case]] = {
     ],
     "spell-out-layer-norm": [Case(layer_norm_of_keras_2, [FLAT], "FusedBatchNormV3", 1e-5)],
     "pad-into-conv": [
-        Case(lambda x: conv(tf().pad(x, [[0, 0], [1, 2], [3, 0], [0, 0]]), 3, 3, 4, 5, padding="VALID"), [IMAGE], "Pad"),
+        Case(
+            lambda x: conv(tf().pad(x, [[0, 0], [1, 2], [3, 0], [0, 0]]), 3, 3, 4, 5, padding="VALID"), [IMAGE], "Pad"
+        ),
         Case(
             lambda x: conv(
                 tf().pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 3, 4, 5, padding="VALID", strides=[1, 2, 2, 1]
@@ -401,7 +403,10 @@ CASES: dict[str, list[Case]] = {
             ),
             [IMAGE], "PadV2",
         ),
-        Case(lambda x: depthwise(tf().pad(x, [[0, 0], [2, 1], [1, 1], [0, 0]]), 3, 3, 4, 2, padding="VALID"), [IMAGE], "Pad"),
+        Case(
+            lambda x: depthwise(tf().pad(x, [[0, 0], [2, 1], [1, 1], [0, 0]]), 3, 3, 4, 2, padding="VALID"),
+            [IMAGE], "Pad",
+        ),
     ],
     "space-to-batch-to-dilation": [
         Case(lambda x: dilated(x[:, :8], 2, [[0, 0], [0, 0]], [[0, 0], [0, 0]], 3, 3, 4, 5), [IMAGE], "SpaceToBatchND"),
@@ -440,7 +445,8 @@ CASES: dict[str, list[Case]] = {
         ),
         Case(lambda x: norm(transposed(x, 6), 6), [IMAGE], "FusedBatchNormV3", BIT_BATCH_NORM),
         Case(
-            lambda x: norm(tf().nn.bias_add(transposed(x, 6), weight(6)), 6), [IMAGE], "FusedBatchNormV3", BIT_BATCH_NORM
+            lambda x: norm(tf().nn.bias_add(transposed(x, 6), weight(6)), 6), [IMAGE], "FusedBatchNormV3",
+            BIT_BATCH_NORM,
         ),
         Case(lambda x: plain_norm(conv(x, 3, 3, 4, 6), 6), [IMAGE], "Rsqrt", BIT_BATCH_NORM),
         Case(lambda x: plain_norm(depthwise(x, 3, 3, 4, 2), 8), [IMAGE], "Rsqrt", BIT_BATCH_NORM),

@@ -8,10 +8,9 @@ from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.analysis.flow.frames import ControlFlow, control_flow
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.patterns.vocabulary import vocabulary_of
-
-_FED = frozenset({"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"})
 
 
 class Ground:
@@ -59,7 +58,12 @@ class Ground:
     def is_kept(self, node: Node) -> bool:
         """Say whether a node stays even if nobody reads it."""
         words = vocabulary_of(node.graph)
-        return node in self.protected or node.op in _FED or node.op in words.variables or self.effects.of_node(node)
+        return (
+            node in self.protected
+            or node.op in PLACEHOLDERS
+            or node.op in words.variables
+            or self.effects.of_node(node)
+        )
 
     def other_outputs(self, node: Node, but: Sequence[Value]) -> str:
         """Return what reads another output of a node; empty if nothing does."""
