@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
     from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
+    from graphsurgeon.surgery.optimize import optimize
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.replace import replace
     from graphsurgeon.surgery.set_input import set_input
@@ -30,6 +31,7 @@ OPERATIONS: dict[str, str] = {
     "complete": "graphsurgeon.surgery.complete:complete",
     "extract": "graphsurgeon.surgery.extract:extract",
     "keep-metagraph": "graphsurgeon.surgery.keep_metagraph:keep_metagraph",
+    "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "rename": "graphsurgeon.surgery.rename:rename",
     "strip": "graphsurgeon.surgery.strip:strip",
@@ -41,6 +43,7 @@ __all__ = [
     "add_signature",
     "extract",
     "freeze",
+    "optimize",
     "remove_signature",
     "rename",
     "replace",
