@@ -167,13 +167,15 @@ class _Work:
             if flow.frames or flow.branches:
                 continue
             before = [(node.controls, tuple(graph.control_outputs)) for node in graph.nodes]
-            acting = {node for node in graph.nodes if ground.effects.of_node(node)} | self.ends[graph]
-            clean_control_edges(graph, acting.__contains__)
+            clean_control_edges(graph, ground.effects.of_node)
             count += before != [(node.controls, tuple(graph.control_outputs)) for node in graph.nodes]
         return count
 
     def _merge(self, ground: Ground, *, constants: bool) -> int:
-        return sum(len(merge(graph, self._kept(ground, graph), constants=constants)) for graph in self.metagraph.graphs)
+        return sum(
+            len(merge(graph, ground.protected, self.ends[graph], constants=constants))
+            for graph in self.metagraph.graphs
+        )
 
     def _dead(self, ground: Ground) -> int:
         return sum(len(remove_dead(graph, self.ends[graph], ground)) for graph in self.metagraph.graphs)

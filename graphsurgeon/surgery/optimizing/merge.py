@@ -21,19 +21,20 @@ _NOT_PURE = PYTHON | PLACEHOLDERS | CONTROL_FLOW | {
 }  # fmt: skip
 
 
-def merge(graph: Graph, kept: Collection[Node], *, constants: bool) -> list[Node]:
+def merge(graph: Graph, kept: Collection[Node], unread: Collection[Node], *, constants: bool) -> list[Node]:
     """Let the readers of equal nodes read the first; return the nodes that went.
 
     Args:
         graph: a main graph or function.
         kept: nodes that stay, since something names them; they may be the first of equal ones.
+        unread: nodes that stay as they are.
         constants: merge constants, else all other nodes.
     """
     first: dict[object, Node] = {}
     gone: dict[Node, Node] = {}
     ends = {*graph.control_outputs.values()}
     for node in in_order(graph):
-        if (node.op == "Const") is not constants or not _is_pure(node):
+        if (node.op == "Const") is not constants or node in unread or not _is_pure(node):
             continue
         key = _key(node)
         if key is None:
