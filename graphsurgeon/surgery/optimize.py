@@ -24,7 +24,7 @@ from graphsurgeon.surgery.optimizing.merge import merge
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.rounds import Limits, Rounds
 from graphsurgeon.surgery.stripping.attrs import clear_colocation
-from graphsurgeon.surgery.stripping.bypass import bypass_identities
+from graphsurgeon.surgery.stripping.bypass import bound_nodes, bypass_identities
 
 MAX_FOLD = 100 << 10  # bytes of a folded constant that is larger than what it is made of; TensorFlow's own bound
 _MOST_ROUNDS = 12
@@ -33,15 +33,18 @@ _RULES = "plain-arithmetic"
 # pass -> what it does, in the order in which they run.
 PASSES: Mapping[str, str] = {
     "fold": "constants computed, by ops whose numbers are the same everywhere",
+    "fold-close": "Rsqrt of constants computed too, within 3 units of the last place",
     "arithmetic": "products with 1, double reshapes and transposes: the rules plain-arithmetic",
     "batch-norm-into-conv": "batch norms into the layer before, within 4e-7 of the largest value",
+    "zeros-out": "additions of zeros, the same but for the sign of a zero",
     "identities": "Identity, Snapshot, StopGradient and PreventGradient that only hand a value on",
     "controls": "control edges that order nothing",
     "constants": "equal constants merged",
     "common": "the same op of the same inputs computed once",
     "dead": "what nobody reads any more",
 }
-_ASKED_FOR = frozenset({"batch-norm-into-conv"})  # close, not equal
+_ASKED_FOR = frozenset({"fold-close", "batch-norm-into-conv", "zeros-out"})  # close, not equal
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def optimize(
 
     Args:
         model: changed in place.
-        only: passes to run (`PASSES`); by default all that keep every bit.
+        only: passes to run (`PASSES`), or `all`; by default those that keep every bit.
         keep: passes not to run.
         max_fold: bytes of a folded constant that is larger than what it is made of.
         tags: the MetaGraph with exactly these tags.
@@ -100,6 +103,8 @@ def optimize(
 
 
 def _choose(only: Sequence[str] | None, keep: Sequence[str] | None) -> list[str]:
+    if ALL in (only or ()):
+        only = list(PASSES)
     unknown = [name for name in (*(only or ()), *(keep or ())) if name not in PASSES]
     if unknown:
         raise UsageError(f"there is no pass {unknown[0]!r}", hint=f"one of {', '.join(PASSES)}")
@@ -123,8 +128,10 @@ class _Work:
         self.ends = {graph: ends_of(graph) for graph in metagraph.graphs}
         self.passes: dict[str, Callable[[Ground], int]] = {
             "fold": self._fold,
+            "fold-close": lambda ground: self._fold(ground, close=True),
             "arithmetic": lambda ground: self._rules(ground, _RULES),
             "batch-norm-into-conv": lambda ground: self._rules(ground, "batch-norm-into-conv"),
+            "zeros-out": lambda ground: self._rules(ground, "zeros-out"),
             "identities": self._identities,
             "controls": self._controls,
             "constants": lambda ground: self._merge(ground, constants=True),
@@ -146,11 +153,12 @@ class _Work:
     def _kept(self, ground: Ground, graph: Graph) -> set[Node]:
         return {*ground.protected, *self.ends[graph]}
 
-    def _fold(self, ground: Ground) -> int:
+    def _fold(self, ground: Ground, *, close: bool = False) -> int:
         report = infer_shapes(self.metagraph)
         mentioned = {node for node in ground.protected if node.op in ("Identity", "NoOp")}
         return sum(
-            len(fold(graph, ground.subject, report, self.max_fold, mentioned)) for graph in self.metagraph.graphs
+            len(fold(graph, ground.subject, report, self.max_fold, mentioned, close=close))
+            for graph in self.metagraph.graphs
         )
 
     def _rules(self, ground: Ground, name: str) -> int:
@@ -158,7 +166,11 @@ class _Work:
         return len(rules.run().done)
 
     def _identities(self, ground: Ground) -> int:
-        return sum(len(bypass_identities(graph, self._kept(ground, graph))) for graph in self.metagraph.graphs)
+        count = 0
+        for graph in self.metagraph.graphs:
+            kept = self._kept(ground, graph)
+            count += len(bypass_identities(graph, kept)) + _bypass_lists(graph, kept)
+        return count
 
     def _controls(self, ground: Ground) -> int:
         count = 0
@@ -179,3 +191,15 @@ class _Work:
 
     def _dead(self, ground: Ground) -> int:
         return sum(len(remove_dead(graph, self.ends[graph], ground)) for graph in self.metagraph.graphs)
+
+
+def _bypass_lists(graph: Graph, kept: set[Node]) -> int:
+    """Lead data round nodes that hand several values on; Keras leaves one for each swish, with its gradient."""
+    bound = bound_nodes(graph, kept)
+    nodes = [node for node in graph.nodes if node.op == "IdentityN" and node not in bound and not node.controls]
+    nodes = [node for node in nodes if not node.control_consumers and len(node.outputs) == len(node.inputs)]
+    for node in nodes:
+        for value, given in zip(node.outputs, node.inputs, strict=True):
+            value.replace_with(given)
+    graph.remove_nodes(nodes)
+    return len(nodes)

@@ -24,7 +24,7 @@ def _list_passes(wanted: bool) -> None:
 def optimize(
     model: Model,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="PASS,PASS", help="Run these passes alone.")
+        list[str] | None, typer.Option("--only", metavar="PASS,PASS", help="Run these passes alone; `all` for all.")
     ] = None,
     keep: Annotated[
         list[str] | None, typer.Option("--keep", metavar="PASS,PASS", help="Leave what these passes would change.")
@@ -39,12 +39,12 @@ def optimize(
 ) -> Steps:
     """Fold constants, merge what is computed twice, leave out what does nothing; in functions too.
 
-    By default every bit stays, denormal numbers aside; batch-norm-into-conv is close and has to be asked for by --only.
-    A constant that is no larger than what it is made of is folded whatever its size.
+    By default every bit stays, denormal numbers aside. What is only close has to be asked for by --only: fold-close,
+    batch-norm-into-conv, zeros-out. A constant that is no larger than what it is made of is folded whatever its size.
 
     Examples:
       gs optimize frozen.pb -o small.pb --verify
-      gs optimize frozen.pb --only batch-norm-into-conv,constants,dead -o small.pb
+      gs optimize frozen.pb --only all -o small.pb
       gs optimize model/ --keep fold -o small/
       gs optimize --list-passes
     """

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from graphsurgeon.analysis.flow.frames import control_flow
-from graphsurgeon.kernels import compute, kernels
+from graphsurgeon.kernels import CLOSE, compute, kernels
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
@@ -24,7 +24,15 @@ _MOST_READ = 1 << 20  # bytes of a constant that is computed with
 _SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 
 
-def fold(graph: Graph, subject: Subject, report: ShapeReport, most_bytes: int, kept: Collection[Node]) -> list[Node]:
+def fold(
+    graph: Graph,
+    subject: Subject,
+    report: ShapeReport,
+    most_bytes: int,
+    kept: Collection[Node],
+    *,
+    close: bool = False,
+) -> list[Node]:
     """Turn what is known into constants; return the nodes.
 
     Args:
@@ -33,14 +41,15 @@ def fold(graph: Graph, subject: Subject, report: ShapeReport, most_bytes: int, k
         report: what is known of its shapes.
         most_bytes: of a result, unless its inputs are as large.
         kept: nodes that stay what they are.
+        close: by the kernels that are only close, and by no others.
     """
-    known = kernels()
+    known = CLOSE if close else kernels()
     bound = _bound(graph)
     found = []
     for node in in_order(graph):
         if node in kept or node in bound or node.op == "Const" or not node.inputs:
             continue
-        arrays = _known(node, subject, report, known)
+        arrays = _known(node, subject, report, known, close=close)
         if arrays is not None and _is_small(node, arrays, subject, most_bytes) and _becomes(node, arrays, subject):
             found.append(node)
             subject.forget()
@@ -54,15 +63,15 @@ def _bound(graph: Graph) -> set[Node]:
     return {node for node in inside if node.op in _SHAPE_OPS or node.op in CONTROL_FLOW}
 
 
-def _known(node: Node, subject: Subject, report: ShapeReport, known: Any) -> list[Any] | None:
-    if node.op in _SHAPE_OPS:
+def _known(node: Node, subject: Subject, report: ShapeReport, known: Any, *, close: bool) -> list[Any] | None:
+    if node.op in _SHAPE_OPS and not close:
         return _shapes(node, report)
     if node.op not in known:
         return None
     tensors = [subject.constant(value) for value in node.inputs]
     if any(tensor is None or tensor.nbytes > _MOST_READ or not _is_plain(tensor.dtype) for tensor in tensors):
         return None
-    return compute(node, [tensor.numpy() for tensor in tensors if tensor is not None])
+    return compute(node, [tensor.numpy() for tensor in tensors if tensor is not None], close=close)
 
 
 def _is_plain(dtype: DType) -> bool:

@@ -123,14 +123,17 @@ class Rounds:
         for matcher, nodes in zip(self.matchers, starts, strict=True):
             kept = []
             own: set[Node] = set()
-            for node in nodes:
+            for place, node in enumerate(nodes):
+                if self._is_over(count):  # what lies behind the limit is not replaced, so it is not judged
+                    kept += nodes[place:]
+                    break
                 match = matcher.at(node, Found())
                 if match is None or not own.isdisjoint(match.nodes):
                     if match is not None:
                         kept.append(node)
                     continue
                 kept.append(node)
-                if taken.isdisjoint(match.inside()) and not self._is_over(count):
+                if taken.isdisjoint(match.inside()):
                     count += self._planned(match) is not None
                 own |= own_nodes(match, self.ground.subject)
             taken |= own
