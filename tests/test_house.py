@@ -57,8 +57,6 @@ MAY_WALK = {
     "surgery/moves/inline.py": {"run"},
     "surgery/moves/prune.py": {"remove_orphans"},
     "surgery/replacing/exchange.py": {"_sweep"},
-    # Nested values, not edges.
-    "scanning/keras.py": {"in_config"},
     # Two graphs at once.
     "compare/align_functions.py": {"follow_calls"},
     "compare/alignment.py": {"_hand_on"},

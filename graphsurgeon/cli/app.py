@@ -39,6 +39,7 @@ COMMANDS = {
     "remove-signature": "graphsurgeon.cli.commands.add_signature:remove_signature",
     "extract": "graphsurgeon.cli.commands.extract:extract",
     "freeze": "graphsurgeon.cli.commands.freeze:freeze",
+    "optimize": "graphsurgeon.cli.commands.optimize:optimize",
     "replace": "graphsurgeon.cli.commands.replace:replace",
     "strip": "graphsurgeon.cli.commands.strip:strip",
     "set-input": "graphsurgeon.cli.commands.set_input:set_input",

@@ -329,6 +329,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "round": lambda x: _np().round(_numeric(x)),
     "sqrt": lambda x: _np().sqrt(_np().asarray(_numeric(x), _np().float64)),
     "sum": _reduce("sum"),
+    "take": lambda x, places: _np().take(_numeric(x), _np().asarray(places, _np().int64)),
     "tent": _tent,
     "with_item": _with_item,
     "transpose": lambda x, axes: _np().transpose(_numeric(x), [int(axis) for axis in axes]),

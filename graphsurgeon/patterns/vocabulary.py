@@ -14,6 +14,7 @@ from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import IDENTITIES, PLAIN_CALLS, RESHAPES, VARIABLES
 from graphsurgeon.ops.opdef import OpDef
 
 
@@ -54,13 +55,10 @@ def vocabulary_of(graph: Graph) -> Vocabulary:
     return _BY_NAME.get(graph.vocabulary) or _unknown(graph.vocabulary)
 
 
-_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-
-
 def _called(node: Node) -> Graph | None:
     if node.callee is not None:
         return node.callee
-    target = node.attrs.get("f") if node.op in _CALLS else None
+    target = node.attrs.get("f") if node.op in PLAIN_CALLS else None
     return target.graph if isinstance(target, FunctionRef) else None
 
 
@@ -99,11 +97,11 @@ TENSORFLOW = Vocabulary(
     definition=catalog.get,
     names=catalog.names,
     commutes=_commutes,
-    passing=frozenset({"Identity", "IdentityN", "Snapshot", "StopGradient", "PreventGradient"}),
+    passing=IDENTITIES | {"IdentityN"},
     passing_by_port=frozenset({"IdentityN"}),
-    reshaping=frozenset({"Reshape", "Squeeze", "ExpandDims", "Cast"}),
+    reshaping=RESHAPES | {"Cast"},
     reads=frozenset({"ReadVariableOp"}),
-    variables=frozenset({"VarHandleOp", "Variable", "VariableV2"}),
+    variables=VARIABLES,
     call=_called,
     constant=_const,
     operators={"+": ("AddV2", "Add"), "-": ("Sub",), "*": ("Mul",), "/": ("RealDiv", "Div"), "neg": ("Neg",)},

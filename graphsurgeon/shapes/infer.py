@@ -63,7 +63,7 @@ def _infer_tensorflow(
     session = Session(_resolve(graphs[0], assume))
     report.add(graphs[0], session.report_on(graphs[0]))
     done: dict[Graph, object] = {graphs[0]: None}
-    graphs = callers_first(graphs)
+    graphs = callers_first(graphs) if len(graphs) > 1 else graphs
     waiting = graphs[1:]
     while waiting:
         for graph in waiting:

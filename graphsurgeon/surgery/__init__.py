@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.convert import convert
     from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
+    from graphsurgeon.surgery.optimize import optimize
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.replace import replace
     from graphsurgeon.surgery.set_input import set_input
@@ -33,6 +34,7 @@ OPERATIONS: dict[str, str] = {
     "attach-checkpoint": "graphsurgeon.surgery.attach_checkpoint:attach_checkpoint",
     "convert": "graphsurgeon.surgery.convert:convert",
     "extract": "graphsurgeon.surgery.extract:extract",
+    "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
     "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
@@ -48,6 +50,7 @@ __all__ = [
     "convert",
     "extract",
     "freeze",
+    "optimize",
     "remove_signature",
     "rename",
     "replace",

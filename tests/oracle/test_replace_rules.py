@@ -388,8 +388,7 @@ CASES: dict[str, list[Case]] = {
     "spell-out-layer-norm": [Case(layer_norm_of_keras_2, [FLAT], "FusedBatchNormV3", 1e-5)],
     "pad-into-conv": [
         Case(
-            lambda x: conv(tf().pad(x, [[0, 0], [1, 2], [3, 0], [0, 0]]), 3, 3, 4, 5, padding="VALID"),
-            [IMAGE], "Pad",
+            lambda x: conv(tf().pad(x, [[0, 0], [1, 2], [3, 0], [0, 0]]), 3, 3, 4, 5, padding="VALID"), [IMAGE], "Pad"
         ),
         Case(
             lambda x: conv(
@@ -424,6 +423,20 @@ CASES: dict[str, list[Case]] = {
             [FLAT], "MatMul", 1e-6,
         ),
     ],
+    "zeros-out": [
+        Case(lambda x: x + 0.0, [FLAT], "AddV2"),
+        Case(lambda x: tf().nn.bias_add(x, [0.0] * 4), [FLAT], "BiasAdd"),
+    ],
+    "plain-arithmetic": [
+        Case(lambda x: (x * 1.0) / 1.0 - 0.0, [FLAT], "Mul"),
+        Case(lambda x: raw().Neg(x=raw().Neg(x=x)), [FLAT], "Neg"),
+        Case(lambda x: raw().Cast(x=x, DstT="float32"), [FLAT], "Cast"),
+        Case(lambda x: tf().reshape(tf().reshape(x, [15, 4]), [5, 12]) + 1.0, [FLAT], ""),
+        Case(lambda x: tf().transpose(tf().transpose(x, [2, 0, 1]), [1, 2, 0]) + 1.0, [FLAT], "Transpose"),
+        Case(lambda x: tf().transpose(tf().nn.relu(tf().transpose(x, [2, 0, 1])), [1, 2, 0]), [FLAT], "Transpose"),
+        Case(lambda x: tf().transpose(tf().transpose(x, [2, 0, 1]), [2, 0, 1]), [FLAT], ""),
+        Case(lambda x: tf().squeeze(tf().expand_dims(x, 1), [1]) + 1.0, [FLAT], "Squeeze"),
+    ],
     "for-converters": [
         Case(lambda x: raw().ClipByValue(t=x, clip_value_min=-1.0, clip_value_max=2.0), [WIDE], "ClipByValue"),
         Case(lambda x: tf().math.expm1(x), [WIDE / 9], "Expm1", 1.2e-7),
@@ -446,8 +459,8 @@ CASES: dict[str, list[Case]] = {
         ),
         Case(lambda x: norm(transposed(x, 6), 6), [IMAGE], "FusedBatchNormV3", BIT_BATCH_NORM),
         Case(
-            lambda x: norm(tf().nn.bias_add(transposed(x, 6), weight(6)), 6),
-            [IMAGE], "FusedBatchNormV3", BIT_BATCH_NORM,
+            lambda x: norm(tf().nn.bias_add(transposed(x, 6), weight(6)), 6), [IMAGE], "FusedBatchNormV3",
+            BIT_BATCH_NORM,
         ),
         Case(lambda x: plain_norm(conv(x, 3, 3, 4, 6), 6), [IMAGE], "Rsqrt", BIT_BATCH_NORM),
         Case(lambda x: plain_norm(depthwise(x, 3, 3, 4, 2), 8), [IMAGE], "Rsqrt", BIT_BATCH_NORM),

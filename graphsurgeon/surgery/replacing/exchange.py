@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.ops.kinds import SWITCHES
 from graphsurgeon.surgery.moves.inline import alive_control
 from graphsurgeon.surgery.replacing.draft import Draft, Made, Plan, Slot
 from graphsurgeon.surgery.replacing.ground import Ground, producers
@@ -182,7 +183,7 @@ class _Exchange:
             if node not in self.graph or node in self.made.values() or node in ends or self._is_needed(node):
                 continue
             waiting += dict.fromkeys(producers(node.inputs))
-            self._lead_round(node)
+            lead_round(node)
             gone.add(node)
             self.done.removed.append(node.name)
             outputs = node.outputs if self.graph.kind == "subgraph" else ()
@@ -195,20 +196,12 @@ class _Exchange:
         return gone
 
     def _is_needed(self, node: Node) -> bool:
-        if node in self.done.added or node.consumers or self.ground.is_kept(node):
+        if node in self.done.added or node.consumers or self.ground.is_kept(node) or holds_alive(node):
             return True
         if self.graph.kind == "subgraph":
             values = {output.value for output in self.graph.outputs}
             return any(value in values or value in self.ground.named for value in node.outputs)
         return False
-
-    def _lead_round(self, node: Node) -> None:
-        if not node.control_consumers:
-            return
-        instead = dict.fromkeys([*node.controls, *(alive_control(v) for v in node.inputs if v.producer is not None)])
-        for user in node.control_consumers:
-            others = [one for control in user.controls for one in (instead if control is node else (control,))]
-            user.controls = [one for one in dict.fromkeys(others) if one is not user]
 
     def _remove_values(self, values: list[Value]) -> None:
         if self.graph.kind != "subgraph" or not values:
@@ -231,6 +224,21 @@ class _Exchange:
         if self.graph.kind != "subgraph":
             for node in self.done.added:
                 self.ground.subject.shapes.learn(self.graph, node)
+
+
+def holds_alive(node: Node) -> bool:
+    """Say whether others wait for a node because it runs when one side of a Switch is taken."""
+    return bool(node.control_consumers) and any(one.op in SWITCHES for one in producers(node.inputs))
+
+
+def lead_round(node: Node) -> None:
+    """Let who waits for a node wait for what it waits for and reads."""
+    if not node.control_consumers:
+        return
+    instead = dict.fromkeys([*node.controls, *(alive_control(v) for v in node.inputs if v.producer is not None)])
+    for user in node.control_consumers:
+        others = [one for control in user.controls for one in (instead if control is node else (control,))]
+        user.controls = [one for one in dict.fromkeys(others) if one is not user]
 
 
 def _widest(shapes: Iterable[Shape]) -> Shape:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.errors import UsageError, plural
+from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.patterns import routes
+from graphsurgeon.patterns.lexer import PatternError
 from graphsurgeon.patterns.match import Found, Match, Matcher, in_order, own_nodes
 from graphsurgeon.patterns.syntax import Rule
 from graphsurgeon.surgery.replacing.checks import check
-from graphsurgeon.surgery.replacing.draft import plan
+from graphsurgeon.surgery.replacing.draft import Plan, plan
 from graphsurgeon.surgery.replacing.exchange import Exchange, exchange
 from graphsurgeon.surgery.replacing.ground import Ground
 
@@ -32,11 +33,13 @@ class Limits:
         once: each rule replaces what matches at its start, and no more.
         limit: at most so many replacements.
         scope: only roots in this scope.
+        skips: leave places that cannot be replaced, instead of refusing them.
     """
 
     once: bool = False
     limit: int | None = None
     scope: str = ""
+    skips: bool = False
 
 
 @dataclass
@@ -120,19 +123,32 @@ class Rounds:
         for matcher, nodes in zip(self.matchers, starts, strict=True):
             kept = []
             own: set[Node] = set()
-            for node in nodes:
+            for place, node in enumerate(nodes):
+                if self._is_over(count):  # what lies behind the limit is not replaced, so it is not judged
+                    kept += nodes[place:]
+                    break
                 match = matcher.at(node, Found())
                 if match is None or not own.isdisjoint(match.nodes):
                     if match is not None:
                         kept.append(node)
                     continue
                 kept.append(node)
-                if taken.isdisjoint(match.inside()) and not self._is_over(count):
-                    check(plan(match, self.ground.subject), self.ground)
-                    count += 1
+                if taken.isdisjoint(match.inside()):
+                    count += self._planned(match) is not None
                 own |= own_nodes(match, self.ground.subject)
             taken |= own
             nodes[:] = kept
+
+    def _planned(self, match: Match) -> Plan | None:
+        """Return what takes the place of a match, checked; None where that is not possible and is left."""
+        try:
+            planned = plan(match, self.ground.subject)
+            check(planned, self.ground)
+        except (UnsupportedError, PatternError):
+            if not self.limits.skips:
+                raise
+            return None
+        return planned
 
     def _is_over(self, count: int) -> bool:
         return self.limits.limit is not None and count >= self.limits.limit
@@ -171,8 +187,9 @@ class Rounds:
         generation = 1 + max(self._generation.get(node, 0) for node in match.nodes)
         if generation > MOST_GENERATIONS or len(self.outcome.done) >= self._budget:
             raise self._endless(match)
-        planned = plan(match, self.ground.subject)
-        check(planned, self.ground)
+        planned = self._planned(match)
+        if planned is None:
+            return
         root = match.root.name or str(match.roots[0])
         done = exchange(planned, self.ground)
         self._gone.update(value for value in match.roots if value.producer not in done.added)

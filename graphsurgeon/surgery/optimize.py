@@ -1,0 +1,205 @@
+"""Optimize: fold what is known, merge what is equal, leave out what does nothing; again until nothing changes.
+
+Passes that run by default keep every bit, denormal numbers aside. What signatures, collections or objects name stays,
+and so do nodes that nobody read in a main graph before, since somebody may fetch them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphsurgeon.analysis.flow.frames import control_flow
+from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.patterns.rules import rule_set
+from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
+from graphsurgeon.surgery.optimizing.dead import ends_of, remove_dead
+from graphsurgeon.surgery.optimizing.fold import fold
+from graphsurgeon.surgery.optimizing.merge import merge
+from graphsurgeon.surgery.replacing.ground import Ground
+from graphsurgeon.surgery.replacing.rounds import Limits, Rounds
+from graphsurgeon.surgery.stripping.attrs import clear_colocation
+from graphsurgeon.surgery.stripping.bypass import bound_nodes, bypass_identities
+
+MAX_FOLD = 100 << 10  # bytes of a folded constant that is larger than what it is made of; TensorFlow's own bound
+_MOST_ROUNDS = 12
+_RULES = "plain-arithmetic"
+
+# pass -> what it does, in the order in which they run.
+PASSES: Mapping[str, str] = {
+    "fold": "constants computed, by ops whose numbers are the same everywhere",
+    "fold-close": "Rsqrt of constants computed too, within 3 units of the last place",
+    "arithmetic": "products with 1, double reshapes and transposes: the rules plain-arithmetic",
+    "batch-norm-into-conv": "batch norms into the layer before, within 4e-7 of the largest value",
+    "zeros-out": "additions of zeros, the same but for the sign of a zero",
+    "identities": "Identity, Snapshot, StopGradient and PreventGradient that only hand a value on",
+    "controls": "control edges that order nothing",
+    "constants": "equal constants merged",
+    "common": "the same op of the same inputs computed once",
+    "dead": "what nobody reads any more",
+}
+_ASKED_FOR = frozenset({"fold-close", "batch-norm-into-conv", "zeros-out"})  # close, not equal
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class OptimizeReport:
+    """What optimizing did.
+
+    Attributes:
+        passes: pass -> how many nodes it changed or took out (of `controls`: graphs).
+        nodes_before, nodes_after: number of nodes, those in functions included.
+        constants_before, constants_after: how many of them are constants.
+        notes: what else there is to know, one line each.
+    """
+
+    passes: dict[str, int]
+    nodes_before: int
+    nodes_after: int
+    constants_before: int = 0
+    constants_after: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def optimize(
+    model: Model,
+    *,
+    only: Sequence[str] | None = None,
+    keep: Sequence[str] | None = None,
+    max_fold: int = MAX_FOLD,
+    tags: Sequence[str] | None = None,
+) -> OptimizeReport:
+    """Leave out what a graph need not compute, in functions too.
+
+    Args:
+        model: changed in place.
+        only: passes to run (`PASSES`), or `all`; by default those that keep every bit.
+        keep: passes not to run.
+        max_fold: bytes of a folded constant that is larger than what it is made of.
+        tags: the MetaGraph with exactly these tags.
+
+    Raises:
+        UsageError: there is no such pass.
+        UnsupportedError: the model has no graph of TensorFlow ops.
+    """
+    chosen = _choose(only, keep)
+    metagraph = choose_metagraph(model, tags)
+    if metagraph.graph.kind == "subgraph":
+        raise UnsupportedError("a TFLite model is not optimized", hint="gs strip takes out what nothing reads")
+    before, constants = _counts(metagraph)
+    work = _Work(metagraph, chosen, max_fold)
+    for _ in range(_MOST_ROUNDS):
+        if not work.round():
+            break
+    after, constants_after = _counts(metagraph)
+    notes = () if any(work.counts.values()) else ("there is nothing to optimize",)
+    counts = {name: work.counts[name] for name in PASSES if work.counts[name]}
+    return OptimizeReport(counts, before, after, constants, constants_after, notes)
+
+
+def _choose(only: Sequence[str] | None, keep: Sequence[str] | None) -> list[str]:
+    if ALL in (only or ()):
+        only = list(PASSES)
+    unknown = [name for name in (*(only or ()), *(keep or ())) if name not in PASSES]
+    if unknown:
+        raise UsageError(f"there is no pass {unknown[0]!r}", hint=f"one of {', '.join(PASSES)}")
+    wanted = set(only) if only else set(PASSES) - _ASKED_FOR
+    return [name for name in PASSES if name in wanted - set(keep or ())]
+
+
+def _counts(metagraph: MetaGraph) -> tuple[int, int]:
+    counts = [graph.op_counts for graph in metagraph.graphs]
+    return sum(sum(one.values()) for one in counts), sum(one.get("Const", 0) for one in counts)
+
+
+class _Work:
+    """The passes over one MetaGraph."""
+
+    def __init__(self, metagraph: MetaGraph, chosen: Sequence[str], max_fold: int) -> None:
+        self.metagraph = metagraph
+        self.chosen = chosen
+        self.max_fold = max_fold
+        self.counts = dict.fromkeys(PASSES, 0)
+        self.ends = {graph: ends_of(graph) for graph in metagraph.graphs}
+        self.passes: dict[str, Callable[[Ground], int]] = {
+            "fold": self._fold,
+            "fold-close": lambda ground: self._fold(ground, close=True),
+            "arithmetic": lambda ground: self._rules(ground, _RULES),
+            "batch-norm-into-conv": lambda ground: self._rules(ground, "batch-norm-into-conv"),
+            "zeros-out": lambda ground: self._rules(ground, "zeros-out"),
+            "identities": self._identities,
+            "controls": self._controls,
+            "constants": lambda ground: self._merge(ground, constants=True),
+            "common": lambda ground: self._merge(ground, constants=False),
+            "dead": self._dead,
+        }
+
+    def round(self) -> bool:
+        """Run every pass once; say whether anything but a count of edges changed."""
+        changed = False
+        for name in self.chosen:
+            count = self.passes[name](Ground(self.metagraph))
+            self.counts[name] += count
+            changed = changed or bool(count)
+        for graph in self.metagraph.graphs if changed else ():
+            clear_colocation(graph, everything=False)
+        return changed
+
+    def _kept(self, ground: Ground, graph: Graph) -> set[Node]:
+        return {*ground.protected, *self.ends[graph]}
+
+    def _fold(self, ground: Ground, *, close: bool = False) -> int:
+        report = infer_shapes(self.metagraph)
+        mentioned = {node for node in ground.protected if node.op in ("Identity", "NoOp")}
+        return sum(
+            len(fold(graph, ground.subject, report, self.max_fold, mentioned, close=close))
+            for graph in self.metagraph.graphs
+        )
+
+    def _rules(self, ground: Ground, name: str) -> int:
+        rules = Rounds(rule_set(name).rules, ground, self.metagraph.graphs, Limits(skips=True))
+        return len(rules.run().done)
+
+    def _identities(self, ground: Ground) -> int:
+        count = 0
+        for graph in self.metagraph.graphs:
+            kept = self._kept(ground, graph)
+            count += len(bypass_identities(graph, kept)) + _bypass_lists(graph, kept)
+        return count
+
+    def _controls(self, ground: Ground) -> int:
+        count = 0
+        for graph in self.metagraph.graphs:
+            flow = control_flow(graph)
+            if flow.frames or flow.branches:
+                continue
+            before = [(node.controls, tuple(graph.control_outputs)) for node in graph.nodes]
+            clean_control_edges(graph, ground.effects.of_node)
+            count += before != [(node.controls, tuple(graph.control_outputs)) for node in graph.nodes]
+        return count
+
+    def _merge(self, ground: Ground, *, constants: bool) -> int:
+        return sum(
+            len(merge(graph, ground.protected, self.ends[graph], constants=constants))
+            for graph in self.metagraph.graphs
+        )
+
+    def _dead(self, ground: Ground) -> int:
+        return sum(len(remove_dead(graph, self.ends[graph], ground)) for graph in self.metagraph.graphs)
+
+
+def _bypass_lists(graph: Graph, kept: set[Node]) -> int:
+    """Lead data round nodes that hand several values on; Keras leaves one for each swish, with its gradient."""
+    bound = bound_nodes(graph, kept)
+    nodes = [node for node in graph.nodes if node.op == "IdentityN" and node not in bound and not node.controls]
+    nodes = [node for node in nodes if not node.control_consumers and len(node.outputs) == len(node.inputs)]
+    for node in nodes:
+        for value, given in zip(node.outputs, node.inputs, strict=True):
+            value.replace_with(given)
+    graph.remove_nodes(nodes)
+    return len(nodes)

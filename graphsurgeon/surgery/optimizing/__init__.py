@@ -1,0 +1,1 @@
+"""The passes of `gs optimize`, one file each."""
