@@ -11,6 +11,7 @@ from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Json, Model
 from graphsurgeon.cli.edit_command import Steps, edit_command
 from graphsurgeon.errors import FileError, FormatError, UsageError
+from graphsurgeon.model.format import TFLITE
 
 
 @edit_command
@@ -102,7 +103,7 @@ def _read(model: Path) -> tuple[Any, dict[str, Any], list[str]]:
     from graphsurgeon.formats.tflite.describe import said_by
 
     file = read(model)
-    if file.format != "tflite":
+    if file.traits.vocabulary != TFLITE:
         raise UnsupportedError("only a TFLite model has such metadata", path=model)
     source: Any = file.raw
     names = list(source.archive.names) if source.archive is not None else []

@@ -12,6 +12,8 @@ from graphsurgeon.analysis.summary import Summary, summarize
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, Json, Models, Tags, for_each, parse_tags
 from graphsurgeon.errors import UsageError
+from graphsurgeon.formats import registry
+from graphsurgeon.model.format import TFLITE
 
 
 def show(
@@ -54,7 +56,8 @@ def show(
         if as_json:
             output.print_json(summary, compact=len(models) > 1)
         else:
-            also = partial(_print_metadata, path) if summary.format == "tflite" else None
+            is_tflite = registry.get(summary.format).vocabulary == TFLITE
+            also = partial(_print_metadata, path) if is_tflite else None
             print_summary(summary, parts, also=also)
 
     for_each(models, show_one)

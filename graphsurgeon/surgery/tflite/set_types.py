@@ -13,6 +13,7 @@ from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import FLOAT32, DType
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -66,7 +67,7 @@ def set_output(
         UsageError: there is no such output, or no scale where one is needed.
         UnsupportedError: the model is no TFLite model, or the output cannot have the type.
     """
-    if model.format != "tflite":
+    if model.traits.vocabulary != TFLITE:
         raise UnsupportedError("only outputs of a TFLite model have types of their own", hint="gs add-output adds one")
     if not dtypes:
         raise UsageError("nothing to set", hint="give --dtype OUTPUT=DTYPE")
