@@ -18,6 +18,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.optimizing.dead import ends_of, remove_dead
 from graphsurgeon.surgery.optimizing.fold import fold
 from graphsurgeon.surgery.optimizing.merge import merge
@@ -89,7 +90,7 @@ def optimize(
     """
     chosen = _choose(only, keep)
     metagraph = choose_metagraph(model, tags)
-    if metagraph.graph.kind == "subgraph":
+    if is_tflite(model, metagraph, "optimize"):
         raise UnsupportedError("a TFLite model is not optimized", hint="gs strip takes out what nothing reads")
     before, constants = _counts(metagraph)
     work = _Work(metagraph, chosen, max_fold)

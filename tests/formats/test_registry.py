@@ -136,6 +136,7 @@ REFUSED = (
     "convert m.toy a.toy",
     "convert m.toy a",
     "replace m.toy Max(x,y)=>Conv(x,y) -o a.toy",
+    "optimize m.toy -o a.pb",
     "run m.toy",
     "verify m.toy m.toy",
 )
