@@ -15,7 +15,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import in_order
-from graphsurgeon.ops.kinds import CONTROL_FLOW
+from graphsurgeon.ops.kinds import BACK_EDGES, CONTROL_FLOW
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.replacing.new_tensors import tensor_of
@@ -46,7 +46,7 @@ def fold(
     known = CLOSE if close else kernels()
     bound = _bound(graph)
     found = []
-    for node in in_order(graph):
+    for node in in_order(graph.nodes, controls=False, back_edges=BACK_EDGES):
         if node in kept or node in bound or node.op == "Const" or not node.inputs:
             continue
         arrays = _known(node, subject, report, known, close=close)

@@ -11,7 +11,7 @@ from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import in_order
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CONTROL_FLOW, PLACEHOLDERS, PYTHON
+from graphsurgeon.ops.kinds import BACK_EDGES, CONTROL_FLOW, PLACEHOLDERS, PYTHON
 from graphsurgeon.surgery.moves.inline import alive_control
 
 _MOST_HASHED = 1 << 20  # bytes of a constant that is compared
@@ -33,7 +33,7 @@ def merge(graph: Graph, kept: Collection[Node], unread: Collection[Node], *, con
     first: dict[object, Node] = {}
     gone: dict[Node, Node] = {}
     ends = {*graph.control_outputs.values()}
-    for node in in_order(graph):
+    for node in in_order(graph.nodes, controls=False, back_edges=BACK_EDGES):
         if (node.op == "Const") is not constants or node in unread or not _is_pure(node):
             continue
         key = _key(node)
