@@ -57,6 +57,7 @@ MAY_WALK = {
     "surgery/moves/inline.py": {"run"},
     "surgery/moves/prune.py": {"remove_orphans"},
     "surgery/replacing/exchange.py": {"_sweep"},
+    "surgery/optimizing/dead.py": {"remove_dead"},
     # Two graphs at once.
     "compare/align_functions.py": {"follow_calls"},
     "compare/alignment.py": {"_hand_on"},

@@ -300,6 +300,10 @@ class Node:
         """Give a new node its attributes, as they stand in a file."""
         self._attrs = NewAttrs(self.op, attrs)
 
+    def forget_attrs(self) -> None:
+        """Undo every change of the attributes: they are again what the file says."""
+        self._attrs = None
+
     def fill_attrs(self, attrs: MutableMapping[str, AttrValue]) -> None:
         """Give a node its attributes as a format makes it, which is no change of what the file says."""
         self._attrs = attrs

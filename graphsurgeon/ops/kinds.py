@@ -165,6 +165,11 @@ SUMMARY_WRITERS = frozenset({
     "WriteGraphSummary", "WriteRawProtoSummary", "FlushSummaryWriter", "CloseSummaryWriter",
     "CreateSummaryFileWriter", "CreateSummaryDbWriter", "ImportEvent",
 })  # fmt: skip
+SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # look at the shape of a value alone
+# Not marked stateful, and yet more than a function of their inputs: they read files, or make what is written to later.
+QUIETLY_IMPURE = frozenset({
+    "ReadFile", "MatchingFiles", "ImmutableConst", "TensorListReserve", "EmptyTensorList", "EmptyTensorMap",
+})  # fmt: skip
 # What they compute is output 0; the others are means, variances, indices for their own gradients.
 BY_PRODUCTS = MERGES | {
     "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx", "MaxPoolWithArgmax",

@@ -14,14 +14,13 @@ from graphsurgeon.kernels import CLOSE, compute, kernels
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.model.traversal import in_order
-from graphsurgeon.ops.kinds import BACK_EDGES, CONTROL_FLOW
+from graphsurgeon.model.traversal import in_order, producers, upstream
+from graphsurgeon.ops.kinds import BACK_EDGES, CONTROL_FLOW, SHAPE_OPS
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.replacing.new_tensors import tensor_of
 
 _MOST_READ = 1 << 20  # bytes of a constant that is computed with
-_SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 
 
 def fold(
@@ -60,11 +59,11 @@ def _bound(graph: Graph) -> set[Node]:
     """Return nodes of loops and branches of TensorFlow 1 whose shape may be known while they may be dead."""
     flow = control_flow(graph)
     inside = {*flow.frames, *flow.branches}
-    return {node for node in inside if node.op in _SHAPE_OPS or node.op in CONTROL_FLOW}
+    return {node for node in inside if node.op in SHAPE_OPS or node.op in CONTROL_FLOW}
 
 
 def _known(node: Node, subject: Subject, report: ShapeReport, known: Any, *, close: bool) -> list[Any] | None:
-    if node.op in _SHAPE_OPS and not close:
+    if node.op in SHAPE_OPS and not close:
         return _shapes(node, report)
     if node.op not in known:
         return None
@@ -134,13 +133,4 @@ def _constant(node: Node, tensor: Tensor, controls: list[Node]) -> Value:
 
 def _waited(value: Value) -> list[Node]:
     """Return what a constant waits for, with what lies between it and who reads it."""
-    found: list[Node] = []
-    waiting = [value.producer]
-    seen: set[Node] = set()
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            found += node.controls
-            waiting += [given.producer for given in node.inputs]
-    return found
+    return [one for node in upstream(producers([value]), controls=False) for one in node.controls]

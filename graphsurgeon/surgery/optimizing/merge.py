@@ -11,14 +11,11 @@ from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import in_order
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import BACK_EDGES, CONTROL_FLOW, PLACEHOLDERS, PYTHON
+from graphsurgeon.ops.kinds import BACK_EDGES, CONTROL_FLOW, PLACEHOLDERS, PYTHON, QUIETLY_IMPURE
 from graphsurgeon.surgery.moves.inline import alive_control
 
 _MOST_HASHED = 1 << 20  # bytes of a constant that is compared
-# Not marked stateful, and yet more than a function of its inputs.
-_NOT_PURE = PYTHON | PLACEHOLDERS | CONTROL_FLOW | {
-    "ReadFile", "MatchingFiles", "ImmutableConst", "TensorListReserve", "EmptyTensorList", "EmptyTensorMap",
-}  # fmt: skip
+_NOT_PURE = PYTHON | PLACEHOLDERS | CONTROL_FLOW | QUIETLY_IMPURE
 
 
 def merge(graph: Graph, kept: Collection[Node], unread: Collection[Node], *, constants: bool) -> list[Node]:

@@ -85,7 +85,7 @@ def _undo(node: Node) -> Callable[[], None]:
         for key in [key for key in node.attrs if key not in attrs] if not changed else ():
             del node.attrs[key]
         if changed:
-            node._attrs = None
+            node.forget_attrs()
         else:
             node.attrs.update(attrs)
         graph.remove_values(graph.values[count:])
