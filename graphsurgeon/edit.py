@@ -371,11 +371,9 @@ def _require_whole(result: Model, read_source: Callable[[], Model], path: Path) 
     from graphsurgeon.checks.files import of_model
 
     errors = [finding for finding in of_model(result) if finding.severity == "error"]
-    if errors:
-        had = {(finding.rule, finding.where) for finding in of_model(read_source())}
-        errors = [finding for finding in errors if (finding.rule, finding.where) not in had]
-    if errors:
-        raise _unsound(errors, path)
+    new = _new(errors, list(of_model(read_source()))) if errors else []
+    if new:
+        raise _unsound(new, path)
 
 
 def _outline(model: Model, traits: Format | None = None) -> dict[str, object]:

@@ -13,6 +13,8 @@ from graphsurgeon.edit import edit
 from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read, registry
 from graphsurgeon.model.graph import Value
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import Asset
 from graphsurgeon.model.model import Model
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -75,6 +77,21 @@ def test_faults_that_the_source_had_are_no_reason(tmp_path: Path) -> None:
     report = edit(source, [(rename_first, {"name": "one"})], output=tmp_path / "out.pb")
     assert report.written
     assert report.warnings == ()
+
+
+def test_faults_of_the_files_that_the_source_had_are_no_reason_either(tmp_path: Path) -> None:
+    source = FIXTURES / "hostile" / "bad_indices.tflite"
+    assert edit(source, [("rename", {"prefix": "zz/"})], output=tmp_path / "out.tflite").written
+
+
+def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    def add_asset(model: Model) -> None:
+        node = model.metagraphs[0].graph.nodes[0]
+        model.metagraphs[0].assets.append(Asset("vocab.txt", Mention.of(node.output(), "asset vocab.txt")))
+
+    with pytest.raises(UnsupportedError, match=r"vocab\.txt: the file is not in assets/"):
+        edit(SAVED_MODEL, [(add_asset, {})], output=tmp_path / "out")
+    assert os.listdir(tmp_path) == []
 
 
 def test_an_error_in_a_step_writes_nothing(tmp_path: Path) -> None:

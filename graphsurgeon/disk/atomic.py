@@ -43,6 +43,7 @@ Seen: TypeAlias = Mapping[Path, tuple[int, ...] | None]  # what lay where when a
 _TEMPORARY = re.compile(r"\.(.*)\.gs-[0-9a-f]{8}(\.part|\.old)?", re.DOTALL)
 _TAKEN_AWAY = "it is taken away"
 _BY_HAND = "delete it when no other gs is writing there, or let --force take it away"
+_UNKNOWN = (0,)  # stands for what nobody has looked at
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -66,7 +67,7 @@ def write_file(
     Raises:
         FileError: it cannot be written; the earlier file is as it was.
     """
-    target = _real(target)
+    named, target = target, _real(target)
     part = Path(f"{_temporary(target)}.part")
     with ExitStack() as held:
         held.callback(_discard, part)
@@ -75,7 +76,7 @@ def write_file(
             inspect(part)
         _require_as_seen(before or {})
         with translated(target, "write"):
-            os.replace(part, target)
+            _take_place(part, target, (before or {}).get(named, _UNKNOWN))
     sync_folder(target.parent)
 
 
@@ -101,7 +102,7 @@ def write_tree(
     Raises:
         FileError: it cannot be written; the earlier folder is as it was.
     """
-    target = _real(target)
+    named, target = target, _real(target)
     temporary = _temporary(target)
     part, old = Path(f"{temporary}.part"), Path(f"{temporary}.old")
     held = ExitStack()
@@ -113,7 +114,7 @@ def write_tree(
         _require_as_seen(before or {})
         with translated(target, "write"):
             os.rename(part, temporary)
-            _put_in_place(temporary, target, old)
+            _put_in_place(temporary, target, old, (before or {}).get(named, _UNKNOWN))
         sync_folder(target.parent)
     finally:
         held.close()
@@ -263,8 +264,35 @@ def _require_as_seen(before: Seen) -> None:
     """
     for path, was in before.items():
         if _identity(path) != was:
-            what = "it changed while this was made: somebody else writes there; theirs stays, nothing was replaced"
-            raise FileError(what, path=path, hint="look at it, and run the command again")
+            raise _changed(path)
+
+
+def _changed(path: Path) -> FileError:
+    what = "it changed while this was made: somebody else writes there; theirs stays, nothing was replaced"
+    return FileError(what, path=path, hint="look at it, and run the command again")
+
+
+def _take_place(part: Path, target: Path, was: tuple[int, ...] | None) -> None:
+    """Give a file its place, unless something else has come there in the last moment; it is looked at once more."""
+    if was is None:
+        try:
+            os.link(part, target)
+        except FileExistsError:
+            raise _changed(target) from None
+        except OSError:  # no hard links here
+            os.replace(part, target)
+    elif was is not _UNKNOWN and _exchange(part, target):
+        _require_exchanged(part, target, was)
+    else:
+        os.replace(part, target)
+
+
+def _require_exchanged(out: Path, target: Path, was: tuple[int, ...]) -> None:
+    """Put back what was exchanged if it is not what was seen; inodes may change where file systems are stacked."""
+    now = _identity(out)
+    if now is None or now[2:] != was[2:]:
+        _exchange(out, target)
+        raise _changed(target)
 
 
 def _explain(path: Path, remedy: str) -> str:
@@ -366,10 +394,12 @@ def _write_new(path: Path, content: Content, meter: Meter, *, like: Path, held: 
         _copy_belongings(like, path)
 
 
-def _put_in_place(temporary: Path, target: Path, old: Path) -> None:
-    if not os.path.lexists(target):
+def _put_in_place(temporary: Path, target: Path, old: Path, was: tuple[int, ...] | None) -> None:
+    if was is None or not os.path.lexists(target):
         os.rename(temporary, target)  # refuses a folder that holds something, should one have come meanwhile
     elif _exchange(temporary, target):
+        if was is not _UNKNOWN:
+            _require_exchanged(temporary, target, was)
         os.rename(temporary, old)
     else:
         os.rename(target, old)

@@ -35,7 +35,7 @@ _REASONS = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file would be larger than the system allows",
     errno.EROFS: "the file system is read-only",
-    errno.ENOTEMPTY: "somebody else has written there meanwhile",
+    errno.ENOTEMPTY: "somebody else has written there meanwhile; theirs stays",
     errno.ENAMETOOLONG: "the name is too long",
     errno.ELOOP: "symbolic links lead in a circle",
     errno.ENOTDIR: "a part of the path is a file, not a folder",

@@ -277,7 +277,7 @@ def _touches_source(model: Model, target: Target) -> bool:
     """Say whether a target is a file of the source, or holds one, or lies in the source's folder."""
     sources = [Path(file) for file in model.files]
     if is_folder(Path(model.path)) and model.traits.layout == "folder":
-        sources.append(Path(model.path))
+        sources = [Path(model.path)]  # its files are named from there
         if lies_in(target.path, Path(model.path)):
             return True
     if target.shape == "group":

@@ -129,8 +129,8 @@ def test_a_terminated_write_leaves_no_temporary(tmp_path: Path, fixtures_dir: Pa
     slow = tmp_path / "slow.py"
     slow.write_text(
         "import sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.disk.atomic as atomic\n"
-        "def replace(source, target):\n    print('complete', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
-        "atomic.os.replace = replace\nsys.argv = ['gs', *sys.argv[1:]]\napp.main()\n"
+        "def wait(*places):\n    print('complete', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
+        "atomic._take_place = wait\nsys.argv = ['gs', *sys.argv[1:]]\napp.main()\n"
     )
     frozen = fixtures_dir / "graphdef" / "linear.pb"
     arguments = [sys.executable, slow, "rename", frozen, "--prefix", "a/", "-o", tmp_path / "out" / "a.pb"]

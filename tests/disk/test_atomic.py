@@ -416,3 +416,27 @@ def test_owner_and_attributes_stay(way: str, tmp_path: Path) -> None:
     written_by(way, target)
     assert os.getxattr(file, "user.origin") == b"training 7"
     assert (file.stat().st_uid, file.stat().st_gid) == owner
+
+
+@pytest.mark.parametrize("way", ["file", "tree"])
+@pytest.mark.parametrize("there", [True, False])
+def test_one_who_comes_in_the_last_moment_is_not_replaced(
+    way: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out"
+    if there:
+        written_by(way, target)
+    before = seen([target])
+
+    def after_the_check(before: object) -> None:
+        monkeypatch.undo()
+        if way == "tree":
+            write_tree(target, {"a": [b"theirs"]})
+        else:
+            write_file(target, [b"theirs"])
+
+    monkeypatch.setattr(atomic, "_require_as_seen", after_the_check)
+    with pytest.raises(FileError, match="somebody else"):
+        written_by(way, target, before=before)
+    assert set(content(tmp_path).values()) == {b"theirs"}
+    assert not any(is_temporary(name) for name in os.listdir(tmp_path))

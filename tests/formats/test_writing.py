@@ -423,3 +423,14 @@ def test_what_a_kill_left_in_a_folder_is_told_and_taken_away(tmp_path: Path) -> 
     assert len(read(folder).notes) == 1
     write(renamed(folder), folder, in_place=True, force=True)
     assert read(folder).notes == []
+
+
+def test_the_folder_where_one_stands_is_a_place_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    write(read(SAVED_MODEL), ".")
+    assert content(tmp_path / "out") == content(SAVED_MODEL)
+    shutil.copytree(SAVED_MODEL, tmp_path / "all" / "model")
+    for place in (tmp_path / "all", tmp_path / "all" / "model", tmp_path / "all" / "model" / "variables"):
+        with pytest.raises(UsageError, match="is the model that is read, or lies in it"):
+            plan_write(read(tmp_path / "all" / "model"), place, format="saved_model", force=True)
