@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graphsurgeon.model.graph import Graph, Node
-from graphsurgeon.surgery.replacing.exchange import holds_alive, lead_round
+from graphsurgeon.surgery.replacing.exchange import lead_round, steers
 from graphsurgeon.surgery.replacing.ground import Ground, producers
 
 
@@ -31,7 +31,7 @@ def remove_dead(graph: Graph, ends: Collection[Node], ground: Ground) -> list[No
         node = waiting.pop()
         if node in gone or node.consumers or node in ends or node in results or ground.is_kept(node):
             continue
-        if holds_alive(node) or (not node.outputs and node.control_consumers):
+        if steers(node, ground) or (not node.outputs and node.control_consumers):
             continue  # the last one is a NoOp that gathers what others wait for
         before = [*producers(node.inputs), *node.controls]
         lead_round(node)

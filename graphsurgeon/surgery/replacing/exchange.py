@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.ops.kinds import SWITCHES
+from graphsurgeon.ops.kinds import CONTROL_FLOW, SWITCHES
 from graphsurgeon.surgery.moves.inline import alive_control
 from graphsurgeon.surgery.replacing.draft import Draft, Made, Plan, Slot
 from graphsurgeon.surgery.replacing.ground import Ground, producers
@@ -148,6 +148,7 @@ class _Exchange:
             return
         held = [value for value in before if value.producer is not None and value.producer is not node]
         own = [value for value in held if self.ground.place(value.producer) == place] or held  # type: ignore[arg-type]
+        own = [value for value in own if value.producer not in self.match.nodes] or own
         controls = [alive_control(value) for value in own]
         for control in controls:
             self.ground.settle(control, self.root)
@@ -196,7 +197,7 @@ class _Exchange:
         return gone
 
     def _is_needed(self, node: Node) -> bool:
-        if node in self.done.added or node.consumers or self.ground.is_kept(node) or holds_alive(node):
+        if node in self.done.added or node.consumers or self.ground.is_kept(node) or steers(node, self.ground):
             return True
         if self.graph.kind == "subgraph":
             values = {output.value for output in self.graph.outputs}
@@ -226,9 +227,12 @@ class _Exchange:
                 self.ground.subject.shapes.learn(self.graph, node)
 
 
-def holds_alive(node: Node) -> bool:
-    """Say whether others wait for a node because it runs when one side of a Switch is taken."""
-    return bool(node.control_consumers) and any(one.op in SWITCHES for one in producers(node.inputs))
+def steers(node: Node, ground: Ground) -> bool:
+    """Say whether a node of a loop or branch of TensorFlow 1 decides where or whether others run."""
+    if node.op in CONTROL_FLOW:
+        return True
+    is_inside = ground.place(node) != (None, False) or any(one.op in SWITCHES for one in producers(node.inputs))
+    return is_inside and bool(node.control_consumers)
 
 
 def lead_round(node: Node) -> None:
