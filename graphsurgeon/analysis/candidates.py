@@ -27,8 +27,37 @@ from graphsurgeon.model.traversal import downstream, in_order
 from graphsurgeon.ops import kinds
 from graphsurgeon.shapes.report import ShapeReport
 
-ENOUGH = 30  # points from which a value is worth listing unasked; half of them where none stands out
-OUTSTANDING = 45
+# Points of an output. Their scale is that of the one fact that nearly decides: what nobody reads is an end. The other
+# weights are set by hand, from frozen image, text and detection models and from training graphs of TensorFlow 1;
+# `tests/analysis/test_candidates.py` and `test_training_graphs.py` hold what they are for. What matters is their
+# order, and which sums pass `ENOUGH` and `OUTSTANDING`.
+SIGNED = 100.0  # a signature says so: above all that can be guessed
+AN_END = 40.0  # nothing but training or saving reads it
+COMPARED = 30.0  # only read together with an input that went through no weights: the labels of a loss
+COMPARED_LATER = 10.0  # the same, but a log or an argmax that a loss makes of the answer
+LAST_OF_BLOCK = 15.0  # of a top-level scope
+TELLING = 12.0  # a name, or an op, such as answers have, at an end
+TELLING_INSIDE = 6.0  # inside a network such names and ops are common (attention, gates)
+DEEPEST = 10.0  # for its place in the order of computing: the last has all of it
+AN_IDENTITY = 5.0  # converters put one at each output
+BY_PRODUCT = -25.0  # another output of the node is read
+STATISTICS = -30.0  # of a batch, beside the normalized values
+OF_CONDITIONAL = -5.0  # the end of one: mostly a helper's
+OF_LOOP = -15.0  # a variable of one
+OF_TRAINED_FLOW = -25.0  # of either, in a training graph: what an optimizer or a queue decides by
+OF_SHAPE = -25.0  # computed from the shape of an input only
+WITHOUT_WEIGHTS = -40.0  # in a training graph: the input's own preparation, or the labels'
+BESIDE_LABELS = -25.0  # computed with what an answer is compared with: a loss, or a metric
+A_SCALAR = -5.0
+A_TRAINED_SCALAR = -30.0  # in a training graph: a loss, a rate, a counter
+ENOUGH = 30.0  # from here on a value is worth listing unasked; half of it where none stands out
+OUTSTANDING = AN_END + AN_IDENTITY  # an end that something else speaks for
+SURE = AN_END + LAST_OF_BLOCK + AN_IDENTITY  # an end that its name, op or place speaks for too
+# Points of an input: what it is, then what speaks for or against it.
+FED = 50.0  # by a signature
+A_HANDLE = -35.0  # nobody can feed one from outside
+UNREAD = -40.0
+READ_ASIDE = -30.0  # by saving, loading or training alone
 MOST_OPERANDS = 8  # of what compares an answer with labels
 MOST_FEEDS = 64  # inputs that are told apart when it comes to which of them a value is computed from
 
@@ -130,8 +159,8 @@ def stored_ends(metagraph: MetaGraph, side: Literal["inputs", "outputs"]) -> lis
 
 def _stored(graph: Graph, side: Literal["inputs", "outputs"]) -> list[Candidate]:
     if side == "inputs":
-        return [Candidate(value, 100.0, "feed", ["input of the subgraph"]) for value in graph.inputs]
-    return [Candidate(output.value, 100.0, "", ["output of the subgraph"]) for output in graph.outputs]
+        return [Candidate(value, SIGNED, "feed", ["input of the subgraph"]) for value in graph.inputs]
+    return [Candidate(output.value, SIGNED, "", ["output of the subgraph"]) for output in graph.outputs]
 
 
 _ROLE_POINTS = {"feed": 50.0, "switch": 20.0, "default": 15.0, "iterator": 10.0}
@@ -148,16 +177,16 @@ def _input(value: Value, role: str, fed: dict[Value, str]) -> Candidate:
     score = _ROLE_POINTS[role]
     why = [_ROLE_REASONS[role]] if role in _ROLE_REASONS else ["a placeholder"]
     if value in fed:
-        score += 50
+        score += FED
         why.insert(0, f"fed by signature {fed[value]}")
     elif node.attrs.get("dtype") in (RESOURCE, VARIANT):
-        score -= 35
+        score += A_HANDLE
         why.append("a handle, which cannot be fed from outside")
     if not value.consumers:
-        score -= 40
+        score += UNREAD
         why.append("nothing reads it")
     elif all(_is_auxiliary(user) for user in value.consumers):
-        score -= 30
+        score += READ_ASIDE
         why.append("only saving, loading or training reads it")
     return Candidate(value, score, role, why)
 
@@ -212,8 +241,8 @@ class _Judge:
     def may_stand_out(self, node: Node) -> bool:
         """Say whether a value of a node may get `ENOUGH` points, without counting them.
 
-        With no telling name or op, what is read gets 10 at most for its place and 15 as the last of its block; an
-        output that nothing reads, beside one that is read, as many.
+        With no telling name or op, what is read gets `DEEPEST` at most and `LAST_OF_BLOCK`; an output that nothing
+        reads, beside one that is read, no more.
         """
         return (
             node.op in kinds.ANSWERS
@@ -247,7 +276,7 @@ class _Judge:
 
     def _candidate(self, node: Node, value: Value, dtypes: list[DType] | None) -> Candidate:
         depth = self.places[node] / max(len(self.places), 1)
-        score, why = 10 * depth, []
+        score, why = DEEPEST * depth, []
         for points, reason in self._reasons(node, value):
             score += points
             if reason:
@@ -256,38 +285,41 @@ class _Judge:
 
     def _reasons(self, node: Node, value: Value) -> Iterable[tuple[float, str]]:
         if value in self.signed:
-            yield 100, f"output of signature {self.signed[value]}"
+            yield SIGNED, f"output of signature {self.signed[value]}"
         users = [user for user in value.consumers if not self._is_aside(user)]
         if not users:
             yield from self._end_reasons(node, value)
         else:
             yield from self._inner_reasons(node, users)
-        points = 6 if users else 12  # inside a network such names and ops are common (attention, gates)
+        points = TELLING_INSIDE if users else TELLING
         if _ANSWERS.search(node.name.rpartition("/")[2]) or (not users and _ANSWERS.search(node.name)):
             yield points, "named like an answer"
         if node.op in kinds.ANSWERS:
             # The logarithm is what a loss takes; beside it there is mostly an answer for people.
             yield points / 2 if node.op == "LogSoftmax" else points, with_article(node.op)
         if node in self.fed and node not in self.from_data:
-            yield -25, "computed from the shape of an input only"
+            yield OF_SHAPE, "computed from the shape of an input only"
         if self.weighted and value not in self.signed:
             yield from self._training_reasons(node)
         shape = self.shapes.shape(value) if self.shapes is not None else Shape(None)
         if shape.rank == 0 and value not in self.signed:
-            yield -30 if self.training else -5, "a scalar"
+            yield A_TRAINED_SCALAR if self.training else A_SCALAR, "a scalar"
 
     def _training_reasons(self, node: Node) -> Iterable[tuple[float, str]]:
         if node not in self.weighted:
-            yield -40, "computed without weights"
+            yield WITHOUT_WEIGHTS, "computed without weights"
         elif node not in self.compared and self.sources[node] & self.labels:
-            yield -25, "computed with what an answer is compared with"
+            yield BESIDE_LABELS, "computed with what an answer is compared with"
 
     def _inner_reasons(self, node: Node, users: list[Node]) -> Iterable[tuple[float, str]]:
         block = self._block(node)
         if block and all(user.name.partition("/")[0] != block for user in users):
-            yield 15, f"the last of its block {block}"
+            yield LAST_OF_BLOCK, f"the last of its block {block}"
         if node in self.compared:
-            yield (10 if node.op in kinds.BEFORE_LABELS else 30), f"only read together with {self.joined[node]}"
+            yield (
+                (COMPARED_LATER if node.op in kinds.BEFORE_LABELS else COMPARED),
+                f"only read together with {self.joined[node]}",
+            )
 
     def _block(self, node: Node) -> str:
         """Return the top-level scope that a node belongs to; what several ops compute has the scope's name."""
@@ -339,16 +371,16 @@ class _Judge:
 
     def _end_reasons(self, node: Node, value: Value) -> Iterable[tuple[float, str]]:
         if self._is_read(node, value):
-            yield -25, "a by-product"  # such as the statistics of a batch norm
+            yield BY_PRODUCT, "a by-product"  # such as the statistics of a batch norm
         elif isinstance(value.port, int) and value.port > 0 and node.op in kinds.BATCH_NORMS:
-            yield -30, "a by-product"
-        yield 40, "only training or saving reads it" if value.consumers else "nothing reads it"
+            yield STATISTICS, "a by-product"
+        yield AN_END, "only training or saving reads it" if value.consumers else "nothing reads it"
         if node.op in kinds.MERGES | kinds.SWITCHES:
-            yield -25 if self.training or value.port else -5, "the end of a conditional"
+            yield OF_TRAINED_FLOW if self.training or value.port else OF_CONDITIONAL, "the end of a conditional"
         if node.op in kinds.EXITS:
-            yield -25 if self.training else -15, "a variable of a loop"
+            yield OF_TRAINED_FLOW if self.training else OF_LOOP, "a variable of a loop"
         if node.op == "Identity":
-            yield 5, "an Identity at the end"
+            yield AN_IDENTITY, "an Identity at the end"
 
     def _is_read(self, node: Node, value: Value) -> bool:
         """Say whether an output of a node other than this one is read."""

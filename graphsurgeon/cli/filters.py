@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphsurgeon.shapes.report import ShapeReport
 
 
-class Selection(NamedTuple):
+class FilterOptions(NamedTuple):
     """What a user selects by: filters, and shapes to be assumed."""
 
     filters: Filters
@@ -67,7 +67,7 @@ def selection(
         list[str] | None,
         typer.Option("--assume", metavar="NAME=SHAPE", help="Take this shape for an input, such as x=1,224,224,3."),
     ] = None,
-) -> Selection:
+) -> FilterOptions:
     """Return what the options select. Names are taken whole, since those of TFLite tensors hold commas."""
     filters = Filters(
         ops=split_list(op),
@@ -80,7 +80,7 @@ def selection(
         maybe=maybe,
         uninferred=uninferred,
     )
-    return Selection(filters, parse_assumptions(assume))
+    return FilterOptions(filters, parse_assumptions(assume))
 
 
 def cut_lists(filters: Filters, model: Model) -> Filters:

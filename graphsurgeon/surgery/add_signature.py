@@ -28,7 +28,7 @@ from graphsurgeon.surgery.complete import check_servable, make_servable
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.functionalize import Part, bound_objects, make_function, part_between
+from graphsurgeon.surgery.moves.functionalize import PartBetween, bound_objects, make_function, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.signature_function import (
     BARE_FUNCTION,
@@ -225,7 +225,7 @@ def _carry(metagraph: MetaGraph, plan: Mapping[str, _Planned]) -> tuple[dict[str
 
 def _feeds(
     metagraph: MetaGraph, inputs: Mapping[str, str] | None, outputs: list[Value]
-) -> tuple[dict[str, Value], Part]:
+) -> tuple[dict[str, Value], PartBetween]:
     """Return the inputs by key, as given or as needed, and the nodes between them and the outputs."""
     if inputs is not None:
         feeds = {key: find_value(metagraph, text, graph="main") for key, text in inputs.items()}
@@ -258,7 +258,7 @@ def _input_key(metagraph: MetaGraph, node: Node) -> str:
     return signature_key(node.name)
 
 
-def _check_fed(part: Part) -> None:
+def _check_fed(part: PartBetween) -> None:
     if part.unfed:
         names = ", ".join(node.name for node in part.unfed[:5])
         raise UsageError(
@@ -292,7 +292,7 @@ def _entry(value: Value, dtype: DType | None, shape: Shape, where: str) -> Signa
 
 
 def add_to_objects(
-    metagraph: MetaGraph, objects: ObjectGraph, signature: Signature, part: Part, bound: list[ObjectNode]
+    metagraph: MetaGraph, objects: ObjectGraph, signature: Signature, part: PartBetween, bound: list[ObjectNode]
 ) -> None:
     """Enter a function that computes a signature, in place of one of that key; its captures are bound as given."""
     inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=parameter_name)}

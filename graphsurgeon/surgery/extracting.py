@@ -27,7 +27,7 @@ from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.saver import add_saver, keep_entries
 from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
-from graphsurgeon.surgery.moves.copy_part import Part, copy_part, needed_nodes
+from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part, needed_nodes
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
 from graphsurgeon.surgery.moves.inline_on_the_way import Opened, open_graph
 from graphsurgeon.surgery.moves.reports import Extracted
@@ -211,7 +211,7 @@ class _Builder:
             entries[signature_key(str(value))] = (cut[value], value.dtype, shape)
         return entries
 
-    def _check_names(self, part: Part) -> None:
+    def _check_names(self, part: CopiedPart) -> None:
         """Refuse names for the ends that nodes of the part have already."""
         names = {self._name(node.name) for node in part.nodes}
         taken = [end.name for end in (*self._ends.inputs, *self._ends.outputs) if end.name in names]

@@ -11,7 +11,7 @@ import typer
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, Json, Model, Tags, expanding, parse_tags
-from graphsurgeon.cli.filters import Selection, advice, cut_lists, require_graph, selection
+from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, require_graph, selection
 
 if TYPE_CHECKING:
     from graphsurgeon.analysis.candidates import Candidate
@@ -23,7 +23,7 @@ FEW = 10  # candidates that are listed unless all are asked for
 @expanding(select=selection)
 def inputs(
     model: Model,
-    select: Selection,
+    select: FilterOptions,
     everything: All = False,
     tags: Tags = None,
     as_json: Json = False,
@@ -40,7 +40,7 @@ def inputs(
 @expanding(select=selection)
 def outputs(
     model: Model,
-    select: Selection,
+    select: FilterOptions,
     everything: All = False,
     tags: Tags = None,
     as_json: Json = False,
@@ -60,7 +60,7 @@ def outputs(
 def _show(
     side: Literal["inputs", "outputs"],
     path: Path,
-    select: Selection,
+    select: FilterOptions,
     tags: str | None,
     *,
     everything: bool,

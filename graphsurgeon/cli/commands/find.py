@@ -12,7 +12,7 @@ from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.select import FoundValue, find_values
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import GraphName, Json, Model, Tags, expanding, parse_tags
-from graphsurgeon.cli.filters import Selection, advice, cut_lists, require_graph, selection
+from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, require_graph, selection
 from graphsurgeon.cli.output import plural
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import MetaGraph
@@ -21,7 +21,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 @expanding(select=selection)
 def find(
     model: Model,
-    select: Selection,
+    select: FilterOptions,
     pattern: Annotated[
         str | None,
         typer.Option(
@@ -70,7 +70,7 @@ def find(
 
 
 def _find_pattern(
-    text: str, metagraphs: Sequence[MetaGraph], select: Selection, graph: str | None, *, count: bool, as_json: bool
+    text: str, metagraphs: Sequence[MetaGraph], select: FilterOptions, graph: str | None, *, count: bool, as_json: bool
 ) -> None:
     from graphsurgeon.analysis.matches import find_pattern, search
     from graphsurgeon.cli.text.matches import print_matches

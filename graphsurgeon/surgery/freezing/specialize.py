@@ -26,11 +26,11 @@ from graphsurgeon.surgery.freezing.reads import pass_value, read_value
 from graphsurgeon.surgery.freezing.variables import FrozenVariables
 from graphsurgeon.surgery.freezing.writes import Access, check_order, drop_write, needed_nodes
 from graphsurgeon.surgery.moves.fold_predicates import fold_predicates
-from graphsurgeon.surgery.moves.function_arguments import Flow, Run, runs_of
+from graphsurgeon.surgery.moves.function_arguments import ArgumentFlow, Run, runs_of
 from graphsurgeon.surgery.moves.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
 from graphsurgeon.surgery.moves.open_attrs import bind_attrs
 from graphsurgeon.surgery.moves.prune import prune_graph
-from graphsurgeon.surgery.moves.variable_uses import Held, Holders, Use, trace, uses, variable_of
+from graphsurgeon.surgery.moves.variable_uses import HeldVariable, Holders, Use, trace, uses, variable_of
 
 MAX_NESTING = 100
 _Key = tuple[Graph, str, tuple[object, ...]]
@@ -47,9 +47,9 @@ class Specialised:
     """
 
     graph: Graph
-    arguments: tuple[Held | None, ...]
-    reads: frozenset[Held]
-    writes: frozenset[Held]
+    arguments: tuple[HeldVariable | None, ...]
+    reads: frozenset[HeldVariable]
+    writes: frozenset[HeldVariable]
 
 
 class Specializer:
@@ -63,7 +63,7 @@ class Specializer:
     def __init__(self, variables: FrozenVariables, *, keep_functions: bool) -> None:
         self._variables = variables
         self._keep_functions = keep_functions
-        self._flow = Flow()
+        self._flow = ArgumentFlow()
         self._effects = Effects()
         self._made: dict[_Key, Specialised] = {}
         self._active: list[Graph] = []
@@ -124,8 +124,8 @@ class Specializer:
         return self._names_variables[function]
 
     def _dissolve(
-        self, graph: Graph, seeds: Mapping[Value, Held], roots: Sequence[Node] = ()
-    ) -> tuple[frozenset[Held], frozenset[Held]]:
+        self, graph: Graph, seeds: Mapping[Value, HeldVariable], roots: Sequence[Node] = ()
+    ) -> tuple[frozenset[HeldVariable], frozenset[HeldVariable]]:
         """Turn variables into values in a graph; return what was read and what was written."""
         named = {node.output(0): held for node in graph.nodes if (held := self._variables.held(node)) is not None}
         holders = trace(graph, {**named, **seeds}, self._flow.returned)
@@ -185,8 +185,8 @@ class Specializer:
 
     def _specialise_runs(self, node: Node, holders: Holders) -> Access:
         """Exchange the functions that a node runs, and its types; return what they do to variables."""
-        reads: set[Held] = set()
-        writes: set[Held] = set()
+        reads: set[HeldVariable] = set()
+        writes: set[HeldVariable] = set()
         returned = self._flow.returned(node, holders)
         for run in runs_of(node):
             given = {argument: node.inputs[i] for i, argument in run.arguments.items() if node.inputs[i] in holders}
@@ -212,7 +212,7 @@ class Specializer:
         return self._made[key]
 
     def _make(
-        self, function: Graph, bindings: Mapping[str, AttrValue], arguments: tuple[Held | None, ...]
+        self, function: Graph, bindings: Mapping[str, AttrValue], arguments: tuple[HeldVariable | None, ...]
     ) -> Specialised:
         if self._growth is not None:
             self._growth.take(len(function), function)
@@ -236,7 +236,7 @@ class Specializer:
         return Specialised(graph, arguments, reads, writes)
 
 
-def _access(node: Node, use: Use, held: frozenset[Held]) -> Access:
+def _access(node: Node, use: Use, held: frozenset[HeldVariable]) -> Access:
     if use == "write":
         return Access(node, writes=held, is_plain=True)
     is_read = use == "read" and node.op not in SHAPE_READS
@@ -245,15 +245,15 @@ def _access(node: Node, use: Use, held: frozenset[Held]) -> Access:
 
 def _pattern(
     function: Graph, run: Run, given: Mapping[int, Value], holders: Holders
-) -> tuple[_Key, tuple[Held | None, ...]]:
+) -> tuple[_Key, tuple[HeldVariable | None, ...]]:
     """Return what distinguishes a specialisation, and new stand-ins for the variables passed.
 
     Which variables they are does not matter to the function, only their types and which are the same.
     """
-    numbers: dict[frozenset[Held], int] = {}
-    arguments: list[Held | None] = []
+    numbers: dict[frozenset[HeldVariable], int] = {}
+    arguments: list[HeldVariable | None] = []
     pattern: list[object] = []
-    made: dict[int, Held] = {}
+    made: dict[int, HeldVariable] = {}
     for place in range(len(function.inputs)):
         value = given.get(place)
         if value is None:
@@ -262,7 +262,7 @@ def _pattern(
             continue
         number = numbers.setdefault(holders[value], len(numbers))
         variable = variable_of(value, holders)
-        held = made.setdefault(number, Held(variable.name, variable.dtype, variable.shape, variable.key))
+        held = made.setdefault(number, HeldVariable(variable.name, variable.dtype, variable.shape, variable.key))
         arguments.append(held)
         pattern.append((number, held.dtype.number, held.shape))
     return (function, repr(sorted(run.ref.attrs.items())), tuple(pattern)), tuple(arguments)

@@ -25,7 +25,7 @@ from graphsurgeon.ops.kinds import (
     TABLES_BY_REFERENCE,
 )
 from graphsurgeon.surgery.freezing.table_contents import Contents, TableContents, live_rows
-from graphsurgeon.surgery.moves.copy_computation import Made, transplant
+from graphsurgeon.surgery.moves.copy_computation import Made, copy_computation
 
 KEEP = "keep a SavedModel with its tables"
 
@@ -117,7 +117,7 @@ def _add(graph: Graph, table: Node, name: str, given: Tensor | Place, made: Made
     if isinstance(given, Tensor):
         attrs: dict[str, AttrValue] = {"dtype": given.dtype, "value": given}
         return graph.add_node("Const", graph.unique_name(f"{table.name}/{name}"), [], attrs).output(0)
-    return transplant(given, graph, made, f"the {name} of table {table.name!r}")
+    return copy_computation(given, graph, made, f"the {name} of table {table.name!r}")
 
 
 def _modernize(table: Node) -> None:

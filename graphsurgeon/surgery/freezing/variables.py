@@ -22,8 +22,8 @@ from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import VARIABLES
 from graphsurgeon.surgery.freezing.partition import part_of
-from graphsurgeon.surgery.moves.copy_computation import Made, transplant
-from graphsurgeon.surgery.moves.variable_uses import Held
+from graphsurgeon.surgery.moves.copy_computation import Made, copy_computation
+from graphsurgeon.surgery.moves.variable_uses import HeldVariable
 
 _MOST_NAMED = 5
 
@@ -73,13 +73,13 @@ class FrozenVariables:
         self._captured = captured
         self._load_path = load_path
         self._assigned = load_path.assigned
-        self._held: dict[ResourceKey, Held] = {}
+        self._held: dict[ResourceKey, HeldVariable] = {}
         self._made: dict[Graph, Made] = {}
         self.frozen: dict[ResourceKey, Frozen] = {}
         self.kept: dict[str, Node] = {}
         self.asset_paths: dict[Node, Asset] = {}
 
-    def held(self, node: Node) -> Held | None:
+    def held(self, node: Node) -> HeldVariable | None:
         """Return the variable that a node stands for; None if the node is none, or the variable stays."""
         if node.op not in VARIABLES:
             return None
@@ -95,7 +95,7 @@ class FrozenVariables:
                 raise FormatError(f"variable {node.name!r} has no dtype")
             known = shape if isinstance(shape, Shape) else UNKNOWN_RANK
             is_apart = stored.partition(OBJECT_SUFFIX)[0] != key[1]
-            self._held[key] = Held(key[1], dtype.base, known, stored if is_apart else "")
+            self._held[key] = HeldVariable(key[1], dtype.base, known, stored if is_apart else "")
         return self._held[key]
 
     def sources(self, graph: Graph) -> dict[Node, Restored]:
@@ -184,7 +184,7 @@ class FrozenVariables:
             node.become("Const", [], {"dtype": STRING, "value": Tensor.of(STRING, (), [asset.filename.encode()])})
             return
         made = self._made.setdefault(graph, {})
-        value = transplant(place, graph, made, f"the value of variable {frozen.name!r}")
+        value = copy_computation(place, graph, made, f"the value of variable {frozen.name!r}")
         node.become("Identity", [value], {"T": self._held[resource_key(node)].dtype})
 
     def _missing(self, nodes: list[Node]) -> FileError:

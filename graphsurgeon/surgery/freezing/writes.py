@@ -14,9 +14,9 @@ from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.traversal import downstream, producers, reached
 from graphsurgeon.ops.kinds import ENTERS, EXITS, LOOPS
 from graphsurgeon.surgery.moves.inline import alive_control
-from graphsurgeon.surgery.moves.variable_uses import Held
+from graphsurgeon.surgery.moves.variable_uses import HeldVariable
 
-_NO_HELD: frozenset[Held] = frozenset()
+_NO_HELD: frozenset[HeldVariable] = frozenset()
 KEEP = "freeze another signature or output, or keep the variable in a SavedModel (--keep-vars)"
 
 
@@ -32,8 +32,8 @@ class Access:
     """
 
     node: Node
-    reads: frozenset[Held] = _NO_HELD
-    writes: frozenset[Held] = _NO_HELD
+    reads: frozenset[HeldVariable] = _NO_HELD
+    writes: frozenset[HeldVariable] = _NO_HELD
     is_plain: bool = False
 
 
@@ -117,7 +117,7 @@ def _used(access: Access, graph: Graph) -> UnsupportedError:
     )
 
 
-def _read_after(access: Access, reader: Access, both: frozenset[Held], graph: Graph) -> UnsupportedError:
+def _read_after(access: Access, reader: Access, both: frozenset[HeldVariable], graph: Graph) -> UnsupportedError:
     write, read = access.node, reader.node
     if write is read:
         what = f"the loop {write.name!r}{_where(graph)} changes variable {_names(both)} and reads it"
@@ -129,7 +129,7 @@ def _read_after(access: Access, reader: Access, both: frozenset[Held], graph: Gr
     return UnsupportedError(f"{what}: a constant cannot stand for it", hint=KEEP)
 
 
-def _names(held: frozenset[Held]) -> str:
+def _names(held: frozenset[HeldVariable]) -> str:
     return " or ".join(sorted(map(str, held)))
 
 

@@ -20,7 +20,7 @@ Made: TypeAlias = dict[tuple[Node, "Call | None"], Node]
 _MOST_NODES = 10_000
 
 
-def transplant(place: Place, graph: Graph, made: Made, what: str) -> Value:
+def copy_computation(place: Place, graph: Graph, made: Made, what: str) -> Value:
     """Copy what a value is computed from; return the counterpart of the value.
 
     Args:

@@ -13,7 +13,7 @@ from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.traversal import producers, reached
 
 
-class Part:
+class CopiedPart:
     """What has become of the nodes and values of the source.
 
     Attributes:
@@ -59,7 +59,7 @@ def copy_part(
     *,
     cut: Mapping[Value, Value],
     name: Callable[[str], str],
-) -> Part:
+) -> CopiedPart:
     """Copy what values and nodes of the source need.
 
     Args:
@@ -75,7 +75,7 @@ def copy_part(
     """
     needed = needed_nodes(values, nodes, cut)
     copies = {node: target.adopt(node, target.unique_name(name(node.name))) for node in source.nodes if node in needed}
-    part = Part(copies, cut)
+    part = CopiedPart(copies, cut)
     replaced = {value.producer: other.producer for value, other in cut.items() if value.producer and other.producer}
     for node, copy in copies.items():
         if node.inputs:

@@ -16,7 +16,7 @@ from graphsurgeon.model.graph import FunctionRef, Graph, Node
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import IRREGULAR_RUNNERS, LOOPS, YIELD_RESULTS
-from graphsurgeon.surgery.moves.variable_uses import Held, Holders, trace
+from graphsurgeon.surgery.moves.variable_uses import HeldVariable, Holders, trace
 
 _LOOPS = LOOPS | {"XlaWhile"}
 
@@ -101,7 +101,7 @@ def _arguments(node: Node, ref: FunctionRef, lists: Sequence[range]) -> dict[int
     return arguments
 
 
-class Flow:
+class ArgumentFlow:
     """Tells which arguments functions return as they are; remembers the answers."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Flow:
         if function not in self._returns:
             self._returns[function] = [frozenset()] * len(function.outputs)  # what recursion adds is unknown
             marks = {
-                value: Held(str(index), RESOURCE, Shape(None))
+                value: HeldVariable(str(index), RESOURCE, Shape(None))
                 for index, value in enumerate(function.inputs)
                 if value.dtype is RESOURCE or value.dtype is None
             }
@@ -121,13 +121,13 @@ class Flow:
             self._returns[function] = [frozenset(int(one.name) for one in among) for among in held]
         return self._returns[function]
 
-    def returned(self, node: Node, holders: Holders) -> Sequence[frozenset[Held]]:
+    def returned(self, node: Node, holders: Holders) -> Sequence[frozenset[HeldVariable]]:
         """Return, for each output of a node that runs functions, which variables it may stand for."""
         if node.op not in YIELD_RESULTS and node.callee is None:
             return []
         runs = [run for run in runs_of(node) if run.key != "cond"]
         count = max((len(run.function.outputs) for run in runs), default=0)
-        out: list[frozenset[Held]] = [frozenset()] * count
+        out: list[frozenset[HeldVariable]] = [frozenset()] * count
         given = {i: holders[value] for i, value in enumerate(node.inputs) if value in holders}
         for _ in range(1 + (len(given) if node.op in _LOOPS else 0)):
             for run in runs:
@@ -136,7 +136,9 @@ class Flow:
                 given = {i: held | out[i] for i, held in given.items() if i < count}
         return out
 
-    def _add_results(self, run: Run, given: dict[int, frozenset[Held]], out: list[frozenset[Held]]) -> None:
+    def _add_results(
+        self, run: Run, given: dict[int, frozenset[HeldVariable]], out: list[frozenset[HeldVariable]]
+    ) -> None:
         passed = {argument: given[place] for place, argument in run.arguments.items() if place in given}
         for port, arguments in enumerate(self.returns(run.function)):
             for argument in arguments & passed.keys():

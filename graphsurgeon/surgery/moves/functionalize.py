@@ -23,7 +23,7 @@ from graphsurgeon.surgery.moves.call_nodes import result_name
 
 
 @dataclass(frozen=True)
-class Part:
+class PartBetween:
     """The nodes between inputs and outputs.
 
     Attributes:
@@ -37,7 +37,7 @@ class Part:
     unfed: list[Node]
 
 
-def part_between(graph: Graph, inputs: list[Value], outputs: list[Value]) -> Part:
+def part_between(graph: Graph, inputs: list[Value], outputs: list[Value]) -> PartBetween:
     """Return what the outputs need of a main graph when the inputs are given."""
     fed = set(inputs)
     needed = upstream(producers(outputs, fed), fed=fed)
@@ -45,7 +45,7 @@ def part_between(graph: Graph, inputs: list[Value], outputs: list[Value]) -> Par
     handles = [node for node in ordered if is_handle(node)]
     unfed = [node for node in ordered if node.op in MUST_BE_FED]
     outside = {*handles, *unfed}
-    return Part([node for node in ordered if node not in outside], handles, unfed)
+    return PartBetween([node for node in ordered if node not in outside], handles, unfed)
 
 
 def is_handle(node: Node) -> bool:
@@ -81,7 +81,7 @@ def bound_objects(metagraph: MetaGraph, handles: list[Node], checkpoint: Checkpo
 def make_function(
     metagraph: MetaGraph,
     name: str,
-    part: Part,
+    part: PartBetween,
     inputs: Mapping[str, tuple[Value, DType]],
     outputs: Mapping[str, tuple[Value, DType]],
 ) -> Graph:

@@ -21,7 +21,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.traversal import downstream, nearest_first
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import CONTROL_FLOW, ENTERS, PLAIN_CALLS, SWITCHES
-from graphsurgeon.surgery.moves.copy_part import Part, copy_part
+from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part
 from graphsurgeon.surgery.moves.open_attrs import bind_attrs, bindings_of
 
 MOST_REPEATED = 100_000  # nodes beside those that the file may account for; calls of calls grow without bound
@@ -88,7 +88,7 @@ class Inliner:
         self._wanted = wanted or {}
         self._growth = growth or Growth(graph.metagraph)
         self.inlined = 0
-        self.parts: dict[Node, Part] = {}
+        self.parts: dict[Node, CopiedPart] = {}
 
     def run(self, nodes: Iterable[Node] | None = None) -> None:
         """Inline every call, or the calls among some nodes, and whatever calls their functions bring.
@@ -173,7 +173,7 @@ def _inline(
     *,
     guarded: bool,
     results_wait: bool,
-) -> Part:
+) -> CopiedPart:
     """Put the body of a function in the place of a call; return what has become of it."""
     if len(call.inputs) != len(function.inputs):
         raise UnsupportedError(
@@ -246,7 +246,7 @@ def _guard(graph: Graph, call: Node, value: Value, start: Node | None, argument:
     return graph.add_node("Identity", name, [value], {"T": dtype}, controls=[start]).output(0)
 
 
-def _adapt(part: Part, call: Node, prefix: str, effects: Effects, start: Node | None) -> None:
+def _adapt(part: CopiedPart, call: Node, prefix: str, effects: Effects, start: Node | None) -> None:
     """Fit copied body nodes to their new place: attributes of the call, frames, order."""
     bindings = bindings_of(call)
     before = [start] if start is not None else list(call.controls)

@@ -10,7 +10,7 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.surgery.moves.carry_out import Way, find_way
-from graphsurgeon.surgery.moves.copy_part import Part, copy_part
+from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part
 from graphsurgeon.surgery.moves.inline import Inliner
 
 
@@ -88,7 +88,7 @@ def _behind_calls(value: Value, steps: Mapping[Node, Graph]) -> Value:
     return value
 
 
-def _follow(part: Part, inliner: Inliner, way: Way) -> tuple[Part, str]:
+def _follow(part: CopiedPart, inliner: Inliner, way: Way) -> tuple[CopiedPart, str]:
     """Return what has become of the innermost function of a way, and how the names of its nodes begin."""
     name = ""
     for step in way:

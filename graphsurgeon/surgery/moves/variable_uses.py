@@ -21,7 +21,7 @@ from graphsurgeon.ops.opdef import ArgDef
 Use = Literal["read", "pass", "function", "write"]
 
 
-class Held:
+class HeldVariable:
     """A variable as a graph sees it: the variable itself, or in a function whatever is passed for an argument.
 
     Attributes:
@@ -42,15 +42,15 @@ class Held:
         return repr(self.name) + (f" (key {self.key!r})" if self.key else "")
 
     def __repr__(self) -> str:
-        return f"Held({self.name!r}, {self.dtype}, {self.shape})"
+        return f"HeldVariable({self.name!r}, {self.dtype}, {self.shape})"
 
 
-Holders: TypeAlias = dict[Value, frozenset[Held]]
+Holders: TypeAlias = dict[Value, frozenset[HeldVariable]]
 # Of a node that runs functions: for each of its outputs, what may come out, given what goes in.
-Returned: TypeAlias = Callable[[Node, Holders], "Sequence[frozenset[Held]]"]
+Returned: TypeAlias = Callable[[Node, Holders], "Sequence[frozenset[HeldVariable]]"]
 
 
-def trace(graph: Graph, seeds: Mapping[Value, Held], returned: Returned) -> Holders:
+def trace(graph: Graph, seeds: Mapping[Value, HeldVariable], returned: Returned) -> Holders:
     """Follow variables forwards through a graph; return every value that stands for one, and which it may be.
 
     Args:
@@ -71,7 +71,7 @@ def trace(graph: Graph, seeds: Mapping[Value, Held], returned: Returned) -> Hold
     return holders
 
 
-def variable_of(value: Value, holders: Holders) -> Held:
+def variable_of(value: Value, holders: Holders) -> HeldVariable:
     """Return a variable that a value stands for; of several, all have the same dtype.
 
     Raises:
@@ -82,7 +82,7 @@ def variable_of(value: Value, holders: Holders) -> Held:
         names = ", ".join(f"{one.name!r} ({one.dtype})" for one in held)
         raise UnsupportedError(f"{str(value)!r} stands for one of several variables of different types: {names}")
     shapes = {one.shape for one in held}
-    return held[0] if len(shapes) == 1 else Held(held[0].name, held[0].dtype, Shape(None), held[0].key)
+    return held[0] if len(shapes) == 1 else HeldVariable(held[0].name, held[0].dtype, Shape(None), held[0].key)
 
 
 def use_of(node: Node, index: int) -> Use:
@@ -115,22 +115,22 @@ def input_arg(node: Node, index: int) -> ArgDef | None:
     return None
 
 
-def uses(holders: Holders) -> list[tuple[Node, Use, frozenset[Held]]]:
+def uses(holders: Holders) -> list[tuple[Node, Use, frozenset[HeldVariable]]]:
     """Return what every consumer of a variable does with it: one entry per node, the gravest of its uses."""
     order: tuple[Use, ...] = ("pass", "read", "function", "write")
-    found: dict[Node, tuple[Use, frozenset[Held]]] = {}
+    found: dict[Node, tuple[Use, frozenset[HeldVariable]]] = {}
     for value, held in holders.items():
         for node in value.consumers:
             for index, given in enumerate(node.inputs):
                 if given is value:
-                    before, others = found.get(node, (order[0], frozenset[Held]()))
+                    before, others = found.get(node, (order[0], frozenset[HeldVariable]()))
                     found[node] = (max(before, use_of(node, index), key=order.index), others | held)
     return [(node, use, held) for node, (use, held) in found.items()]
 
 
 def _handed_on(
     node: Node, value: Value, holders: Holders, returned: Returned
-) -> Iterable[tuple[Value, frozenset[Held]]]:
+) -> Iterable[tuple[Value, frozenset[HeldVariable]]]:
     held = holders[value]
     op = node.op
     if op in HANDS_ON:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphsurgeon.analysis.candidates import likely_outputs
+from graphsurgeon.analysis.candidates import AN_END, SURE, likely_outputs
 from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.analysis.names import find_value
 from graphsurgeon.errors import UsageError, plural
@@ -13,8 +13,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import is_optimizer
 from graphsurgeon.surgery.stripping.dropout import dropouts
 
-_SURE = 60.0  # points of an output whose name or op says that it is an answer
-_BEHIND = 20.0
+_BEHIND = AN_END / 2  # points: what is so far behind a sure answer of a training graph is a leftover
 
 
 def outputs_of(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[Value], list[str]]:
@@ -26,7 +25,7 @@ def outputs_of(metagraph: MetaGraph, names: Sequence[str] | None) -> tuple[list[
     candidates = likely_outputs(metagraph)
     best = candidates[0].score if candidates else 0.0
     # What training leaves over looks likely too.
-    if best >= _SURE and any(map(is_optimizer, metagraph.graph.op_counts)):
+    if best >= SURE and any(map(is_optimizer, metagraph.graph.op_counts)):
         candidates = [candidate for candidate in candidates if candidate.score > best - _BEHIND]
     likely = [candidate.value for candidate in candidates]
     if not likely:
