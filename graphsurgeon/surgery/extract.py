@@ -17,6 +17,7 @@ from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.variables import named_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.model import Model
 from graphsurgeon.surgery.extracting import extract_graph
 from graphsurgeon.surgery.moves import arguments
@@ -87,7 +88,7 @@ def extract(
         return _extract_variables(model, match)
     if match:
         raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
-    if signature is not None and model.format != "tflite":
+    if signature is not None and model.traits.vocabulary != TFLITE:
         raise UnsupportedError("only a TFLite model is cut by signature", hint="name its tensors with --outputs")
     if not outputs and signature is None:
         raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")

@@ -100,9 +100,10 @@ def _read(model: Path) -> tuple[Any, dict[str, Any], list[str]]:
     from graphsurgeon.errors import UnsupportedError
     from graphsurgeon.formats import read
     from graphsurgeon.formats.tflite.describe import said_by
+    from graphsurgeon.model.format import TFLITE
 
     file = read(model)
-    if file.format != "tflite":
+    if file.traits.vocabulary != TFLITE:
         raise UnsupportedError("only a TFLite model has such metadata", path=model)
     source: Any = file.raw
     names = list(source.archive.names) if source.archive is not None else []

@@ -43,6 +43,8 @@ def show(
         gs show models/*.tflite --json
     """
     from graphsurgeon.cli.text.show import Parts, print_summary
+    from graphsurgeon.formats import registry
+    from graphsurgeon.model.format import TFLITE
 
     parts = Parts(ops or everything, functions or everything, objects or everything, everything, signature)
 
@@ -54,8 +56,8 @@ def show(
         if as_json:
             output.print_json(summary, compact=len(models) > 1)
         else:
-            also = partial(_print_metadata, path) if summary.format == "tflite" else None
-            print_summary(summary, parts, also=also)
+            says = registry.get(summary.format).vocabulary == TFLITE
+            print_summary(summary, parts, also=partial(_print_metadata, path) if says else None)
 
     for_each(models, show_one)
 

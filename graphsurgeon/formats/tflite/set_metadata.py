@@ -10,6 +10,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.formats.tflite import support
 from graphsurgeon.formats.tflite.describe import Json, parser_version, read_json, stated
 from graphsurgeon.formats.tflite.metadata import KIND
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph
 from graphsurgeon.model.model import Model
@@ -55,7 +56,7 @@ def set_metadata(
         UsageError: there is no such field, input or output; a number does not fit.
         UnsupportedError: the model is no TFLite model, or its metadata is not MediaPipe's.
     """
-    if model.format != "tflite":
+    if model.traits.vocabulary != TFLITE:
         raise UnsupportedError("only a TFLite model has such metadata")
     metagraph = model.metagraphs[0]
     if remove:

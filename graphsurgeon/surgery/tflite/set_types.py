@@ -13,6 +13,7 @@ from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import FLOAT32, DType
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -66,7 +67,7 @@ def set_output(
         UsageError: there is no such output, or no scale where one is needed.
         UnsupportedError: the model is no TFLite model, or the output cannot have the type.
     """
-    if model.format != "tflite":
+    if model.traits.vocabulary != TFLITE:
         raise UnsupportedError("only outputs of a TFLite model have types of their own", hint="gs add-output adds one")
     if not dtypes:
         raise UsageError("nothing to set", hint="give --dtype OUTPUT=DTYPE")
@@ -212,7 +213,7 @@ def _change_input(value: Value, dtype: DType, stored: Quantization | None) -> No
     node = _end_node(value, "input")
     inner = node.outputs[0] if node is not None else value
     if node is not None and dtype is inner.dtype:
-        graph.remove_nodes([node])
+        graph.take_out([node])
         inner.replace_with(value)
         graph.remove_values([inner])
     elif node is None:
@@ -252,7 +253,7 @@ def _take_over(graph: Graph, node: Node, value: Value, dtype: DType) -> None:
             user.inputs = [left if one is value else one for one in user.inputs]
         node.set_outputs([left])
     else:
-        graph.remove_nodes([node])
+        graph.take_out([node])
     if dtype is not inner.dtype:
         graph.add_node(_to(dtype), "", [inner]).set_outputs([value])
         return
