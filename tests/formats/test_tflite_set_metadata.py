@@ -8,16 +8,20 @@ import os
 import subprocess
 import zipfile
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from graphsurgeon import read, surgery, write
+from graphsurgeon.checks.check import check
 from graphsurgeon.cli import app
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats.tflite.describe import parser_version, read_json
 from graphsurgeon.formats.tflite.set_metadata import set_metadata
+from graphsurgeon.formats.tflite.support import root_of
+from graphsurgeon.model import Collection, CollectionItem
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tflite"
 PLAIN = FIXTURES / "cnn_float.tflite"  # one input, image, and two outputs, pooled and probs
@@ -221,3 +225,35 @@ def test_mediapipe_takes_what_is_written(tmp_path: Path) -> None:
     command = [os.environ["GRAPHSURGEON_MEDIAPIPE"], "-c", LOADS, str(tmp_path / "m.tflite")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.stdout.strip().endswith("['a', 'b', 'c', 'd', 'e']"), done.stderr[-2000:]
+
+
+def test_broken_metadata_is_left_alone(tmp_path: Path) -> None:
+    """Whatever bit is flipped: the model can be checked and edited, and what cannot be read stays as it is."""
+    path = described(tmp_path, labels={"probs": ("labels.txt", LABELS)}, norm={"": [1, 2]}, fields={"name": "n"})
+    sound: Any = read(path).metagraphs[0].collections["TFLITE_METADATA"].items[0].value
+    data, random = sound.tobytes(), Random(3)
+    inner = f"#{read(PLAIN).graph.nodes[0].outputs[0].port}"
+    for _ in range(60):
+        broken = bytearray(data)
+        for _ in range(3):
+            broken[random.randrange(8, len(broken))] ^= 1 << random.randrange(8)
+        model = read(PLAIN)
+        item = CollectionItem("", {}, bytes(broken))
+        model.metagraphs[0].collections["TFLITE_METADATA"] = Collection("TFLITE_METADATA", "metadata", [item])
+        write(model, tmp_path / "broken.tflite", force=True)
+        model = read(tmp_path / "broken.tflite")
+        check(model)
+        surgery.add_output(model, {inner: "inner"})
+        write(model, tmp_path / "edited.tflite", force=True)
+        again: Any = read(tmp_path / "edited.tflite").metagraphs[0].collections["TFLITE_METADATA"].items[0].value
+        assert root_of(bytes(broken)) is not None or again.tobytes() == bytes(broken)
+
+
+def test_texts_that_are_no_utf8_come_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = described(tmp_path, fields={"name": "\udcff\udcfe", "author": "größe\x1b[2J"})
+    assert app.run(["metadata", str(path)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    assert app.run(["metadata", str(path), "--extract", str(tmp_path / "parts")]) == 0
+    fields = str(tmp_path / "parts" / "metadata.json")
+    assert app.run(["metadata", str(PLAIN), "--fields", fields, "-o", str(tmp_path / "two.tflite")]) == 0
+    assert said(tmp_path / "two.tflite") == said(path)

@@ -101,6 +101,7 @@ def _read(model: Path) -> tuple[Any, dict[str, Any], list[str]]:
     from graphsurgeon.errors import UnsupportedError
     from graphsurgeon.formats import read
     from graphsurgeon.formats.tflite.describe import said_by
+    from graphsurgeon.model.format import TFLITE
 
     file = read(model)
     if file.traits.vocabulary != TFLITE:
@@ -138,7 +139,8 @@ def _extract(model: Path, folder: Path) -> None:
     files = {name: source.archive.content(name) for name in names}
     with translated(folder, "write into"):
         folder.mkdir(parents=True)
-        (folder / "metadata.json").write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(said, indent=2)  # in ASCII: what is no UTF-8 in the model comes back as it was
+        (folder / "metadata.json").write_text(text + "\n", "utf-8")
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)

@@ -45,6 +45,8 @@ def show(
         gs show models/*.tflite --json
     """
     from graphsurgeon.cli.text.show import Parts, print_summary
+    from graphsurgeon.formats import registry
+    from graphsurgeon.model.format import TFLITE
 
     parts = Parts(ops or everything, functions or everything, objects or everything, everything, signature)
 
@@ -56,9 +58,8 @@ def show(
         if as_json:
             output.print_json(summary, compact=len(models) > 1)
         else:
-            is_tflite = registry.get(summary.format).vocabulary == TFLITE
-            also = partial(_print_metadata, path) if is_tflite else None
-            print_summary(summary, parts, also=also)
+            says = registry.get(summary.format).vocabulary == TFLITE
+            print_summary(summary, parts, also=partial(_print_metadata, path) if says else None)
 
     for_each(models, show_one)
 

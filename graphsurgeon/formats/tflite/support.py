@@ -71,13 +71,31 @@ def schema() -> Schema:
 
 
 def root_of(data: bytes) -> Table | None:
-    """Return the `ModelMetadata`, None where the bytes are something else."""
+    """Return the `ModelMetadata`, all of which can be read; None where the bytes are something else, or broken."""
     if data[4:8] != IDENTIFIER:
         return None
     try:
-        return Image(data, schema()).root("ModelMetadata")
+        root = Image(data, schema()).root("ModelMetadata")
+        _look_at(root, _DEEPEST)
+        root.image.spent = 0
     except FormatError:  # metadata by somebody else: no fact, no fault
         return None
+    return root
+
+
+def _look_at(table: Table, depth: int) -> None:
+    """Decode every field of a table and of what lies below it.
+
+    Raises:
+        FormatError: one cannot be.
+    """
+    for field in table.type.by_id.values() if table.type is not None and depth else ():
+        value = table.get(field.name)
+        if isinstance(value, Table):
+            _look_at(value, depth - 1)
+        elif field.kind == "tables":
+            for inner in value or ():
+                _look_at(inner, depth - 1)
 
 
 def packed(record: Record) -> bytes:

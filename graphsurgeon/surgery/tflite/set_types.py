@@ -213,7 +213,7 @@ def _change_input(value: Value, dtype: DType, stored: Quantization | None) -> No
     node = _end_node(value, "input")
     inner = node.outputs[0] if node is not None else value
     if node is not None and dtype is inner.dtype:
-        graph.remove_nodes([node])
+        graph.take_out([node])
         inner.replace_with(value)
         graph.remove_values([inner])
     elif node is None:
@@ -253,7 +253,7 @@ def _take_over(graph: Graph, node: Node, value: Value, dtype: DType) -> None:
             user.inputs = [left if one is value else one for one in user.inputs]
         node.set_outputs([left])
     else:
-        graph.remove_nodes([node])
+        graph.take_out([node])
     if dtype is not inner.dtype:
         graph.add_node(_to(dtype), "", [inner]).set_outputs([value])
         return
