@@ -29,6 +29,7 @@ from graphsurgeon.ops import catalog, kinds
 if TYPE_CHECKING:
     from graphsurgeon.shapes.report import ShapeReport
 
+_MODULE = "XlaCallModule"
 MOST_OUTPUTS = 10  # likely ones that are listed unless all are asked for
 MOST_INFERRED = 30_000  # nodes of a graph whose shapes are inferred to show it: about three seconds
 _INIT_SIGNATURE = "__saved_model_init_op"
@@ -208,8 +209,15 @@ def summarize(
         variables=None if model.checkpoint is None else summarize_variables(model.checkpoint),
         assets=list(assets),
         notes=list(model.notes),
-        modules=[_summarize_module(module) for metagraph in chosen for module in metagraph.modules],
+        modules=_summarize_modules(chosen, graphs),
     )
+
+
+def _summarize_modules(metagraphs: Sequence[MetaGraph], graphs: Sequence[GraphSummary]) -> list[ModuleSummary]:
+    """Describe programs inside nodes; the ops, which are counted by now, say whether there can be any."""
+    if not any(_MODULE in graph.ops for graph in graphs):
+        return []
+    return [_summarize_module(module) for metagraph in metagraphs for module in metagraph.modules]
 
 
 def _summarize_module(module: MetaGraph) -> ModuleSummary:

@@ -168,7 +168,7 @@ class GraphComparison:
         extra, other = value.extra or {}, partner.extra or {}
         details += _quantizations(extra.get("quantization"), other.get("quantization"))
         for key in sorted({*extra, *other} - {"quantization"}):
-            details += different(key, extra.get(key), other.get(key))
+            details += different(key, _named(extra.get(key)), _named(other.get(key)))
         if value.tensor is not None and partner.tensor is not None:
             details += tensor_details("", value.tensor, partner.tensor, values=self._values)
         elif value.tensor is not partner.tensor:
@@ -258,6 +258,11 @@ def _quantizations(before: Quantization | None, after: Quantization | None) -> I
         for at, a, b in pairs[:1]:
             more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
             yield from different(f"quantization {name} {at}{more}", a, b)
+
+
+def _named(item: object) -> object:
+    """Return what is recorded beside a tensor, another one (which a body takes from outside) by its name."""
+    return str(item) if isinstance(item, Value) else item
 
 
 def _comparable(found: Quantization) -> tuple[object, ...]:

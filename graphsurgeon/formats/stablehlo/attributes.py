@@ -83,7 +83,7 @@ _ENUMS = {
     3: ("EQ", "NE", "GE", "GT", "LE", "LT"),
     4: ("NOTYPE", "FLOAT", "TOTALORDER", "SIGNED", "UNSIGNED"),
     5: ("UNSPECIFIED", "ORIGINAL", "STATUS_RETURNING", "STATUS_RETURNING_UNIFIED", "TYPED_FFI"),
-    7: ("FFT", "IFFT", "RFFT", "IRFFT"),
+    7: tuple(f"{kind}FFT" for kind in ("", "I", "R", "IR")),
     11: ("DEFAULT", "HIGH", "HIGHEST"),
     16: ("TRANSPOSE_INVALID", "NO_TRANSPOSE", "TRANSPOSE", "ADJOINT"),
 }

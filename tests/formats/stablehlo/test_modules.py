@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from graphsurgeon.checks.check import check
+from graphsurgeon.cli import app
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.stablehlo.lift import lift, op_name
@@ -126,3 +127,9 @@ def test_regions_too_deep_are_an_error() -> None:
     """Not Python's own: a region in a region takes a handful of bytes."""
     with pytest.raises(FormatError):
         lift(b"ML\xefR\x0dMLIR\0" + b"\x01\x01" * 2000)
+
+
+def test_a_module_differs_in_nothing_from_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(FOLDER / "control.mlirbc")
+    assert app.run(["diff", path, path]) == 0
+    assert capsys.readouterr().out.startswith("equal")
