@@ -101,7 +101,6 @@ def _read(model: Path) -> tuple[Any, dict[str, Any], list[str]]:
     from graphsurgeon.errors import UnsupportedError
     from graphsurgeon.formats import read
     from graphsurgeon.formats.tflite.describe import said_by
-    from graphsurgeon.model.format import TFLITE
 
     file = read(model)
     if file.traits.vocabulary != TFLITE:

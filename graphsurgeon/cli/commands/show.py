@@ -45,8 +45,6 @@ def show(
         gs show models/*.tflite --json
     """
     from graphsurgeon.cli.text.show import Parts, print_summary
-    from graphsurgeon.formats import registry
-    from graphsurgeon.model.format import TFLITE
 
     parts = Parts(ops or everything, functions or everything, objects or everything, everything, signature)
 
