@@ -12,7 +12,7 @@ from graphsurgeon.disk.files import FileRange, SourceFile
 from graphsurgeon.errors import FormatError, UnsupportedError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # of a member: signature, ..., lengths of name and extra field
-_MOST_INFLATED = 256 << 20  # bytes of a compressed member that are unpacked into memory; Keras stores them as they are
+_MOST_INFLATED = 128 << 20  # bytes of a compressed member that are unpacked into memory; Keras stores them as they are
 _MOST_MEMBERS = 100_000
 
 

@@ -23,6 +23,8 @@ from graphsurgeon.model.tensor import Tensor
 
 MODEL_WEIGHTS, OPTIMIZER_WEIGHTS = "model_weights", "optimizer_weights"
 _VARS = "vars"
+_MOST_FILLED = 1 << 30  # bytes of values that were never written, or compressed ...
+_MOST_TIMES = 1032  # ... and of each stored byte: DEFLATE makes no more of it
 _INTEGERS = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 _FLOATS = {2: "float16", 4: "float32", 8: "float64"}
 
@@ -117,6 +119,9 @@ class DatasetSource:
         found = self._dataset
         if found.elsewhere:
             raise FormatError(f"the values of {self._path} cannot be read: {found.elsewhere}")
+        if found.contiguous is None and self.nbytes > _MOST_FILLED + _MOST_TIMES * self._window.size:
+            what = f"{self._path} claims {self.nbytes} bytes of values, which the file does not hold"
+            raise FormatError(what)
         if found.compact is not None:
             yield found.compact
         elif found.chunks is not None:

@@ -296,6 +296,19 @@ def test_damaged_files_end_in_an_error_of_ours(tmp_path: Path, name: str) -> Non
     assert errors > 5
 
 
+@pytest.mark.parametrize("options", [{}, {"chunks": (8, 4)}, {"chunks": (8, 4), "compression": "gzip"}])
+def test_values_that_nobody_wrote_are_not_made_without_end(tmp_path: Path, options: dict[str, Any]) -> None:
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_group("d").attrs["weight_names"] = [b"huge", b"small"]
+        file["d"].create_dataset("huge", shape=(1 << 40, 4), dtype="f4", **options)
+        file["d"].create_dataset("small", shape=(20, 4), dtype="f4", fillvalue=2.0, **options)
+    checkpoint = read(tmp_path / "m.h5").checkpoint
+    assert checkpoint is not None
+    assert np.array_equal(checkpoint.variables["d/small"].tensor.numpy(), np.full((20, 4), 2.0))
+    with pytest.raises(FormatError, match="does not hold"):
+        checkpoint.variables["d/huge"].tensor.tobytes()
+
+
 def test_values_beyond_the_end_are_noted(tmp_path: Path) -> None:
     path = write_h5(tmp_path / "m.h5")
     with h5py.File(path, "a") as file:
