@@ -14,7 +14,7 @@ from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.reach import Label, Reach, Stage
 from graphsurgeon.scanning.strings import texts_of
 from graphsurgeon.scanning.table import ACTS, FILES, OpRule, rules
-from graphsurgeon.scanning.trace import Text, Tracer
+from graphsurgeon.scanning.trace import Leaf, Text, Tracer
 from graphsurgeon.scanning.training import is_training_input
 from graphsurgeon.scanning.words import Target, named, targets_of
 
@@ -121,11 +121,11 @@ class Judge:
             return None
         texts = [text for name in rule.inputs for text in self.tracer.alternatives(node, name)]
         if kind not in _INFO:
-            texts += [(item,) for name in rule.attrs for item in texts_of(node.attrs.get(name)) if item]
+            texts += [text for name in rule.attrs for text in _in_attr(node, name)]
         if urls is not None:
             texts = [(url,) for url in urls]
         texts += self._queued(node)
-        if node.op.startswith("CacheDataset") and all(text in ((b"",), ()) for text in texts):
+        if node.op.startswith("CacheDataset") and texts and all(text in ((b"",), ()) for text in texts):
             return None  # in memory
         labels, texts = saver.called(node, self.reach.labels(node), texts)
         return Case(node, rule, labels, kind, what, texts, targets_of(texts, self.outside))
@@ -216,14 +216,17 @@ def _narrowed(node: Node, rule: OpRule) -> tuple[str, str, list[bytes] | None]:
         return "", "", None  # what its module calls decides: see `modules`
     if node.op == "PrintV2":
         stream = texts_of(node.attrs.get("output_stream"))
+        if _is_open(node, "output_stream"):
+            return "write", rule.what, None
         return ("write", rule.what, stream) if stream and b"://" in stream[0] else ("terminal", "prints", None)
     if rule.kind == "debug":
         return _debug(node, rule)
     if node.op in ("EncodeProto", "DecodeProtoV2"):
-        source = texts_of(node.attrs.get("descriptor_source"))
-        is_own = not source or source[0] in (b"", b"local://") or source[0].startswith((b"local://", b"bytes://"))
+        source = b"".join(texts_of(node.attrs.get("descriptor_source"))[:1])
+        is_own = source in (b"", b"local://") or source.startswith((b"local://", b"bytes://"))
+        is_own = is_own and not _is_open(node, "descriptor_source")
         return ("", "", None) if is_own else (rule.kind, rule.what, None)
-    if node.op == "FixedUnigramCandidateSampler" and not any(texts_of(node.attrs.get("vocab_file"))):
+    if node.op == "FixedUnigramCandidateSampler" and not _in_attr(node, "vocab_file"):
         return "", "", None
     if rule.kind == "handle":
         is_handle = any(getattr(node.attrs.get(name), "name", "") in ("resource", "variant") for name in ("out_type",))
@@ -231,7 +234,20 @@ def _narrowed(node: Node, rule: OpRule) -> tuple[str, str, list[bytes] | None]:
     return rule.kind, rule.what, None
 
 
+def _is_open(node: Node, name: str) -> bool:
+    """Say whether an attribute is filled in by whoever calls the function that the node stands in."""
+    value = node.attrs.get(name)
+    return any(isinstance(item, str) for item in (value if isinstance(value, list) else [value]))
+
+
+def _in_attr(node: Node, name: str) -> list[Text]:
+    texts: list[Text] = [(item,) for item in texts_of(node.attrs.get(name)) if item]
+    return [*texts, (Leaf("computed", f"attribute {name}"),)] if _is_open(node, name) else texts
+
+
 def _debug(node: Node, rule: OpRule) -> tuple[str, str, list[bytes] | None]:
+    if _is_open(node, "debug_urls") or _is_open(node, "debug_ops_spec"):
+        return "network", rule.what, None
     urls = texts_of(node.attrs.get("debug_urls"))
     for spec in texts_of(node.attrs.get("debug_ops_spec")):  # op;url;gated
         urls += spec.split(b";")[1:2]

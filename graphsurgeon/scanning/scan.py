@@ -97,6 +97,8 @@ def surroundings(model: Model, fetched: Iterable[Node] = ()) -> Surroundings:
 
 def judge_run(model: Model, metagraph: MetaGraph, fetched: Iterable[Node]) -> list[Threat]:
     """Return what loading a model and asking for some nodes does to the machine."""
+    if model.traits.vocabulary not in (TENSORFLOW, TFLITE):
+        return []
     found = judge_metagraph(metagraph, surroundings(model, fetched))
     whens = ("load", "function:run")
     return [threat for threat in found if threat.when in whens or model.traits.vocabulary == TFLITE]

@@ -420,6 +420,20 @@ def test_attributes_decide(op: str, attrs: dict[str, AttrValue], severity: str |
     assert found == ([] if severity is None else [(severity, target)])
 
 
+@pytest.mark.parametrize(
+    ("op", "attr"),
+    [("PrintV2", "output_stream"), ("DebugIdentityV2", "debug_urls"), ("EncodeProto", "descriptor_source"),
+     ("ImmutableConst", "memory_region_name"), ("FixedUnigramCandidateSampler", "vocab_file")],
+)  # fmt: skip
+def test_an_attribute_that_a_caller_fills_in_is_no_less_bad(op: str, attr: str) -> None:
+    made = Made()
+    function = made.function("f")
+    function.control_outputs = {"x": made.add(op, [], {attr: "chosen"})}
+    made.main()
+    made.signature("steal", {"y": made.call(function)})
+    assert made.only()[:3] == ("high", op, STEAL)
+
+
 def test_a_cache_in_memory_is_harmless() -> None:
     for path, expected in ((b"", []), (b"/tmp/cache", ["/tmp/cache"])):
         made = Made()
