@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from graphsurgeon.disk.files import contained, is_folder, open_source, tree_names
+from graphsurgeon.disk.files import contained, exists, folder_names, is_folder, open_source, tree_names
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats.graph.metagraph import object_metadata
+from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.savedmodel.keras_metadata import MOST as MOST_METADATA
 from graphsurgeon.formats.savedmodel.keras_metadata import NAME as KERAS_METADATA
 from graphsurgeon.model.model import Model
@@ -36,6 +37,24 @@ def threats(model: Model) -> Iterator[Threat]:
             yield from _metadata(folder / name)
         elif not name.endswith("/") and not name.startswith(("variables/", "saved_model.")):
             yield from _file(folder, name)
+
+
+def others(path: Path, model: Model) -> list[Path]:
+    """Return other models that a loader of the same path may take: versions, and a second form of the graph.
+
+    Args:
+        path: as given.
+        model: what was read of it.
+    """
+    taken = Path(model.path)
+    if not is_folder(taken):
+        return []
+    forms = [taken / name for name in parts.MESSAGES if exists(taken / name)]
+    if path == taken or not is_folder(path):
+        return forms[1:]
+    versions = [path / name for name in folder_names(path) if name.isdecimal()]
+    found = [version for version in versions if any(exists(version / name) for name in parts.MESSAGES)]
+    return [version for version in found if version.name != taken.name] + forms[1:]
 
 
 def outside_assets(model: Model) -> dict[str, str]:

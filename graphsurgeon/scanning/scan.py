@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.disk.files import is_folder
+from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.graph.graphbytes import metagraph_of
+from graphsurgeon.formats.savedmodel import folder as saved_model
 from graphsurgeon.model.format import TENSORFLOW, TFLITE
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -58,7 +60,19 @@ def scan(path: str | os.PathLike[str], *, allow: Sequence[str] = (), force_text:
     except UnsupportedError as error:
         what = f"could not be looked into: {error.message}"
         return _report(path, "unknown", [Threat("medium", None, what, Path(path).name, kind="unseen")], allow)
-    return _report(path, model.format, scan_model(model), allow)
+    return _report(path, model.format, [*scan_model(model), *_beside(Path(path), model, force_text)], allow)
+
+
+def _beside(path: Path, model: Model, force_text: bool) -> Iterator[Threat]:
+    """Yield what other graphs could do that a loader may take instead: older versions, a second form of the graph."""
+    for place in folder.others(path, model):
+        name = place.name
+        try:
+            other = read(place, force_text=force_text) if is_folder(place) else saved_model.read(place)
+        except GraphSurgeonError as error:
+            yield Threat("medium", None, f"could not be looked into: {error.message}", name, kind="unseen")
+            continue
+        yield from (replace(threat, where=f"{name} > {threat.where}") for threat in scan_model(other))
 
 
 def scan_model(model: Model) -> list[Threat]:

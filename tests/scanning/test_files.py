@@ -125,6 +125,32 @@ def test_metadata_of_keras_is_looked_into(folder: Path) -> None:
     assert rows(folder) == [("high", "Lambda", "load", None)]
 
 
+def reading(path: Path) -> Path:
+    made = Made()
+    made.signature("steal", {"y": made.read(made.text(b"/etc/passwd"))})
+    return made.written(path)
+
+
+def test_older_versions_are_looked_at_too(folder: Path, tmp_path: Path) -> None:
+    shutil.move(folder, tmp_path / "served/7")
+    reading(tmp_path / "served/3")
+    (found,) = [t for t in scan(tmp_path / "served").findings if t.severity != "info"]
+    assert (found.severity, found.op, found.where) == ("high", "ReadFile", "3 > steal > ReadFile")
+    assert rows(tmp_path / "served/7") == []
+
+
+def test_a_second_form_of_the_graph_is_looked_at_too(folder: Path, tmp_path: Path) -> None:
+    from graphsurgeon import read, write
+
+    text = tmp_path / "text"
+    write(read(reading(tmp_path / "bad")), text, format="saved_model_pbtxt")
+    shutil.copy(text / "saved_model.pbtxt", folder)
+    assert [row[:2] for row in rows(folder)] == [("high", "ReadFile")]
+    (folder / "saved_model.pbtxt").unlink()
+    (folder / "saved_model.cpb").write_bytes(b"records")
+    assert [row[:2] for row in rows(folder)] == [("medium", None)]
+
+
 # -- Keras ---------------------------------------------------------------------------------------------
 
 LAMBDA = {"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": None, "closure": None}}
