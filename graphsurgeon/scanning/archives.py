@@ -1,13 +1,16 @@
-"""ZIP archives: what their members are named, and whether one is a program. Nothing is unpacked to disk."""
+"""ZIP archives: what their members are named, and whether one is a program; members as files for a while."""
 
 from __future__ import annotations
 
 import io
+import re
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import PurePosixPath, PureWindowsPath
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.magic import HEAD, program
@@ -32,6 +35,15 @@ def content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int = _MOST
             return stream.read(most)
     except _BROKEN:
         return None
+
+
+@contextmanager
+def unpacked(name: str, data: bytes) -> Iterator[Path]:
+    """Keep a member as a file of its own for the time of a `with` block; only the last part of its name is used."""
+    with tempfile.TemporaryDirectory(prefix="gs-scan-") as folder:
+        path = Path(folder) / (re.sub(r"[^\w.-]", "_", name) or "member")
+        path.write_bytes(data)
+        yield path
 
 
 def threats(archive: zipfile.ZipFile, where: str, harmless: tuple[str, ...] = ()) -> Iterator[Threat]:

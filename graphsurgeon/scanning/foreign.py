@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
 from graphsurgeon.encoding.mlir_calls import calls_of
+from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.foreign import FOREIGN, error
@@ -16,6 +18,9 @@ from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.modules import verdict_of
 
 _MOST_BYTES = 1 << 30  # of a file that is looked through
+_MOST_MEMBER = 256 << 20  # of a member of an archive
+_ARRAY_HEAD = 1 << 16  # of an array; one of objects begins with its pickle
+_MODELS = (".pb", ".pbtxt", ".meta", ".tflite", ".h5", ".hdf5", ".keras")
 
 
 def kind(path: Path) -> str | None:
@@ -77,14 +82,39 @@ def _zip(source: SourceFile, name: str) -> Iterator[Threat]:
         )
         return
     yield from archives.threats(archive, name, (".pkl", ".npy", ".storage"))
-    for member in archive.infolist():
-        data = archives.content(archive, member) if member.filename.endswith((".pkl", ".npy")) else None
+    left = _MOST_BYTES
+    for member in archive.infolist()[: archives.MOST_MEMBERS]:
+        suffix = PurePosixPath(member.filename).suffix
+        if suffix not in _MODELS and suffix not in (".pkl", ".npy"):
+            continue
         where = f"{name} > {member.filename}"
-        if data is not None:
-            yield from pickles.threats(data, where) if member.filename.endswith(".pkl") else _array(data, where)
-        elif member.filename.endswith((".pb", ".tflite", ".h5", ".keras")):
-            what = "a model in an archive, which could not be looked into: unpack it"
+        size = _ARRAY_HEAD if suffix == ".npy" else member.file_size
+        left -= size
+        data = archives.content(archive, member, size) if left >= 0 and size <= _MOST_MEMBER else None
+        if data is None:
+            yield Threat("medium", None, "a member that could not be looked into", where, "unknown", None, "unseen")
+        elif suffix == ".pkl":
+            yield from pickles.threats(data, where)
+        elif suffix == ".npy":
+            yield from _array(data, where)
+        else:
+            yield from _model(PurePosixPath(member.filename).name, data, where)
+
+
+def _model(name: str, data: bytes, where: str) -> Iterator[Threat]:
+    """Scan a model that lies in an archive; archives in archives are not opened."""
+    from graphsurgeon.scanning.scan import scan
+
+    with archives.unpacked(name, data) as path:
+        try:
+            if _looks().get(kind(path) or "") == "zip":
+                raise UnsupportedError("an archive in an archive")
+            found = scan(path).findings
+        except GraphSurgeonError as failure:
+            what = f"a model in an archive that could not be looked into: {failure.message}"
             yield Threat("medium", None, what, where, "unknown", None, "unseen")
+            return
+    yield from (replace(threat, where=f"{where} > {threat.where}") for threat in found)
 
 
 def _array(data: bytes, where: str) -> Iterator[Threat]:

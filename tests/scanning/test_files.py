@@ -256,6 +256,22 @@ def test_pickles_in_files(tmp_path: Path) -> None:
     assert rows(tmp_path / "bad.npz") == [("critical", None, "load", "os system")]
 
 
+def test_models_in_archives_are_looked_into(fixtures_dir: Path, tmp_path: Path) -> None:
+    made = Made("graph_def")
+    made.read(made.text(b"/etc/passwd"))
+    bad = made.written(tmp_path / "bad.pb").read_bytes()
+    good = (fixtures_dir / TFLITE).read_bytes()
+    (tmp_path / "a.task").write_bytes(zipped(**{"detector.tflite": good}))
+    assert rows(tmp_path / "a.task") == []
+    inner = zipped(**{"x.pb": bad})
+    (tmp_path / "b.zip").write_bytes(
+        zipped(**{"m/x.pb": bad, "m/../../y.tflite": good, "z.pb": inner, "w.pb": b"\xff"})
+    )
+    found = [(t.severity, t.op, t.where) for t in scan(tmp_path / "b.zip").findings if t.severity != "info"]
+    assert ("high", "ReadFile", "b.zip > m/x.pb > ReadFile") in found
+    assert [row[0] for row in found] == ["high", "high", "medium", "medium"]
+
+
 def test_what_is_not_read_is_told(fixtures_dir: Path) -> None:
     for name in ("model.tar.gz", "frozen.pb.gz"):
         assert rows(fixtures_dir / "hostile/foreign" / name) == [("medium", None, "unknown", None)]
