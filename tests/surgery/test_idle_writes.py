@@ -12,7 +12,7 @@ from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.freezing.idle_writes import idle_writes
-from graphsurgeon.surgery.moves.variable_uses import Held
+from graphsurgeon.surgery.moves.variable_uses import HeldVariable
 from tests.formats.stablehlo.test_modules import data_of
 
 FLOAT, RESOURCE = 1, 20
@@ -45,7 +45,7 @@ def idle(graph: Graph) -> list[str]:
     for name in ("v", "w"):
         node = graph.node(name)
         assert isinstance(node, Node)
-        holders[node.output(0)] = frozenset({Held(name, FLOAT32, Shape([3]), name)})
+        holders[node.output(0)] = frozenset({HeldVariable(name, FLOAT32, Shape([3]), name)})
     return [node.name for node in idle_writes(graph, holders)]
 
 
