@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphsurgeon.analysis.matches import PatternReport
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.select import FoundValue, find_values
 from graphsurgeon.cli import output
@@ -16,6 +15,9 @@ from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, require_g
 from graphsurgeon.cli.output import plural
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import MetaGraph
+
+if TYPE_CHECKING:
+    from graphsurgeon.analysis.matches import PatternReport
 
 
 @expanding(select=selection)
