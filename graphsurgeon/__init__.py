@@ -13,7 +13,11 @@ from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, Unsup
 
 if TYPE_CHECKING:
     from graphsurgeon import model, surgery
-    from graphsurgeon.formats import read, write
+    from graphsurgeon.analysis.find import find
+    from graphsurgeon.analysis.summary import summarize
+    from graphsurgeon.checks.check import check
+    from graphsurgeon.compare.diff import diff
+    from graphsurgeon.formats import new_model, read, write
     from graphsurgeon.scanning.scan import scan
     from graphsurgeon.shapes import infer_shapes
 
@@ -25,19 +29,30 @@ __all__ = [
     "GraphSurgeonError",
     "UnsupportedError",
     "UsageError",
+    "check",
+    "diff",
+    "find",
     "infer_shapes",
     "model",
+    "new_model",
     "read",
     "scan",
+    "summarize",
     "surgery",
     "write",
 ]
 
+# Public name -> the module that has it, imported when it is first asked for.
 _LAZY = {
-    "read": "graphsurgeon.formats",
-    "write": "graphsurgeon.formats",
+    "check": "graphsurgeon.checks.check",
+    "diff": "graphsurgeon.compare.diff",
+    "find": "graphsurgeon.analysis.find",
     "infer_shapes": "graphsurgeon.shapes",
+    "new_model": "graphsurgeon.formats",
+    "read": "graphsurgeon.formats",
     "scan": "graphsurgeon.scanning.scan",
+    "summarize": "graphsurgeon.analysis.summary",
+    "write": "graphsurgeon.formats",
 }
 _MODULES = ("model", "surgery")
 
@@ -50,6 +65,10 @@ def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'graphsurgeon' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 moved.install()

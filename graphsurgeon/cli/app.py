@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
@@ -63,7 +64,8 @@ _EXAMPLES = "\nExamples:\n"
 def main() -> NoReturn:
     """Run the command that the arguments name and leave with its exit status."""
     gc.set_threshold(COLLECT_AFTER)
-    signal.signal(signal.SIGTERM, _interrupt)
+    if threading.current_thread() is threading.main_thread():  # nobody else may set a handler
+        signal.signal(signal.SIGTERM, _interrupt)
     status = run(sys.argv[1:])
     gc.freeze()  # nothing is left to find; looking through everything once more on the way out takes 15 ms
     sys.exit(status)

@@ -46,6 +46,15 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
     return model
 
 
+def new_model() -> Model:
+    """Return a model with an empty main graph, to be filled with `graph.add_node` and written as any graph format."""
+    from graphsurgeon.model.metagraph import MetaGraph
+
+    model = Model(registry.GRAPH_DEF, "new model")
+    model.metagraphs = [MetaGraph()]
+    return model
+
+
 def write(
     model: Model,
     target: str | os.PathLike[str],
