@@ -94,3 +94,11 @@ def test_optimize(gs: GS, tmp_path: Path) -> None:
     assert "there is no pass" in gs("optimize", CNN, "--only", "x", "-o", again, "--force").err
     assert "fold" in gs("optimize", "--list-passes").out
     assert gs("optimize", "tflite/cnn_float.tflite", "-o", tmp_path / "out.tflite").status == 4
+
+
+def test_replace_in_tflite(gs: GS, tmp_path: Path) -> None:
+    model, out = "tflite/cnn_float.tflite", tmp_path / "out.tflite"
+    assert gs("replace", model, "SOFTMAX(x) => LOG_SOFTMAX(x)", "-o", out).status == 0
+    assert gs("find", out, "--pattern", "LOG_SOFTMAX(FULLY_CONNECTED(...))", "--count").out == "1\n"
+    assert "would never end" in gs("replace", model, "SOFTMAX(x) => SOFTMAX(NEG(x))", "-o", out, "--force").err
+    assert "not known" in gs("replace", model, "SOFTMAX(x) => NEG(MEAN(x))", "-o", out, "--force").err

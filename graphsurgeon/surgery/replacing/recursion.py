@@ -21,7 +21,7 @@ def contains_itself(rule: Rule, words: MetaGraph) -> bool:
     """
     if rule.conditions or rule.predicates:
         return False
-    metagraph = MetaGraph()
+    metagraph = MetaGraph(vocabulary=words.vocabulary)
     if words.graph.kind == "subgraph":
         metagraph.graph = Graph(metagraph, "subgraph")
     sketch = _Sketch(metagraph.graph, rule)
