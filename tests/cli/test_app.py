@@ -111,7 +111,8 @@ def test_interrupt_is_status_130(gs: GS, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_interrupted_process_leaves_with_130(tmp_path: Path, number: signal.Signals) -> None:
     slow = tmp_path / "slow.py"
     slow.write_text(
-        "import sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.formats as formats\n"
+        "import signal, sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.formats as formats\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background is deaf to it
         "def read(path):\n    print('reading', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
         "formats.read = read\nsys.argv = ['gs', 'show', 'x']\napp.main()\n"
     )
