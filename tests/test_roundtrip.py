@@ -41,11 +41,16 @@ def lift(model: Model) -> None:
 
 
 def target_of(model: Model, folder: Path) -> Path:
-    """Where a copy goes: the name of the source, so that suffix and prefix are the same."""
+    """Where a copy goes: the name of the source, so that suffix and prefix are the same, if they say what it is."""
     if model.checkpoint is not None and model.format == "checkpoint":
         name = Path(model.checkpoint.prefix).name if not model.checkpoint.prefix.endswith("/") else ".index"
         return folder / name
-    return folder / Path(model.path).name
+    name = Path(model.path)
+    suffixes = model.traits.suffixes
+    if name.is_file() and not suffixes:  # the message of a SavedModel under some name
+        return folder / name.stem
+    is_known = name.is_dir() or not name.suffix or name.suffix in suffixes
+    return folder / (name.name if is_known else f"{name.name}{min(suffixes)}")
 
 
 def files_of(model: Model) -> dict[str, bytes]:
@@ -67,6 +72,8 @@ def require_identical(path: Path, folder: Path) -> None:
     again = read(target_of(model, folder))
     if model.checkpoint is not None and model.checkpoint.version == 1 and model.format == "checkpoint":
         assert values_of(again) == values_of(model)  # a V1 checkpoint becomes a V2 one
+    elif Path(again.path).name != Path(model.path).name:
+        assert [*files_of(again).values()] == [*files_of(model).values()]
     else:
         assert files_of(again) == files_of(model)
 

@@ -44,7 +44,9 @@ def tried(path: Path, batch: int, target: Path) -> str:
     except (RuntimeError, ValueError):
         return "contradiction" if report.contradictions else "LiteRT alone refuses"
     if report.contradictions:
-        return "we alone see a contradiction"
+        # A shape such as [1,-1,16] takes the whole batch without a word: the interpreter opens it, and mixes examples.
+        lost = [detail["name"] for detail in source.get_output_details() if detail["shape"][0] != batch]
+        return "the batch is lost in silence" if lost else "we alone see a contradiction"
     write(model, target, force=True)
     ours = interpreter(target)
     stored = [detail["shape"].tolist() for detail in ours.get_output_details()]
