@@ -21,11 +21,11 @@ Assume = Annotated[
 Seed = Annotated[int, typer.Option("--seed", help="Of random data.")]
 
 
-def parse_shapes(texts: Iterable[str] | None) -> dict[str, Shape]:
-    """Return the shapes of `--assume`, by input.
+def parse_shapes(texts: Iterable[str] | None, option: str = "--assume") -> dict[str, Shape]:
+    """Return the shapes of `--assume`, or of the option named, by input.
 
     Raises:
         UsageError: a text is not of the form NAME=SHAPE.
     """
-    found = parse_assumptions(list(texts or ()))
+    found = parse_assumptions(list(texts or ()), option)
     return {str(name): shape if isinstance(shape, Shape) else Shape(shape) for name, shape in found.items()}

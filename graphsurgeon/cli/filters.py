@@ -94,20 +94,27 @@ def cut_lists(filters: Filters, model: Model) -> Filters:
     )
 
 
-def parse_assumptions(pairs: Iterable[str] | None) -> dict[str | Value, Shape | Sequence[int | None]]:
+def parse_assumptions(
+    pairs: Iterable[str] | None, option: str = "--assume"
+) -> dict[str | Value, Shape | Sequence[int | None]]:
     """Return the shapes of `--assume NAME=SHAPE`, by name.
+
+    Args:
+        pairs: what was given.
+        option: the option that was typed, for messages.
 
     Raises:
         UsageError: a pair has no `=`, or a dimension is none.
     """
-    return {name: _shape(text) for name, text in (split_pair(pair, "NAME=SHAPE") for pair in split_pairs(pairs))}
+    named = (split_pair(pair, "NAME=SHAPE") for pair in split_pairs(pairs))
+    return {name: _shape(text, f"{option} {name}={text}") for name, text in named}
 
 
-def _shape(text: str) -> Shape:
+def _shape(text: str, where: str) -> Shape:
     try:
         return Shape.of(text)
     except ValueError as error:
-        raise UsageError(f"--assume {text!r}: {error}", hint="write a shape as 1,224,224,3") from None
+        raise UsageError(f"{where}: {error}", hint="write a shape as 1,224,224,3") from None
 
 
 def require_graph(model: Model) -> None:

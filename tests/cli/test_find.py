@@ -102,6 +102,7 @@ def test_assume(gs: GS) -> None:
     assert "MatMul:0" in names(gs, "graphdef/linear.pb", "--assume", "x=7,4", "--shape", "7,3")
     wrong = gs("find", "graphdef/linear.pb", "--assume", "x=7,y")
     assert (wrong.status, wrong.out) == (2, "")
+    assert "--assume x=7,y: 'y' is no dimension" in wrong.err
     unknown = gs("find", "graphdef/linear.pb", "--assume", "nope=1")
     assert unknown.status == 2
 

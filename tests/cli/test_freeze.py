@@ -130,3 +130,11 @@ def test_gradients_of_functions_that_are_gone_are_no_matter(gs: GS, tmp_path: Pa
     result = gs("freeze", "savedmodel/v1_functions", "-o", tmp_path / "frozen.pb")
     assert result.status == 0
     assert "warning" not in result.out
+
+
+@pytest.mark.parametrize("model", ["graphdef/linear.pb", "tflite/float.tflite"])
+def test_a_wrong_shape_names_the_option_that_was_typed(gs: GS, tmp_path: Path, model: str) -> None:
+    result = gs("set-input", model, "--shape", "x=a,1", "-o", tmp_path / "out")
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "--shape x=a,1: 'a' is no dimension" in result.err
+    assert "--assume" not in result.err

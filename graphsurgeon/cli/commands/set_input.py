@@ -51,7 +51,7 @@ def set_input(
       gs set-input model.meta --set train_phase=false --set keep_prob=1.0 -o inference.meta
     """
     arguments = {
-        "shapes": parse_shapes(shape),
+        "shapes": parse_shapes(shape, "--shape"),
         "dtypes": dict(split_pair(text, "NAME=DTYPE") for text in split_pairs(dtype)),
         "set_values": set_values(values, mapping),
         "scale": scale,
