@@ -62,7 +62,7 @@ def _behind(source: Any) -> Iterator[Finding]:
     """Find what is carried along behind the model."""
     rest = unexplained(source)
     if rest is not None:
-        what = f"{rest[1] - rest[0]:,} bytes from byte {rest[0]:,} on that no field of the model places"
+        what = f"{plural(rest[1] - rest[0], 'byte')} from byte {rest[0]:,} on that no field of the model places"
         hint = "code for an accelerator may lie there, or what does not belong to a model"
         yield Finding("note", "file", what, hint, "bytes-behind")
     names = source.archive.names if source.archive is not None else []

@@ -228,7 +228,7 @@ def _console() -> Any:
 def values(tensor: Tensor) -> str:
     """Format the values of a small tensor in one line. Reads them."""
     if tensor.num_elements > FEW_VALUES:
-        return f"{tensor.num_elements} values"
+        return plural(tensor.num_elements, "value")
     items = [repr(item) for item in tensor.items()]
     return items[0] if tensor.shape.rank == 0 and items else f"[{', '.join(items)}]"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from graphsurgeon.errors import plural
+
 if TYPE_CHECKING:
     from graphsurgeon.model.node import Value
 
@@ -43,7 +45,7 @@ class Quantization(NamedTuple):
             size = "x".join(map(str, blocks)) if isinstance(blocks, Sequence) else str(blocks)
             return f"blocks of {size}, scales in {self.scales}"
         if self.custom:
-            return f"custom, {len(self.custom)} bytes"
+            return f"custom, {plural(len(self.custom), 'byte')}"
         if len(self.scale) == 1:
             zero = self.zero_point[0] if len(self.zero_point) else 0
             return f"scale {self.scale[0]:.6g}, zero point {zero}"

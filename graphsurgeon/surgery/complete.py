@@ -85,7 +85,9 @@ def make_servable(
         notes.append(f"tagged {','.join(metagraph.tags) or NO_TAGS}")
     stale = drop_stale_shapes(metagraph.graph, infer_shapes(metagraph))
     if stale:
-        notes.append(f"{stale} nodes no longer record shapes that contradict their ops: the model would not load")
+        notes.append(
+            f"shapes recorded at {plural(stale, 'node')} contradict the ops and are left out: the model would not load"
+        )
     initializers = fills_on_load(metagraph)
     if initializers and not any(key in metagraph.collections for key in INIT_COLLECTIONS):
         node = metagraph.graph.add_node("NoOp", metagraph.graph.unique_name("init_on_load"), controls=initializers)

@@ -202,3 +202,10 @@ def test_commands_on_a_huge_string_constant(gs: GS, huge_strings: Path, tmp_path
     for option in (["--values", "c"], ["--export", tmp_path / "w.npz"]):
         result = gs("weights", huge_strings, *option)
         assert (result.status, "bytes of memory" in result.err) == (3, True), option
+
+
+@pytest.mark.parametrize(("count", "says"), [((1,), "1 element,"), ((2,), "2 elements,"), ((0,), "0 elements,")])
+def test_one_element_is_no_elements(gs: GS, tmp_path: Path, count: tuple[int, ...], says: str) -> None:
+    np.savez(tmp_path / "one.npz", v=np.zeros(count, np.float32))
+    out = gs("weights", tmp_path / "one.npz").out
+    assert out.splitlines()[-1].startswith(f"1 variable, {says}")

@@ -108,7 +108,9 @@ def _total(rows: Sequence[Row]) -> str:
             what = "optimizer slot" if kind == "slot" else kind
             elements = sum(row.tensor.num_elements for row in of_kind)
             total = size(sum(row.bytes for row in of_kind))
-            parts.append(f"{plural(len(of_kind), what)}, {number(elements)} elements, {total}")
+            parts.append(
+                f"{plural(len(of_kind), what)}, {number(elements)} element{'' if elements == 1 else 's'}, {total}"
+            )
     return "; ".join(parts) or "no weights"
 
 

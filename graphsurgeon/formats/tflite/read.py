@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from graphsurgeon.disk.files import SourceFile, open_source
 from graphsurgeon.encoding.appended_zip import AppendedZip, find_zip, unsafe_names
 from graphsurgeon.encoding.flatbuffer.read import Image
-from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.errors import FormatError, UnsupportedError, plural
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.tflite import metadata as tflite_metadata
 from graphsurgeon.formats.tflite.behind import unexplained
@@ -218,6 +218,6 @@ def _notes(source: ModelSource) -> list[str]:
     rest = unexplained(source)
     if rest is not None:
         notes.append(
-            f"{rest[1] - rest[0]:,} bytes behind the model that no field of it places, from byte {rest[0]:,} on"
+            f"{plural(rest[1] - rest[0], 'byte')} behind the model that no field of it places, from byte {rest[0]:,} on"
         )
     return notes
