@@ -16,6 +16,7 @@ from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import CONSTANTS, VALUE_READS, VARIABLES
 
 NO_TAGS = "none"
 INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
@@ -95,8 +96,8 @@ def find_node(
     if found:
         choices = ", ".join(f"--graph {match.graph.name}" for match in found)
         raise UsageError(f"{len(found)} functions have a node {node!r}", hint=f"choose {choices}")
-    known = (match.name for place in choose_graphs(metagraph, graph) for match in place.nodes)
-    raise UsageError(f"the model has no node {node!r}", hint=suggestion(node, known))
+    nodes = [match for place in choose_graphs(metagraph, graph) for match in place.nodes]
+    raise UsageError(f"the model has no node {node!r}", hint=_nodes_like(node, nodes))
 
 
 def find_value(
@@ -157,9 +158,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """Return `did you mean 'a' or 'b'?` for the names nearest to one that does not exist, empty if none is near."""
     names = list(dict.fromkeys(known))[:20000]  # difflib is quadratic; more names than that help nobody
     inside = [other for other in names if name and name in other]
+    last = [other for other in inside if other.endswith(f"/{name}")]
     near = difflib.get_close_matches(name, names, n=3) if len(names) <= 2000 else []
-    best = list(dict.fromkeys([*near, *sorted(inside, key=len)]))[:3]
+    best = list(dict.fromkeys([*sorted(last, key=len), *near, *sorted(inside, key=len)]))[:3]
     return f"did you mean {' or '.join(map(repr, best))}?" if best else ""
+
+
+def _nodes_like(name: str, nodes: Sequence[Node]) -> str:
+    """Return a hint: nodes whose op was named, else those of like names, those that compute before variables."""
+    of_op = list(dict.fromkeys(node.name for node in nodes if node.op == name))
+    if of_op and not any(node.name.endswith(f"/{name}") for node in nodes):
+        return f"did you mean {' or '.join(map(repr, of_op[:3]))}?"
+    holding = CONSTANTS | VARIABLES | VALUE_READS
+    computing = [node.name for node in nodes if node.op not in holding]
+    return suggestion(name, computing) or suggestion(name, (node.name for node in nodes))
 
 
 def _stored_value(places: Sequence[Graph], text: str) -> Value:
