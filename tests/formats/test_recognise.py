@@ -259,8 +259,8 @@ def test_a_missing_file_gets_suggestions(graph: Path) -> None:
     with pytest.raises(FileError, match="no such file") as error:
         detect.locate(graph.with_name("a.bp"))
     assert str(graph) in error.value.hint
-    with pytest.raises(FileError, match="local files"):
-        detect.locate(Path("gs://bucket/model"))
+    with pytest.raises(FileError, match=r"^s3://bucket/model: gs reads local files"):
+        detect.locate(Path("s3://bucket/model"))
 
 
 def test_a_missing_folder_after_a_kill_is_found(tmp_path: Path) -> None:

@@ -267,8 +267,11 @@ def _missing(path: Path, names: Sequence[str]) -> GraphSurgeonError:
     interrupted = leftovers(path)
     if interrupted:
         return FileError("no such file or folder", path=path, hint="; ".join(interrupted))
-    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
-        return FileError("gs reads local files only", path=path, hint="download it first")
+    address = re.match(r"[a-z][a-z0-9+.-]+:/", str(path))
+    if address is not None:
+        rest = str(path)[address.end() :].lstrip("/")
+        where = f"{address.group()}/{rest}"  # a Path keeps one of the two slashes
+        return FileError("gs reads local files only", path=where, hint="download it first")
     if f"{path.name}.meta" in names:
         return FileError("no checkpoint of this prefix", path=path, hint=f"its graph is in {path}.meta")
     import difflib
