@@ -168,7 +168,9 @@ def _metagraph(model: Model, name: str, tags: Sequence[str] | None, *, replace: 
     """Return the MetaGraph that gets the signature; the tags of a bare graph are those it is to have."""
     metagraph = choose_metagraph(model, None if model.traits.is_bare_graph else tags)
     if name in metagraph.signatures and not replace:
-        raise UsageError(f"there already is a signature {name!r}", hint="choose another --name, or remove it first")
+        raise UsageError(
+            f"there already is a signature {name!r}", hint="--replace replaces it, --name NAME adds another"
+        )
     return metagraph
 
 

@@ -9,6 +9,7 @@ checkpoint keys (`what="variables"` does), arguments and results of functions, `
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,13 +63,15 @@ def rename(
     Args:
         model: changed in place.
         names: old name -> new name; where both end in `/` everything in that scope. For keys
-            `signature.key` -> new key; for tags old tag -> new tag, where `none` is the empty set.
+            `signature.key` -> new key; for tags old tag -> new tag, where the new tag `none` drops one and the old tag
+            `none` stands for no tags.
         what: "nodes" by default, "variables" for a checkpoint.
         regex: `s|PATTERN|REPLACEMENT|` with any delimiter: `re.sub` on the whole name, once per name.
         prefix: put before every name.
         strip_prefix: cut from every name that starts with it.
         graph: limits nodes to one function or subgraph (glob); `main` is the main graph.
-        tags: which MetaGraph of a SavedModel; variables are renamed in all of them.
+        tags: which MetaGraph of a SavedModel; variables are renamed in all of them. Tags need none where only one
+            MetaGraph has what is renamed.
 
     Raises:
         UsageError: a name is unknown, illegal, taken, or would capture a dangling reference.
@@ -88,10 +91,40 @@ def _rename(model: Model, kind: What, rules: Rules, graph: str | None, tags: Seq
     if kind == "variables":
         renamed, notes = rename_variables(model, rules.apply)
         return RenameReport(kind, [("", old, new) for old, new in renamed], notes)
-    metagraph = choose_metagraph(model, tags)
+    metagraph = _metagraph(model, kind, rules, tags)
+    rules.elsewhere = lambda name: _elsewhere(metagraph, name, rules.pairs.get(name, "NEW"), kind)
     if kind == "nodes":
         return _rename_nodes(model, metagraph, rules, graph)
     return RenameReport(kind, _RENAMERS[kind](model, metagraph, rules))
+
+
+def _metagraph(model: Model, kind: What, rules: Rules, tags: Sequence[str] | None) -> MetaGraph:
+    """Return the MetaGraph that is meant: without `tags` also the only one that has the tags to be renamed."""
+    if kind == "tags" and tags is None and rules.pairs:
+        having = [one for one in model.metagraphs if set(rules.pairs) <= set(one.tags or [NO_TAGS])]
+        if len(having) == 1:
+            return having[0]
+    return choose_metagraph(model, tags)
+
+
+def _elsewhere(metagraph: MetaGraph, name: str, new: str, kind: What) -> str:
+    """Say what a name is that was taken for one of another kind, and what renames it; empty if it is nothing."""
+    public = [signature for signature in metagraph.signatures.values() if not signature.key.startswith(INTERNAL)]
+    owners = [one.key for one in public if name in one.inputs or name in one.outputs]
+    owners.sort(key="serving_default".__ne__)
+    if owners:
+        return f"it is a key of signature {owners[0]!r}: --what keys {shlex.quote(f'{owners[0]}.{name}={new}')}"
+    dotted = [f"{one.key}.{key}" for one in public for key in (*one.inputs, *one.outputs)]
+    found: dict[What, tuple[str, Iterable[str]]] = {
+        "keys": ("key of a signature", dotted),
+        "signatures": ("signature", [one.key for one in public]),
+        "functions": ("function", metagraph.functions),
+        "tags": ("tag", metagraph.tags or ()),
+    }
+    for other, (noun, names) in found.items():
+        if other != kind and name in names:
+            return f"it is a {noun}: --what {other} {shlex.quote(f'{name}={new}')}"
+    return ""
 
 
 class Rules:
@@ -100,11 +133,18 @@ class Rules:
     Attributes:
         pairs: old -> new, literal.
         rule: applied to names that no pair covers; None without one.
+        elsewhere: says, as a hint, what else a name is that is unknown here; empty if it is nothing.
     """
 
-    def __init__(self, pairs: dict[str, str], rule: Callable[[str], str] | None) -> None:
+    def __init__(
+        self,
+        pairs: dict[str, str],
+        rule: Callable[[str], str] | None,
+        elsewhere: Callable[[str], str] = lambda name: "",
+    ) -> None:
         self.pairs = pairs
         self.rule = rule
+        self.elsewhere = elsewhere
         self.scopes = {old: new for old, new in pairs.items() if old.endswith("/") and new.endswith("/")}
 
     def apply(self, known: Iterable[str], noun: str) -> dict[str, str]:
@@ -122,7 +162,8 @@ class Rules:
                 changed[name] = new
         if unused:
             missing = min(unused)
-            raise UsageError(f"the model has no {noun} {missing!r}", hint=suggestion(missing.rstrip("/"), names))
+            hint = self.elsewhere(missing) or suggestion(missing.rstrip("/"), names)
+            raise UsageError(f"the model has no {noun} {missing!r}", hint=hint)
         return changed
 
     def _new(self, name: str, unused: set[str]) -> str:
@@ -175,7 +216,7 @@ def _plan_nodes(metagraph: MetaGraph, rules: Rules, pattern: str | None) -> dict
     plan: dict[Graph, dict[str, str]] = {}
     for old, new in rules.pairs.items():
         if old not in rules.scopes:
-            node = find_node(metagraph, old, graph=pattern)
+            node = _node(metagraph, rules, old, pattern)
             if new != old:
                 plan.setdefault(node.graph, {})[node.name] = new
     wide = Rules(dict(rules.scopes), rules.rule)
@@ -190,6 +231,13 @@ def _plan_nodes(metagraph: MetaGraph, rules: Rules, pattern: str | None) -> dict
                 if new != node.name and node.name not in named:
                     plan.setdefault(graph, {})[node.name] = new
     return plan
+
+
+def _node(metagraph: MetaGraph, rules: Rules, name: str, pattern: str | None) -> Node:
+    try:
+        return find_node(metagraph, name, graph=pattern)
+    except UsageError as error:
+        raise UsageError(error.message, hint=rules.elsewhere(name) or error.hint) from None
 
 
 def _check_nodes(graph: Graph, changed: Mapping[str, str]) -> None:
@@ -234,7 +282,7 @@ def _rename_tensors(metagraph: MetaGraph, rules: Rules, pattern: str | None) -> 
     values = [value for graph in choose_graphs(metagraph, pattern) for value in graph.values]
     by_index = {f"#{value.port}": value for value in metagraph.graph.values}
     direct = {old: new for old, new in rules.pairs.items() if old in by_index}
-    rest = Rules({old: new for old, new in rules.pairs.items() if old not in direct}, rules.rule)
+    rest = Rules({old: new for old, new in rules.pairs.items() if old not in direct}, rules.rule, rules.elsewhere)
     ambiguous = Counter(value.name for value in values)
     for old in rest.pairs:
         if ambiguous[old] > 1:
@@ -285,7 +333,7 @@ def _rename_keys(model: Model, metagraph: MetaGraph, rules: Rules) -> list[tuple
     }
     wide = None if rules.rule is None else (lambda text: _rename_last(text, known[text][1], rules.rule))
     dotted = {old: f"{known[old][0].key}.{new}" if old in known else new for old, new in rules.pairs.items()}
-    changed = Rules(dotted, wide).apply(known, "signature key")
+    changed = Rules(dotted, wide, rules.elsewhere).apply(known, "signature key")
     plan: dict[Signature, dict[str, str]] = {}
     for old, new in changed.items():
         signature, key = known[old]
@@ -309,6 +357,10 @@ def _rename_tags(model: Model, metagraph: MetaGraph, rules: Rules) -> list[tuple
     before = list(metagraph.tags) or [NO_TAGS]
     changed = rules.apply(before, "tag")
     after = [new for tag in before if (new := changed.get(tag, tag)) != NO_TAGS]
+    twice = next((old for old, new in changed.items() if after.count(new) > 1), None)
+    if twice is not None:
+        what = f"tag {changed[twice]!r} would be there twice"
+        raise UsageError(what, hint=f"{shlex.quote(f'{twice}={NO_TAGS}')} drops tag {twice!r}")
     others = [set(other.tags or ()) for other in model.metagraphs if other is not metagraph]
     if set(after) in others:
         raise UsageError(f"another MetaGraph is already tagged {','.join(after)}")

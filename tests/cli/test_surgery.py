@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon import read
+from graphsurgeon import read, write
 from graphsurgeon.model.metagraph import MetaGraph
 from tests.cli.conftest import GS
 
@@ -65,6 +65,46 @@ def test_names_that_are_refused(gs: GS, arguments: list[str], says: str) -> None
     assert result.status in (2, 4)
     assert (result.out, result.err.count("\n")) == ("", 1)
     assert says in result.err
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "instead"),
+    [
+        (EXPORT, ["probs=scores"], ["--what", "keys", "serving_default.probs=scores"]),
+        (EXPORT, ["--what", "keys", "probs=scores"], ["--what", "keys", "serving_default.probs=scores"]),
+        (EXPORT, ["serving_default=first"], ["--what", "signatures", "serving_default=first"]),
+        (EXPORT, ["--what", "keys", "serving_default=first"], ["--what", "signatures", "serving_default=first"]),
+        (EXPORT, ["--what", "signatures", "serve=prod"], ["--what", "signatures", "serve=prod"]),
+    ],
+)
+def test_a_name_of_another_kind_is_told_with_what_renames_it(
+    gs: GS, model: str, arguments: list[str], instead: list[str]
+) -> None:
+    result = gs("rename", model, *arguments, "--dry-run")
+    if arguments != instead:
+        assert (result.status, result.err.count("\n")) == (2, 1)
+        assert result.err.rstrip().endswith(": " + " ".join(instead))
+    assert gs("rename", model, *instead, "--dry-run").status == 0
+
+
+def test_tags_are_no_list_with_doubles(gs: GS, tmp_path: Path) -> None:
+    model = "savedmodel/v1_tag_sets"
+    refused = gs("rename", model, "--what", "tags", "gpu=serve", "-o", tmp_path / "out")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert "tag 'serve' would be there twice; gpu=none drops tag 'gpu'" in refused.err
+    taken = gs("rename", model, "--what", "tags", "gpu=none", "-o", tmp_path / "out")
+    assert "another MetaGraph is already tagged serve" in taken.err
+    assert gs("rename", model, "--what", "tags", "train=fit", "-o", tmp_path / "out").status == 0
+    assert [one.tags for one in read(tmp_path / "out").metagraphs] == [["fit"], ["serve"], ["serve", "gpu"]]
+
+
+def test_a_tag_can_be_dropped(gs: GS, tmp_path: Path) -> None:
+    model = read("savedmodel/v1_text")
+    model.metagraphs[0].tags = ["serve", "gpu"]
+    write(model, tmp_path / "two")
+    result = gs("rename", tmp_path / "two", "--what", "tags", "gpu=none", "-o", tmp_path / "out")
+    assert result.status == 0, result.err
+    assert graph_of(tmp_path / "out").tags == ["serve"]
 
 
 def test_rename_what(gs: GS, tmp_path: Path) -> None:
@@ -320,3 +360,11 @@ def test_recipes_that_are_none(gs: GS, tmp_path: Path, text: str, says: str) -> 
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
     assert says in result.err
     assert not (tmp_path / "out.pb").exists()
+
+
+def test_a_taken_signature_is_replaced_as_the_hint_says(gs: GS, tmp_path: Path) -> None:
+    arguments = ("add-signature", "savedmodel/v1_text", "--output", "scores=y", "-o", tmp_path / "out")
+    refused = gs(*arguments)
+    assert "there already is a signature 'serving_default'; --replace replaces it" in refused.err
+    assert gs(*arguments, "--replace").status == 0
+    assert list(outputs_of(tmp_path / "out")) == ["scores"]

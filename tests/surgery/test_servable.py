@@ -26,7 +26,7 @@ def test_recorded_shapes_that_would_not_load_go(tmp_path: Path) -> None:
     path.write_text(GRAPH)
     model = read(path)
     report = add_signature(model, {"y": "true"})
-    assert any(note.startswith("1 nodes no longer record shapes") for note in report.notes)
+    assert any(note.startswith("shapes recorded at 1 node contradict") for note in report.notes)
     recorded = {node.name: "_output_shapes" in node.attrs for node in model.metagraphs[0].graph.nodes}
     assert recorded == {"x": False, "stale": False, "true": True}
 

@@ -50,7 +50,7 @@ def rename(
     """Rename nodes, scopes, functions, variables, signatures, their keys, or tags; every mention follows.
 
     Of a TFLite model tensors are renamed. Renaming nodes leaves checkpoint keys alone; --what variables renames
-    keys, nodes and objects together, so that the model still restores.
+    keys, nodes and objects together, so that the model still restores. A tag renamed to `none` is dropped.
 
     Examples:
       gs rename frozen.pb input:0=image prob/Softmax=prob -o renamed.pb
