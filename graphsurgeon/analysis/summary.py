@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from graphsurgeon.analysis.callables import CallableForm, callable_forms
 from graphsurgeon.analysis.flow.placeholders import InputFact, placeholders
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
 from graphsurgeon.analysis.weight_totals import (
@@ -120,6 +121,7 @@ class GraphSummary(NamedTuple):
         inputs: placeholders in file order; inputs of a subgraph.
         outputs: likely outputs, best first; outputs of a subgraph.
         constants: None if there are none.
+        callables: what the loaded object gives to be called; asked for where no signature tells it.
     """
 
     name: str
@@ -136,6 +138,7 @@ class GraphSummary(NamedTuple):
     largest_functions: Sequence[FunctionSummary] = ()
     constants: ConstantsSummary | None = None
     objects: Sequence[ObjectChild] | None = None
+    callables: Sequence[CallableForm] = ()
 
 
 class ModuleSummary(NamedTuple):
@@ -285,6 +288,7 @@ def _summarize_metagraph(metagraph: MetaGraph, *, with_objects: bool, all_output
             largest_functions=_largest(function_ops),
             constants=summarize_constants(metagraph.graphs),
             objects=_object_children(metagraph) if with_objects else None,
+            callables=[] if signatures.keys() - {_INIT_SIGNATURE} else callable_forms(metagraph),
         )
     ]
 

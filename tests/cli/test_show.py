@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,42 @@ def test_objects(gs: GS) -> None:
     assert objects["serve"]["kind"] == "function"
     assert objects["signatures"]["children"] == ["serving_default"]
     assert "tf.saved_model.load gives" in gs("show", "savedmodel/table_asset", "--objects").out
+
+
+# What `saved_model_cli show --all` of TensorFlow 2.21 says: "Concrete Functions", "Callable with".
+@pytest.mark.parametrize(
+    ("model", "lines"),
+    [
+        ("no_signatures", {"__call__  x float32 [?,4]", "double    x float32 [?,4]"}),
+        (
+            "polymorphic",
+            {
+                f"call  #1['pair'][0] {dtype} [?], #1['pair'][1] {dtype} [?], #2={flag}"
+                for dtype in ("float32", "int32")
+                for flag in (True, False)
+            },
+        ),
+    ],
+)
+def test_without_a_signature_the_functions_to_call_are_told(gs: GS, model: str, lines: set[str]) -> None:
+    out = gs("show", f"savedmodel/{model}").out.splitlines()
+    start = out.index("no signature; tf.saved_model.load gives these functions") + 1
+    assert {line.strip() for line in out[start : start + len(lines)]} == lines
+    assert out[start + len(lines)].startswith("ops")
+
+
+@pytest.mark.parametrize("model", ["savedmodel/no_signatures", "savedmodel/polymorphic", "graphdef/linear.pb"])
+def test_what_is_next_shows_something_of_the_models_own(gs: GS, model: str) -> None:
+    command = shlex.split(gs("show", model).out.splitlines()[-1].removeprefix("next: "))
+    assert command[0] == "gs"
+    found = gs(*command[1:])
+    assert (found.status, found.err) == (0, "")
+    assert found.out
+    assert not any(op in found.out for op in ("SaveV2", "RestoreV2", "traced_save", "PartitionedCall"))
+
+
+def test_a_signature_says_enough_of_what_is_called(gs: GS) -> None:
+    assert gs("show", "savedmodel/linear", "--json").json["graphs"][0]["callables"] == []
 
 
 def test_unknown_signature_gets_the_candidates(gs: GS) -> None:

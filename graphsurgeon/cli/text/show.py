@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from graphsurgeon.analysis.callables import Argument
 from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSummary, Summary
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.weight_totals import ConstantsSummary, ScopeWeights, VariablesSummary
@@ -125,6 +126,7 @@ def _print_graph(summary: Summary, graph: GraphSummary, parts: Parts) -> None:
     for key, signature in graph.signatures.items():
         if key != INIT or parts.everything:
             _print_signature(key, signature)
+    _print_callables(graph, parts)
     _print_inputs(graph, parts)
     _print_outputs(graph, parts)
     _print_ops(graph, parts)
@@ -163,6 +165,21 @@ def _print_signature(key: str, signature: SignatureSummary) -> None:
         ("output", name, *_tensor(*entry), _quantization(entry.tensor)) for name, entry in signature.outputs.items()
     ]
     output.table(rows, indent=2)
+
+
+def _print_callables(graph: GraphSummary, parts: Parts) -> None:
+    """Tell what the loaded object gives to be called, one line for each way to call it."""
+    if graph.callables:
+        output.line("no signature; tf.saved_model.load gives these functions")
+        rows = [(form.name, _call(form.arguments)) for form in graph.callables]
+        _print_rows(rows, everything=parts.everything or parts.functions, noun="function")
+
+
+def _call(arguments: Sequence[Argument] | None) -> str:
+    if arguments is None:
+        return "arguments unknown"
+    texts = (f"{one.name}={one.value}" if one.value else f"{one.name} {one.dtype} {one.shape}" for one in arguments)
+    return ", ".join(texts) or "no arguments"
 
 
 def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[str, str, str]:
@@ -294,8 +311,11 @@ def _print_next(summary: Summary) -> None:
     keys = [key for graph in summary.graphs for key in graph.signatures if key != INIT]
     if not summary.graphs or (keys and summary.variables is not None):
         command, options = "weights", " --sort size"
+    elif forms := [form for graph in summary.graphs for form in graph.callables]:
+        command, options = "find", f" --op '*' --graph {shlex.quote(forms[0].function)}"
     else:
-        command, options = ("find", " --op '*'") if keys else ("outputs", "")
+        has_outputs = any(graph.outputs for graph in summary.graphs)
+        command, options = ("outputs", "") if has_outputs and not keys else ("find", " --op '*'")
     output.line()
     output.line(f"next: gs {command} {shlex.quote(summary.path)}{options}")
 
