@@ -211,9 +211,18 @@ def summarize(
         graphs=graphs,
         variables=None if model.checkpoint is None else summarize_variables(model.checkpoint),
         assets=list(assets),
-        notes=list(model.notes),
+        notes=list(dict.fromkeys([*model.notes, *_missing_variables(model, graphs)])),
         modules=_summarize_modules(chosen, graphs),
     )
+
+
+def _missing_variables(model: Model, graphs: Sequence[GraphSummary]) -> list[str]:
+    """Say that a model which is to be loaded with its variables has none of them."""
+    has_them = model.checkpoint is not None or not model.traits.is_servable
+    restores = any(step.kind == "restore" for graph in graphs for step in graph.on_load)
+    if has_them or not restores or not any(op in graph.ops for graph in graphs for op in kinds.VARIABLES):
+        return []
+    return [model.unreadable or "its variables are missing: put the variables/ folder of the model beside its graph"]
 
 
 def _summarize_modules(metagraphs: Sequence[MetaGraph], graphs: Sequence[GraphSummary]) -> list[ModuleSummary]:

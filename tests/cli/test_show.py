@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,18 @@ def test_model_text_is_never_markup(gs: GS) -> None:
     result = gs("show", "hostile/markup_names.pb", "--all")
     assert result.status == 0
     assert "\x1b" not in result.out
+
+
+def test_missing_variables_are_said(gs: GS, tmp_path: Path) -> None:
+    shutil.copytree("savedmodel/linear", tmp_path / "model")
+    says = "note: its variables are missing: put the variables/ folder"
+    assert says not in gs("show", tmp_path / "model").out
+    shutil.rmtree(tmp_path / "model" / "variables")
+    assert says in gs("show", tmp_path / "model").out
+    shutil.copytree("savedmodel/linear/variables", tmp_path / "model" / "variables")
+    assert says not in gs("show", tmp_path / "model").out
+
+
+@pytest.mark.parametrize("model", ["savedmodel/captured_constants", "savedmodel/v1_text", "graphdef/linear.pb"])
+def test_models_without_variables_miss_none(gs: GS, model: str) -> None:
+    assert "variables are missing" not in gs("show", model).out
