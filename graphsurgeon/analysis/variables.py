@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.objects import path_text
 
 VariableKind = Literal["variable", "slot"]
 
@@ -70,6 +71,26 @@ def named_variables(checkpoint: Checkpoint, model: Model | None = None) -> list[
         NamedVariable(variable, variable.name or _name(key, names), "slot" if key in slots else "variable")
         for key, variable in variables.items()
     ]
+
+
+def names_of_variables(checkpoint: Checkpoint, model: Model | None = None) -> dict[str, set[str]]:
+    """Return every name that each key's variable goes by: key, paths of objects, the program's name. Reads no values.
+
+    Args:
+        checkpoint: the variables.
+        model: as `named_variables` takes it.
+    """
+    names = {named.key: {named.key, named.label} for named in named_variables(checkpoint, model)}
+    for key, called in names.items():
+        path, mark, attribute = key.partition(OBJECT_SUFFIX)
+        if mark and attribute == "VARIABLE_VALUE":
+            called.add(path)
+    if checkpoint.objects is None or not any(OBJECT_SUFFIX in key for key in names):
+        return names
+    for node, ways in checkpoint.objects.ways().items():
+        for key in checkpoint.keys_of(node):
+            names[key].update(path_text(name for _, name in way) for way in ways if way)
+    return names
 
 
 def slot_keys(checkpoint: Checkpoint) -> set[str]:

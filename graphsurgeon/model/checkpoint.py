@@ -12,10 +12,12 @@ from graphsurgeon.errors import UsageError
 if TYPE_CHECKING:
     from typing import Any
 
-    from graphsurgeon.model.objects import ObjectGraph
+    from graphsurgeon.model.objects import ObjectGraph, ObjectNode
     from graphsurgeon.model.tensor import Tensor
 
 OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+_PARTS = ("-keys", "-values", "_STATE")  # of a table and of an iterator: what savers put behind their key
 
 
 class Variable:
@@ -138,6 +140,14 @@ class Checkpoint:
                 for attribute in node.attributes
                 if _beginning_with(attribute[2], left) or not _beginning_with(attribute[2], removed)
             ]
+
+    def keys_of(self, node: ObjectNode) -> list[str]:
+        """Return the keys of what is saved of an object; a table has two that begin as the object graph says."""
+        found: list[str] = []
+        for _, _, key in node.attributes:
+            parts = [key + part for part in _PARTS if key + part in self.variables]
+            found += [key] if key in self.variables else parts
+        return found
 
     def _respelling(self, keys: Mapping[str, str]) -> Callable[[str], str]:
         """Return what makes new keys of those in an object graph, once the variables have their new keys.

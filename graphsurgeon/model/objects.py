@@ -7,9 +7,10 @@ each loader needs of it are in `docs/formats.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from graphsurgeon.model import traversal
 from graphsurgeon.model.mention import Mention
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from graphsurgeon.model.dtype import DType
     from graphsurgeon.model.graph import Graph
     from graphsurgeon.model.shape import Shape
+
+
+# Programs have a handful of ways to a variable (a Keras 3 model beside its optimizer about ten), some ten steps long.
+_MOST_WAYS = 32
+_LONGEST_WAY = 64
+
+
+def path_text(names: Iterable[str]) -> str:
+    """Return the path that checkpoint keys show for names of children (`trackable_utils.escape_local_name`)."""
+    return "/".join(name.replace(".", "..").replace("/", ".S") for name in names)
+
+
+def path_names(path: str) -> list[str]:
+    """Return the names of children that a path is made of: what `path_text` was given."""
+    return [re.sub(r"\.(.)", lambda found: "/" if found[1] == "S" else found[1], part) for part in path.split("/")]
 
 
 def parameter_name(key: str) -> str:
@@ -150,6 +166,9 @@ class TensorSpec:
         return f"TensorSpec({self.name!r}, {self.shape}, {self.dtype})"
 
 
+Way = tuple[tuple[ObjectNode, str], ...]  # from the root on: an object, and the name of the child that comes next
+
+
 class ObjectGraph:
     """All objects; the first is the root. Nodes that are no longer reached stay until removed from `nodes`."""
 
@@ -174,6 +193,21 @@ class ObjectGraph:
                     paths[child] = f"{paths[node]}{separator}{name}" if node is not self.root else name
                     waiting.append(child)
         return paths
+
+    def ways(self) -> dict[ObjectNode, list[Way]]:
+        """Return the ways to each object, shorter ones first: no object twice on one, and not endlessly many."""
+        found: dict[ObjectNode, list[Way]] = {}
+        for node, way in traversal.ways(self.root, lambda one: one.children, most=_MOST_WAYS, longest=_LONGEST_WAY):
+            found.setdefault(node, []).append(way)
+        return found
+
+    def leave_out(self, gone: Collection[ObjectNode]) -> None:
+        """Remove all edges and slots that lead to some objects; the objects themselves stay in `nodes`."""
+        for node in self.nodes:
+            if any(child in gone for _, child in node.children):
+                node.children = [(name, child) for name, child in node.children if child not in gone]
+            if any(slot in gone or of in gone for of, _, slot in node.slots):
+                node.slots = [one for one in node.slots if one[0] not in gone and one[2] not in gone]
 
     def paired(self, other: ObjectGraph) -> dict[ObjectNode, ObjectNode]:
         """Return the object of another graph to which the same names lead, for each that has one."""

@@ -16,6 +16,8 @@ from graphsurgeon.model.graph import Node, Value
 
 T = TypeVar("T")
 
+_VERY_MANY = 1 << 17  # ways: the largest object checkpoints that people make have some ten thousand
+
 
 def reached(starts: Iterable[T], following: Callable[[T], Iterable[T]]) -> dict[T, None]:
     """Return some things and all that they lead to, the given ones first; `following` is asked once about each."""
@@ -38,6 +40,27 @@ def nearest_first(starts: Iterable[T], following: Callable[[T], Iterable[T]]) ->
             if other not in found:
                 found.add(other)
                 waiting.append(other)
+
+
+def ways(
+    start: T, steps: Callable[[T], Iterable[tuple[str, T]]], *, most: int, longest: int
+) -> Iterator[tuple[T, tuple[tuple[T, str], ...]]]:
+    """Yield what named steps lead to, with each way there, shorter ways first.
+
+    A way is the (thing, name of the step from it) in order; it comes to nothing twice. At most `most` ways are
+    followed to each thing, of at most `longest` steps, and one once there are very many in all: there can be
+    exponentially many.
+    """
+    count: dict[T, int] = {}
+    waiting: list[tuple[T, tuple[tuple[T, str], ...]]] = [(start, ())]
+    for one, way in waiting:
+        yield one, way
+        passed = {thing for thing, _ in way}
+        for name, other in steps(one) if len(way) < longest else ():
+            allowed = most if len(waiting) < _VERY_MANY else 1
+            if other is not one and other not in passed and count.get(other, 0) < allowed:
+                count[other] = count.get(other, 0) + 1
+                waiting.append((other, (*way, (one, name))))
 
 
 def in_preorder(starts: Iterable[T], inside: Callable[[T], Iterable[T]]) -> Iterator[T]:

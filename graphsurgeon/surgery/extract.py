@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.tensors import TensorFact
-from graphsurgeon.analysis.variables import named_variables
+from graphsurgeon.analysis.variables import names_of_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.model import Model
 from graphsurgeon.surgery.extracting import extract_graph
@@ -73,7 +74,7 @@ def extract(
         outputs: tensor -> name of an Identity that yields it; empty keeps its own name.
         inputs: tensor -> name of the placeholder that takes its place; empty takes the tensor's name. Without any
             the graph is cut nowhere.
-        match: of a checkpoint: names or keys of variables, globs or `re:` expressions; any may match.
+        match: of a checkpoint: names, keys or object paths of variables, globs or `re:` expressions; any may match.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
         signature: of a TFLite model: take this signature; without `outputs` whole, else names may be its keys.
@@ -113,7 +114,7 @@ def _extract_variables(model: Model, match: Sequence[str]) -> ExtractReport:
     if checkpoint.version == 1:
         raise UnsupportedError("a V1 checkpoint can be read but not written", hint="gs convert it first")
     kept: set[str] = set()
-    names = {named.key: {named.key, named.name or named.key} for named in named_variables(checkpoint, model)}
+    names = names_of_variables(checkpoint, model)
     known = sorted(set().union(*names.values()))
     for pattern in match:
         matches = matcher(pattern, known.__contains__)
@@ -121,5 +122,28 @@ def _extract_variables(model: Model, match: Sequence[str]) -> ExtractReport:
         if not found:
             raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, known))
         kept |= found
-    checkpoint.remove([key for key in checkpoint.variables if key not in kept])
-    return ExtractReport(variables=list(checkpoint.variables))
+    notes = _keep_save_counter(checkpoint, kept)
+    _remove(checkpoint, [key for key in checkpoint.variables if key not in kept])
+    return ExtractReport(variables=list(checkpoint.variables), notes=notes)
+
+
+def _keep_save_counter(checkpoint: Checkpoint, kept: set[str]) -> list[str]:
+    """Keep what `tf.train.Checkpoint.restore` asks for where `save` wrote it; return a note."""
+    counter = checkpoint.objects.root.child("save_counter") if checkpoint.objects is not None else None
+    keys = set(checkpoint.keys_of(counter)) - kept if counter is not None else set()
+    kept |= keys
+    return ["save_counter is kept: tf.train.Checkpoint.restore asks for it"] if keys else []
+
+
+def _remove(checkpoint: Checkpoint, keys: Sequence[str]) -> None:
+    """Remove variables, and the edges to their objects.
+
+    An edge to an object without a value would be bound to one: a program that restores would go on with initial
+    values, and TensorFlow's `assert_consumed` would find nothing amiss.
+    """
+    objects = checkpoint.objects
+    before = {node for node in objects.nodes if node.attributes} if objects is not None else set()
+    checkpoint.remove(keys)
+    if objects is not None and keys:
+        # What holds other objects stays for their sake.
+        objects.leave_out({node for node in before if not node.attributes and not node.children})

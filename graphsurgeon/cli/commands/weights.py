@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
+from graphsurgeon.analysis.variables import names_of_variables
 from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, list_weights, statistics
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags, split_list
@@ -85,7 +86,7 @@ def weights(
     file = read(model)
     found = _list(file, parse_tags(tags), graph, small=everything or values is not None)
     patterns = split_list(match, commas=not file.traits.has_free_names)
-    chosen = _select(found, [values] if values is not None else patterns)
+    chosen = _select(file, found, [values] if values is not None else patterns)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
     chosen = sorted(chosen, key=_ORDERS[sort]) if sort is not Order.FILE else chosen
     if values is not None:
@@ -105,27 +106,33 @@ def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None, *, sma
     return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=small)
 
 
-def _select(weights: list[Weight], patterns: Sequence[str]) -> list[Weight]:
-    """Keep what one of the patterns matches, by the name in the file or that of the variable.
+def _select(file: ModelFile, weights: list[Weight], patterns: Sequence[str]) -> list[Weight]:
+    """Keep what one of the patterns matches, by the name in the file or any that the variable goes by.
 
     Raises:
         UsageError: a pattern matches nothing.
     """
     if not patterns:
         return weights
-    names = {name for weight in weights for name in _names(weight)}
+    others = names_of_variables(file.checkpoint, file) if file.checkpoint is not None else {}
+    called = [_names(weight, others) for weight in weights]
+    names = set().union(*called)
     tests = []
     for pattern in patterns:
         test = matcher(pattern, names.__contains__)
         if not any(map(test, names)):
             raise UsageError(f"no weight matches {pattern!r}", hint=suggest_pattern(pattern, sorted(names)))
         tests.append(test)
-    return [weight for weight in weights if any(test(name) for test in tests for name in _names(weight))]
+    return [
+        weight for weight, own in zip(weights, called, strict=True) if any(test(name) for test in tests for name in own)
+    ]
 
 
-def _names(weight: Weight) -> list[str]:
-    by_index = [f"#{weight.index}"] if weight.index is not None else []
-    return [weight.name, *([weight.variable] if weight.variable else []), *by_index]
+def _names(weight: Weight, others: Mapping[str, Iterable[str]]) -> set[str]:
+    names = {weight.name, *([weight.variable] if weight.variable else [])}
+    if weight.index is not None:
+        names.add(f"#{weight.index}")
+    return names if weight.kind == "constant" else names.union(others.get(weight.name, ()))
 
 
 def _only(weights: list[Weight], pattern: str) -> Weight:
