@@ -10,6 +10,7 @@ import pytest
 
 from graphsurgeon import read, write
 from graphsurgeon.surgery.extract import extract
+from graphsurgeon.surgery.rename import rename
 
 pytestmark = pytest.mark.tensorflow
 
@@ -57,3 +58,61 @@ def test_what_was_left_out_is_missed(tmp_path: Path) -> None:
     write(model, tmp_path / "part.ckpt")
     with pytest.raises(AssertionError, match="not bound"):
         tf.train.Checkpoint(model=network(2)).restore(str(tmp_path / "part.ckpt")).assert_consumed()
+
+
+@pytest.mark.parametrize(
+    ("names", "rules", "attributes"),
+    [
+        ({"model/": "encoder/"}, {}, ["encoder"]),
+        ({"model/": "wrap/encoder/"}, {}, ["wrap", "encoder"]),
+        ({}, {"regex": [r"s|^model/|encoder/|"]}, ["encoder"]),
+        ({}, {"prefix": "wrap/"}, ["wrap", "model"]),
+    ],
+)
+def test_a_renamed_scope_restores_under_its_new_name(
+    names: dict[str, str], rules: dict[str, Any], attributes: list[str], tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    net, fresh = network(1), network(2)
+    model = read(saved(net, tmp_path / "ck"))
+    extract(model, match=["model/*"])
+    rename(model, names, **rules)
+    write(model, tmp_path / "new.ckpt")
+    holder: Any = fresh
+    for name in reversed(attributes[1:]):
+        inner, holder = holder, tf.Module()
+        setattr(holder, name, inner)
+    restored = tf.train.Checkpoint(**{attributes[0]: holder})
+    if "prefix" in rules:  # the counter is an object as others are
+        restored.read(str(tmp_path / "new.ckpt")).assert_existing_objects_matched()
+    else:
+        restored.restore(str(tmp_path / "new.ckpt")).assert_consumed()
+    assert_same_weights(net, fresh)
+
+
+def test_slots_follow_when_model_and_optimizer_are_renamed(tmp_path: Path) -> None:
+    import keras
+    import tensorflow as tf
+
+    net, fresh = network(1), network(2)
+    model = read(saved(net, tmp_path / "ck"))
+    rename(model, {"model/": "encoder/", "optimizer/": "adam/"})
+    write(model, tmp_path / "new.ckpt")
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(fresh.trainable_variables)
+    tf.train.Checkpoint(encoder=fresh, adam=optimizer).restore(str(tmp_path / "new.ckpt")).assert_consumed()
+    assert_same_weights(net, fresh)
+
+
+def test_a_program_name_is_what_v1_savers_look_for(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    one = tf.Variable([3.0, 4.0], name="before")
+    model = read(tf.train.Checkpoint(v=one).save(str(tmp_path / "ck")))
+    rename(model, {"before": "after"})
+    write(model, tmp_path / "new.ckpt")
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        variable = tf.compat.v1.get_variable("after", shape=[2])
+        tf.compat.v1.train.Saver([variable]).restore(session, str(tmp_path / "new.ckpt"))
+        np.testing.assert_array_equal(session.run(variable), [3.0, 4.0])

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from graphsurgeon import UsageError
 from graphsurgeon.analysis.variables import names_of_variables
 from graphsurgeon.formats import registry
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
@@ -14,6 +15,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names, path_text
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.surgery.extract import extract
+from graphsurgeon.surgery.rename import rename
 
 END = "/.ATTRIBUTES/VARIABLE_VALUE"
 KERNEL = f"optimizer/_trainable_variables/0{END}"
@@ -91,3 +93,61 @@ def test_ways_are_bounded() -> None:
     for one, following in pairwise(nodes):
         one.children = [("l", following), ("r", following)]
     assert max(map(len, ObjectGraph(nodes, []).ways().values())) <= 32
+
+
+def paths_of(model: Model) -> set[str]:
+    ways = objects_of(model).ways().values()
+    return {path_text(name for _, name in way) for of_one in ways for way in of_one}
+
+
+@pytest.mark.parametrize(
+    ("names", "path"),
+    [
+        ({"model/": "encoder/"}, "encoder/dense/_kernel"),
+        ({"model/": "a/b/"}, "a/b/dense/_kernel"),
+        ({"model/dense/": "dense/", "model/also/": "also/"}, "dense/_kernel"),
+        ({"model/dense/_kernel": "model/dense/weights"}, "model/also/weights"),  # one edge has both paths
+    ],
+)
+def test_renaming_a_path_renames_edges_and_leaves_keys_of_other_paths(names: dict[str, str], path: str) -> None:
+    model = keras_like()
+    rename(model, names)
+    assert path in paths_of(model)
+    assert not paths_of(model) & {*names, *(f"{old}_kernel" for old in names)}
+    assert model.checkpoint is not None
+    assert set(model.checkpoint.variables) == {KERNEL, MOMENTUM, COUNTER}
+
+
+def test_a_key_that_shows_a_path_follows_it() -> None:
+    model = keras_like()
+    rename(model, {"optimizer/": "adam/"})
+    assert model.checkpoint is not None
+    assert set(model.checkpoint.variables) == {
+        KERNEL.replace("optimizer", "adam"),
+        MOMENTUM.replace("optimizer", "adam"),
+        COUNTER,
+    }
+    assert {"adam/_momentums/0", "model/dense/_kernel"} <= paths_of(model)
+
+
+@pytest.mark.parametrize("names", [{"model/": "optimizer/"}, {"model/": "//"}, {"model/nosuch": "x"}])
+def test_taken_and_unknown_paths_change_nothing(names: dict[str, str]) -> None:
+    model = keras_like()
+    with pytest.raises(UsageError):
+        rename(model, names)
+    assert paths_of(model) == paths_of(keras_like())
+    assert model.checkpoint is not None
+    assert set(model.checkpoint.variables) == {KERNEL, MOMENTUM, COUNTER}
+
+
+def test_edges_that_change_with_others_are_told() -> None:
+    [note] = rename(keras_like(), {"model/dense/_kernel": "model/dense/weights"}).notes
+    assert "model/also/_kernel" in note
+
+
+def test_a_program_name_alone_is_renamed_where_v1_savers_look() -> None:
+    model = keras_like()
+    rename(model, {"net/dense/kernel": "kernel"})
+    [kernel] = [node for node in objects_of(model).nodes if any(key == KERNEL for _, _, key in node.attributes)]
+    assert kernel.attributes == [("VARIABLE_VALUE", "kernel", KERNEL)]
+    assert paths_of(model) == paths_of(keras_like())

@@ -18,12 +18,15 @@ from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.objects import ObjectGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import RESTORES, SAVES, VARIABLES
 from graphsurgeon.surgery.moves.known_ops import is_tflite
+from graphsurgeon.surgery.renaming.objects import ObjectPaths
 
 Apply = Callable[[Iterable[str], str], dict[str, str]]
 
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _ATTRIBUTES = "/.ATTRIBUTES/"  # an object-based key is `path/.ATTRIBUTES/name`; loaders look the name up
 
 
@@ -47,6 +50,8 @@ def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]],
         raise UnsupportedError("a V1 checkpoint can be read but not written", hint="gs convert it first")
     keys = list(model.checkpoint.variables) if model.checkpoint is not None else []
     nodes = [node for metagraph in model.metagraphs for node in _variable_nodes(metagraph)]
+    if model.checkpoint is not None and not model.metagraphs and model.checkpoint.objects is not None:
+        return _rename_objects(model.checkpoint, model.checkpoint.objects, apply)
     changed = apply(dict.fromkeys([*keys, *map(resource_name, nodes)]), "variable")
     known = set(keys)
     new_keys = {old: new for old, new in changed.items() if old in known}
@@ -59,6 +64,47 @@ def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]],
         _respell_objects(metagraph, changed)
     _rename_nodes(plan, nodes, changed)
     return sorted(changed.items()), _notes(model, new_keys)
+
+
+def _rename_objects(
+    checkpoint: Checkpoint, objects: ObjectGraph, apply: Apply
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Rename in a checkpoint of objects: paths are edges and keys, other names those that V1 savers look for."""
+    paths = ObjectPaths(checkpoint)
+    full_names = [full for node in objects.nodes for _, full, _ in node.attributes if full]
+    changed = apply(dict.fromkeys([*checkpoint.variables, *paths.keys, *full_names]), "variable")
+    new_keys, new_paths = _of_objects(checkpoint, paths, changed)
+    _check_keys(list(checkpoint.variables), new_keys)
+    moves = paths.plan(new_paths)
+    if new_keys:
+        checkpoint.rename(new_keys)
+    notes = paths.move(moves, new_paths)
+    moved = {new_keys.get(key, key) for path in new_paths for key in paths.keys[path]} | set(new_keys.values())
+    pairs = {**new_paths, **new_keys}
+    for node in objects.nodes:
+        for index, (name, full, key) in enumerate(node.attributes):
+            if full in changed and key not in moved:
+                node.attributes[index] = (name, changed[full], key)
+                pairs[full] = changed[full]
+    told = {old: new for old, new in pairs.items() if old + _VALUE not in new_keys}
+    return sorted(told.items()), notes
+
+
+def _of_objects(
+    checkpoint: Checkpoint, paths: ObjectPaths, changed: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the keys and the paths that change: a key that shows a path follows it, and leads it."""
+    new_keys = {old: new for old, new in changed.items() if old in checkpoint.variables}
+    new_paths = {old: new for old, new in changed.items() if old in paths.keys and old not in new_keys}
+    for old, new in list(new_keys.items()):
+        path, mark, _ = old.partition(_ATTRIBUTES)
+        if mark and path in paths.keys:
+            new_paths.setdefault(path, new.partition(_ATTRIBUTES)[0])
+    for path, new in new_paths.items():
+        for key in paths.keys[path]:
+            if key.startswith(path + _ATTRIBUTES):
+                new_keys.setdefault(key, new + key[len(path) :])
+    return new_keys, new_paths
 
 
 def _variable_nodes(metagraph: MetaGraph) -> list[Node]:
