@@ -151,3 +151,19 @@ def test_a_program_name_alone_is_renamed_where_v1_savers_look() -> None:
     [kernel] = [node for node in objects_of(model).nodes if any(key == KERNEL for _, _, key in node.attributes)]
     assert kernel.attributes == [("VARIABLE_VALUE", "kernel", KERNEL)]
     assert paths_of(model) == paths_of(keras_like())
+
+
+def test_a_prefix_put_before_paths_and_cut_off_again_leaves_nothing_behind() -> None:
+    model = keras_like()
+    rename(model, prefix="zz/")
+    assert "zz/model/dense/_kernel" in paths_of(model)
+    rename(model, strip_prefix="zz/")
+    assert paths_of(model) == paths_of(keras_like())
+    assert len(objects_of(model).nodes) == len(objects_of(keras_like()).nodes)
+
+
+def test_a_path_that_becomes_shorter_leaves_no_empty_object() -> None:
+    model = keras_like()
+    rename(model, {"model/": "wrap/inner/"})
+    rename(model, {"wrap/inner/": "head/"})
+    assert {name for name, _ in objects_of(model).root.children} == {"head", "optimizer", "save_counter"}

@@ -65,11 +65,24 @@ class ObjectPaths:
                 parent = self._container(parent, name)
             if target is not None:
                 parent.children.append((names[-1], target))
+        for way in self._ways.values():
+            moved = [place for place, edge in enumerate(way) if edge in moves]
+            if moved:
+                self._leave_out_emptied([parent for parent, _ in way[: moved[-1] + 1]])
         also = sorted(
             path for path, way in self._ways.items() if path not in changed and not moves.keys().isdisjoint(way)
         )
         more = f" and {len(also) - 3} more paths" if len(also) > 3 else ""
         return [f"{', '.join(also[:3])}{more} lead over the same objects, and change too"] if also else []
+
+    def _leave_out_emptied(self, parents: list[ObjectNode]) -> None:
+        """Take out objects that held nothing but what has moved, the innermost first; the root stays."""
+        for node in reversed(parents[1:]):
+            if node.children or node.attributes or node.slots or self._objects is None:
+                return
+            if node in self._objects.nodes:
+                self._objects.leave_out([node])
+                self._objects.nodes.remove(node)
 
     def _container(self, parent: ObjectNode, name: str) -> ObjectNode:
         found = parent.child(name)
