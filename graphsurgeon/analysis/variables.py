@@ -26,6 +26,7 @@ _SLOTS = frozenset(
         "lamb_v", "slot_v", "slot_vr", "slot_vc",
     }
 )  # fmt: skip
+_JOINED = ("_slot_v", "_slot_vr", "_slot_vc", "_slot_m")  # mesh-tensorflow's Adafactor puts them behind the name itself
 # Averages are kept like slots but stand in for the variable at inference.
 _AVERAGES = ("exponentialmovingaverage", "moving_average", "ema")
 
@@ -133,6 +134,9 @@ def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable], op
     path, mark, _ = key.partition(OBJECT_SUFFIX)
     if mark:
         return bool(variable.tensor.shape.rank) and _is_kept_by_optimizer(path.split("/")[:-1], optimizers)
+    joined = next((key.removesuffix(end) for end in _JOINED if key.endswith(end)), "")
+    if joined in variables and _is_kept_for(variable, variables[joined]):
+        return True
     owner, _, last = key.rpartition("/")
     if not owner:
         return False
@@ -167,6 +171,9 @@ def _owners(owner: str, is_known: bool) -> Iterator[str]:
 
 
 def _is_kept_for(slot: Variable, variable: Variable) -> bool:
-    """Say whether one holds as many elements as the other, or a row or column of it, as factored moments do."""
+    """Say whether one has the other's shape, or that without one dimension, as factored moments do."""
     own, other = slot.tensor.shape.dims or (), variable.tensor.shape.dims or ()
-    return own == other or (len(own) == len(other) - 1 and own in (other[:-1], other[:-2] + other[-1:]))
+    if len(own) != len(other) - 1:
+        return own == other
+    left_out = next((place for place, size in enumerate(own) if size != other[place]), len(own))
+    return own[left_out:] == other[left_out + 1 :]

@@ -26,6 +26,13 @@ def checkpoint(**shapes: tuple[int, ...]) -> Checkpoint:
         ("dense/kernel/my_optimizer", (4, 3), True),  # AdamOptimizer(name="my_optimizer")
         ("dense/kernel/slot_vr", (4,), True),  # Adafactor keeps rows and columns
         ("dense/kernel/slot_vc", (3,), True),
+        ("dense/kernel_slot_v", (4, 3), True),  # mesh-tensorflow's, T5's
+        ("dense/kernel_slot_vr", (4,), True),
+        ("dense/kernel_slot_vc", (3,), True),
+        ("dense/kernel_slot_m", (4, 3), True),
+        ("dense/kernel_slot_v", (9, 9), False),
+        ("dense/kernel_slot_vr", (5,), False),
+        ("dense/bias_slot_v", (4, 3), False),  # there is no such variable
         ("dense/kernel/Adam", (9, 9), False),  # a layer of that name
         ("other/Adam", (4, 3), False),
         ("dense/kernel/ExponentialMovingAverage", (4, 3), False),
