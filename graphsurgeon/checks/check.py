@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from graphsurgeon.checks import (
+    attributes,
     calls,
     files,
     graph,
@@ -45,6 +46,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     ops.unknown_ops,
     ops.nodes_against_definitions,
     ops.constants,
+    attributes.kinds,
     calls.missing_functions,
     calls.recursion,
     calls.call_arguments,
