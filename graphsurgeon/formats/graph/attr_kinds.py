@@ -28,7 +28,7 @@ class StoredAttrs:
     def get(self, name: str) -> Any | None:
         """Return the `AttrValue` of an attribute, None if the node does not have it."""
         if self._all is None or name not in self._changed:
-            return self._raw[name] if name in self._raw else None
+            return self._raw.get(name)
         if name not in self._all:
             return None
         written = message("tensorflow.AttrValue")()
