@@ -20,6 +20,7 @@ from graphsurgeon.checks import (
     modules,
     onnx,
     ops,
+    signature_keys,
     signatures,
     tflite,
     tflite_operators,
@@ -52,6 +53,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     calls.call_arguments,
     mentions.dangling_mentions,
     signatures.tensors,
+    signature_keys.spelling,
     signatures.both_worlds,
     mentions.object_graph_functions,
     modules.modules,
@@ -121,7 +123,7 @@ def check(
         progress: called with the bytes read and the bytes in all.
     """
     found: list[Finding] = []
-    rules = [_structure, variables.of_model, files.of_model]
+    rules = [_structure, signature_keys.keys, variables.of_model, files.of_model]
     with collector_off():
         for rule in [*rules, serving_rules.of_model] if serving else rules:
             found += rule(model)
