@@ -19,6 +19,7 @@ from graphsurgeon.checks import (
     library,
     mentions,
     modules,
+    objects,
     onnx,
     ops,
     signature_keys,
@@ -59,6 +60,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     signature_keys.spelling,
     signatures.both_worlds,
     mentions.object_graph_functions,
+    objects.objects,
     modules.modules,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
