@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from graphsurgeon.checks import (
+    attributes,
     calls,
     files,
     graph,
     keras,
+    library,
     mentions,
     modules,
+    objects,
     onnx,
     ops,
+    signature_keys,
     signatures,
     tflite,
     tflite_operators,
@@ -45,13 +49,18 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     ops.unknown_ops,
     ops.nodes_against_definitions,
     ops.constants,
+    attributes.kinds,
+    library.versions,
+    library.functions,
     calls.missing_functions,
     calls.recursion,
     calls.call_arguments,
     mentions.dangling_mentions,
     signatures.tensors,
+    signature_keys.spelling,
     signatures.both_worlds,
     mentions.object_graph_functions,
+    objects.objects,
     modules.modules,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
@@ -119,7 +128,7 @@ def check(
         progress: called with the bytes read and the bytes in all.
     """
     found: list[Finding] = []
-    rules = [_structure, variables.of_model, files.of_model]
+    rules = [_structure, signature_keys.keys, variables.of_model, files.of_model]
     with collector_off():
         for rule in [*rules, serving_rules.of_model] if serving else rules:
             found += rule(model)

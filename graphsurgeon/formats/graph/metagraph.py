@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphsurgeon.encoding import protowire
 from graphsurgeon.formats import schema
@@ -320,3 +320,31 @@ def _lower_assets(metagraph: MetaGraph, out: Any) -> None:
     if copies != list(out.asset_file_def):
         del out.asset_file_def[:]
         out.asset_file_def.extend(copies)
+
+
+class Header(NamedTuple):
+    """What a graph says beside its nodes and functions, as it was read.
+
+    Attributes:
+        producer, min_consumer: versions of graphs.
+        bad_consumers: versions that are not to load it.
+        repeated: names of functions that the library has twice, each with whether the two are equal.
+    """
+
+    producer: int
+    min_consumer: int
+    bad_consumers: list[int]
+    repeated: dict[str, bool]
+
+
+def header(metagraph: MetaGraph) -> Header | None:
+    """Return what a graph that was read says beside its nodes; None for one made here."""
+    if not isinstance(metagraph.raw, MetaGraphDefSource):
+        return None
+    graph_def = metagraph.raw.graph_def
+    versions = graph_def.versions
+    repeated = {}
+    for name in repeated_functions(metagraph):
+        first, *others = (one for one in graph_def.library.function if one.signature.name == name)
+        repeated[name] = all(other == first for other in others)
+    return Header(versions.producer, versions.min_consumer, list(versions.bad_consumers), repeated)

@@ -7,7 +7,7 @@ copies of the raw messages and changes only what differs, so that fields unknown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from graphsurgeon.errors import UnsupportedError
@@ -344,3 +344,33 @@ def _sync_names(repeated: Any, names: Sequence[str]) -> None:
 
 def _name(function: Graph | str) -> str:
     return function if isinstance(function, str) else function.name
+
+
+def stored_faults(item: ObjectNode | ConcreteFunction) -> Iterator[str]:
+    """Say what an object, or a function of the object graph, lacks in the file; nothing of one made here."""
+    if isinstance(item, ConcreteFunction):
+        if isinstance(item.raw, _Structures):
+            yield from _structure_faults(item)
+    elif item.raw is not None and item.kind == "function":
+        if not item.raw.function.function_spec.HasField("fullargspec"):
+            yield "it does not say which arguments it takes"
+    elif item.raw is not None and item.kind == "variable":
+        for field in ("aggregation", "synchronization"):
+            number = getattr(item.raw.variable, field)
+            if not 0 <= number <= _MOST_MODE:
+                yield f"the {field} of the variable {item.name!r} is {number}, which there is not"
+
+
+_MOST_MODE = 3  # of VariableAggregation and VariableSynchronization (framework/variable.proto)
+
+
+def _structure_faults(entry: ConcreteFunction) -> Iterator[str]:
+    for field, side in (("canonicalized_input_signature", "input"), ("output_signature", "output")):
+        message = getattr(entry.raw.message, field)
+        if side not in entry.structures and message.WhichOneof("kind") is None:
+            yield f"how its {side}s are structured is not said"
+    pair = entry.raw.message.canonicalized_input_signature
+    if "input" not in entry.structures and pair.WhichOneof("kind") == "tuple_value":
+        count = len(pair.tuple_value.values)
+        if count != 2:
+            yield f"its inputs are structured as {count} things, not as arguments and keywords"

@@ -1,0 +1,86 @@
+"""Rules about attributes: whether each is of the kind that its op defines, and a value that loaders take.
+
+They are those of `AttrValueHasType` (attr_value_util.cc) and `ValidateAttrValue` (op_def_util.cc), to which every
+importer holds the nodes of the main graph, and a run those of the functions that it reaches. Attributes that the op
+does not define are nobody's business: importers drop them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphsurgeon.checks.ops import definition
+from graphsurgeon.checks.places import place
+from graphsurgeon.formats.graph import attr_kinds
+from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import Node
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.opdef import AttrDef, OpDef
+
+
+def kinds(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find attributes of another kind than the op defines, empty ones, and types, numbers and shapes that cannot be."""
+    for graph in metagraph.graphs:
+        for node in graph.nodes:
+            opdef = definition(node) if node.callee is None else None
+            if opdef is not None and opdef.attrs:
+                yield from _of_node(node, opdef)
+
+
+def _of_node(node: Node, opdef: OpDef) -> Iterator[Finding]:
+    stored = attr_kinds.StoredAttrs(node)
+    for name, attr in opdef.attrs.items():
+        value = stored.get(name)
+        if value is None:
+            continue
+        found = attr_kinds.kinds(value)
+        if found == (attr.type,):
+            what = _value_fault(attr, value)
+        else:
+            what = _kind_fault(attr, value, found, in_function=node.graph.kind != "main")
+        if what:
+            hint = "set it in Python (`node.attrs`), or get the file again"
+            yield Finding("error", place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")
+
+
+def _kind_fault(attr: AttrDef, value: Any, found: tuple[str, ...], *, in_function: bool) -> str:
+    if found == (attr_kinds.PLACEHOLDER,):
+        what = f"is left to a caller ({value.placeholder!r}), and the main graph has none"
+        return "" if in_function else what
+    is_list = attr.type.startswith("list(")
+    if is_list and found == ("list",):
+        return _size_fault(attr, 0)
+    if not found or found == ("list",):
+        # A list that was left empty is written as nothing by old versions; in functions nothing may be empty.
+        return "" if is_list and not in_function else f"is empty, and its kind is {attr.type}"
+    shown = " and ".join(found)
+    return f"is a {shown}, and its kind is {attr.type}"
+
+
+def _value_fault(attr: AttrDef, value: Any) -> str:
+    kind = attr.type.removeprefix("list(").removesuffix(")")
+    if kind == "type":
+        return next((fault for fault in map(_type_fault, attr_kinds.types(value)) if fault), "")
+    if kind == "shape":
+        fault = attr_kinds.shape_fault(value)
+        return f"is {fault}" if fault else ""
+    return _size_fault(attr, attr_kinds.size(value)) if attr.has_minimum else ""
+
+
+def _type_fault(number: int) -> str:
+    dtype = DType.of(number)
+    if not number:
+        return "is the type 0, which stands for none"
+    if dtype.is_ref and dtype.base is not dtype:
+        return f"is {dtype}: no attribute may be a reference"
+    return f"is the type {number}, which there is not" if dtype.name == f"dtype_{number}" else ""
+
+
+def _size_fault(attr: AttrDef, size: int) -> str:
+    if not attr.has_minimum or size >= attr.minimum:
+        return ""
+    if attr.type.startswith("list("):
+        return f"has {size} entries, at least {attr.minimum} must be"
+    return f"is {size}, at least {attr.minimum} must be"

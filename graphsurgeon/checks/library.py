@@ -1,0 +1,57 @@
+"""Rules about what a graph says beside its nodes: the versions that may load it, and the library of its functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphsurgeon.checks.places import place
+from graphsurgeon.formats.graph.metagraph import header
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops import catalog
+
+# `TF_GRAPH_DEF_VERSION` of TensorFlow 2.21, the release that the definitions of ops are of (core/public/version.h).
+CONSUMER = 2474
+
+
+def versions(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find versions at which TensorFlow refuses to load the graph, as `CheckVersions` of versions.cc does."""
+    found = header(metagraph)
+    if found is None:
+        return
+    if found.producer < 0:
+        yield _version("error", f"its producer's version is {found.producer}, and 0 is the least")
+    if found.min_consumer > CONSUMER:
+        yield _version("error", f"it wants TensorFlow of graph version {found.min_consumer}, 2.21 has {CONSUMER}")
+    if CONSUMER in found.bad_consumers:
+        yield _version("error", f"it forbids TensorFlow of graph version {CONSUMER}, which is that of 2.21")
+
+
+def _version(severity: str, what: str) -> Finding:
+    hint = "take a TensorFlow that it allows, or get the file again"
+    return Finding(severity, "versions of the graph", what, hint, "versions")  # type: ignore[arg-type]
+
+
+def functions(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find functions of a name that is taken, and arguments without a type."""
+    found = header(metagraph)
+    for name, is_equal in (found.repeated if found is not None else {}).items():
+        # Importers take two that are equal; tf.saved_model.load, which makes each in Python, does not.
+        if not is_equal or metagraph.objects is not None:
+            what = "the library has it twice" if is_equal else "the library has two that differ"
+            yield Finding("error", f"function {name}", what, "get the file again", "repeated-function")
+    for function in metagraph.functions.values():
+        if catalog.get(function.name) is not None:
+            what = f"TensorFlow has an op {function.name!r}, and adds no function of that name"
+            yield Finding("error", place(function), what, "gs rename --what functions", "repeated-function")
+        yield from _arguments(metagraph, function.name)
+
+
+def _arguments(metagraph: MetaGraph, name: str) -> Iterator[Finding]:
+    function = metagraph.functions[name]
+    if function.raw is None:
+        return
+    for arg in function.raw.opdef(function).inputs:  # type: ignore[attr-defined]
+        if not (arg.type or arg.type_attr or arg.type_list_attr):
+            what = f"its argument {arg.name!r} has no type"
+            yield Finding("error", place(function), what, "get the file again", "argument-type")
