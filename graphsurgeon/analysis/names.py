@@ -96,6 +96,13 @@ def find_node(
     if found:
         choices = ", ".join(f"--graph {match.graph.name}" for match in found)
         raise UsageError(f"{len(found)} functions have a node {node!r}", hint=f"choose {choices}")
+    is_main = places == [metagraph.graph]
+    inside = [one.name for one in metagraph.functions.values() if is_main and one.node(node) is not None]
+    if inside:
+        raise UsageError(
+            f"{node!r} is a node of function {inside[0]!r}, not of the main graph",
+            hint="gs extract --inputs cuts inside functions too",
+        )
     nodes = [match for place in choose_graphs(metagraph, graph) for match in place.nodes]
     raise UsageError(f"the model has no node {node!r}", hint=_nodes_like(node, nodes))
 

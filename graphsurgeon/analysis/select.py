@@ -21,14 +21,15 @@ from graphsurgeon.shapes.report import ShapeReport
 
 @dataclass(frozen=True)
 class FoundValue:
-    """A value as reports show it.
+    """A value as reports show it, or a node that has no outputs, such as a `NoOp`.
 
     Attributes:
-        name: `node:0`; of a TFLite tensor the stored name.
+        name: `node:0`; of a TFLite tensor the stored name; of a node without outputs its name.
         op: of the node that yields it; "" for inputs and constants of TFLite.
         graph: name of the function or subgraph, "" for the main graph.
         tags: of the MetaGraph; None where the format has none.
         node: name of the node; "" where nodes have none.
+        dtype, shape: of the value; the shape of a node without outputs is None.
         index: TFLite: place among the subgraph's tensors.
         quantization: TFLite: None for a tensor that is not quantized.
     """
@@ -38,7 +39,7 @@ class FoundValue:
     graph: str
     tags: list[str] | None
     dtype: DType | None
-    shape: Shape
+    shape: Shape | None
     node: str
     index: int | None = None
     quantization: Quantization | None = None
@@ -73,16 +74,45 @@ def find_values(
 ) -> list[FoundValue]:
     """Return every output of every node that passes the filters; of TFLite every tensor. In file order.
 
+    Nodes without outputs (`NoOp`, `AssignVariableOp`) pass where an op or a name is asked for, and no dtype or shape.
+
     Raises:
         UsageError: a filter is malformed, or names a node that is not there.
     """
-    matches = value_filter(metagraph, filters, shapes, graph=graph)
-    return [
-        found_value(value, shapes)
-        for place in choose_graphs(metagraph, graph)
-        for value in values_of(place)
-        if matches(value)
-    ]
+    matches, wants_node = value_filter(metagraph, filters, shapes, graph=graph), _mute_filter(metagraph, filters, graph)
+    found: list[FoundValue] = []
+    for place in choose_graphs(metagraph, graph):
+        if place.kind == "subgraph":
+            found += [found_value(value, shapes) for value in place.values if matches(value)]
+        for node in place.nodes if wants_node is not None or place.kind != "subgraph" else ():
+            outputs = node.outputs
+            if wants_node is not None and not outputs and wants_node(node):
+                found.append(_found_mute(node))
+            elif place.kind != "subgraph":
+                found += [found_value(value, shapes) for value in outputs if matches(value)]
+    return found
+
+
+def _found_mute(node: Node) -> FoundValue:
+    """Return the facts about a node without outputs."""
+    tags = node.graph.metagraph.tags
+    return FoundValue(node.name or node.op, node.op, _where(node.graph), tags, None, None, node.name)
+
+
+def _mute_filter(metagraph: MetaGraph, filters: Filters, graph: str | None) -> Callable[[Node], bool] | None:
+    """Return the test for nodes without outputs, None where they are not asked for."""
+    of_values = filters.dtypes or filters.shape is not None or filters.uninferred
+    if of_values or not (filters.ops or filters.names):
+        return None
+    ops, names = ([matcher(pattern) for pattern in patterns] for patterns in (filters.ops, filters.names))
+    near = _neighbours(metagraph, filters, graph)
+
+    def wants(node: Node) -> bool:
+        is_op = not ops or any(test(node.op) for test in ops)
+        is_named = not names or any(test(node.name) for test in names)
+        return is_op and is_named and (near is None or node in near)
+
+    return wants
 
 
 def value_filter(
@@ -146,7 +176,7 @@ def _tests(filters: Filters, shapes: ShapeReport) -> Iterator[Callable[[Value], 
         yield lambda value: shapes.dtype(value) in dtypes
     if filters.shape is not None:
         matches = shape_matcher(filters.shape, maybe=filters.maybe)
-        yield lambda value: matches(found_value(value, shapes).shape)
+        yield lambda value: matches(shapes.shape(value))
     if filters.uninferred:
         unknown = set(shapes.uninferred)
         yield lambda value: value.producer in unknown

@@ -240,19 +240,30 @@ def _faults(node: Node, tensor: Tensor) -> Iterator[str]:
 
 
 _SIGNATURE = "signature "
+OUTPUT_SHAPES = "_output_shapes"
 
 
 def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find nodes whose inputs their op cannot take, recorded shapes that cannot be, and signatures that say other."""
+    recording: set[str] | None = None
     for found in infer_shapes(metagraph).findings:
         if found.where.startswith(_SIGNATURE):
             hint = "set the signature's dtype and shape to those of the tensor"
             yield Finding("warning", found.where, found.what, hint, "signature-shape")
         else:
-            yield _of_node(found)
+            recording = _recording(metagraph) if recording is None else recording
+            yield _of_node(found, is_recorded=found.graph in recording)
 
 
-def _of_node(found: Finding) -> Finding:
+def _recording(metagraph: MetaGraph) -> set[str]:
+    """Return the names of the graphs whose nodes record shapes, `""` for the main one."""
+    graphs = [graph for graph in metagraph.graphs if any(OUTPUT_SHAPES in node.attrs for node in graph.nodes)]
+    return {"" if graph is metagraph.graph else graph.name for graph in graphs}
+
+
+def _of_node(found: Finding, *, is_recorded: bool) -> Finding:
     where = f"function {found.graph}, node {found.where}" if found.graph else f"node {found.where}"
-    hint = "gs strip takes recorded shapes out; else the input is not what the op wants"
+    hint = "the input is not what the op wants"
+    if is_recorded:
+        hint = f"gs strip --only recorded-shapes takes recorded shapes out; else {hint}"
     return Finding("warning" if found.graph else "error", where, found.what, hint, "shape")

@@ -24,6 +24,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.ops.kinds import PLACEHOLDERS, TABLES, VARIABLES
 from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.freezing.filled import check_filled
 from graphsurgeon.surgery.freezing.saver import add_saver, keep_entries
 from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
@@ -273,6 +274,7 @@ def _needed_arguments(wanted: Sequence[Value], cut: Mapping[Value, Value]) -> li
 def _keep_state(model: Model, metagraph: MetaGraph, built: _Built) -> tuple[dict[Node, Restored], list[str]]:
     """Let tables fill themselves; return the variables that are left, and where their values are stored."""
     restored, load_path = restore_map(metagraph), LoadPath(metagraph)
+    check_filled(load_path, built.graph, built.nodes)
     contents = TableContents(restored, load_path, model.checkpoint, [metagraph.graph])
     variables = {old: new for old, new in built.nodes.items() if old.op in VARIABLES}
     for table in [new for old, new in built.nodes.items() if old.op in TABLES]:

@@ -27,6 +27,7 @@ from graphsurgeon.model.shape import UNKNOWN_RANK
 from graphsurgeon.ops.kinds import ELEMENTS, PLACEHOLDERS
 from graphsurgeon.surgery.freezing.assets import read_assets
 from graphsurgeon.surgery.freezing.endpoints import Endpoint, Endpoints, input_value, resolve_endpoints
+from graphsurgeon.surgery.freezing.filled import check_filled
 from graphsurgeon.surgery.freezing.names import name_endpoints
 from graphsurgeon.surgery.freezing.result import commit
 from graphsurgeon.surgery.freezing.specialize import Specializer
@@ -130,7 +131,7 @@ def freeze(
     tables = _fill(graph, TableContents(restored, load_path, model.checkpoint, [metagraph.graph]))
     notes = _check_inputs(graph, set(feeds.values()), endpoints)
     _check_kept(keep_vars, variables)
-    prune_graph(graph, feeds.values())
+    _prune(graph, feeds, load_path)
     fed, fetched = name_endpoints(graph, feeds, endpoints, keep_names=keep_names)
     stay = variables.sources(graph) if variables.kept else {}
     keeps: dict[str, Any] = {"kept": stay, "keep_devices": keep_devices, "no_lowering": no_lowering}
@@ -144,6 +145,11 @@ def _endpoints(model: Model, metagraph: MetaGraph, asked: Mapping[str, Any]) -> 
     if is_tflite(model, metagraph, "freeze"):
         raise UnsupportedError("the weights of a TFLite model are constants already", hint="gs weights lists them")
     return resolve_endpoints(metagraph, **asked)
+
+
+def _prune(graph: Graph, feeds: Mapping[str, Node], load_path: LoadPath) -> None:
+    prune_graph(graph, feeds.values())
+    check_filled(load_path, graph)
 
 
 def _fill(graph: Graph, contents: TableContents) -> tuple[str, ...]:

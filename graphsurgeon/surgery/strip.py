@@ -23,7 +23,12 @@ from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.unused_functions import unused_functions
 from graphsurgeon.surgery.stripping import bypass as strip_bypass
-from graphsurgeon.surgery.stripping.attrs import clear_colocation, clear_defaults, clear_devices
+from graphsurgeon.surgery.stripping.attrs import (
+    clear_colocation,
+    clear_defaults,
+    clear_devices,
+    clear_recorded_shapes,
+)
 from graphsurgeon.surgery.stripping.batch_norm import infer_batch_norms
 from graphsurgeon.surgery.stripping.checkpoint import drop_empty_slots, entries_of_training, restored_keys
 from graphsurgeon.surgery.stripping.dropout import bypass_dropout
@@ -334,6 +339,7 @@ class _Work:
             ("devices", clear_devices, "asks for a device"),
             ("colocation", clear_colocation, "asks to be placed with another node"),
             ("defaults", clear_defaults, "says what the op's definition says"),
+            ("recorded-shapes", clear_recorded_shapes, "notes down what the op yields"),
         ):
             if kind in self.kinds or kind == "colocation":
                 for graph in self.metagraph.graphs:

@@ -144,3 +144,21 @@ def test_no_candidates(gs: GS) -> None:
     result = gs("outputs", "graphdef/constants.pb")
     assert (result.status, result.out) == (1, "")
     assert result.err == "gs: no likely outputs; gs find lists every value\n"
+
+
+def test_nodes_without_outputs_where_an_op_or_a_name_asks(gs: GS) -> None:
+    asked = ("find", "savedmodel/linear", "--graph", "__inference__traced_restore*", "--json")
+    values = gs(*asked, "--op", "AssignVariableOp").json["values"]
+    assert [(value["name"], value["node"], value["dtype"], value["shape"]) for value in values] == [
+        ("AssignVariableOp", "AssignVariableOp", None, None), ("AssignVariableOp_1", "AssignVariableOp_1", None, None),
+    ]  # fmt: skip
+    assert {value["op"] for value in gs(*asked, "--name", "*AssignVariableOp_1").json["values"]} == {"AssignVariableOp"}
+    assert not {"AssignVariableOp", "NoOp"} & {value["op"] for value in gs(*asked).json["values"]}
+    assert gs(*asked, "--op", "NoOp", "--dtype", "float32").status == 1
+    shown = gs("find", "savedmodel/linear", "--op", "SaveV2,MergeV2Checkpoints").out.splitlines()
+    assert [line.split()[1:3] for line in shown] == [["-", "-"]] * 2
+
+
+def test_tflite_operators_without_outputs(gs: GS) -> None:
+    values = gs("find", "tflite/variables.tflite", "--op", "ASSIGN_VARIABLE", "--json").json["values"]
+    assert {(value["dtype"], value["shape"], value.get("index")) for value in values} == {(None, None, None)}

@@ -138,3 +138,27 @@ def test_a_wrong_shape_names_the_option_that_was_typed(gs: GS, tmp_path: Path, m
     assert (result.status, result.err.count("\n")) == (2, 1)
     assert "--shape x=a,1: 'a' is no dimension" in result.err
     assert "--assume" not in result.err
+
+
+def test_an_input_inside_a_function_is_told_with_the_command_that_can(gs: GS, tmp_path: Path) -> None:
+    found = gs("find", "savedmodel/linear", "--op", "MatMul", "--json").json["values"][0]
+    name = found["name"]
+    for line in (
+        ("freeze", "savedmodel/linear", "--inputs", name),
+        (
+            "add-signature",
+            "savedmodel/linear",
+            "--name",
+            "part",
+            "--input",
+            f"x={name}",
+            "--output",
+            "y=StatefulPartitionedCall",
+        ),
+    ):
+        result = gs(*line, "-o", tmp_path / "out")
+        assert (result.status, result.err.count("\n")) == (2, 1)
+        assert "is a node of function" in result.err
+        assert "gs extract" in result.err
+    cut = ("--inputs", f"{name}=x", "--outputs", "Softmax=y")
+    assert gs("extract", "savedmodel/linear", *cut, "-o", tmp_path / "part").status == 0

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon import UsageError, read
+from graphsurgeon import UsageError, check, read
 from graphsurgeon.edit import edit
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.model import Model
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.strip import StripReport, strip
 from graphsurgeon.surgery.stripping.kinds import KINDS
 
@@ -354,3 +355,24 @@ def test_what_training_leaves_over_is_no_output() -> None:
     report = strip(model)
     assert strip(model, outputs=report.outputs).removed == ()
     assert not {op for op in model.graph.op_counts if "Grad" in op or op.startswith("Apply")}
+
+
+def test_recorded_shapes_go_as_check_says_and_only_then(tmp_path: Path) -> None:
+    shaped = f'{DTYPE} }} attr {{ key: "shape" value {{ shape {{ dim {{ size: 2 }} }} }}'
+    lie = 'attr { key: "_output_shapes" value { list { shape { dim { size: 3 } } } } }'
+    model = text_graph(tmp_path, node("x", "Placeholder", attr=shaped), node("y", "Relu", "x", rest=lie))
+    (found,) = [one for one in check(model) if one.rule == "shape"]
+    assert "gs strip --only recorded-shapes" in found.hint
+    strip(model, outputs=["y"])
+    assert "_output_shapes" in model.metagraphs[0].graph.node("y").attrs  # type: ignore[union-attr]
+    report = strip(model, only=["recorded-shapes"], outputs=["y"])
+    assert [(one.name, one.op) for one in report.removed] == [("y", "_output_shapes")]
+    assert not [one for one in check(model) if one.rule == "shape"]
+
+
+def test_recorded_shapes_are_not_named_where_there_are_none(tmp_path: Path) -> None:
+    model = text_graph(tmp_path, X, node("p", "MatMul", "x", "x"))
+    graph = model.metagraphs[0].graph
+    graph.node("x").attrs["shape"] = Shape.of("2,3")  # type: ignore[union-attr]
+    (found,) = [one for one in check(model) if one.rule == "shape"]
+    assert found.hint == "the input is not what the op wants"

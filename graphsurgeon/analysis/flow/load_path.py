@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.flow.effects import acts
 from graphsurgeon.analysis.flow.restore_map import resource_key
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import Asset, MetaGraph
 from graphsurgeon.model.traversal import upstream
-from graphsurgeon.ops.kinds import ASSIGNMENTS, TABLE_FILES, TABLE_FILLS, VARIABLES
+from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import ASSIGNMENTS, TABLE_FILES, TABLE_FILLS, TABLES, VARIABLES
 
 INIT_SIGNATURE = "__saved_model_init_op"
 TABLE_INITIALIZERS = "table_initializer"  # collection of the steps that `tables_initializer()` groups
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 ResourceKey = tuple[bytes, str]
+# By what else ops of packages know what others of them have loaded: an id in place of a handle (`SimpleMLInferenceOp`).
+_IDS = ("model_identifier", "identifier", "resource_name", "resource_id")
 
 
 class LoadPath:
@@ -34,6 +39,28 @@ class LoadPath:
                 target = origin(Place(node.inputs[0], call)).value.producer
                 if target is not None and target.op in VARIABLES:
                     self.assigned.setdefault(resource_key(target), Place(node.inputs[1], call))
+
+    def filler(self, nodes: Iterable[Node]) -> tuple[Node, Node] | None:
+        """Return the first of some nodes that makes or names what something on load fills, and what fills it.
+
+        Variables and tables are left out: what they hold is known, or refused, by what freezes them.
+        """
+        for node in nodes if self._filled else ():
+            for key in _resources(node):
+                for filling in self._filled.get(key, ()):
+                    if filling.op != node.op:  # else it makes the resource here as there
+                        return node, filling
+        return None
+
+    @cached_property
+    def _filled(self) -> dict[ResourceKey, list[Node]]:
+        found: dict[ResourceKey, list[Node]] = {}
+        for node, call in self.nodes:
+            if node.callee is None and not node.functions and acts(node.op):
+                origins = (origin(Place(value, call)).value.producer for value in node.inputs)
+                for key in (key for one in (node, *origins) if one is not None for key in _resources(one)):
+                    found.setdefault(key, []).append(node)
+        return found
 
     def asset(self, place: Place) -> Asset | None:
         """Return the asset whose path a value is, through variables that are set on load; None if it is none."""
@@ -84,3 +111,16 @@ def fills_on_load(metagraph: MetaGraph) -> list[Node]:
 def _nodes_on_load(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]:
     root = init_node(metagraph)
     yield from nodes_inside(list(upstream([root])) if root is not None else [])
+
+
+def _resources(node: Node) -> Iterator[ResourceKey]:
+    """Yield by what others know the resource that a node makes or names: its container and name, or an id."""
+    if node.op in VARIABLES or node.op in TABLES:
+        return
+    opdef = catalog.get(node.op)
+    if "shared_name" in node.attrs or (opdef is not None and "shared_name" in opdef.attrs):
+        yield resource_key(node)
+    for name in _IDS if opdef is None else ():
+        value = node.attrs.get(name)
+        if isinstance(value, bytes) and value:
+            yield b"", f"{name} {value.decode('utf-8', 'surrogateescape')}"

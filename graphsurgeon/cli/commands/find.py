@@ -37,9 +37,10 @@ def find(
 ) -> None:
     """List values by op, name, shape, dtype or neighbourhood; of all graphs and functions unless told otherwise.
 
-    A value is one output of one node. Filters of different kinds must all match; of one kind, any. Shapes are
-    inferred where the file does not record them. With --pattern constructs of several nodes are listed, with what
-    each name in the pattern stands for. Exit status 1 if nothing matches.
+    A value is one output of one node; a node without outputs is listed where --op or --name asks. Filters of
+    different kinds must all match; of one kind, any. Shapes are inferred where the file does not record them. With
+    --pattern constructs of several nodes are listed, with what each name in the pattern stands for. Exit status 1 if
+    nothing matches.
 
     Examples:
         gs find model.pb --shape None,512
@@ -125,10 +126,10 @@ def print_values(found: Sequence[FoundValue], extra: Sequence[Sequence[object]] 
     """
     columns = [("name", [value.name for value in found])]
     if any(value.index is not None for value in found):
-        columns.insert(0, ("index", [f"#{value.index}" for value in found]))
+        columns.insert(0, ("index", ["-" if value.index is None else f"#{value.index}" for value in found]))
     columns += [
-        ("dtype", [str(value.dtype or "?") for value in found]),
-        ("shape", [str(value.shape) for value in found]),
+        ("dtype", ["-" if value.shape is None else str(value.dtype or "?") for value in found]),
+        ("shape", ["-" if value.shape is None else str(value.shape) for value in found]),
         ("op", [value.op for value in found]),
     ]
     if any(value.quantization is not None for value in found):

@@ -33,9 +33,9 @@ def strip(
     """Take out what inference does not need.
 
     Kinds: gradients, optimizers, savers, summaries, queues, metrics, assertions, prints, dropout, identities,
-    unreachable, functions, defaults, devices, colocation, debug, internals; with --inference batch-norms too. What
-    signatures, named outputs and loading need stays, and computes the same numbers; the checkpoint keeps the variables
-    that stay. A dry run lists what would go, -v all of it with the reasons.
+    unreachable, functions, defaults, devices, colocation, debug, internals; with --inference batch-norms too; where
+    --only names it recorded-shapes. What signatures, named outputs and loading need stays, and computes the same
+    numbers; the checkpoint keeps the variables that stay. A dry run lists what would go, -v all of it with the reasons.
 
     Dropout that a signature goes through stays unless --inference (or --only dropout) asks for it. Batch norms whose
     moving statistics are not found are named and left.

@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.ops import catalog
+from graphsurgeon.surgery.moves.recorded_shapes import OUTPUT_SHAPES
 
 _COLOCATION = "_class"
 _AT = b"loc:@"
@@ -51,6 +52,14 @@ def clear_defaults(graph: Graph, everything: bool) -> Cleared:
             if name in node.attrs and _is_same(node.attrs[name], default):
                 del node.attrs[name]
                 found.append((node, name))
+    return found
+
+
+def clear_recorded_shapes(graph: Graph, everything: bool) -> Cleared:
+    """Remove the shapes that are recorded beside the ops; those of a function's arguments stay."""
+    found = [(node, OUTPUT_SHAPES) for node in graph.nodes if OUTPUT_SHAPES in node.attrs] if everything else []
+    for node, key in found:
+        del node.attrs[key]
     return found
 
 

@@ -27,11 +27,14 @@ KINDS: Mapping[str, str] = {
     "defaults": "attributes that say what the op's definition says",
     "devices": "device strings",
     "colocation": "wishes to be placed together",
+    "recorded-shapes": "shapes that are noted down beside the ops, `_output_shapes` (asked for alone)",
     "debug": "where nodes come from: names before optimization, source lines",
     "internals": "counters that a checkpoint keeps for itself",
 }
 
-_ASKED_FOR = frozenset({"batch-norms"})  # other numbers come out, so not by default
+_OTHER_NUMBERS = frozenset({"batch-norms"})  # other numbers come out, so not by default
+# Nor these: of ops that nobody knows, recorded shapes are all that is known.
+_ASKED_FOR = _OTHER_NUMBERS | {"recorded-shapes"}
 _GRADIENT_SCOPES = frozenset({"gradients", "gradient_tape"})
 _METRIC_SCOPES = frozenset({"metrics", "metric", "accuracy", "precision", "recall", "auc", "streaming"})
 _ASSERTIONS = frozenset({"Assert"})
@@ -64,7 +67,7 @@ def choose_kinds(only: Iterable[str] | None, keep: Iterable[str] | None, *, infe
         raise UsageError(f"there is no kind {unknown[0]!r} of thing to strip", hint=hint)
     chosen = frozenset(wanted or KINDS.keys() - _ASKED_FOR) - frozenset(kept)
     if inference:
-        chosen |= {*_ASKED_FOR, "dropout"} - {*kept}
+        chosen |= {*_OTHER_NUMBERS, "dropout"} - {*kept}
     if not chosen:
         raise UsageError("every kind that could be stripped is to be kept")
     return chosen
