@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from graphsurgeon.model.format import ONNX
+from graphsurgeon.model.format import LAYERED, ONNX, STABLEHLO
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import onnx
@@ -18,6 +18,9 @@ _KNOWN = ("com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental") 
 def threats(model: Model) -> Iterator[Threat]:
     """Yield ops that are native code of somebody; ops of ONNX itself compute, and reach nothing outside the graph."""
     vocabulary = model.traits.vocabulary
+    if vocabulary not in (ONNX, STABLEHLO, *LAYERED):
+        what = f"could not be looked into: nobody has judged the ops of {vocabulary}"
+        yield Threat("medium", None, what, Path(model.path).name, kind="unseen")
     for metagraph in model.metagraphs:
         for graph in metagraph.graphs:
             for op, count in graph.op_counts.items():

@@ -218,6 +218,8 @@ def _copy_needed(
         if feed.value not in cut:
             feeds[key] = _add_feed(graph, feed)
             cut[feed.value] = feeds[key].output(0)
+        elif (fed := cut[feed.value].producer) in feeds.values() and fed is not None:
+            feeds[key] = fed  # two keys of one tensor
     wanted = {key: fetch.value for key, fetch in endpoints.fetches.items()}
     part = copy_part(source, graph, wanted.values(), cut=cut, name=str)
     graph.outputs = [Output(key, part.value(value)) for key, value in wanted.items()]

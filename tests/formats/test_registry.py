@@ -252,6 +252,14 @@ def test_names_of_formats_are_not_given_twice() -> None:
     assert registry.formats() == before
 
 
+@pytest.mark.usefixtures("nothing")
+def test_ops_that_nobody_has_judged_are_not_called_harmless(gs: Answers) -> None:
+    Path("m.toy").write_text(stored("Max", "Conv"))
+    [found] = gs.json("scan m.toy")["findings"]
+    assert (found["severity"], found["op"]) == ("medium", None)
+    assert found["what"] == "could not be looked into: nobody has judged the ops of toy"
+
+
 def test_a_format_is_found_by_its_mark_before_others_are_asked(gs: Answers) -> None:
     record = Format(name="toy", title="Toy model", module="none", magic=((0, b'{"toy"'),))
     Path("m.toy").write_text(stored("Max"))

@@ -390,3 +390,17 @@ def test_a_result_over_2_gb_is_refused_before_it_is_written(target: str, tmp_pat
 def test_calls_that_multiply_are_refused_at_once() -> None:
     with pytest.raises(UnsupportedError, match=r"inlining 'f\d+' and what it calls would give more than 100,328 nodes"):
         freeze(read(FIXTURES.parent / "hostile" / "exponential_calls.pb"), outputs=["y"])
+
+
+@pytest.mark.parametrize("keep_names", [False, True])
+def test_two_keys_of_one_tensor_both_stand_in_the_report(keep_names: bool) -> None:
+    model = read(FIXTURES / "v1_methods")
+    signature = model.metagraphs[0].signatures["regress"]
+    for entries in (signature.inputs, signature.outputs):
+        entries["again"] = next(iter(entries.values()))
+    report = freeze(model, signature="regress", keep_names=keep_names)
+    for found, entries in ((report.feeds, signature.inputs), (report.fetches, signature.outputs)):
+        assert set(found) == set(entries)
+        assert len(set(found.values())) == 1 or not keep_names
+    assert len({model.graph.value(name) for name in report.feeds.values()}) == 1
+    assert None not in {model.graph.value(name) for name in report.fetches.values()}

@@ -45,10 +45,12 @@ def node_name(text: str) -> str:
 
 
 def _name_feeds(graph: Graph, feeds: Mapping[str, Node], outputs: Mapping[str, Value]) -> None:
+    named: set[Node] = set()
     for key, node in feeds.items():
         name = node_name(key)
-        if node.name != name:
+        if node.name != name and node not in named:  # of two keys of one tensor the first gives the name
             node.name = graph.unique_name(name)
+        named.add(node)
 
 
 def _identity(graph: Graph, value: Value, name: str, feeds: Mapping[str, Node]) -> Value:
@@ -67,7 +69,7 @@ def _under_source_names(
 ) -> dict[str, Value]:
     """Let fetches be called what they were; where the node is gone, an Identity (or IdentityN) takes its name."""
     found: dict[str, Value] = {}
-    gone: dict[Node, dict[int, str]] = {}
+    gone: dict[Node, dict[int, list[str]]] = {}
     for key, value in outputs.items():
         before = endpoints.fetches[key].value
         assert before.producer is not None
@@ -80,14 +82,14 @@ def _under_source_names(
         ):
             found[key] = value
         elif isinstance(before.port, int):
-            gone.setdefault(before.producer, {})[before.port] = key
+            gone.setdefault(before.producer, {}).setdefault(before.port, []).append(key)
     for node, keys in gone.items():
-        values = [outputs[keys.get(port, next(iter(keys.values())))] for port in range(max(keys) + 1)]
+        values = [outputs[keys.get(port, next(iter(keys.values())))[0]] for port in range(max(keys) + 1)]
         types = [dtype.base for dtype in map(dtype_of, values) if dtype is not None]
         name = graph.unique_name(node.name)
         if len(values) == 1:
             named = graph.add_node("Identity", name, values, {"T": types[0]})
         else:
             named = graph.add_node("IdentityN", name, values, {"T": list(types)})
-        found |= {key: named.output(port) for port, key in keys.items()}
+        found |= {key: named.output(port) for port, several in keys.items() for key in several}
     return {key: found[key] for key in outputs}
