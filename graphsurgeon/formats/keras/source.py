@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature
-    from graphsurgeon.model.objects import ObjectGraph
+from graphsurgeon.formats.bare_source import BareSource
 
 
-class KerasSource:
+class KerasSource(BareSource):
     """MetaGraphSource over a configuration.
 
     Attributes:
@@ -25,30 +23,3 @@ class KerasSource:
         self.config = config
         self.training = training
         self.version = version
-
-    def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
-        """Return nothing: there is no such thing in Keras files."""
-        return {}
-
-    def collections(self, metagraph: MetaGraph) -> dict[str, Collection]:
-        """Return nothing: there is no such thing in Keras files."""
-        return {}
-
-    def saver(self, metagraph: MetaGraph) -> Saver | None:
-        """Return None: there is no such thing in Keras files."""
-        return None
-
-    def assets(self, metagraph: MetaGraph) -> list[Asset]:
-        """Return nothing: what layers keep beside their weights belongs to no tensor."""
-        return []
-
-    def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
-        """Return None: there is no such thing in Keras files."""
-        return None
-
-    def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
-        """Return nothing: there is no such thing in Keras files."""
-        return {}
-
-    def function_source(self) -> None:
-        """Return None: models inside a model are not made here."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphsurgeon.disk.files import SourceFile, open_source
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import registry
+from graphsurgeon.formats.bare_source import BareSource
 from graphsurgeon.formats.graph import protofile
 from graphsurgeon.formats.onnx import attrs
 from graphsurgeon.formats.onnx.graph import DEFAULT_DOMAINS, GraphSource
@@ -16,20 +17,19 @@ from graphsurgeon.formats.onnx.tensors import External, Store, is_external
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.format import ONNX
 from graphsurgeon.model.graph import Graph
-from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, MetaGraph, Saver, Signature
+from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphsurgeon.formats.graph.protofile import ProtoFile
-    from graphsurgeon.model.objects import ObjectGraph
 
 MESSAGE = "onnx.ModelProto"
 _IR_WITH_DEFAULTS = 4  # from this version on an initializer that is an input too may be replaced by a caller
 Key = tuple[str, str, str]  # domain, name and overload of a function
 
 
-class ModelSource:
+class ModelSource(BareSource):
     """MetaGraphSource over a `ModelProto`.
 
     Attributes:
@@ -69,10 +69,6 @@ class ModelSource:
         """Return the Graph that stands for a `GraphProto` in an attribute."""
         return self._bodies.get(id(message))
 
-    def signatures(self, metagraph: MetaGraph) -> dict[str, Signature]:
-        """Return nothing: inputs and outputs of the main graph are all there is."""
-        return {}
-
     def collections(self, metagraph: MetaGraph) -> dict[str, Collection]:
         """Return `metadata_props`, one collection a key."""
         found: dict[str, Collection] = {}
@@ -80,25 +76,6 @@ class ModelSource:
             item = CollectionItem("", {}, Tensor.of(STRING, [], [entry.value.encode()]), entry)
             found.setdefault(entry.key, Collection(entry.key, "metadata", [])).items.append(item)
         return found
-
-    def saver(self, metagraph: MetaGraph) -> Saver | None:
-        """Return None: there is no such thing in ONNX."""
-        return None
-
-    def assets(self, metagraph: MetaGraph) -> list[Asset]:
-        """Return an empty list: there is no such thing in ONNX."""
-        return []
-
-    def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
-        """Return None: there is no such thing in ONNX."""
-        return None
-
-    def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
-        """Return nothing: there is no such thing in ONNX."""
-        return {}
-
-    def function_source(self) -> None:
-        """Return None: functions are not made here."""
 
     def external_files(self) -> tuple[dict[str, int], list[str]]:
         """Return path -> bytes of the files of external data, and what is wrong with those that cannot be had."""

@@ -10,6 +10,7 @@ from graphsurgeon.encoding.appended_zip import AppendedZip, find_zip, unsafe_nam
 from graphsurgeon.encoding.flatbuffer.read import Image
 from graphsurgeon.errors import FormatError, UnsupportedError, plural
 from graphsurgeon.formats import registry
+from graphsurgeon.formats.bare_source import BareSource
 from graphsurgeon.formats.tflite import metadata as tflite_metadata
 from graphsurgeon.formats.tflite.behind import unexplained
 from graphsurgeon.formats.tflite.buffers import Buffers
@@ -18,12 +19,11 @@ from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes, operator_
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, SignatureEntry, subgraph_names
+from graphsurgeon.model.metagraph import Collection, MetaGraph, Signature, SignatureEntry, subgraph_names
 from graphsurgeon.model.model import Model
 
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table, Tables
-    from graphsurgeon.model.objects import ObjectGraph
 
 _OLDEST_WITH_BUFFERS = 3
 _FEW = 5  # names that are told
@@ -39,7 +39,7 @@ class Operator(NamedTuple):
     version: int
 
 
-class ModelSource:
+class ModelSource(BareSource):
     """MetaGraphSource over a `Model`.
 
     Attributes:
@@ -100,25 +100,6 @@ class ModelSource:
     def collections(self, metagraph: MetaGraph) -> dict[str, Collection]:
         """Lift the metadata."""
         return tflite_metadata.collections(self.root, self.buffers)
-
-    def saver(self, metagraph: MetaGraph) -> Saver | None:
-        """Return None: there is no such thing in TFLite."""
-        return None
-
-    def assets(self, metagraph: MetaGraph) -> list[Asset]:
-        """Return an empty list: files in the appended archive belong to no tensor."""
-        return []
-
-    def objects(self, metagraph: MetaGraph) -> ObjectGraph | None:
-        """Return None: there is no such thing in TFLite."""
-        return None
-
-    def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
-        """Return nothing: there is no such thing in TFLite."""
-        return {}
-
-    def function_source(self) -> None:
-        """Return None: subgraphs are not made here."""
 
     def _signature(self, table: Table, metagraph: MetaGraph) -> Signature:
         key, index = table.text("signature_key"), table.get("subgraph_index")
