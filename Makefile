@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 BIN := .venv/bin
 SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q -n 2 --durations=20
-ORACLES := tensorflow or litert or onnx or browser or corpus or distribution
+ORACLES := tensorflow or litert or onnx or fleet or browser or corpus or distribution
 
 .PHONY: demo test check oracles clean python
 
