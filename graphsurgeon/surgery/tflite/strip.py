@@ -50,6 +50,13 @@ def strip_tflite(metagraph: MetaGraph, kinds: Collection[str], outputs: Collecti
         graph.remove_values(gone)
 
 
+def acts(node: Node) -> bool:
+    """Say whether an operator may do more than yield its outputs: fill state, run subgraphs, or nobody knows."""
+    values = (*node.inputs, *node.outputs)
+    has_state = any(value.dtype in (RESOURCE, VARIANT) or (value.extra or {}).get("is_variable") for value in values)
+    return has_state or not node.outputs or _BUILTIN.fullmatch(node.op) is None or bool(node.functions)
+
+
 def _subgraphs(metagraph: MetaGraph, named: Collection[Graph]) -> Iterator[Gone]:
     """Take out the subgraphs that nothing runs; without signatures the first one is the model."""
     signed = list(dict.fromkeys(signature.graph for signature in metagraph.signatures.values()))
@@ -67,12 +74,5 @@ def _subgraphs(metagraph: MetaGraph, named: Collection[Graph]) -> Iterator[Gone]
 
 def _unneeded(graph: Graph, mentioned: Collection[Value]) -> list[Node]:
     values = [*(output.value for output in graph.outputs), *mentioned]
-    needed = upstream([*producers(values), *filter(_stays, graph.nodes)], controls=False)
+    needed = upstream([*producers(values), *filter(acts, graph.nodes)], controls=False)
     return [node for node in graph.nodes if node not in needed]
-
-
-def _stays(node: Node) -> bool:
-    """Say whether an operator may do more than yield its outputs: fill state, run subgraphs, or nobody knows."""
-    values = (*node.inputs, *node.outputs)
-    has_state = any(value.dtype in (RESOURCE, VARIANT) or (value.extra or {}).get("is_variable") for value in values)
-    return has_state or not node.outputs or _BUILTIN.fullmatch(node.op) is None or bool(node.functions)
