@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
+from graphsurgeon.analysis.flow.effects import acts_in_tflite
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -21,7 +22,7 @@ from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.rounds import Limits, Rounds
 from graphsurgeon.surgery.tflite.constants import computed
-from graphsurgeon.surgery.tflite.strip import acts, strip_tflite
+from graphsurgeon.surgery.tflite.strip import strip_tflite
 from graphsurgeon.surgery.tflite.tensors import unused_tensors
 
 _RULES = "plain-arithmetic-tflite"
@@ -129,7 +130,7 @@ class TFLiteWork:
 
 
 def _is_apart(node: Node) -> bool:
-    return acts(node) or node.op in TFLITE_RANDOM
+    return acts_in_tflite(node) or node.op in TFLITE_RANDOM
 
 
 def _is_constant(value: Value) -> bool:

@@ -15,6 +15,8 @@ from graphsurgeon.model.graph import Output, Value
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.patterns.rules import rule_set
+from graphsurgeon.surgery.optimize import PASSES
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "tflite"
 FLOAT = DType.named("float32")
@@ -95,6 +97,8 @@ def test_casts_of_floats_to_integers_are_left_to_the_runtime() -> None:
 
 
 def test_reshapes_and_transposes_that_come_to_nothing_go() -> None:
+    assert PASSES["arithmetic"].endswith("plain-arithmetic")
+    assert rule_set("plain-arithmetic-tflite").exactness == "exact"
     made = Made()
     shape = dims(made.x)
     made.x.shape = Shape(shape)
