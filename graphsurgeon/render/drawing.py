@@ -95,10 +95,11 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
 
 
 def _coarser(view: View, scene: Scene) -> View | None:
-    if view.depth is not None and scene.depth > 1:
+    is_deep = view.depth is not None or view.everything
+    if is_deep and scene.depth > 1:
         return replace(view, depth=max(scene.depth - 1, 1))
-    if view.depth is not None:
-        return replace(view, depth=None)
+    if is_deep:
+        return replace(view, depth=None, everything=False)
     return replace(view, most=view.most // 2) if view.most > _COARSEST else None
 
 

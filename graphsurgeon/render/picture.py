@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, suggestion
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -16,6 +16,7 @@ from graphsurgeon.render.arrange.compose import Composer
 from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
 from graphsurgeon.render.arrange.levels import Part, build_levels
 from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
+from graphsurgeon.render.arrange.titles import operations_titled, titles
 from graphsurgeon.render.choose import zoom
 from graphsurgeon.render.choose.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
 from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
@@ -35,8 +36,8 @@ class View:
     """What to draw of a model.
 
     Attributes:
-        depth: how many levels of names are open; None chooses.
-        everything: draw every node, nothing folded.
+        depth: how many levels are open, 1 is the coarsest picture; None chooses.
+        everything: draw every node, nothing folded, unless a depth says otherwise.
         tags: of the MetaGraph; None chooses.
         graph: a function or subgraph instead of what signatures compute; `main` for the main graph.
         signature: one signature only.
@@ -195,13 +196,16 @@ def _title(subject: Model | Graph, view: View) -> str:
 
 def _zoom(picture: Picture, view: View) -> None:
     if view.scope:
-        picture.selection, picture.outside = zoom.within_scope(picture.selection, view.scope)
+        inside = zoom.inside_scope(picture.selection, view.scope) or _shown(picture, view.scope)
+        if not inside:
+            raise _unknown(picture, f"no scope {view.scope!r} is drawn", view.scope)
+        picture.selection, picture.outside = zoom.within(picture.selection, inside)
     if view.start or view.end:
-        starts = zoom.operations_named(picture.selection, view.start) if view.start else []
-        ends = zoom.operations_named(picture.selection, view.end) if view.end else []
+        starts = _named(picture, view.start) if view.start else []
+        ends = _named(picture, view.end) if view.end else []
         picture.selection = zoom.between(picture.selection, starts, ends)
     if view.focus:
-        centre = zoom.operations_named(picture.selection, view.focus)
+        centre = _named(picture, view.focus)
         picture.selection = zoom.around(picture.selection, centre, view.radius)
         for index in centre:
             picture.marks.setdefault(index, []).append("highlight")
@@ -210,9 +214,9 @@ def _zoom(picture: Picture, view: View) -> None:
 def _mark(picture: Picture, view: View) -> None:
     for text in view.highlight:
         start, arrow, end = text.partition("->")
-        found = zoom.operations_named(picture.selection, start)
+        found = _named(picture, start)
         if arrow:
-            found = zoom.between(picture.selection, found, zoom.operations_named(picture.selection, end)).order
+            found = zoom.between(picture.selection, found, _named(picture, end)).order
         for index in found:
             picture.marks.setdefault(index, []).append("highlight")
     for operation in picture.selection.flow.operations if view.colors else ():
@@ -223,29 +227,56 @@ def _mark(picture: Picture, view: View) -> None:
         picture.marks.setdefault(index, []).append("outside")
 
 
-def levels(picture: Picture, view: View, *, narrow: bool = False) -> tuple[Part, Opening]:
+def _named(picture: Picture, text: str) -> list[int]:
+    """Return the drawn operations that a name stands for: of nodes and scopes, or as the picture shows it.
+
+    Raises:
+        UsageError: nothing has that name.
+    """
+    found = zoom.operations_named(picture.selection, text) or _shown(picture, text)
+    if not found:
+        raise _unknown(picture, f"nothing drawn is named {text!r}", text)
+    return found
+
+
+def _shown(picture: Picture, text: str) -> list[int]:
+    """Return the operations behind a title of the picture: of a level that was found, an input or an output."""
+    titled = operations_titled(_all_levels(picture), text)
+    keyed = [i for end in (*picture.ends.inputs, *picture.ends.outputs) if end.key == text for i in end.sources]
+    drawn = set(picture.selection.order)
+    return [index for index in dict.fromkeys([*titled, *keyed]) if index in drawn]
+
+
+def _unknown(picture: Picture, what: str, text: str) -> UsageError:
+    names = [operation.name for operation in picture.selection.flow.operations]
+    return UsageError(what, hint=suggestion(text, [*titles(_all_levels(picture)), *names]))
+
+
+def _all_levels(picture: Picture) -> Part:
+    """Return the levels that a picture has when nobody says how far it is open; what is titled has its title here."""
+    return levels(picture, View(most=min(MOST_BOXES, len(picture.selection.order))))[0]
+
+
+def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     """Return the tree of scopes and how far it is open.
 
     Args:
         picture: what is drawn.
         view: how far.
-        narrow: divide wide scopes also where a depth is given, for whoever opens them one by one.
     """
     selection = picture.selection
     inputs = [index for end in picture.ends.inputs for index in end.sources]
     apart = list(dict.fromkeys([*inputs, *picture.outside]))
     root = build_levels(selection, apart)
+    whole = open_to_depth(root, len(selection.order) + 1)
+    is_small = len(visible(root, whole.opened)) <= min(SMALL_PICTURE, view.most)
+    if view.depth is None and (view.everything or is_small):
+        return root, whole
+    if not is_small:
+        find_levels(root, selection, apart)
+        fold_repeats(root, selection)
+        limit_width(root, selection, min(WIDEST_SCOPE, view.most))
+        complete_classes(root)
     if view.depth is not None:
-        if narrow:
-            find_levels(root, selection, apart)
-            limit_width(root, selection, WIDEST_SCOPE)
         return root, open_to_depth(root, max(view.depth, 1))
-    everything = open_to_depth(root, len(selection.order) + 1)
-    if len(visible(root, everything.opened)) <= min(SMALL_PICTURE, view.most):
-        everything.depth = max(part.depth for part in everything.opened) + 1
-        return root, everything
-    find_levels(root, selection, apart)
-    fold_repeats(root, selection)
-    limit_width(root, selection, min(WIDEST_SCOPE, view.most))
-    complete_classes(root)
     return root, open_by_size(root, selection, fewest=min(FEWEST_BOXES, view.most), most=view.most)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def render_options(
     depth: Annotated[
-        str, typer.Option("--depth", metavar="N", help="Open scopes down to level N; `auto` chooses.")
+        str, typer.Option("--depth", metavar="N", help="Open N levels, 1 is the coarsest; `auto` chooses.")
     ] = "auto",
     everything: Annotated[bool, typer.Option("--all", help="Draw every node, nothing folded or left out.")] = False,
     scope: Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="Only what is in this scope.")] = None,

@@ -110,7 +110,7 @@ class Scene:
         title: of the whole.
         boxes, edges, clusters: in order; a frame comes before those inside.
         inputs, outputs: what goes in and comes out.
-        depth: the deepest level of names that is drawn.
+        depth: the deepest level that is drawn; 1 is the coarsest picture.
         hidden_nodes: nodes that have no box of their own.
         notes: what was done that nobody asked for, one line each.
         signatures: signatures of the model -> keys of inputs and outputs, drawn or not.

@@ -33,7 +33,7 @@ _SCRIPTS = ("dagre.min.js", "tree.js", "arrange.js", "paint.js", "legend.js", "p
 
 def html_text(subject: Model | Graph, picture: Picture, view: View) -> tuple[Scene, str]:
     """Return the scene that the page opens with, and the page. Reads the values of small weights."""
-    root, opening = levels(picture, view, narrow=True)
+    root, opening = levels(picture, view)
     scene, _ = compose_scene(picture, root, opening)
     page = json.dumps(_Tree(subject, picture, root, opening).data(), separators=(",", ":"), ensure_ascii=True)
     return scene, _document(scene, page)
