@@ -162,18 +162,31 @@ def read_map(path: Path) -> dict[str, str]:
         FileError: the file is missing, unreadable or no JSON.
         UsageError: it is no object of texts.
     """
+    pairs = read_json(path)
+    if not all(isinstance(new, str) for new in pairs.values()):
+        raise UsageError('is not of the form {"old": "new"}', path=path)
+    return pairs
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        FileError: the file is missing, unreadable or no JSON.
+        UsageError: it holds something else.
+    """
     import json
 
     from graphsurgeon.disk.files import open_source
 
     source = open_source(path)
     try:
-        pairs = json.loads(source.read_at(0, source.size))
-    except ValueError as error:
+        found = json.loads(source.read_at(0, source.size))
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"no JSON: {error}", path=path) from error
-    if not isinstance(pairs, dict) or not all(isinstance(new, str) for new in pairs.values()):
-        raise UsageError('is not of the form {"old": "new"}', path=path)
-    return pairs
+    if not isinstance(found, dict):
+        raise UsageError("is no JSON object", path=path)
+    return found
 
 
 def parse_tags(text: str | None) -> list[str] | None:

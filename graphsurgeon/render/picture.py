@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, suggestion
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -20,7 +20,8 @@ from graphsurgeon.render.arrange.titles import operations_titled, titles
 from graphsurgeon.render.choose import zoom
 from graphsurgeon.render.choose.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
 from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
-from graphsurgeon.render.choose.select import Selection, select, select_all
+from graphsurgeon.render.choose.select import Selection, behind, select, select_all
+from graphsurgeon.render.scene import boxes, color
 from graphsurgeon.render.scene.describe import Describer
 from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.shapes import ShapeReport, infer_shapes
@@ -48,6 +49,9 @@ class View:
         highlight: nodes, scopes, or globs to mark; of two nodes `A->B` also the paths between.
         colors: node name -> "added", "removed", "changed".
         most: boxes of a picture that is drawn without a depth.
+        direction: "down" or "right"; None chooses.
+        paper: what the picture is to fit on, with text that can be read there (`place.paper.PAPERS`).
+        color_by: "params", "dtype", or node -> a number or word; None colours families of ops.
     """
 
     depth: int | None = None
@@ -63,6 +67,9 @@ class View:
     highlight: Sequence[str] = ()
     colors: Mapping[str, str] = field(default_factory=dict)
     most: int = MOST_BOXES
+    direction: str | None = None
+    paper: str | None = None
+    color_by: str | Mapping[str, float | str] | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +79,7 @@ class Picture:
     Attributes:
         outside: operations that stand outside the scope that was asked for.
         notes: what was done that nobody asked for.
+        made_by: format and maker of a whole model; empty for a part of one.
     """
 
     title: str
@@ -82,6 +90,7 @@ class Picture:
     outside: set[int] = field(default_factory=set)
     marks: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    made_by: str = ""
 
 
 def select_picture(
@@ -106,6 +115,7 @@ def select_picture(
         ends.starts += flow.removed
     ends.kept += [operation.index for operation in flow.operations if operation.node in kept] if kept else []
     picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, report)
+    picture.made_by = _made_by(subject, metagraph) if isinstance(subject, Model) and not _is_part(view) else ""
     picture.notes += ends.notes
     if flow.closed:
         picture.notes.append(f"{flow.closed} calls are drawn closed: their functions recur, or hold too many nodes")
@@ -115,8 +125,28 @@ def select_picture(
 
 
 def build_scene(picture: Picture, view: View) -> Scene:
-    """Return the scene of a picture, collapsed as the view says."""
-    return compose_scene(picture, *levels(picture, view))[0]
+    """Return the scene of a picture, collapsed and coloured as the view says."""
+    scene, composer = compose_scene(picture, *levels(picture, view))
+    return color_scene(scene, composer, view)
+
+
+def color_scene(scene: Scene, composer: Composer, view: View) -> Scene:
+    """Return a scene in the colours that a view asks for.
+
+    Raises:
+        UsageError: there is nothing of that name to colour by.
+    """
+    if view.color_by is None:
+        return scene
+    if not isinstance(view.color_by, str):
+        return color.colored(scene, color.own_numbers(view.color_by))
+    if view.color_by == color.PARAMETERS:
+        return color.colored(scene, color.parameters, "param")
+    if view.color_by == color.DTYPE:
+        return color.colored(scene, lambda box: composer.dtype(box.id))
+    raise UsageError(
+        f"boxes are not coloured by {view.color_by!r}", hint="params, dtype, or a JSON file: node -> number"
+    )
 
 
 def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene, Composer]:
@@ -139,7 +169,30 @@ def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene
         tuple(picture.notes),
         {s.key: (tuple(s.inputs), tuple(s.outputs)) for s in public_signatures(picture.metagraph)},
     )
-    return scene, composer
+    return replace(scene, facts=_facts(picture, scene, composer)), composer
+
+
+def _facts(picture: Picture, scene: Scene, composer: Composer) -> tuple[str, ...]:
+    """Return a model in numbers; of a part of one nothing, since only some of its weights are drawn."""
+    if not picture.made_by:
+        return ()
+    weights = composer.describer.weights(picture.selection.order)
+    ends = [
+        plural(len({end.key for end in ends}), word)
+        for ends, word in ((scene.inputs, "input"), (scene.outputs, "output"))
+    ]
+    counted = boxes.parameters(weights)
+    sizes = [boxes.count_text(counted, "parameter"), boxes.bytes_text(boxes.weight_bytes(weights))] if counted else []
+    return (*sizes, picture.made_by, ", ".join(ends))
+
+
+def _made_by(model: Model, metagraph: MetaGraph) -> str:
+    version = metagraph.producer.get("tensorflow")
+    return f"{model.traits.title} of TensorFlow {version}" if version else model.traits.title
+
+
+def _is_part(view: View) -> bool:
+    return any((view.graph, view.scope, view.focus, view.start, view.end))
 
 
 def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, report: ShapeReport, view: View) -> tuple[Flow, Ends]:
@@ -231,9 +284,11 @@ def _named(picture: Picture, text: str) -> list[int]:
     """Return the drawn operations that a name stands for: of nodes and scopes, or as the picture shows it.
 
     Raises:
-        UsageError: nothing has that name.
+        UsageError: nothing has that name, or what has it is not drawn.
     """
     found = zoom.operations_named(picture.selection, text) or _shown(picture, text)
+    if not found and zoom.is_known(picture.selection, text):
+        raise UsageError(f"{text!r} is not part of what is drawn", hint="--all draws everything")
     if not found:
         raise _unknown(picture, f"nothing drawn is named {text!r}", text)
     return found
@@ -242,9 +297,16 @@ def _named(picture: Picture, text: str) -> list[int]:
 def _shown(picture: Picture, text: str) -> list[int]:
     """Return the operations behind a title of the picture: of a level that was found, an input or an output."""
     titled = operations_titled(_all_levels(picture), text)
-    keyed = [i for end in (*picture.ends.inputs, *picture.ends.outputs) if end.key == text for i in end.sources]
-    drawn = set(picture.selection.order)
-    return [index for index in dict.fromkeys([*titled, *keyed]) if index in drawn]
+    ends = [end for end in (*picture.ends.inputs, *picture.ends.outputs) if end.key == text]
+    sources = [index for end in ends for index in end.sources]
+    drawn, selection = set(picture.selection.order), picture.selection
+    folded = [
+        i
+        for source in sources
+        if source not in drawn
+        for i in selection.results.get(source) or behind(selection, source)
+    ]
+    return [index for index in dict.fromkeys([*titled, *sources, *folded]) if index in drawn]
 
 
 def _unknown(picture: Picture, what: str, text: str) -> UsageError:

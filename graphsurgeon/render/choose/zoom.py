@@ -13,25 +13,26 @@ from graphsurgeon.render.choose.select import Selection, behind
 
 
 def operations_named(selection: Selection, text: str) -> list[int]:
-    """Return the drawn operations that a name stands for; none if nothing is called so.
+    """Return the drawn operations that a name stands for; none if nothing that is drawn is called so.
 
     A node (`conv1/Relu`, a tensor's `conv1/Relu:0`, or the end of a longer name), else a scope, else a glob. A node
     that is folded into an edge or box stands for what yields its value.
-
-    Raises:
-        UsageError: what has the name is not drawn.
     """
-    flow = selection.flow
+    found, drawn = _called(selection.flow, text), set(selection.order)
+    kept = [index for index in found if index in drawn]
+    return list(dict.fromkeys(kept or [other for index in found for other in behind(selection, index)]))
+
+
+def is_known(selection: Selection, text: str) -> bool:
+    """Say whether a name stands for anything, drawn or not."""
+    return bool(_called(selection.flow, text))
+
+
+def _called(flow: Flow, text: str) -> list[int]:
     found = _literal(flow, text) or _literal(flow, text.rpartition(":")[0]) or _inside(flow, text)
     if not found and any(char in text for char in "*?["):
         found = [o.index for o in flow.operations if fnmatchcase("/".join(o.path), text) or fnmatchcase(o.name, text)]
-    drawn = set(selection.order)
-    kept = [index for index in found if index in drawn] or [
-        other for index in found for other in behind(selection, index)
-    ]
-    if found and not kept:
-        raise UsageError(f"{text!r} is not part of what is drawn", hint="--all draws everything")
-    return list(dict.fromkeys(kept))
+    return found
 
 
 def within(selection: Selection, names: Collection[int]) -> tuple[Selection, set[int]]:

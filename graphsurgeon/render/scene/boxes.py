@@ -117,6 +117,21 @@ def parameters(weights: Iterable[Operation]) -> int:
     return total
 
 
+def weight_bytes(weights: Iterable[Operation]) -> int:
+    """Return the bytes of what counts as parameters, as their dtypes take them."""
+    return sum(
+        parameters([weight]) * dtype.bits // 8 for weight in weights if (dtype := weight_dtype(weight)) is not None
+    )
+
+
+def bytes_text(count: int) -> str:
+    """Return bytes in the unit that suits them: `950 B`, `102.5 MB`."""
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
 def weight_shape(weight: Operation) -> Shape:
     """Return the shape of a constant or variable, without reading its values."""
     if weight.value is not None:

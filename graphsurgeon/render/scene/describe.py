@@ -83,10 +83,14 @@ class Describer:
         name = None if dtype is None else dtype.name
         return Terminal(end.key, tuple(end.signatures), tuple(map(str, end.values)), name, dims, box)
 
+    def dtype(self, value: Value) -> DType | None:
+        """Return the dtype of a value, None if it is not known."""
+        return self.report.dtype(value) or dtype_of(value)
+
     def label(self, value: Value, read: Value) -> str:
         """Return dtype (unless float32) and shape of a value, as known where it is made or where it is read."""
         shape = min(self.report.shape(value), self.report.shape(read), key=_unknowns)
-        dtype: DType | None = self.report.dtype(value) or dtype_of(value)
+        dtype = self.dtype(value)
         name = "" if dtype is None or dtype.base is FLOAT32 else dtype.base.name
         return f"{name} {boxes.shape_text(shape)}".strip()
 

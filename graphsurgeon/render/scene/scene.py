@@ -114,6 +114,8 @@ class Scene:
         hidden_nodes: nodes that have no box of their own.
         notes: what was done that nobody asked for, one line each.
         signatures: signatures of the model -> keys of inputs and outputs, drawn or not.
+        facts: the model in numbers: parameters, bytes, who made it, how many inputs and outputs.
+        colors: what families stand for that are none of ops: a range of numbers, a dtype.
     """
 
     title: str
@@ -126,6 +128,8 @@ class Scene:
     hidden_nodes: int = 0
     notes: Text = ()
     signatures: Mapping[str, tuple[Text, Text]] = field(default_factory=dict)
+    facts: Text = ()
+    colors: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and dictionaries."""
