@@ -37,7 +37,7 @@ MAY_WALK = {
     "surgery/moves/fold_predicates.py": {"_dead"},
     "surgery/moves/known_scalars.py": {"of"},
     "surgery/moves/variable_uses.py": {"trace"},
-    "surgery/stripping/kinds.py": {"sort_nodes"},
+    "surgery/stripping/unneeded.py": {"sort_nodes"},
     # A node is visited with the frames, branches or calls around it, not by itself.
     "analysis/flow/calls.py": {"nodes_inside"},
     "analysis/flow/frames.py": {"_frame_stacks", "_branches"},

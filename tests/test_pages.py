@@ -11,6 +11,7 @@ import typer
 
 from graphsurgeon import errors
 from graphsurgeon.cli import app
+from graphsurgeon.surgery.stripping.kinds import KINDS, table
 from tests.test_imports import LAYERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,11 +21,18 @@ CONCEPTS = (ROOT / "docs" / "concepts.md").read_text("utf-8")
 _HIDDEN = {"--help", "--output"}
 
 
+def kinds_missing(page: str) -> set[str]:
+    """Return the kinds of `gs strip` that a page does not tell as their records do."""
+    told = {tuple(row[:2]) for row in rows(page) if len(row) == 2}
+    return {name for name, text in table() if (f"`{name}`", text) not in told}
+
+
 def rows(page: str) -> Iterator[list[str]]:
     """Yield the cells of the rows of every table of a page."""
     for line in page.splitlines():
-        if line.startswith("|") and not set(line) <= set("|-: "):
-            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+        text = line.strip()
+        if text.startswith("|") and not set(text) <= set("|-: "):
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", text.strip("|"))]
 
 
 def commands_in(cell: str) -> list[str]:
@@ -59,6 +67,13 @@ def test_options_in_tables_exist() -> None:
         if told - known:
             wrong[row[0]] = told - known
     assert wrong == {}
+
+
+def test_every_kind_of_strip_has_its_row() -> None:
+    assert kinds_missing(CLI) == set()
+    start = CLI.index("| kind | what goes |")
+    section = CLI[start : CLI.index("\n\n", start)]
+    assert [row[0].strip("`") for row in rows(section)][1:] == list(KINDS)
 
 
 def test_every_layer_has_a_row() -> None:
