@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from graphsurgeon.ops import catalog
 from tests.test_imports import MODULES, name_of, nodes_of
 
+CONFTEST = Path(__file__).with_name("conftest.py")
 OPS = frozenset(catalog.names())
 FEWEST = 3  # names of ops that make a set
 
@@ -147,6 +149,15 @@ def test_no_test_looks_at_the_clock() -> None:
     clock = re.compile(r"\btime\.(perf_counter|process_time|monotonic|time)\(")
     tests = [path for path in Path(__file__).parent.rglob("*.py") if path != Path(__file__)]
     assert [path.name for path in tests if clock.search(path.read_text("utf-8"))] == []
+
+
+def test_no_example_has_a_deadline() -> None:
+    """The profile of `conftest.py` holds for all, whatever else a test sets."""
+    for given in (settings.default, settings(max_examples=3)):
+        assert (given.deadline, HealthCheck.too_slow in given.suppress_health_check) == (None, True)
+    own = re.compile(r"deadline\s*=(?!None)|suppress_health_check\s*=|load_profile\(")
+    tests = [path for path in Path(__file__).parent.rglob("*.py") if path not in (Path(__file__), CONFTEST)]
+    assert [path.name for path in tests if own.search(path.read_text("utf-8"))] == []
 
 
 def test_private_members_of_the_model_are_used_in_the_model_alone() -> None:
