@@ -144,6 +144,14 @@ def test_nothing_is_taken_from_the_front_of_a_list() -> None:
     assert slow == set()
 
 
+def test_a_name_of_a_class_means_one_thing() -> None:
+    classes = [(one.name, name_of(m)) for m in MODULES for one in nodes_of(m) if isinstance(one, ast.ClassDef)]
+    homes: dict[str, list[str]] = {}
+    for name, home in classes:
+        homes.setdefault(name, []).append(home)
+    assert {name: many for name, many in homes.items() if len(many) > 1 and name[0] != "_"} == {}
+
+
 def test_no_test_looks_at_the_clock() -> None:
     """A busy machine is no fault: `tests/work.py` bounds the work, bytes bound the memory."""
     clock = re.compile(r"\btime\.(perf_counter|process_time|monotonic|time)\(")

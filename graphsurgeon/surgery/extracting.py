@@ -30,7 +30,7 @@ from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
 from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part, needed_nodes
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.inline_on_the_way import Opened, open_graph
+from graphsurgeon.surgery.moves.inline_on_the_way import OpenedGraph, open_graph
 from graphsurgeon.surgery.moves.reports import Extracted
 from graphsurgeon.surgery.moves.signature_keys import METHODS, signature_key
 from graphsurgeon.surgery.rename import LEGAL_NODE
@@ -154,7 +154,7 @@ class _Built:
 class _Builder:
     """Builds the new main graph."""
 
-    def __init__(self, metagraph: MetaGraph, opened: Opened, ends: _Ends) -> None:
+    def __init__(self, metagraph: MetaGraph, opened: OpenedGraph, ends: _Ends) -> None:
         self._opened = opened
         self._ends = ends
         self._graph = metagraph.graph.blank()
