@@ -144,6 +144,13 @@ def test_nothing_is_taken_from_the_front_of_a_list() -> None:
     assert slow == set()
 
 
+def test_definitions_are_asked_for_through_the_vocabulary_of_a_graph() -> None:
+    """`catalog.of(node)`: ONNX has an `Add`, a `Max` and an `If` of its own."""
+    asked = [(name_of(m), node) for m in MODULES for node in nodes_of(m) if isinstance(node, ast.Call)]
+    bare = {name for name, call in asked if re.fullmatch(r"catalog\.get\([\w.]*\.op\)", ast.unparse(call))}
+    assert bare - {"ops/catalog.py"} == set()
+
+
 def test_a_name_of_a_class_means_one_thing() -> None:
     classes = [(one.name, name_of(m)) for m in MODULES for one in nodes_of(m) if isinstance(one, ast.ClassDef)]
     homes: dict[str, list[str]] = {}

@@ -56,7 +56,7 @@ def output_dtypes(node: Node) -> list[DType] | None:
     if node.callee is not None:
         results = [output.dtype for output in node.callee.outputs]
         return None if None in results else [dtype for dtype in results if dtype is not None]
-    opdef = catalog.get(node.op) if node.graph.vocabulary == TENSORFLOW else None
+    opdef = catalog.of(node)
     return None if opdef is None else opdef.output_dtypes(node.attrs)
 
 

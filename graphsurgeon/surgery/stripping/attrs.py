@@ -57,7 +57,7 @@ def clear_defaults(graph: Graph) -> Cleared:
     """Remove attributes that have the default of the op's definition; return the nodes with their names."""
     found: Cleared = []
     for node in graph.nodes:
-        defaults = _defaults(node.op) if node.callee is None else ()
+        defaults = _defaults(node.qualified_op) if node.callee is None else ()
         for name, default in defaults:
             if name in node.attrs and _is_same(node.attrs[name], default):
                 del node.attrs[name]
