@@ -109,6 +109,15 @@ def first_version(name: str) -> tuple[int, ...]:
     return _table()[1].get(name, (0, 9, 0))
 
 
+def layouts_of(name: str) -> dict[int, list[str]]:
+    """Return the names of an op's own attributes (`custom_call`), in stored order, by how many they are.
+
+    Each version of the op has more of them than the one before.
+    """
+    versions = (names for op, names in _table()[0].items() if op.startswith(f"{name}_v"))
+    return {len(names): names for names in versions}
+
+
 class _Reader:
     """Reads the section of ops."""
 
