@@ -92,7 +92,7 @@ _COMMUTATIVE = frozenset({"Add", "Maximum", "Minimum"})
 def _commutes(node: Node) -> bool:
     if node.op in _COMMUTATIVE:
         return node.attrs.get("T") is not STRING
-    definition = catalog.get(node.op)
+    definition = catalog.of(node)
     return definition is not None and definition.is_commutative
 
 

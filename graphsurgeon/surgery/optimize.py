@@ -24,7 +24,7 @@ from graphsurgeon.surgery.optimizing.fold import fold
 from graphsurgeon.surgery.optimizing.merge import merge
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.rounds import Limits, Rounds
-from graphsurgeon.surgery.stripping.attrs import clear_colocation
+from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
 from graphsurgeon.surgery.stripping.bypass import bound_nodes, bypass_identities
 
 MAX_FOLD = 100 << 10  # bytes of a folded constant that is larger than what it is made of; TensorFlow's own bound
@@ -152,7 +152,7 @@ class _Work:
             self.counts[name] += count
             changed = changed or bool(count)
         for graph in self.metagraph.graphs if changed else ():
-            clear_colocation(graph, everything=False)
+            clear_stale_colocation(graph)
         return changed
 
     def _kept(self, ground: Ground, graph: Graph) -> set[Node]:

@@ -14,7 +14,7 @@ from graphsurgeon.errors import UsageError
 from graphsurgeon.render import View, draw
 from graphsurgeon.render.picture import build_scene, select_picture
 from graphsurgeon.render.place.frame_titles import drawn_frames, is_crossed, room_of, struck_titles, title_places
-from graphsurgeon.render.place.layout import Layout, Rectangle, Route
+from graphsurgeon.render.place.layout import Layout, Rectangle, DrawnRoute
 from graphsurgeon.render.place.pages import Page, lay_out_page
 from graphsurgeon.render.place.paper import PAPERS, SMALLEST, paper_named
 from graphsurgeon.render.scene.scene import Scene
@@ -45,7 +45,7 @@ def test_no_edge_runs_through_the_name_of_a_frame(path: str) -> None:
 
 def test_a_name_goes_beside_an_edge() -> None:
     line = [(20.0, 0.0), (20.0, 10.0), (20.0, 90.0), (20.0, 100.0)]
-    layout = Layout(200, 100, {}, {}, [Route(line, (), None)])
+    layout = Layout(200, 100, {}, {}, [DrawnRoute(line, (), None)])
     ((x, y),) = title_places(layout, [(Rectangle(0, 0, 200, 100), "name")])
     assert x > 20
     assert y < 20

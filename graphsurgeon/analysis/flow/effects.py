@@ -37,7 +37,7 @@ class Effects:
             return self.of_function(callee)
         if node.op in kinds.RUNNERS:
             return any(self.of_function(function) for function in node.functions)
-        return acts(node.op)
+        return acts(node.qualified_op)
 
     def of_function(self, function: Graph) -> bool:
         """Say whether any node of a function acts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphsurgeon.render.place.layout import Layout, Rectangle, Route
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, Rectangle
 from graphsurgeon.render.place.splines import Point, samples
 from graphsurgeon.render.place.text import LINE_SIZE, text_width
 from graphsurgeon.render.scene.scene import Cluster, Scene
@@ -58,7 +58,7 @@ def room_of(place: Point, name: str) -> Rectangle:
     return Rectangle(place[0], place[1] - _ASCENT, width, _ASCENT + _DESCENT)
 
 
-def is_crossed(room: Rectangle, route: Route) -> bool:
+def is_crossed(room: Rectangle, route: DrawnRoute) -> bool:
     """Say whether an edge runs through a rectangle."""
     return _Line(route).meets(room)
 
@@ -66,7 +66,7 @@ def is_crossed(room: Rectangle, route: Route) -> bool:
 class _Line:
     """An edge as points close to each other, with the rectangle around them."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: DrawnRoute) -> None:
         self.points = samples(route.points, _CLEAR)
         xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
         self.around = (min(xs), min(ys), max(xs), max(ys)) if xs else None
@@ -100,7 +100,7 @@ def _candidates(frame: Rectangle, width: float) -> Iterator[Point]:
             x += _STEP
 
 
-def _label(route: Route) -> Iterator[Rectangle]:
+def _label(route: DrawnRoute) -> Iterator[Rectangle]:
     if route.label is not None:
         x, y = route.label
         yield Rectangle(x - route.room / 2, y - 7, route.room, 14)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from graphsurgeon.render.place.columns import in_columns
 from graphsurgeon.render.place.frame_titles import struck_titles
-from graphsurgeon.render.place.layout import Layout, LayoutTimeoutError, Point, Route, lay_out
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, LayoutTimeoutError, Point, lay_out
 from graphsurgeon.render.scene.scene import Scene
 
 _TALL = 2.2  # times as high as wide, or the reverse
@@ -164,8 +164,10 @@ def _shelve(pieces: Sequence[_Piece], width: float) -> tuple[float, float]:
     return right, low
 
 
-def _moved(route: Route, shift: Point) -> Route:
+def _moved(route: DrawnRoute, shift: Point) -> DrawnRoute:
     def moved(points: Sequence[Point]) -> list[Point]:
         return [(x + shift[0], y + shift[1]) for x, y in points]
 
-    return Route(moved(route.points), moved(route.head), moved([route.label])[0] if route.label else None, route.room)
+    return DrawnRoute(
+        moved(route.points), moved(route.head), moved([route.label])[0] if route.label else None, route.room
+    )

@@ -13,7 +13,7 @@ from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.ops.kinds import BATCH_NORMS
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.ends import End
-from graphsurgeon.render.choose.flow import Operation
+from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.choose.select import Selection, dtype_of
 from graphsurgeon.render.scene import boxes, families
 from graphsurgeon.render.scene.scene import Box, NodeName, Terminal
@@ -94,7 +94,7 @@ class Describer:
         name = "" if dtype is None or dtype.base is FLOAT32 else dtype.base.name
         return f"{name} {boxes.shape_text(shape)}".strip()
 
-    def weights(self, operations: Iterable[int]) -> list[Operation]:
+    def weights(self, operations: Iterable[int]) -> list[Drawn]:
         """Return the constants and variables folded into operations, each once."""
         found = dict.fromkeys(weight for index in operations for weight in self.selection.weights.get(index, ()))
         return [self.operations[index] for index in found]
@@ -232,7 +232,7 @@ def _fitting(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(boxes.shortened(line, LONGEST_LINE) for line in lines if line)
 
 
-def _op_title(operation: Operation) -> str:
+def _op_title(operation: Drawn) -> str:
     return boxes.shortened(_TITLES.get(operation.op, operation.label), boxes.LONGEST_TITLE)
 
 

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from graphsurgeon.errors import plural
 from graphsurgeon.render.place.frame_titles import drawn_frames, title_places
-from graphsurgeon.render.place.layout import Layout, Point, Rectangle, Route
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, Point, Rectangle
 from graphsurgeon.render.place.paper import Paper
 from graphsurgeon.render.place.text import EDGE_SIZE, LINE_HEIGHT, LINE_SIZE, TITLE_SIZE, printable, text_width
 from graphsurgeon.render.scene.boxes import shortened
@@ -172,7 +172,7 @@ def _frame_dash(cluster: Cluster) -> str:
     return "7 4" if cluster.kind in ("loop", "condition", "branch") else "none"
 
 
-def _edge(edge: Edge, route: Route) -> str:
+def _edge(edge: Edge, route: DrawnRoute) -> str:
     classes = " ".join(["edge", f"e-{edge.kind}", *(f"m-{mark}" for mark in edge.marks)])
     mark = "highlight" if "highlight" in edge.marks else edge.kind
     color = palette.MARKS[mark][0] if mark in palette.MARKS else "#67707b"
