@@ -5,8 +5,8 @@
 Models are those of `fixtures/` and of the folders that are named: SavedModels with a signature that runs, frozen
 graphs, TFLite models. A sequence is a number, which chooses the model and the edits; each runs in a process of its own.
 An edit that is refused (exit status 2 or 4) is counted and another one is taken. Results are equal to the bit with
-TensorFlow's optimizer off, or close where an edit says that it is no more than that. Each sequence that does not hold is
-a line; at the end stand the counts.
+TensorFlow's optimizer off, or close where an edit says that it is no more than that. Each sequence that does not hold
+is a line; at the end stand the counts.
 """
 
 from __future__ import annotations
