@@ -52,7 +52,7 @@ class State:
         path: of the model.
         kind: "saved_model", "graph" or "tflite".
         tags, key: of the signature that is run.
-        inputs, outputs: name in the source -> key of the signature, or tensor of a graph.
+        inputs, outputs: name in the source -> key of the signature, tensor of a graph, place among the inputs of TFLite.
         is_close: whether an edit has changed more than no bit.
     """
 
@@ -189,13 +189,19 @@ def _replace(state: State, names: dict[str, list[str]], number: int, chance: ran
 
 def _extract(state: State, names: dict[str, list[str]], number: int, chance: random.Random) -> Edit:
     words = ["extract"]
-    outputs = [f"#{place}" for place in names["outputs"]] if state.kind == "tflite" else list(state.outputs.values())
-    if state.kind == "tflite":
-        outputs = names["outputs"]
+    outputs = names["outputs"] if state.kind == "tflite" else list(state.outputs.values())
     words += [word for output in dict.fromkeys(outputs) for word in ("--outputs", output)]
     if state.kind == "saved_model":
         return words, lambda state, _: replace(state, key="serving_default")
-    return words, same
+    if state.kind == "graph":
+        return words, same
+
+    def cut(state: State, report: dict[str, Any]) -> State:
+        before, after = names["inputs"], [item["name"] for item in report["inputs"]]
+        now = {name: before[int(place)] for name, place in state.inputs.items()}
+        return replace(state, inputs={name: str(after.index(one)) for name, one in now.items() if one in after})
+
+    return words, cut
 
 
 def _freeze(state: State, names: dict[str, list[str]], number: int, chance: random.Random) -> Edit:
@@ -333,6 +339,7 @@ def _names(state: State, feeds: Mapping[str, Any]) -> dict[str, list[str]]:
     return {
         "nodes": [node.name for graph in model.graphs for node in graph.nodes],
         "values": [value.name for value in graph.values],
+        "inputs": [value.name or "" for value in graph.inputs],
         "outputs": [output.value.name for output in graph.outputs if output.value is not None],
         "shapes": shapes,
     }
@@ -419,7 +426,7 @@ def _begin_tflite(path: Path) -> tuple[State, dict[str, Any], dict[str, Any]]:
         feeds, expected = _invoke(path, None)
     except (RuntimeError, ValueError, TypeError, KeyError) as error:
         raise NotRunnableError(str(error)[:200]) from error
-    return State(path, "tflite"), feeds, expected
+    return State(path, "tflite", inputs={place: place for place in feeds}), feeds, expected
 
 
 def _invoke(path: Path, feeds: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -471,7 +478,7 @@ def _results(state: State, feeds: Mapping[str, Any]) -> dict[str, Any]:
     from tests.oracle import sessions
 
     if state.kind == "tflite":
-        return _invoke(state.path, feeds)[1]
+        return _invoke(state.path, {state.inputs[name]: feeds[name] for name in state.inputs})[1]
     if state.kind == "graph":
         fed = {state.inputs[name]: value for name, value in feeds.items() if name in state.inputs}
         fed = {name: value for name, value in fed.items() if _is_there(state.path, name)}
