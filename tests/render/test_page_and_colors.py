@@ -14,7 +14,7 @@ from graphsurgeon.errors import UsageError
 from graphsurgeon.render import View, draw
 from graphsurgeon.render.picture import build_scene, select_picture
 from graphsurgeon.render.place.frame_titles import drawn_frames, is_crossed, room_of, struck_titles, title_places
-from graphsurgeon.render.place.layout import Layout, Rectangle, DrawnRoute
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, Rectangle
 from graphsurgeon.render.place.pages import Page, lay_out_page
 from graphsurgeon.render.place.paper import PAPERS, SMALLEST, paper_named
 from graphsurgeon.render.scene.scene import Scene

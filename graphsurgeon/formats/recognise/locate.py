@@ -232,9 +232,7 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
     raise _no_model(folder, names)
 
 
-def _models_of(
-    folder: Path, names: Sequence[str]
-) -> tuple[list[tuple[Format, str, str]], list[tuple[str, str]]]:
+def _models_of(folder: Path, names: Sequence[str]) -> tuple[list[tuple[Format, str, str]], list[tuple[str, str]]]:
     """Return the models among files, by format, kind and name, and what is only recognised, by name and kind."""
     models: list[tuple[Format, str, str]] = []
     others: list[tuple[str, str]] = []
