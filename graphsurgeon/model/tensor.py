@@ -7,7 +7,7 @@ numpy is imported only by the functions that return arrays.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, overload
 
@@ -98,6 +98,51 @@ class BytesSource:
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes."""
         yield self.data
+
+    def strings(self) -> list[bytes]:
+        """Return the elements."""
+        raise FormatError("a numeric tensor holds no strings")
+
+
+class ComputedSource:
+    """Values that are made of others while they are read, and not held: transposed weights, for example."""
+
+    __slots__ = ("_chunks", "nbytes")
+    is_computed = True  # a writer may ask for them when their place in the file comes
+
+    def __init__(self, nbytes: int, chunks: Callable[[], Iterator[bytes]]) -> None:
+        self.nbytes = nbytes
+        self._chunks = chunks
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes, made anew each time."""
+        return self._chunks()
+
+    def strings(self) -> list[bytes]:
+        """Return the elements."""
+        raise FormatError("a numeric tensor holds no strings")
+
+
+class FilledSource:
+    """One element that fills a shape of any size."""
+
+    __slots__ = ("element", "size")
+    repeats = True
+
+    def __init__(self, element: bytes, size: int) -> None:
+        self.element = element
+        self.size = size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return len(self.element)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the element as often as it stands there."""
+        at_once = max(1, BLOCK // max(len(self.element), 1))
+        for start in range(0, self.size, at_once):
+            yield self.element * min(at_once, self.size - start)
 
     def strings(self) -> list[bytes]:
         """Return the elements."""
