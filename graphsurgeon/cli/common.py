@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graphsurgeon.cli import output
-from graphsurgeon.errors import FormatError, GraphSurgeonError, UsageError
+from graphsurgeon.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from graphsurgeon.bridges.guard import Allowed
@@ -74,30 +73,6 @@ def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], C
         return command
 
     return expand
-
-
-def for_each(paths: Sequence[Path], act: Callable[[Path], None]) -> None:
-    """Do something with each path; of several, an error in one is told and the others follow.
-
-    Raises:
-        GraphSurgeonError: of a single path.
-        typer.Exit: of several paths one failed; with the status of the first error.
-    """
-    if len(paths) == 1:
-        act(paths[0])
-        return
-    statuses = [_status_of(act, path) for path in paths]
-    if any(statuses):
-        raise typer.Exit(next(filter(None, statuses)))
-
-
-def _status_of(act: Callable[[Path], None], path: Path) -> int:
-    try:
-        act(path)
-    except GraphSurgeonError as error:
-        output.warn(str(error.at(path)))
-        return error.exit_code
-    return 0
 
 
 def parse_allowed(allow: Iterable[str] | None, allow_files: bool) -> Allowed:
