@@ -239,7 +239,16 @@ def _load(name: str) -> Any:
     command: Any = typer.main.get_command(app)
     command.name = name
     command.examples = textwrap.indent(textwrap.dedent(examples), "  ")
+    if _is_completing():
+        from graphsurgeon.cli import completion
+
+        completion.attach(command)
     return command
+
+
+def _is_completing() -> bool:
+    """Say whether a shell asks for the rest of a word."""
+    return any(f"_{name}_COMPLETE" in os.environ for name in ("GS", "GRAPHSURGEON"))
 
 
 def _markup_mode() -> Any:

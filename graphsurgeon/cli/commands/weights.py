@@ -13,7 +13,7 @@ import typer
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.variables import names_of_variables
-from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, list_weights, statistics
+from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, is_small, list_weights, statistics
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags, split_list
 from graphsurgeon.errors import FileError, UsageError
@@ -84,7 +84,9 @@ def weights(
     from graphsurgeon.formats import read
 
     file = read(model)
-    found = _list(file, parse_tags(tags), graph, small=everything or values is not None)
+    every = _list(file, parse_tags(tags), graph)
+    with_small = everything or values is not None
+    found = every if with_small else [weight for weight in every if not is_small(weight)]
     patterns = split_list(match, commas=not file.traits.has_free_names)
     chosen = _select(file, found, [values] if values is not None else patterns)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
@@ -97,13 +99,14 @@ def weights(
         weights_text.export(chosen, model, export, force=force, as_json=as_json)
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)
-        weights_text.print_rows(rows, with_checksum=with_checksum, with_stats=stats, as_json=as_json)
+        rest = 0 if patterns else len(every) - len(found)
+        weights_text.print_rows(rows, with_checksum=with_checksum, with_stats=stats, as_json=as_json, left_out=rest)
         _require_intact(file, rows)
 
 
-def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None, *, small: bool) -> list[Weight]:
+def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None) -> list[Weight]:
     metagraphs = file.metagraphs if tags is None else [choose_metagraph(file, tags)]
-    return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=small)
+    return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=True)
 
 
 def _select(file: ModelFile, weights: list[Weight], patterns: Sequence[str]) -> list[Weight]:

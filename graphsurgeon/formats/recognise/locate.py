@@ -1,8 +1,8 @@
 """Find the model that a path stands for, and its format: by content, never by suffix.
 
-A folder is read as: `saved_model.pb` or `.pbtxt`; else a `checkpoint` file or the only `.index`, with the `.meta` of that
-checkpoint if there is one; else numbered versions, of which the newest counts; else the only model file. A checkpoint
-beside other models is ambiguous. Suffixes serve messages alone.
+A folder is read as: `saved_model.pb` or `.pbtxt`; else a `checkpoint` file or the only `.index`, with the `.meta` of
+that checkpoint if there is one; else numbered versions, of which the newest counts; else the only model file. A
+checkpoint beside other models is ambiguous. Suffixes serve messages alone.
 """
 
 from __future__ import annotations
@@ -232,9 +232,7 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
     raise _no_model(folder, names)
 
 
-def _models_of(
-    folder: Path, names: Sequence[str]
-) -> tuple[list[tuple[Format, str, str]], list[tuple[str, str]]]:
+def _models_of(folder: Path, names: Sequence[str]) -> tuple[list[tuple[Format, str, str]], list[tuple[str, str]]]:
     """Return the models among files, by format, kind and name, and what is only recognised, by name and kind."""
     models: list[tuple[Format, str, str]] = []
     others: list[tuple[str, str]] = []
