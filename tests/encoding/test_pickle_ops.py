@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-import pickle
+import pickle  # noqa: TID251  what is read here
 import pickletools
 from pathlib import Path
 from typing import Any
