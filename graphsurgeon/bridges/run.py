@@ -112,7 +112,11 @@ def run(
     runtime = runtime_of(model.traits, path)
     require_contained(model)
     require_extra(runtime)
+    known = len(model.notes)
     metagraph = choose_metagraph(model, tags)
+    for note in model.notes[known:] if tell is not None else ():
+        assert tell is not None
+        tell(note)
     entry = _entry(model, metagraph, signature)
     if outputs and all(name in entry.outputs for name in outputs):
         entry = Entry(entry.key, entry.inputs, {name: entry.outputs[name] for name in outputs}, entry.problem)

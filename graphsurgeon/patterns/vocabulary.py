@@ -16,6 +16,7 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import IDENTITIES, PLAIN_CALLS, RESHAPES, VARIABLES
 from graphsurgeon.ops.opdef import OpDef
+from graphsurgeon.ops.tflite import builtin
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class Vocabulary:
 def vocabulary_of(graph: Graph) -> Vocabulary:
     """Return the vocabulary that a graph is written in."""
     return _BY_NAME.get(graph.vocabulary) or _unknown(graph.vocabulary)
+
+
+def owner_of(op: str) -> str:
+    """Return the framework that has an op of this name, TensorFlow or TFLite; empty for neither."""
+    if catalog.get(op) is not None:
+        return TENSORFLOW.title
+    return TFLITE.title if builtin(op) is not None else ""
 
 
 def _called(node: Node) -> Graph | None:

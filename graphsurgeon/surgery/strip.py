@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
-from graphsurgeon.analysis.names import choose_metagraph, find_value
+from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, find_value
 from graphsurgeon.analysis.variables import slot_keys
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -102,6 +102,9 @@ def _strip(
     if is_tflite(model, metagraph, "strip"):
         return _strip_tflite(metagraph, kinds, outputs or ())
     values, notes = outputs_of(metagraph, outputs)
+    others = [",".join(one.tags or ()) or NO_TAGS for one in model.metagraphs if one is not metagraph]
+    if others:
+        notes += [f"left as they are: MetaGraphs {'; '.join(others)}, and the variables, which all share"]
     if by_default and has_signature(metagraph):
         kinds -= kinds_of(When.UNSIGNED)
         notes += kept_dropout(metagraph)

@@ -62,14 +62,13 @@ def read(path: Path) -> Model:
     model.files = {str(file.path): file.size for file in source_files(checkpoint)}
     errors = [str(problem) for problem in problems(checkpoint) if problem.severity == "error"]
     more = len(errors) - MAX_LISTED
-    model.notes = _choice(path, checkpoint) if is_folder(path) else []
+    model.notes = others_beside(path, os.path.basename(checkpoint.prefix)) if is_folder(path) else []
     model.notes += errors[:MAX_LISTED] + ([f"{more} more errors of this kind: see `gs check`"] if more > 0 else [])
     return model
 
 
-def _choice(folder: Path, checkpoint: Checkpoint) -> list[str]:
-    """Say which checkpoint of a folder was taken, if it holds several."""
-    name = os.path.basename(checkpoint.prefix)
+def others_beside(folder: Path, name: str) -> list[str]:
+    """Say which checkpoint of a folder was taken, if it holds several; `name` is that of its prefix."""
     others = [other for other in folder_names(folder) if other.endswith(INDEX) and other != name + INDEX]
     more = f" and {len(others) - MAX_LISTED} more" if len(others) > MAX_LISTED else ""
     listed = ", ".join(other.removesuffix(INDEX) for other in others[:MAX_LISTED]) + more

@@ -233,6 +233,7 @@ def _lift(message: Any, graph_def: Any, payloads: list[Payload]) -> MetaGraph:
 def _source(metagraph: MetaGraph) -> MetaGraphDefSource:
     if not isinstance(metagraph.raw, MetaGraphDefSource):
         empty = schema.message("tensorflow.MetaGraphDef")()
+        empty.graph_def.versions.producer = metagraph.producer.get("graph_version") or 0
         metagraph.raw = MetaGraphDefSource(empty, empty.graph_def, Context([]))
     return metagraph.raw
 

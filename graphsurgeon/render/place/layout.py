@@ -72,13 +72,16 @@ class Layout:
     continued: Sequence[tuple[str, Rectangle]] = ()
 
 
-def lay_out(scene: Scene, *, seconds: float = SECONDS, direction: str = "TB") -> Layout:
+def lay_out(
+    scene: Scene, *, seconds: float = SECONDS, direction: str = "TB", rooms: Mapping[str, float] | None = None
+) -> Layout:
     """Return where everything goes.
 
     Args:
         scene: what to lay out.
         seconds: time limit.
         direction: "TB" from top to bottom, "LR" from left to right.
+        rooms: frame -> the least width that it is to have; others are as wide as their name at least.
 
     Raises:
         LayoutTimeoutError: it took longer than so many seconds.
@@ -86,7 +89,7 @@ def lay_out(scene: Scene, *, seconds: float = SECONDS, direction: str = "TB") ->
     """
     sizes = {box.id: box_size(box) for box in scene.boxes}
     labels = [label_size(edge.label) if edge.label else None for edge in scene.edges]
-    source = positioning_source(scene, sizes, labels, direction)
+    source = positioning_source(scene, sizes, labels, direction, rooms or {})
     failure = ""
     for program in _programs():
         try:

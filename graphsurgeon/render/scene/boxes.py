@@ -13,6 +13,7 @@ from graphsurgeon.ops.kinds import CONSTANTS
 from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.scene import families
 
+LONGEST_TITLE = 36
 _PLAIN_VALUES = (b"NHWC", b"NDHWC", b"NWC", b"NONE", b"EXPLICIT", 0, 1, False, None, b"", FLOAT32)
 # family -> attributes worth a place in the box, TensorFlow's and TFLite's names.
 _SHOWN = {
@@ -114,6 +115,21 @@ def parameters(weights: Iterable[Drawn]) -> int:
         is_weight = weight.op not in CONSTANTS or ((shape.rank or 0) > 0 and _may_be_weight(dtype, weight.value))
         total += (shape.num_elements or 0) if is_weight else 0
     return total
+
+
+def weight_bytes(weights: Iterable[Drawn]) -> int:
+    """Return the bytes of what counts as parameters, as their dtypes take them."""
+    return sum(
+        parameters([weight]) * dtype.bits // 8 for weight in weights if (dtype := weight_dtype(weight)) is not None
+    )
+
+
+def bytes_text(count: int) -> str:
+    """Return bytes in the unit that suits them: `950 B`, `102.5 MB`."""
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
 
 
 def weight_shape(weight: Drawn) -> Shape:

@@ -19,7 +19,6 @@ from graphsurgeon.render.scene import boxes, families
 from graphsurgeon.render.scene.scene import Box, NodeName, Terminal
 from graphsurgeon.shapes import ShapeReport
 
-LONGEST_TITLE = 36
 LONGEST_LINE = 48
 _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
 _MOST_OPS = 4  # kinds of operations that a box lists
@@ -68,8 +67,8 @@ class Describer:
         tensors = ", ".join(map(str, ends[0].values))
         marks = self._marks(ends[0].sources) if role == "input" else ()
         return Box(
-            identity, role, boxes.shortened(keys[0], LONGEST_TITLE), _fitting(lines), f"{', '.join(keys)}: {tensors}",
-            role, nodes=nodes, marks=marks,
+            identity, role, boxes.shortened(keys[0], boxes.LONGEST_TITLE), _fitting(lines),
+            f"{', '.join(keys)}: {tensors}", role, nodes=nodes, marks=marks,
         )  # fmt: skip
 
     def terminal(self, end: End, box: str) -> Terminal:
@@ -84,10 +83,14 @@ class Describer:
         name = None if dtype is None else dtype.name
         return Terminal(end.key, tuple(end.signatures), tuple(map(str, end.values)), name, dims, box)
 
+    def dtype(self, value: Value) -> DType | None:
+        """Return the dtype of a value, None if it is not known."""
+        return self.report.dtype(value) or dtype_of(value)
+
     def label(self, value: Value, read: Value) -> str:
         """Return dtype (unless float32) and shape of a value, as known where it is made or where it is read."""
         shape = min(self.report.shape(value), self.report.shape(read), key=_unknowns)
-        dtype: DType | None = self.report.dtype(value) or dtype_of(value)
+        dtype = self.dtype(value)
         name = "" if dtype is None or dtype.base is FLOAT32 else dtype.base.name
         return f"{name} {boxes.shape_text(shape)}".strip()
 
@@ -189,7 +192,7 @@ def members(part: Part) -> list[int]:
 
 def scope_title(part: Part) -> str:
     """Return the name of a scope as its box or frame shows it."""
-    return boxes.shortened(first_block(part).name, LONGEST_TITLE) + _times(part)
+    return boxes.shortened(first_block(part).name, boxes.LONGEST_TITLE) + _times(part)
 
 
 def _times(part: Part) -> str:
@@ -230,7 +233,7 @@ def _fitting(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def _op_title(operation: Drawn) -> str:
-    return boxes.shortened(_TITLES.get(operation.op, operation.label), LONGEST_TITLE)
+    return boxes.shortened(_TITLES.get(operation.op, operation.label), boxes.LONGEST_TITLE)
 
 
 def _unknowns(shape: Shape) -> int:
