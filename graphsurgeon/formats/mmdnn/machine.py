@@ -14,7 +14,7 @@ from graphsurgeon.disk.files import FileRange, SourceFile
 from graphsurgeon.encoding.pickle_ops import instructions
 from graphsurgeon.errors import FormatError, UnsupportedError
 
-_MOST_STEPS = 5_000_000
+_MOST_STEPS = 5_000_000  # of a pickle; an array takes about thirty, whatever its size
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ADMITTED = {
     **{(module, name): name.strip("_") for module in _MULTIARRAY for name in ("_reconstruct", "scalar")},

@@ -10,8 +10,8 @@ from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.render.scene import families
 
-FEWEST_BOXES = 30
-MOST_BOXES = 80
+FEWEST_BOXES = 30  # below it a picture says too little, so the next level is opened
+MOST_BOXES = 80  # above it one no longer sees the whole
 RICH_ENOUGH = 20  # boxes; with fewer, scopes of arithmetic are opened too
 BARELY_ENOUGH = 10  # with fewer, layers are
 # What makes a scope worth opening: architecture, not arithmetic.

@@ -19,8 +19,10 @@ from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.ops.kinds import BRANCHES, LOOPS
 
-MOST_OPERATIONS = 400_000
-MOST_REPEATED = 20_000  # operations of functions that are opened again, beside those that the file may account for
+MOST_OPERATIONS = 400_000  # at 2 to 4 KB each some 1 GB
+# Operations of functions that are opened again: so many, and so many times what the file itself holds.
+MOST_REPEATED = 20_000
+MOST_TIMES = 4
 MOST_DEPTH = 40  # of calls within calls
 MOST_SCOPES = 64  # of one name; what is deeper stands in the last of them
 _MOST_AROUND = 256  # scopes around a call that is opened
@@ -185,7 +187,7 @@ def open_flow(*graphs: Graph, limit: int = MOST_OPERATIONS, repeated: int = MOST
             as all graphs of the file have nodes.
     """
     known = {one for graph in graphs for one in graph.metagraph.graphs}
-    repeated += 4 * sum(map(len, known))
+    repeated += MOST_TIMES * sum(map(len, known))
     flow = Flow(graphs)
     if not _enter_all(flow, _Limits(limit, repeated, MOST_DEPTH)):
         flow = Flow(graphs)
