@@ -104,7 +104,7 @@ def definition(node: Node) -> OpDef | None:
     if source is not None:
         found: OpDef | None = source.opdef_of(node)
         return found
-    return catalog.get(node.op) if node.callee is None else None
+    return catalog.of(node) if node.callee is None else None
 
 
 class OutputTypes:

@@ -209,6 +209,11 @@ class Tensor:
         """Bytes of all elements: elements times item size; for strings the bytes as stored."""
         return self.num_elements * self.dtype.itemsize if self.dtype.bits else self.source.nbytes
 
+    @property
+    def storage(self) -> object:
+        """What two tensors have in common whose values are stored once: a buffer that they share, or the source."""
+        return getattr(self.source, "storage", None) or id(self.source)
+
     def chunks(self) -> Iterator[bytes]:
         """Yield the row-major little-endian bytes in blocks; of strings one behind the other. Reads the file."""
         if self.dtype is not STRING:

@@ -17,13 +17,16 @@ _MOST = 1 << 20  # values in JSON output
 _HELPER = "def filled(value, *lengths):\n    return [filled(value, *lengths[1:])] * lengths[0] if lengths else value"
 
 
-def print_request(model: Model, signature: str | None, tags: list[str] | None, *, as_json: bool) -> None:
+def print_request(
+    model: Model, signature: str | None, tags: list[str] | None, *, as_json: bool, among: bool = False
+) -> None:
     """Print a request to one signature of a model."""
     request = make_request(model, signature, tags=tags)
     if as_json:
         body = _expanded(request.body) if _count(request.body) <= _MOST else None
         fields = {"signature": request.signature, "method": "POST", "url": SERVER + request.path}
-        output.print_json({"request": {**fields, "body": body, "notes": request.notes}})
+        named = {"path": model.path} if among else {}
+        output.print_json({**named, "request": {**fields, "body": body, "notes": request.notes}}, compact=among)
         return
     for note in request.notes:
         output.line(f"# {note}")

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from graphsurgeon.cli.commands.weights import Row
 
 
-def print_rows(rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as_json: bool) -> None:
-    """Print a list of weights with its totals."""
+def print_rows(
+    rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as_json: bool, path: Path | None = None
+) -> None:
+    """Print a list of weights with its totals, and the path where the model is one of several."""
     if as_json:
-        output.print_json({"weights": rows})
+        named = {} if path is None else {"path": str(path)}
+        output.print_json({**named, "weights": rows}, compact=path is not None)
         return
+    if path is not None:
+        output.heading(f"{path}:")
     columns = _columns(rows, with_checksum=with_checksum, with_stats=with_stats)
     titles = [title for title, _, _ in columns]
     cells = [[cell(row) for _, _, cell in columns] for row in rows]

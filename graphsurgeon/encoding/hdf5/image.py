@@ -39,7 +39,7 @@ def is_hdf5(source: Source) -> bool:
     return find_superblock(source) is not None
 
 
-class Image:
+class FileImage:
     """The file as its own addresses see it.
 
     Attributes:
@@ -121,7 +121,7 @@ class Fields:
 
     __slots__ = ("_image", "at", "data")
 
-    def __init__(self, data: bytes, image: Image, at: int = 0) -> None:
+    def __init__(self, data: bytes, image: FileImage, at: int = 0) -> None:
         self.data = data
         self.at = at
         self._image = image
@@ -163,7 +163,7 @@ class Fields:
         return len(self.data) - self.at
 
     @property
-    def image(self) -> Image:
+    def image(self) -> FileImage:
         """The file."""
         return self._image
 

@@ -26,7 +26,7 @@ LARGE = 1024  # bytes on the wire from which a tensor's values stay on disk
 Payload = list[Piece]  # the value fields of one TensorProto, tags included
 
 
-class Layout(NamedTuple):
+class TensorFields(NamedTuple):
     """Where the messages of a framework hold tensors.
 
     Attributes:
@@ -70,13 +70,13 @@ _ONNX = {
     "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
 }  # fmt: skip
 LAYOUTS = {
-    "tensorflow": Layout(
+    "tensorflow": TensorFields(
         _TENSORFLOW,
         frozenset(range(4, 19)),  # tensor_content and every typed field
         4,
         frozenset(("AttrEntry", "AttrValue", "DefaultEntry")),
     ),
-    "onnx": Layout(
+    "onnx": TensorFields(
         _ONNX,
         frozenset((4, 5, 6, 7, 9, 10, 11)),  # raw_data and every typed field
         9,
@@ -125,7 +125,7 @@ def marked(content: bytes) -> int:
 class _Reducer:
     """One pass over a file; offsets are those of the file."""
 
-    def __init__(self, source: SourceFile, window: Window, payloads: list[Payload], layout: Layout) -> None:
+    def __init__(self, source: SourceFile, window: Window, payloads: list[Payload], layout: TensorFields) -> None:
         self.source = source
         self.window = window
         self.payloads = payloads

@@ -16,7 +16,7 @@ _MOST_INFLATED = 128 << 20  # bytes of a compressed member that are unpacked int
 _MOST_MEMBERS = 100_000
 
 
-class Window(Protocol):
+class Readable(Protocol):
     """Bytes with positioned reads: a whole file, a part of one, or what was unpacked from one."""
 
     @property
@@ -93,7 +93,7 @@ class Archive:
         """Names of the members."""
         return list(self._members)
 
-    def member(self, name: str) -> Window:
+    def member(self, name: str) -> Readable:
         """Return a member: where it lies if it was stored as it is, else unpacked into memory.
 
         Raises:

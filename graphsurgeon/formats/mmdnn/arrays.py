@@ -74,10 +74,10 @@ def _tensor(name: str, array: Array, source: SourceFile) -> Tensor:
     if len(array.data) != (shape.num_elements or 0) * dtype.itemsize:
         what = f"{name!r} has {len(array.data)} bytes for {dtype} of shape {shape}"
         raise FormatError(what, path=source.path)
-    return Tensor(dtype, shape, ArraySource(array))
+    return Tensor(dtype, shape, PickledSource(array))
 
 
-class ArraySource:
+class PickledSource:
     """TensorSource over an array of a pickle."""
 
     __slots__ = ("_array",)

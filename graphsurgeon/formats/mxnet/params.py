@@ -38,7 +38,7 @@ class Parameters(NamedTuple):
     notes: list[str]
 
 
-class RangeSource:
+class ParamsSource:
     """TensorSource over bytes of a file, little-endian."""
 
     __slots__ = ("_range",)
@@ -134,7 +134,7 @@ class _Reader:
         indices = [(self.number("i"), self._shape() or []) for _ in range(auxiliary)]
         dtype = DType.named(_TYPES[flag])
         dims = shape if stored is None else stored
-        tensor = Tensor(dtype, Shape(dims), RangeSource(self._values(dtype, dims)))
+        tensor = Tensor(dtype, Shape(dims), ParamsSource(self._values(dtype, dims)))
         for index_flag, index_shape in indices:
             name = _TYPES[index_flag] if 0 <= index_flag < len(_TYPES) else "int64"
             self._values(DType.named(name), index_shape)

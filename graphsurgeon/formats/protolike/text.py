@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.protolike.message import Message
+from graphsurgeon.formats.protolike.message import NamedFields
 
 _TOKEN = re.compile(
     r"\s+|\#[^\n]*|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
@@ -19,7 +19,7 @@ _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 _DEEPEST = 40
 
 
-def parse_text(text: str) -> Message:
+def parse_text(text: str) -> NamedFields:
     """Return the message that a text holds. A word in the place of a value (an enum) is text.
 
     Raises:
@@ -36,16 +36,16 @@ class _Parser:
         self._token = ""
         self._next()
 
-    def whole(self) -> Message:
+    def whole(self) -> NamedFields:
         found = self._fields("", 0)
         if self._kind:
             raise self._error(f"{self._token!r} closes nothing")
         return found
 
-    def _fields(self, closing: str, depth: int) -> Message:
+    def _fields(self, closing: str, depth: int) -> NamedFields:
         if depth > _DEEPEST:
             raise self._error(f"messages are nested more than {_DEEPEST} deep")
-        found = Message()
+        found = NamedFields()
         while self._kind and self._token not in ("}", ">"):
             name = self._name()
             values = found.setdefault(name, [])

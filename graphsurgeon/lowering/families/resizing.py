@@ -340,15 +340,13 @@ def _coordinates(row: Axis, manner: Manner) -> Any:
 def _nearest(where: Any, mode: str) -> Any:
     import numpy as np
 
-    found = {
-        "round_prefer_floor": lambda x: np.ceil(x - np.float32(0.5)),
-        "round_prefer_ceil": lambda x: np.floor(x + np.float32(0.5)),
-        "floor": np.floor,
-        "ceil": np.ceil,
-    }.get(mode)
-    if found is None:
+    if mode == "round_prefer_floor":
+        return np.ceil(where - np.float32(0.5))
+    if mode == "round_prefer_ceil":
+        return np.floor(where + np.float32(0.5))
+    if mode not in ("floor", "ceil"):
         raise LoweringError(f"nearest_mode {mode!r}")
-    return found(where)
+    return np.floor(where) if mode == "floor" else np.ceil(where)
 
 
 def _matrix(where: Any, row: Axis, manner: Manner) -> Any:

@@ -52,7 +52,7 @@ class Operand(NamedTuple):
 
 
 @dataclass(slots=True)
-class Operation:
+class Drawn:
     """A node as it runs, or a value that no node yields: an input, a constant of a TFLite model.
 
     Attributes:
@@ -100,7 +100,7 @@ class Operation:
         return self.value.graph
 
 
-class Opened(NamedTuple):
+class OpenedCall(NamedTuple):
     """A scope that stands for a call.
 
     Attributes:
@@ -139,8 +139,8 @@ class Flow:
     """
 
     graphs: tuple[Graph, ...]
-    operations: list[Operation] = field(default_factory=list)
-    scopes: dict[tuple[str, ...], Opened] = field(default_factory=dict)
+    operations: list[Drawn] = field(default_factory=list)
+    scopes: dict[tuple[str, ...], OpenedCall] = field(default_factory=dict)
     closed: int = 0
     removed: list[int] = field(default_factory=list)
     _frames: dict[Graph, _Frame] = field(default_factory=dict)
@@ -166,7 +166,7 @@ class Flow:
                     found = frame.sources(known, known) if known is not None else []
                     operation.operands += [operand._replace(slot=slot) for operand in found]
 
-    def operation(self, node: Node) -> Operation | None:
+    def operation(self, node: Node) -> Drawn | None:
         """Return the operation of a node of one of the graphs; None for an opened call."""
         frame = self._frames.get(node.graph)
         return None if frame is None or node not in frame.by_node else self.operations[frame.by_node[node]]
@@ -230,7 +230,7 @@ class _Frame:
         return self.prefix + own
 
     def add_node(self, node: Node) -> None:
-        operation = Operation(len(self.flow.operations), node, None, self.path(node))
+        operation = Drawn(len(self.flow.operations), node, None, self.path(node))
         self.flow.operations.append(operation)
         self.by_node[node] = operation.index
 
@@ -238,7 +238,7 @@ class _Frame:
         index = self.by_value.get(value)
         if index is None:
             index = self.by_value[value] = len(self.flow.operations)
-            self.flow.operations.append(Operation(index, None, value, (*self.prefix, str(value))))
+            self.flow.operations.append(Drawn(index, None, value, (*self.prefix, str(value))))
         return index
 
     def connect(self) -> None:
@@ -425,7 +425,7 @@ def _open(flow: Flow, frame: _Frame, node: Node, called: _Called) -> _Frame:
             break
         mark = "'" if number + 1 < _MOST_ALIKE else str(len(flow.scopes))
         prefix = (*prefix[:-1], prefix[-1] + mark)
-    flow.scopes[prefix] = Opened(node, called.function, called.kind)
+    flow.scopes[prefix] = OpenedCall(node, called.function, called.kind)
     inner = _Frame(flow, called.function, frame, node, prefix, offset=1 if called.kind == "branch" else 0)
     inner.is_loop = called.kind == "loop"
     return inner

@@ -14,7 +14,7 @@ from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.traversal import nearest_first
 from graphsurgeon.ops.kinds import BACK_EDGES, EXITS, MERGES, SWITCHES
-from graphsurgeon.render.choose.flow import Flow, Operand, Operation
+from graphsurgeon.render.choose.flow import Drawn, Flow, Operand
 from graphsurgeon.render.scene import families
 
 _FAR = 500  # operations that the search for a condition may look at
@@ -152,7 +152,7 @@ class _Selector:
             return True
         return self.keep_weights and (self.operations[index].op in families.WEIGHTS or not self.passing)
 
-    def _nature(self, operation: Operation) -> str:
+    def _nature(self, operation: Drawn) -> str:
         """Say whether an operation depends on inputs, on their shapes only, or on nothing but constants."""
         if operation.op in families.WEIGHTS or _is_captured(operation):
             return _FIXED
@@ -171,7 +171,7 @@ class _Selector:
         is_step = families.is_shape_step(operation.op) or is_passing
         return _SHAPE if is_step and _DYNAMIC not in operands else _DYNAMIC
 
-    def _read_by(self, operation: Operation) -> list[Operand]:
+    def _read_by(self, operation: Drawn) -> list[Operand]:
         """Return what an operation reads once passing is folded; shapes are followed to what they are the shape of."""
         found: dict[tuple[int, int, str], Operand] = {}
         for operand in [*operation.operands, *self._conditions(operation)]:
@@ -179,7 +179,7 @@ class _Selector:
                 found.setdefault((origin.source, operand.slot, origin.role), origin)
         return list(found.values())
 
-    def _conditions(self, operation: Operation) -> list[Operand]:
+    def _conditions(self, operation: Drawn) -> list[Operand]:
         """Return what chooses between the branches that a merge joins; nothing for the merge at a loop's head."""
         if operation.op not in MERGES:
             return []
@@ -220,7 +220,7 @@ class _Selector:
             ]
         return found
 
-    def _result_of_loop(self, operation: Operation) -> list[Operand]:
+    def _result_of_loop(self, operation: Drawn) -> list[Operand]:
         """Return what the last turn of a loop yields, which is what leaves it; nothing for another operation."""
         if operation.op not in EXITS:
             return []
@@ -233,7 +233,7 @@ class _Selector:
     def _is_turn(self, index: int) -> bool:
         return self.operations[index].op in BACK_EDGES
 
-    def _is_bypassed(self, operation: Operation) -> bool:
+    def _is_bypassed(self, operation: Drawn) -> bool:
         if not operation.operands:
             return False
         return operation.op in self.passing or self.nature.get(operation.index) == _SHAPE
@@ -289,14 +289,14 @@ def behind(selection: Selection, index: int) -> dict[int, str]:
     return found
 
 
-def _handed_on(operation: Operation, read: Operand, is_shape: bool) -> Sequence[Operand]:
+def _handed_on(operation: Drawn, read: Operand, is_shape: bool) -> Sequence[Operand]:
     if is_shape:
         return operation.operands
     slot = read.value.port if operation.op == "IdentityN" and isinstance(read.value.port, int) else 0
     return [operand for operand in operation.operands if operand.slot == slot]
 
 
-def _is_captured(operation: Operation) -> bool:
+def _is_captured(operation: Drawn) -> bool:
     """Say whether this is a variable that a function gets as an argument."""
     return (
         operation.node is None

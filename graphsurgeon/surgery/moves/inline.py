@@ -268,13 +268,13 @@ def _needs_order(node: Node, effects: Effects) -> bool:
     """Say whether a body node must wait for what its call waited for: one without inputs, or with a state."""
     if not node.inputs:
         return True
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     return opdef is None or opdef.is_stateful or effects.of_node(node)
 
 
 def _name_resource(copy: Node, name: str) -> None:
     """Spell out the name of a variable or table that was the node's own, which has just changed."""
-    opdef = catalog.get(copy.op)
+    opdef = catalog.of(copy)
     if opdef is not None and "shared_name" in opdef.attrs and not copy.inputs and not copy.attrs.get("shared_name"):
         copy.attrs["shared_name"] = name.encode("utf-8", "surrogateescape")
 

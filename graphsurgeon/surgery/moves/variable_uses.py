@@ -104,7 +104,7 @@ _RESOURCE = 20
 
 def input_arg(node: Node, index: int) -> ArgDef | None:
     """Return the argument of a node's op that an input belongs to; None if the op is unknown."""
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     lengths = opdef.input_lengths(node.attrs) if opdef is not None else None
     if opdef is None or lengths is None:
         return None

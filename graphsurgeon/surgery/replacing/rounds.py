@@ -17,7 +17,7 @@ from graphsurgeon.patterns.lexer import PatternError
 from graphsurgeon.patterns.match import Found, Match, Matcher, in_order, own_nodes
 from graphsurgeon.patterns.syntax import Rule
 from graphsurgeon.surgery.replacing.checks import check
-from graphsurgeon.surgery.replacing.draft import Plan, plan
+from graphsurgeon.surgery.replacing.draft import Substitute, plan
 from graphsurgeon.surgery.replacing.exchange import Exchange, exchange
 from graphsurgeon.surgery.replacing.ground import Ground
 
@@ -53,7 +53,7 @@ class Done:
 
 
 @dataclass
-class Outcome:
+class RoundsOutcome:
     """What the rounds did."""
 
     done: list[Done] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Rounds:
         self.graphs = list(graphs)
         self.limits = limits
         self.matchers = [Matcher(rule, ground.subject, graphs) for rule in rules]
-        self.outcome = Outcome()
+        self.outcome = RoundsOutcome()
         self._touched: list[Node] = []
         self._seen = [0] * len(rules)
         self._generation: dict[Node, int] = {}
@@ -76,7 +76,7 @@ class Rounds:
         self._gone: set[Value] = set()  # roots that nobody reads any more, of nodes that stay for other outputs
         self._budget = _SPARE + 4 * sum(map(len, self.graphs))
 
-    def run(self) -> Outcome:
+    def run(self) -> RoundsOutcome:
         """Apply the rules, until nothing matches or a limit is reached.
 
         Raises:
@@ -139,7 +139,7 @@ class Rounds:
             taken |= own
             nodes[:] = kept
 
-    def _planned(self, match: Match) -> Plan | None:
+    def _planned(self, match: Match) -> Substitute | None:
         """Return what takes the place of a match, checked; None where that is not possible and is left."""
         try:
             planned = plan(match, self.ground.subject)
