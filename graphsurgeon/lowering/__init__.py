@@ -46,13 +46,13 @@ class Lowered:
     Attributes:
         metagraph: the new one.
         renamed: name in the source -> in the result, where they differ.
-        turned: inputs and outputs whose channels are last now, by name in the source.
+        turned: inputs and outputs whose channels are last now: name in the source -> which axis of it each axis is.
         notes: what the user should know, one line each.
     """
 
     metagraph: MetaGraph
     renamed: dict[str, str] = field(default_factory=dict)
-    turned: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 

@@ -23,14 +23,14 @@ class ConvertReport:
         left_out: tags of the MetaGraphs that were left out.
         lowered: vocabularies that the ops were of and are of now, where those differ.
         renamed: of a graph of another vocabulary: name in the source -> in the result, where they differ.
-        turned: inputs and outputs whose channels are the last axis now: name in the source -> order of its axes.
+        turned: inputs and outputs whose channels are the last axis now: name in the source -> which axis of it each is.
         notes: what a bare graph was given, one line each.
     """
 
     left_out: list[str] = field(default_factory=list)
     lowered: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    turned: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
