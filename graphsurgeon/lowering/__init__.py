@@ -27,7 +27,7 @@ _HINT = (
 
 
 @dataclass(frozen=True)
-class Options:
+class LoweringOptions:
     """How a graph is lowered.
 
     Attributes:
@@ -56,7 +56,7 @@ class Lowered:
     notes: list[str] = field(default_factory=list)
 
 
-def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: Options | None = None) -> Lowered:
+def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: LoweringOptions | None = None) -> Lowered:
     """Make a graph of another vocabulary of a MetaGraph, which stays as it is.
 
     Args:
@@ -71,7 +71,7 @@ def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: Options 
     if not way:
         raise UnsupportedError(f"nothing makes {' or '.join(targets)} of {metagraph.vocabulary}")
     module, _, function = way.partition(":")
-    lowered: Lowered = getattr(import_module(module), function)(metagraph, options or Options())
+    lowered: Lowered = getattr(import_module(module), function)(metagraph, options or LoweringOptions())
     return lowered
 
 

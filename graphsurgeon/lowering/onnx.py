@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.lowering import Lowered, Options, refuse
+from graphsurgeon.lowering import Lowered, LoweringOptions, refuse
 from graphsurgeon.lowering.builder import Builder, as_ordered, legal_name
 from graphsurgeon.lowering.ends import turned_inputs, turned_outputs
 from graphsurgeon.lowering.layout import channels_last
@@ -27,7 +27,7 @@ METHOD = "tensorflow/serving/predict"
 PRODUCER = 1395  # GraphDef version of TensorFlow 2.13: no op that is made here has changed its meaning since
 
 
-def lower(metagraph: MetaGraph, options: Options) -> Lowered:
+def lower(metagraph: MetaGraph, options: LoweringOptions) -> Lowered:
     """Make a SavedModel's MetaGraph of that of an ONNX model.
 
     Raises:

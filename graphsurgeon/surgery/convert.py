@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.lowering import Options, lower
+from graphsurgeon.lowering import LoweringOptions, lower
 from graphsurgeon.model.format import Format, Vocabulary
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -65,7 +65,7 @@ def convert(
     if format is not None and not format.holds_graph:
         return _checkpoint_alone(model)
     if format is not None and model.traits.becomes & format.writes and not _spoken(model) <= format.writes:
-        return _lower(model, format, Options(keep_layout, shapes or {}))
+        return _lower(model, format, LoweringOptions(keep_layout, shapes or {}))
     if shapes or keep_layout:
         what = "the shapes and the layout are those of a network of another framework that becomes one of TensorFlow"
         raise UsageError(what, hint="gs set-input changes the shape of an input")
@@ -95,7 +95,7 @@ def _spoken(model: Model) -> set[Vocabulary]:
     return {metagraph.vocabulary for metagraph in model.metagraphs}
 
 
-def _lower(model: Model, format: Format, options: Options) -> ConvertReport:
+def _lower(model: Model, format: Format, options: LoweringOptions) -> ConvertReport:
     """Make every graph one of ops that the format holds."""
     before = _spoken(model)
     lowered = [lower(metagraph, sorted(format.writes), options) for metagraph in model.metagraphs]
