@@ -12,8 +12,14 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.converting.table import converter_for
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Assets, Model, Tags, expanding, parse_assets, parse_tags
-from graphsurgeon.cli.conversion_options import carry_out, conversion, require_no_conversion
-from graphsurgeon.cli.data_options import parse_shapes
+from graphsurgeon.cli.conversion_options import (
+    InputShapes,
+    KeepLayout,
+    carry_out,
+    conversion,
+    lowering_arguments,
+    require_no_conversion,
+)
 from graphsurgeon.cli.edit_command import Options, Redirected, Steps, edit_command, is_step
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import named_format
@@ -37,16 +43,8 @@ def convert(
         str | None,
         typer.Option("--for", metavar="RELEASE", help="Of a Keras file: keras-3, keras-2, tf-2.2 or tf-1.15 loads it."),
     ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--shape", metavar="NAME=SHAPE", help="Of an ONNX input, in place of what the file says. Repeatable."
-        ),
-    ] = None,
-    keep_layout: Annotated[
-        bool,
-        typer.Option("--keep-layout", help="Leave the channels of an ONNX model's inputs and outputs where they are."),
-    ] = False,
+    shape: InputShapes = None,
+    keep_layout: KeepLayout = False,
     force_text: Annotated[
         bool, typer.Option("--force-text", help="Read text of more than 64 MB, which takes minutes.")
     ] = False,
@@ -73,11 +71,7 @@ def convert(
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
     target = place or options.target
     chosen = parse_tags(tags)
-    step: dict[str, Any] = {"tags": chosen, "assets": parse_assets(asset)}
-    if shape:
-        step["shapes"] = parse_shapes(shape, "--shape")
-    if keep_layout:
-        step["keep_layout"] = True
+    step = {"tags": chosen, "assets": parse_assets(asset), **lowering_arguments(shape, keep_layout)}
     if target is None:
         if not (is_step() or options.print_recipe):
             raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")
