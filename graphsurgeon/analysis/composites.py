@@ -14,7 +14,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.objects import CompositeSpec, TensorSpec
 
 
-class Part(NamedTuple):
+class CompositePart(NamedTuple):
     """What an input is of a composite tensor.
 
     Attributes:
@@ -31,7 +31,7 @@ class Part(NamedTuple):
         return f"{self.role} of {self.spec.kind} {self.spec.dtype} {self.spec.shape}"
 
 
-def composite_parts(metagraph: MetaGraph, signature: Signature) -> dict[str, Part]:
+def composite_parts(metagraph: MetaGraph, signature: Signature) -> dict[str, CompositePart]:
     """Return the inputs of a signature that are parts of ragged or sparse tensors; empty where nothing tells."""
     if not any(f"{key}_1" in signature.inputs for key in signature.inputs):  # how a second part is called
         return {}
@@ -46,12 +46,12 @@ def composite_parts(metagraph: MetaGraph, signature: Signature) -> dict[str, Par
     return {}
 
 
-def _parts(names: list[str], roles: list[tuple[str, CompositeSpec | None]]) -> dict[str, Part]:
+def _parts(names: list[str], roles: list[tuple[str, CompositeSpec | None]]) -> dict[str, CompositePart]:
     found, whole, last = {}, "", None
     for name, (role, spec) in zip(names, roles, strict=True):
         if spec is not None:
             whole = name if spec is not last else whole
-            found[name] = Part(role, spec, whole)
+            found[name] = CompositePart(role, spec, whole)
         last = spec
     return found
 

@@ -232,7 +232,7 @@ def _port(node: Node, text: str) -> int:
 def _layout(node: Node) -> list[tuple[str, int]]:
     if node.callee is not None:
         return [(output.name, 1) for output in node.callee.outputs]
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     lengths = opdef.output_lengths(node.attrs) if opdef is not None else None
     return (
         [(arg.name, n) for arg, n in zip(opdef.outputs, lengths, strict=True)] if opdef and lengths is not None else []

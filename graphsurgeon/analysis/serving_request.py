@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from graphsurgeon.analysis.composites import Part, composite_parts
+from graphsurgeon.analysis.composites import CompositePart, composite_parts
 from graphsurgeon.analysis.examples import Feature, parsed_features, serialize_example
 from graphsurgeon.analysis.names import choose_metagraph, find_signature
 from graphsurgeon.analysis.serving import JSON_DTYPES, METHODS, serving_problems
@@ -55,7 +55,7 @@ class Filled(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Request:
+class ServingRequest:
     """A request that fits a signature.
 
     Attributes:
@@ -71,7 +71,7 @@ class Request:
     notes: list[str] = field(default_factory=list)
 
 
-def make_request(model: Model, key: str | None = None, *, tags: list[str] | None = None) -> Request:
+def make_request(model: Model, key: str | None = None, *, tags: list[str] | None = None) -> ServingRequest:
     """Return a request to a signature; without a key to `serving_default`, or to the only one.
 
     Raises:
@@ -90,7 +90,7 @@ def make_request(model: Model, key: str | None = None, *, tags: list[str] | None
     notes: list[str] = []
     fill = _examples if method in ("classify", "regress") else _tensors
     body = {"signature_name": signature.key, **fill(metagraph, signature, notes)}
-    return Request(signature.key, path, body, notes)
+    return ServingRequest(signature.key, path, body, notes)
 
 
 def _problem(signature: Signature) -> str:
@@ -149,7 +149,7 @@ def _sample(metagraph: MetaGraph, signature: Signature, key: str, entry: Signatu
     return Filled(item, tuple(1 if dim is None else dim for dim in dims) if dims is not None else (1,))
 
 
-def _sample_part(part: Part) -> Filled:
+def _sample_part(part: CompositePart) -> Filled:
     """Return what fits values of one element: a row that has it, or the place where it stands."""
     dims = part.spec.shape.dims
     if part.role == "row splits":

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsurgeon.analysis.callables import CallableForm, callable_forms
-from graphsurgeon.analysis.composites import Part, composite_parts
+from graphsurgeon.analysis.composites import CompositePart, composite_parts
 from graphsurgeon.analysis.flow.placeholders import InputFact, placeholders
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
 from graphsurgeon.analysis.weight_totals import (
@@ -355,7 +355,9 @@ def _calls(graph: Graph) -> dict[str, str]:
     return called
 
 
-def _summarize_signature(signature: Signature, calls: Mapping[str, str], parts: Mapping[str, Part]) -> SignatureSummary:
+def _summarize_signature(
+    signature: Signature, calls: Mapping[str, str], parts: Mapping[str, CompositePart]
+) -> SignatureSummary:
     producers = {mention.node_name for entry in signature.outputs.values() for mention in entry.mentions}
     called = {calls[name] for name in producers if calls.get(name)}
     return SignatureSummary(

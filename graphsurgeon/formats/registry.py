@@ -98,7 +98,8 @@ ONNX_MODEL = Format(
     kinds=("onnx", "onnx_text"),
     vocabulary=ONNX,
     holds_functions=True,
-    edit_with="change it with onnx-graphsurgeon, or make it one of TensorFlow with onnx2tf first",
+    becomes=frozenset((TENSORFLOW,)),
+    edit_with="change it with onnx-graphsurgeon, or make it one of TensorFlow first: gs convert MODEL.onnx OUT/",
 )
 TFJS_GRAPH = Format(
     name="tfjs_graph",

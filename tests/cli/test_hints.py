@@ -51,11 +51,6 @@ HINTS = [
         ["weights tflite/float.tflite"],
     ),
     (
-        "optimize tflite/float.tflite -o OUT/f.tflite",
-        "a TFLite model is not optimized; gs strip takes out what nothing reads",
-        ["strip tflite/float.tflite -o OUT/f.tflite"],
-    ),
-    (
         "extract graphdef/linear.pb -o OUT/f.pb",
         "give --outputs A,B (gs outputs lists likely ones)",
         ["outputs graphdef/linear.pb", "extract graphdef/linear.pb --outputs Identity:0 -o OUT/f.pb"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from graphsurgeon.analysis.callables import Argument
+from graphsurgeon.analysis.callables import CallArgument
 from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSummary, Summary
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, ConstantsSummary, ScopeWeights, VariablesSummary
@@ -177,7 +177,7 @@ def _print_callables(graph: GraphSummary, parts: Parts) -> None:
         _print_rows(rows, everything=parts.everything or parts.functions, noun="function")
 
 
-def _call(arguments: Sequence[Argument] | None) -> str:
+def _call(arguments: Sequence[CallArgument] | None) -> str:
     if arguments is None:
         return "arguments unknown"
     texts = (f"{one.name}={one.value}" if one.value else f"{one.name} {one.dtype} {one.shape}" for one in arguments)

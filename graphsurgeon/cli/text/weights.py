@@ -18,11 +18,17 @@ if TYPE_CHECKING:
     from graphsurgeon.cli.commands.weights import Row
 
 
-def print_rows(rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as_json: bool, left_out: int = 0) -> None:
-    """Print a list of weights with its totals, and how many small constants it leaves out."""
+def print_rows(
+    rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as_json: bool, path: Path | None = None,
+    left_out: int = 0,
+) -> None:  # fmt: skip
+    """Print a list of weights with its totals and how many it leaves out, and the path of one model of several."""
     if as_json:
-        output.print_json({"weights": rows})
+        named = {} if path is None else {"path": str(path)}
+        output.print_json({**named, "weights": rows}, compact=path is not None)
         return
+    if path is not None:
+        output.heading(f"{path}:")
     columns = _columns(rows, with_checksum=with_checksum, with_stats=with_stats)
     titles = [title for title, _, _ in columns]
     cells = [[cell(row) for _, _, cell in columns] for row in rows]

@@ -22,7 +22,7 @@ from graphsurgeon.disk.files import (
     is_folder,
     open_source,
 )
-from graphsurgeon.encoding.sstable import Table, is_table
+from graphsurgeon.encoding.sstable import SSTable, is_table
 from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.checkpoint import bundle_check, bundle_read, bundle_write
@@ -149,7 +149,7 @@ def locate(path: str | os.PathLike[str]) -> Located:
 def _read(located: Located, root: Path | None) -> Checkpoint:
     folder, names = located
     files = [open_source(contained(folder, name, root)) for name in names]
-    header = Table(files[0]).get(HEADER_KEY) or b""
+    header = SSTable(files[0]).get(HEADER_KEY) or b""
     if not checkpoint_v1.is_v1(header):
         return bundle_read.read_bundle(files[0], folder, names[0].removesuffix(INDEX), root)
     shard = _V1_SHARD.fullmatch(names[0])

@@ -122,7 +122,7 @@ def _runs(parts: Sequence[Part], tokens: Sequence[list[str]], length: int) -> li
     runs: list[list[Part]] = []
     before: list[str] | None = None
     for part, names in zip(parts, tokens, strict=True):
-        key = names[:length]
+        key = names[: max(length, _numbered(names))]
         if before is not None and key == before and key:
             runs[-1].append(part)
         else:
@@ -132,6 +132,11 @@ def _runs(parts: Sequence[Part], tokens: Sequence[list[str]], length: int) -> li
     if max(map(len, runs)) > _MOST_PREFIX_SHARE * len(parts) and is_finer_known and length < 8:
         return _runs(parts, tokens, length + 1)
     return runs
+
+
+def _numbered(tokens: Sequence[str]) -> int:
+    """Return how many tokens there are up to the first number, which tells siblings apart; 0 if there is none."""
+    return next((place for place, token in enumerate(tokens, 1) if token[-1].isdigit()), 0)
 
 
 def _tokens(name: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from graphsurgeon.model.traversal import in_preorder
-from graphsurgeon.render.choose.flow import Opened, is_empty_name
+from graphsurgeon.render.choose.flow import OpenedCall, is_empty_name
 from graphsurgeon.render.choose.select import Link, Selection
 
 PartKind = Literal["scope", "call", "loop", "condition", "branch", "group", "layer", "block", "repeat", "operation"]
@@ -182,7 +182,7 @@ def _scope(selection: Selection, scopes: dict[tuple[str, ...], Part], path: tupl
     return scopes[path]
 
 
-def _scope_name(segment: str, opened: Opened | None) -> str:
+def _scope_name(segment: str, opened: OpenedCall | None) -> str:
     """Name a scope; a call without a name of its own by what it calls, which TensorFlow has decorated."""
     if opened is None or opened.kind != "call" or not is_empty_name(segment):
         return segment

@@ -15,7 +15,7 @@ from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.surgery.moves.carry_out import find_way
 
 KEY = "key:"
-_MOST_PROPOSED = 5
+_MOST_PROPOSED = 5  # in a hint
 
 
 @dataclass(frozen=True, slots=True)
