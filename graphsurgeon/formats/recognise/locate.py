@@ -24,7 +24,7 @@ from graphsurgeon.model.model import FormatName
 
 _VARIABLES_INDEX = f"{parts.VARIABLES}/{parts.VARIABLES}.index"
 # What lies beside models and is not worth an error of its own when a folder is searched.
-_BESIDE = {
+BESIDE = {
     "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
     "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "debug_info", "hub_module",
     "hugging_face_config", "events", "tfrecord", "npy", "elf", "sqlite", "parquet",
@@ -192,9 +192,9 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
         record = registry.of_kind(found)
         if record is not None:
             found_models.append((record, found or record.name, name))
-        elif found is not None and found not in _BESIDE:
+        elif found is not None and found not in BESIDE:
             others.append((name, found))
-    models = _without_parts(_most_telling(found_models))
+    models = without_parts(_most_telling(found_models))
     if len(models) == 1:
         location = locate(contained(folder, models[0]))
         return replace(location, notes=(f"{models[0]} is the only model in {folder}", *location.notes))
@@ -210,7 +210,7 @@ def _most_telling(found: Sequence[tuple[Format, str, str]]) -> Sequence[tuple[Fo
     return [entry for entry in found if entry[0].holds_graph or entry[0].can_write] or found
 
 
-def _without_parts(found: Sequence[tuple[Format, str, str]]) -> list[str]:
+def without_parts(found: Sequence[tuple[Format, str, str]]) -> list[str]:
     """Return the models among files by format, kind and name: a part counts only where nothing is there to take it."""
     whole = {record.name for record, kind, _ in found if kind not in record.parts}
     return [
@@ -279,6 +279,11 @@ def _missing(path: Path, names: Sequence[str]) -> GraphSurgeonError:
     close = difflib.get_close_matches(path.name, names, n=3)
     hint = "did you mean " + " or ".join(str(path.parent / name) for name in close) + "?" if close else ""
     return FileError("no such file or folder", path=path, hint=hint)
+
+
+def is_data_file(name: str) -> bool:
+    """Say whether a file is a shard of a checkpoint, by its name."""
+    return _DATA_FILE.fullmatch(name) is not None
 
 
 def unrecognised(file: SourceFile) -> FormatError:
