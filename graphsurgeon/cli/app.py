@@ -33,6 +33,7 @@ COMMANDS = {
     "weights": "graphsurgeon.cli.commands.weights:weights",
     "check": "graphsurgeon.cli.commands.check:check",
     "scan": "graphsurgeon.cli.commands.scan:scan",
+    "catalog": "graphsurgeon.cli.commands.catalog:catalog",
     "diff": "graphsurgeon.cli.commands.diff:diff",
     "rename": "graphsurgeon.cli.commands.rename:rename",
     "add-output": "graphsurgeon.cli.commands.add_output:add_output",
