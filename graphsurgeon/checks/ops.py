@@ -14,8 +14,8 @@ from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.ops import catalog
 from graphsurgeon.model.traversal import upstream
+from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, SWITCHES
 from graphsurgeon.ops.libraries import tensorflow_library
 from graphsurgeon.ops.opdef import OpDef

@@ -75,5 +75,7 @@ def _print(findings: Sequence[Finding]) -> None:
     counts = Counter(finding.severity for finding in findings)
     parts = [output.plural(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]]
     if counts["needs"]:
-        parts.insert(int(bool(counts["error"])), f"{counts['needs']} {'library' if counts['needs'] == 1 else 'libraries'} needed")
+        parts.insert(
+            int(bool(counts["error"])), f"{counts['needs']} {'library' if counts['needs'] == 1 else 'libraries'} needed"
+        )
     output.line(", ".join(parts) or "sound: nothing found")
