@@ -28,6 +28,10 @@ def convert(
     ] = None,
     tags: Tags = None,
     asset: Assets = None,
+    params: Annotated[
+        Path | None,
+        typer.Option("--params", metavar="FILE", help="The weights of a network of MXNet or Caffe: .params, .caffemodel."),
+    ] = None,
     release: Annotated[
         str | None,
         typer.Option("--for", metavar="RELEASE", help="Of a Keras file: keras-3, keras-2, tf-2.2 or tf-1.15 loads it."),
@@ -55,6 +59,8 @@ def convert(
     target = place or options.target
     chosen = parse_tags(tags)
     step = {"tags": chosen, "assets": parse_assets(asset)}
+    if params is not None:
+        step["params"] = str(params)
     if target is None:
         if not (is_step() or options.print_recipe):
             raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")

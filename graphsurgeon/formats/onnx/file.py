@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.disk.files import SourceFile, open_source
+from graphsurgeon.disk.files import Rope, SourceFile, open_source
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bare_source import BareSource
@@ -60,7 +60,18 @@ class OnnxModelSource(BareSource):
         function = self.functions.get((_domain(domain), op_type, overload))
         return function if function is not None else op_name(domain, op_type, overload)
 
-    def op_name(self, domain: str, op_type: str, overload: str) -> str:
+    def lower(model: Model) -> dict[str, Rope]:
+    """Return the files of a model that gs has made; see `write`.
+
+    Raises:
+        UnsupportedError: it cannot be said in ONNX.
+    """
+    from graphsurgeon.formats.onnx import write
+
+    return write.lower(model)
+
+
+def op_name(self, domain: str, op_type: str, overload: str) -> str:
         """Return the name of what a node runs."""
         found = self.op(domain, op_type, overload)
         return found if isinstance(found, str) else found.name
