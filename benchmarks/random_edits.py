@@ -52,7 +52,7 @@ class State:
         path: of the model.
         kind: "saved_model", "graph" or "tflite".
         tags, key: of the signature that is run.
-        inputs, outputs: name in the source -> key of the signature, tensor of a graph, place among the inputs of TFLite.
+        inputs, outputs: name in the source -> key of the signature, tensor of a graph, place among those of TFLite.
         is_close: whether an edit has changed more than no bit.
     """
 

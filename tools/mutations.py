@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk.files import open_source
-from graphsurgeon.encoding.flatbuffer.read import Image, Table
-from graphsurgeon.encoding.sstable import Table as StringTable
-from graphsurgeon.encoding.sstable import write_table
+from graphsurgeon.encoding.flatbuffer.read import BufferImage, Table
+from graphsurgeon.encoding.sstable import SSTable, write_table
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.tflite.schema import schema as tflite_schema
@@ -264,7 +263,7 @@ def _text(places: list[Any], chance: random.Random) -> str:
 def index(data: bytes, chance: random.Random, path: Path) -> bytes:
     """Change, drop, double or rename an entry of a checkpoint's index; checksums of blocks are right again."""
     try:
-        entries = dict(StringTable(open_source(path)))
+        entries = dict(SSTable(open_source(path)))
     except GraphSurgeonError:
         return damage(data, chance)
     key = chance.choice(list(entries))
@@ -283,7 +282,7 @@ def flatbuffer(data: bytes, chance: random.Random) -> bytes:
     """Change a number, a length or a target of one table, where it lies."""
     copy = bytearray(data)
     try:
-        places = list(_tables(Image(data, tflite_schema())))
+        places = list(_tables(BufferImage(data, tflite_schema())))
         table = chance.choice(places)
         _change_table(copy, table, places, chance)
     except (GraphSurgeonError, struct.error):
@@ -291,7 +290,7 @@ def flatbuffer(data: bytes, chance: random.Random) -> bytes:
     return bytes(copy)
 
 
-def _tables(image: Image) -> Iterator[Table]:
+def _tables(image: BufferImage) -> Iterator[Table]:
     waiting, seen = [image.root("Model")], set[int]()
     while waiting:
         table = waiting.pop()

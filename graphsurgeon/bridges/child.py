@@ -25,7 +25,12 @@ from graphsurgeon.model.format import TENSORFLOW, Format
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
 START = Path(__file__).with_name("start.py")
 STAND = "here"  # the folder that relative paths in a model lead to
-EXTRAS = {"tensorflow": ("tensorflow",), "litert": ("ai_edge_litert", "tensorflow")}
+# Extra -> what messages call it, and the packages that it stands for: groups of which one package each must be there.
+EXTRAS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
+    "tensorflow": ("TensorFlow", (("tensorflow",),)),
+    "litert": ("LiteRT", (("ai_edge_litert", "tensorflow"),)),
+    "onnx": ("tf2onnx and onnxruntime", (("tf2onnx",), ("onnxruntime",))),
+}
 _MOST_TOLD = 300  # characters of what a runtime says
 _TRACE = re.compile(
     r"Detected at node '?([^' ]+)'? defined at \(most recent call last\):"
@@ -46,17 +51,22 @@ def runtime_of(traits: Format, path: object, *, hint: str = "") -> str:
     return traits.runtime or "tensorflow"
 
 
-def require_extra(runtime: str) -> None:
+def require_extra(extra: str, what: str = "running this model") -> None:
     """Refuse to go on without the packages of an extra. Imports nothing.
+
+    Args:
+        extra: its name.
+        what: needs it.
 
     Raises:
         UnsupportedError: with the extra's name.
     """
-    if not any(importlib.util.find_spec(package) for package in EXTRAS[runtime]):
-        what = "TensorFlow" if runtime == "tensorflow" else "LiteRT"
+    title, groups = EXTRAS[extra]
+    if not all(any(importlib.util.find_spec(package) for package in group) for group in groups):
+        verb = "are" if len(groups) > 1 else "is"
         raise UnsupportedError(
-            f"running this model needs {what}, which is not installed",
-            hint=f"install the extra: pip install 'tf-graphsurgeon[{runtime}]'",
+            f"{what} needs {title}, which {verb} not installed",
+            hint=f"install the extra: pip install 'tf-graphsurgeon[{extra}]'",
         )
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -46,17 +46,18 @@ Allow = Annotated[
 ]
 AllowFiles = Annotated[bool, typer.Option("--allow-files", help="Let a model that is run use any file.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="Look at so many models at once.")]
+_T = TypeVar("_T")
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
-def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
     """Give a command groups of options: a parameter becomes those of a function, and gets what the function returns.
 
     @expanding(filters=filter_options)
     def find(model: Model, filters: Filters, ...) -> None: ...
     """
 
-    def expand(function: Callable[..., None]) -> Callable[..., None]:
+    def expand(function: Callable[..., _T]) -> Callable[..., _T]:
         parameters: list[inspect.Parameter] = []
         for parameter in inspect.signature(function, eval_str=True).parameters.values():
             group = groups.get(parameter.name)
@@ -64,10 +65,10 @@ def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], C
             parameters += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
 
         @wraps(function)
-        def command(**values: Any) -> None:
+        def command(**values: Any) -> _T:
             for name, group in groups.items():
                 values[name] = group(**{option: values.pop(option) for option in inspect.signature(group).parameters})
-            function(**values)
+            return function(**values)
 
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return command

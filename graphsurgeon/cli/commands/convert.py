@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.bridges.converting.table import converter_for
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import Assets, Model, Tags, parse_assets, parse_tags
+from graphsurgeon.cli.common import Assets, Model, Tags, expanding, parse_assets, parse_tags
+from graphsurgeon.cli.conversion_options import carry_out, conversion, require_no_conversion
 from graphsurgeon.cli.edit_command import Options, Redirected, Steps, edit_command, is_step
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import named_format
@@ -20,9 +22,11 @@ EVENTS = "logdir"
 
 
 @partial(edit_command, without=("in_place",))
+@expanding(asked=conversion)
 def convert(
     model: Model,
     options: Options,
+    asked: dict[str, Any],
     place: Annotated[
         str | None, typer.Argument(metavar="OUT", help="Where to; its suffix decides the format.", show_default=False)
     ] = None,
@@ -66,6 +70,10 @@ def convert(
             raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")
         return Redirected([("convert", step)], None)
     path = Path(target)
+    way = converter_for(model, path, options.format)
+    if way is not None and release is None:
+        return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
+    require_no_conversion(asked)
     if release is not None:
         return Redirected([], target, export=partial(_mend, model, path, release))
     if path.suffix in (".npz", ".safetensors"):

@@ -7,6 +7,7 @@ right side without batch: such a product is one of matrices, between two Reshape
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from graphsurgeon.lowering.builder import Builder
 from graphsurgeon.lowering.operand import Operand
@@ -72,7 +73,7 @@ def gemm(b: Builder, node: Source) -> Operand:
     """Alpha * A * B + beta * C, with A and B transposed where it says so."""
     x, y = b.plain(node[0]), node[1]
     alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
-    turned = {"transpose_a": node.flag("transA"), "transpose_b": node.flag("transB")}
+    turned: dict[str, Any] = {"transpose_a": node.flag("transA"), "transpose_b": node.flag("transB")}
     found = computed_as(b, "MatMul", lambda one, other: b.op("MatMul", one, other, **turned), x, y)
     if alpha != 1.0:
         found = b.op("Mul", found, b.constant(alpha, x.dtype))
