@@ -185,6 +185,7 @@ MXNET = Format(
     holds_functions=True,
     becomes=frozenset((ONNX, TENSORFLOW)),
     weights_beside="-0000.params",
+    named_by=("-symbol.json",),
     edit_with="mxnet 1.9 changes it, in an environment of its own; gs convert makes it one of TensorFlow or ONNX",
 )
 CAFFE = Format(
@@ -197,6 +198,7 @@ CAFFE = Format(
     vocabulary="caffe",
     becomes=frozenset((ONNX, TENSORFLOW)),
     weights_beside=".caffemodel",
+    named_by=(".prototxt",),
     edit_with="a text editor changes the .prototxt; gs convert makes it one of TensorFlow or ONNX",
 )
 CAFFE2 = Format(

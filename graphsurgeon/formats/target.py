@@ -233,7 +233,7 @@ def _unknown_suffix(model: Model, path: Path) -> UsageError:
 
 def _is_of_tensorflow(traits: Format) -> bool:
     """Say whether a model of it can become a SavedModel."""
-    return traits.vocabulary in registry.SAVED_MODEL.writes
+    return bool({traits.vocabulary, *traits.becomes} & registry.SAVED_MODEL.writes)
 
 
 def _require_convertible(model: Model, traits: Format, path: Path) -> None:
@@ -250,7 +250,7 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
     if not traits.holds_graph and model.checkpoint is not None:
         return
     why = "; it has no variables" if not traits.holds_graph and model.metagraphs else ""
-    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path)
+    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path, hint=model.traits.edit_with)
 
 
 def _not_written(traits: Format, path: Path) -> GraphSurgeonError:

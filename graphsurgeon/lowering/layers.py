@@ -166,10 +166,15 @@ class Walk:
         """Make an input; its shape is the one given, that of the file, or else what its readers tell."""
         name = value.name or "data"
         own = value.shape if value.shape is not None and value.shape.dims is not None else guess
-        self._values[value] = self.net.input(name, value.dtype or FLOAT32, self._given.get(name, own))
+        shape = self._given.get(name, own)
+        if shape.dims is None:
+            self.refused.append(Refused(name, "input", "its shape is not in the file: give it with --shape"))
+        self._values[value] = self.net.input(name, value.dtype or FLOAT32, shape)
 
     def run(self, nodes: Sequence[Node] | None = None) -> None:
-        """Lower layers, all without a list."""
+        """Lower layers, all without a list; nothing where the shape of an input is not known."""
+        if self.refused:
+            return
         for node in self.graph.nodes if nodes is None else nodes:
             self._run(node)
 

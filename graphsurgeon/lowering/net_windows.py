@@ -2,7 +2,8 @@
 
 Source: MXNet's `pooling-inl.h` and `pool.h`, Caffe's `pooling_layer.cpp`. ONNX with `ceil_mode` takes a window back
 that begins behind the end; Caffe does it only where there is padding, MXNet never. Both divide an average by the cells
-of the window inside the padded side, padding included.
+of the window inside the padded side, padding included. `ceil_mode` is not used: stride - 1 more cells at the end give
+the size that is rounded up, also of a side that is not known.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from graphsurgeon.lowering.net_shapes import window
 from graphsurgeon.lowering.table import LoweringError
 from graphsurgeon.model.dtype import INT64
 from graphsurgeon.model.graph import Value
+
+_LOWEST = -3.4028234663852886e38  # what a window without any cell yields in MXNet
 
 
 @dataclass(frozen=True)
@@ -35,69 +38,67 @@ class Windows:
     ceil: bool = False
     takes_back: bool = False
 
-    def count(self, place: int, side: int | None) -> int | None:
+    def count(self, place: int, side: int) -> int:
         """Return how many windows a side has."""
-        kernel, stride, pad = self.kernel[place], self.stride[place], self.pad[place]
-        found = window(side, kernel, stride, 2 * pad, ceil=self.ceil)
-        if found is not None and side is not None and self.takes_back and (found - 1) * stride >= side + pad:
-            return found - 1
-        return found
+        stride, pad = self.stride[place], self.pad[place]
+        found = window(side, self.kernel[place], stride, 2 * pad, ceil=self.ceil) or 0
+        return found - 1 if self.takes_back and (found - 1) * stride >= side + pad else found
 
     def more(self, place: int, side: int | None) -> int:
-        """Return how many cells the last window wants behind the padded end; negative where it ends before.
+        """Return how many cells are added at the padded end, so that rounding down gives as many windows.
 
         Raises:
-            LoweringError: the side is not known.
+            LoweringError: that depends on the side, which is not known.
         """
-        count = self.count(place, side)
-        if count is None or side is None:
+        if not self.ceil:
+            return 0
+        kernel, stride, pad = self.kernel[place], self.stride[place], self.pad[place]
+        if side is not None:
+            return max(0, (self.count(place, side) - 1) * stride + kernel - side - 2 * pad)
+        if self.takes_back and stride > kernel - pad:
             raise LoweringError("a pooling that rounds up needs known sides", hint="give them with --shape")
-        end = (count - 1) * self.stride[place] + self.kernel[place]
-        return end - side - 2 * self.pad[place]
+        return stride - 1
 
 
 def max_pool(net: Net, x: Value, windows: Windows) -> Value:
     """Return the greatest number of each window."""
-    sides = dims(x)[2:]
-    if not windows.ceil or (None in sides and _is_as_in_onnx(windows)):
-        return net.add("MaxPool", x, **_attrs(windows), ceil_mode=int(windows.ceil))
-    more = [max(0, windows.more(place, side)) for place, side in enumerate(sides)]
-    pads = [*windows.pad, *(pad + extra for pad, extra in zip(windows.pad, more, strict=True))]
-    if all(pad < size for pad, size in zip(pads, [*windows.kernel] * 2, strict=True)):
-        return net.add("MaxPool", x, **{**_attrs(windows), "pads": pads})
-    return net.add("MaxPool", _padded(net, x, pads, -3.4028234663852886e38), **_attrs(windows, [0] * len(pads)))
+    pads = _pads(x, windows)
+    if all(pad < size for pad, size in zip(pads, [*windows.kernel] * 2, strict=True)):  # as ONNX wants it
+        return net.add("MaxPool", x, **_attrs(windows, pads))
+    return net.add("MaxPool", _padded(net, x, pads, _LOWEST), **_attrs(windows, [0] * len(pads)))
 
 
 def average_pool(net: Net, x: Value, windows: Windows, *, counts_padding: bool = True) -> Value:
-    """Return the mean of each window; padding behind the padded end never counts."""
-    sides = dims(x)[2:]
-    counted = int(counts_padding)
-    if not windows.ceil:
-        return net.add("AveragePool", x, **_attrs(windows), count_include_pad=counted)
-    if None in sides and not any(windows.pad) and _is_as_in_onnx(windows):
-        return net.add("AveragePool", x, **_attrs(windows), ceil_mode=1, count_include_pad=0)
-    more = [max(0, windows.more(place, side)) for place, side in enumerate(sides)]
-    if not any(more):
-        return net.add("AveragePool", x, **_attrs(windows), count_include_pad=counted)
-    pads = [*windows.pad, *(pad + extra for pad, extra in zip(windows.pad, more, strict=True))]
-    padded = net.add("AveragePool", _padded(net, x, pads, 0.0), **_attrs(windows, [0] * len(pads)))
-    return net.add("Mul", padded, _corrections(net, windows, [side or 0 for side in sides], counts_padding))
+    """Return the mean of each window; what is added behind the padded end never counts."""
+    pads = _pads(x, windows)
+    half = len(pads) // 2
+    if pads[half:] == list(windows.pad):
+        return net.add("AveragePool", x, **_attrs(windows, pads), count_include_pad=int(counts_padding))
+    none = [0] * len(pads)
+    padded = net.add("AveragePool", _padded(net, x, pads, 0.0), **_attrs(windows, none))
+    sides = [side for side in dims(x)[2:] if side is not None]
+    if len(sides) == half:
+        return net.add("Mul", padded, _corrections(net, windows, sides, counts_padding))
+    counted = [*windows.pad, *windows.pad] if counts_padding else none
+    ones = net.add("Expand", net.constant([1.0]), net.add("Shape", net.sliced(x, 1, 0, 1)))
+    ones = _padded(net, ones, counted, 1.0)
+    ones = _padded(net, ones, [pad - own for pad, own in zip(pads, counted, strict=True)], 0.0)
+    return net.add("Div", padded, net.add("AveragePool", ones, **_attrs(windows, none)))
 
 
-def _is_as_in_onnx(windows: Windows) -> bool:
-    """Say whether no window can begin behind the end, so that nobody has to know whether it is taken back."""
-    return all(s <= k - p for s, k, p in zip(windows.stride, windows.kernel, windows.pad, strict=True))
+def _pads(x: Value, windows: Windows) -> list[int]:
+    more = [windows.more(place, side) for place, side in enumerate(dims(x)[2:])]
+    return [*windows.pad, *(pad + extra for pad, extra in zip(windows.pad, more, strict=True))]
 
 
-def _attrs(windows: Windows, pads: Sequence[int] | None = None) -> dict[str, list[int]]:
-    found = list(pads) if pads is not None else [*windows.pad, *windows.pad]
-    return {"kernel_shape": list(windows.kernel), "strides": list(windows.stride), "pads": found}
+def _attrs(windows: Windows, pads: Sequence[int]) -> dict[str, list[int]]:
+    return {"kernel_shape": list(windows.kernel), "strides": list(windows.stride), "pads": list(pads)}
 
 
 def _padded(net: Net, x: Value, pads: Sequence[int], filler: float) -> Value:
     half = len(pads) // 2
     numbers = [0, 0, *pads[:half], 0, 0, *pads[half:]]
-    return net.add("Pad", x, net.constant(numbers, INT64), net.number(filler, x))
+    return net.add("Pad", x, net.constant(numbers, INT64), net.number(filler, x)) if any(numbers) else x
 
 
 def _corrections(net: Net, windows: Windows, sides: Sequence[int], counts_padding: bool) -> Value:
@@ -111,5 +112,5 @@ def _corrections(net: Net, windows: Windows, sides: Sequence[int], counts_paddin
 def _cells(windows: Windows, place: int, side: int, counts_padding: bool) -> list[int]:
     pad, kernel = windows.pad[place], windows.kernel[place]
     first, last = (0, side + 2 * pad) if counts_padding else (pad, side + pad)
-    starts = [number * windows.stride[place] for number in range(windows.count(place, side) or 0)]
+    starts = [number * windows.stride[place] for number in range(windows.count(place, side))]
     return [max(0, min(start + kernel, last) - max(start, first)) for start in starts]

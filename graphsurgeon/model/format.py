@@ -60,6 +60,7 @@ class Format:
         writes: vocabularies of graphs that it can take, "" where it takes weights alone; none if it is only read.
         writes_anew: only what gs has made of another format is written as it; a file that is read is not changed.
         weights_beside: of a file of structure: the end of the name of the file of weights that is looked for beside it.
+        named_by: ends that a prefix may be given without: of a network in a file of structure and one of weights.
         edit_with: what else edits one, where gs does not; a hint.
         becomes: vocabularies that its graphs can be made into: `gs convert` writes them where another format does.
         has_text_form: protobufs that can be text as well: `lower` takes `text`.
@@ -97,6 +98,7 @@ class Format:
     writes: frozenset[Vocabulary] = frozenset()
     writes_anew: bool = False
     weights_beside: str = ""
+    named_by: tuple[str, ...] = ()
     edit_with: str = ""
     becomes: frozenset[Vocabulary] = frozenset()
     has_text_form: bool = False

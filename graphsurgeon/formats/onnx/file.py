@@ -60,18 +60,7 @@ class OnnxModelSource(BareSource):
         function = self.functions.get((_domain(domain), op_type, overload))
         return function if function is not None else op_name(domain, op_type, overload)
 
-    def lower(model: Model) -> dict[str, Rope]:
-    """Return the files of a model that gs has made; see `write`.
-
-    Raises:
-        UnsupportedError: it cannot be said in ONNX.
-    """
-    from graphsurgeon.formats.onnx import write
-
-    return write.lower(model)
-
-
-def op_name(self, domain: str, op_type: str, overload: str) -> str:
+    def op_name(self, domain: str, op_type: str, overload: str) -> str:
         """Return the name of what a node runs."""
         found = self.op(domain, op_type, overload)
         return found if isinstance(found, str) else found.name
@@ -168,6 +157,17 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
     model.files = {str(path): source.size, **external}
     model.notes = [*file.notes, *faults]
     return model
+
+
+def lower(model: Model) -> dict[str, Rope]:
+    """Return the files of a model that gs has made; see `write`.
+
+    Raises:
+        UnsupportedError: it cannot be said in ONNX.
+    """
+    from graphsurgeon.formats.onnx import write
+
+    return write.lower(model)
 
 
 def op_name(domain: str, op_type: str, overload: str = "") -> str:

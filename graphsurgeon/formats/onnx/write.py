@@ -17,13 +17,12 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats.graph.protofile import MAX_MESSAGE
 from graphsurgeon.formats.onnx.types import number_of
 from graphsurgeon.formats.target import Target
-from graphsurgeon.formats.writing import Plan
+from graphsurgeon.formats.writing import WritePlan
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.node import AttrValue
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.model.traversal import in_postorder
 
 _IR_VERSION = 8
 _SPARE = 64 << 20  # bytes of a message that are no weights, more than any has
@@ -62,7 +61,7 @@ class _Beside:
         return offset, tensor.nbytes
 
 
-def plan(model: Model, target: Target, *, force: bool, in_place: bool = False) -> Plan:
+def plan(model: Model, target: Target, *, force: bool, in_place: bool = False) -> WritePlan:
     """Decide what is written: the model, and a file of weights beside it where they are too many.
 
     Raises:
@@ -77,7 +76,7 @@ def plan(model: Model, target: Target, *, force: bool, in_place: bool = False) -
             hint = "the model keeps its weights in a file of that name; --force replaces it"
             raise UsageError("already exists", path=beside, hint=hint)
         files = {weights.name: weights.pieces, **files}
-    return Plan(target, files)
+    return WritePlan(target, files)
 
 
 def lower(model: Model) -> dict[str, Rope]:
@@ -108,7 +107,7 @@ def _written(model: Model, name: str) -> tuple[Rope, _Beside]:
 
 def _graph(graph: Graph, weights: _Beside) -> Rope:
     rope: Rope = []
-    for node in in_postorder(graph.nodes):
+    for node in graph.nodes:
         rope.append(length_delimited(1, _node(node)))
     rope.append(_text(2, graph.name or "graph"))
     used = {value for node in graph.nodes for value in node.inputs} | {output.value for output in graph.outputs}

@@ -175,10 +175,8 @@ def _softmax(net: Net, layer: Layer) -> Value:
 
 @TABLE.lowers("SoftmaxActivation")
 def _softmax_activation(net: Net, layer: Layer) -> Value:
-    """Lower it over the channels, or over all that a sample has."""
-    if layer.text("mode", "instance") == "channel":
-        return net.add("Softmax", layer[0], axis=1)
-    return _over_sample(net, layer[0])
+    """Lower it over the channels, or else over the last axis: mshadow's `FlatTo2D` makes one of all others."""
+    return net.add("Softmax", layer[0], axis=1 if layer.text("mode", "instance") == "channel" else -1)
 
 
 @TABLE.lowers("SoftmaxOutput", "Softmax")

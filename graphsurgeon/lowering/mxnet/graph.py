@@ -62,6 +62,9 @@ def _wanted(value: Value, depth: int) -> Shape:
 
 
 def _wanted_by(node: Node, value: Value, depth: int) -> Shape:
+    window = node.attrs.get("kernel")
+    if node.op == "Pooling" and isinstance(window, list):
+        return Shape([None] * (len(window) + 2))
     weight = node.inputs[1].shape if len(node.inputs) > 1 else None
     kernel = weight.dims if weight is not None else None
     if node.op in _CONVOLUTIONS and kernel is not None and node.inputs[0] is value:
