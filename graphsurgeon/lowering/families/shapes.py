@@ -133,6 +133,8 @@ def flatten(b: Builder, node: Source) -> Operand:
 def squeeze(b: Builder, node: Source) -> Operand:
     """Without the named dimensions, or all of length 1."""
     x = node[0]
+    if node.has(1) and node[1].numbers is None:
+        return _squeezed_by_computed(b, b.plain(x), node[1])
     axes = node.axes(x.rank)
     if axes is None:
         if any(not isinstance(dim, int) for dim in x.dims):
@@ -143,10 +145,41 @@ def squeeze(b: Builder, node: Source) -> Operand:
     return b.squeeze(x, axes)
 
 
+def _named(b: Builder, axes: Operand, rank: int) -> Operand:
+    """Return, for each of some axes, whether it is among those that are computed when the model runs."""
+    if not isinstance(axes.dims[0], int):
+        raise LoweringError("the number of its axes is not known")
+    places = b.op("ExpandDims", b.op("FloorMod", axes, b.constant(rank, axes.dtype)), 1)
+    none = b.constant([False] * rank)
+    return b.op("TensorScatterUpdate", none, places, b.constant([True] * axes.dims[0]))
+
+
+def _squeezed_by_computed(b: Builder, x: Operand, axes: Operand) -> Operand:
+    kept = b.op("LogicalNot", _named(b, axes, x.rank))
+    dims = b.op("GatherV2", b.shape_of(x), b.reshape(b.op("Where", kept), [-1]), 0)
+    return _of_rank(b, b.reshape(x, dims), x.rank - int(axes.static()[0]))
+
+
+def _expanded_by_computed(b: Builder, x: Operand, axes: Operand) -> Operand:
+    rank = x.rank + int(axes.static()[0])
+    places = b.op("Where", b.op("LogicalNot", _named(b, axes, rank)))
+    dims = b.op("TensorScatterUpdate", b.constant([1] * rank, INT64), places, b.shape_of(x))
+    return _of_rank(b, b.reshape(x, dims), rank)
+
+
+def _of_rank(b: Builder, made: Operand, rank: int) -> Operand:
+    """Return an operand of which the rank is known at least."""
+    if made.value is None or made.fact.dims is not None:
+        return made
+    return b.learn(made.value, Fact(tuple(b.session.new_symbol() for _ in range(rank)), dtype=made.fact.dtype))
+
+
 @lowers("Unsqueeze", 1, *ALL[1:])
 def unsqueeze(b: Builder, node: Source) -> Operand:
     """With dimensions of length 1 at places of the result."""
     x = node[0]
+    if node.has(1) and node[1].numbers is None:
+        return _expanded_by_computed(b, b.plain(x), node[1])
     given = node.maybe_known(1, "axes") or []
     axes = [normal_axis(axis, x.rank + len(given)) for axis in given]
     return b.expand(x, axes)
@@ -193,8 +226,10 @@ def split(b: Builder, node: Source) -> list[Operand | None]:
     """Parts of given lengths, or equal ones, of which the last may be shorter from version 18 on."""
     x = node[0]
     axis = node.axis(x.rank, 0)
-    lengths = node.maybe_known(1, "split")
     count = node.num_outputs
+    if node.has(1) and node[1].numbers is None:
+        return list(b.ops("SplitV", b.plain(x), node[1], axis, num_split=count))
+    lengths = node.maybe_known(1, "split")
     if lengths is None:
         length = x.dims[axis]
         if isinstance(length, int) and length % count:
