@@ -25,7 +25,7 @@ S = mx.sym
 def networks() -> dict[str, tuple[Any, dict[str, tuple[int, ...]]]]:
     """Return symbols by name, with the shapes of their inputs."""
     x = S.var("data")
-    image = {"data": (2, 4, 7, 6)}
+    image: dict[str, tuple[int, ...]] = {"data": (2, 4, 7, 6)}
     found: dict[str, tuple[Any, dict[str, tuple[int, ...]]]] = {}
 
     def add(name: str, symbol: Any, **shapes: tuple[int, ...]) -> None:

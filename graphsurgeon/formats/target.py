@@ -250,7 +250,9 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
     if not traits.holds_graph and model.checkpoint is not None:
         return
     why = "; it has no variables" if not traits.holds_graph and model.metagraphs else ""
-    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path, hint=model.traits.edit_with)
+    raise UnsupportedError(
+        f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path, hint=model.traits.edit_with
+    )
 
 
 def _not_written(traits: Format, path: Path) -> GraphSurgeonError:

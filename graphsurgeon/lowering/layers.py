@@ -1,7 +1,7 @@
 """Layers of a framework that gives its networks as files of layers: the table of what they become, and the walk.
 
-A lowering function takes a `Net` and a `Layer` and returns the ONNX values that the layer's outputs become: one, or a
-list. It raises `LoweringError` for what it does not do. All layers that are refused are named at once.
+A lowering function takes a `Net` and a `SourceLayer` and returns the ONNX values that the layer's outputs become: one,
+or a list. It raises `LoweringError` for what it does not do. All layers that are refused are named at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 
 Result: TypeAlias = "Value | Sequence[Value]"
-LayerFn: TypeAlias = "Callable[[Net, Layer], Result]"
+LayerFn: TypeAlias = "Callable[[Net, SourceLayer], Result]"
 _UNKNOWN = "no counterpart in ONNX is known here"
 
 
@@ -29,7 +29,7 @@ class MissingWeightsError(UnsupportedError):
     """A network whose weights are not there: its structure alone."""
 
 
-class Layer:
+class SourceLayer:
     """One layer of the source: its settings, and what its inputs have become.
 
     Attributes:
@@ -49,9 +49,9 @@ class Layer:
             raise LoweringError(f"its input {index} is missing")
         return self.inputs[index]
 
-    def within(self, message: str) -> Layer:
+    def within(self, message: str) -> SourceLayer:
         """Return the same layer with settings of one message of its own: `convolution_param`."""
-        return Layer(self.node, self.inputs, f"{message}.")
+        return SourceLayer(self.node, self.inputs, f"{message}.")
 
     def setting(self, name: str) -> Any:
         """Return a setting as Python has it, None where it is missing."""
@@ -104,7 +104,7 @@ class Layer:
         return [int(item) for item in self.numbers(name)]
 
 
-class Table:
+class LayerTable:
     """What the layers of one framework become.
 
     Attributes:
@@ -136,7 +136,7 @@ class Table:
         return self._functions
 
 
-class Walk:
+class LayerWalk:
     """A graph of layers while it becomes one of ONNX.
 
     Attributes:
@@ -147,7 +147,7 @@ class Walk:
     """
 
     def __init__(
-        self, graph: Graph, table: Table, shapes: Mapping[str, Shape], labelled: frozenset[str] = frozenset()
+        self, graph: Graph, table: LayerTable, shapes: Mapping[str, Shape], labelled: frozenset[str] = frozenset()
     ) -> None:
         self.graph = graph
         self.net = Net(graph.name or "net", graph.metagraph.producer)
@@ -202,7 +202,7 @@ class Walk:
             here = [value for value in inputs if value is not None]
             if len(here) != len(inputs):
                 return  # of a layer that was refused: that one is named
-            made = function(self.net, Layer(node, here))
+            made = function(self.net, SourceLayer(node, here))
             results = [made] if isinstance(made, Value) else list(made)
             self.net.name_results(results, [value.name or node.name for value in node.outputs])
             self._values |= dict(zip(node.outputs, results, strict=False))

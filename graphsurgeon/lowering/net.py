@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.lowering import net_shapes
 from graphsurgeon.lowering.table import LoweringError
-from graphsurgeon.model.dtype import BOOL, FLOAT32, INT64, DType
+from graphsurgeon.model.dtype import FLOAT32, INT64, DType
 from graphsurgeon.model.format import ONNX
-from graphsurgeon.model.graph import AttrValue, Graph, Output, Value
+from graphsurgeon.model.graph import Graph, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.shapes.fact import Fact
+from graphsurgeon.shapes.onnx.graph_pass import OnnxPass, OnnxSession
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 17, 8  # of 2022: every runtime that is still looked after takes them
 Dims = list[int | None]
 _BATCH = "N"  # name of an unknown first dimension
-_TRUTH = frozenset(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or"))
-_INDICES = frozenset(("Shape", "ArgMax", "ArgMin", "NonMaxSuppression", "NonZero"))
 
 
 class Net:
@@ -42,6 +41,7 @@ class Net:
         self.layer = ""
         self._names: set[str] = set()
         self._weights: dict[Value, Value] = {}
+        self._known = OnnxPass(self.graph, OnnxSession(self.metagraph), [], {}, None)
 
     def input(self, name: str, dtype: DType, shape: Shape) -> Value:
         """Add an input; an unknown first dimension is the batch."""
@@ -49,6 +49,7 @@ class Net:
         if shape.dims and shape.dims[0] is None:
             value.extra = {"dim_names": (_BATCH, *[None] * (len(shape.dims) - 1))}
         self.graph.inputs = [*self.graph.inputs, value]
+        self._known.facts[value] = Fact(tuple(shape.dims) if shape.dims is not None else None, dtype=dtype)
         return value
 
     def weight(self, source: Value) -> Value:
@@ -56,9 +57,7 @@ class Net:
         if source not in self._weights:
             assert source.tensor is not None
             tensor = source.tensor
-            self._weights[source] = self.graph.add_value(
-                self._free(source.name or "weight"), tensor.dtype, tensor.shape, tensor
-            )
+            self._weights[source] = self._held(source.name or "weight", tensor)
         return self._weights[source]
 
     def constant(self, items: Any, dtype: DType = FLOAT32, dims: Sequence[int] | None = None) -> Value:
@@ -72,24 +71,30 @@ class Net:
         return self._constant(Tensor.from_numpy(array))
 
     def _constant(self, tensor: Tensor) -> Value:
-        return self.graph.add_value(self._free(f"{self.layer}/constant"), tensor.dtype, tensor.shape, tensor)
+        return self._held(f"{self.layer}/constant", tensor)
 
-    def add(self, op: str, *inputs: Value | None, **attrs: AttrValue) -> Value:
+    def _held(self, name: str, tensor: Tensor) -> Value:
+        value = self.graph.add_value(self._free(name), tensor.dtype, tensor.shape, tensor)
+        self._known.facts[value] = Fact(tuple(tensor.shape), tensor, dtype=tensor.dtype)
+        return value
+
+    def add(self, op: str, *inputs: Value | None, **attrs: Any) -> Value:
         """Add a node with one output and return it."""
         return self.add_several(op, 1, *inputs, **attrs)[0]
 
-    def add_several(self, op: str, count: int, *inputs: Value | None, **attrs: AttrValue) -> list[Value]:
+    def add_several(self, op: str, count: int, *inputs: Value | None, **attrs: Any) -> list[Value]:
         """Add a node with so many outputs; None stands for an input that is left out."""
         given = [self.graph.absent if value is None else value for value in inputs]
         name = self._free(f"{self.layer}/{op}")
         node = self.graph.add_node(op, self.graph.unique_name(name), given, attrs, checked=False)
-        shapes = net_shapes.infer(node, count)
-        dtype = _dtype(op, inputs, attrs)
+        names = [name, *(f"{name}:{port}" for port in range(1, count))]
         outputs = [
-            self.graph.add_value(self._free(name if not port else f"{name}:{port}"), dtype, shape)
-            for port, shape in enumerate(shapes)
+            Value(self.graph, None, len(self.graph.values) + port, self._free(names[port])) for port in range(count)
         ]
+        self.graph.values.extend(outputs)
         node.set_outputs(outputs)
+        for value, fact in zip(outputs, self._known.learn(node), strict=True):
+            value.dtype, value.shape = fact.dtype or FLOAT32, fact.shape
         return outputs
 
     # -- what many layers are made of ------------------------------------------------------------------
@@ -157,7 +162,7 @@ class Net:
 
     def repeated(self, x: Value, factor: float) -> Value:
         """Return images each of whose points stands several times."""
-        attrs: dict[str, AttrValue] = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
+        attrs = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
         return self.add("Resize", x, None, self.constant([1.0, 1.0, factor, factor]), mode=b"nearest", **attrs)
 
     def scaled_weight(self, weight: Value, factor: float) -> Value:
@@ -282,15 +287,3 @@ def axis_of(axis: int, count: int) -> int:
     if not -count <= axis < count:
         raise LoweringError(f"axis {axis} is outside of a shape of rank {count}")
     return axis + count if axis < 0 else axis
-
-
-def _dtype(op: str, inputs: Sequence[Value | None], attrs: Mapping[str, AttrValue]) -> DType:
-    to = attrs.get("to")
-    if isinstance(to, DType):
-        return to
-    if op in _TRUTH:
-        return BOOL
-    if op in _INDICES:
-        return INT64
-    first = inputs[1] if op == "Where" else inputs[0]
-    return first.dtype if first is not None and first.dtype is not None else FLOAT32

@@ -14,7 +14,6 @@ from itertools import product
 from math import prod
 
 from graphsurgeon.lowering.net import Net, dims
-from graphsurgeon.lowering.net_shapes import window
 from graphsurgeon.lowering.table import LoweringError
 from graphsurgeon.model.dtype import INT64
 from graphsurgeon.model.graph import Value
@@ -41,7 +40,8 @@ class Windows:
     def count(self, place: int, side: int) -> int:
         """Return how many windows a side has."""
         stride, pad = self.stride[place], self.pad[place]
-        found = window(side, self.kernel[place], stride, 2 * pad, ceil=self.ceil) or 0
+        room = side + 2 * pad - self.kernel[place]
+        found = (-(-room // stride) if self.ceil else room // stride) + 1
         return found - 1 if self.takes_back and (found - 1) * stride >= side + pad else found
 
     def more(self, place: int, side: int | None) -> int:

@@ -36,7 +36,9 @@ def test_every_layer_yields_what_its_framework_yields(framework: str, name: str,
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize(("framework", "name"), [("mxnet", "softmax_output"), ("mxnet", "pool_avg_full_1"), ("caffe", "residual")])
+@pytest.mark.parametrize(
+    ("framework", "name"), [("mxnet", "softmax_output"), ("mxnet", "pool_avg_full_1"), ("caffe", "residual")]
+)
 def test_a_network_goes_on_to_tensorflow(framework: str, name: str, tmp_path: Path) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     network, inputs, expected = unpack(framework, name, tmp_path)
@@ -56,7 +58,8 @@ def test_the_written_model_reads_as_one_of_onnx(tmp_path: Path) -> None:
     assert model.metagraphs[0].producer["opsets"] == {"ai.onnx": 17}
     weight = next(value for value in graph.values if value.name == "c/weight")
     source = next(value for value in read(network).metagraphs[0].graph.values if value.name == "c/weight")
-    assert weight.tensor is not None and source.tensor is not None
+    assert weight.tensor is not None
+    assert source.tensor is not None
     assert weight.tensor.tobytes() == source.tensor.tobytes()
 
 
@@ -68,7 +71,7 @@ def test_batch_and_sides_stay_open_where_weights_tell_the_rest(tmp_path: Path) -
 
 def test_an_input_of_which_nothing_is_known_is_asked_for(tmp_path: Path) -> None:
     network, _, _ = unpack("mxnet", "act_relu", tmp_path)
-    with pytest.raises(UnsupportedError, match="input \\('data'\\): its shape is not in the file: give it with --shape"):
+    with pytest.raises(UnsupportedError, match=r"input \('data'\): its shape is not in the file: give it with --shape"):
         onnx_of(network, tmp_path / "net.onnx")
 
 
@@ -91,7 +94,8 @@ def test_structure_without_weights_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("framework", "name", "weights"), [("mxnet", "convolution", "net-0000.params"), ("caffe", "scale", "net.caffemodel")]
+    ("framework", "name", "weights"),
+    [("mxnet", "convolution", "net-0000.params"), ("caffe", "scale", "net.caffemodel")],
 )
 def test_weights_may_lie_elsewhere(framework: str, name: str, weights: str, tmp_path: Path) -> None:
     network, _, _ = unpack(framework, name, tmp_path)
@@ -131,7 +135,7 @@ def test_unknown_layers_are_named_at_once(tmp_path: Path) -> None:
         if node["op"] in ("abs", "square"):
             node["op"] = f"_contrib_{node['op']}"
     network.write_text(json.dumps(symbol), "utf-8")
-    with pytest.raises(UnsupportedError, match="_contrib_abs .* _contrib_square"):
+    with pytest.raises(UnsupportedError, match=r"_contrib_abs .* _contrib_square"):
         convert(network, tmp_path / "net.onnx", {"data": np.zeros((1, 4, 7, 6))})
 
 

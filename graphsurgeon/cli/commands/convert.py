@@ -19,6 +19,7 @@ from graphsurgeon.formats.target import named_format
 from graphsurgeon.model.dtype import STRING
 
 EVENTS = "logdir"
+Params = Annotated[Path | None, typer.Option("--params", metavar="FILE", help="Weights of an MXNet or Caffe network.")]
 
 
 @partial(edit_command, without=("in_place",))
@@ -32,10 +33,7 @@ def convert(
     ] = None,
     tags: Tags = None,
     asset: Assets = None,
-    params: Annotated[
-        Path | None,
-        typer.Option("--params", metavar="FILE", help="The weights of a network of MXNet or Caffe: .params, .caffemodel."),
-    ] = None,
+    params: Params = None,
     release: Annotated[
         str | None,
         typer.Option("--for", metavar="RELEASE", help="Of a Keras file: keras-3, keras-2, tf-2.2 or tf-1.15 loads it."),
@@ -62,9 +60,8 @@ def convert(
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
     target = place or options.target
     chosen = parse_tags(tags)
-    step = {"tags": chosen, "assets": parse_assets(asset)}
-    if params is not None:
-        step["params"] = str(params)
+    step: dict[str, object] = {"tags": chosen, "assets": parse_assets(asset)}
+    step |= {} if params is None else {"params": str(params)}
     if target is None:
         if not (is_step() or options.print_recipe):
             raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")

@@ -154,7 +154,9 @@ class _Lifter:
                 continue
             inputs = [self._value(entry) for entry in _entries(node.get("inputs"))]
             if node.get("op") == "BatchNorm" and len(inputs) == _WITHOUT_STATES:
-                inputs += [self._variable(f"{name}_{state}", {}, is_read=True) for state in ("moving_mean", "moving_var")]
+                inputs += [
+                    self._variable(f"{name}_{state}", {}, is_read=True) for state in ("moving_mean", "moving_var")
+                ]
             count = widths.get(number, 1)
             outputs = [name, *(f"{name}:{port}" for port in range(1, count))]
             made = self._blobs.layer(str(node.get("op")), name, inputs, self._attrs(node, name, depth), outputs)

@@ -6,6 +6,6 @@ fork. OpenCV's DNN module gave the numbers of the tests.
 
 from __future__ import annotations
 
-from graphsurgeon.lowering.layers import Table
+from graphsurgeon.lowering.layers import LayerTable
 
-TABLE = Table(__name__)
+TABLE = LayerTable(__name__)

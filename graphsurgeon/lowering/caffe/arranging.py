@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphsurgeon.lowering.caffe import TABLE
-from graphsurgeon.lowering.layers import Layer
+from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.net import Net, axis_of, dims, known_dim, left_over, product, rank
 from graphsurgeon.lowering.table import LoweringError
 from graphsurgeon.model.dtype import FLOAT32, INT64
@@ -17,18 +17,18 @@ _REDUCED = {
 
 
 @TABLE.lowers("Split")
-def _split(net: Net, layer: Layer) -> list[Value]:
+def _split(net: Net, layer: SourceLayer) -> list[Value]:
     return [layer[0]] * len(layer.node.outputs)
 
 
 @TABLE.lowers("Concat")
-def _concat(net: Net, layer: Layer) -> Value:
+def _concat(net: Net, layer: SourceLayer) -> Value:
     settings = layer.within("concat_param")
     return net.add("Concat", *layer.inputs, axis=settings.integer("axis", settings.integer("concat_dim", 1)))
 
 
 @TABLE.lowers("Slice")
-def _slice(net: Net, layer: Layer) -> list[Value]:
+def _slice(net: Net, layer: SourceLayer) -> list[Value]:
     """Lower it: at given places, or in equal parts."""
     settings, count = layer.within("slice_param"), len(layer.node.outputs)
     axis = axis_of(settings.integer("axis", settings.integer("slice_dim", 1)), rank(layer[0]))
@@ -41,7 +41,7 @@ def _slice(net: Net, layer: Layer) -> list[Value]:
 
 
 @TABLE.lowers("Flatten")
-def _flatten(net: Net, layer: Layer) -> Value:
+def _flatten(net: Net, layer: SourceLayer) -> Value:
     settings, x = layer.within("flatten_param"), layer[0]
     first = axis_of(settings.integer("axis", 1), rank(x))
     last = axis_of(settings.integer("end_axis", -1), rank(x))
@@ -51,7 +51,7 @@ def _flatten(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Reshape")
-def _reshape(net: Net, layer: Layer) -> Value:
+def _reshape(net: Net, layer: SourceLayer) -> Value:
     """Lower it: 0 copies, -1 is what is left, for the axes from `axis` on, `num_axes` of them."""
     settings, x = layer.within("reshape_param"), layer[0]
     own, given = dims(x), settings.integers("shape.dim")
@@ -66,14 +66,14 @@ def _reshape(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Permute")
-def _permute(net: Net, layer: Layer) -> Value:
+def _permute(net: Net, layer: SourceLayer) -> Value:
     order = layer.within("permute_param").integers("order")
     perm = [*order, *(axis for axis in range(rank(layer[0])) if axis not in order)]
     return net.add("Transpose", layer[0], perm=perm)
 
 
 @TABLE.lowers("Crop")
-def _crop(net: Net, layer: Layer) -> Value:
+def _crop(net: Net, layer: SourceLayer) -> Value:
     """Lower it: the axes from `axis` on get the size of the second input, from an offset on."""
     settings, x = layer.within("crop_param"), layer[0]
     axes = list(range(axis_of(settings.integer("axis", 2), rank(x)), rank(x)))
@@ -84,7 +84,7 @@ def _crop(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Reduction")
-def _reduction(net: Net, layer: Layer) -> Value:
+def _reduction(net: Net, layer: SourceLayer) -> Value:
     settings, x = layer.within("reduction_param"), layer[0]
     op = _REDUCED.get(settings.text("operation", "SUM"))
     if op is None:
@@ -94,7 +94,7 @@ def _reduction(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("ArgMax")
-def _arg_max(net: Net, layer: Layer) -> Value:
+def _arg_max(net: Net, layer: SourceLayer) -> Value:
     """Lower it along an axis: the places are numbers of type float32 in Caffe."""
     settings = layer.within("argmax_param")
     if not settings.has("axis") or settings.flag("out_max_val") or settings.integer("top_k", 1) != 1:
@@ -103,7 +103,7 @@ def _arg_max(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Tile")
-def _tile(net: Net, layer: Layer) -> Value:
+def _tile(net: Net, layer: SourceLayer) -> Value:
     settings, x = layer.within("tile_param"), layer[0]
     times = [1] * rank(x)
     times[axis_of(settings.integer("axis", 1), rank(x))] = settings.integer("tiles", 1)
@@ -111,14 +111,14 @@ def _tile(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Upsample")
-def _upsample(net: Net, layer: Layer) -> Value:
+def _upsample(net: Net, layer: SourceLayer) -> Value:
     if len(layer.inputs) > 1:
         raise LoweringError("Upsample by the places of a pooling is not done")
     return net.repeated(layer[0], layer.within("upsample_param").number("scale", 2.0))
 
 
 @TABLE.lowers("ShuffleChannel")
-def _shuffle(net: Net, layer: Layer) -> Value:
+def _shuffle(net: Net, layer: SourceLayer) -> Value:
     group = layer.within("shuffle_channel_param").integer("group", 1)
     batch, channels, *sides = dims(layer[0])
     parts = net.reshape(layer[0], [batch, group, known_dim(layer[0], 1) // group, *sides])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphsurgeon.lowering import Lowered, Options, refuse
 from graphsurgeon.lowering.caffe import TABLE
-from graphsurgeon.lowering.layers import Walk, require_weights
+from graphsurgeon.lowering.layers import LayerWalk, require_weights
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
@@ -37,7 +37,7 @@ def lower(metagraph: MetaGraph, options: Options) -> Lowered:
     weighted = [node for node in nodes if node.op in _WEIGHTED]
     bare = [node.name for node in weighted if all(value.tensor is None for value in node.inputs)]
     require_weights(bare, len(weighted))
-    walk = Walk(graph, TABLE, options.shapes)
+    walk = LayerWalk(graph, TABLE, options.shapes)
     for value in _inputs(graph, nodes):
         walk.input(value, _wanted(value))
     walk.run(nodes)

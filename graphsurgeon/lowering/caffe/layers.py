@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphsurgeon.lowering.caffe import TABLE
-from graphsurgeon.lowering.layers import Layer
+from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.net import Net, axis_of, dims, known, known_dim, product, rank
 from graphsurgeon.lowering.net_windows import Windows, average_pool, max_pool
 from graphsurgeon.lowering.table import LoweringError
@@ -15,12 +15,12 @@ _FLOOR = ("FLOOR", "1")  # PoolingParameter.RoundMode
 _WITHIN = ("WITHIN_CHANNEL", "1")  # LRNParameter.NormRegion
 
 
-def weights(layer: Layer) -> list[Value]:
+def weights(layer: SourceLayer) -> list[Value]:
     """Return the weights of a layer, which stand behind what it reads."""
     return [own for own, source in zip(layer.inputs, layer.node.inputs, strict=True) if source.tensor is not None]
 
 
-def _sides(settings: Layer, name: str, default: int, short: str = "") -> list[int]:
+def _sides(settings: SourceLayer, name: str, default: int, short: str = "") -> list[int]:
     """Return a setting of both sides: `kernel_h` and `kernel_w`, or `kernel_size` once, or once for each side."""
     letter = short or name
     if settings.has(f"{letter}_h") or settings.has(f"{letter}_w"):
@@ -30,7 +30,7 @@ def _sides(settings: Layer, name: str, default: int, short: str = "") -> list[in
 
 
 @TABLE.lowers("Convolution", "DepthwiseConvolution", "ConvolutionDepthwise")
-def _convolution(net: Net, layer: Layer) -> Value:
+def _convolution(net: Net, layer: SourceLayer) -> Value:
     settings, own = layer.within("convolution_param"), weights(layer)
     pad = _sides(settings, "pad", 0)
     group = settings.integer("group", 1) if layer.node.op == "Convolution" else known(own[0])[0]
@@ -47,7 +47,7 @@ def _bias(net: Net, own: list[Value]) -> list[Value]:
 
 
 @TABLE.lowers("Deconvolution")
-def _deconvolution(net: Net, layer: Layer) -> Value:
+def _deconvolution(net: Net, layer: SourceLayer) -> Value:
     settings, own = layer.within("convolution_param"), weights(layer)
     pad = _sides(settings, "pad", 0)
     return net.add(
@@ -58,7 +58,7 @@ def _deconvolution(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("InnerProduct")
-def _inner_product(net: Net, layer: Layer) -> Value:
+def _inner_product(net: Net, layer: SourceLayer) -> Value:
     """Lower it: all axes from `axis` on are one."""
     settings, own, x = layer.within("inner_product_param"), weights(layer), layer[0]
     axis = axis_of(settings.integer("axis", 1), rank(x))
@@ -69,7 +69,7 @@ def _inner_product(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Pooling")
-def _pooling(net: Net, layer: Layer) -> Value:
+def _pooling(net: Net, layer: SourceLayer) -> Value:
     """Lower it: sizes are rounded up, and a window that begins in the padding at the end is taken back."""
     settings, x = layer.within("pooling_param"), layer[0]
     kind = settings.text("pool", "MAX")
@@ -86,7 +86,7 @@ def _pooling(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("BatchNorm")
-def _batch_norm(net: Net, layer: Layer) -> Value:
+def _batch_norm(net: Net, layer: SourceLayer) -> Value:
     """Lower it: mean and variance are divided by the third blob; gamma and beta are those of a Scale behind it."""
     own, x = weights(layer), layer[0]
     count = product(dims(own[0])) or 0
@@ -100,7 +100,7 @@ def _batch_norm(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Scale")
-def _scale(net: Net, layer: Layer) -> Value:
+def _scale(net: Net, layer: SourceLayer) -> Value:
     """Lower it: a product along an axis with a weight or a second blob, and a bias where `bias_term` says so."""
     settings, own, x = layer.within("scale_param"), weights(layer), layer[0]
     axis = settings.integer("axis", 1)
@@ -110,7 +110,7 @@ def _scale(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Bias")
-def _bias_layer(net: Net, layer: Layer) -> Value:
+def _bias_layer(net: Net, layer: SourceLayer) -> Value:
     own = weights(layer)
     axis = layer.within("bias_param").integer("axis", 1)
     return net.add("Add", layer[0], _along(net, own[0] if own else layer[1], layer[0], axis))
@@ -123,7 +123,7 @@ def _along(net: Net, weight: Value, x: Value, axis: int) -> Value:
 
 
 @TABLE.lowers("LRN")
-def _lrn(net: Net, layer: Layer) -> Value:
+def _lrn(net: Net, layer: SourceLayer) -> Value:
     settings, x = layer.within("lrn_param"), layer[0]
     size, alpha, beta = settings.integer("local_size", 5), settings.number("alpha", 1.0), settings.number("beta", 0.75)
     if settings.text("norm_region") not in _WITHIN:
@@ -136,7 +136,7 @@ def _lrn(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("MVN")
-def _mvn(net: Net, layer: Layer) -> Value:
+def _mvn(net: Net, layer: SourceLayer) -> Value:
     """Lower it: less the mean, by the deviation + eps, over the sides or all that a sample has (mvn_layer.cpp)."""
     settings, x = layer.within("mvn_param"), layer[0]
     axes = list(range(1 if settings.flag("across_channels") else 2, rank(x)))
@@ -148,7 +148,7 @@ def _mvn(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Normalize")
-def _normalize(net: Net, layer: Layer) -> Value:
+def _normalize(net: Net, layer: SourceLayer) -> Value:
     """Lower SSD's layer: by the length over the channels, or all; times a weight (normalize_layer.cpp)."""
     settings, own, x = layer.within("norm_param"), weights(layer), layer[0]
     axes = [1, 2, 3] if settings.flag("across_spatial", True) else [1]
@@ -158,7 +158,7 @@ def _normalize(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Interp")
-def _interp(net: Net, layer: Layer) -> Value:
+def _interp(net: Net, layer: SourceLayer) -> Value:
     """Lower it: corners stay corners (interp_layer.cpp of the DeepLab and PSPNet forks)."""
     settings, x = layer.within("interp_param"), layer[0]
     if settings.has("pad_beg") or settings.has("pad_end"):

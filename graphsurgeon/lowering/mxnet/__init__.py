@@ -6,6 +6,6 @@ of the tests.
 
 from __future__ import annotations
 
-from graphsurgeon.lowering.layers import Table
+from graphsurgeon.lowering.layers import LayerTable
 
-TABLE = Table(__name__)
+TABLE = LayerTable(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphsurgeon.lowering.layers import Layer
+from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.mxnet import TABLE
 from graphsurgeon.lowering.net import Net, known_dim, rank, rank_or_none
 from graphsurgeon.lowering.table import LoweringError
@@ -62,19 +62,19 @@ def _enter() -> None:
         TABLE.lowers(f"broadcast_{kind}", f"_{kind}")(_compared(op))
 
 
-def _plain(op: str, count: int = 1) -> Callable[[Net, Layer], Value]:
+def _plain(op: str, count: int = 1) -> Callable[[Net, SourceLayer], Value]:
     return lambda net, layer: net.add(op, *(layer[index] for index in range(count)))
 
 
-def _scalar(op: str, *, is_first: bool) -> Callable[[Net, Layer], Value]:
-    def lowered(net: Net, layer: Layer) -> Value:
+def _scalar(op: str, *, is_first: bool) -> Callable[[Net, SourceLayer], Value]:
+    def lowered(net: Net, layer: SourceLayer) -> Value:
         number = net.number(layer.number("scalar"), layer[0])
         return net.add(op, number, layer[0]) if is_first else net.add(op, layer[0], number)
 
     return lowered
 
 
-def _compared(op: str) -> Callable[[Net, Layer], Value]:
+def _compared(op: str) -> Callable[[Net, SourceLayer], Value]:
     """Return what compares: the answers are numbers of the inputs' type in MXNet."""
     return lambda net, layer: net.add("Cast", net.add(op, layer[0], layer[1]), to=layer[0].dtype or FLOAT32)
 
@@ -83,12 +83,12 @@ _enter()
 
 
 @TABLE.lowers(*_HANDED_ON)
-def _handed_on(net: Net, layer: Layer) -> Value:
+def _handed_on(net: Net, layer: SourceLayer) -> Value:
     return layer[0]
 
 
 @TABLE.lowers("Activation")
-def _activation(net: Net, layer: Layer) -> Value:
+def _activation(net: Net, layer: SourceLayer) -> Value:
     kind = layer.text("act_type", "relu")
     op = _ACTIVATIONS.get(kind)
     if op is None:
@@ -97,7 +97,7 @@ def _activation(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("LeakyReLU")
-def _leaky(net: Net, layer: Layer) -> Value:
+def _leaky(net: Net, layer: SourceLayer) -> Value:
     """Lower the family; `rrelu` is leaky with the mean of its bounds when it is not trained."""
     kind, x, slope = layer.text("act_type", "leaky"), layer[0], layer.number("slope", 0.25)
     if kind == "prelu":
@@ -122,51 +122,51 @@ def _gelu(net: Net, x: Value) -> Value:
 
 
 @TABLE.lowers("hard_sigmoid")
-def _hard_sigmoid(net: Net, layer: Layer) -> Value:
+def _hard_sigmoid(net: Net, layer: SourceLayer) -> Value:
     return net.add("HardSigmoid", layer[0], alpha=layer.number("alpha", 0.2), beta=layer.number("beta", 0.5))
 
 
 @TABLE.lowers("square")
-def _square(net: Net, layer: Layer) -> Value:
+def _square(net: Net, layer: SourceLayer) -> Value:
     return net.add("Mul", layer[0], layer[0])
 
 
 @TABLE.lowers("rsqrt")
-def _rsqrt(net: Net, layer: Layer) -> Value:
+def _rsqrt(net: Net, layer: SourceLayer) -> Value:
     return net.add("Reciprocal", net.add("Sqrt", layer[0]))
 
 
 @TABLE.lowers("round")
-def _round(net: Net, layer: Layer) -> Value:
+def _round(net: Net, layer: SourceLayer) -> Value:
     """Round half away from zero."""
     up = net.add("Floor", net.shifted(net.add("Abs", layer[0]), 0.5))
     return net.add("Mul", net.add("Sign", layer[0]), up)
 
 
 @TABLE.lowers("clip")
-def _clip(net: Net, layer: Layer) -> Value:
+def _clip(net: Net, layer: SourceLayer) -> Value:
     bounds = [net.number(layer.number(name), layer[0]) for name in ("a_min", "a_max")]
     return net.add("Clip", layer[0], *bounds)
 
 
 @TABLE.lowers("add_n", "ElementWiseSum", "_sum")
-def _add_n(net: Net, layer: Layer) -> Value:
+def _add_n(net: Net, layer: SourceLayer) -> Value:
     return net.add("Sum", *layer.inputs)
 
 
 @TABLE.lowers("where")
-def _where(net: Net, layer: Layer) -> Value:
+def _where(net: Net, layer: SourceLayer) -> Value:
     chosen = net.add("Not", net.add("Equal", layer[0], net.number(0, layer[0])))
     return net.add("Where", chosen, layer[1], layer[2])
 
 
 @TABLE.lowers("_contrib_div_sqrt_dim")
-def _div_sqrt_dim(net: Net, layer: Layer) -> Value:
+def _div_sqrt_dim(net: Net, layer: SourceLayer) -> Value:
     return net.scaled(layer[0], known_dim(layer[0], -1) ** -0.5)
 
 
 @TABLE.lowers("softmax", "log_softmax")
-def _softmax(net: Net, layer: Layer) -> Value:
+def _softmax(net: Net, layer: SourceLayer) -> Value:
     if layer.flag("use_length"):
         raise LoweringError("use_length is not done")
     x = net.scaled(layer[0], 1 / (layer.number("temperature", 1.0) or 1.0))
@@ -174,13 +174,13 @@ def _softmax(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("SoftmaxActivation")
-def _softmax_activation(net: Net, layer: Layer) -> Value:
+def _softmax_activation(net: Net, layer: SourceLayer) -> Value:
     """Lower it over the channels, or else over the last axis: mshadow's `FlatTo2D` makes one of all others."""
     return net.add("Softmax", layer[0], axis=1 if layer.text("mode", "instance") == "channel" else -1)
 
 
 @TABLE.lowers("SoftmaxOutput", "Softmax")
-def _softmax_output(net: Net, layer: Layer) -> Value:
+def _softmax_output(net: Net, layer: SourceLayer) -> Value:
     """Lower it without its label."""
     if layer.flag("multi_output"):
         return net.add("Softmax", layer[0], axis=1)
@@ -197,11 +197,11 @@ def _over_sample(net: Net, x: Value) -> Value:
 
 
 @TABLE.lowers("LogisticRegressionOutput")
-def _logistic(net: Net, layer: Layer) -> Value:
+def _logistic(net: Net, layer: SourceLayer) -> Value:
     return net.add("Sigmoid", layer[0])
 
 
 @TABLE.lowers("Cast", "cast")
-def _cast(net: Net, layer: Layer) -> Value:
+def _cast(net: Net, layer: SourceLayer) -> Value:
     name = layer.text("dtype", "float32")
     return net.add("Cast", layer[0], to=DType.named(name))

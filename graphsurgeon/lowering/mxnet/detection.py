@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from graphsurgeon.lowering.layers import Layer
+from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.mxnet import TABLE
 from graphsurgeon.lowering.net import Net, dims, known_dim
 from graphsurgeon.lowering.table import LoweringError
@@ -18,7 +18,7 @@ _FAR = (1 << 31) - 1
 
 
 @TABLE.lowers("_contrib_MultiBoxPrior", "MultiBoxPrior")
-def _prior(net: Net, layer: Layer) -> Value:
+def _prior(net: Net, layer: SourceLayer) -> Value:
     """Lower it to a constant: boxes around the centre of each cell, all sizes first, then all further ratios.
 
     A width is multiplied with the height of the map by its width, so that boxes of ratio 1 are squares of the image.
@@ -42,7 +42,7 @@ def _prior(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("_contrib_MultiBoxDetection", "MultiBoxDetection")
-def _detection(net: Net, layer: Layer) -> Value:
+def _detection(net: Net, layer: SourceLayer) -> Value:
     """Lower it to rows of (class, score, box) by score.
 
     The class is -1 where another box was better, all is -1 below the threshold.
@@ -70,7 +70,7 @@ def _detection(net: Net, layer: Layer) -> Value:
     return net.add("Where", net.add("Unsqueeze", valid, last), rows, net.constant(-1.0))
 
 
-def _decoded(net: Net, layer: Layer, offsets: Value, anchors: Value, count: int) -> Value:
+def _decoded(net: Net, layer: SourceLayer, offsets: Value, anchors: Value, count: int) -> Value:
     """Return boxes of corners: anchors moved and stretched by what the network says."""
     variances = layer.numbers("variances") or [0.1, 0.1, 0.2, 0.2]
     batch = dims(layer[0])[0]
@@ -86,7 +86,7 @@ def _decoded(net: Net, layer: Layer, offsets: Value, anchors: Value, count: int)
     return net.add("Clip", boxes, net.constant(0.0), net.constant(1.0))
 
 
-def _kept(net: Net, layer: Layer, scores: Value, classes: Value, boxes: Value, count: int) -> Value:
+def _kept(net: Net, layer: SourceLayer, scores: Value, classes: Value, boxes: Value, count: int) -> Value:
     """Return which boxes, in the order of their scores, no better one of their class covers."""
     threshold, most = layer.number("nms_threshold", 0.5), layer.integer("nms_topk", -1)
     anchors = known_dim(scores, 1)

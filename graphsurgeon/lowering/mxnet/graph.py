@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphsurgeon.lowering import Lowered, Options, refuse
-from graphsurgeon.lowering.layers import Walk, require_weights
+from graphsurgeon.lowering.layers import LayerWalk, require_weights
 from graphsurgeon.lowering.mxnet import TABLE
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -34,7 +34,7 @@ def lower(metagraph: MetaGraph, options: Options) -> Lowered:
         UsageError: a shape is given for what is no input.
     """
     graph = metagraph.graph
-    walk = Walk(graph, TABLE, options.shapes, labelled=_LOSSES)
+    walk = LayerWalk(graph, TABLE, options.shapes, labelled=_LOSSES)
     values = [value for node in graph.nodes for value in node.inputs if value.producer is None]
     inputs = [value for value in graph.inputs if value.tensor is None and not _is_label(value)]
     weights = [value for value in dict.fromkeys(values) if value not in graph.inputs and not value.is_dangling]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from graphsurgeon.lowering.layers import Layer
+from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.mxnet import TABLE
 from graphsurgeon.lowering.net import Net, axis_of, known, known_dim, rank
 from graphsurgeon.lowering.net_windows import Windows, average_pool, max_pool
@@ -15,18 +15,18 @@ from graphsurgeon.model.graph import Value
 _CHANNELS_FIRST = (None, "NCW", "NCHW", "NCDHW")
 
 
-def _per_side(layer: Layer, name: str, count: int, default: int) -> list[int]:
+def _per_side(layer: SourceLayer, name: str, count: int, default: int) -> list[int]:
     found = layer.integers(name)
     return found * count if len(found) == 1 else found or [default] * count
 
 
-def _require_channels_first(layer: Layer) -> None:
+def _require_channels_first(layer: SourceLayer) -> None:
     if layer.setting("layout") not in _CHANNELS_FIRST:
         raise LoweringError(f"layout {layer.text('layout')} is not done")
 
 
 @TABLE.lowers("Convolution", "Convolution_v1")
-def _convolution(net: Net, layer: Layer) -> Value:
+def _convolution(net: Net, layer: SourceLayer) -> Value:
     _require_channels_first(layer)
     count = len(layer.integers("kernel")) or rank(layer[1]) - 2
     pad = _per_side(layer, "pad", count, 0)
@@ -37,12 +37,12 @@ def _convolution(net: Net, layer: Layer) -> Value:
     )  # fmt: skip
 
 
-def _bias(layer: Layer, default: bool = False) -> list[Value]:
+def _bias(layer: SourceLayer, default: bool = False) -> list[Value]:
     return [] if layer.flag("no_bias", default) else [layer[2]]
 
 
 @TABLE.lowers("Deconvolution")
-def _deconvolution(net: Net, layer: Layer) -> Value:
+def _deconvolution(net: Net, layer: SourceLayer) -> Value:
     """Lower it; `target_shape` decides over `pad` and `adj` (deconvolution-inl.h, `InferPad`)."""
     _require_channels_first(layer)
     kernel = layer.integers("kernel")
@@ -65,7 +65,7 @@ def _deconvolution(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("FullyConnected")
-def _fully_connected(net: Net, layer: Layer) -> Value:
+def _fully_connected(net: Net, layer: SourceLayer) -> Value:
     """Lower it: all but the first axis are one, or it works on the last axis."""
     x, bias = layer[0], _bias(layer)
     if layer.flag("flatten", True):
@@ -75,7 +75,7 @@ def _fully_connected(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Pooling", "Pooling_v1")
-def _pooling(net: Net, layer: Layer) -> Value:
+def _pooling(net: Net, layer: SourceLayer) -> Value:
     _require_channels_first(layer)
     kind, x = layer.text("pool_type", "max"), layer[0]
     if kind not in ("max", "avg", "sum"):
@@ -106,7 +106,7 @@ def _summed(net: Net, x: Value, windows: Windows) -> Value:
 
 
 @TABLE.lowers("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm")
-def _batch_norm(net: Net, layer: Layer) -> Value:
+def _batch_norm(net: Net, layer: SourceLayer) -> Value:
     """Lower it; `fix_gamma`, which is the default, puts 1 in the place of gamma."""
     x = layer[0]
     axis = axis_of(layer.integer("axis", 1), rank(x))
@@ -125,12 +125,12 @@ def _swapped(count: int, axis: int) -> list[int]:
 
 
 @TABLE.lowers("InstanceNorm")
-def _instance_norm(net: Net, layer: Layer) -> Value:
+def _instance_norm(net: Net, layer: SourceLayer) -> Value:
     return net.add("InstanceNormalization", *layer.inputs[:3], epsilon=layer.number("eps", 1e-3))
 
 
 @TABLE.lowers("LayerNorm")
-def _layer_norm(net: Net, layer: Layer) -> Value:
+def _layer_norm(net: Net, layer: SourceLayer) -> Value:
     x = layer[0]
     if axis_of(layer.integer("axis", -1), rank(x)) != rank(x) - 1:
         raise LoweringError("a LayerNorm over another axis than the last is not done")
@@ -138,7 +138,7 @@ def _layer_norm(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("LRN")
-def _lrn(net: Net, layer: Layer) -> Value:
+def _lrn(net: Net, layer: SourceLayer) -> Value:
     """Lower it: MXNet divides `alpha` by the number of channels (lrn-inl.h), as ONNX does."""
     return net.add(
         "LRN", layer[0], size=layer.integer("nsize"), alpha=layer.number("alpha", 1e-4),
@@ -147,7 +147,7 @@ def _lrn(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("L2Normalization")
-def _l2_normalization(net: Net, layer: Layer) -> Value:
+def _l2_normalization(net: Net, layer: SourceLayer) -> Value:
     """Lower it: x / sqrt(sum of squares + eps), over a sample, its channels, or its sides (l2_normalization-inl.h)."""
     x, mode = layer[0], layer.text("mode", "instance")
     axes = {"instance": list(range(1, rank(x))), "channel": [1], "spatial": list(range(2, rank(x)))}.get(mode)
@@ -158,7 +158,7 @@ def _l2_normalization(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("Embedding")
-def _embedding(net: Net, layer: Layer) -> Value:
+def _embedding(net: Net, layer: SourceLayer) -> Value:
     """Lower it; an index outside is taken for the nearest."""
     last = known_dim(layer[1], 0) - 1
     places = net.add("Cast", layer[0], to=INT64)
@@ -167,7 +167,7 @@ def _embedding(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("UpSampling")
-def _up_sampling(net: Net, layer: Layer) -> Value:
+def _up_sampling(net: Net, layer: SourceLayer) -> Value:
     """Lower it; the bilinear one is a transposed convolution with a weight of its own, so edges fade."""
     scale = layer.integer("scale", 1)
     if layer.text("sample_type", "nearest") == "nearest":
@@ -182,7 +182,7 @@ def _up_sampling(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("_contrib_BilinearResize2D")
-def _bilinear_resize(net: Net, layer: Layer) -> Value:
+def _bilinear_resize(net: Net, layer: SourceLayer) -> Value:
     """Lower it: corners stay corners, unless `align_corners` says no."""
     x = layer[0]
     if layer.text("mode", "size") != "size" or len(layer.inputs) > 1:
@@ -195,7 +195,7 @@ def _bilinear_resize(net: Net, layer: Layer) -> Value:
 
 
 @TABLE.lowers("_contrib_AdaptiveAvgPooling2D")
-def _adaptive_pooling(net: Net, layer: Layer) -> Value:
+def _adaptive_pooling(net: Net, layer: SourceLayer) -> Value:
     """Lower it: windows from floor(i * n / o) to ceil((i + 1) * n / o), a matrix for each side."""
     x = layer[0]
     wanted = layer.integers("output_size") or [1]
@@ -217,7 +217,7 @@ def _means(side: int, count: int) -> list[float]:
 
 
 @TABLE.lowers("dot", "batch_dot")
-def _dot(net: Net, layer: Layer) -> Value:
+def _dot(net: Net, layer: SourceLayer) -> Value:
     sides = []
     for index, name in ((0, "transpose_a"), (1, "transpose_b")):
         x = layer[index]
