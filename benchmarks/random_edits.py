@@ -52,7 +52,7 @@ class State:
         path: of the model.
         kind: "saved_model", "graph" or "tflite".
         tags, key: of the signature that is run.
-        inputs, outputs: name in the source -> key of the signature, tensor of a graph, place among those of TFLite.
+        inputs, outputs: name in the source -> key of the signature, tensor of a graph, place among inputs of TFLite.
         is_close: whether an edit has changed more than no bit.
     """
 
@@ -338,7 +338,8 @@ def _names(state: State, feeds: Mapping[str, Any]) -> dict[str, list[str]]:
     shapes = [f"{name}={','.join(map(str, value.shape))}" for name, value in feeds.items()]
     return {
         "nodes": [node.name for graph in model.graphs for node in graph.nodes],
-        "values": [value.name for value in graph.values],
+        "values": [value.name for value in graph.values]
+        or [str(value) for node in graph.nodes for value in node.outputs],
         "inputs": [value.name or "" for value in graph.inputs],
         "outputs": [output.value.name for output in graph.outputs if output.value is not None],
         "shapes": shapes,

@@ -54,7 +54,7 @@ class Filled(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Request:
+class ServingRequest:
     """A request that fits a signature.
 
     Attributes:
@@ -70,7 +70,7 @@ class Request:
     notes: list[str] = field(default_factory=list)
 
 
-def make_request(model: Model, key: str | None = None, *, tags: list[str] | None = None) -> Request:
+def make_request(model: Model, key: str | None = None, *, tags: list[str] | None = None) -> ServingRequest:
     """Return a request to a signature; without a key to `serving_default`, or to the only one.
 
     Raises:
@@ -89,7 +89,7 @@ def make_request(model: Model, key: str | None = None, *, tags: list[str] | None
     notes: list[str] = []
     fill = _examples if method in ("classify", "regress") else _tensors
     body = {"signature_name": signature.key, **fill(metagraph, signature, notes)}
-    return Request(signature.key, path, body, notes)
+    return ServingRequest(signature.key, path, body, notes)
 
 
 def _problem(signature: Signature) -> str:

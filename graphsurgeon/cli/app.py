@@ -248,7 +248,16 @@ def _load(name: str) -> Any:
     command.name = name
     command.told_by = getattr(callback, "told_by", {})
     command.examples = textwrap.indent(textwrap.dedent(examples), "  ")
+    if _is_completing():
+        from graphsurgeon.cli import completion
+
+        completion.attach(command)
     return command
+
+
+def _is_completing() -> bool:
+    """Say whether a shell asks for the rest of a word."""
+    return any(f"_{name}_COMPLETE" in os.environ for name in ("GS", "GRAPHSURGEON"))
 
 
 def _markup_mode() -> Any:

@@ -31,7 +31,7 @@ _HINT = (
 
 
 @dataclass(frozen=True)
-class Options:
+class LoweringOptions:
     """How a graph is lowered.
 
     Attributes:
@@ -50,17 +50,17 @@ class Lowered:
     Attributes:
         metagraph: the new one.
         renamed: name in the source -> in the result, where they differ.
-        turned: inputs and outputs whose channels are last now, by name in the source.
+        turned: inputs and outputs whose channels are last now: name in the source -> which axis of it each axis is.
         notes: what the user should know, one line each.
     """
 
     metagraph: MetaGraph
     renamed: dict[str, str] = field(default_factory=dict)
-    turned: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: Options | None = None) -> Lowered:
+def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: LoweringOptions | None = None) -> Lowered:
     """Make a graph of another vocabulary of a MetaGraph, which stays as it is.
 
     Args:
@@ -72,7 +72,7 @@ def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: Options 
         UnsupportedError: there is no way, or there are nodes that nothing is known for; all of them are named.
     """
     way = _way(metagraph.vocabulary, targets)
-    options = options or Options()
+    options = options or LoweringOptions()
     lowered = Lowered(metagraph)
     for place in way:
         module, _, function = place.partition(":")

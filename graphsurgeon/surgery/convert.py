@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.lowering import Options, lower
+from graphsurgeon.lowering import LoweringOptions, lower
 from graphsurgeon.lowering.binding import bind
 from graphsurgeon.lowering.layers import MissingWeightsError
 from graphsurgeon.model.format import Format, Vocabulary
@@ -26,14 +26,14 @@ class ConvertReport:
         left_out: tags of the MetaGraphs that were left out.
         lowered: vocabularies that the ops were of and are of now, where those differ.
         renamed: of a graph of another vocabulary: name in the source -> in the result, where they differ.
-        turned: inputs and outputs whose channels are the last axis now: name in the source -> order of its axes.
+        turned: inputs and outputs whose channels are the last axis now: name in the source -> which axis of it each is.
         notes: what a bare graph was given, one line each.
     """
 
     left_out: list[str] = field(default_factory=list)
     lowered: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    turned: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -72,7 +72,7 @@ def convert(
     if format is not None and not format.holds_graph:
         return _checkpoint_alone(model)
     if format is not None and model.traits.becomes & format.writes and not _spoken(model) <= format.writes:
-        return _lower(model, format, Options(keep_layout, shapes or {}))
+        return _lower(model, format, LoweringOptions(keep_layout, shapes or {}))
     if shapes or keep_layout:
         what = "the shapes and the layout are those of a network of another framework that becomes one of TensorFlow"
         raise UsageError(what, hint="gs set-input changes the shape of an input")
@@ -108,7 +108,7 @@ def _beside(model: Model) -> str:
     return path.name.removesuffix("-symbol.json").removesuffix(path.suffix) + model.traits.weights_beside
 
 
-def _lower(model: Model, format: Format, options: Options) -> ConvertReport:
+def _lower(model: Model, format: Format, options: LoweringOptions) -> ConvertReport:
     """Make every graph one of ops that the format holds."""
     before = _spoken(model)
     try:

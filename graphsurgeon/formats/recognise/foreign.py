@@ -133,8 +133,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xfe", "utf16"),
     (0, b"\xfe\xff", "utf16"),
 )
-_HEAD = 64 << 10
-_ZIP_TAIL = 256 << 10
+_HEAD = 64 << 10  # bytes in which every mark lies
+_ZIP_TAIL = 256 << 10  # bytes that hold the end of a ZIP's directory: a comment is 64 KiB at most
 
 
 def kind(file: SourceFile) -> str | None:

@@ -1,8 +1,8 @@
 """Find the model that a path stands for, and its format: by content, never by suffix.
 
 A folder is read as: `saved_model.pb` or `.pbtxt`; else a `checkpoint` file or the only `.index`, with the `.meta` of
-that checkpoint if there is one; else numbered versions, of which the newest counts; else the only model file. A checkpoint
-beside other models is ambiguous. Suffixes serve messages alone.
+that checkpoint if there is one; else numbered versions, of which the newest counts; else the only model file. A
+checkpoint beside other models is ambiguous. Suffixes serve messages alone.
 """
 
 from __future__ import annotations

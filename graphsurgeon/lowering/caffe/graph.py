@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphsurgeon.lowering import Lowered, Options, refuse
+from graphsurgeon.lowering import Lowered, LoweringOptions, refuse
 from graphsurgeon.lowering.caffe import TABLE
 from graphsurgeon.lowering.layers import LayerWalk, require_weights
 from graphsurgeon.model.graph import Graph, Node, Value
@@ -24,7 +24,7 @@ _WEIGHTED = frozenset(
 _TRAIN = (b"TRAIN", 0)
 
 
-def lower(metagraph: MetaGraph, options: Options) -> Lowered:
+def lower(metagraph: MetaGraph, options: LoweringOptions) -> Lowered:
     """Make a MetaGraph of ONNX of a net.
 
     Raises:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphsurgeon.lowering import weights
-from graphsurgeon.lowering.builder import Builder
+from graphsurgeon.lowering.builder import Builder, as_ordered, as_plain
+from graphsurgeon.lowering.layout import flattened, split_or_joined
 from graphsurgeon.lowering.operand import Operand, is_held
 from graphsurgeon.lowering.source import Source, normal_axis
 from graphsurgeon.lowering.table import LoweringError, lowers
 from graphsurgeon.lowering.types import cast as cast_to
 from graphsurgeon.model.dtype import INT64, STRING, DType
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.shapes.dims import Symbol, product
+from graphsurgeon.shapes.dims import Symbol, divide, product
 from graphsurgeon.shapes.fact import Fact
 
 ALL = (1, 11, 13, 21, 23, 24, 25)  # versions of many of these ops: newer ones only take more types
@@ -65,6 +66,9 @@ def reshaped(b: Builder, x: Operand, wanted: Operand) -> Operand:
     if items is None:
         return _reshaped_by_computed(b, x, wanted)
     dims = [_dimension(x, axis, item) for axis, item in enumerate(items)]
+    lying = _as_it_lies(b, x, dims)
+    if lying is not None:
+        return lying
     unknown = [axis for axis, dim in enumerate(dims) if not isinstance(dim, int)]
     if -1 not in dims and len(unknown) == 1:  # what follows from the others need not be computed
         known = list(dims)
@@ -75,6 +79,19 @@ def reshaped(b: Builder, x: Operand, wanted: Operand) -> Operand:
         found = b.reshape(x, [dim for dim in dims if isinstance(dim, int)])
         return found
     return _with_dims(b, _reshaped_by_computed(b, x, wanted, dims), dims)
+
+
+def _as_it_lies(b: Builder, x: Operand, dims: Sequence[Any]) -> Operand | None:
+    """Return an operand in a shape for which its axes need not be brought back to the source's order."""
+    if x.order is None or x.known_dims is None or dims.count(-1) > 1:
+        return None
+    known = list(dims)
+    if -1 in known:
+        rest = product(dim for dim in known if dim != -1)
+        known[known.index(-1)] = divide(product(x.dims), rest)
+    if len(known) == 2 and known[0] == x.dims[0] and known[0] is not None:
+        return flattened(b, x)
+    return split_or_joined(b, x, known) if len(known) > 2 else None
 
 
 def _dimension(x: Operand, axis: int, item: Any) -> Any:
@@ -116,6 +133,9 @@ def flatten(b: Builder, node: Source) -> Operand:
     """Two dimensions: those before the axis, and those from it on."""
     x = node[0]
     axis = node.integer("axis", 1)
+    lying = flattened(b, x) if axis == 1 and x.rank > 2 else None
+    if lying is not None:
+        return lying
     axis = axis + x.rank if axis < 0 else axis
     before, after = product(x.dims[:axis]), product(x.dims[axis:])
     if isinstance(after, int):
@@ -142,7 +162,11 @@ def squeeze(b: Builder, node: Source) -> Operand:
         axes = [axis for axis, dim in enumerate(x.dims) if dim == 1]
     if x.is_constant:
         return b.reshape(x, [dim for axis, dim in enumerate(x.static()) if axis not in axes])
-    return b.squeeze(x, axes)
+    if x.order is None:
+        return b.squeeze(x, axes)
+    made = b.squeeze(as_plain(x), sorted(x.order.index(axis) for axis in axes))
+    rest = [axis for axis in x.order if axis not in axes]
+    return as_ordered(made, tuple(sorted(rest).index(axis) for axis in rest))
 
 
 def _named(b: Builder, axes: Operand, rank: int) -> Operand:

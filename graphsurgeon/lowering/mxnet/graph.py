@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphsurgeon.lowering import Lowered, Options, refuse
+from graphsurgeon.lowering import Lowered, LoweringOptions, refuse
 from graphsurgeon.lowering.layers import LayerWalk, require_weights
 from graphsurgeon.lowering.mxnet import TABLE
 from graphsurgeon.model.graph import Node, Value
@@ -25,7 +25,7 @@ _SHAPED_ALIKE = frozenset(
 _DEEPEST = 8  # layers that are looked through for the shape of an input
 
 
-def lower(metagraph: MetaGraph, options: Options) -> Lowered:
+def lower(metagraph: MetaGraph, options: LoweringOptions) -> Lowered:
     """Make a MetaGraph of ONNX of a symbol.
 
     Raises:

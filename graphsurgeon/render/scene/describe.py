@@ -19,7 +19,7 @@ from graphsurgeon.render.scene import boxes, families
 from graphsurgeon.render.scene.scene import Box, NodeName, Terminal
 from graphsurgeon.shapes import ShapeReport
 
-LONGEST_LINE = 48
+LONGEST_LINE = 48  # characters of a line in a box
 _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
 _MOST_OPS = 4  # kinds of operations that a box lists
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}

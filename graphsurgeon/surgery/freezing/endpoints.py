@@ -13,7 +13,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 
 KEY = "key:"
-_MOST_PROPOSED = 5
+_MOST_PROPOSED = 5  # in a hint
 
 
 @dataclass(frozen=True, slots=True)

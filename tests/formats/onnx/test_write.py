@@ -24,8 +24,8 @@ def test_weights_that_are_too_many_lie_beside_the_model(tmp_path: Path, monkeypa
     for name, is_beside in (("layer/weight", True), ("layer/bias", False)):
         assert bool((values[name].extra or {}).get("external")) == is_beside
         assert values[name].tensor.tobytes() == sources[name].tensor.tobytes()  # type: ignore[union-attr]
+    target.unlink()
     with pytest.raises(UsageError, match="already exists"):
-        (tmp_path / "out" / "net.onnx").unlink()
         edit(network, [("convert", {"format": "onnx"})], output=target)
 
 
