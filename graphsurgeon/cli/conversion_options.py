@@ -60,7 +60,7 @@ def of_network(
         typer.Option(
             "--shape",
             metavar="NAME=SHAPE",
-            help="Of an ONNX, MXNet or Caffe input, whatever the file says. Repeatable.",
+            help="Of an ONNX, MXNet or Caffe input, in place of the file's. Repeatable.",
         ),
     ] = None,
     keep_layout: Annotated[

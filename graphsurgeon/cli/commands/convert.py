@@ -48,8 +48,8 @@ def convert(
     without any, the numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
-    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come out too, unless
-    --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
+    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come
+    out too, unless --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
 
     Examples:
       gs convert model/ graph.pbtxt
