@@ -21,22 +21,6 @@ _OPTIONS = {
 }  # fmt: skip
 
 
-InputShapes = Annotated[
-    list[str] | None,
-    typer.Option("--shape", metavar="NAME=SHAPE", help="Of an ONNX input, in place of what the file says. Repeatable."),
-]
-KeepLayout = Annotated[
-    bool,
-    typer.Option("--keep-layout", help="Leave the channels of an ONNX model's inputs and outputs where they are."),
-]
-
-
-def lowering_arguments(shape: list[str] | None, keep_layout: bool) -> dict[str, Any]:
-    """Return what the operation is told of a network of another framework; nothing where nothing was given."""
-    given: dict[str, Any] = {"shapes": parse_shapes(shape, "--shape")} if shape else {}
-    return {**given, "keep_layout": True} if keep_layout else given
-
-
 def conversion(
     signature: Annotated[
         str | None, typer.Option("--signature", metavar="NAME", help="Of a conversion: this signature.")
@@ -68,6 +52,28 @@ def conversion(
         "seed": seed,
         "settings": {name: value for name, value in own.items() if value is not None},
     }
+
+
+def of_network(
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shape",
+            metavar="NAME=SHAPE",
+            help="Of an ONNX, MXNet or Caffe input, in place of the file's. Repeatable.",
+        ),
+    ] = None,
+    keep_layout: Annotated[
+        bool, typer.Option("--keep-layout", help="Leave the channels of such a network's inputs and outputs in place.")
+    ] = False,
+    params: Annotated[
+        Path | None, typer.Option("--params", metavar="FILE", help="The weights of a network of MXNet or Caffe.")
+    ] = None,
+) -> dict[str, Any]:
+    """Return arguments of `surgery.convert` for networks of other frameworks, those that are given."""
+    found: dict[str, Any] = {"shapes": parse_shapes(shape, "--shape")} if shape else {}
+    found |= {"keep_layout": True} if keep_layout else {}
+    return found if params is None else {**found, "params": str(params)}
 
 
 def require_no_conversion(asked: dict[str, Any]) -> None:

@@ -296,13 +296,17 @@ def _choice(folder: Path, names: Sequence[str]) -> str:
 
 
 def _of_prefix(path: Path) -> Location:
-    """Take a path that names no file for the prefix of a checkpoint, or say what is missing."""
+    """Take a path that names no file for the prefix of a checkpoint or of a network, or say what is missing."""
     if exists(Path(f"{path}.index")):
         return Location(registry.CHECKPOINT, path)
     names = folder_names(path.parent) if is_folder(path.parent) else []
     rests = [name[len(path.name) :] for name in names if name.startswith(path.name)]
     if any(_DATA_FILE.fullmatch(rest) or _V1_SHARD.fullmatch(rest) for rest in rests):
         return Location(registry.CHECKPOINT, path)
+    ends = (end for record in registry.formats() for end in record.named_by if f"{path.name}{end}" in names)
+    found = next(ends, None)
+    if found is not None and path.name:
+        return _of_file(path.with_name(path.name + found))
     raise _missing(path, names)
 
 
