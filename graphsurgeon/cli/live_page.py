@@ -108,10 +108,15 @@ def served(page: LivePage, port: int) -> Iterator[ThreadingHTTPServer]:
         yield server
 
 
+def port_of(server: ThreadingHTTPServer) -> int:
+    """Return the port that a server listens on."""
+    return int(server.socket.getsockname()[1])
+
+
 def _handler(page: LivePage) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that the library calls
-            port = self.server.server_address[1]
+            port = self.connection.getsockname()[1]
             if self.headers.get("Host") not in (f"{LOOPBACK}:{port}", f"localhost:{port}"):
                 self.send_error(403)
                 return

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon.cli.live_page import LOOPBACK, LivePage, served
+from graphsurgeon.cli.live_page import LOOPBACK, LivePage, port_of, served
 from graphsurgeon.errors import FileError
 from graphsurgeon.render import View
 from tests.cli.conftest import GS
@@ -24,7 +24,7 @@ def running(page: LivePage) -> Iterator[int]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
-            yield server.server_address[1]
+            yield port_of(server)
         finally:
             server.shutdown()
             thread.join()

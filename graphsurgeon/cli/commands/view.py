@@ -31,14 +31,14 @@ def view(
         gs view model.pb --scope block3
         gs view model.tflite --no-browser --port 8000
     """
-    from graphsurgeon.cli.live_page import LOOPBACK, LivePage, served
+    from graphsurgeon.cli.live_page import LOOPBACK, LivePage, port_of, served
     from graphsurgeon.formats import read
     from graphsurgeon.render.picture import select_picture
 
     select_picture(read(model), view)  # mistakes are told here, not in the browser
     page = LivePage(str(model), view)
     with served(page, port) as server:
-        address = f"http://{LOOPBACK}:{server.server_address[1]}/"
+        address = f"http://{LOOPBACK}:{port_of(server)}/"
         if not quiet:
             output.line(f"{model} at {address}; Ctrl-C ends it")
         if not no_browser:
