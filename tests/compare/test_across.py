@@ -85,8 +85,6 @@ def test_results_in_another_layout_and_of_another_width() -> None:
 
 
 def test_other_numbers_stay_other_numbers() -> None:
-    ours, theirs = (
-        Outcome({"y": Result("float32", np.ones(3, "f4"))}),
-        Outcome({"y": Result("int64", np.ones(3, "i8"))}),
-    )
+    ours = Outcome({"y": Result("float32", np.ones(3, "f4"))})
+    theirs = Outcome({"y": Result("int64", np.ones(3, "i8"))})
     assert in_the_same_words(ours, theirs, compare) == (theirs, [])
