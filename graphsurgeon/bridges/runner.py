@@ -8,7 +8,7 @@ from typing import Any
 
 from graphsurgeon.bridges.child import ask, runtime_of
 from graphsurgeon.bridges.probe import written
-from graphsurgeon.compare.entries import Call, Outcome
+from graphsurgeon.compare.entries import OneRun, RunOutcome
 from graphsurgeon.disk.files import is_folder
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
@@ -21,12 +21,12 @@ _OF_LOADER = {"session": "tensorflow", "object": "tensorflow", "interpreter": "l
 
 def run_calls(
     path: Path,
-    calls: Sequence[Call],
+    calls: Sequence[OneRun],
     *,
     tags: Sequence[str] | None = None,
     checkpoint: str | None = None,
     stand: Path | None = None,
-) -> list[Outcome]:
+) -> list[RunOutcome]:
     """Run calls on a model file, all in one child process.
 
     Args:
@@ -58,7 +58,7 @@ def run_calls(
         return ask("tensorflow", {**source, "path": str(binary)}, calls, stand=stand)
 
 
-def _runtime(location: Location, calls: Sequence[Call], path: Path) -> str:
+def _runtime(location: Location, calls: Sequence[OneRun], path: Path) -> str:
     """Return what runs calls: their loader says it."""
     usual = runtime_of(location.traits, path, hint="gs diff compares its values")
     return _OF_LOADER.get(calls[0].loader, calls[0].loader) if calls else usual

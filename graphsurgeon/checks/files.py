@@ -12,20 +12,20 @@ from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
 from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.tflite.behind import unexplained
 from graphsurgeon.formats.tflite.buffers import BufferSource
-from graphsurgeon.formats.tflite.read import ModelSource
+from graphsurgeon.formats.tflite.read import TfliteModelSource
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.model import Model
 
 _IDENTIFIER = b"TFL3"
-_VERSION = 3
+_VERSION = 3  # of the schema, since 2017: tensorflow/lite/schema/schema.fbs
 _ALIGNMENT = 16  # of the schema; 4 is what readers in place need at least
 _LEAST_ALIGNMENT = 4
 
 
 def of_model(model: Model) -> Iterator[Finding]:
     """Find assets that are not there, or lie outside the model's folder; for TFLite what is wrong with the file."""
-    if isinstance(model.raw, ModelSource):
+    if isinstance(model.raw, TfliteModelSource):
         yield from _of_tflite(model)
     folder = Path(model.path)
     if not model.traits.holds_assets or not is_folder(folder):

@@ -104,7 +104,7 @@ def definition(node: Node) -> OpDef | None:
     if source is not None:
         found: OpDef | None = source.opdef_of(node)
         return found
-    return catalog.get(node.op) if node.callee is None else None
+    return catalog.of(node) if node.callee is None else None
 
 
 class OutputTypes:
@@ -213,7 +213,7 @@ def _fits(found: DType, wanted: DType) -> bool:
     return found is wanted or (found.is_ref and found.base is wanted)
 
 
-_MOST_ELEMENTS = 1 << 60
+_MOST_ELEMENTS = 1 << 60  # what is larger overflows the 64 bits of its number of bytes
 
 
 def constants(metagraph: MetaGraph) -> Iterator[Finding]:

@@ -111,7 +111,7 @@ def _ops(metagraph: MetaGraph) -> Iterator[Finding]:
     unknown: dict[str, list[Node]] = {}
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            if node.op in PYTHON or (node.callee is None and catalog.get(node.op) is None):
+            if node.op in PYTHON or (node.callee is None and catalog.of(node) is None):
                 unknown.setdefault(node.op, []).append(node)
     for op, nodes in unknown.items():
         where = place(nodes[0].graph, nodes[0]) + (f" and {len(nodes) - 1} more" if len(nodes) > 1 else "")

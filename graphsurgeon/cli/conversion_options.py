@@ -11,7 +11,7 @@ from graphsurgeon.bridges.converting.table import Converter, converters
 from graphsurgeon.cli import output
 from graphsurgeon.cli.commands.freeze import SetValues, set_values
 from graphsurgeon.cli.common import parse_allowed, split_list
-from graphsurgeon.cli.data_options import Seed
+from graphsurgeon.cli.data_options import Seed, parse_shapes
 from graphsurgeon.cli.edit_command import Options
 from graphsurgeon.errors import UsageError
 
@@ -19,6 +19,22 @@ _OPTIONS = {
     "signature": "--signature", "outputs": "--outputs", "inputs": "--inputs", "set_values": "--set",
     "checkpoint": "--checkpoint",
 }  # fmt: skip
+
+
+InputShapes = Annotated[
+    list[str] | None,
+    typer.Option("--shape", metavar="NAME=SHAPE", help="Of an ONNX input, in place of what the file says. Repeatable."),
+]
+KeepLayout = Annotated[
+    bool,
+    typer.Option("--keep-layout", help="Leave the channels of an ONNX model's inputs and outputs where they are."),
+]
+
+
+def lowering_arguments(shape: list[str] | None, keep_layout: bool) -> dict[str, Any]:
+    """Return what the operation is told of a network of another framework; nothing where nothing was given."""
+    given: dict[str, Any] = {"shapes": parse_shapes(shape, "--shape")} if shape else {}
+    return {**given, "keep_layout": True} if keep_layout else given
 
 
 def conversion(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
-from graphsurgeon.compare.entries import Entry, EntryPair, Outcome, Result, Skipped
+from graphsurgeon.compare.entries import Entry, EntryPair, Result, RunOutcome, Skipped
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
@@ -66,8 +66,8 @@ class Verdict(Protocol):
 
 
 def in_the_same_words(
-    ours: Outcome, theirs: Outcome, compare: Callable[[str, Result, Result], Verdict]
-) -> tuple[Outcome, list[str]]:
+    ours: RunOutcome, theirs: RunOutcome, compare: Callable[[str, Result, Result], Verdict]
+) -> tuple[RunOutcome, list[str]]:
     """Return the results of the second model in the types and layouts of the first, where that makes them agree.
 
     Args:

@@ -78,7 +78,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Call:
+class OneRun:
     """One run.
 
     Attributes:
@@ -106,7 +106,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run gave: results by name, or why there are none."""
 
     results: dict[str, Result]
@@ -138,7 +138,7 @@ class EntryPair:
 class Runner(Protocol):
     """Runs calls on a model, all in one process."""
 
-    def __call__(self, path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
+    def __call__(self, path: Path, calls: Sequence[OneRun], *, tags: Sequence[str] | None = None) -> list[RunOutcome]:
         """Return one outcome per call."""
 
 

@@ -9,7 +9,7 @@ from graphsurgeon.compare.across import pair_across
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.alignment import Alignment
 from graphsurgeon.compare.cuts import entry_of_whole
-from graphsurgeon.compare.entries import Call, Entry, EntryPair, Input, Loader, Skipped, entries, graph_entry
+from graphsurgeon.compare.entries import Entry, EntryPair, Input, Loader, OneRun, Skipped, entries, graph_entry
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -24,7 +24,7 @@ Image: TypeAlias = Callable[[Value], Value | None]
 
 def make_call(
     loader: Loader, entry: Entry, feeds: Mapping[str, np.ndarray[Any, Any]], outputs: Mapping[str, str]
-) -> Call:
+) -> OneRun:
     """Return a call of an entry.
 
     Args:
@@ -36,10 +36,10 @@ def make_call(
     types = {name: entry.inputs[name].dtype for name in feeds}
     if entry.key is not None and _takes_keys(loader, entry):
         dtypes = {name: dtype.name for name, dtype in types.items() if dtype is not None}
-        return Call(loader, entry.key, dict(feeds), dict(outputs), dtypes)
+        return OneRun(loader, entry.key, dict(feeds), dict(outputs), dtypes)
     name_of = tensor_name if loader in ("session", "interpreter") else str
     tensors = {name: name_of(entry.inputs[name].value) for name in feeds}
-    return Call(
+    return OneRun(
         loader,
         None,
         {tensors[name]: array for name, array in feeds.items()},

@@ -99,7 +99,8 @@ ONNX_MODEL = Format(
     vocabulary=ONNX,
     holds_functions=True,
     runtimes=("onnxruntime", "openvino"),
-    edit_with="change it with onnx-graphsurgeon, or make it one of TensorFlow with onnx2tf first",
+    becomes=frozenset((TENSORFLOW,)),
+    edit_with="change it with onnx-graphsurgeon, or make it one of TensorFlow first: gs convert MODEL.onnx OUT/",
 )
 TFJS_GRAPH = Format(
     name="tfjs_graph",

@@ -58,6 +58,7 @@ class Format:
             empty where they are what `lower` gives.
         writes: vocabularies of graphs that it can take, "" where it takes weights alone; none if it is only read.
         edit_with: what else edits one, where gs does not; a hint.
+        becomes: vocabularies that its graphs can be made into: `gs convert` writes them where another format does.
         has_text_form: protobufs that can be text as well: `lower` takes `text`.
         suffixes: of targets that are written as it -> in text form; None keeps the form of the source.
         options: what `--format` calls it -> in text form; {} stands for its name.
@@ -92,6 +93,7 @@ class Format:
     planner: str = ""
     writes: frozenset[Vocabulary] = frozenset()
     edit_with: str = ""
+    becomes: frozenset[Vocabulary] = frozenset()
     has_text_form: bool = False
     suffixes: Mapping[str, bool | None] = field(default_factory=dict)
     options: Mapping[str, bool | None] = field(default_factory=dict)

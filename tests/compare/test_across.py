@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphsurgeon.compare.across import in_the_same_words, laid_out, pair_across
-from graphsurgeon.compare.entries import Call, Entry, Input, Outcome, Result
+from graphsurgeon.compare.entries import Entry, Input, OneRun, Result, RunOutcome
 from graphsurgeon.compare.equivalence import ComparedOutput, Tolerance
 from graphsurgeon.model import Graph, MetaGraph, Shape
 from graphsurgeon.model.dtype import FLOAT32, INT32, INT64, DType
@@ -69,13 +69,13 @@ def test_the_signature_that_a_graph_is_like() -> None:
 
 
 def compare(name: str, one: Result, other: Result) -> ComparedOutput:
-    return Tolerance().compare(Call("session", None, {}, {}), None, name, one, other)
+    return Tolerance().compare(OneRun("session", None, {}, {}), None, name, one, other)
 
 
 def test_results_in_another_layout_and_of_another_width() -> None:
     data = np.arange(24, dtype="f4").reshape(1, 2, 3, 4)
-    ours = Outcome({"y": Result("float32", data), "n": Result("int64", np.array([3]))})
-    theirs = Outcome({"y": Result("float32", data.transpose(0, 3, 1, 2)), "n": Result("int32", np.array([3], "i4"))})
+    ours = RunOutcome({"y": Result("float32", data), "n": Result("int64", np.array([3]))})
+    theirs = RunOutcome({"y": Result("float32", data.transpose(0, 3, 1, 2)), "n": Result("int32", np.array([3], "i4"))})
     told, notes = in_the_same_words(ours, theirs, compare)
     assert all(compare(name, ours.results[name], told.results[name]).agrees for name in ours.results)
     assert notes == [
@@ -85,6 +85,6 @@ def test_results_in_another_layout_and_of_another_width() -> None:
 
 
 def test_other_numbers_stay_other_numbers() -> None:
-    ours = Outcome({"y": Result("float32", np.ones(3, "f4"))})
-    theirs = Outcome({"y": Result("int64", np.ones(3, "i8"))})
+    ours = RunOutcome({"y": Result("float32", np.ones(3, "f4"))})
+    theirs = RunOutcome({"y": Result("int64", np.ones(3, "i8"))})
     assert in_the_same_words(ours, theirs, compare) == (theirs, [])

@@ -12,7 +12,14 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.converting.table import converter_for
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Assets, Model, Tags, expanding, parse_assets, parse_tags
-from graphsurgeon.cli.conversion_options import carry_out, conversion, require_no_conversion
+from graphsurgeon.cli.conversion_options import (
+    InputShapes,
+    KeepLayout,
+    carry_out,
+    conversion,
+    lowering_arguments,
+    require_no_conversion,
+)
 from graphsurgeon.cli.edit_command import Options, Redirected, Steps, edit_command, is_step
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import named_format
@@ -36,6 +43,8 @@ def convert(
         str | None,
         typer.Option("--for", metavar="RELEASE", help="Of a Keras file: keras-3, keras-2, tf-2.2 or tf-1.15 loads it."),
     ] = None,
+    shape: InputShapes = None,
+    keep_layout: KeepLayout = False,
     force_text: Annotated[
         bool, typer.Option("--force-text", help="Read text of more than 64 MB, which takes minutes.")
     ] = False,
@@ -47,18 +56,22 @@ def convert(
     without any, the numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
+    An ONNX model becomes one of TensorFlow's ops, with channels last: images that go in and come out too, unless
+    --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
+
     Examples:
       gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
       gs convert model.ckpt-1000 weights.safetensors
       gs convert frozen.pb logdir/
       gs convert old.h5 new.h5 --for keras-3
+      gs convert model.onnx saved_model/
     """
     if place is not None and options.target is not None:
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
     target = place or options.target
     chosen = parse_tags(tags)
-    step = {"tags": chosen, "assets": parse_assets(asset)}
+    step = {"tags": chosen, "assets": parse_assets(asset), **lowering_arguments(shape, keep_layout)}
     if target is None:
         if not (is_step() or options.print_recipe):
             raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")

@@ -233,6 +233,7 @@ def _lift(message: Any, graph_def: Any, payloads: list[Payload]) -> MetaGraph:
 def _source(metagraph: MetaGraph) -> MetaGraphDefSource:
     if not isinstance(metagraph.raw, MetaGraphDefSource):
         empty = schema.message("tensorflow.MetaGraphDef")()
+        empty.graph_def.versions.producer = metagraph.producer.get("graph_version") or 0
         metagraph.raw = MetaGraphDefSource(empty, empty.graph_def, Context([]))
     return metagraph.raw
 
@@ -322,7 +323,7 @@ def _lower_assets(metagraph: MetaGraph, out: Any) -> None:
         out.asset_file_def.extend(copies)
 
 
-class Header(NamedTuple):
+class GraphHeader(NamedTuple):
     """What a graph says beside its nodes and functions, as it was read.
 
     Attributes:
@@ -337,7 +338,7 @@ class Header(NamedTuple):
     repeated: dict[str, bool]
 
 
-def header(metagraph: MetaGraph) -> Header | None:
+def header(metagraph: MetaGraph) -> GraphHeader | None:
     """Return what a graph that was read says beside its nodes; None for one made here."""
     if not isinstance(metagraph.raw, MetaGraphDefSource):
         return None
@@ -347,4 +348,4 @@ def header(metagraph: MetaGraph) -> Header | None:
     for name in repeated_functions(metagraph):
         first, *others = (one for one in graph_def.library.function if one.signature.name == name)
         repeated[name] = all(other == first for other in others)
-    return Header(versions.producer, versions.min_consumer, list(versions.bad_consumers), repeated)
+    return GraphHeader(versions.producer, versions.min_consumer, list(versions.bad_consumers), repeated)

@@ -1,0 +1,98 @@
+"""Graphs of one vocabulary made into graphs of another: what `gs convert` does with a network of another framework.
+
+ONNX becomes TensorFlow by one function per op and version (`table.py`, `families/`). Each sees one node through a
+`Source` and makes nodes through a `Builder`; `scope.py` walks, `ends.py` makes inputs, outputs and the signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from graphsurgeon.errors import UnsupportedError, plural
+from graphsurgeon.lowering.scope import Refused
+from graphsurgeon.model.format import ONNX, TENSORFLOW, Vocabulary
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.shape import Shape
+
+# (of the source, of the result) -> what makes it.
+WAYS: dict[tuple[Vocabulary, Vocabulary], str] = {(ONNX, TENSORFLOW): "graphsurgeon.lowering.onnx:lower"}
+
+_NAMED = 12  # refused nodes that a message lists one by one
+_HINT = (
+    "gs extract takes the part before them, gs replace changes them by a rule, and where nothing helps "
+    "ONNX Runtime runs the model as it is"
+)
+
+
+@dataclass(frozen=True)
+class LoweringOptions:
+    """How a graph is lowered.
+
+    Attributes:
+        keep_layout: leave every axis of every input and output where it is.
+        shapes: input -> the shape that is taken for it.
+    """
+
+    keep_layout: bool = False
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """What became of a graph.
+
+    Attributes:
+        metagraph: the new one.
+        renamed: name in the source -> in the result, where they differ.
+        turned: inputs and outputs whose channels are last now: name in the source -> which axis of it each axis is.
+        notes: what the user should know, one line each.
+    """
+
+    metagraph: MetaGraph
+    renamed: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: LoweringOptions | None = None) -> Lowered:
+    """Make a graph of another vocabulary of a MetaGraph, which stays as it is.
+
+    Args:
+        metagraph: the source.
+        targets: vocabularies that will do.
+        options: how.
+
+    Raises:
+        UnsupportedError: there is no way, or there are nodes that nothing is known for; all of them are named.
+    """
+    way = next((place for (source, to), place in WAYS.items() if source == metagraph.vocabulary and to in targets), "")
+    if not way:
+        raise UnsupportedError(f"nothing makes {' or '.join(targets)} of {metagraph.vocabulary}")
+    module, _, function = way.partition(":")
+    lowered: Lowered = getattr(import_module(module), function)(metagraph, options or LoweringOptions())
+    return lowered
+
+
+def refuse(refused: Sequence[Refused]) -> None:
+    """Raise what names every node that is not lowered, those with one reason together.
+
+    Raises:
+        UnsupportedError: there is one.
+    """
+    if not refused:
+        return
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in refused:
+        reasons.setdefault((one.op, one.why), []).append(one.node)
+    told = [f"{op} ({_several(nodes)}): {why}" for (op, why), nodes in list(reasons.items())[:_NAMED]]
+    more = f"; and {plural(len(reasons) - _NAMED, 'further reason')}" if len(reasons) > _NAMED else ""
+    raise UnsupportedError(
+        f"{plural(len(refused), 'node')} cannot become TensorFlow's: {'; '.join(told)}{more}", hint=_HINT
+    )
+
+
+def _several(nodes: Sequence[str]) -> str:
+    shown = ", ".join(repr(node) for node in nodes[:4])
+    return shown if len(nodes) <= 4 else f"{shown} and {len(nodes) - 4} more"
