@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RTOL = 1e-4
 ATOL = 1e-5
+_FEW = 3  # inputs whose shapes a message names
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
 
 
@@ -129,6 +130,7 @@ def compare_models(
     feeds: Mapping[str, _Maker] | None = None,
     decided: Mapping[str, _Maker] | None = None,
     assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
@@ -143,6 +145,8 @@ def compare_models(
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
         assume: input -> shape of its random data.
+        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
+            the others decide, and a note says so.
         seed: of the random data.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
@@ -158,7 +162,11 @@ def compare_models(
     pairs = pairs if signatures is None else _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed) for pair in pairs]
+    prepared = [
+        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed)
+        for shapes in (assume or {}, *also)
+        for pair in pairs
+    ]
     jobs = [job for item in prepared for job in item.jobs(before, after, *metagraphs)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
@@ -167,7 +175,7 @@ def compare_models(
     first = None
     for job, ours, theirs in zip(jobs, one, other, strict=True):
         if ours.error:
-            failed.setdefault(job.item.name, f"the first model does not run: {ours.error}")
+            failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
             continue
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
@@ -176,6 +184,7 @@ def compare_models(
     ran = {output.signature or "the graph" for output in outputs}
     skipped += [(name, why) for name, why in failed.items() if name not in ran]
     notes = [note for item in prepared for note in item.notes]
+    notes += [f"{name}: {why}" for name, why in failed.items() if also and name in ran]
     agrees = bool(outputs) and all(output.agrees for output in outputs)
     report = EquivalenceReport(before.path, after.path, agrees, outputs, skipped, first, seed)
     return replace(report, rtol=tolerance.rtol, atol=tolerance.atol, notes=list(dict.fromkeys(notes)))
@@ -214,6 +223,12 @@ class _Prepared:
             if partner is not None:
                 second[partner.name] = _cast(first[key], partner)
         return _Prepared(pair, first, second, notes)
+
+    @property
+    def shaped(self) -> str:
+        """What it is fed, where there is little of it."""
+        shapes = [f"{name}={Shape(array.shape)}" for name, array in self.first_feeds.items()]
+        return f" with {', '.join(shapes)}" if 0 < len(shapes) <= _FEW else ""
 
     @property
     def name(self) -> str:
