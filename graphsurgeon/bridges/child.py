@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
-from graphsurgeon.compare.entries import Call, Outcome, Result
+from graphsurgeon.compare.entries import OneRun, Result, RunOutcome
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.format import TENSORFLOW, Format
 
@@ -70,7 +70,9 @@ def require_extra(extra: str, what: str = "running this model") -> None:
         )
 
 
-def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call], *, stand: Path | None = None) -> list[Outcome]:
+def ask(
+    runtime: str, source: dict[str, Any], calls: Sequence[OneRun], *, stand: Path | None = None
+) -> list[RunOutcome]:
     """Run calls on a model in a child process.
 
     Args:
@@ -150,7 +152,7 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name != "PYTHONPATH" or value}
 
 
-def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> None:
+def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Sequence[OneRun]) -> None:
     arrays = {}
     requests = []
     for number, call in enumerate(calls):
@@ -172,7 +174,7 @@ def _absolute(source: dict[str, Any]) -> dict[str, Any]:
     return {**source, **paths}
 
 
-def _read_answer(folder: Path, calls: Sequence[Call], path: str) -> list[Outcome]:
+def _read_answer(folder: Path, calls: Sequence[OneRun], path: str) -> list[RunOutcome]:
     answer = json.loads((folder / ANSWER).read_text("utf-8"))
     if answer["error"]:
         raise UnsupportedError(f"the runtime cannot load it: {shortened(answer['error'])}", path=path)
@@ -183,7 +185,7 @@ def _read_answer(folder: Path, calls: Sequence[Call], path: str) -> list[Outcome
         results = {
             name: Result(found[name]["dtype"], arrays[found[name]["array"]]) for name in call.fetches if name in found
         }
-        outcomes.append(Outcome(results, shortened(item["error"])))
+        outcomes.append(RunOutcome(results, shortened(item["error"])))
     return outcomes
 
 

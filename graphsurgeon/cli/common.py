@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from graphsurgeon.cli import output
-from graphsurgeon.errors import FormatError, GraphSurgeonError, UsageError
+from graphsurgeon.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from graphsurgeon.bridges.guard import Allowed
@@ -77,30 +76,6 @@ def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., _T]], Cal
     return expand
 
 
-def for_each(paths: Sequence[Path], act: Callable[[Path], None]) -> None:
-    """Do something with each path; of several, an error in one is told and the others follow.
-
-    Raises:
-        GraphSurgeonError: of a single path.
-        typer.Exit: of several paths one failed; with the status of the first error.
-    """
-    if len(paths) == 1:
-        act(paths[0])
-        return
-    statuses = [_status_of(act, path) for path in paths]
-    if any(statuses):
-        raise typer.Exit(next(filter(None, statuses)))
-
-
-def _status_of(act: Callable[[Path], None], path: Path) -> int:
-    try:
-        act(path)
-    except GraphSurgeonError as error:
-        output.warn(str(error.at(path)))
-        return error.exit_code
-    return 0
-
-
 def parse_allowed(allow: Iterable[str] | None, allow_files: bool) -> Allowed:
     """Return what `--allow` and `--allow-files` let a model do."""
     from graphsurgeon.bridges.guard import Allowed
@@ -163,18 +138,31 @@ def read_map(path: Path) -> dict[str, str]:
         FileError: the file is missing, unreadable or no JSON.
         UsageError: it is no object of texts.
     """
+    pairs = read_json(path)
+    if not all(isinstance(new, str) for new in pairs.values()):
+        raise UsageError('is not of the form {"old": "new"}', path=path)
+    return pairs
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        FileError: the file is missing, unreadable or no JSON.
+        UsageError: it holds something else.
+    """
     import json
 
     from graphsurgeon.disk.files import open_source
 
     source = open_source(path)
     try:
-        pairs = json.loads(source.read_at(0, source.size))
-    except ValueError as error:
+        found = json.loads(source.read_at(0, source.size))
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"no JSON: {error}", path=path) from error
-    if not isinstance(pairs, dict) or not all(isinstance(new, str) for new in pairs.values()):
-        raise UsageError('is not of the form {"old": "new"}', path=path)
-    return pairs
+    if not isinstance(found, dict):
+        raise UsageError("is no JSON object", path=path)
+    return found
 
 
 def parse_tags(text: str | None) -> list[str] | None:

@@ -4,51 +4,64 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import Json, Model, Quiet
+from graphsurgeon.cli.common import Jobs, Json, Models, Quiet
+from graphsurgeon.cli.many import for_each
 from graphsurgeon.model.finding import Finding
 
 
 def check(
-    model: Model,
+    models: Models,
     checksums: Annotated[
         bool, typer.Option("--checksums", help="Compare stored weights with their checksums too; reads them all.")
     ] = False,
     serving: Annotated[
         bool, typer.Option("--serving", help="Also what TensorFlow Serving would refuse: folder, tags, signatures.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings, and what is needed, count as errors.")] = False,
+    jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Say whether a model is sound, what is wrong with it, and what to do about it.
 
     Exit status 1 if there are errors. An error means that a loader refuses the model, or that part of it cannot
-    be used.
+    be used; "needs", that it loads only where a library is installed, which is named. With several models, one after the other (with --json one object a line), and the worst status.
 
     Examples:
         gs check model/
         gs check model.ckpt-1000 --checksums
         gs check models/detector/1 --serving
-        gs check model.tflite --strict --json
+        gs check models/*.tflite --strict --json -j 4
     """
+    options = {"checksums": checksums, "serving": serving, "strict": strict, "as_json": as_json, "quiet": quiet}
+    for_each(models, f"{__name__}:check_one", options, jobs=jobs)
+
+
+def check_one(
+    path: Path, *, checksums: bool, serving: bool, strict: bool, as_json: bool, quiet: bool, among: bool
+) -> int:
+    """Check one model. Returns the exit status."""
     from graphsurgeon.checks.check import check as sound
     from graphsurgeon.formats import read
 
-    file = read(model)
+    model = read(path)
     with output.progress_bar("reading", quiet=quiet or as_json) as progress:
-        findings = sound(file, checksums=checksums, serving=serving, progress=progress)
+        findings = sound(model, checksums=checksums, serving=serving, progress=progress)
     if as_json:
-        output.print_json({"findings": [_to_json(finding) for finding in findings]})
+        named = {"path": str(path)} if among else {}
+        output.print_json({**named, "findings": [_to_json(finding) for finding in findings]}, compact=among)
     elif not quiet:
+        if among:
+            output.heading(f"{path}:")
         _print(findings)
-    counted = ("error", "warning") if strict else ("error",)
-    if any(finding.severity in counted for finding in findings):
-        raise typer.Exit(1)
+    counted = ("error", "needs", "warning") if strict else ("error",)
+    return int(any(finding.severity in counted for finding in findings))
 
 
 def _to_json(finding: Finding) -> dict[str, str]:
@@ -61,4 +74,8 @@ def _print(findings: Sequence[Finding]) -> None:
         output.line(f"{finding.severity}: {finding.where}: {finding.what}{hint}")
     counts = Counter(finding.severity for finding in findings)
     parts = [output.plural(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]]
+    if counts["needs"]:
+        parts.insert(
+            int(bool(counts["error"])), f"{counts['needs']} {'library' if counts['needs'] == 1 else 'libraries'} needed"
+        )
     output.line(", ".join(parts) or "sound: nothing found")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphsurgeon.analysis.summary import Summary, summarize
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import All, Json, Models, Tags, for_each, parse_tags
+from graphsurgeon.cli.common import All, Jobs, Json, Models, Tags, parse_tags
+from graphsurgeon.cli.many import for_each
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.model.format import TFLITE
+
+if TYPE_CHECKING:
+    from graphsurgeon.cli.text.show import Parts
 
 
 def show(
@@ -29,6 +33,7 @@ def show(
         bool, typer.Option("--request", help="How to ask TensorFlow Serving for it: a curl and a Python request.")
     ] = False,
     everything: All = False,
+    jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
     """Tell what a model is, what goes in and what comes out.
@@ -42,24 +47,43 @@ def show(
         gs show models/detector/ --request
         gs show frozen.pb --ops
         gs show model.ckpt-1000 --json
-        gs show models/*.tflite --json
+        gs show models/*.tflite --json -j 4
     """
-    from graphsurgeon.cli.text.show import Parts, print_summary
+    from graphsurgeon.cli.text.show import Parts
 
-    parts = Parts(ops or everything, functions or everything, objects or everything, everything, signature)
+    options = {
+        "tags": parse_tags(tags),
+        "signature": signature,
+        "parts": Parts(ops or everything, functions or everything, objects or everything, everything, signature),
+        "request": request,
+        "as_json": as_json,
+    }
+    for_each(models, f"{__name__}:show_one", options, jobs=jobs)
 
-    def show_one(path: Path) -> None:
-        if request:
-            _print_request(path, signature, parse_tags(tags), as_json=as_json)
-            return
-        summary = _summarize(path, parse_tags(tags), signature, objects=parts.objects, everything=everything)
-        if as_json:
-            output.print_json(summary, compact=len(models) > 1)
-        else:
-            says = registry.get(summary.format).vocabulary == TFLITE
-            print_summary(summary, parts, also=partial(_print_metadata, path) if says else None)
 
-    for_each(models, show_one)
+def show_one(
+    path: Path,
+    *,
+    tags: list[str] | None,
+    signature: str | None,
+    parts: Parts,
+    request: bool,
+    as_json: bool,
+    among: bool,
+) -> int:
+    """Show one model. Returns the exit status."""
+    from graphsurgeon.cli.text.show import print_summary
+
+    if request:
+        _print_request(path, signature, tags, as_json=as_json, among=among)
+        return 0
+    summary = _summarize(path, tags, signature, objects=parts.objects, everything=parts.everything)
+    if as_json:
+        output.print_json(summary, compact=among)
+    else:
+        says = registry.get(summary.format).vocabulary == TFLITE
+        print_summary(summary, parts, also=partial(_print_metadata, path) if says else None)
+    return 0
 
 
 def _print_metadata(path: Path) -> None:
@@ -74,11 +98,11 @@ def _print_metadata(path: Path) -> None:
         print_metadata(said, [])
 
 
-def _print_request(path: Path, signature: str | None, tags: list[str] | None, *, as_json: bool) -> None:
+def _print_request(path: Path, signature: str | None, tags: list[str] | None, *, as_json: bool, among: bool) -> None:
     from graphsurgeon.cli.text.request import print_request
     from graphsurgeon.formats import read
 
-    print_request(read(path), signature, tags, as_json=as_json)
+    print_request(read(path), signature, tags, as_json=as_json, among=among)
 
 
 def _summarize(

@@ -13,9 +13,10 @@ import typer
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.variables import names_of_variables
-from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, list_weights, statistics
+from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, is_small, list_weights, statistics
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import All, GraphName, Json, Model, Tags, parse_tags, split_list
+from graphsurgeon.cli.common import All, GraphName, Jobs, Json, Models, Tags, parse_tags, split_list
+from graphsurgeon.cli.many import for_each
 from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.model.model import Model as ModelFile
 
@@ -44,7 +45,7 @@ class Row(Weight):
 
 
 def weights(
-    model: Model,
+    models: Models,
     match: Annotated[
         list[str] | None,
         typer.Option("--match", metavar="PATTERN", help="Only names like this: a name, a glob, re:REGEX. Repeatable."),
@@ -66,25 +67,67 @@ def weights(
     everything: All = False,
     tags: Tags = None,
     graph: GraphName = None,
+    jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
     """List the weights: variables of the checkpoint and constants of the graphs.
 
     Values are read only for --checksum, --stats, --values and --export. Constants of fewer than 16 elements are
-    listed with --all.
+    listed with --all. Several models are listed one after the other (with --json one object a line).
 
     Examples:
         gs weights model/ --sort size
         gs weights model.ckpt-1000 --match 'conv1/*' --stats
         gs weights model.ckpt-1000 --values conv1/weights --slice 0,0
-        gs weights model.tflite --checksum --json
+        gs weights models/*.tflite --checksum --json -j 4
         gs weights model/ --export weights.npz
     """
+    if len(models) > 1 and (values is not None or export is not None):
+        raise UsageError("--values and --export are for one model", hint="give one model")
+    options = {
+        "match": match,
+        "sort": sort,
+        "with_checksum": with_checksum,
+        "with_stats": stats,
+        "values": values,
+        "part": part,
+        "export": export,
+        "force": force,
+        "dequantize": dequantize,
+        "everything": everything,
+        "tags": parse_tags(tags),
+        "graph": graph,
+        "as_json": as_json,
+    }
+    for_each(models, f"{__name__}:list_one", options, jobs=jobs)
+
+
+def list_one(
+    path: Path,
+    *,
+    match: list[str] | None,
+    sort: Order,
+    with_checksum: bool,
+    with_stats: bool,
+    values: str | None,
+    part: str | None,
+    export: Path | None,
+    force: bool,
+    dequantize: bool,
+    everything: bool,
+    tags: list[str] | None,
+    graph: str | None,
+    as_json: bool,
+    among: bool,
+) -> int:
+    """List, print or export the weights of one model. Returns the exit status."""
     from graphsurgeon.cli.text import weights as weights_text
     from graphsurgeon.formats import read
 
-    file = read(model)
-    found = _list(file, parse_tags(tags), graph, small=everything or values is not None)
+    file = read(path)
+    every = _list(file, tags, graph)
+    with_small = everything or values is not None
+    found = every if with_small else [weight for weight in every if not is_small(weight)]
     patterns = split_list(match, commas=not file.traits.has_free_names)
     chosen = _select(file, found, [values] if values is not None else patterns)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
@@ -94,16 +137,20 @@ def weights(
     elif export is not None:
         _require_intact(file, [])
         Allowance(sum(file.files.values())).take(sum(weight.tensor.nbytes for weight in chosen))
-        weights_text.export(chosen, model, export, force=force, as_json=as_json)
+        weights_text.export(chosen, path, export, force=force, as_json=as_json)
     else:
-        rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=stats, quiet=as_json)
-        weights_text.print_rows(rows, with_checksum=with_checksum, with_stats=stats, as_json=as_json)
+        rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=with_stats, quiet=as_json)
+        weights_text.print_rows(
+            rows, with_checksum=with_checksum, with_stats=with_stats, as_json=as_json, path=path if among else None,
+            left_out=0 if patterns else len(every) - len(found),
+        )  # fmt: skip
         _require_intact(file, rows)
+    return 0
 
 
-def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None, *, small: bool) -> list[Weight]:
+def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None) -> list[Weight]:
     metagraphs = file.metagraphs if tags is None else [choose_metagraph(file, tags)]
-    return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=small)
+    return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=True)
 
 
 def _select(file: ModelFile, weights: list[Weight], patterns: Sequence[str]) -> list[Weight]:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphsurgeon.analysis.serving_request import Filled, Request, make_request
+from graphsurgeon.analysis.serving_request import Filled, ServingRequest, make_request
 from graphsurgeon.cli import output
 from graphsurgeon.model.model import Model
 
@@ -17,13 +17,16 @@ _MOST = 1 << 20  # values in JSON output
 _HELPER = "def filled(value, *lengths):\n    return [filled(value, *lengths[1:])] * lengths[0] if lengths else value"
 
 
-def print_request(model: Model, signature: str | None, tags: list[str] | None, *, as_json: bool) -> None:
+def print_request(
+    model: Model, signature: str | None, tags: list[str] | None, *, as_json: bool, among: bool = False
+) -> None:
     """Print a request to one signature of a model."""
     request = make_request(model, signature, tags=tags)
     if as_json:
         body = _expanded(request.body) if _count(request.body) <= _MOST else None
         fields = {"signature": request.signature, "method": "POST", "url": SERVER + request.path}
-        output.print_json({"request": {**fields, "body": body, "notes": request.notes}})
+        named = {"path": model.path} if among else {}
+        output.print_json({**named, "request": {**fields, "body": body, "notes": request.notes}}, compact=among)
         return
     for note in request.notes:
         output.line(f"# {note}")
@@ -31,7 +34,7 @@ def print_request(model: Model, signature: str | None, tags: list[str] | None, *
         output.line(line)
 
 
-def _curl(request: Request) -> Sequence[str]:
+def _curl(request: ServingRequest) -> Sequence[str]:
     url = shlex.quote(SERVER + request.path)
     if _count(request.body) <= _FEW:
         return ["# in a shell", f"curl -X POST {url} \\", f"  -d {shlex.quote(json.dumps(_expanded(request.body)))}"]
@@ -40,7 +43,7 @@ def _curl(request: Request) -> Sequence[str]:
     return ["# in a shell", *lines, f"curl -X POST {url} -d @request.json"]
 
 
-def _python(request: Request) -> Sequence[str]:
+def _python(request: ServingRequest) -> Sequence[str]:
     helper = [_HELPER, ""] if _needs_helper(request.body) else []
     program = [
         "# in Python",
