@@ -36,6 +36,7 @@ def verify(
     signatures: Sequence[str] | None = None,
     feeds: Mapping[str, object] | Sequence[str] = (),
     assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     tags: Sequence[str] | None = None,
@@ -53,6 +54,7 @@ def verify(
         signatures: only these; None means every one that both have.
         feeds: input -> data, or `NAME=DATA` texts; the others are random.
         assume: input -> shape of random data.
+        also: further shapes, with each of which the models are run once more.
         seed: of random data.
         tolerance: what counts as the same.
         tags: of the MetaGraph, in both.
@@ -83,6 +85,7 @@ def verify(
         feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
         decided={name: maker(data, seed=seed) for name, data in (decided or {}).items()},
         assume=assume,
+        also=also,
         seed=seed,
         tolerance=within,
         locate=find_first if with_place and first.traits.vocabulary == second.traits.vocabulary else None,
