@@ -102,7 +102,7 @@ def _converted(function: Any) -> str:
 
     try:
         tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
-    except Exception as error:  # noqa: BLE001  # whatever it raises is an answer
+    except Exception as error:  # whatever it raises is an answer
         text = str(error)
         return "select" if SELECT in text else "none" if NONE in text else "failed"
     return "taken"
@@ -134,7 +134,7 @@ def _functions(op: str) -> Iterator[Any]:
         for constants in (None, *CONSTANTS) if len(specs) > 1 and dtype in PLAIN else (None,):
             try:
                 yield _traced(raw, plain, specs, attrs, constants)
-            except Exception:  # noqa: BLE001, S112  # TensorFlow takes no such op
+            except Exception:  # TensorFlow takes no such op
                 continue
 
 
@@ -147,7 +147,9 @@ def _traced(
     fed = specs if constants is None else specs[:1]
 
     def call(*values: Any) -> Any:
-        rest = [tf.cast(tf.fill(constants or (), place + 1), spec.dtype) for place, spec in enumerate(specs[len(fed) :])]
+        rest = [
+            tf.cast(tf.fill(constants or (), place + 1), spec.dtype) for place, spec in enumerate(specs[len(fed) :])
+        ]
         left = [*values, *rest]
         named = {arg.name: [left.pop(0), left.pop(0)] if arg.number_attr else left.pop(0) for arg in plain}
         inferred = {arg.type_attr for arg in plain} | {arg.number_attr for arg in plain}
