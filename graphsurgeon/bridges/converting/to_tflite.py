@@ -170,11 +170,10 @@ def _refusal(said: str, prepared: Prepared) -> UnsupportedError:
             names = [name.removeprefix("tf.") for name in missing[kind]]
             first = [next((node for node in nodes if node.op == name), None) for name in names]
             return _lacking(dict(zip(names, first, strict=True)), hint)
-    kind, hint = UnsupportedError, ""
+    what = f"TensorFlow's converter fails: {shortened(_said(said))}"
     if _STATIC in said:
-        kind, hint = _NeedsShapesError, "gs set-input --shape gives inputs shapes that are known"
-    words = _said(said)
-    return kind(f"TensorFlow's converter fails: {shortened(words)}", hint=hint)
+        return _NeedsShapesError(what, hint="gs set-input --shape gives inputs shapes that are known")
+    return UnsupportedError(what)
 
 
 def _said(text: str) -> str:
