@@ -190,7 +190,8 @@ def _replace(state: State, names: dict[str, list[str]], number: int, chance: ran
 def _extract(state: State, names: dict[str, list[str]], number: int, chance: random.Random) -> Edit:
     words = ["extract"]
     outputs = names["outputs"] if state.kind == "tflite" else list(state.outputs.values())
-    words += [word for output in dict.fromkeys(outputs) for word in ("--outputs", output)]
+    mark = "key:" if state.kind == "saved_model" else ""
+    words += [word for output in dict.fromkeys(outputs) for word in ("--outputs", mark + output)]
     if state.kind == "saved_model":
         return words, lambda state, _: replace(state, key="serving_default")
     if state.kind == "graph":
