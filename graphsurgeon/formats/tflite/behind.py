@@ -38,7 +38,7 @@ def unexplained(source: TfliteModelSource) -> tuple[int, int] | None:
 
 
 def is_cut_off(source: TfliteModelSource, place: tuple[int, int]) -> bool:
-    """Say whether unexplained bytes are the beginning of an archive: its end, and with it its list of files, is gone."""
+    """Say whether unexplained bytes are the beginning of an archive: its end, which lists its files, is gone."""
     start, stop = place
     return source.archive is None and _ARCHIVE in source.file.read_at(start, min(stop - start, PADDING))
 
