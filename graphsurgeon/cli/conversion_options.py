@@ -11,7 +11,7 @@ from graphsurgeon.bridges.converting.table import Converter, converters
 from graphsurgeon.cli import output
 from graphsurgeon.cli.commands.freeze import SetValues, set_values
 from graphsurgeon.cli.common import parse_allowed, split_list
-from graphsurgeon.cli.data_options import Seed
+from graphsurgeon.cli.data_options import Seed, parse_shapes
 from graphsurgeon.cli.edit_command import Options
 from graphsurgeon.errors import UsageError
 
@@ -39,9 +39,29 @@ def conversion(
         bool, typer.Option("--no-verify", help="Of a conversion: do not compare the result with the source.")
     ] = False,
     seed: Seed = 0,
+    quantize: Annotated[
+        str | None, typer.Option("--quantize", metavar="HOW", help="Of TFLite: dynamic, float16, int8 or int16x8.")
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option("--calibrate", metavar="DATA", help="Of TFLite: .npz, .npy, a folder of pictures, or random."),
+    ] = None,
+    int8_io: Annotated[bool, typer.Option("--int8-io", help="Of TFLite: integers go in and come out, too.")] = False,
+    select_tf_ops: Annotated[
+        bool, typer.Option("--select-tf-ops", help="Of TFLite: TensorFlow's kernels may stand in the file.")
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Of TFLite: the batch, where it is free.", min=1)
+    ] = None,
 ) -> dict[str, Any]:
     """Return the fields of a `Request` that the options give; `settings` has what one way alone is told."""
-    own: dict[str, object] = {}
+    own: dict[str, object] = {
+        "quantize": quantize,
+        "calibrate": calibrate,
+        "int8_io": int8_io or None,
+        "select": select_tf_ops or None,
+        "batch": batch,
+    }
     return {
         "signature": signature,
         "outputs": split_list(outputs),
@@ -52,6 +72,28 @@ def conversion(
         "seed": seed,
         "settings": {name: value for name, value in own.items() if value is not None},
     }
+
+
+def of_network(
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shape",
+            metavar="NAME=SHAPE",
+            help="Of an ONNX, MXNet or Caffe input, in place of the file's. Repeatable.",
+        ),
+    ] = None,
+    keep_layout: Annotated[
+        bool, typer.Option("--keep-layout", help="Leave the channels of such a network's inputs and outputs in place.")
+    ] = False,
+    params: Annotated[
+        Path | None, typer.Option("--params", metavar="FILE", help="The weights of a network of MXNet or Caffe.")
+    ] = None,
+) -> dict[str, Any]:
+    """Return arguments of `surgery.convert` for networks of other frameworks, those that are given."""
+    found: dict[str, Any] = {"shapes": parse_shapes(shape, "--shape")} if shape else {}
+    found |= {"keep_layout": True} if keep_layout else {}
+    return found if params is None else {**found, "params": str(params)}
 
 
 def require_no_conversion(asked: dict[str, Any]) -> None:

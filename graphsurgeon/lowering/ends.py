@@ -25,9 +25,9 @@ SPATIAL = _words(
 )
 # Ops that work element by element, or along axes that are mapped, so that the order of axes does not matter to them.
 PASSING = _words(
-    "Abs Add Cast Ceil Celu Clip Concat Div Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity LeakyRelu Log "
-    "Max Mean Min Mish Mul Neg PRelu Pad Pow Reciprocal Relu Selu Sigmoid Sign Softplus Softsign Sqrt Sub Sum Swish Tanh "
-    "ThresholdedRelu DequantizeLinear QuantizeLinear"
+    "Abs Add Cast Ceil Celu Clip Concat Div Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity LeakyRelu "
+    "Log Max Mean Min Mish Mul Neg PRelu Pad Pow Reciprocal Relu Selu Sigmoid Sign Softplus Softsign Sqrt Sub Sum "
+    "Swish Tanh ThresholdedRelu DequantizeLinear QuantizeLinear"
 )
 
 

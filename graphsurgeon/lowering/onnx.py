@@ -17,6 +17,7 @@ from graphsurgeon.model.graph import Output, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import onnx
 from graphsurgeon.shapes.dims import Dim, Dims, Symbol
 from graphsurgeon.shapes.fact import Fact
@@ -43,8 +44,19 @@ def lower(metagraph: MetaGraph, options: LoweringOptions) -> Lowered:
     results = scope.run()
     outputs = _outputs(scope, results, keys)
     refuse(work.refused)
+    _sweep(target, outputs)
+    if work.turned:
+        told = ", ".join(work.turned)
+        work.notes[f"channels are the last axis of {told}, and were axis 1 (--keep-layout leaves them)"] = None
     target.signatures[KEY] = Signature(KEY, target.graph, inputs, outputs, method=METHOD)
     return Lowered(target, work.names, work.turned, list(work.notes))
+
+
+def _sweep(target: MetaGraph, outputs: Mapping[str, SignatureEntry]) -> None:
+    """Take out what leads to no output, such as shapes that turned out to be known; inputs stay."""
+    ends = [entry.mention.node for entry in outputs.values() if entry.mention is not None]
+    needed = upstream([node for node in ends if node is not None])
+    target.graph.take_out([node for node in target.graph.nodes if node not in needed and node.op != "Placeholder"])
 
 
 def _require_known_opset(work: Work) -> None:
@@ -173,6 +185,9 @@ def _entry(scope: Scope, output: Output, result: Operand, *, turns: bool) -> Sig
         return None
     node = value.producer
     assert node is not None
+    other = builder.graph.node(name)
+    if other is not None and other is not node and other.op != "Placeholder":  # what comes before the last step
+        other.name = builder.graph.unique_name(f"{name}/{other.op}")
     free = builder.graph.node(name) is None
     if free and value.port == 0 and node.name.startswith(f"{name}/") and node.op not in ("Const", "Placeholder"):
         node.name = name

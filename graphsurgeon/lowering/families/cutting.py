@@ -220,18 +220,16 @@ def space_to_depth(b: Builder, node: Source) -> Operand:
 @lowers("CenterCropPad", 18)
 def center_crop_pad(b: Builder, node: Source) -> Operand:
     """The middle of some axes, or zeros round it."""
-    x, wanted = node[0], node.known(1, "shape")
+    x, wanted = b.plain(node[0]), b.cast(node[1], INT64)
     given = node.ints("axes")
     axes = [normal_axis(axis, x.rank) for axis in given] if given is not None else list(range(x.rank))
-    starts, ends, rows = [0] * x.rank, [_MOST] * x.rank, [(0, 0)] * x.rank
-    for axis, length in zip(axes, wanted, strict=True):
-        side = x.dims[axis]
-        if not isinstance(side, int):
-            raise LoweringError("sides that are not known", hint="give them with --shape")
-        if side > length:
-            starts[axis] = (side - length) // 2
-            ends[axis] = starts[axis] + length
-        else:
-            rows[axis] = ((length - side) // 2, length - side - (length - side) // 2)
-    cut = _cut(b, x, starts, ends, list(range(x.rank)), [1] * x.rank)
-    return _padded(b, cut, "constant", rows, b.constant(_zero(x), x.dtype))
+    sides = b.shape_of(x)
+    if axes != list(range(x.rank)):
+        wanted = b.op("TensorScatterUpdate", sides, b.constant([[axis] for axis in axes], INT64), wanted)
+    zero, two = b.constant(0, INT64), b.constant(2, INT64)
+    less = b.op("Maximum", b.op("Sub", sides, wanted), zero)
+    more = b.op("Maximum", b.op("Sub", wanted, sides), zero)
+    cut = b.op("Slice", x, b.op("FloorDiv", less, two), b.op("Minimum", sides, wanted))
+    before = b.op("FloorDiv", more, two)
+    rows = b.op("Pack", before, b.op("Sub", more, before), axis=1)
+    return b.op("PadV2", cut, rows, b.constant(_zero(x), x.dtype))

@@ -22,7 +22,7 @@ from graphsurgeon.shapes.dims import Dim
 
 
 @dataclass(frozen=True)
-class Axis:
+class ResizedAxis:
     """How one axis is resized.
 
     Attributes:
@@ -112,13 +112,13 @@ def _roi(node: Source, axes: list[int], axis: int) -> tuple[float, float]:
     return (float(numbers[place]), float(numbers[place + len(axes)]))
 
 
-def _scaled(x: Operand, axis: int, scale: float, roi: tuple[float, float] = (0.0, 1.0)) -> Axis:
+def _scaled(x: Operand, axis: int, scale: float, roi: tuple[float, float] = (0.0, 1.0)) -> ResizedAxis:
     side = x.dims[axis]
     length = None if not isinstance(side, int) else math.floor(side * scale * (roi[1] - roi[0]))
-    return Axis(axis, side, scale, length, roi)
+    return ResizedAxis(axis, side, scale, length, roi)
 
 
-def _by_sizes(b: Builder, node: Source, x: Operand, axes: list[int], sizes: Operand) -> list[Axis] | Operand:
+def _by_sizes(b: Builder, node: Source, x: Operand, axes: list[int], sizes: Operand) -> list[ResizedAxis] | Operand:
     items = sizes.items
     policy = node.text("keep_aspect_ratio_policy", "stretch")
     sides = [x.dims[axis] for axis in axes]
@@ -138,23 +138,23 @@ def _by_sizes(b: Builder, node: Source, x: Operand, axes: list[int], sizes: Oper
         choose = min if policy == "not_larger" else max
         scale = choose(length / side for side, length in known)
         return [
-            Axis(a, side, scale, int(side * scale + 0.5), _roi(node, axes, a))
+            ResizedAxis(a, side, scale, int(side * scale + 0.5), _roi(node, axes, a))
             for a, (side, _) in zip(axes, known, strict=True)
         ]
     rows = []
     for axis, side, length in zip(axes, sides, lengths, strict=True):
         if length is None:
-            rows.append(Axis(axis, side, 1.0, None, (0.0, 1.0)))
+            rows.append(ResizedAxis(axis, side, 1.0, None, (0.0, 1.0)))
         else:
             scale_ = length / side if isinstance(side, int) and side else None
-            rows.append(Axis(axis, side, scale_, length, _roi(node, axes, axis)))
+            rows.append(ResizedAxis(axis, side, scale_, length, _roi(node, axes, axis)))
     return rows
 
 
 # -- ops of TensorFlow -------------------------------------------------------------------------------------
 
 
-def _image_op(manner: Manner, rows: list[Axis]) -> tuple[str, dict[str, Any]] | None:
+def _image_op(manner: Manner, rows: list[ResizedAxis]) -> tuple[str, dict[str, Any]] | None:
     """Return the op of TensorFlow that does it, None where there is none that is equal."""
     half = {"half_pixel_centers": True, "align_corners": False}
     corners = {"half_pixel_centers": False, "align_corners": True}
@@ -179,16 +179,16 @@ def _image_op(manner: Manner, rows: list[Axis]) -> tuple[str, dict[str, Any]] | 
     return None
 
 
-def _is_wide(row: Axis) -> bool:
+def _is_wide(row: ResizedAxis) -> bool:
     """Say whether the result is longer than 1 for certain."""
     return row.out > 1 if row.out is not None else row.scale is not None and row.scale >= 2
 
 
-def _whole(rows: list[Axis]) -> bool:
+def _whole(rows: list[ResizedAxis]) -> bool:
     return all(row.scale is not None and row.scale >= 1 and row.scale == int(row.scale) for row in rows)
 
 
-def _is_exact(row: Axis) -> bool:
+def _is_exact(row: ResizedAxis) -> bool:
     """Say whether out / in is the scale that is given, which the ops of TensorFlow take."""
     if row.scale is None:
         return row.out is not None
@@ -197,7 +197,7 @@ def _is_exact(row: Axis) -> bool:
     return row.out == row.side * row.scale or abs(row.out / row.side - row.scale) < 1e-7
 
 
-def _resized(b: Builder, x: Operand, rows: list[Axis], manner: Manner) -> Operand:
+def _resized(b: Builder, x: Operand, rows: list[ResizedAxis], manner: Manner) -> Operand:
     own = manner.coordinates == "tf_crop_and_resize"
     rows = [row for row in rows if own or not (row.scale == 1.0 and (row.out is None or row.out == row.side))]
     rows = [row for row in rows if not (own and row.roi == (0.0, 1.0) and row.out == row.side)]
@@ -222,7 +222,7 @@ def _as_image(b: Builder, x: Operand, sizes: Any, op: str, attrs: dict[str, Any]
     return as_ordered(made, channels_last(x.rank))
 
 
-def _sizes(b: Builder, lying: Operand, rows: list[Axis], rank: int) -> Operand:
+def _sizes(b: Builder, lying: Operand, rows: list[ResizedAxis], rank: int) -> Operand:
     """Return height and width of the result, as int32."""
     places = {row.axis - 1 + (4 - rank): row for row in rows}
     known = [places[axis].out if axis in places else lying.dims[axis] for axis in (1, 2)]
@@ -244,7 +244,7 @@ def _sizes(b: Builder, lying: Operand, rows: list[Axis], rank: int) -> Operand:
 
 def _to_computed(b: Builder, x: Operand, axes: list[int], sizes: Operand, manner: Manner) -> Operand:
     """Resize to sizes that are computed when the model runs."""
-    op = _image_op(manner, [Axis(axis, None, None, None, (0.0, 1.0)) for axis in axes])
+    op = _image_op(manner, [ResizedAxis(axis, None, None, None, (0.0, 1.0)) for axis in axes])
     places = [axes.index(axis) for axis in range(2, x.rank) if axis in axes]
     is_image = x.rank in (3, 4) and len(places) == x.rank - 2
     if op is None or not is_image or not (x.dtype is FLOAT32 or op[0] == "ResizeNearestNeighbor"):
@@ -273,7 +273,7 @@ def _open_axes(
 # -- one axis ----------------------------------------------------------------------------------------------
 
 
-def _along(b: Builder, x: Operand, row: Axis, manner: Manner) -> Operand:
+def _along(b: Builder, x: Operand, row: ResizedAxis, manner: Manner) -> Operand:
     if row.out is None or not isinstance(row.side, int):
         if row.scale is None:
             raise LoweringError("a side that is not known", hint="give it with --shape")
@@ -294,7 +294,7 @@ def _along(b: Builder, x: Operand, row: Axis, manner: Manner) -> Operand:
     return as_ordered(made, order)
 
 
-def _blanked(b: Builder, x: Operand, where: Any, row: Axis, manner: Manner) -> Operand:
+def _blanked(b: Builder, x: Operand, where: Any, row: ResizedAxis, manner: Manner) -> Operand:
     if manner.coordinates != "tf_crop_and_resize":
         return x
     outside = [bool(one < 0 or one > row.side - 1) for one in where]  # type: ignore[operator]
@@ -305,7 +305,7 @@ def _blanked(b: Builder, x: Operand, where: Any, row: Axis, manner: Manner) -> O
     return b.op("SelectV2", mask, b.constant(manner.outside, x.dtype), plain)
 
 
-def _coordinates(row: Axis, manner: Manner) -> Any:
+def _coordinates(row: ResizedAxis, manner: Manner) -> Any:
     """Return where each place of the result lies in the source, in float32 as ONNX Runtime computes it."""
     import numpy as np
 
@@ -349,7 +349,7 @@ def _nearest(where: Any, mode: str) -> Any:
     return np.floor(where) if mode == "floor" else np.ceil(where)
 
 
-def _matrix(where: Any, row: Axis, manner: Manner) -> Any:
+def _matrix(where: Any, row: ResizedAxis, manner: Manner) -> Any:
     """Return the weights `[out, in]` of linear or cubic interpolation."""
     import numpy as np
 
