@@ -19,6 +19,7 @@ from typing import Any
 
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
 from graphsurgeon.compare.entries import Call, Outcome, Result
+from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.format import TENSORFLOW, Format
 
@@ -39,6 +40,8 @@ def runtime_of(traits: Format, path: object, *, hint: str = "") -> str:
     Raises:
         UnsupportedError: nothing here runs them.
     """
+    if isinstance(path, str | os.PathLike) and isinstance(path_of(path), RemotePath):
+        raise UnsupportedError("a model is run from a disk of this machine", path=path, hint="download it first")
     if not traits.holds_graph:
         raise traits.refuse("has no graph to run", hint=hint).at(path)
     if not traits.runtime and traits.vocabulary != TENSORFLOW:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.entries import Call, Input, Outcome, Result, Runner, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import EntryPair, make_call, pair_entries
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -249,7 +249,7 @@ def _run(
     if not calls:
         return []
     chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
-    return runner(Path(model.path), calls, tags=chosen)
+    return runner(path_of(model.path), calls, tags=chosen)
 
 
 def _compared(job: _Job, ours: Outcome, theirs: Outcome, tolerance: Tolerance) -> list[ComparedOutput]:

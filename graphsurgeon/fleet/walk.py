@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from graphsurgeon.disk.files import is_folder
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 from graphsurgeon.fleet.pool import Limits, as_they_come
 from graphsurgeon.formats.recognise.search import models_in
@@ -55,7 +55,7 @@ def look(path: str) -> Step:
     Raises:
         FileError: it is a folder that cannot be listed.
     """
-    if not is_folder(Path(path)):
+    if not is_folder(path_of(path)):
         return Step(path, (path,))
-    found = models_in(Path(path))
+    found = models_in(path_of(path))
     return Step(path, [str(model) for model in found.models], [str(folder) for folder in found.folders], found.others)

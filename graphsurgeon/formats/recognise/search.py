@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import contained, folder_names, is_file, is_folder, is_link, open_source
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import FileError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
@@ -61,7 +62,7 @@ def _models(folder: Path, names: Sequence[str]) -> list[str]:
             continue
         if record is not None:
             known.append((record, found or record.name, name))
-        elif found not in locate.BESIDE and (found is not None or Path(name).suffix in _MEANT):
+        elif found not in locate.BESIDE and (found is not None or path_of(name).suffix in _MEANT):
             others.append(name)
     models = locate.without_parts(known)
     return sorted([*_grouped(models), *others])
