@@ -23,7 +23,7 @@ from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.target import named_format, own_place, resolve
-from graphsurgeon.formats.writing import Plan, plan_write
+from graphsurgeon.formats.writing import WritePlan, plan_write
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import Format
@@ -90,7 +90,7 @@ class EditReport:
         return sum(self.files.values())
 
 
-class Place(TypedDict, total=False):
+class WhereFields(TypedDict, total=False):
     """The fields of `Where`, as keyword arguments."""
 
     output: str | os.PathLike[str] | None
@@ -130,7 +130,7 @@ def edit(
     force_text: bool = False,
     verify: Verifier | None = None,
     progress: Progress | None = None,
-    **place: Unpack[Place],
+    **place: Unpack[WhereFields],
 ) -> EditReport:
     """Change a model file.
 
@@ -198,7 +198,7 @@ class _Done:
     notes: list[str]
     steps: tuple[StepReport, ...]
     warnings: tuple[Finding, ...]
-    plan: Plan
+    plan: WritePlan
 
     def report(self, path: str | os.PathLike[str], *, written: bool, verdict: Verdict | None = None) -> EditReport:
         result = self.plan.report()
@@ -251,6 +251,8 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
         opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
+    if isinstance(opened.get("params"), str | os.PathLike):
+        opened["params"] = read(opened["params"])
     if isinstance(opened.get("format"), str):
         opened["format"] = named_format("", opened["format"])
     return opened
@@ -317,7 +319,7 @@ def _new(after: list[Finding], before: list[Finding]) -> list[Finding]:
     ]
 
 
-def _plan(model: Model, where: Where) -> Plan:
+def _plan(model: Model, where: Where) -> WritePlan:
     """Lower the model for its place."""
     place, is_own = _place(model, where)
     return plan_write(model, place, format=where.format, force=where.force, in_place=is_own)
@@ -330,7 +332,7 @@ def _place(model: Model, where: Where) -> tuple[str | os.PathLike[str], bool]:
     return where.output, where.in_place
 
 
-def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
+def _verdict_before(model: Model, plan: WritePlan, verify: Verifier) -> Verdict:
     """Write beside the source, and let the verifier compare."""
     source = path_of(model.path)
     with scratch_folder(source) as folder:
@@ -339,7 +341,7 @@ def _verdict_before(model: Model, plan: Plan, verify: Verifier) -> Verdict:
         return verify(source, trial.target.path)
 
 
-def _read_back(model: Model, plan: Plan, read_source: Callable[[], Model]) -> Inspect:
+def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) -> Inspect:
     """Return what reads a result before it takes its place, and refuses one that is not what was meant."""
     meant = _outline(model, plan.target.traits)
     if plan.is_one_file:  # what lies beside it in its place is not beside the temporary file

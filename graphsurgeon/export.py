@@ -70,10 +70,10 @@ class MendReport:
     path: str
     release: str
     bytes: int
-    changes: Sequence[Change]
+    changes: Sequence[KerasChange]
 
 
-class Change(NamedTuple):
+class KerasChange(NamedTuple):
     """A change of the configuration."""
 
     where: str
@@ -105,7 +105,7 @@ def export_for(model: Model, target: Path, release: str, *, force: bool = False,
     require_free(target, sources=[path_of(model.path)], force=force)
     rope, mended = registry.module_of(model.traits).lower_for(model, release)
     export_file(target, rope, sources=[path_of(model.path)], force=force, dry_run=dry_run)
-    changes = [Change(note.where, note.what, note.edit, note.since) for note in mended.changes]
+    changes = [KerasChange(note.where, note.what, note.edit, note.since) for note in mended.changes]
     return MendReport(str(target), release, rope_size(rope), changes)
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from graphsurgeon.ops import catalog
 from tests.test_imports import MODULES, name_of, nodes_of
 
+CONFTEST = Path(__file__).with_name("conftest.py")
 OPS = frozenset(catalog.names())
 FEWEST = 3  # names of ops that make a set
 
@@ -37,7 +39,7 @@ MAY_WALK = {
     "surgery/moves/fold_predicates.py": {"_dead"},
     "surgery/moves/known_scalars.py": {"of"},
     "surgery/moves/variable_uses.py": {"trace"},
-    "surgery/stripping/kinds.py": {"sort_nodes"},
+    "surgery/stripping/unneeded.py": {"sort_nodes"},
     # A node is visited with the frames, branches or calls around it, not by itself.
     "analysis/flow/calls.py": {"nodes_inside"},
     "analysis/flow/frames.py": {"_frame_stacks", "_branches"},
@@ -142,11 +144,35 @@ def test_nothing_is_taken_from_the_front_of_a_list() -> None:
     assert slow == set()
 
 
+def test_definitions_are_asked_for_through_the_vocabulary_of_a_graph() -> None:
+    """`catalog.of(node)`: ONNX has an `Add`, a `Max` and an `If` of its own."""
+    asked = [(name_of(m), node) for m in MODULES for node in nodes_of(m) if isinstance(node, ast.Call)]
+    bare = {name for name, call in asked if re.fullmatch(r"catalog\.get\([\w.]*\.op\)", ast.unparse(call))}
+    assert bare - {"ops/catalog.py"} == set()
+
+
+def test_a_name_of_a_class_means_one_thing() -> None:
+    classes = [(one.name, name_of(m)) for m in MODULES for one in nodes_of(m) if isinstance(one, ast.ClassDef)]
+    homes: dict[str, list[str]] = {}
+    for name, home in classes:
+        homes.setdefault(name, []).append(home)
+    assert {name: many for name, many in homes.items() if len(many) > 1 and name[0] != "_"} == {}
+
+
 def test_no_test_looks_at_the_clock() -> None:
     """A busy machine is no fault: `tests/work.py` bounds the work, bytes bound the memory."""
     clock = re.compile(r"\btime\.(perf_counter|process_time|monotonic|time)\(")
     tests = [path for path in Path(__file__).parent.rglob("*.py") if path != Path(__file__)]
     assert [path.name for path in tests if clock.search(path.read_text("utf-8"))] == []
+
+
+def test_no_example_has_a_deadline() -> None:
+    """The profile of `conftest.py` holds for all, whatever else a test sets."""
+    for given in (settings.default, settings(max_examples=3)):
+        assert (given.deadline, HealthCheck.too_slow in given.suppress_health_check) == (None, True)
+    own = re.compile(r"deadline\s*=(?!None)|suppress_health_check\s*=|load_profile\(")
+    tests = [path for path in Path(__file__).parent.rglob("*.py") if path not in (Path(__file__), CONFTEST)]
+    assert [path.name for path in tests if own.search(path.read_text("utf-8"))] == []
 
 
 def test_private_members_of_the_model_are_used_in_the_model_alone() -> None:

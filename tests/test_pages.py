@@ -10,21 +10,56 @@ import pytest
 import typer
 
 from graphsurgeon import errors
+from graphsurgeon.bridges.converting.table import converters
 from graphsurgeon.cli import app
+from graphsurgeon.formats import registry
+from graphsurgeon.patterns.rules import rule_names
+from graphsurgeon.surgery.stripping.kinds import KINDS, table
 from tests.test_imports import LAYERS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 CLI = (ROOT / "docs" / "cli.md").read_text("utf-8")
+PATTERNS = (ROOT / "docs" / "patterns.md").read_text("utf-8")
+FORMATS = (ROOT / "docs" / "formats.md").read_text("utf-8")
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text("utf-8")
 _HIDDEN = {"--help", "--output"}
+
+
+def commands_missing(page: str) -> set[str]:
+    """Return the commands that have no row in the tables of a page."""
+    return set(app.COMMANDS) - {command for row in rows(page) for command in commands_in(row[0])}
+
+
+def rules_missing(page: str) -> set[str]:
+    """Return the shipped rules that no row of a page tells."""
+    told = {name for row in rows(page) for name in re.findall(r"`([a-z-]+)`", row[0])}
+    return set(rule_names()) - told
+
+
+def formats_missing(page: str) -> set[str]:
+    """Return the formats that have no row in the tables of a page."""
+    return {record.name for record in registry.formats()} - {row[0].strip("`") for row in rows(page)}
+
+
+def ways_missing(page: str) -> set[str]:
+    """Return the converters to other frameworks whose targets no row of a page names."""
+    told = " ".join(cell for row in rows(page) for cell in row)
+    return {way.name for way in converters() if not any(suffix in told for suffix in way.suffixes if suffix)}
+
+
+def kinds_missing(page: str) -> set[str]:
+    """Return the kinds of `gs strip` that a page does not tell as their records do."""
+    told = {tuple(row[:2]) for row in rows(page) if len(row) == 2}
+    return {name for name, text in table() if (f"`{name}`", text) not in told}
 
 
 def rows(page: str) -> Iterator[list[str]]:
     """Yield the cells of the rows of every table of a page."""
     for line in page.splitlines():
-        if line.startswith("|") and not set(line) <= set("|-: "):
-            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+        text = line.strip()
+        if text.startswith("|") and not set(text) <= set("|-: "):
+            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", text.strip("|"))]
 
 
 def commands_in(cell: str) -> list[str]:
@@ -34,7 +69,7 @@ def commands_in(cell: str) -> list[str]:
 @pytest.mark.parametrize(("name", "page"), [("README.md", README), ("docs/cli.md", CLI)])
 def test_every_command_has_a_row(name: str, page: str) -> None:
     told = {command for row in rows(page) for command in commands_in(row[0])}
-    assert (set(app.COMMANDS) - told, told - set(app.COMMANDS)) == (set(), set())
+    assert (commands_missing(page), told - set(app.COMMANDS)) == (set(), set())
 
 
 def options_of(command: str) -> set[str]:
@@ -59,6 +94,21 @@ def test_options_in_tables_exist() -> None:
         if told - known:
             wrong[row[0]] = told - known
     assert wrong == {}
+
+
+def test_every_shipped_rule_has_its_row() -> None:
+    assert rules_missing(PATTERNS) == set()
+
+
+def test_every_way_out_has_its_row() -> None:
+    assert ways_missing(CLI) == set()
+
+
+def test_every_kind_of_strip_has_its_row() -> None:
+    assert kinds_missing(CLI) == set()
+    start = CLI.index("| kind | what goes |")
+    section = CLI[start : CLI.index("\n\n", start)]
+    assert [row[0].strip("`") for row in rows(section)][1:] == list(KINDS)
 
 
 def test_every_layer_has_a_row() -> None:

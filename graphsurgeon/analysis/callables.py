@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.objects import TensorSpec
+from graphsurgeon.model.objects import CompositeSpec, TensorSpec
 from graphsurgeon.model.shape import Shape
 
 _CALLED = ("function", "bare_concrete_function")
 _PLAIN = (bool, int, float, str, DType, Shape, type(None))
 
 
-class Argument(NamedTuple):
+class CallArgument(NamedTuple):
     """An argument, or one tensor of an argument that holds several.
 
     Attributes:
@@ -43,7 +43,7 @@ class CallableForm(NamedTuple):
 
     name: str
     function: str
-    arguments: Sequence[Argument] | None
+    arguments: Sequence[CallArgument] | None
 
 
 def callable_forms(metagraph: MetaGraph) -> list[CallableForm]:
@@ -64,7 +64,7 @@ def callable_forms(metagraph: MetaGraph) -> list[CallableForm]:
     ]
 
 
-def _arguments(structure: object) -> list[Argument] | None:
+def _arguments(structure: object) -> list[CallArgument] | None:
     if not isinstance(structure, tuple) or len(structure) != 2:
         return None
     positional, keywords = structure
@@ -74,9 +74,11 @@ def _arguments(structure: object) -> list[Argument] | None:
     return [*found, *(one for key, item in keywords.items() for one in _flat(str(key), item))]
 
 
-def _flat(name: str, item: object, *, inner: bool = False) -> Iterator[Argument]:
+def _flat(name: str, item: object, *, inner: bool = False) -> Iterator[CallArgument]:
     if isinstance(item, TensorSpec):
-        yield Argument(name if inner else item.name or name, item.dtype, item.shape)
+        yield CallArgument(name if inner else item.name or name, item.dtype, item.shape)
+    elif isinstance(item, CompositeSpec):
+        yield CallArgument(name, value=f"{item.kind} {item.dtype} {item.shape}")
     elif isinstance(item, (tuple, list)):
         for number, part in enumerate(item):
             yield from _flat(f"{name}[{number}]", part, inner=True)
@@ -84,4 +86,4 @@ def _flat(name: str, item: object, *, inner: bool = False) -> Iterator[Argument]
         for key, part in item.items():
             yield from _flat(f"{name}[{key!r}]", part, inner=True)
     else:
-        yield Argument(name, value=repr(item) if isinstance(item, _PLAIN) else "...")
+        yield CallArgument(name, value=repr(item) if isinstance(item, _PLAIN) else "...")

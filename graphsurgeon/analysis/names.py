@@ -25,10 +25,11 @@ INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on
 def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGraph:
     """Return the MetaGraph with exactly these tags; without tags the only one, else the one tagged `serve`.
 
-    Of several with the same tags the first is taken, as loaders do.
+    Of several with the same tags the first is taken, as loaders do. Where nobody has chosen among several, a note of
+    the model says which one was taken.
 
     Args:
-        model: any model.
+        model: any model; gets the note.
         tags: `["none"]` is the empty set.
 
     Raises:
@@ -40,6 +41,8 @@ def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGra
     wanted = set() if list(tags or ()) == [NO_TAGS] else set(tags or ("serve",))
     found = [metagraph for metagraph in model.metagraphs if set(metagraph.tags or ()) == wanted]
     if found:
+        if tags is None and len(model.metagraphs) > 1:
+            _tell_choice(model, found[0])
         return found[0]
     if tags is None and len(model.metagraphs) == 1:
         return model.metagraphs[0]
@@ -47,6 +50,14 @@ def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGra
     if tags is None:
         raise UsageError("the model has several MetaGraphs and none is tagged just `serve`", hint=f"choose {choices}")
     raise UsageError(f"no MetaGraph is tagged {','.join(wanted) or NO_TAGS}", hint=f"there is {choices}")
+
+
+def _tell_choice(model: Model, chosen: MetaGraph) -> None:
+    others = " or ".join(",".join(one.tags or ()) or NO_TAGS for one in model.metagraphs if one is not chosen)
+    tags = ",".join(chosen.tags or ())
+    note = f"the MetaGraph tagged {tags}, one of {len(model.metagraphs)}; --tags chooses {others}"
+    if note not in model.notes:
+        model.notes.append(note)
 
 
 def choose_graphs(metagraph: MetaGraph, pattern: str | None = None) -> list[Graph]:
@@ -221,7 +232,7 @@ def _port(node: Node, text: str) -> int:
 def _layout(node: Node) -> list[tuple[str, int]]:
     if node.callee is not None:
         return [(output.name, 1) for output in node.callee.outputs]
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     lengths = opdef.output_lengths(node.attrs) if opdef is not None else None
     return (
         [(arg.name, n) for arg, n in zip(opdef.outputs, lengths, strict=True)] if opdef and lengths is not None else []

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
-from graphsurgeon.compare.entries import Call, Outcome, Result
+from graphsurgeon.compare.entries import OneRun, Result, RunOutcome
 from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.format import TENSORFLOW, Format
@@ -26,7 +26,12 @@ from graphsurgeon.model.format import TENSORFLOW, Format
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
 START = Path(__file__).with_name("start.py")
 STAND = "here"  # the folder that relative paths in a model lead to
-EXTRAS = {"tensorflow": ("tensorflow",), "litert": ("ai_edge_litert", "tensorflow")}
+# Extra -> what messages call it, and the packages that it stands for: groups of which one package each must be there.
+EXTRAS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
+    "tensorflow": ("TensorFlow", (("tensorflow",),)),
+    "litert": ("LiteRT", (("ai_edge_litert", "tensorflow"),)),
+    "onnx": ("tf2onnx and onnxruntime", (("tf2onnx",), ("onnxruntime",))),
+}
 _MOST_TOLD = 300  # characters of what a runtime says
 _TRACE = re.compile(
     r"Detected at node '?([^' ]+)'? defined at \(most recent call last\):"
@@ -49,21 +54,28 @@ def runtime_of(traits: Format, path: object, *, hint: str = "") -> str:
     return traits.runtime or "tensorflow"
 
 
-def require_extra(runtime: str) -> None:
+def require_extra(extra: str, what: str = "running this model") -> None:
     """Refuse to go on without the packages of an extra. Imports nothing.
+
+    Args:
+        extra: its name.
+        what: needs it.
 
     Raises:
         UnsupportedError: with the extra's name.
     """
-    if not any(importlib.util.find_spec(package) for package in EXTRAS[runtime]):
-        what = "TensorFlow" if runtime == "tensorflow" else "LiteRT"
+    title, groups = EXTRAS[extra]
+    if not all(any(importlib.util.find_spec(package) for package in group) for group in groups):
+        verb = "are" if len(groups) > 1 else "is"
         raise UnsupportedError(
-            f"running this model needs {what}, which is not installed",
-            hint=f"install the extra: pip install 'tf-graphsurgeon[{runtime}]'",
+            f"{what} needs {title}, which {verb} not installed",
+            hint=f"install the extra: pip install 'tf-graphsurgeon[{extra}]'",
         )
 
 
-def ask(runtime: str, source: dict[str, Any], calls: Sequence[Call], *, stand: Path | None = None) -> list[Outcome]:
+def ask(
+    runtime: str, source: dict[str, Any], calls: Sequence[OneRun], *, stand: Path | None = None
+) -> list[RunOutcome]:
     """Run calls on a model in a child process.
 
     Args:
@@ -109,7 +121,7 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name != "PYTHONPATH" or value}
 
 
-def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Sequence[Call]) -> None:
+def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Sequence[OneRun]) -> None:
     arrays = {}
     requests = []
     for number, call in enumerate(calls):
@@ -131,7 +143,7 @@ def _absolute(source: dict[str, Any]) -> dict[str, Any]:
     return {**source, **paths}
 
 
-def _read_answer(folder: Path, calls: Sequence[Call], path: str) -> list[Outcome]:
+def _read_answer(folder: Path, calls: Sequence[OneRun], path: str) -> list[RunOutcome]:
     answer = json.loads((folder / ANSWER).read_text("utf-8"))
     if answer["error"]:
         raise UnsupportedError(f"the runtime cannot load it: {shortened(answer['error'])}", path=path)
@@ -142,7 +154,7 @@ def _read_answer(folder: Path, calls: Sequence[Call], path: str) -> list[Outcome
         results = {
             name: Result(found[name]["dtype"], arrays[found[name]["array"]]) for name in call.fetches if name in found
         }
-        outcomes.append(Outcome(results, shortened(item["error"])))
+        outcomes.append(RunOutcome(results, shortened(item["error"])))
     return outcomes
 
 

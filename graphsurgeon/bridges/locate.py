@@ -18,7 +18,7 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.alignment import Alignment, align
-from graphsurgeon.compare.entries import INTERNAL, Call, Entry, Loader, Result
+from graphsurgeon.compare.entries import INTERNAL, Entry, Loader, OneRun, Result
 from graphsurgeon.compare.equivalence import Tolerance
 from graphsurgeon.compare.pairs import EntryPair, tensor_name
 from graphsurgeon.errors import GraphSurgeonError
@@ -125,7 +125,7 @@ class _Side:
         model = self.model
         prefix = model.checkpoint.prefix if model.traits.variables == "beside" and model.checkpoint else None
         calls = [
-            Call(loader, None, self.feeds, {str(place): tensor_name(value) for place, value in enumerate(batch)})
+            OneRun(loader, None, self.feeds, {str(place): tensor_name(value) for place, value in enumerate(batch)})
             for batch in batches
         ]
         outcomes = run_calls(self.place, calls, tags=self.metagraph.tags, checkpoint=prefix, stand=self.stand)
@@ -158,7 +158,7 @@ def _search(one: _Side, other: _Side, tolerance: Tolerance) -> str | None:
 
 
 def _first(batch: Sequence[Value], ours: list[Result], theirs: list[Result], tolerance: Tolerance) -> str | None:
-    call = Call("session", None, {}, {})
+    call = OneRun("session", None, {}, {})
     for value, result, twin in zip(batch, ours, theirs, strict=True):
         if not tolerance.compare(call, None, str(value), result, twin).agrees:
             return f"{value} ({value.producer.op if value.producer is not None else 'input'})"

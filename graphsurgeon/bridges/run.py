@@ -16,7 +16,7 @@ from graphsurgeon.bridges.feeds import make_feed, parse_feeds
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
-from graphsurgeon.compare.entries import Entry, Outcome, Result, entries, graph_entry, loaders_of
+from graphsurgeon.compare.entries import Entry, Result, RunOutcome, entries, graph_entry, loaders_of
 from graphsurgeon.compare.inputs import assumed
 from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -112,7 +112,11 @@ def run(
     runtime = runtime_of(model.traits, path)
     require_contained(model)
     require_extra(runtime)
+    known = len(model.notes)
     metagraph = choose_metagraph(model, tags)
+    for note in model.notes[known:] if tell is not None else ():
+        assert tell is not None
+        tell(note)
     entry = _entry(model, metagraph, signature)
     if outputs and all(name in entry.outputs for name in outputs):
         entry = Entry(entry.key, entry.inputs, {name: entry.outputs[name] for name in outputs}, entry.problem)
@@ -139,7 +143,7 @@ def _run(
     names = {name: name for name in entry.outputs}
     prefix = model.checkpoint.prefix if model.checkpoint is not None and model.traits.variables == "beside" else None
     calls = [make_call(loader, entry, arrays, names) for loader in loaders]
-    outcome, loader = Outcome({}, "nothing ran"), loaders[0]
+    outcome, loader = RunOutcome({}, "nothing ran"), loaders[0]
     for call in calls:
         (outcome,) = run_calls(place, [call], tags=tags, checkpoint=prefix, stand=stand)
         loader = call.loader

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphsurgeon.bridges.child import ask, runtime_of
 from graphsurgeon.bridges.probe import written
-from graphsurgeon.compare.entries import Call, Outcome
+from graphsurgeon.compare.entries import OneRun, RunOutcome
 from graphsurgeon.disk.files import is_folder
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
@@ -19,12 +19,12 @@ from graphsurgeon.model.format import Format
 
 def run_calls(
     path: Path,
-    calls: Sequence[Call],
+    calls: Sequence[OneRun],
     *,
     tags: Sequence[str] | None = None,
     checkpoint: str | None = None,
     stand: Path | None = None,
-) -> list[Outcome]:
+) -> list[RunOutcome]:
     """Run calls on a model file, all in one child process.
 
     Args:

@@ -13,7 +13,7 @@ from graphsurgeon.bridges.feeds import maker, parse_feeds
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
-from graphsurgeon.compare.entries import Call, Outcome, Runner, entries
+from graphsurgeon.compare.entries import OneRun, Runner, RunOutcome, entries
 from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
 from graphsurgeon.compare.pairs import EntryPair
 from graphsurgeon.formats import read
@@ -115,7 +115,7 @@ def _runner_of(*models: Model, stand: Path | None = None) -> Runner:
     """Return what runs models, each with its checkpoint."""
     known = {model.path: model for model in models}
 
-    def run(path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
+    def run(path: Path, calls: Sequence[OneRun], *, tags: Sequence[str] | None = None) -> list[RunOutcome]:
         model = known.get(str(path))
         prefix = model.checkpoint.prefix if model and model.checkpoint and model.traits.is_bare_graph else None
         return run_calls(path, calls, tags=tags, checkpoint=prefix, stand=stand)

@@ -15,7 +15,7 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -167,9 +167,15 @@ class Commands(TyperGroup):
 
 
 class Command(TyperCommand):
-    """A command whose help ends with examples that are printed as they are."""
+    """A command whose help ends with examples that are printed as they are.
+
+    Attributes:
+        told_by: word of the help, in braces -> what tells the text in its place; asked when the help is printed, since
+            tables of operations take longer to import than most commands take to run.
+    """
 
     examples = ""
+    told_by: Mapping[str, Callable[[], str]] = {}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments, and keep them as they were given."""
@@ -196,6 +202,8 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, then the examples."""
+        for word, tell in self.told_by.items():
+            self.help = (self.help or "").replace(f"{{{word}}}", tell())
         super().format_help(ctx, formatter)
         if self.examples:
             formatter.write(f"{_EXAMPLES}{self.examples}\n")
@@ -242,8 +250,18 @@ def _load(name: str) -> Any:
     command: Any = typer.main.get_command(app)
     command.name = name
     command.params += remote_options(command.params)
+    command.told_by = getattr(callback, "told_by", {})
     command.examples = textwrap.indent(textwrap.dedent(examples), "  ")
+    if _is_completing():
+        from graphsurgeon.cli import completion
+
+        completion.attach(command)
     return command
+
+
+def _is_completing() -> bool:
+    """Say whether a shell asks for the rest of a word."""
+    return any(f"_{name}_COMPLETE" in os.environ for name in ("GS", "GRAPHSURGEON"))
 
 
 def _markup_mode() -> Any:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -58,17 +58,18 @@ Allow = Annotated[
 ]
 AllowFiles = Annotated[bool, typer.Option("--allow-files", help="Let a model that is run use any file.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="Look at so many models at once.")]
+_T = TypeVar("_T")
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
-def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., _T]], Callable[..., _T]]:
     """Give a command groups of options: a parameter becomes those of a function, and gets what the function returns.
 
     @expanding(filters=filter_options)
     def find(model: Model, filters: Filters, ...) -> None: ...
     """
 
-    def expand(function: Callable[..., None]) -> Callable[..., None]:
+    def expand(function: Callable[..., _T]) -> Callable[..., _T]:
         parameters: list[inspect.Parameter] = []
         for parameter in inspect.signature(function, eval_str=True).parameters.values():
             group = groups.get(parameter.name)
@@ -76,10 +77,10 @@ def expanding(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], C
             parameters += [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
 
         @wraps(function)
-        def command(**values: Any) -> None:
+        def command(**values: Any) -> _T:
             for name, group in groups.items():
                 values[name] = group(**{option: values.pop(option) for option in inspect.signature(group).parameters})
-            function(**values)
+            return function(**values)
 
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return command
@@ -149,18 +150,31 @@ def read_map(path: Path) -> dict[str, str]:
         FileError: the file is missing, unreadable or no JSON.
         UsageError: it is no object of texts.
     """
+    pairs = read_json(path)
+    if not all(isinstance(new, str) for new in pairs.values()):
+        raise UsageError('is not of the form {"old": "new"}', path=path)
+    return pairs
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        FileError: the file is missing, unreadable or no JSON.
+        UsageError: it holds something else.
+    """
     import json
 
     from graphsurgeon.disk.files import open_source
 
     source = open_source(path)
     try:
-        pairs = json.loads(source.read_at(0, source.size))
-    except ValueError as error:
+        found = json.loads(source.read_at(0, source.size))
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"no JSON: {error}", path=path) from error
-    if not isinstance(pairs, dict) or not all(isinstance(new, str) for new in pairs.values()):
-        raise UsageError('is not of the form {"old": "new"}', path=path)
-    return pairs
+    if not isinstance(found, dict):
+        raise UsageError("is no JSON object", path=path)
+    return found
 
 
 def parse_tags(text: str | None) -> list[str] | None:

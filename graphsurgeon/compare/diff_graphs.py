@@ -224,7 +224,7 @@ def _resource_name(node: Node, value: AttrValue) -> AttrValue:
 
 def _default(node: Node, key: str, value: AttrValue) -> AttrValue:
     """Return an attribute, or what the op says for a node that leaves it out."""
-    opdef = catalog.get(node.op) if value is None else None
+    opdef = catalog.of(node) if value is None else None
     return opdef.attr(node.attrs, key) if opdef is not None else value
 
 

@@ -72,7 +72,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Call:
+class OneRun:
     """One run.
 
     Attributes:
@@ -100,7 +100,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run gave: results by name, or why there are none."""
 
     results: dict[str, Result]
@@ -110,7 +110,7 @@ class Outcome:
 class Runner(Protocol):
     """Runs calls on a model, all in one process."""
 
-    def __call__(self, path: Path, calls: Sequence[Call], *, tags: Sequence[str] | None = None) -> list[Outcome]:
+    def __call__(self, path: Path, calls: Sequence[OneRun], *, tags: Sequence[str] | None = None) -> list[RunOutcome]:
         """Return one outcome per call."""
 
 

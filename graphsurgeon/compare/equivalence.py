@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.compare.entries import Call, Input, Outcome, Result, Runner, loaders_of
+from graphsurgeon.compare.entries import Input, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import EntryPair, make_call, pair_entries
 from graphsurgeon.disk.places import path_of
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, np.ndarray[Any, Any]]
     _Maker = Callable[[Input], Any]
 
-RTOL = 1e-4
-ATOL = 1e-5
+RTOL = 1e-4  # float32 sums in another order differ by less than that in networks of a hundred layers
+ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
 
 
@@ -94,7 +94,7 @@ class Tolerance:
     rtol: float = RTOL
     atol: float = ATOL
 
-    def compare(self, call: Call, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
+    def compare(self, call: OneRun, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
         """Compare two results of a call."""
         import numpy as np
 
@@ -239,20 +239,20 @@ class _Job:
     """One call of each model."""
 
     item: _Prepared
-    first: Call
-    second: Call
+    first: OneRun
+    second: OneRun
 
 
 def _run(
-    model: Model, metagraph: MetaGraph, runner: Runner, calls: list[Call], tags: Sequence[str] | None
-) -> list[Outcome]:
+    model: Model, metagraph: MetaGraph, runner: Runner, calls: list[OneRun], tags: Sequence[str] | None
+) -> list[RunOutcome]:
     if not calls:
         return []
     chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
     return runner(path_of(model.path), calls, tags=chosen)
 
 
-def _compared(job: _Job, ours: Outcome, theirs: Outcome, tolerance: Tolerance) -> list[ComparedOutput]:
+def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolerance) -> list[ComparedOutput]:
     signature = job.item.pair.before.key or job.item.pair.after.key
     if theirs.error:
         what = f"the second model does not run: {theirs.error}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.alignment import Alignment
 from graphsurgeon.compare.cuts import entry_of_whole
-from graphsurgeon.compare.entries import Call, Entry, Input, Loader, entries, graph_entry
+from graphsurgeon.compare.entries import Entry, Input, Loader, OneRun, entries, graph_entry
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -41,7 +41,7 @@ class EntryPair:
 
 def make_call(
     loader: Loader, entry: Entry, feeds: Mapping[str, np.ndarray[Any, Any]], outputs: Mapping[str, str]
-) -> Call:
+) -> OneRun:
     """Return a call of an entry.
 
     Args:
@@ -53,9 +53,9 @@ def make_call(
     types = {name: entry.inputs[name].dtype for name in feeds}
     if entry.key is not None and loader != "session":
         dtypes = {name: dtype.name for name, dtype in types.items() if dtype is not None}
-        return Call(loader, entry.key, dict(feeds), dict(outputs), dtypes)
+        return OneRun(loader, entry.key, dict(feeds), dict(outputs), dtypes)
     tensors = {name: tensor_name(entry.inputs[name].value) for name in feeds}
-    return Call(
+    return OneRun(
         loader,
         None,
         {tensors[name]: array for name, array in feeds.items()},

@@ -38,7 +38,7 @@ class Handle(NamedTuple):
     size: int
 
 
-class Table:
+class SSTable:
     """An open table.
 
     Attributes:

@@ -69,7 +69,7 @@ class WriteReport:
 
 
 @dataclass
-class Plan:
+class WritePlan:
     """Everything that a write will do, before it does anything.
 
     Attributes:
@@ -148,7 +148,7 @@ def plan_write(
     format: str | None = None,
     force: bool = False,
     in_place: bool = False,
-) -> Plan:
+) -> WritePlan:
     """Decide what a write will do: lower the model and look at the target; nothing is written.
 
     Raises:
@@ -161,10 +161,10 @@ def plan_write(
     require_free(model, target, force=force, in_place=in_place)
     planner = registry.planner_of(target.traits) if target.shape == target.traits.layout else None
     if planner is not None:
-        plan: Plan = planner(model, target, force=force, in_place=in_place)
+        plan: WritePlan = planner(model, target, force=force, in_place=in_place)
     else:
         files = lower(model, target)
-        plan = Plan(target, {**_beside(model, target, force=force), **files})
+        plan = WritePlan(target, {**_beside(model, target, force=force), **files})
     plan.before = seen(_places(plan))
     plan.clears = force
     plan.notes += leftovers(target.path, cleared=force) + list(_losses(model, target))
@@ -180,7 +180,7 @@ def write_message(model: Model, path: Path, traits: Format) -> None:
     write_file(path, next(iter(registry.module_of(traits).lower(model, text=False).values())))
 
 
-def _places(plan: Plan) -> list[Path]:
+def _places(plan: WritePlan) -> list[Path]:
     """Return what a write puts in place: the folder, the file, or each file of a group."""
     path = plan.target.path
     if plan.target.shape == "folder" or plan.is_one_file:

@@ -30,7 +30,7 @@ class Attrs:
 
     def __getitem__(self, name: str) -> Any:
         value: AttrValue = self.node.attrs.get(name)
-        definition = catalog.get(self.node.op)
+        definition = catalog.of(self.node)
         return definition.attr({}, name) if value is None and definition is not None else value
 
 

@@ -7,7 +7,7 @@ numpy is imported only by the functions that return arrays.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, overload
 
@@ -104,6 +104,51 @@ class BytesSource:
         raise FormatError("a numeric tensor holds no strings")
 
 
+class ComputedSource:
+    """Values that are made of others while they are read, and not held: transposed weights, for example."""
+
+    __slots__ = ("_chunks", "nbytes")
+    is_computed = True  # a writer may ask for them when their place in the file comes
+
+    def __init__(self, nbytes: int, chunks: Callable[[], Iterator[bytes]]) -> None:
+        self.nbytes = nbytes
+        self._chunks = chunks
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes, made anew each time."""
+        return self._chunks()
+
+    def strings(self) -> list[bytes]:
+        """Return the elements."""
+        raise FormatError("a numeric tensor holds no strings")
+
+
+class FilledSource:
+    """One element that fills a shape of any size."""
+
+    __slots__ = ("element", "size")
+    repeats = True
+
+    def __init__(self, element: bytes, size: int) -> None:
+        self.element = element
+        self.size = size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return len(self.element)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the element as often as it stands there."""
+        at_once = max(1, BLOCK // max(len(self.element), 1))
+        for start in range(0, self.size, at_once):
+            yield self.element * min(at_once, self.size - start)
+
+    def strings(self) -> list[bytes]:
+        """Return the elements."""
+        raise FormatError("a numeric tensor holds no strings")
+
+
 class StringsSource:
     """Elements of a string tensor, in memory."""
 
@@ -163,6 +208,11 @@ class Tensor:
     def nbytes(self) -> int:
         """Bytes of all elements: elements times item size; for strings the bytes as stored."""
         return self.num_elements * self.dtype.itemsize if self.dtype.bits else self.source.nbytes
+
+    @property
+    def storage(self) -> object:
+        """What two tensors have in common whose values are stored once: a buffer that they share, or the source."""
+        return getattr(self.source, "storage", None) or id(self.source)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the row-major little-endian bytes in blocks; of strings one behind the other. Reads the file."""

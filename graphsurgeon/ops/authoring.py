@@ -21,7 +21,7 @@ from graphsurgeon.ops.coerce import coerce_attr, coerce_plain, coerce_tensor
 from graphsurgeon.ops.opdef import ArgDef, OpDef
 
 
-class Draft(NamedTuple):
+class Completed(NamedTuple):
     """What a new node will have; a Tensor among the inputs becomes a constant called `NAME/ARGUMENT`."""
 
     inputs: list[Value | Tensor]
@@ -32,7 +32,7 @@ class Draft(NamedTuple):
 
 def complete(
     graph: Graph, op: str | Graph, name: str, inputs: Any, attrs: Mapping[str, Any] | None, controls: Any
-) -> Draft:
+) -> Completed:
     """Return inputs, attributes and controls of a node that is to be added to a graph. Changes nothing.
 
     Raises:
@@ -47,7 +47,7 @@ def complete(
     if opdef is None or op in graph.metagraph.functions:
         plain = {key: coerce_plain(where, key, item) for key, item in (attrs or {}).items()}
         values = [item if isinstance(item, Value) else coerce_tensor(where, "an input", item) for item in given]
-        return Draft(values, [str(place) for place in range(len(values))], plain, waits)
+        return Completed(values, [str(place) for place in range(len(values))], plain, waits)
     return _by_definition(graph, opdef, where, given, attrs or {}, waits)
 
 
@@ -56,7 +56,7 @@ def output_dtypes(node: Node) -> list[DType] | None:
     if node.callee is not None:
         results = [output.dtype for output in node.callee.outputs]
         return None if None in results else [dtype for dtype in results if dtype is not None]
-    opdef = catalog.get(node.op) if node.graph.vocabulary == TENSORFLOW else None
+    opdef = catalog.of(node)
     return None if opdef is None else opdef.output_dtypes(node.attrs)
 
 
@@ -83,7 +83,7 @@ def dtype_of(value: Value) -> DType | None:
 
 def _by_definition(
     graph: Graph, opdef: OpDef, where: str, given: list[Any], attrs: Mapping[str, Any], controls: list[Node]
-) -> Draft:
+) -> Completed:
     _require_known_attrs(opdef, where, attrs)
     found: dict[str, AttrValue] = {}
     is_function = graph.kind == "function"
@@ -107,7 +107,7 @@ def _by_definition(
     for key, attr in opdef.attrs.items():
         if key not in found and not attr.has_default:
             raise UsageError(f"{where}: the attribute {key} ({attr.type}) is missing", hint=f'give {{"{key}": ...}}')
-    return Draft(values, names, found, controls)
+    return Completed(values, names, found, controls)
 
 
 def _require_known_attrs(opdef: OpDef, where: str, attrs: Mapping[str, Any]) -> None:

@@ -9,12 +9,17 @@ import zlib
 from collections.abc import KeysView
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphsurgeon.encoding import protowire
+from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.ops.decode import decode
 from graphsurgeon.ops.opdef import OpDef
 
-__all__ = ["decode", "get", "names"]
+if TYPE_CHECKING:
+    from graphsurgeon.model.graph import Node
+
+__all__ = ["decode", "get", "names", "of"]
 
 
 @cache
@@ -22,6 +27,14 @@ def get(name: str) -> OpDef | None:
     """Return the definition of an op, `None` if TensorFlow has no op of that name."""
     data = _serialized().get(name)
     return None if data is None else decode(data)
+
+
+def of(node: Node) -> OpDef | None:
+    """Return the definition of a node's op, as the vocabulary of its graph has it; `None` if TensorFlow has none.
+
+    A name alone says nothing: 83 ops of ONNX are called as ops of TensorFlow are, and most of them mean something else.
+    """
+    return get(node.op) if node.graph.vocabulary == TENSORFLOW else None
 
 
 def names() -> KeysView[str]:

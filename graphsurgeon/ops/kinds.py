@@ -170,6 +170,7 @@ SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # look at the shape 
 QUIETLY_IMPURE = frozenset({
     "ReadFile", "MatchingFiles", "ImmutableConst", "TensorListReserve", "EmptyTensorList", "EmptyTensorMap",
 })  # fmt: skip
+TFLITE_RANDOM = frozenset({"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL"})  # other numbers at each run
 # What they compute is output 0; the others are means, variances, indices for their own gradients.
 BY_PRODUCTS = MERGES | {
     "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx", "MaxPoolWithArgmax",

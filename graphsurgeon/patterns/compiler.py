@@ -13,7 +13,7 @@ from graphsurgeon.model.shape_pattern import shape_matcher
 from graphsurgeon.patterns import routes
 from graphsurgeon.patterns.conditions import attr_test, literal_test
 from graphsurgeon.patterns.op_names import OpSet, check_names
-from graphsurgeon.patterns.subject import Bound, Call, Subject
+from graphsurgeon.patterns.subject import Bound, CallAround, Subject
 from graphsurgeon.patterns.syntax import (
     Either,
     Known,
@@ -53,11 +53,11 @@ class Env(NamedTuple):
     between: tuple[Node, ...] = ()
     once: tuple[Value, ...] = ()
     roots: tuple[Value, ...] = ()
-    made: tuple[Value, Call | None] | None = None
+    made: tuple[Value, CallAround | None] | None = None
 
 
-Match: TypeAlias = Callable[[Value, "Call | None", Env], Iterator[Env]]
-_Key: TypeAlias = "tuple[Value, Call | None]"
+Match: TypeAlias = Callable[[Value, "CallAround | None", Env], Iterator[Env]]
+_Key: TypeAlias = "tuple[Value, CallAround | None]"
 
 
 class Compiled:
@@ -103,7 +103,7 @@ class Compiled:
         """Return the nodes that can be the first root of a match with one of some nodes in it."""
         return routes.above(self.subject, self.routes[0], touched)
 
-    def search(self, node: Node, call: Call | None) -> Iterator[Env]:
+    def search(self, node: Node, call: CallAround | None) -> Iterator[Env]:
         """Yield the ways in which a node is the first root of a match."""
         for port in self._ports(self.rule.roots[0], node):
             value = node.output(port)
@@ -168,7 +168,7 @@ class Compiled:
         if not checks and name is None and not once:
             return inner
 
-        def match(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
+        def match(value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
             for after in inner(value, call, env):
                 # What an op pattern stands for is the node's output, not what hands it on.
                 made, place = after.made if is_node and after.made is not None else (value, call)
@@ -185,8 +185,8 @@ class Compiled:
 
         return match
 
-    def _checks(self, pattern: Pattern) -> list[Callable[[Value, Call | None], bool]]:
-        checks: list[Callable[[Value, Call | None], bool]] = []
+    def _checks(self, pattern: Pattern) -> list[Callable[[Value, CallAround | None], bool]]:
+        checks: list[Callable[[Value, CallAround | None], bool]] = []
         subject, test = self.subject, pattern.test
         if pattern.type is not None:
             checks.append(self._type(pattern.type, is_constant=isinstance(pattern, Known | Literal)))
@@ -194,11 +194,11 @@ class Compiled:
             checks.append(lambda value, call: bool(test(Bound(subject, value, call))))
         return checks
 
-    def _type(self, test: TypeTest, *, is_constant: bool) -> Callable[[Value, Call | None], bool]:
+    def _type(self, test: TypeTest, *, is_constant: bool) -> Callable[[Value, CallAround | None], bool]:
         subject, dtypes = self.subject, frozenset(test.dtypes)
         matches = shape_matcher(test.shape) if test.shape is not None else None
 
-        def check(value: Value, call: Call | None) -> bool:
+        def check(value: Value, call: CallAround | None) -> bool:
             tensor = subject.constant(value, call) if is_constant else None
             dtype = tensor.dtype if tensor is not None else subject.dtype(value)
             if dtypes and (dtype is None or dtype.base not in dtypes):
@@ -212,7 +212,7 @@ class Compiled:
         memo: dict[_Key, Env | None] = {}
         self._memos.append(memo)
 
-        def match(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
+        def match(value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
             key = (value, call)
             if key in memo:
                 known = memo[key]
@@ -240,7 +240,7 @@ class Compiled:
         attrs = attr_test(pattern.attrs, subject.vocabulary(subject.metagraph.graph))
         arguments = self._arguments(pattern, bound)
 
-        def match(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
+        def match(value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
             between = env.between
             for made, place in subject.way(value, call):
                 node = made.producer
@@ -258,7 +258,7 @@ class Compiled:
 
         return match
 
-    def _arguments(self, pattern: Op, bound: set[str]) -> Callable[[Node, Call | None, Env], Iterator[Env]]:
+    def _arguments(self, pattern: Op, bound: set[str]) -> Callable[[Node, CallAround | None, Env], Iterator[Env]]:
         matchers: list[Match] = []
         known = set(bound)
         rest: int | None = None
@@ -279,12 +279,12 @@ class Compiled:
 
     def _fixed(
         self, pattern: Op, matchers: list[Match], required: int
-    ) -> Callable[[Node, Call | None, Env], Iterator[Env]]:
+    ) -> Callable[[Node, CallAround | None, Env], Iterator[Env]]:
         commutes = self.subject.vocabulary(self.subject.metagraph.graph).commutes
         may_swap = len(matchers) == 2 and required == 2 and not pattern.is_ordered
         most = len(matchers)
 
-        def match(node: Node, call: Call | None, env: Env) -> Iterator[Env]:
+        def match(node: Node, call: CallAround | None, env: Env) -> Iterator[Env]:
             inputs = node.inputs
             while len(inputs) > required and inputs[-1].is_absent:
                 inputs = inputs[:-1]
@@ -298,11 +298,11 @@ class Compiled:
 
     def _with_rest(
         self, matchers: list[Match], rest: int, name: str | None
-    ) -> Callable[[Node, Call | None, Env], Iterator[Env]]:
+    ) -> Callable[[Node, CallAround | None, Env], Iterator[Env]]:
         subject = self.subject
         behind = len(matchers) - rest
 
-        def match(node: Node, call: Call | None, env: Env) -> Iterator[Env]:
+        def match(node: Node, call: CallAround | None, env: Env) -> Iterator[Env]:
             inputs = node.inputs
             if len(inputs) < len(matchers):
                 return
@@ -323,7 +323,7 @@ class Compiled:
     def _literal(self, pattern: Literal) -> Match:
         subject, test = self.subject, literal_test(pattern)
 
-        def match(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
+        def match(value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
             tensor = subject.constant(value, call)
             items = subject.items(tensor) if tensor is not None else None
             if tensor is not None and items is not None and test(tensor, items):
@@ -335,7 +335,7 @@ class Compiled:
         subject = self.subject
         test = subject.is_weight if pattern.variables else None
 
-        def match(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
+        def match(value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
             if test(value, call) if test is not None else subject.constant(value, call) is not None:
                 yield env._replace(made=None)
 
@@ -360,20 +360,20 @@ def _bind(env: Env, name: str, new: Bound) -> Env | None:
     return env if isinstance(known, Bound) and new.subject.is_same(known, new) else None
 
 
-def _anything(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
+def _anything(value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
     if not value.is_absent:
         yield env if env.made is None else env._replace(made=None)
 
 
 def _either(options: Sequence[Match]) -> Match:
-    def match(value: Value, call: Call | None, env: Env) -> Iterator[Env]:
+    def match(value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
         for option in options:
             yield from option(value, call, env)
 
     return match
 
 
-def _all(matchers: Sequence[Match], values: Sequence[Value], call: Call | None, env: Env) -> Iterator[Env]:
+def _all(matchers: Sequence[Match], values: Sequence[Value], call: CallAround | None, env: Env) -> Iterator[Env]:
     """Yield the ways in which each value matches its pattern, the first ones bound for those behind."""
     count = len(matchers)
     if not count:

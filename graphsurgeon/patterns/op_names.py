@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from graphsurgeon.patterns.lexer import PatternError, error_at
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.patterns.syntax import Anything, Build, Known, Op, OpName, Pattern, Rule, parts_of
+from graphsurgeon.patterns.vocabulary import Vocabulary, owner_of
 
 
 class OpSet:
@@ -37,7 +38,7 @@ def check_names(rule: Rule, subject: Subject) -> None:
             raise error_at(rule.text, pattern.at, f"{pattern.name} is an op", hint=hint)
         if isinstance(pattern, Op):
             for name in pattern.ops:
-                _check_op(rule.text, name, known, in_model)
+                _check_op(rule.text, name, words, in_model)
             _check_attrs(rule.text, pattern, subject)
 
 
@@ -51,7 +52,7 @@ def check_build(rule: Rule, subject: Subject) -> None:
     in_model = {op for graph in subject.metagraph.graphs for op in subject.ops(graph)}
     for build in (part for one in rule.builds for part in builds_in(one)):
         if build.kind == "op":
-            _check_op(rule.text, OpName(build.op, at=build.at, is_quoted=bool(build.value)), words.names(), in_model)
+            _check_op(rule.text, OpName(build.op, at=build.at, is_quoted=bool(build.value)), words, in_model)
 
 
 def builds_in(build: Build) -> Iterator[Build]:
@@ -61,22 +62,27 @@ def builds_in(build: Build) -> Iterator[Build]:
         yield from builds_in(arg)
 
 
-def _check_op(text: str, name: OpName, known: Collection[str], in_model: Collection[str]) -> None:
+def _check_op(text: str, name: OpName, words: Vocabulary, in_model: Collection[str]) -> None:
     if name.is_quoted:
         return
+    known = words.names()
     if name.is_glob:
         found = any(op.startswith(name.text) for op in (*known, *in_model))
     else:
         found = name.text in known or name.text in in_model
     if not found and (known or not in_model):
-        raise _unknown(text, name, [*known, *in_model])
+        raise _unknown(text, name, words, [*known, *in_model])
     if not found and not name.text.isupper() and not name.is_glob:
-        raise _unknown(text, name, sorted(in_model))  # TFLite writes its ops in capitals
+        raise _unknown(text, name, words, sorted(in_model))  # TFLite writes its ops in capitals
 
 
-def _unknown(text: str, name: OpName, known: Sequence[str]) -> PatternError:
+def _unknown(text: str, name: OpName, words: Vocabulary, known: Sequence[str]) -> PatternError:
     from difflib import get_close_matches
 
+    other = owner_of(name.text)
+    if other and other != words.title:
+        hint = f"the model has ops of {words.title}, and the pattern is for those of {other}"
+        return error_at(text, name.at, f"{name.text} is an op of {other}", hint=hint)
     lower = {op.lower(): op for op in known}
     near = [lower[op] for op in get_close_matches(name.text.lower(), lower, n=2, cutoff=0.6)]
     hint = f"did you mean {' or '.join(near)}?" if near else "an op that only the model has is written in quotes"

@@ -26,12 +26,12 @@ MOST_LITERAL = 1 << 16  # elements of a constant that is compared with a number
 _MOST_SAME = 4096  # bytes of constants that are compared with each other
 
 
-class Call:
+class CallAround:
     """A call on the way to a value: the node, the function it runs, and the call around it."""
 
     __slots__ = ("depth", "function", "node", "outer")
 
-    def __init__(self, node: Node, function: Graph, outer: Call | None) -> None:
+    def __init__(self, node: Node, function: Graph, outer: CallAround | None) -> None:
         self.node = node
         self.function = function
         self.outer = outer
@@ -49,7 +49,7 @@ class Bound:
 
     __slots__ = ("call", "subject", "value")
 
-    def __init__(self, subject: Subject, value: Value, call: Call | None) -> None:
+    def __init__(self, subject: Subject, value: Value, call: CallAround | None) -> None:
         self.subject = subject
         self.value = value
         self.call = call
@@ -91,9 +91,9 @@ class Subject:
         self.crosses = crosses and bool(metagraph.functions)
         self._shapes = shapes
         self._index: dict[Graph, dict[str, list[Node]]] = {}
-        self._calls: dict[tuple[Node, Call | None], Call | None] = {}
+        self._calls: dict[tuple[Node, CallAround | None], CallAround | None] = {}
         self._sites: dict[Graph, list[Node]] | None = None
-        self._constants: dict[tuple[Value, Call | None], Tensor | None] = {}
+        self._constants: dict[tuple[Value, CallAround | None], Tensor | None] = {}
         self._numbers: dict[Tensor, Any] = {}
         self._signed: set[Value] | None = None
 
@@ -137,29 +137,29 @@ class Subject:
                         self._sites.setdefault(target, []).append(node)
         return self._sites.get(function, [])
 
-    def enter(self, node: Node, outer: Call | None) -> Call | None:
+    def enter(self, node: Node, outer: CallAround | None) -> CallAround | None:
         """Return the call that a node makes, None if it makes none; the same object for the same call."""
         key = (node, outer)
         if key not in self._calls:
             function = vocabulary_of(node.graph).call(node) if self.crosses else None
             is_deep = outer is not None and outer.depth >= _MOST_CALLS
-            self._calls[key] = None if function is None or is_deep else Call(node, function, outer)
+            self._calls[key] = None if function is None or is_deep else CallAround(node, function, outer)
         return self._calls[key]
 
-    def around(self, graph: Graph) -> Call | None:
+    def around(self, graph: Graph) -> CallAround | None:
         """Return the only call that leads to a function, None if there is none, or several."""
         nodes: list[Node] = []
         while len(self.sites(graph)) == 1 and len(nodes) < _MOST_CALLS:
             nodes.append(self.sites(graph)[0])
             graph = nodes[-1].graph
-        call: Call | None = None
+        call: CallAround | None = None
         for node in reversed(nodes):
             call = self.enter(node, call)
         return call
 
     # -- where values come from ------------------------------------------------------------------------
 
-    def before(self, value: Value, call: Call | None) -> tuple[Value, Call | None] | None:
+    def before(self, value: Value, call: CallAround | None) -> tuple[Value, CallAround | None] | None:
         """Go back one step through what hands a value on; None where it is made."""
         node = value.producer
         if node is None:
@@ -177,13 +177,13 @@ class Subject:
             return None
         return inner.function.outputs[value.port].value, inner
 
-    def _argument(self, value: Value, call: Call | None) -> tuple[Value, Call | None] | None:
+    def _argument(self, value: Value, call: CallAround | None) -> tuple[Value, CallAround | None] | None:
         port = value.port
         if call is None or value.graph is not call.function or value.is_dangling or not isinstance(port, int):
             return None
         return (call.node.inputs[port], call.outer) if 0 <= port < len(call.node.inputs) else None
 
-    def way(self, value: Value, call: Call | None) -> list[tuple[Value, Call | None]]:
+    def way(self, value: Value, call: CallAround | None) -> list[tuple[Value, CallAround | None]]:
         """Return a value, and what it is before everything that hands it on, one step after the other."""
         found = [(value, call)]
         while len(found) < _MOST_STEPS:
@@ -193,7 +193,7 @@ class Subject:
             found.append(earlier)
         return found
 
-    def origin(self, value: Value, call: Call | None) -> tuple[Value, Call | None]:
+    def origin(self, value: Value, call: CallAround | None) -> tuple[Value, CallAround | None]:
         """Return where a value is made."""
         return self.way(value, call)[-1]
 
@@ -246,7 +246,7 @@ class Subject:
 
     # -- what is known of values -----------------------------------------------------------------------
 
-    def constant(self, value: Value, call: Call | None = None) -> Tensor | None:
+    def constant(self, value: Value, call: CallAround | None = None) -> Tensor | None:
         """Return the tensor that a value is, also behind what only gives a constant another shape or dtype."""
         key = (value, call)
         if key not in self._constants:
@@ -254,7 +254,7 @@ class Subject:
             self._constants[key] = self._constant(value, call)
         return self._constants[key]
 
-    def _constant(self, value: Value, call: Call | None, depth: int = 20) -> Tensor | None:
+    def _constant(self, value: Value, call: CallAround | None, depth: int = 20) -> Tensor | None:
         value, call = self.origin(value, call)
         words = vocabulary_of(value.graph)
         tensor = words.constant(value)
@@ -296,12 +296,12 @@ class Subject:
         found: list[Any] | None = self._numbers[tensor]
         return found
 
-    def array(self, value: Value, call: Call | None = None) -> Any:
+    def array(self, value: Value, call: CallAround | None = None) -> Any:
         """Return the elements of a constant as an array; None of anything else. Reads the file."""
         tensor = self.constant(value, call)
         return None if tensor is None else tensor.numpy()
 
-    def is_weight(self, value: Value, call: Call | None) -> bool:
+    def is_weight(self, value: Value, call: CallAround | None) -> bool:
         """Say whether a value is a constant, or read from a variable."""
         if self.constant(value, call) is not None:
             return True

@@ -16,6 +16,7 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import IDENTITIES, PLAIN_CALLS, RESHAPES, VARIABLES
 from graphsurgeon.ops.opdef import OpDef
+from graphsurgeon.ops.tflite import builtin
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ def vocabulary_of(graph: Graph) -> Vocabulary:
     return _BY_NAME.get(graph.vocabulary) or _unknown(graph.vocabulary)
 
 
+def owner_of(op: str) -> str:
+    """Return the framework that has an op of this name, TensorFlow or TFLite; empty for neither."""
+    if catalog.get(op) is not None:
+        return TENSORFLOW.title
+    return TFLITE.title if builtin(op) is not None else ""
+
+
 def _called(node: Node) -> Graph | None:
     if node.callee is not None:
         return node.callee
@@ -84,7 +92,7 @@ _COMMUTATIVE = frozenset({"Add", "Maximum", "Minimum"})
 def _commutes(node: Node) -> bool:
     if node.op in _COMMUTATIVE:
         return node.attrs.get("T") is not STRING
-    definition = catalog.get(node.op)
+    definition = catalog.of(node)
     return definition is not None and definition.is_commutative
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.picture import Picture, View, build_scene, select_picture
-from graphsurgeon.render.place.layout import SECONDS, Layout, LayoutTimeoutError
-from graphsurgeon.render.place.pages import lay_out_page
+from graphsurgeon.render.place.layout import SECONDS, Layout, LayoutTimeoutError, box_size
+from graphsurgeon.render.place.pages import Page, lay_out_page
+from graphsurgeon.render.place.paper import SMALLEST, Paper, paper_named
 from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.render.write.dot import dot_text
-from graphsurgeon.render.write.svg import svg_text
+from graphsurgeon.render.write.svg import sheet_size, svg_text
 
 FORMATS = ("svg", "dot", "png", "pdf", "html")
 MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
-_COARSEST = 20
+_COARSEST = 8  # levels that a view may be made coarser by before it is given up
+_MOST_ON_PAPER = 200  # boxes; no paper has room for so many
+_STEP = 0.8  # of the boxes that the next coarser picture may have
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def draw_picture(subject: Model | Graph, picture: Picture, *, format: str, view:
         scene = build_scene(picture, view)
         return Drawing(scene, dot_text(scene).encode())
     scene, layout = _laid_out(picture, view, seconds)
-    svg = svg_text(scene, layout)
+    svg = svg_text(scene, layout, paper=paper_named(view.paper) if view.paper else None)
     if format == "svg":
         return Drawing(scene, svg.encode())
     from graphsurgeon.render.write.images import pdf_bytes, png_bytes
@@ -79,12 +83,14 @@ def to_svg(subject: Model | Graph) -> str:
 
 
 def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layout]:
+    if view.paper:
+        return _on_paper(picture, view, paper_named(view.paper), seconds)
     while True:
         scene = build_scene(picture, view)
         try:
             if len(scene.boxes) > MOST_LAID_OUT:
                 raise LayoutTimeoutError(f"{len(scene.boxes)} boxes are too many to lay out")
-            return scene, lay_out_page(scene, seconds=seconds)
+            return scene, lay_out_page(scene, seconds=seconds, page=Page(direction=view.direction))
         except LayoutTimeoutError as error:
             coarser = _coarser(view, scene)
             if coarser is None:
@@ -94,12 +100,47 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
             view = coarser
 
 
+def _on_paper(picture: Picture, view: View, paper: Paper, seconds: float) -> tuple[Scene, Layout]:
+    """Return the picture with the most boxes whose text can be read on a paper; else the coarsest, with a note."""
+    page = Page(paper.proportion, view.direction)
+    drawn: list[tuple[float, Scene, Layout]] = []
+    for scene in _coarser_and_coarser(picture, view):
+        room = sum(width * height for width, height in map(box_size, scene.boxes))
+        if not paper.may_hold(room):
+            continue
+        try:
+            layout = lay_out_page(scene, seconds=seconds, page=page)
+        except LayoutTimeoutError:
+            continue
+        size = paper.smallest_text(*sheet_size(scene, layout, paper))
+        if size >= SMALLEST:
+            return scene, layout
+        drawn.append((size, scene, layout))
+    if not drawn:
+        hint = "draw a part: --scope, --focus, --from and --to"
+        raise UnsupportedError("no picture of it could be laid out in time", hint=hint)
+    size, scene, layout = max(drawn, key=lambda one: one[0])
+    note = f"on {paper.name} the smallest text has {size:.1f} points; draw a part: --scope, --focus"
+    return replace(scene, notes=(*scene.notes, note)), layout
+
+
+def _coarser_and_coarser(picture: Picture, view: View) -> Iterator[Scene]:
+    """Yield what a view asks for and coarser pictures, by depth and by number of boxes, those with most boxes first."""
+    views = [view]
+    while views[-1].most > _COARSEST:
+        views.append(replace(view, depth=None, everything=False, most=int(views[-1].most * _STEP)))
+    views += [replace(view, depth=depth) for depth in (1, 2, 3)] if view.depth is None else []
+    scenes = {len(scene.boxes): scene for scene in (build_scene(picture, one) for one in reversed(views))}
+    yield from (scenes[count] for count in sorted(scenes, reverse=True) if count <= _MOST_ON_PAPER)
+
+
 def _coarser(view: View, scene: Scene) -> View | None:
-    if view.depth is not None and scene.depth > 1:
+    is_deep = view.depth is not None or view.everything
+    if is_deep and scene.depth > 1:
         return replace(view, depth=max(scene.depth - 1, 1))
-    if view.depth is not None:
-        return replace(view, depth=None)
-    return replace(view, most=view.most // 2) if view.most > _COARSEST else None
+    if is_deep:
+        return replace(view, depth=None, everything=False)
+    return replace(view, most=int(view.most * _STEP)) if view.most > _COARSEST else None
 
 
 def _said(view: View) -> str:

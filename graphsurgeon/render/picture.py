@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature
-from graphsurgeon.errors import UsageError
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, suggestion
+from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.arrange.blocks import find_levels, limit_width
 from graphsurgeon.render.arrange.compose import Composer
+from graphsurgeon.render.arrange.composites import gather_composites
 from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
 from graphsurgeon.render.arrange.levels import Part, build_levels
 from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
+from graphsurgeon.render.arrange.titles import operations_titled, titles
 from graphsurgeon.render.choose import zoom
 from graphsurgeon.render.choose.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
 from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
-from graphsurgeon.render.choose.select import Selection, select, select_all
+from graphsurgeon.render.choose.select import Selection, behind, select, select_all
+from graphsurgeon.render.scene import boxes, color
 from graphsurgeon.render.scene.describe import Describer
 from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.shapes import ShapeReport, infer_shapes
@@ -35,8 +38,8 @@ class View:
     """What to draw of a model.
 
     Attributes:
-        depth: how many levels of names are open; None chooses.
-        everything: draw every node, nothing folded.
+        depth: how many levels are open, 1 is the coarsest picture; None chooses.
+        everything: draw every node, nothing folded, unless a depth says otherwise.
         tags: of the MetaGraph; None chooses.
         graph: a function or subgraph instead of what signatures compute; `main` for the main graph.
         signature: one signature only.
@@ -47,6 +50,9 @@ class View:
         highlight: nodes, scopes, or globs to mark; of two nodes `A->B` also the paths between.
         colors: node name -> "added", "removed", "changed".
         most: boxes of a picture that is drawn without a depth.
+        direction: "down" or "right"; None chooses.
+        paper: what the picture is to fit on, with text that can be read there (`place.paper.PAPERS`).
+        color_by: "params", "dtype", or node -> a number or word; None colours families of ops.
     """
 
     depth: int | None = None
@@ -62,6 +68,9 @@ class View:
     highlight: Sequence[str] = ()
     colors: Mapping[str, str] = field(default_factory=dict)
     most: int = MOST_BOXES
+    direction: str | None = None
+    paper: str | None = None
+    color_by: str | Mapping[str, float | str] | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +80,7 @@ class Picture:
     Attributes:
         outside: operations that stand outside the scope that was asked for.
         notes: what was done that nobody asked for.
+        made_by: format and maker of a whole model; empty for a part of one.
     """
 
     title: str
@@ -81,6 +91,7 @@ class Picture:
     outside: set[int] = field(default_factory=set)
     marks: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    made_by: str = ""
 
 
 def select_picture(
@@ -105,6 +116,7 @@ def select_picture(
         ends.starts += flow.removed
     ends.kept += [operation.index for operation in flow.operations if operation.node in kept] if kept else []
     picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, report)
+    picture.made_by = _made_by(subject, metagraph) if isinstance(subject, Model) and not _is_part(view) else ""
     picture.notes += ends.notes
     if flow.closed:
         picture.notes.append(f"{flow.closed} calls are drawn closed: their functions recur, or hold too many nodes")
@@ -114,8 +126,28 @@ def select_picture(
 
 
 def build_scene(picture: Picture, view: View) -> Scene:
-    """Return the scene of a picture, collapsed as the view says."""
-    return compose_scene(picture, *levels(picture, view))[0]
+    """Return the scene of a picture, collapsed and coloured as the view says."""
+    scene, composer = compose_scene(picture, *levels(picture, view))
+    return color_scene(scene, composer, view)
+
+
+def color_scene(scene: Scene, composer: Composer, view: View) -> Scene:
+    """Return a scene in the colours that a view asks for.
+
+    Raises:
+        UsageError: there is nothing of that name to colour by.
+    """
+    if view.color_by is None:
+        return scene
+    if not isinstance(view.color_by, str):
+        return color.colored(scene, color.own_numbers(view.color_by))
+    if view.color_by == color.PARAMETERS:
+        return color.colored(scene, color.parameters, "param")
+    if view.color_by == color.DTYPE:
+        return color.colored(scene, lambda box: composer.dtype(box.id))
+    raise UsageError(
+        f"boxes are not coloured by {view.color_by!r}", hint="params, dtype, or a JSON file: node -> number"
+    )
 
 
 def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene, Composer]:
@@ -138,7 +170,30 @@ def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene
         tuple(picture.notes),
         {s.key: (tuple(s.inputs), tuple(s.outputs)) for s in public_signatures(picture.metagraph)},
     )
-    return scene, composer
+    return replace(scene, facts=_facts(picture, scene, composer)), composer
+
+
+def _facts(picture: Picture, scene: Scene, composer: Composer) -> tuple[str, ...]:
+    """Return a model in numbers; of a part of one nothing, since only some of its weights are drawn."""
+    if not picture.made_by:
+        return ()
+    weights = composer.describer.weights(picture.selection.order)
+    ends = [
+        plural(len({end.key for end in ends}), word)
+        for ends, word in ((scene.inputs, "input"), (scene.outputs, "output"))
+    ]
+    counted = boxes.parameters(weights)
+    sizes = [boxes.count_text(counted, "parameter"), boxes.bytes_text(boxes.weight_bytes(weights))] if counted else []
+    return (*sizes, picture.made_by, ", ".join(ends))
+
+
+def _made_by(model: Model, metagraph: MetaGraph) -> str:
+    version = metagraph.producer.get("tensorflow")
+    return f"{model.traits.title} of TensorFlow {version}" if version else model.traits.title
+
+
+def _is_part(view: View) -> bool:
+    return any((view.graph, view.scope, view.focus, view.start, view.end))
 
 
 def _flow_and_ends(subject: Model | Graph, metagraph: MetaGraph, report: ShapeReport, view: View) -> tuple[Flow, Ends]:
@@ -195,13 +250,16 @@ def _title(subject: Model | Graph, view: View) -> str:
 
 def _zoom(picture: Picture, view: View) -> None:
     if view.scope:
-        picture.selection, picture.outside = zoom.within_scope(picture.selection, view.scope)
+        inside = zoom.inside_scope(picture.selection, view.scope) or _shown(picture, view.scope)
+        if not inside:
+            raise _unknown(picture, f"no scope {view.scope!r} is drawn", view.scope)
+        picture.selection, picture.outside = zoom.within(picture.selection, inside)
     if view.start or view.end:
-        starts = zoom.operations_named(picture.selection, view.start) if view.start else []
-        ends = zoom.operations_named(picture.selection, view.end) if view.end else []
+        starts = _named(picture, view.start) if view.start else []
+        ends = _named(picture, view.end) if view.end else []
         picture.selection = zoom.between(picture.selection, starts, ends)
     if view.focus:
-        centre = zoom.operations_named(picture.selection, view.focus)
+        centre = _named(picture, view.focus)
         picture.selection = zoom.around(picture.selection, centre, view.radius)
         for index in centre:
             picture.marks.setdefault(index, []).append("highlight")
@@ -210,9 +268,9 @@ def _zoom(picture: Picture, view: View) -> None:
 def _mark(picture: Picture, view: View) -> None:
     for text in view.highlight:
         start, arrow, end = text.partition("->")
-        found = zoom.operations_named(picture.selection, start)
+        found = _named(picture, start)
         if arrow:
-            found = zoom.between(picture.selection, found, zoom.operations_named(picture.selection, end)).order
+            found = zoom.between(picture.selection, found, _named(picture, end)).order
         for index in found:
             picture.marks.setdefault(index, []).append("highlight")
     for operation in picture.selection.flow.operations if view.colors else ():
@@ -223,29 +281,67 @@ def _mark(picture: Picture, view: View) -> None:
         picture.marks.setdefault(index, []).append("outside")
 
 
-def levels(picture: Picture, view: View, *, narrow: bool = False) -> tuple[Part, Opening]:
+def _named(picture: Picture, text: str) -> list[int]:
+    """Return the drawn operations that a name stands for: of nodes and scopes, or as the picture shows it.
+
+    Raises:
+        UsageError: nothing has that name, or what has it is not drawn.
+    """
+    found = zoom.operations_named(picture.selection, text) or _shown(picture, text)
+    if not found and zoom.is_known(picture.selection, text):
+        raise UsageError(f"{text!r} is not part of what is drawn", hint="--all draws everything")
+    if not found:
+        raise _unknown(picture, f"nothing drawn is named {text!r}", text)
+    return found
+
+
+def _shown(picture: Picture, text: str) -> list[int]:
+    """Return the operations behind a title of the picture: of a level that was found, an input or an output."""
+    titled = operations_titled(_all_levels(picture), text)
+    ends = [end for end in (*picture.ends.inputs, *picture.ends.outputs) if end.key == text]
+    sources = [index for end in ends for index in end.sources]
+    drawn, selection = set(picture.selection.order), picture.selection
+    folded = [
+        i
+        for source in sources
+        if source not in drawn
+        for i in selection.results.get(source) or behind(selection, source)
+    ]
+    return [index for index in dict.fromkeys([*titled, *sources, *folded]) if index in drawn]
+
+
+def _unknown(picture: Picture, what: str, text: str) -> UsageError:
+    names = [operation.name for operation in picture.selection.flow.operations]
+    return UsageError(what, hint=suggestion(text, [*titles(_all_levels(picture)), *names]))
+
+
+def _all_levels(picture: Picture) -> Part:
+    """Return the levels that a picture has when nobody says how far it is open; what is titled has its title here."""
+    return levels(picture, View(most=min(MOST_BOXES, len(picture.selection.order))))[0]
+
+
+def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     """Return the tree of scopes and how far it is open.
 
     Args:
         picture: what is drawn.
         view: how far.
-        narrow: divide wide scopes also where a depth is given, for whoever opens them one by one.
     """
     selection = picture.selection
     inputs = [index for end in picture.ends.inputs for index in end.sources]
     apart = list(dict.fromkeys([*inputs, *picture.outside]))
     root = build_levels(selection, apart)
+    if not view.everything:
+        gather_composites(root, selection, picture.metagraph, picture.report)
+    whole = open_to_depth(root, len(selection.order) + 1, composites=False)
+    is_small = len(visible(root, whole.opened)) <= min(SMALL_PICTURE, view.most)
+    if view.depth is None and (view.everything or is_small):
+        return root, whole
+    if not is_small:
+        find_levels(root, selection, apart)
+        fold_repeats(root, selection)
+        limit_width(root, selection, min(WIDEST_SCOPE, view.most))
+        complete_classes(root)
     if view.depth is not None:
-        if narrow:
-            find_levels(root, selection, apart)
-            limit_width(root, selection, WIDEST_SCOPE)
         return root, open_to_depth(root, max(view.depth, 1))
-    everything = open_to_depth(root, len(selection.order) + 1)
-    if len(visible(root, everything.opened)) <= min(SMALL_PICTURE, view.most):
-        everything.depth = max(part.depth for part in everything.opened) + 1
-        return root, everything
-    find_levels(root, selection, apart)
-    fold_repeats(root, selection)
-    limit_width(root, selection, min(WIDEST_SCOPE, view.most))
-    complete_classes(root)
     return root, open_by_size(root, selection, fewest=min(FEWEST_BOXES, view.most), most=view.most)

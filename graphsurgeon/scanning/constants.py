@@ -37,7 +37,7 @@ def _is_constant(node: Node) -> bool:
 
 
 def _is_computed_once(node: Node) -> bool:
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     if opdef is None or opdef.is_stateful or node.callee is not None or node.op.startswith("Placeholder"):
         return False
     return all(value.producer is not None for value in node.inputs)
@@ -59,7 +59,7 @@ def asks(node: Node, place: int) -> bool:
     refused = 0
     for first, others in product(_SHAPES, _SHAPES):
         facts = [_Watched(others if number else first, number, asked) for number in range(len(node.inputs))]
-        context = InferenceContext(node, catalog.get(node.op), facts, len(node.outputs), _NO_CALLS)
+        context = InferenceContext(node, catalog.of(node), facts, len(node.outputs), _NO_CALLS)
         try:
             function(context)
         except ShapeError:

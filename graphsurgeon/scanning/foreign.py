@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
-from graphsurgeon.encoding.mlir_calls import calls_of
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.foreign import FOREIGN, error
+from graphsurgeon.formats.stablehlo.calls import calls_of
 from graphsurgeon.scanning import archives, keras, pickles
 from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.modules import verdict_of
@@ -134,7 +134,11 @@ def _npy(source: SourceFile, name: str) -> Iterator[Threat]:
 
 def _module(source: SourceFile, name: str) -> Iterator[Threat]:
     """Yield what a module of StableHLO calls outside itself; it runs when somebody calls it."""
-    calls = calls_of(source.whole().read())
+    try:
+        calls = calls_of(source.whole().read())
+    except UnsupportedError as error:
+        yield Threat("medium", None, f"could not be looked into: {error.message}", name, "unknown", None, "unseen")
+        return
     if not calls.is_complete:
         what = "a module that calls native code by names that could not be read"
         yield Threat("high", None, what, name, "unknown", None, "code")

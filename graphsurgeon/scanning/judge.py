@@ -16,7 +16,7 @@ from graphsurgeon.scanning.strings import texts_of
 from graphsurgeon.scanning.table import ACTS, FILES, OpRule, rules
 from graphsurgeon.scanning.trace import Leaf, Text, Tracer
 from graphsurgeon.scanning.training import is_training_input
-from graphsurgeon.scanning.words import Target, named, targets_of
+from graphsurgeon.scanning.words import ActsOn, named, targets_of
 
 _MOST_SIGNATURES = 20  # of one node, that get a finding each
 _INFO = frozenset({"terminal", "bomb"})
@@ -42,7 +42,7 @@ class Case:
     kind: str
     what: str
     texts: list[Text] = field(default_factory=list)
-    targets: list[Target] = field(default_factory=list)
+    targets: list[ActsOn] = field(default_factory=list)
 
 
 class Judge:

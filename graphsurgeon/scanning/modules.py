@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from graphsurgeon.encoding.mlir_calls import calls_of
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import FormatError, UnsupportedError
+from graphsurgeon.formats.stablehlo.calls import calls_of
 from graphsurgeon.model.graph import Node
 from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.judge import Judge, severity_at
@@ -34,7 +34,7 @@ def _of_node(judge: Judge, node: Node) -> Iterator[Threat]:
     module = texts_of(node.attrs.get("module"))
     try:
         calls = calls_of(module[0]) if module else None
-    except FormatError as error:
+    except (FormatError, UnsupportedError) as error:
         yield _threat(judge, node, "medium", f"runs a module that could not be looked into: {error.message}", None)
         return
     if calls is None or not calls.is_complete:

@@ -21,7 +21,7 @@ from graphsurgeon.scanning.reach import Reach
 from graphsurgeon.scanning.strings import strings_of
 
 MOST_TEXTS = 64  # of one value
-_MOST_STEPS = 20_000
+_MOST_STEPS = 20_000  # for the texts of one graph's ops; then they count as computed, so as chosen by the caller
 _DEEPEST = 100  # steps behind each other; each takes a few frames of Python's stack
 
 
@@ -76,7 +76,7 @@ class Tracer:
 
     def alternatives(self, node: Node, argument: str) -> list[Text]:
         """Return what an input argument of a node can be, all its values together; empty if the node lacks it."""
-        opdef = catalog.get(node.op)
+        opdef = catalog.of(node)
         if opdef is None:
             return [text for value in node.inputs for text in self.texts(value)]
         found: list[Text] = []
@@ -263,7 +263,7 @@ class Tracer:
             if is_nested:
                 return [text for result in results for text in self._element(result, port, behind)]
             return self._all(results, behind) or [(Leaf("computed", node.op),)]
-        opdef = catalog.get(node.op)
+        opdef = catalog.of(node)
         is_source = opdef is None or not any("dataset" in arg.name for arg in opdef.inputs)
         if is_source or not node.inputs:
             return [(Leaf("computed", node.op),)]
@@ -332,7 +332,7 @@ def _argument(node: Node, name: str) -> list[Value]:
 
 def span(node: Node, name: str) -> tuple[int, int] | None:
     """Return where the values of an input argument begin, and how many there are; None if the op lacks it."""
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     lengths = opdef.input_lengths(node.attrs) if opdef is not None else None
     if opdef is None or lengths is None:
         return None

@@ -11,7 +11,7 @@ _SHOWN = 4  # targets of one finding
 _LONGEST = 500  # characters of a target
 
 
-class Target(NamedTuple):
+class ActsOn(NamedTuple):
     """One thing that an op acts on.
 
     Attributes:
@@ -25,7 +25,7 @@ class Target(NamedTuple):
     constant: bytes | None = None
 
 
-def targets_of(texts: Iterable[Text], outside: Mapping[str, str]) -> list[Target]:
+def targets_of(texts: Iterable[Text], outside: Mapping[str, str]) -> list[ActsOn]:
     """Return what texts name.
 
     Args:
@@ -35,7 +35,7 @@ def targets_of(texts: Iterable[Text], outside: Mapping[str, str]) -> list[Target
     return list(dict.fromkeys(_target(text, outside) for text in texts))
 
 
-def named(targets: Sequence[Target]) -> str | None:
+def named(targets: Sequence[ActsOn]) -> str | None:
     """Return several targets as one text; None for none."""
     targets = [target for target in targets if not target.is_inside] or targets
     if not targets:
@@ -51,16 +51,16 @@ def readable(data: bytes) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _target(text: Text, outside: Mapping[str, str]) -> Target:
+def _target(text: Text, outside: Mapping[str, str]) -> ActsOn:
     leaves = [part for part in text if isinstance(part, Leaf)]
     if not leaves:
         constant = b"".join(part for part in text if isinstance(part, bytes))
-        return Target(readable(constant), constant=constant)
+        return ActsOn(readable(constant), constant=constant)
     if len(text) == 1 and leaves[0].kind == "asset":
         name = leaves[0].name
         if name in outside:
-            return Target(outside[name], constant=outside[name].encode("utf-8", "surrogateescape"))
-        return Target(f"assets/{name}", is_inside=True)
+            return ActsOn(outside[name], constant=outside[name].encode("utf-8", "surrogateescape"))
+        return ActsOn(f"assets/{name}", is_inside=True)
     said = _said(leaves[0])
     before = b"".join(_leading(text))
     behind = [part for part in text[text.index(leaves[0]) + 1 :] if isinstance(part, bytes)]
@@ -68,7 +68,7 @@ def _target(text: Text, outside: Mapping[str, str]) -> Target:
         said += f", behind {readable(before)!r}"
     if behind:
         said += f", followed by {readable(b''.join(behind))!r}"
-    return Target(said)
+    return ActsOn(said)
 
 
 def _leading(text: Text) -> Iterable[bytes]:

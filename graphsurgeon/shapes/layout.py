@@ -10,7 +10,7 @@ from graphsurgeon.shapes.dims import Dim, Dims, ShapeError
 
 
 @dataclass(frozen=True)
-class Layout:
+class DataLayout:
     """The axes of an image in one data format, with strides, dilations and paddings per axis.
 
     Attributes:
@@ -55,13 +55,13 @@ class Layout:
         return (batch, channels, *places) if self.channel == 1 else (batch, *places, channels)
 
 
-def layout_of(context: InferenceContext, spatial: int, *, channels_first: bool | None = None) -> Layout:
+def layout_of(context: InferenceContext, spatial: int, *, channels_first: bool | None = None) -> DataLayout:
     """Return the layout that `data_format`, `strides`, `dilations` and `explicit_paddings` of a node describe."""
     text = context.text_attr("data_format") or "N..C"
     is_vector = text.endswith("VECT_C")
     first = channels_first if channels_first is not None else text[:2] == "NC"
     axes = tuple(range(2, 2 + spatial)) if first else tuple(range(1, 1 + spatial))
-    return Layout(
+    return DataLayout(
         spatial=axes,
         channel=1 if first else spatial + 1,
         is_vector=is_vector,

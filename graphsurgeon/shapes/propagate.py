@@ -129,7 +129,7 @@ class GraphPass:
         dtypes = output_dtypes(node)
         count = _num_outputs(node, dtypes)
         inputs = self._merged_inputs(node) if node.op in MERGES else [self.fact(value) for value in node.inputs]
-        context = InferenceContext(node, catalog.get(node.op), inputs, count, self.session)
+        context = InferenceContext(node, catalog.of(node), inputs, count, self.session)
         results = self._infer(context)
         recorded = self._recorded(node)
         if results is None and not recorded and count and self._is_reported:
@@ -245,7 +245,7 @@ def output_dtypes(node: Node) -> list[DType] | None:
         return node.output_dtypes()
     if node.callee is not None:
         return [output.dtype or DType.of(0) for output in node.callee.outputs]
-    definition = catalog.get(node.op)
+    definition = catalog.of(node)
     return definition.output_dtypes(node.attrs) if definition is not None else None
 
 

@@ -82,7 +82,7 @@ class Restated:
             name = f"operator #{number} ({node.op})"
             restate = _RULES.get(node.op)
             try:
-                results = restate(Operator(self, node, name)) if restate is not None and node.inputs else None
+                results = restate(RestatedOperator(self, node, name)) if restate is not None and node.inputs else None
             except _UnlikeItsKindError:
                 results = None
             if results is None:
@@ -122,7 +122,7 @@ class _UnlikeItsKindError(Exception):
     """An operator does not have the inputs, or weights of the rank, that its kind takes."""
 
 
-class Operator:
+class RestatedOperator:
     """An operator that is being restated."""
 
     def __init__(self, restated: Restated, node: Node, name: str) -> None:
@@ -194,7 +194,7 @@ class Operator:
         return [node.output(port) for port in range(self.count)]
 
 
-Rule: TypeAlias = Callable[[Operator], "list[Value] | None"]
+Rule: TypeAlias = Callable[[RestatedOperator], "list[Value] | None"]
 _RULES: dict[str, Rule] = {}
 
 
@@ -241,7 +241,7 @@ for _name in ("ARG_MAX", "ARG_MIN"):
     _RULES[_name] = lambda operator: operator.become("ArgMax", operator.input(0), operator.input(1))
 
 
-def _window(operator: Operator) -> dict[str, AttrValue]:
+def _window(operator: RestatedOperator) -> dict[str, AttrValue]:
     height, width = operator.number("dilation_h_factor", 1), operator.number("dilation_w_factor", 1)
     return {
         "strides": [1, operator.number("stride_h", 1), operator.number("stride_w", 1), 1],
@@ -252,13 +252,13 @@ def _window(operator: Operator) -> dict[str, AttrValue]:
 
 
 @_rule("CONV_2D")
-def _conv_2d(operator: Operator) -> list[Value] | None:
+def _conv_2d(operator: RestatedOperator) -> list[Value] | None:
     made, *sizes, depth = operator.dims(1, 4)
     return operator.become("Conv2D", operator.input(0), operator.weights(*sizes, depth, made), **_window(operator))
 
 
 @_rule("DEPTHWISE_CONV_2D")
-def _depthwise_conv_2d(operator: Operator) -> list[Value] | None:
+def _depthwise_conv_2d(operator: RestatedOperator) -> list[Value] | None:
     _, height, width, made = operator.dims(1, 4)
     depth = operator.dims(0, 4)[-1]  # the multiplier of old files is missing, or wrong
     multiplier = made // depth if made and depth else None
@@ -267,21 +267,21 @@ def _depthwise_conv_2d(operator: Operator) -> list[Value] | None:
 
 
 @_rule("TRANSPOSE_CONV")
-def _transpose_conv(operator: Operator) -> list[Value] | None:
+def _transpose_conv(operator: RestatedOperator) -> list[Value] | None:
     made, *sizes, depth = operator.dims(1, 4)
     weights = operator.weights(*sizes, made, depth)
     return operator.become("Conv2DBackpropInput", operator.input(0), weights, operator.input(2), **_window(operator))
 
 
 @_rule("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D")
-def _pool(operator: Operator) -> list[Value] | None:
+def _pool(operator: RestatedOperator) -> list[Value] | None:
     size: AttrValue = [1, operator.number("filter_height", 1), operator.number("filter_width", 1), 1]
     attrs = {key: value for key, value in _window(operator).items() if key != "dilations"}
     return operator.become("MaxPool", operator.input(0), ksize=size, **attrs)
 
 
 @_rule("FULLY_CONNECTED")
-def _fully_connected(operator: Operator) -> list[Value] | None:
+def _fully_connected(operator: RestatedOperator) -> list[Value] | None:
     units, depth = operator.dims(1, 2)
     given = operator.input(0)
     if operator.number("keep_num_dims"):
@@ -293,13 +293,13 @@ def _fully_connected(operator: Operator) -> list[Value] | None:
 
 
 @_rule("BATCH_MATMUL")
-def _batch_matmul(operator: Operator) -> list[Value] | None:
+def _batch_matmul(operator: RestatedOperator) -> list[Value] | None:
     first, second = bool(operator.number("adj_x")), bool(operator.number("adj_y"))
     return operator.become("BatchMatMulV2", *operator.inputs[:2], adj_x=first, adj_y=second)
 
 
 @_rule("RESHAPE")
-def _reshape(operator: Operator) -> list[Value] | None:
+def _reshape(operator: RestatedOperator) -> list[Value] | None:
     if len(operator.inputs) > 1:
         return operator.become("Reshape", *operator.inputs[:2])
     said = operator.numbers("new_shape")
@@ -307,49 +307,49 @@ def _reshape(operator: Operator) -> list[Value] | None:
 
 
 @_rule("SQUEEZE")
-def _squeeze(operator: Operator) -> list[Value] | None:
+def _squeeze(operator: RestatedOperator) -> list[Value] | None:
     axes: AttrValue = [*(operator.numbers("squeeze_dims") or ())]
     return operator.become("Squeeze", operator.input(0), squeeze_dims=axes)
 
 
 @_rule("SHAPE")
-def _shape(operator: Operator) -> list[Value] | None:
+def _shape(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("Shape", operator.input(0), T=INT32, out_type=INT32)
 
 
 @_rule("RANK")
-def _rank(operator: Operator) -> list[Value] | None:
+def _rank(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("Rank", operator.input(0), T=INT32)
 
 
 @_rule("CONCATENATION")
-def _concatenation(operator: Operator) -> list[Value] | None:
+def _concatenation(operator: RestatedOperator) -> list[Value] | None:
     axis = operator.scalar(operator.number("axis"))
     return operator.become("ConcatV2", *operator.inputs, axis, N=len(operator.inputs), Tidx=INT32)
 
 
 @_rule("PACK")
-def _pack(operator: Operator) -> list[Value] | None:
+def _pack(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("Pack", *operator.inputs, N=len(operator.inputs), axis=operator.number("axis"))
 
 
 @_rule("UNPACK")
-def _unpack(operator: Operator) -> list[Value] | None:
+def _unpack(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("Unpack", operator.input(0), num=operator.count, axis=operator.number("axis"))
 
 
 @_rule("SPLIT")
-def _split(operator: Operator) -> list[Value] | None:
+def _split(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("Split", *operator.inputs[:2], num_split=operator.count)
 
 
 @_rule("SPLIT_V")
-def _split_v(operator: Operator) -> list[Value] | None:
+def _split_v(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("SplitV", *operator.inputs[:3], num_split=operator.count, Tlen=INT32)
 
 
 @_rule("STRIDED_SLICE")
-def _strided_slice(operator: Operator) -> list[Value] | None:
+def _strided_slice(operator: RestatedOperator) -> list[Value] | None:
     masks: dict[str, AttrValue] = {key: operator.number(key) for key in _MASKS}
     return operator.become("StridedSlice", *operator.inputs[:4], Index=INT32, **masks)
 
@@ -358,31 +358,31 @@ _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_ax
 
 
 @_rule("GATHER")
-def _gather(operator: Operator) -> list[Value] | None:
+def _gather(operator: RestatedOperator) -> list[Value] | None:
     axis, batch_dims = operator.scalar(operator.number("axis")), operator.number("batch_dims")
     return operator.become("GatherV2", *operator.inputs[:2], axis, batch_dims=batch_dims)
 
 
 @_rule("EMBEDDING_LOOKUP")
-def _embedding_lookup(operator: Operator) -> list[Value] | None:
+def _embedding_lookup(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("GatherV2", operator.input(1), operator.input(0), operator.scalar(0), batch_dims=0)
 
 
 @_rule("ONE_HOT")
-def _one_hot(operator: Operator) -> list[Value] | None:
+def _one_hot(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("OneHot", *operator.inputs[:4], axis=operator.number("axis", -1))
 
 
 @_rule("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
-def _resize(operator: Operator) -> list[Value] | None:
+def _resize(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("ResizeBilinear", *operator.inputs[:2])
 
 
 @_rule("SPACE_TO_DEPTH")
-def _space_to_depth(operator: Operator) -> list[Value] | None:
+def _space_to_depth(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("SpaceToDepth", operator.input(0), block_size=operator.number("block_size"))
 
 
 @_rule("DEPTH_TO_SPACE")
-def _depth_to_space(operator: Operator) -> list[Value] | None:
+def _depth_to_space(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("DepthToSpace", operator.input(0), block_size=operator.number("block_size"))

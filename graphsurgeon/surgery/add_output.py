@@ -301,6 +301,6 @@ def _own(node: Node) -> list[Node]:
 
 def _takes_reference(node: Node, value: Value) -> bool:
     """Say whether a node changes the variable behind a value, as Assign does: an Identity's result is no variable."""
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     dtypes = opdef.input_dtypes(node.attrs) if opdef is not None else None
     return any(read is value and dtype.is_ref for read, dtype in zip(node.inputs, dtypes or (), strict=False))

@@ -30,11 +30,11 @@ from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
 from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part, needed_nodes
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.inline_on_the_way import Opened, open_graph
+from graphsurgeon.surgery.moves.inline_on_the_way import OpenedGraph, open_graph
 from graphsurgeon.surgery.moves.reports import Extracted
 from graphsurgeon.surgery.moves.signature_keys import METHODS, signature_key
 from graphsurgeon.surgery.rename import LEGAL_NODE
-from graphsurgeon.surgery.stripping.attrs import clear_colocation
+from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
 
 SIGNATURE = "serving_default"
 
@@ -154,7 +154,7 @@ class _Built:
 class _Builder:
     """Builds the new main graph."""
 
-    def __init__(self, metagraph: MetaGraph, opened: Opened, ends: _Ends) -> None:
+    def __init__(self, metagraph: MetaGraph, opened: OpenedGraph, ends: _Ends) -> None:
         self._opened = opened
         self._ends = ends
         self._graph = metagraph.graph.blank()
@@ -175,7 +175,7 @@ class _Builder:
         outputs = {end.key: self._output(end, part.value(values[end.value])) for end in self._ends.outputs}
         origins = self._opened.origins
         nodes = {origins.get(node, node): copy for node, copy in part.nodes.items() if not origins or node in origins}
-        clear_colocation(self._graph, False)
+        clear_stale_colocation(self._graph)
         return _Built(self._graph, nodes, inputs, outputs, [])
 
     def _name(self, name: str) -> str:

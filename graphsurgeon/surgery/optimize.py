@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.frames import control_flow
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -24,12 +24,15 @@ from graphsurgeon.surgery.optimizing.fold import fold
 from graphsurgeon.surgery.optimizing.merge import merge
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.rounds import Limits, Rounds
-from graphsurgeon.surgery.stripping.attrs import clear_colocation
+from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
 from graphsurgeon.surgery.stripping.bypass import bound_nodes, bypass_identities
 
 MAX_FOLD = 100 << 10  # bytes of a folded constant that is larger than what it is made of; TensorFlow's own bound
-_MOST_ROUNDS = 12
+_MOST_ROUNDS = 12  # each makes room for the next; rules that undo each other end here
+_MUCH_GROWN = 1 << 10  # bytes that a folded TFLite model may grow by without a word
 _RULES = "plain-arithmetic"
+
+_OF_TFLITE = "buffers"  # the one pass that graphs of TensorFlow have no use for
 
 # pass -> what it does, in the order in which they run.
 PASSES: Mapping[str, str] = {
@@ -42,6 +45,7 @@ PASSES: Mapping[str, str] = {
     "controls": "control edges that order nothing",
     "constants": "equal constants merged",
     "common": "the same op of the same inputs computed once",
+    _OF_TFLITE: "of a TFLite model: constants of equal bytes stored once",
     "dead": "what nobody reads any more",
 }
 _ASKED_FOR = frozenset({"fold-close", "batch-norm-into-conv", "zeros-out"})  # close, not equal
@@ -86,19 +90,18 @@ def optimize(
 
     Raises:
         UsageError: there is no such pass.
-        UnsupportedError: the model has no graph of TensorFlow ops.
+        UnsupportedError: the model has ops of another framework.
     """
     chosen = _choose(only, keep)
     metagraph = choose_metagraph(model, tags)
-    if is_tflite(model, metagraph, "optimize"):
-        raise UnsupportedError("a TFLite model is not optimized", hint="gs strip takes out what nothing reads")
+    of_tflite = is_tflite(model, metagraph, "optimize")
     before, constants = _counts(metagraph)
-    work = _Work(metagraph, chosen, max_fold)
+    work = _TFLite(metagraph, chosen, max_fold) if of_tflite else _Work(metagraph, chosen, max_fold)
     for _ in range(_MOST_ROUNDS):
         if not work.round():
             break
     after, constants_after = _counts(metagraph)
-    notes = () if any(work.counts.values()) else ("there is nothing to optimize",)
+    notes = tuple(work.notes) if any(work.counts.values()) else ("there is nothing to optimize",)
     counts = {name: work.counts[name] for name in PASSES if work.counts[name]}
     return OptimizeReport(counts, before, after, constants, constants_after, notes)
 
@@ -123,9 +126,10 @@ class _Work:
 
     def __init__(self, metagraph: MetaGraph, chosen: Sequence[str], max_fold: int) -> None:
         self.metagraph = metagraph
-        self.chosen = chosen
+        self.chosen = [name for name in chosen if name != _OF_TFLITE]
         self.max_fold = max_fold
         self.counts = dict.fromkeys(PASSES, 0)
+        self.notes: list[str] = []
         self.ends = {graph: ends_of(graph) for graph in metagraph.graphs}
         self.passes: dict[str, Callable[[Ground], int]] = {
             "fold": self._fold,
@@ -148,7 +152,7 @@ class _Work:
             self.counts[name] += count
             changed = changed or bool(count)
         for graph in self.metagraph.graphs if changed else ():
-            clear_colocation(graph, everything=False)
+            clear_stale_colocation(graph)
         return changed
 
     def _kept(self, ground: Ground, graph: Graph) -> set[Node]:
@@ -192,6 +196,34 @@ class _Work:
 
     def _dead(self, ground: Ground) -> int:
         return sum(len(remove_dead(graph, self.ends[graph], ground)) for graph in self.metagraph.graphs)
+
+
+class _TFLite:
+    """The passes over a TFLite model: those of the chosen that it has."""
+
+    def __init__(self, metagraph: MetaGraph, chosen: Sequence[str], max_fold: int) -> None:
+        from graphsurgeon.surgery.tflite.optimize import TFLiteWork
+
+        self.work = TFLiteWork(metagraph, max_fold)
+        self.chosen = [name for name in chosen if name in self.work.passes]
+        self.counts = dict.fromkeys(PASSES, 0)
+
+    @property
+    def notes(self) -> list[str]:
+        """What folding has made of weights that were stored in fewer bytes."""
+        grown = self.work.grown
+        return (
+            [f"folded constants take {grown:,} bytes more than what they were made of; --keep fold leaves them"]
+            if (grown > _MUCH_GROWN)
+            else []
+        )
+
+    def round(self) -> bool:
+        """Run every pass once; say whether anything changed."""
+        found = {name: self.work.passes[name]() for name in self.chosen}
+        for name, count in found.items():
+            self.counts[name] += count
+        return any(found.values())
 
 
 def _bypass_lists(graph: Graph, kept: set[Node]) -> int:

@@ -265,7 +265,7 @@ def _dangling_names(graph: Graph) -> set[str]:
 
 def _fill_shared_name(node: Node) -> None:
     """Write down a name that an empty `shared_name` stands for, so that the resource stays the same one."""
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     if opdef is None or "shared_name" not in opdef.attrs or node.attrs.get("shared_name"):
         return
     # Tables without use_node_name_sharing are private: nothing is found through their name.

@@ -28,7 +28,7 @@ from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.recursion import contains_itself
 from graphsurgeon.surgery.replacing.rounds import Done, Limits, Rounds
-from graphsurgeon.surgery.stripping.attrs import clear_colocation
+from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _clear_colocation(done: Sequence[Done]) -> None:
     """Drop wishes to be placed with nodes that are gone: no loader takes them."""
     for graph in dict.fromkeys(one.graph for one in done if one.exchange.removed):
         if graph.kind != "subgraph":
-            clear_colocation(graph, everything=False)
+            clear_stale_colocation(graph)
 
 
 def _report(metagraph: MetaGraph, done: Sequence[Done], undecided: list[str], before: int, after: int) -> ReplaceReport:

@@ -13,9 +13,9 @@ import pytest
 from graphsurgeon import UnsupportedError
 from graphsurgeon.bridges import child, litert_worker
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
-from graphsurgeon.compare.entries import Call
+from graphsurgeon.compare.entries import OneRun
 
-CALL = Call("session", None, {"x:0": np.ones((1, 2), np.float32)}, {"y": "y:0"})
+CALL = OneRun("session", None, {"x:0": np.ones((1, 2), np.float32)}, {"y": "y:0"})
 REAL = subprocess.run
 
 ECHO = """

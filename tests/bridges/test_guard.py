@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsurgeon.compare.entries import Call, Outcome, Result
+from graphsurgeon.compare.entries import OneRun, Result, RunOutcome
 from graphsurgeon.model.dtype import STRING
 from tests.cli.conftest import GS, gs
 from tests.scanning.build import Made
@@ -22,9 +22,9 @@ def stands(monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
     """Let nothing be run; tell where the process of each run would have stood."""
     found: list[Path | None] = []
 
-    def run_calls(path: Path, calls: Sequence[Call], *, stand: Path | None = None, **_: object) -> list[Outcome]:
+    def run_calls(path: Path, calls: Sequence[OneRun], *, stand: Path | None = None, **_: object) -> list[RunOutcome]:
         found.extend(stand for _ in calls)
-        return [Outcome({name: Result("float32", np.ones(1, "f4")) for name in call.fetches}) for call in calls]
+        return [RunOutcome({name: Result("float32", np.ones(1, "f4")) for name in call.fetches}) for call in calls]
 
     for module in ("run", "verify", "locate"):
         monkeypatch.setattr(f"graphsurgeon.bridges.{module}.run_calls", run_calls)

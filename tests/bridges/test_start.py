@@ -14,7 +14,7 @@ import pytest
 
 from graphsurgeon.bridges import child
 from graphsurgeon.bridges.start import isolate
-from graphsurgeon.compare.entries import Call
+from graphsurgeon.compare.entries import OneRun
 from tests.conftest import ROOT
 
 NAMES = ["numpy", "json", "tensorflow", "ai_edge_litert", "sitecustomize", "usercustomize", "importlib", "pathlib"]
@@ -92,7 +92,7 @@ def test_the_child_stands_in_a_folder_of_its_own(
 
     monkeypatch.setattr(child.subprocess, "run", run)
     monkeypatch.setattr(child, "require_extra", lambda runtime: None)
-    call = Call("session", None, {"x:0": np.ones(1, "f4")}, {})
+    call = OneRun("session", None, {"x:0": np.ones(1, "f4")}, {})
     child.ask("tensorflow", {"path": "m.meta", "checkpoint": "../m", "format": "meta_graph"}, [call])
     assert seen["path"] == str(hostile / "m.meta")
     assert os.path.normpath(seen["checkpoint"]) == str(tmp_path / "m")

@@ -11,25 +11,25 @@ import numpy as np
 import pytest
 
 from graphsurgeon.bridges import child
-from graphsurgeon.compare.entries import Call, Outcome, Result
+from graphsurgeon.compare.entries import OneRun, Result, RunOutcome
 from tests.cli.conftest import GS
 
 LINEAR = "graphdef/linear.pb"
-Answer = Callable[[Path, Call], Any]
+Answer = Callable[[Path, OneRun], Any]
 
 
 @pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], list[Call]]:
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], list[OneRun]]:
     """Give answers in place of a runtime; return the calls it gets."""
 
-    def play(answer: Answer) -> list[Call]:
-        asked: list[Call] = []
+    def play(answer: Answer) -> list[OneRun]:
+        asked: list[OneRun] = []
 
-        def run_calls(path: Path, calls: Sequence[Call], **_: object) -> list[Outcome]:
+        def run_calls(path: Path, calls: Sequence[OneRun], **_: object) -> list[RunOutcome]:
             asked.extend(calls)
             arrays = [np.asarray(answer(Path(path), call), "f4") for call in calls]
             return [
-                Outcome({name: Result("float32", array) for name in call.fetches})
+                RunOutcome({name: Result("float32", array) for name in call.fetches})
                 for call, array in zip(calls, arrays, strict=True)
             ]
 

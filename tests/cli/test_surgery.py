@@ -368,3 +368,18 @@ def test_a_taken_signature_is_replaced_as_the_hint_says(gs: GS, tmp_path: Path) 
     assert "there already is a signature 'serving_default'; --replace replaces it" in refused.err
     assert gs(*arguments, "--replace").status == 0
     assert list(outputs_of(tmp_path / "out")) == ["scores"]
+
+
+def test_which_of_several_metagraphs_was_taken_is_said(gs: GS, tmp_path: Path) -> None:
+    taken = "the MetaGraph tagged serve, one of 3; --tags chooses train or serve,gpu"
+    source = "savedmodel/v1_tag_sets"
+    for command in (["freeze", source, "-o", tmp_path / "f.pb"], ["rename", source, "hidden=h", "-o", tmp_path / "r"]):
+        assert taken in gs(*command, "--json").json["notes"]
+        assert taken not in gs(*command, "--tags", "serve", "--force", "--json").json["notes"]
+    assert taken not in gs("rename", source, "--what", "tags", "train=t", "-o", tmp_path / "t", "--json").json["notes"]
+
+
+def test_strip_says_which_metagraphs_it_left_alone(gs: GS, tmp_path: Path) -> None:
+    report = gs("strip", "savedmodel/v1_tag_sets", "-o", tmp_path / "s", "--json").json
+    notes = str(report)
+    assert "left as they are: MetaGraphs train; serve,gpu" in notes

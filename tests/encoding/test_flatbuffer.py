@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from graphsurgeon.disk.files import FileRange, open_source, rope_chunks, rope_size
-from graphsurgeon.encoding.flatbuffer.read import Image, Table
+from graphsurgeon.encoding.flatbuffer.read import BufferImage, Table
 from graphsurgeon.encoding.flatbuffer.schema import Schema
-from graphsurgeon.encoding.flatbuffer.unknown import Unknown
+from graphsurgeon.encoding.flatbuffer.unknown import UnknownFields
 from graphsurgeon.encoding.flatbuffer.write import Payload, Record, emit
 from graphsurgeon.errors import FormatError, UnsupportedError
 from tests.work import at_most
@@ -48,8 +48,8 @@ BY_HAND = bytes.fromhex(
 )
 
 
-def image(data: bytes, schema: Schema = NEWER) -> Image:
-    return Image(data, schema)
+def image(data: bytes, schema: Schema = NEWER) -> BufferImage:
+    return BufferImage(data, schema)
 
 
 def leaf(builder: Any, name: str, size: int) -> int:
@@ -145,7 +145,7 @@ def rewritten(data: bytes, schema: Schema, change: dict[str, Any]) -> bytes:
     record = Record(schema.table("Root"), root)
     for name, value in change.items():
         record.set(name, value)
-    return b"".join(rope_chunks(emit(record, b"ABCD", Unknown(root, len(data)))))
+    return b"".join(rope_chunks(emit(record, b"ABCD", UnknownFields(root, len(data)))))
 
 
 def test_bytes_by_hand_are_read() -> None:
@@ -229,7 +229,7 @@ def test_pages_are_read_as_they_are_looked_at(tmp_path: Path) -> None:
             reads.append(length)
             return file.read_at(offset, length)
 
-    assert content(Image(Counting(), NEWER).root("Root")) == EXPECTED  # type: ignore[arg-type]
+    assert content(BufferImage(Counting(), NEWER).root("Root")) == EXPECTED  # type: ignore[arg-type]
     assert sum(reads) <= 2 * 4096
 
 

@@ -54,9 +54,9 @@ def by_hand() -> bytes:
     return data + crc_trailer(data) + meta + crc_trailer(meta) + index + crc_trailer(index) + footer
 
 
-def table_of(path: Path, data: bytes) -> sstable.Table:
+def table_of(path: Path, data: bytes) -> sstable.SSTable:
     path.write_bytes(data)
-    return sstable.Table(open_source(path))
+    return sstable.SSTable(open_source(path))
 
 
 def test_bytes_by_hand(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_indexes_that_tensorflow_wrote_are_written_byte_for_byte(fixtures_dir: P
     paths = list(uncompressed_indexes(fixtures_dir))
     assert len(paths) > 30
     for path in paths:
-        assert sstable.write_table(sstable.Table(open_source(path))) == path.read_bytes(), path
+        assert sstable.write_table(sstable.SSTable(open_source(path))) == path.read_bytes(), path
 
 
 @pytest.mark.corpus
@@ -117,7 +117,7 @@ def test_indexes_of_others(corpus: Path) -> None:
         source = open_source(path)
         if not sstable.is_table(source):
             continue
-        table = sstable.Table(source)
+        table = sstable.SSTable(source)
         if all(source.read_at(handle.offset + handle.size, 1) == b"\0" for handle in table._handles):
             assert sstable.write_table(table) == path.read_bytes(), path
             compared += 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsurgeon.disk import crc32c as crc
@@ -407,12 +407,13 @@ def test_values_of_others_are_those_tensorflow_reads(corpus: Path) -> None:
     assert sum(map(compare_with_tensorflow, all_prefixes(corpus))) > 300
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(items=st.lists(st.binary(max_size=20), max_size=8))
-def test_strings_come_back(tmp_path: Path, items: list[bytes]) -> None:
+def test_strings_come_back(tmp_path_factory: pytest.TempPathFactory, items: list[bytes]) -> None:
+    path = tmp_path_factory.mktemp("strings") / "s"
     stored, checksum = encode_strings(items, big_endian=False)
     assert (stored, crc.mask(checksum)) == strings_as_stored(*items)
-    (tmp_path / "s").write_bytes(stored)
-    whole = open_source(tmp_path / "s").whole()
+    path.write_bytes(stored)
+    whole = open_source(path).whole()
     assert decode_strings(whole, len(items)) == items
     assert payload_checksum(whole, DType.named("string"), len(items), big_endian=False) == checksum

@@ -13,7 +13,7 @@ import pytest
 
 from graphsurgeon.disk.files import BLOCK, FileRange, Rope, open_source, rope_chunks
 from graphsurgeon.encoding.orderedcode import encode_slice_key
-from graphsurgeon.encoding.sstable import Table, write_table
+from graphsurgeon.encoding.sstable import SSTable, write_table
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError, UsageError
 from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.model import numeric
@@ -357,7 +357,7 @@ def test_unknown_fields_of_entries_and_header_stay(tmp_path: Path, floats: Float
     found.rename({"a": "c"})
     found.variables["b"].tensor = Tensor.of(FLOAT32, (1,), [2.0])
     write_files(tmp_path / "out", checkpoint.lower_checkpoint(found))
-    entries = dict(Table(open_source(tmp_path / "out/m.index")))
+    entries = dict(SSTable(open_source(tmp_path / "out/m.index")))
     assert entries[b""] == header
     assert entries[b"c"] == row
     assert entries[b"b"].endswith(unknown)

@@ -13,7 +13,7 @@ import pytest
 from graphsurgeon.disk.files import open_source
 from graphsurgeon.encoding import sstable
 from graphsurgeon.encoding.orderedcode import encode_slice_key
-from graphsurgeon.encoding.sstable import Table, write_table
+from graphsurgeon.encoding.sstable import SSTable, write_table
 from graphsurgeon.errors import FileError, FormatError, UsageError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint import find as checkpoint
@@ -228,7 +228,7 @@ def test_v1_values_that_are_missing_or_too_few(tmp_path: Path, floats: Floats) -
     path = v1_file(tmp_path / "m", {"w": (FLOAT, (1 << 40,), {(ALL,): packed(5, floats(1, 2))})})
     with pytest.raises(FormatError, match="bytes stored for float32"), at_most(100_000):
         checkpoint.read_checkpoint(path).variables["w"].tensor.items()
-    rows = [row for row in Table(open_source(path)) if not row[0]]
+    rows = [row for row in SSTable(open_source(path)) if not row[0]]
     path.write_bytes(write_table(rows))
     with pytest.raises(FormatError, match="w: the values of a slice are missing"):
         checkpoint.read_checkpoint(path).variables["w"].tensor.items()

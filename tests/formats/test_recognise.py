@@ -250,9 +250,30 @@ def test_a_saved_model_by_its_protobuf(tmp_path: Path) -> None:
 
 def test_a_checkpoint_by_any_of_its_names() -> None:
     folder = FIXTURES / "metagraph" / "face_resnet"
-    for name in ("model-1", "model-1.index", "model-1.data-00000-of-00001", "checkpoint", "."):
+    for name in ("model-1", "model-1.index", "model-1.data-00000-of-00001", "checkpoint"):
         assert detect.locate(folder / name).format == "checkpoint"
     assert detect.locate(folder / "model-1.meta").format == "meta_graph"
+
+
+def test_a_folder_of_a_checkpoint_and_its_graph_is_a_model(tmp_path: Path) -> None:
+    folder = shutil.copytree(FIXTURES / "metagraph" / "face_resnet", tmp_path / "run")
+    shutil.copyfile(FIXTURES / "graphdef" / "linear.pbtxt", folder / "graph.pbtxt")  # as an Estimator writes it
+    for suffix in (".meta", ".index", ".data-00000-of-00001"):
+        shutil.copyfile(folder / f"model-1{suffix}", folder / f"model-0{suffix}")
+    location = detect.locate(folder)
+    assert (location.format, location.path) == ("meta_graph", folder / "model-1.meta")
+    assert "here too: model-0" in location.notes[1]
+    assert str(folder / "model-1") in location.notes[0]
+
+
+@pytest.mark.parametrize("other", ["tflite/float.tflite", "graphdef/linear.pb", "hostile/foreign/model.onnx"])
+def test_a_checkpoint_beside_another_model_is_ambiguous(other: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(FIXTURES / "metagraph" / "face_resnet", tmp_path / "run")
+    shutil.copy(FIXTURES / other, folder)
+    with pytest.raises(UsageError, match="a checkpoint and 1 other model") as error:
+        detect.locate(folder)
+    assert "model-1.meta" in error.value.hint
+    assert Path(other).name in error.value.hint
 
 
 def test_a_missing_file_gets_suggestions(graph: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphsurgeon.encoding.flatbuffer.schema import Field
+from graphsurgeon.encoding.flatbuffer.schema import TableField
 from graphsurgeon.formats.tflite.schema import dtype_number, dtype_of, operator_codes, option_tables, schema
 from graphsurgeon.model.dtype import DType
 from tests.oracle import tflite_objects
@@ -23,7 +23,7 @@ def camel(name: str) -> str:
     return "".join(part.title() if part.islower() else part for part in re.split(r"_", name))
 
 
-def slot_kind(field: Field) -> str:
+def slot_kind(field: TableField) -> str:
     return field.type.title() if field.kind == "scalar" else "UOffsetTRelative"
 
 

@@ -8,6 +8,9 @@ import pytest
 
 from graphsurgeon.errors import FormatError
 from graphsurgeon.model.dtype import BOOL, FLOAT32, INT32, INT64, STRING, DType
+from graphsurgeon.model.format import ONNX, TENSORFLOW
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.opdef import ArgDef
@@ -33,6 +36,15 @@ def test_names() -> None:
     assert "MatMul" in catalog.names()
     assert "NoSuchOp" not in catalog.names()
     assert catalog.get("NoSuchOp") is None
+
+
+def test_a_definition_is_that_of_the_graphs_vocabulary() -> None:
+    found = {}
+    for vocabulary in (TENSORFLOW, ONNX, "caffe"):
+        metagraph = MetaGraph(vocabulary=vocabulary)
+        graph = metagraph.graph = Graph(metagraph, "graph")
+        found[vocabulary] = catalog.of(graph.add_node("Max", "m", checked=False))
+    assert found == {TENSORFLOW: op("Max"), ONNX: None, "caffe": None}
 
 
 def test_lengths_by_number_and_type_list() -> None:

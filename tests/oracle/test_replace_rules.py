@@ -324,6 +324,26 @@ def layer_norm_of_keras_2(x: Any) -> Any:
     return tf().reshape(y, x.shape) * weight(last) + weight(last)
 
 
+def moments(x: Any, axis: int = -1) -> Any:
+    mean = tf().reduce_mean(x, [axis], keepdims=True)
+    return mean, tf().reduce_mean(tf().math.squared_difference(x, tf().stop_gradient(mean)), [axis], keepdims=True)
+
+
+def layer_norm_of_keras_3(x: Any) -> Any:
+    """Add LayerNormalization as Keras 3 spells it."""
+    mean, variance = moments(x)
+    inverse = tf().math.rsqrt(variance + 1e-3) * tf().reshape(weight(4), [1, 1, 4])
+    return x * inverse + (-mean * inverse + tf().reshape(weight(4), [1, 1, 4]))
+
+
+def layer_norm_of_tensorflow_1(x: Any, mean: Any, variance: Any) -> Any:
+    return tf().nn.batch_normalization(x, mean, variance, weight(4), weight(4), 1e-3)
+
+
+def layer_norm_divided(x: Any, mean: Any, variance: Any) -> Any:
+    return (x - mean) / tf().sqrt(variance + 1e-3) * weight(4) + weight(4)
+
+
 def fake_quantized(x: Any) -> Any:
     return raw().FakeQuantWithMinMaxVars(inputs=x, min=-6.0, max=6.0)
 
@@ -386,6 +406,12 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x: x * tf().sigmoid(x), [WIDE], "Sigmoid", 3e-7),
     ],
     "spell-out-layer-norm": [Case(layer_norm_of_keras_2, [FLAT], "FusedBatchNormV3", 1e-5)],
+    "fuse-layer-norm": [
+        Case(lambda x: layer_norm_of_keras_3(x), [FLAT], "Neg", 1e-5),
+        Case(lambda x: layer_norm_of_keras_3(x), [FLAT], "Neg", 1e-5, [[None, None, 4]]),
+        Case(lambda x: layer_norm_of_tensorflow_1(x, *moments(x)), [FLAT], "", 1e-5),
+        Case(lambda x: layer_norm_divided(x, *moments(x)), [FLAT], "Sqrt", 1e-5),
+    ],
     "pad-into-conv": [
         Case(
             lambda x: conv(tf().pad(x, [[0, 0], [1, 2], [3, 0], [0, 0]]), 3, 3, 4, 5, padding="VALID"), [IMAGE], "Pad"
@@ -506,6 +532,10 @@ LOOK_ALIKES: dict[str, list[Case]] = {
     "fuse-softmax": [
         Case(lambda x: spelled_softmax(x, 1), [FLAT], ""),
         Case(lambda x: tf().exp(x) / tf().reduce_sum(tf().exp(x), -1, keepdims=True), [FLAT], ""),
+    ],
+    "fuse-layer-norm": [
+        Case(lambda x: layer_norm_of_tensorflow_1(x, moments(x)[0], moments(-x * x)[1]), [FLAT], ""),
+        Case(lambda x: layer_norm_of_tensorflow_1(x, moments(x)[0], moments(x, 1)[1]), [FLAT], ""),
     ],
     "pad-into-conv": [
         Case(lambda x: conv(tf().pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 3, 4, 5), [IMAGE], ""),
@@ -674,6 +704,8 @@ def test_a_unet_of_keras_becomes_one_of_transposed_convolutions(tmp_path: Path) 
 
 
 def test_all_rules_have_a_test_here() -> None:
-    text = Path(__file__).read_text("utf-8")
+    here = Path(__file__)
+    lite = (here.parents[1] / "surgery" / "tflite" / name for name in ("test_rules.py", "test_optimize.py"))
+    text = "".join(path.read_text("utf-8") for path in (here, *lite))
     assert [name for name in rule_names() if f'"{name}"' not in text] == []
     assert all(rule.exactness for name in rule_names() for rule in rule_set(name).rules)

@@ -183,3 +183,11 @@ def test_a_key_can_be_taken_from_the_tensor(tmp_path: Path) -> None:
 def add_plain(model: Model) -> Any:
     (output,) = model.metagraphs[0].graph.outputs
     return surgery.add_signature(model, {"y": f"#{output.value.port}"})
+
+
+def test_what_writes_a_variable_comes_along_with_what_reads_it(tmp_path: Path) -> None:
+    model = read(FIXTURES / "variables.tflite")
+    surgery.extract(model, outputs=["StatefulPartitionedCall:0"])
+    write(model, tmp_path / "part.tflite")
+    before, after = runs([FIXTURES / "variables.tflite", tmp_path / "part.tflite"])
+    assert after["signatures"]["add"]["total"] == before["signatures"]["add"]["total"]

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from graphsurgeon.render.place.layout import Layout, Rectangle, Route
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, Rectangle
 from graphsurgeon.render.place.pages import paged
 from graphsurgeon.render.place.splines import passes, rounded, split
 from graphsurgeon.render.scene.scene import Box, Cluster, Edge, Scene
@@ -33,7 +33,7 @@ def strip(count: int, *, skips: int = 0, framed: bool = False) -> tuple[Scene, L
         top, low = start * STEP + HEIGHT, end * STEP - 8
         curve = [(70.0, top), (x, top), (x, low), (70.0, low)]
         head = [(66.0, low), (74.0, low), (70.0, low + 8)]
-        routes.append(Route(curve, head, (x + 30, (top + low) / 2 + 6), 40.0))
+        routes.append(DrawnRoute(curve, head, (x + 30, (top + low) / 2 + 6), 40.0))
     edges = [(names[start], names[end]) for start, end in pairs]
     frames = {"frame": Rectangle(0, -10, 200, count * STEP)} if framed else {}
     scene = scene_of(names, edges, dict.fromkeys(names, "frame") if framed else None)
@@ -83,7 +83,7 @@ def test_edges_still_join_their_boxes() -> None:
 
 def test_an_edge_runs_over_a_whole_column() -> None:
     scene, tall = strip(60)
-    far = Route([(120.0, 20.0), (190.0, 20.0), (190.0, 4700.0), (120.0, 4700.0)], [], None)
+    far = DrawnRoute([(120.0, 20.0), (190.0, 20.0), (190.0, 4700.0), (120.0, 4700.0)], [], None)
     scene = scene_of([box.id for box in scene.boxes], [*((e.source, e.target) for e in scene.edges), ("b0", "b59")])
     tall = Layout(tall.width, tall.height, tall.boxes, {}, [*tall.routes, far])
     page = paged(scene, tall)
@@ -106,7 +106,7 @@ def test_pieces_that_nothing_joins_stand_in_rows() -> None:
     edges = [(names[number], names[number + 1]) for number in range(0, 40, 2)]
     boxes = {name: Rectangle(number // 2 * 120.0, number % 2 * STEP, 100, HEIGHT) for number, name in enumerate(names)}
     routes = [
-        Route([(n * 120 + 50.0, y) for y in (HEIGHT, 55.0, 60.0, 72.0)], [(n * 120 + 50.0, STEP)], None)
+        DrawnRoute([(n * 120 + 50.0, y) for y in (HEIGHT, 55.0, 60.0, 72.0)], [(n * 120 + 50.0, STEP)], None)
         for n in range(20)
     ]
     page = paged(scene_of(names, edges), Layout(2380, STEP + HEIGHT, boxes, {}, routes))

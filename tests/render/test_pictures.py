@@ -186,7 +186,7 @@ def test_a_broken_program_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_too_slow_means_coarser(monkeypatch: pytest.MonkeyPatch) -> None:
-    def impatient(scene: Scene, *, seconds: float) -> Layout:
+    def impatient(scene: Scene, *, seconds: float, page: object) -> Layout:
         if len(scene.boxes) > 20:
             raise layouts.LayoutTimeoutError(f"laying out {len(scene.boxes)} boxes took longer than {seconds:g} s")
         return lay_out(scene)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.model import DType, Model
 from graphsurgeon.model.graph import Output
@@ -164,11 +164,3 @@ def test_a_control_edge_from_what_does_nothing_goes(tmp_path: Path) -> None:
         "y": ["Mul", "x:0", "w:0"],
         "out": ["Identity", "y:0"],
     }
-
-
-def test_tflite_is_not_optimized() -> None:
-    import graphsurgeon
-
-    model = graphsurgeon.read(Path(__file__).parents[2] / "fixtures/tflite/cnn_float.tflite")
-    with pytest.raises(UnsupportedError, match="TFLite"):
-        optimize(model)

@@ -12,7 +12,7 @@ def attribute(node: Node, name: str) -> AttrValue:
     value = node.attrs.get(name)
     if value is not None:
         return value
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     return None if opdef is None else opdef.attr({}, name)
 
 

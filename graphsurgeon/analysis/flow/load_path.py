@@ -56,7 +56,7 @@ class LoadPath:
     def _filled(self) -> dict[ResourceKey, list[Node]]:
         found: dict[ResourceKey, list[Node]] = {}
         for node, call in self.nodes:
-            if node.callee is None and not node.functions and acts(node.op):
+            if node.callee is None and not node.functions and acts(node.qualified_op):
                 origins = (origin(Place(value, call)).value.producer for value in node.inputs)
                 for key in (key for one in (node, *origins) if one is not None for key in _resources(one)):
                     found.setdefault(key, []).append(node)
@@ -117,7 +117,7 @@ def _resources(node: Node) -> Iterator[ResourceKey]:
     """Yield by what others know the resource that a node makes or names: its container and name, or an id."""
     if node.op in VARIABLES or node.op in TABLES:
         return
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     if "shared_name" in node.attrs or (opdef is not None and "shared_name" in opdef.attrs):
         yield resource_key(node)
     for name in _IDS if opdef is None else ():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import GraphName, Json, Model, Quiet, Tags, expanding, parse_tags, split_list
+from graphsurgeon.cli.common import GraphName, Json, Model, Quiet, Tags, expanding, parse_tags, read_json, split_list
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.render import Scene, View
 
@@ -17,9 +18,24 @@ if TYPE_CHECKING:
     from graphsurgeon.model.model import Model as ModelFile
 
 
+class Direction(str, Enum):
+    """Which way values run."""
+
+    DOWN = "down"
+    RIGHT = "right"
+
+
+class PaperName(str, Enum):
+    """What a picture is to fit on."""
+
+    A4 = "a4"
+    SLIDE = "slide"
+    COLUMN = "column"
+
+
 def render_options(
     depth: Annotated[
-        str, typer.Option("--depth", metavar="N", help="Open scopes down to level N; `auto` chooses.")
+        str, typer.Option("--depth", metavar="N", help="Open N levels, 1 is the coarsest; `auto` chooses.")
     ] = "auto",
     everything: Annotated[bool, typer.Option("--all", help="Draw every node, nothing folded or left out.")] = False,
     scope: Annotated[str | None, typer.Option("--scope", metavar="SCOPE", help="Only what is in this scope.")] = None,
@@ -39,11 +55,23 @@ def render_options(
         list[str] | None,
         typer.Option("--highlight", metavar="NODE", help="Mark nodes, scopes, globs, or the paths A->B. Repeatable."),
     ] = None,
+    direction: Annotated[
+        Direction | None,
+        typer.Option("--direction", help="Which way values run; by itself down, or right if too wide."),
+    ] = None,
+    paper: Annotated[
+        PaperName | None, typer.Option("--paper", help="Fit on it, as coarse as it takes for text of 6 points.")
+    ] = None,
+    color_by: Annotated[
+        str | None,
+        typer.Option("--color-by", metavar="WHAT", help="params, dtype, or FILE.json: node -> number or word."),
+    ] = None,
 ) -> View:
     """Return what the options ask for."""
     return View(
         depth=_depth(depth), everything=everything, tags=parse_tags(tags), graph=function or graph, signature=signature,
         scope=scope, focus=focus, radius=radius, start=start, end=end, highlight=split_list(highlight, commas=False),
+        direction=direction and direction.value, paper=paper and paper.value, color_by=_color_by(color_by),
     )  # fmt: skip
 
 
@@ -131,6 +159,16 @@ def picture_format(target: Path | None, sources: list[Path], *, force: bool) -> 
         raise UsageError(f"{target.name!r} does not say a format", hint=f"end it in .{', .'.join(FORMATS)}")
     require_free(target, sources=sources, force=force)
     return format
+
+
+def _color_by(text: str | None) -> str | dict[str, float | str] | None:
+    """Return what boxes are coloured by; the numbers of a file where one is named."""
+    if text is None or not text.endswith(".json"):
+        return text
+    numbers = read_json(Path(text))
+    if any(isinstance(value, bool) or not isinstance(value, int | float | str) for value in numbers.values()):
+        raise UsageError("is no JSON object of numbers or words by node", path=text)
+    return {str(name): value for name, value in numbers.items()}
 
 
 def _depth(text: str) -> int | None:

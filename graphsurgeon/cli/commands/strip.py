@@ -32,10 +32,8 @@ def strip(
 ) -> Steps:
     """Take out what inference does not need.
 
-    Kinds: gradients, optimizers, savers, summaries, queues, metrics, assertions, prints, dropout, identities,
-    unreachable, functions, defaults, devices, colocation, debug, internals; with --inference batch-norms too; where
-    --only names it recorded-shapes. What signatures, named outputs and loading need stays, and computes the same
-    numbers; the checkpoint keeps the variables that stay. A dry run lists what would go, -v all of it with the reasons.
+    Kinds: {kinds}. What signatures, named outputs and loading need stays, and computes the same numbers; the checkpoint
+    keeps the variables that stay. A dry run lists what would go, -v all of it with the reasons.
 
     Dropout that a signature goes through stays unless --inference (or --only dropout) asks for it. Batch norms whose
     moving statistics are not found are named and left.
@@ -56,3 +54,12 @@ def strip(
         "tags": parse_tags(tags),
     }
     return [("strip", arguments)]
+
+
+def _kinds() -> str:
+    from graphsurgeon.surgery.stripping.kinds import in_words
+
+    return in_words()
+
+
+strip.told_by = {"kinds": _kinds}  # type: ignore[attr-defined]

@@ -43,7 +43,7 @@ def _value(item: object) -> str:
 
 def print_equivalence(report: EquivalenceReport) -> None:
     """Print what was compared, output by output, and the verdict."""
-    output.table([_compared(item) for item in report.outputs], indent=2)
+    output.table([compared_row(item) for item in report.outputs], indent=2)
     for name, why in report.skipped:
         output.line(f"not compared: {name}: {why}")
     for note in report.notes:
@@ -53,7 +53,8 @@ def print_equivalence(report: EquivalenceReport) -> None:
     output.line(_verdict(report.outputs))
 
 
-def _compared(item: ComparedOutput) -> tuple[str, str, str, str]:
+def compared_row(item: ComparedOutput) -> tuple[str, str, str, str]:
+    """Return the row of a table that tells of one compared output."""
     if item.what:
         text = item.what
     elif item.identical:

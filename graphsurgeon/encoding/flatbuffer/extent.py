@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphsurgeon.encoding.flatbuffer.read import Image, Table, Tables
+from graphsurgeon.encoding.flatbuffer.read import BufferImage, Table, Tables
 from graphsurgeon.errors import FormatError
 
 _MOST = 2_000_000  # tables
 
 
-def end_of(image: Image, root: Table) -> int:
+def end_of(image: BufferImage, root: Table) -> int:
     """Return the offset behind the last byte that is part of a FlatBuffer. Looks at all tables, at no values.
 
     Raises:
@@ -34,11 +34,11 @@ def end_of(image: Image, root: Table) -> int:
     return end
 
 
-def _distance(image: Image, at: int) -> int:
+def _distance(image: BufferImage, at: int) -> int:
     return int.from_bytes(image.data[at : at + 4], "little", signed=True)
 
 
-def _parts(image: Image, table: Table) -> Iterator[tuple[int, list[Table]]]:
+def _parts(image: BufferImage, table: Table) -> Iterator[tuple[int, list[Table]]]:
     """Yield, for what hangs on a table, where it ends, and the tables in it."""
     for field in table.type.by_id.values() if table.type is not None else ():
         address = table.place_of(field)

@@ -1,6 +1,6 @@
 """Read a FlatBuffer by its schema: one generic reader for every table, checked at every step.
 
-An `Image` is the address space of a file, of which only the pages that are looked at are read, so that weights
+An `BufferImage` is the address space of a file, of which only the pages that are looked at are read, so that weights
 between the tables cost nothing. A `Table` is a view of one table in it; fields are decoded when asked for.
 Nothing here writes (`flatbuffer_write` does), and nothing knows what the tables mean.
 Spec: https://flatbuffers.dev/internals/
@@ -18,7 +18,7 @@ from graphsurgeon.errors import FileError, FormatError
 
 if TYPE_CHECKING:
     from graphsurgeon.disk.files import SourceFile
-    from graphsurgeon.encoding.flatbuffer.schema import Field, Schema, TableType
+    from graphsurgeon.encoding.flatbuffer.schema import Schema, TableField, TableType
 
 LIMIT = (1 << 31) - 1  # offsets inside a FlatBuffer are 32 bits, one of them a sign; data beyond has 64-bit offsets
 _PAGE = 4096
@@ -29,7 +29,7 @@ _U32 = struct.Struct("<I").unpack_from
 _2U16 = struct.Struct("<2H").unpack_from
 
 
-class Image:
+class BufferImage:
     """The address space of a FlatBuffer, read page by page as it is looked at.
 
     Attributes:
@@ -168,7 +168,7 @@ class Table:
 
     __slots__ = ("at", "image", "slots", "type")
 
-    def __init__(self, image: Image, type: TableType | None, at: int) -> None:
+    def __init__(self, image: BufferImage, type: TableType | None, at: int) -> None:
         self.image = image
         self.type = type
         self.at = at
@@ -178,7 +178,7 @@ class Table:
         """Return the address of a field's inline bytes, 0 if the field is absent."""
         return self.place_of(self._field(name))
 
-    def place_of(self, field: Field) -> int:
+    def place_of(self, field: TableField) -> int:
         """Return the address of a field's inline bytes, 0 if the field is absent."""
         index = field.id + 2
         offset = self.slots[index] if index < len(self.slots) else 0
@@ -217,11 +217,11 @@ class Table:
         address = self.place_of(field)
         return self.image.vector(self.image.follow(address), field.size) if address else None
 
-    def _field(self, name: str) -> Field:
+    def _field(self, name: str) -> TableField:
         assert self.type is not None
         return self.type.fields[name]
 
-    def _behind(self, field: Field, address: int) -> Any:
+    def _behind(self, field: TableField, address: int) -> Any:
         image = self.image
         if field.kind == "scalars":
             return image.scalars(address, field.code, field.size)
@@ -246,7 +246,7 @@ class Tables:
 
     __slots__ = ("count", "image", "start", "type")
 
-    def __init__(self, image: Image, type: TableType | None, address: int) -> None:
+    def __init__(self, image: BufferImage, type: TableType | None, address: int) -> None:
         self.image = image
         self.type = type
         self.start, length = image.vector(address, 4)

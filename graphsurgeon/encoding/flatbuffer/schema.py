@@ -18,7 +18,7 @@ SCALARS = {
 _FIELD = re.compile(r"(\w+):(\[?)(\w+)\]?(?::(\w+))?(?:=([-.\w]+))?(?:@(\d+))?(?:>(\w+))?")
 
 
-class Field:
+class TableField:
     """A field of a table.
 
     Attributes:
@@ -67,15 +67,15 @@ class TableType:
 
     def __init__(self, name: str, texts: list[str], unions: dict[str, dict[int, str]]) -> None:
         self.name = name
-        self.by_id: dict[int, Field] = {}
+        self.by_id: dict[int, TableField] = {}
         number = 0
         for text in texts:
             if text == "-":
                 number += 1
                 continue
-            field = Field(number, text, unions)
+            field = TableField(number, text, unions)
             if field.kind == "union":
-                self.by_id[number] = Field(number, f"{field.name}_type:uint8", unions)
+                self.by_id[number] = TableField(number, f"{field.name}_type:uint8", unions)
                 number += 1
                 field.id = number
             self.by_id[number] = field

@@ -25,7 +25,7 @@ _PADDING = 16  # bytes; a shorter gap of zeros may be nothing but alignment
 _U32 = struct.Struct("<I").unpack_from
 
 
-class Unknown:
+class UnknownFields:
     """Finds and copies what unknown fields of one FlatBuffer point to.
 
     Attributes:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.disk.files import FileRange, Piece, Rope, rope_size
 from graphsurgeon.encoding.flatbuffer.read import LIMIT, Table
-from graphsurgeon.encoding.flatbuffer.schema import Field, TableType
+from graphsurgeon.encoding.flatbuffer.schema import TableField, TableType
 from graphsurgeon.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from graphsurgeon.encoding.flatbuffer.unknown import Unknown
+    from graphsurgeon.encoding.flatbuffer.unknown import UnknownFields
 
 PAYLOAD = 1024  # bytes; a vector this long is moved as a range of its file
 ALIGN = 16  # of payloads: what the schema of TFLite asks for, and no more than any vector instruction wants
@@ -102,7 +102,7 @@ class Record:
 class Emitter:
     """Lays out one FlatBuffer. Use `emit`."""
 
-    def __init__(self, unknown: Unknown | None) -> None:
+    def __init__(self, unknown: UnknownFields | None) -> None:
         self.unknown = unknown
         self.out = bytearray()
         self.payloads: dict[object, tuple[Payload, int, list[int]]] = {}
@@ -147,7 +147,7 @@ class Emitter:
         self.out += data
         return at
 
-    def _below(self, place: int, field: Field, child: Any) -> None:
+    def _below(self, place: int, field: TableField, child: Any) -> None:
         """Write what an offset points to."""
         if isinstance(child, Payload):
             size = field.size if field.kind == "scalars" else 1
@@ -193,7 +193,7 @@ class _Inline:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.base = base = record.base
-        self.children: list[tuple[int, Field, Any]] = []
+        self.children: list[tuple[int, TableField, Any]] = []
         self.placed: list[tuple[int, Payload]] = []
         if base is None:
             self.data, self.slots, self.residue = bytearray(4), [], 4
@@ -206,18 +206,18 @@ class _Inline:
         for field in sorted(self._changed(changes), key=lambda field: -_inline_size(field)):
             self._change(field, self._new(field, changes))
 
-    def unknown(self, unknown: Unknown | None) -> list[tuple[int, Any]]:
+    def unknown(self, unknown: UnknownFields | None) -> list[tuple[int, Any]]:
         """Return the fields that the schema does not know and that are offsets, with what copies their targets."""
         if self.base is None or unknown is None:
             return []
         known = self.record.type.by_id
         return unknown.offsets(self.base, [n for n, offset in enumerate(self.slots) if offset and n not in known])
 
-    def _changed(self, changes: dict[str, Any]) -> list[Field]:
+    def _changed(self, changes: dict[str, Any]) -> list[TableField]:
         names = {*changes, *self.record.parts}
         return [field for field in self.record.type.by_id.values() if field.name in names]
 
-    def _new(self, field: Field, changes: dict[str, Any]) -> Any:
+    def _new(self, field: TableField, changes: dict[str, Any]) -> Any:
         return self.record.parts[field.name] if field.name in self.record.parts else changes[field.name]
 
     def _keep_children(self, changes: dict[str, Any]) -> None:
@@ -232,7 +232,7 @@ class _Inline:
                 else:
                     self.children.append((place - self.base.at, field, child))
 
-    def _change(self, field: Field, value: Any) -> None:
+    def _change(self, field: TableField, value: Any) -> None:
         is_there = field.id < len(self.slots) and self.slots[field.id] != 0
         is_nothing = value == [] if self.base is not None and not is_there else False
         if value is None or is_nothing or (self.base is None and value == field.default):
@@ -247,7 +247,7 @@ class _Inline:
         else:
             struct.pack_into("<" + field.code, self.data, offset, value)
 
-    def _room(self, field: Field) -> int:
+    def _room(self, field: TableField) -> int:
         """Return where a field's inline bytes are, made at the end if the table had no such field."""
         self.slots += [0] * (field.id + 1 - len(self.slots))
         if not self.slots[field.id]:
@@ -258,7 +258,7 @@ class _Inline:
         return self.slots[field.id]
 
 
-def emit(record: Record, identifier: bytes, unknown: Unknown | None = None) -> Rope:
+def emit(record: Record, identifier: bytes, unknown: UnknownFields | None = None) -> Rope:
     """Return the FlatBuffer with this root table, and what lies behind it.
 
     Args:
@@ -330,7 +330,7 @@ def _append(rope: list[Piece], pending: bytearray, payload: Payload) -> bytearra
     return pending
 
 
-def _copied(base: Table, field: Field) -> Any:
+def _copied(base: Table, field: TableField) -> Any:
     """Return what an offset of a table points to, as something to be written again."""
     image = base.image
     address = image.follow(base.place_of(field))
@@ -353,7 +353,7 @@ def _natural_alignment(address: int) -> int:
     return min(address & -address, ALIGN) if address else ALIGN
 
 
-def _inline_size(field: Field) -> int:
+def _inline_size(field: TableField) -> int:
     return field.size if field.kind == "scalar" else 4
 
 

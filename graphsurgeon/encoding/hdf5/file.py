@@ -9,8 +9,8 @@ from typing import TypeAlias, Union
 
 from graphsurgeon.encoding.hdf5 import messages as parts
 from graphsurgeon.encoding.hdf5.heaps import FractalHeap, LocalHeap, global_object, records, tree_leaves
-from graphsurgeon.encoding.hdf5.image import Fields, Image, Source
-from graphsurgeon.encoding.hdf5.messages import Attribute, Datatype, Message
+from graphsurgeon.encoding.hdf5.image import Fields, FileImage, PieceSource
+from graphsurgeon.encoding.hdf5.messages import Attribute, Datatype, HeaderMessage
 from graphsurgeon.errors import FormatError
 
 _MOST_TEXT = 256 << 20  # bytes of the text of one attribute: the JSON of the largest Keras models has a few MB
@@ -21,13 +21,13 @@ _LINK_BY_NAME, _ATTRIBUTE_BY_NAME = 4, 0  # bytes before the heap ID in records 
 AttributeValue: TypeAlias = Union[str, bytes, list[str], list[bytes], list[int], list[float], int, float, None]  # noqa: UP007
 
 
-def open_file(source: Source) -> File:
+def open_file(source: PieceSource) -> File:
     """Return a file of which the superblock has been read.
 
     Raises:
         FormatError: it is no HDF5 file, or of an unknown version.
     """
-    return File(Image(source))
+    return File(FileImage(source))
 
 
 class File:
@@ -38,7 +38,7 @@ class File:
         root: the root group.
     """
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: FileImage) -> None:
         self.image = image
         self.root = Item(image, image.root, "")
 
@@ -114,12 +114,12 @@ class Item:
 
     __slots__ = ("_children", "_image", "_messages", "address", "outside", "path")
 
-    def __init__(self, image: Image, address: int, path: str) -> None:
+    def __init__(self, image: FileImage, address: int, path: str) -> None:
         self._image = image
         self.address = address
         self.path = path
         self.outside: list[str] = []
-        self._messages: list[Message] | None = None
+        self._messages: list[HeaderMessage] | None = None
         self._children: dict[str, Item] | None = None
 
     @property
@@ -199,7 +199,7 @@ class Item:
     # -- the header ------------------------------------------------------------------------------------
 
     @property
-    def _header(self) -> list[Message]:
+    def _header(self) -> list[HeaderMessage]:
         if self._messages is None:
             self._messages = parts.messages(self._image, self.address)
         return self._messages
@@ -225,12 +225,12 @@ class Item:
             if message.type == parts.ATTRIBUTE_INFO:
                 dense = _dense(Fields(message.body, self._image), 2, 0x01, _ATTRIBUTE_BY_NAME, self._image)
                 for at, data in dense:
-                    one = parts.attribute(Message(parts.ATTRIBUTE, 0, at, data, None), self._image)
+                    one = parts.attribute(HeaderMessage(parts.ATTRIBUTE, 0, at, data, None), self._image)
                     found.append(None if one is None else one._replace(message=None, data_at=None))
         return found
 
 
-def attribute_value(attribute: Attribute, image: Image) -> AttributeValue:
+def attribute_value(attribute: Attribute, image: FileImage) -> AttributeValue:
     """Return the value of an attribute; None for types that are no text and no numbers.
 
     Raises:
@@ -245,7 +245,7 @@ def attribute_value(attribute: Attribute, image: Image) -> AttributeValue:
     return found[0] if found else None
 
 
-def strings_of(type: Datatype, data: bytes, count: int, image: Image) -> list[bytes]:
+def strings_of(type: Datatype, data: bytes, count: int, image: FileImage) -> list[bytes]:
     """Return elements that are text.
 
     Raises:
@@ -278,7 +278,7 @@ def strings_of(type: Datatype, data: bytes, count: int, image: Image) -> list[by
     return found
 
 
-def _texts_of(type: Datatype, data: bytes, count: int, image: Image) -> list[str]:
+def _texts_of(type: Datatype, data: bytes, count: int, image: FileImage) -> list[str]:
     if not type.is_text:
         return []
     return [item.rstrip(b"\0").decode("utf-8", "replace") for item in strings_of(type, data, count, image)]
@@ -330,7 +330,7 @@ def _link(fields: Fields) -> tuple[str, int | None]:
 
 
 def _dense(
-    fields: Fields, counter: int, with_counter: int, before_id: int, image: Image
+    fields: Fields, counter: int, with_counter: int, before_id: int, image: FileImage
 ) -> Iterator[tuple[int, bytes]]:
     """Yield byte of the file and content of each link or attribute that is kept in a heap."""
     fields.skip(1)

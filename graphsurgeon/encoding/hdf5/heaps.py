@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from graphsurgeon.encoding.hdf5.image import Fields, Image
+from graphsurgeon.encoding.hdf5.image import Fields, FileImage
 from graphsurgeon.errors import FormatError
 
 _DEEPEST = 40  # levels of a tree: each has many children
@@ -15,7 +15,7 @@ _MOST_ROWS = 64  # of a fractal heap's doubling table: sizes double with each
 class LocalHeap:
     """Names of the links of one group."""
 
-    def __init__(self, image: Image, address: int | None) -> None:
+    def __init__(self, image: FileImage, address: int | None) -> None:
         fields = image.fields(address, 32, b"HEAP", "local heap")
         fields.skip(4)
         size = fields.length()
@@ -30,7 +30,7 @@ class LocalHeap:
         return self._data[offset:end].decode("utf-8", "surrogateescape")
 
 
-def tree_leaves(image: Image, address: int | None, kind: int, key_size: int) -> Iterator[tuple[bytes, int | None]]:
+def tree_leaves(image: FileImage, address: int | None, kind: int, key_size: int) -> Iterator[tuple[bytes, int | None]]:
     """Yield key and child of each entry on the lowest level of a version 1 B-tree, in order.
 
     Args:
@@ -61,7 +61,7 @@ def tree_leaves(image: Image, address: int | None, kind: int, key_size: int) -> 
             yield from entries
 
 
-def global_object(image: Image, address: int, index: int) -> tuple[int, int]:
+def global_object(image: FileImage, address: int, index: int) -> tuple[int, int]:
     """Return byte of the file and length of an object in a global heap: text of variable length.
 
     Raises:
@@ -75,7 +75,7 @@ def global_object(image: Image, address: int, index: int) -> tuple[int, int]:
     return found
 
 
-def _global_objects(image: Image, address: int) -> dict[int, tuple[int, int]]:
+def _global_objects(image: FileImage, address: int) -> dict[int, tuple[int, int]]:
     """Return the objects of a global heap by their numbers; the first that ends it is the space that is left."""
     head = image.fields(address, 8 + image.length_size, b"GCOL", "global heap")
     head.skip(4)
@@ -111,7 +111,7 @@ class _Table(NamedTuple):
 class FractalHeap:
     """Links or attributes of an object that has many, in the newer form."""
 
-    def __init__(self, image: Image, address: int | None) -> None:
+    def __init__(self, image: FileImage, address: int | None) -> None:
         self._image = image
         fields = image.fields(address, 256, b"FRHP", "fractal heap")
         fields.skip(1)
@@ -175,7 +175,7 @@ class FractalHeap:
         return None, 0, 0
 
 
-def records(image: Image, address: int | None) -> Iterator[bytes]:
+def records(image: FileImage, address: int | None) -> Iterator[bytes]:
     """Yield the records of a version 2 B-tree.
 
     Raises:
@@ -193,7 +193,7 @@ def records(image: Image, address: int | None) -> Iterator[bytes]:
 
 
 class _Tree:
-    def __init__(self, image: Image, node_size: int, record_size: int) -> None:
+    def __init__(self, image: FileImage, node_size: int, record_size: int) -> None:
         self._image = image
         self._node_size = node_size
         self._record_size = record_size

@@ -13,7 +13,7 @@ _MOST_BLOCKS = 2_000_000  # of one file; structures that lead in circles end her
 _MOST_READ = 64 << 20  # bytes of one structure: no header, heap or node of a sound file is nearly as large
 
 
-class Source(Protocol):
+class PieceSource(Protocol):
     """What the bytes come from: a file, or a member of an archive."""
 
     @property
@@ -24,7 +24,7 @@ class Source(Protocol):
         """Return bytes; raises `FormatError` outside of what there is."""
 
 
-def find_superblock(source: Source) -> int | None:
+def find_superblock(source: PieceSource) -> int | None:
     """Return where the superblock stands, None if the bytes are no HDF5 file."""
     for start in _STARTS:
         if start + len(SIGNATURE) > source.size:
@@ -34,12 +34,12 @@ def find_superblock(source: Source) -> int | None:
     return None
 
 
-def is_hdf5(source: Source) -> bool:
+def is_hdf5(source: PieceSource) -> bool:
     """Say whether the bytes begin as an HDF5 file does."""
     return find_superblock(source) is not None
 
 
-class Image:
+class FileImage:
     """The file as its own addresses see it.
 
     Attributes:
@@ -53,7 +53,7 @@ class Image:
         heaps: address of a global heap -> number of an object in it -> byte of the file and length; once it was read.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: PieceSource) -> None:
         self.source = source
         self._blocks = 0
         self.heaps: dict[int, dict[int, tuple[int, int]]] = {}
@@ -121,7 +121,7 @@ class Fields:
 
     __slots__ = ("_image", "at", "data")
 
-    def __init__(self, data: bytes, image: Image, at: int = 0) -> None:
+    def __init__(self, data: bytes, image: FileImage, at: int = 0) -> None:
         self.data = data
         self.at = at
         self._image = image
@@ -163,7 +163,7 @@ class Fields:
         return len(self.data) - self.at
 
     @property
-    def image(self) -> Image:
+    def image(self) -> FileImage:
         """The file."""
         return self._image
 

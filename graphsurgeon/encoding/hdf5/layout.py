@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from graphsurgeon.encoding.hdf5 import messages as parts
 from graphsurgeon.encoding.hdf5.file import Chunks, Dataset
 from graphsurgeon.encoding.hdf5.heaps import tree_leaves
-from graphsurgeon.encoding.hdf5.image import Fields, Image
-from graphsurgeon.encoding.hdf5.messages import Datatype, Message, num_elements
+from graphsurgeon.encoding.hdf5.image import Fields, FileImage
+from graphsurgeon.encoding.hdf5.messages import Datatype, HeaderMessage, num_elements
 from graphsurgeon.errors import FormatError, UnsupportedError
 
 _COMPACT, _CONTIGUOUS, _CHUNKED, _VIRTUAL = range(4)
@@ -18,7 +18,7 @@ _MOST_SLAB = 512 << 20  # bytes that are put together at once from pieces
 _INDEXES = {1: "one", 2: "row"}
 
 
-def dataset(image: Image, header: Mapping[int, Message], type: Datatype, shape: tuple[int, ...]) -> Dataset:
+def dataset(image: FileImage, header: Mapping[int, HeaderMessage], type: Datatype, shape: tuple[int, ...]) -> Dataset:
     """Return a dataset from the messages of its header, by their types.
 
     Raises:
@@ -49,7 +49,7 @@ def dataset(image: Image, header: Mapping[int, Message], type: Datatype, shape: 
     return Dataset(type, shape, chunks=chunks, filters=filters, fill=fill)
 
 
-def slabs(image: Image, found: Dataset) -> Iterator[bytes]:
+def slabs(image: FileImage, found: Dataset) -> Iterator[bytes]:
     """Yield the values of a dataset that is stored in pieces, row-major, in the byte order of the file.
 
     Raises:
@@ -82,7 +82,7 @@ def slabs(image: Image, found: Dataset) -> Iterator[bytes]:
 
 
 def _places(
-    image: Image, chunks: Chunks, shape: tuple[int, ...], size: int
+    image: FileImage, chunks: Chunks, shape: tuple[int, ...], size: int
 ) -> dict[int, dict[tuple[int, ...], tuple[int, int, int]]]:
     """Return first row -> offsets along the other axes -> (address, bytes as stored, filters left out)."""
     found: dict[int, dict[tuple[int, ...], tuple[int, int, int]]] = {}
@@ -114,7 +114,7 @@ def _grid(shape: tuple[int, ...], dims: tuple[int, ...]) -> Iterator[tuple[int, 
     return product(*(range(0, whole, step) for whole, step in zip(shape, dims, strict=True)))
 
 
-def _unfiltered(image: Image, found: Dataset, address: int, length: int, skipped: int) -> bytes:
+def _unfiltered(image: FileImage, found: Dataset, address: int, length: int, skipped: int) -> bytes:
     assert found.chunks is not None
     size = num_elements(found.chunks.dims) * found.type.size
     data = image.block(address, length, "piece of a dataset")
@@ -158,7 +158,7 @@ def _unshuffled(data: bytes, size: int) -> bytes:
     return bytes(result)
 
 
-def _contiguous(type: Datatype, shape: tuple[int, ...], address: int | None, image: Image, fill: bytes) -> Dataset:
+def _contiguous(type: Datatype, shape: tuple[int, ...], address: int | None, image: FileImage, fill: bytes) -> Dataset:
     return Dataset(type, shape, contiguous=None if address is None else image.base + address, fill=fill)
 
 
@@ -216,7 +216,7 @@ def _filters(fields: Fields) -> tuple[tuple[int, tuple[int, ...]], ...]:
     return tuple(found)
 
 
-def _fill(image: Image, header: Mapping[int, Message], size: int) -> bytes:
+def _fill(image: FileImage, header: Mapping[int, HeaderMessage], size: int) -> bytes:
     """Return the bytes of an element that was never written, empty for zeros."""
     if parts.FILL_VALUE not in header:
         return b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from graphsurgeon.encoding.hdf5.image import Fields, Image
+from graphsurgeon.encoding.hdf5.image import Fields, FileImage
 from graphsurgeon.errors import FormatError
 
 DATASPACE, LINK_INFO, DATATYPE, OLD_FILL_VALUE, FILL_VALUE = 0x01, 0x02, 0x03, 0x04, 0x05
@@ -17,7 +17,7 @@ _MOST_RANK = 32  # H5S_MAX_RANK
 _DEEPEST_TYPE = 8
 
 
-class Message(NamedTuple):
+class HeaderMessage(NamedTuple):
     """A message of an object header.
 
     Attributes:
@@ -76,11 +76,11 @@ class Attribute(NamedTuple):
     type: Datatype
     shape: tuple[int, ...] | None
     data: bytes
-    message: Message | None = None
+    message: HeaderMessage | None = None
     data_at: int | None = None
 
 
-def messages(image: Image, address: int | None) -> list[Message]:
+def messages(image: FileImage, address: int | None) -> list[HeaderMessage]:
     """Return the messages of the object header at an address, continuations included.
 
     Raises:
@@ -93,7 +93,7 @@ def messages(image: Image, address: int | None) -> list[Message]:
     return [*(message for message in found if message not in shared), *_resolved(image, shared)]
 
 
-def _version_1(image: Image, address: int, start: bytes) -> list[Message]:
+def _version_1(image: FileImage, address: int, start: bytes) -> list[HeaderMessage]:
     fields = Fields(start, image)
     if fields.integer(1) != 1:
         raise FormatError(f"no object header at address {address}, where one is named")
@@ -102,7 +102,7 @@ def _version_1(image: Image, address: int, start: bytes) -> list[Message]:
     fields.skip(4)
     size = fields.integer(4)
     blocks = [(address + 16, size)]
-    found: list[Message] = []
+    found: list[HeaderMessage] = []
     seen: set[int] = set()
     while blocks:
         where, size = blocks.pop(0)
@@ -114,17 +114,17 @@ def _version_1(image: Image, address: int, start: bytes) -> list[Message]:
             type, length, flags = block.integer(2), block.integer(2), block.integer(1)
             block.skip(3)
             at = image.base + where + block.at
-            _add(found, blocks, Message(type, flags, at, block.bytes(length), None), image)
+            _add(found, blocks, HeaderMessage(type, flags, at, block.bytes(length), None), image)
     return found
 
 
-def _version_2(image: Image, address: int, start: bytes) -> list[Message]:
+def _version_2(image: FileImage, address: int, start: bytes) -> list[HeaderMessage]:
     flags = start[5] if len(start) > 5 else 0
     head = Fields(image.upto(address, 64, "object header"), image, 6)
     head.skip((16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0))
     size = head.integer(1 << (flags & 3))
     blocks = [(address, head.at, size)]
-    found: list[Message] = []
+    found: list[HeaderMessage] = []
     seen: set[int] = set()
     while blocks:
         where, skipped, size = blocks.pop(0)
@@ -139,12 +139,12 @@ def _version_2(image: Image, address: int, start: bytes) -> list[Message]:
             type, length, message_flags = block.integer(1), block.integer(2), block.integer(1)
             block.skip(2 if flags & 4 else 0)
             at = image.base + where + block.at
-            _add(found, more, Message(type, message_flags, at, block.bytes(length), header), image)
+            _add(found, more, HeaderMessage(type, message_flags, at, block.bytes(length), header), image)
         blocks += [(next_at, 4, length - 8) for next_at, length in more]
     return found
 
 
-def _add(found: list[Message], blocks: list[tuple[int, int]], message: Message, image: Image) -> None:
+def _add(found: list[HeaderMessage], blocks: list[tuple[int, int]], message: HeaderMessage, image: FileImage) -> None:
     if len(found) > _MOST_MESSAGES:
         raise FormatError("an object header of the HDF5 file has too many messages")
     if message.type == CONTINUATION:
@@ -156,7 +156,7 @@ def _add(found: list[Message], blocks: list[tuple[int, int]], message: Message, 
         found.append(message)
 
 
-def _resolved(image: Image, shared: list[Message]) -> Iterator[Message]:
+def _resolved(image: FileImage, shared: list[HeaderMessage]) -> Iterator[HeaderMessage]:
     """Yield shared messages as they stand in the header of a committed type; those in a heap of messages are left."""
     for message in shared:
         fields = Fields(message.body, image)
@@ -248,7 +248,7 @@ def _enum(fields: Fields, size: int, count: int, version: int, depth: int) -> Da
     return Datatype(8, size, base.is_big, base.is_signed, members=names, parts=(base,))
 
 
-def attribute(message: Message, image: Image) -> Attribute | None:
+def attribute(message: HeaderMessage, image: FileImage) -> Attribute | None:
     """Return the attribute that a message holds; None where its type or shape stands elsewhere (never in Keras files).
 
     Raises:

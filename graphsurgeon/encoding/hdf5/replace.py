@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphsurgeon.encoding.hdf5.file import Item
-from graphsurgeon.encoding.hdf5.image import Image, checksum
-from graphsurgeon.encoding.hdf5.messages import Attribute, Message
+from graphsurgeon.encoding.hdf5.image import FileImage, checksum
+from graphsurgeon.encoding.hdf5.messages import Attribute, HeaderMessage
 from graphsurgeon.errors import UnsupportedError
 
 _SMALLEST_HEAP = 4096  # bytes; H5HG_MINSIZE
@@ -31,7 +31,7 @@ class Replacement:
         self.appended = b""
 
 
-def replace_texts(image: Image, item: Item, texts: Mapping[str, str]) -> Replacement:
+def replace_texts(image: FileImage, item: Item, texts: Mapping[str, str]) -> Replacement:
     """Return what gives some attributes of a group other texts.
 
     Raises:
@@ -62,7 +62,7 @@ def replace_texts(image: Image, item: Item, texts: Mapping[str, str]) -> Replace
     return result
 
 
-def _append_heap(image: Image, result: Replacement, needed: list[tuple[Attribute, bytes]]) -> None:
+def _append_heap(image: FileImage, result: Replacement, needed: list[tuple[Attribute, bytes]]) -> None:
     size = image.source.size
     padding = -(size - image.base) % _ALIGNED
     address = size - image.base + padding
@@ -80,7 +80,7 @@ def _append_heap(image: Image, result: Replacement, needed: list[tuple[Attribute
     _move_end(image, result, len(result.appended))
 
 
-def _heap(image: Image, items: list[bytes]) -> bytes:
+def _heap(image: FileImage, items: list[bytes]) -> bytes:
     body = b""
     for index, data in enumerate(items, 1):
         body += index.to_bytes(2, "little") + (1).to_bytes(2, "little") + bytes(4)
@@ -93,7 +93,7 @@ def _heap(image: Image, items: list[bytes]) -> bytes:
     return (b"GCOL\1\0\0\0" + size.to_bytes(image.length_size, "little") + body).ljust(size, b"\0")
 
 
-def _as_variable(image: Image, attribute: Attribute, message: Message, place: bytes) -> bytes:
+def _as_variable(image: FileImage, attribute: Attribute, message: HeaderMessage, place: bytes) -> bytes:
     """Return the body of an attribute of fixed length as one of variable length, as long as it was."""
     body = message.body
     version = body[0]
@@ -116,7 +116,7 @@ def _as_variable(image: Image, attribute: Attribute, message: Message, place: by
     return fresh.ljust(len(body), b"\0")
 
 
-def _move_end(image: Image, result: Replacement, growth: int) -> None:
+def _move_end(image: FileImage, result: Replacement, growth: int) -> None:
     """Write the new end of the file into the superblock."""
     size = image.source.size
     is_absolute = image.base + image.eof != size and image.eof == size
@@ -126,7 +126,7 @@ def _move_end(image: Image, result: Replacement, growth: int) -> None:
         _check_header(image, result, (image.start, 12 + 4 * image.offset_size + 4))
 
 
-def _check_header(image: Image, result: Replacement, part: tuple[int, int]) -> None:
+def _check_header(image: FileImage, result: Replacement, part: tuple[int, int]) -> None:
     """Count the checksum of a structure anew; it stands in its last four bytes."""
     start, length = part
     data = bytearray(image.source.read_at(start, length))

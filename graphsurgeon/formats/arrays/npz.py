@@ -38,7 +38,7 @@ _STORED, _DEFLATED = 0, 8  # methods
 _FIRST = 1 << 12  # bytes of a member that are enough for the header of an array
 
 
-class Header(NamedTuple):
+class ArrayHeader(NamedTuple):
     """What an array says of itself.
 
     Attributes:
@@ -87,9 +87,9 @@ def _variable(source: SourceFile, entry: ZipInfo) -> Variable:
     kind = header.code[1:] if header.code[:1] in _ORDERS else ""
     if kind in _CODES:
         dtype = DType.named(_CODES[kind])
-        return Variable(name, Tensor(dtype, shape, ArraySource(source, entry, header, dtype)))
+        return Variable(name, Tensor(dtype, shape, MemberSource(source, entry, header, dtype)))
     if kind[:1] in ("S", "U") and kind[1:].isdecimal():
-        return Variable(name, Tensor(STRING, shape, ArraySource(source, entry, header, STRING)))
+        return Variable(name, Tensor(STRING, shape, MemberSource(source, entry, header, STRING)))
     return Variable(name, Tensor(DType.named("opaque"), shape, ObjectSource(name, header.code, entry.file_size)))
 
 
@@ -129,7 +129,7 @@ def data_start(source: SourceFile, entry: ZipInfo) -> int:
     return int(entry.header_offset + _LOCAL_HEADER + name + extra)
 
 
-def _header(head: bytes, name: str) -> Header:
+def _header(head: bytes, name: str) -> ArrayHeader:
     """Read the header of an array: a literal of a Python dict, which is parsed as one and never evaluated."""
     import ast
 
@@ -144,7 +144,7 @@ def _header(head: bytes, name: str) -> Header:
         raise FormatError(f"{name!r} has no readable header") from error
     if not isinstance(shape, tuple) or not all(type(dim) is int and 0 <= dim < 1 << 60 for dim in shape):
         raise FormatError(f"{name!r} has the shape {str(shape)[:80]}")
-    return Header(code if isinstance(code, str) else "|V", bool(is_fortran), shape, end)
+    return ArrayHeader(code if isinstance(code, str) else "|V", bool(is_fortran), shape, end)
 
 
 def _extent(head: bytes) -> tuple[int, int]:
@@ -153,12 +153,12 @@ def _extent(head: bytes) -> tuple[int, int]:
     return start, start + int.from_bytes(head[8:start], "little")
 
 
-class ArraySource:
+class MemberSource:
     """Elements of an array in the archive, as a `TensorSource`."""
 
     __slots__ = ("dtype", "entry", "file", "header")
 
-    def __init__(self, file: SourceFile, entry: ZipInfo, header: Header, dtype: DType) -> None:
+    def __init__(self, file: SourceFile, entry: ZipInfo, header: ArrayHeader, dtype: DType) -> None:
         self.file = file
         self.entry = entry
         self.header = header

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from graphsurgeon.disk.files import SourceFile, is_file, open_source
+from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
-from graphsurgeon.formats.caffe.file import read_net
-from graphsurgeon.formats.protolike import Message
+from graphsurgeon.formats.caffe.net import NetFile
+from graphsurgeon.formats.protolike import NamedFields
 from graphsurgeon.formats.protolike.values import numbers, settings
 from graphsurgeon.model.dtype import FLOAT32, STRING, DType
 from graphsurgeon.model.graph import Graph
@@ -40,29 +40,22 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the file is damaged.
         FileError: it is missing or unreadable.
     """
-    source = open_source(path)
-    model = Model(registry.CAFFE2, str(path))
-    model.files = {str(path): source.size}
+    file = NetFile(path, registry.CAFFE2, "NetDef", is_text=is_text, force_text=force_text)
     try:
-        net = read_net(source, "NetDef", "caffe2", is_text=is_text, force=force_text)
-        weights = fills(net, source)
-        beside = path.with_name(path.name.replace("predict", "init"))
-        if beside != path and is_file(beside):
-            other = open_source(beside)
-            weights = fills(read_net(other, "NetDef", "caffe2", is_text=is_text, force=force_text), other)
-            model.files[str(beside)] = other.size
-            model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
+        net = file.net()
+        name = path.name.replace("predict", "init")
+        beside = file.weights_beside(path.with_name(name), is_text=is_text) if name != path.name else None
         metagraph = MetaGraph(vocabulary=registry.CAFFE2.vocabulary)
-        metagraph.graph = _lift(metagraph, "", net, weights, source, 0)
+        metagraph.graph = _lift(metagraph, "", net, fills(*(beside or (net, file.source))), file.source, 0)
     except FormatError as error:
         raise error.at(path) from error
     facts = {"framework": "Caffe2", "version": None, "tensorflow": None, "description": net.text("name") or None}
     metagraph.producer = facts
-    model.metagraphs = [metagraph]
-    return model
+    file.model.metagraphs = [metagraph]
+    return file.model
 
 
-def fills(net: Message, source: SourceFile) -> dict[str, Tensor]:
+def fills(net: NamedFields, source: SourceFile) -> dict[str, Tensor]:
     """Return the tensors that operators of a net fill with numbers of their own, by name."""
     found: dict[str, Tensor] = {}
     for op in net.messages("op"):
@@ -73,9 +66,9 @@ def fills(net: Message, source: SourceFile) -> dict[str, Tensor]:
     return found
 
 
-def _filled(dtype: DType, arguments: dict[str, Message], source: SourceFile) -> Tensor:
-    shape = [max(0, dim) for dim in arguments.get("shape", Message()).numbers("ints")]
-    values = arguments.get("values", Message())
+def _filled(dtype: DType, arguments: dict[str, NamedFields], source: SourceFile) -> Tensor:
+    shape = [max(0, dim) for dim in arguments.get("shape", NamedFields()).numbers("ints")]
+    values = arguments.get("values", NamedFields())
     field = "strings" if dtype is STRING else "floats" if dtype.is_floating else "ints"
     found: list[Any] = values.get(field, [])
     if not found and values.get("s"):  # bytes in one piece
@@ -86,7 +79,7 @@ def _filled(dtype: DType, arguments: dict[str, Message], source: SourceFile) -> 
 
 
 def _lift(
-    metagraph: MetaGraph, name: str, net: Message, weights: dict[str, Tensor], source: SourceFile, depth: int
+    metagraph: MetaGraph, name: str, net: NamedFields, weights: dict[str, Tensor], source: SourceFile, depth: int
 ) -> Graph:
     graph = BlobGraph(metagraph, name)
     filled = {output for op in net.messages("op") if op.text("type") in _FILLS for output in op.texts("output")}
@@ -110,7 +103,7 @@ def _lift(
     return graph.finish(net.texts("external_output") or None)
 
 
-def _attrs(graph: Graph, op: Message, kind: str, name: str, source: SourceFile, depth: int) -> dict[str, AttrValue]:
+def _attrs(graph: Graph, op: NamedFields, kind: str, name: str, source: SourceFile, depth: int) -> dict[str, AttrValue]:
     attrs: dict[str, AttrValue] = {}
     for argument in op.messages("arg"):
         key = argument.text("name")
@@ -126,9 +119,9 @@ def _attrs(graph: Graph, op: Message, kind: str, name: str, source: SourceFile, 
                 metagraph.functions[function] = inner
                 attrs[key if len(nets) == 1 else f"{key}.{number}"] = FunctionRef(inner)
             continue
-        rest = Message({field: values for field, values in argument.items() if field not in ("name", "n", "nets")})
+        rest = NamedFields({field: values for field, values in argument.items() if field not in ("name", "n", "nets")})
         values = settings(rest)
         attrs |= {key if len(values) == 1 else f"{key}.{field}": value for field, value in values.items()}
     for field in ("engine", "device_option"):
-        attrs |= settings(Message({field: op[field]})) if field in op else {}
+        attrs |= settings(NamedFields({field: op[field]})) if field in op else {}
     return attrs

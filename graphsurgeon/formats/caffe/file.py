@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from graphsurgeon.disk.files import SourceFile, is_file, open_source
+from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
-from graphsurgeon.formats.protolike import Message, decode, load_table, parse_text
+from graphsurgeon.formats.caffe.net import NetFile
+from graphsurgeon.formats.protolike import NamedFields
 from graphsurgeon.formats.protolike.values import count, numbers, settings
 from graphsurgeon.model.dtype import FLOAT32, FLOAT64
 from graphsurgeon.model.graph import Value
@@ -23,11 +24,10 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MOST_TEXT = 16 << 20  # bytes of a text, which takes a second for each MB
 # Types of older files whose name today is not the same word in other letters.
 _TYPES = {
     "absval": "AbsVal", "argmax": "ArgMax", "bnll": "BNLL", "lrn": "LRN", "mvn": "MVN", "relu": "ReLU", "tanh": "TanH",
-    "hdf5_data": "HDF5Data", "hdf5_output": "HDF5Output", "innerproduct": "InnerProduct", "softmax_loss":
+    "elu": "ELU", "hdf5_data": "HDF5Data", "hdf5_output": "HDF5Output", "innerproduct": "InnerProduct", "softmax_loss":
     "SoftmaxWithLoss", "im2col": "Im2col",
 }  # fmt: skip
 _NOT_SETTINGS = frozenset({"name", "type", "bottom", "top", "blobs", "layer"})
@@ -47,47 +47,23 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the file is damaged.
         FileError: it is missing or unreadable.
     """
-    source = open_source(path)
-    model = Model(registry.CAFFE, str(path))
-    model.files = {str(path): source.size}
+    file = NetFile(path, registry.CAFFE, "NetParameter", is_text=is_text, force_text=force_text)
     try:
-        net = read_net(source, "NetParameter", "caffe", is_text=is_text, force=force_text)
+        net = file.net()
         _require_net(net, path)
-        weights, weight_source = net, source
-        beside = path.with_suffix(".caffemodel")
-        if is_text and is_file(beside):
-            weight_source = open_source(beside)
-            weights = read_net(weight_source, "NetParameter", "caffe", is_text=False)
-            model.files[str(beside)] = weight_source.size
-            model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
-        _lift(model, net, _blobs(weights, weight_source))
+        beside = file.weights_beside(path.with_suffix(".caffemodel"), is_text=False) if is_text else None
+        _lift(file.model, net, _blobs(*(beside or (net, file.source))))
     except FormatError as error:
         raise error.at(path) from error
-    return model
+    return file.model
 
 
-def read_net(source: SourceFile, message: str, table: str, *, is_text: bool, force: bool = False) -> Message:
-    """Return the message of a file, in either form.
-
-    Raises:
-        FormatError: it is none.
-        UnsupportedError: it is a text of more than 16 MiB, and not to be read all the same.
-    """
-    if not is_text:
-        with source.view() as view:
-            return decode(view, message, load_table(table))
-    if source.size > MOST_TEXT and not force:
-        what = f"{source.size >> 20} MB of text take about {source.size >> 20} seconds to read"
-        raise UnsupportedError(what, path=source.path, hint="add --force-text, or give the binary form")
-    return parse_text(source.read_at(0, source.size).decode("utf-8-sig", "surrogateescape"))
-
-
-def layers_of(net: Message) -> list[Message]:
+def layers_of(net: NamedFields) -> list[NamedFields]:
     """Return the layers, older ones as today's: with name and type of their own."""
     return [_upgraded(layer) for key in ("layer", "layers") for layer in net.messages(key)]
 
 
-def layer_type(layer: Message) -> str:
+def layer_type(layer: NamedFields) -> str:
     """Return the type of a layer by its name of today."""
     kind = layer.first("type", "?")
     if not isinstance(kind, str):
@@ -98,14 +74,14 @@ def layer_type(layer: Message) -> str:
     return kind
 
 
-def _upgraded(layer: Message) -> Message:
+def _upgraded(layer: NamedFields) -> NamedFields:
     inner = layer.first("layer")
-    return (
-        Message({**inner, **{k: v for k, v in layer.items() if k != "layer"}}) if isinstance(inner, Message) else layer
-    )
+    if not isinstance(inner, NamedFields):
+        return layer
+    return NamedFields({**inner, **{key: value for key, value in layer.items() if key != "layer"}})
 
 
-def _blobs(net: Message, source: SourceFile) -> dict[str, list[Tensor]]:
+def _blobs(net: NamedFields, source: SourceFile) -> dict[str, list[Tensor]]:
     """Return the weights of each layer by its name."""
     found: dict[str, list[Tensor]] = {}
     for layer in layers_of(net):
@@ -115,12 +91,12 @@ def _blobs(net: Message, source: SourceFile) -> dict[str, list[Tensor]]:
     return found
 
 
-def _tensor(blob: Message, source: SourceFile) -> Tensor:
+def _tensor(blob: NamedFields, source: SourceFile) -> Tensor:
     shape = blob.first("shape")
     values, dtype = blob.get("data", []), FLOAT32
     if not values and blob.get("double_data"):
         values, dtype = blob["double_data"], FLOAT64
-    if isinstance(shape, Message):
+    if isinstance(shape, NamedFields):
         dims = [max(0, dim) for dim in shape.numbers("dim")]
     else:
         dims = [max(0, int(blob.first(axis) or 0)) for axis in ("num", "channels", "height", "width")]
@@ -129,7 +105,7 @@ def _tensor(blob: Message, source: SourceFile) -> Tensor:
     return numbers(source, values, dtype, dims)
 
 
-def _require_net(net: Message, path: Path) -> None:
+def _require_net(net: NamedFields, path: Path) -> None:
     """Refuse what only tells how a net is trained, and name the net."""
     if any(key in net for key in ("layer", "layers", "input")) or not any(key in net for key in _SOLVER):
         return
@@ -138,7 +114,7 @@ def _require_net(net: Message, path: Path) -> None:
     raise UnsupportedError("this tells how a Caffe net is trained (a solver), and holds none", path=path, hint=hint)
 
 
-def _lift(model: Model, net: Message, weights: Mapping[str, list[Tensor]]) -> None:
+def _lift(model: Model, net: NamedFields, weights: Mapping[str, list[Tensor]]) -> None:
     metagraph = MetaGraph(vocabulary=registry.CAFFE.vocabulary)
     graph = BlobGraph(metagraph)
     _inputs(graph, net)
@@ -150,7 +126,7 @@ def _lift(model: Model, net: Message, weights: Mapping[str, list[Tensor]]) -> No
     model.metagraphs = [metagraph]
 
 
-def _inputs(graph: BlobGraph, net: Message) -> None:
+def _inputs(graph: BlobGraph, net: NamedFields) -> None:
     """Add the inputs that the net itself declares, four dimensions each where they stand in one list."""
     shapes = [shape.numbers("dim") for shape in net.messages("input_shape")]
     dims = net.numbers("input_dim")
@@ -162,11 +138,11 @@ def _inputs(graph: BlobGraph, net: Message) -> None:
             graph.input(name, FLOAT32, Shape(own if own else None))
 
 
-def _layer(graph: BlobGraph, layer: Message, blobs: list[Tensor]) -> None:
+def _layer(graph: BlobGraph, layer: NamedFields, blobs: list[Tensor]) -> None:
     name, kind = layer.text("name"), layer_type(layer)
     inputs = [graph.read(bottom) for bottom in layer.texts("bottom")]
     parameters = [graph.constant(f"{name}/{_weight_name(number, blobs)}", blob) for number, blob in enumerate(blobs)]
-    attrs = settings(Message({key: values for key, values in layer.items() if key not in _NOT_SETTINGS}))
+    attrs = settings(NamedFields({key: values for key, values in layer.items() if key not in _NOT_SETTINGS}))
     node = graph.layer(kind, name, [*inputs, *parameters], attrs, layer.texts("top"))
     if kind == "Input":
         _input_layer(graph, layer, list(node.outputs))
@@ -176,9 +152,9 @@ def _weight_name(number: int, blobs: list[Tensor]) -> str:
     return _WEIGHTS[number] if len(blobs) <= len(_WEIGHTS) else str(number)
 
 
-def _input_layer(graph: BlobGraph, layer: Message, values: list[Value]) -> None:
+def _input_layer(graph: BlobGraph, layer: NamedFields, values: list[Value]) -> None:
     parameter = layer.first("input_param")
-    shapes = list(parameter.messages("shape")) if isinstance(parameter, Message) else []
+    shapes = list(parameter.messages("shape")) if isinstance(parameter, NamedFields) else []
     for number, value in enumerate(values):
         shape = shapes[min(number, len(shapes) - 1)] if shapes else None
         value.dtype = FLOAT32

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphsurgeon.disk.files import Progress, SourceFile, can_list, folder_names, is_file
 from graphsurgeon.errors import FileError, FormatError
-from graphsurgeon.formats.checkpoint.bundle_read import Bundle, BundleSource, Entry, label
+from graphsurgeon.formats.checkpoint.bundle_read import Bundle, BundleEntry, BundleSource, label
 from graphsurgeon.formats.checkpoint.slices import SlicedSource, slice_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
 from graphsurgeon.model.finding import RESTORE, Finding
@@ -36,7 +36,7 @@ class Shard:
 
 def shards(bundle: Bundle) -> list[Shard]:
     """Return the shards that entries lie in, or that are there, in order."""
-    stored: dict[int, list[Entry]] = {number: [] for number in _present(bundle)}
+    stored: dict[int, list[BundleEntry]] = {number: [] for number in _present(bundle)}
     for entry in _stored_entries(bundle):
         if 0 <= entry.shard < bundle.num_shards:
             stored.setdefault(entry.shard, []).append(entry)
@@ -90,7 +90,7 @@ def _sources(checkpoint: Checkpoint, keys: Iterable[str] | None) -> Iterator[Bun
         yield from (part for part in parts if isinstance(part, BundleSource))
 
 
-def _stored_entries(bundle: Bundle) -> Iterator[Entry]:
+def _stored_entries(bundle: Bundle) -> Iterator[BundleEntry]:
     return (entry for entry in bundle.entries.values() if not entry.slices)
 
 
@@ -141,7 +141,7 @@ def _why_unreadable(bundle: Bundle, shard: Shard) -> tuple[str, str]:
 
 
 def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
-    last: Entry | None = None
+    last: BundleEntry | None = None
     for entry in sorted(_stored_entries(bundle), key=lambda entry: (entry.shard, entry.offset, entry.size)):
         where = label(entry.key)
         expected = entry.expected_size

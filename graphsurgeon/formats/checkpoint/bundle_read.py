@@ -15,7 +15,7 @@ from typing import Any
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import BLOCK, CheckedRange, FileRange, SourceFile, contained, open_source
 from graphsurgeon.encoding.orderedcode import MAX_RANK, Extent, decode_slice_key
-from graphsurgeon.encoding.sstable import Table
+from graphsurgeon.encoding.sstable import SSTable
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint.bundle_payload import decode_strings, payload_checksum, swap_bytes
@@ -35,7 +35,7 @@ BIG = 1  # BundleHeaderProto.Endianness
 PRODUCER = 1  # the version of the format that TensorFlow writes
 
 
-class Entry:
+class BundleEntry:
     """One `BundleEntryProto`.
 
     Attributes:
@@ -94,13 +94,13 @@ class Bundle:
         self.basename = basename
         self.index = index
         self.problems: list[Finding] = []
-        self.entries: dict[bytes, Entry] = {}
+        self.entries: dict[bytes, BundleEntry] = {}
         self.lost: list[str] = []
         self.tensors: dict[str, Tensor] = {}
         self.trackable: Any = None
-        self._slices: dict[bytes, list[tuple[list[Extent], Entry]]] = {}
+        self._slices: dict[bytes, list[tuple[list[Extent], BundleEntry]]] = {}
         self._shards: dict[int, SourceFile] = {}
-        table = Table(index)
+        table = SSTable(index)
         self._read_header(table)
         self._read_entries(table)
         self.is_damaged = bool(table.damaged)
@@ -129,7 +129,7 @@ class Bundle:
             self._shards[shard] = open_source(contained(self.folder, self.shard_name(shard), self.root))
         return self._shards[shard]
 
-    def stored(self, entry: Entry) -> FileRange:
+    def stored(self, entry: BundleEntry) -> FileRange:
         """Return the bytes of an entry.
 
         Raises:
@@ -143,15 +143,15 @@ class Bundle:
         except FormatError as error:
             raise FormatError(f"{label(entry.key)}: {error.message}", path=error.path, hint=error.hint) from error
 
-    def slices(self, entry: Entry) -> list[tuple[tuple[Extent, ...], Entry | None]]:
+    def slices(self, entry: BundleEntry) -> list[tuple[tuple[Extent, ...], BundleEntry | None]]:
         """Return the slices of a partitioned entry: extents, and the slice's own entry where it was found."""
-        stored: dict[tuple[Extent, ...] | None, Entry] = {}
+        stored: dict[tuple[Extent, ...] | None, BundleEntry] = {}
         for extents, part in self._slices.get(entry.key, []):
             stored.setdefault(resolve(extents, entry.shape), part)
         wanted = [resolve(extents, entry.shape) for extents in entry.slices]
         return [(extents, stored.get(extents)) for extents in wanted if extents is not None]
 
-    def orphans(self) -> Iterator[Entry]:
+    def orphans(self) -> Iterator[BundleEntry]:
         """Yield slices that no entry asks for."""
         for name, parts in self._slices.items():
             entry = self.entries.get(name)
@@ -181,7 +181,7 @@ class Bundle:
         """Return the object graph as it would be written; empty if there is none."""
         return objectgraph.serialize_trackable(checkpoint.objects) if checkpoint.objects is not None else b""
 
-    def _read_header(self, table: Table) -> None:
+    def _read_header(self, table: SSTable) -> None:
         raw = table.get(HEADER_KEY)
         if raw is None:
             raise FormatError("a table without a header entry is no checkpoint", path=self.index.path)
@@ -193,7 +193,7 @@ class Bundle:
             what = f"asks for a reader of version {header.version.min_consumer}, {PRODUCER} is the newest known"
             self.report(self.index.path.name, what, "values may be misunderstood")
 
-    def _read_entries(self, table: Table) -> None:
+    def _read_entries(self, table: SSTable) -> None:
         last = HEADER_KEY
         for key, raw in table:
             if key == HEADER_KEY:
@@ -202,7 +202,7 @@ class Bundle:
                 self.report(label(key), "is not in sorted order: TensorFlow may not find it")
             last = key
             try:
-                entry = Entry(key, raw, schema.parse("tensorflow.BundleEntryProto", raw))
+                entry = BundleEntry(key, raw, schema.parse("tensorflow.BundleEntryProto", raw))
             except FormatError as error:
                 self._lose(key, error.message)
                 continue
@@ -236,7 +236,7 @@ def read_bundle(index: SourceFile, folder: Path, basename: str, root: Path | Non
     return Checkpoint(os.path.join(folder, basename), 2, variables, bundle)
 
 
-def lift_variable(bundle: Bundle, entry: Entry) -> Variable:
+def lift_variable(bundle: Bundle, entry: BundleEntry) -> Variable:
     """Return the Variable of an entry."""
     where = label(entry.key)
     if not entry.shape.is_static or (entry.shape.rank or 0) > MAX_RANK:
@@ -271,7 +271,7 @@ class BundleSource:
 
     __slots__ = ("bundle", "entry", "shape")
 
-    def __init__(self, bundle: Bundle, entry: Entry, shape: Shape | None = None) -> None:
+    def __init__(self, bundle: Bundle, entry: BundleEntry, shape: Shape | None = None) -> None:
         self.bundle = bundle
         self.entry = entry
         self.shape = shape or entry.shape

@@ -19,7 +19,7 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint import bundle_check
 from graphsurgeon.formats.checkpoint.bundle_payload import encode_strings, swap_bytes
-from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, PRODUCER, Bundle, BundleSource, Entry, label
+from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, PRODUCER, Bundle, BundleEntry, BundleSource, label
 from graphsurgeon.formats.checkpoint.slices import SlicedSource
 from graphsurgeon.formats.graph import objectgraph
 from graphsurgeon.formats.graph.tensorproto import read_shape, write_shape
@@ -46,7 +46,7 @@ class _Item:
     __slots__ = ("home", "is_kept", "key", "message", "rope")
 
     def __init__(
-        self, key: bytes, message: Any, rope: Rope | None, home: Entry | None = None, *, is_kept: bool = False
+        self, key: bytes, message: Any, rope: Rope | None, home: BundleEntry | None = None, *, is_kept: bool = False
     ) -> None:
         self.key = key
         self.message = message
@@ -92,7 +92,7 @@ def is_untouched(checkpoint: Checkpoint, source: Bundle) -> bool:
 def _is_original(key: str, variable: Variable, source: Bundle) -> bool:
     """Say whether a variable has the key, the values and the type that it had in the source."""
     tensor, raw = variable.tensor, variable.raw
-    if source.tensors.get(key) is not tensor or not isinstance(raw, Entry):
+    if source.tensors.get(key) is not tensor or not isinstance(raw, BundleEntry):
         return False
     return label(raw.key) == key and (tensor.dtype, tensor.shape) == (raw.dtype, raw.shape)
 
@@ -160,7 +160,7 @@ class _Writer:
         for item in items:
             if item.rope is not None:
                 shards.setdefault(item.home.shard if item.home is not None else self.num_filled - 1, []).append(item)
-        before: dict[int, list[Entry]] = {}
+        before: dict[int, list[BundleEntry]] = {}
         for entry in self.source.entries.values() if self.source is not None else ():
             if not entry.slices:
                 before.setdefault(entry.shard, []).append(entry)
@@ -195,16 +195,20 @@ class _Writer:
 
     def _variable(self, key: str, variable: Variable) -> Iterator[_Item]:
         source, tensor, raw = variable.tensor.source, variable.tensor, variable.raw
-        name = raw.key if isinstance(raw, Entry) and label(raw.key) == key else key.encode()
-        if isinstance(source, SlicedSource) and isinstance(raw, Entry) and self._keeps_slices(tensor, source, raw):
+        name = raw.key if isinstance(raw, BundleEntry) and label(raw.key) == key else key.encode()
+        if (
+            isinstance(source, SlicedSource)
+            and isinstance(raw, BundleEntry)
+            and self._keeps_slices(tensor, source, raw)
+        ):
             yield _Item(name, _parse(raw), None, raw)
             stored = [part.source for part in source.slices if isinstance(part.source, BundleSource)]
             for part in {part.entry.key: part for part in stored}.values():  # a damaged list may name one twice
                 yield self._slice(name, part)
         else:
-            yield self._whole(name, tensor, raw if isinstance(raw, Entry) else None)
+            yield self._whole(name, tensor, raw if isinstance(raw, BundleEntry) else None)
 
-    def _keeps_slices(self, tensor: Tensor, source: SlicedSource, raw: Entry) -> bool:
+    def _keeps_slices(self, tensor: Tensor, source: SlicedSource, raw: BundleEntry) -> bool:
         """Say whether a partitioned tensor can be written as it is stored."""
         parts = [part.source for part in source.slices if isinstance(part.source, BundleSource)]
         same_order = all(part.bundle.big_endian == self.big_endian for part in parts)
@@ -214,7 +218,7 @@ class _Writer:
         _, extents = decode_slice_key(source.entry.key) or (b"", [])
         return self._stored(encode_slice_key(name, extents), source)
 
-    def _whole(self, key: bytes, tensor: Tensor, raw: Entry | None) -> _Item:
+    def _whole(self, key: bytes, tensor: Tensor, raw: BundleEntry | None) -> _Item:
         source = tensor.source
         if isinstance(source, BundleSource) and self._is_plain(tensor, source):
             return self._stored(key, source, tensor)
@@ -241,7 +245,7 @@ class _Writer:
             _describe(item.message, tensor)
         return item
 
-    def _kept(self, key: bytes, entry: Entry) -> _Item:
+    def _kept(self, key: bytes, entry: BundleEntry) -> _Item:
         assert self.source is not None
         return _Item(key, _parse(entry), [self.source.stored(entry)], entry, is_kept=True)
 
@@ -284,7 +288,7 @@ class _Writer:
         """Return the shards of the source that hold no entry but are there."""
         return [shard.number for shard in bundle_check.shards(self.source)] if self.source is not None else []
 
-    def _shard(self, number: int, items: list[_Item], before: list[Entry]) -> Rope:
+    def _shard(self, number: int, items: list[_Item], before: list[BundleEntry]) -> Rope:
         if self.source is not None and _same_bytes(items, before):
             for item in items:
                 _put(item, number, item.home.offset if item.home is not None else 0)
@@ -309,7 +313,7 @@ def _original_place(item: _Item) -> tuple[bool, int]:
     return (True, 0) if item.home is None else (False, item.home.offset)
 
 
-def _same_bytes(items: list[_Item], before: list[Entry]) -> bool:
+def _same_bytes(items: list[_Item], before: list[BundleEntry]) -> bool:
     """Say whether a shard keeps every byte range it has, and gets no other."""
     kept = {(item.home.offset, item.home.size) for item in items if item.home is not None and item.is_kept}
     return all(item.is_kept for item in items) and kept == {(entry.offset, entry.size) for entry in before}
@@ -335,7 +339,7 @@ def _put(item: _Item, shard: int, offset: int) -> None:
     item.message.offset = offset
 
 
-def _parse(entry: Entry) -> Any:
+def _parse(entry: BundleEntry) -> Any:
     return schema.parse("tensorflow.BundleEntryProto", entry.raw)
 
 

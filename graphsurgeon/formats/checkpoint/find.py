@@ -23,7 +23,7 @@ from graphsurgeon.disk.files import (
     open_source,
 )
 from graphsurgeon.disk.places import path_of
-from graphsurgeon.encoding.sstable import Table, is_table
+from graphsurgeon.encoding.sstable import SSTable, is_table
 from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.checkpoint import bundle_check, bundle_read, bundle_write
@@ -65,14 +65,13 @@ def read(path: Path) -> Model:
     model.files = {str(file.path): file.size for file in source_files(checkpoint)}
     errors = [str(problem) for problem in problems(checkpoint) if problem.severity == "error"]
     more = len(errors) - MAX_LISTED
-    model.notes = _choice(path, checkpoint) if is_folder(path) else []
+    model.notes = others_beside(path, os.path.basename(checkpoint.prefix)) if is_folder(path) else []
     model.notes += errors[:MAX_LISTED] + ([f"{more} more errors of this kind: see `gs check`"] if more > 0 else [])
     return model
 
 
-def _choice(folder: Path, checkpoint: Checkpoint) -> list[str]:
-    """Say which checkpoint of a folder was taken, if it holds several."""
-    name = os.path.basename(checkpoint.prefix)
+def others_beside(folder: Path, name: str) -> list[str]:
+    """Say which checkpoint of a folder was taken, if it holds several; `name` is that of its prefix."""
     others = [other for other in folder_names(folder) if other.endswith(INDEX) and other != name + INDEX]
     more = f" and {len(others) - MAX_LISTED} more" if len(others) > MAX_LISTED else ""
     listed = ", ".join(other.removesuffix(INDEX) for other in others[:MAX_LISTED]) + more
@@ -153,7 +152,7 @@ def locate(path: str | os.PathLike[str]) -> Located:
 def _read(located: Located, root: Path | None) -> Checkpoint:
     folder, names = located
     files = [open_source(contained(folder, name, root)) for name in names]
-    header = Table(files[0]).get(HEADER_KEY) or b""
+    header = SSTable(files[0]).get(HEADER_KEY) or b""
     if not checkpoint_v1.is_v1(header):
         return bundle_read.read_bundle(files[0], folder, names[0].removesuffix(INDEX), root)
     shard = _V1_SHARD.fullmatch(names[0])

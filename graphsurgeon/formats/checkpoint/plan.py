@@ -8,22 +8,22 @@ from graphsurgeon.disk.atomic import Content, copied_from
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.formats.target import Target, basename, checkpoint_files, require_free, same_file
-from graphsurgeon.formats.writing import Plan, lower
+from graphsurgeon.formats.writing import WritePlan, lower
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 
 
-def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
+def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> WritePlan:
     """Return the files of a checkpoint, and those of the earlier one that they make false."""
     assert model.checkpoint is not None
-    found = Plan(target, {})
+    found = WritePlan(target, {})
     _add_checkpoint(found, model.checkpoint, target.path)
     return found
 
 
-def plan_beside(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
+def plan_beside(model: Model, target: Target, *, force: bool, in_place: bool) -> WritePlan:
     """Write the `.meta`, and its checkpoint beside it, where the `.meta` finds it."""
-    found = Plan(target, lower(model, target))
+    found = WritePlan(target, lower(model, target))
     prefix = target.path.with_name(target.path.stem if target.path.name != ".meta" else ".index")
     if model.checkpoint is None or (in_place and checkpoint.is_untouched(model.checkpoint)):
         return found
@@ -36,7 +36,7 @@ def plan_beside(model: Model, target: Target, *, force: bool, in_place: bool) ->
     return found
 
 
-def _add_checkpoint(plan: Plan, source: Checkpoint, prefix: Path) -> None:
+def _add_checkpoint(plan: WritePlan, source: Checkpoint, prefix: Path) -> None:
     """Plan the files of a checkpoint so that at every moment its index and its data files belong together.
 
     A data file that is there already stays. None takes the name of one with other content: then the number of

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from graphsurgeon.disk.files import BLOCK, FileRange, Progress, SourceFile
 from graphsurgeon.encoding.orderedcode import Extent, encode_slice_key
 from graphsurgeon.encoding.protowire import fields
-from graphsurgeon.encoding.sstable import Table
+from graphsurgeon.encoding.sstable import SSTable
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint.bundle_read import read_extents
@@ -42,7 +42,7 @@ class TableSet:
         self.files = files
         self.problems: list[Finding] = []
         self.tensors: dict[str, Tensor] = {}
-        self.tables = [Table(file) for file in files]
+        self.tables = [SSTable(file) for file in files]
 
     def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
         """Return None: the format is older than object graphs."""
@@ -67,7 +67,7 @@ class _Found:
     def __init__(self, shape: Shape, dtype: DType) -> None:
         self.shape = shape
         self.dtype = dtype
-        self.slices: dict[tuple[Extent, ...], tuple[Table, tuple[Extent, ...]]] = {}
+        self.slices: dict[tuple[Extent, ...], tuple[SSTable, tuple[Extent, ...]]] = {}
 
 
 def is_v1(header: bytes) -> bool:
@@ -119,7 +119,7 @@ def damaged_block(name: str, offset: int) -> Finding:
     return Finding("error", name, f"the block at byte {offset} does not match its checksum", RESTORE)
 
 
-def _read_meta(table: Table, tables: TableSet, found: dict[str, _Found]) -> None:
+def _read_meta(table: SSTable, tables: TableSet, found: dict[str, _Found]) -> None:
     raw = table.get(META_KEY)
     try:
         message = schema.parse("tensorflow.SavedTensorSlices", raw or b"")
@@ -155,7 +155,7 @@ class SliceValue:
 
     __slots__ = ("dtype", "extents", "name", "shape", "table")
 
-    def __init__(self, table: Table, name: str, extents: tuple[Extent, ...], dtype: DType, shape: Shape) -> None:
+    def __init__(self, table: SSTable, name: str, extents: tuple[Extent, ...], dtype: DType, shape: Shape) -> None:
         self.table = table
         self.name = name
         self.extents = extents

@@ -133,6 +133,24 @@ def repeated_functions(metagraph: MetaGraph) -> list[str]:
     return [name for name, count in names.items() if count > 1]
 
 
+def repeated_gradients(metagraph: MetaGraph) -> list[str]:
+    """Return functions for which the library as it was read has several gradients."""
+    if not isinstance(metagraph.raw, MetaGraphDefSource):
+        return []
+    names = Counter(raw.function_name for raw in metagraph.raw.graph_def.library.gradient)
+    return [name for name, count in names.items() if count > 1]
+
+
+def broken_controls(function: Graph) -> list[str]:
+    """Return the control outputs of a function that, as it was read, no node or no entry of `control_ret` makes."""
+    if not isinstance(function.raw, FunctionSource):
+        return []
+    message = function.raw.message
+    nodes = {raw.name for raw in message.node_def}
+    declared = [name for name in message.signature.control_output if name not in message.control_ret]
+    return declared + [name for name, node in message.control_ret.items() if node not in nodes]
+
+
 def lift_metagraph(message: Any, payloads: list[Payload]) -> MetaGraph:
     """Return the MetaGraph of a `MetaGraphDef`."""
     metagraph = _lift(message, message.graph_def, payloads)
@@ -233,6 +251,7 @@ def _lift(message: Any, graph_def: Any, payloads: list[Payload]) -> MetaGraph:
 def _source(metagraph: MetaGraph) -> MetaGraphDefSource:
     if not isinstance(metagraph.raw, MetaGraphDefSource):
         empty = schema.message("tensorflow.MetaGraphDef")()
+        empty.graph_def.versions.producer = metagraph.producer.get("graph_version") or 0
         metagraph.raw = MetaGraphDefSource(empty, empty.graph_def, Context([]))
     return metagraph.raw
 
@@ -322,7 +341,7 @@ def _lower_assets(metagraph: MetaGraph, out: Any) -> None:
         out.asset_file_def.extend(copies)
 
 
-class Header(NamedTuple):
+class GraphHeader(NamedTuple):
     """What a graph says beside its nodes and functions, as it was read.
 
     Attributes:
@@ -337,7 +356,7 @@ class Header(NamedTuple):
     repeated: dict[str, bool]
 
 
-def header(metagraph: MetaGraph) -> Header | None:
+def header(metagraph: MetaGraph) -> GraphHeader | None:
     """Return what a graph that was read says beside its nodes; None for one made here."""
     if not isinstance(metagraph.raw, MetaGraphDefSource):
         return None
@@ -347,4 +366,4 @@ def header(metagraph: MetaGraph) -> Header | None:
     for name in repeated_functions(metagraph):
         first, *others = (one for one in graph_def.library.function if one.signature.name == name)
         repeated[name] = all(other == first for other in others)
-    return Header(versions.producer, versions.min_consumer, list(versions.bad_consumers), repeated)
+    return GraphHeader(versions.producer, versions.min_consumer, list(versions.bad_consumers), repeated)

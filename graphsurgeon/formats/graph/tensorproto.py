@@ -12,15 +12,15 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from graphsurgeon.disk.files import BLOCK, FileRange, rope_size
+from graphsurgeon.disk.files import BLOCK, Computed, FileRange, rope_size
 from graphsurgeon.encoding import protowire as wire_format
 from graphsurgeon.encoding.protowire import encode_varint
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph.payloads import Payload, mark, marked
+from graphsurgeon.formats.graph.payloads import LARGE, Payload, mark, marked
 from graphsurgeon.model.dtype import RESOURCE, STRING, VARIANT, DType
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import FilledStrings, Tensor
+from graphsurgeon.model.tensor import FilledSource, FilledStrings, Tensor
 
 MAX_SPLAT = 1 << 34  # bytes that a few stored values may be repeated to
 
@@ -53,8 +53,12 @@ def write_shape(shape: Shape, message: Any) -> None:
 
 
 def read_tensor(message: Any, payloads: list[Payload]) -> Tensor:
-    """Return a lazy Tensor over a `TensorProto` (kept, not copied) and the payload that it may be marked with."""
-    return Tensor(DType.of(message.dtype), read_shape(message.tensor_shape), _ProtoSource(message, payloads))
+    """Return a lazy Tensor over a `TensorProto` (kept, not copied) and the payload that it may be marked with.
+
+    Of its shape the dimensions count alone, as for TensorFlow: a value that claims an unknown rank has one all the same.
+    """
+    shape = Shape(dim.size for dim in message.tensor_shape.dim)
+    return Tensor(DType.of(message.dtype), shape, _ProtoSource(message, payloads))
 
 
 def write_tensor(tensor: Tensor, message: Any, payloads: list[Payload]) -> None:
@@ -70,6 +74,13 @@ def write_tensor(tensor: Tensor, message: Any, payloads: list[Payload]) -> None:
         message.string_val.extend(source.strings())
     elif ranges is not None and tensor.nbytes:
         payloads.append([encode_varint(_CONTENT_TAG) + encode_varint(rope_size(list(ranges))), *ranges])
+        message.tensor_content = mark(len(payloads))
+    elif isinstance(source, FilledSource) and tensor.dtype.name in _FIELDS:
+        field, code = _FIELDS[tensor.dtype.name]
+        getattr(message, field).extend(struct.unpack(f"<{code}", source.element))
+    elif getattr(source, "is_computed", False) and tensor.nbytes >= LARGE:
+        computed = Computed(tensor.nbytes, source.chunks)
+        payloads.append([encode_varint(_CONTENT_TAG) + encode_varint(tensor.nbytes), computed])
         message.tensor_content = mark(len(payloads))
     else:
         message.tensor_content = tensor.tobytes()

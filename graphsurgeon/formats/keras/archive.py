@@ -13,10 +13,10 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # of a member: signature, ..., lengths of name and extra field
 _MOST_INFLATED = 128 << 20  # bytes of a compressed member that are unpacked into memory; Keras stores them as they are
-_MOST_MEMBERS = 100_000
+_MOST_MEMBERS = 100_000  # of an archive; Keras 3 writes three and its assets, a bomb any number
 
 
-class Window(Protocol):
+class Readable(Protocol):
     """Bytes with positioned reads: a whole file, a part of one, or what was unpacked from one."""
 
     @property
@@ -93,7 +93,7 @@ class Archive:
         """Names of the members."""
         return list(self._members)
 
-    def member(self, name: str) -> Window:
+    def member(self, name: str) -> Readable:
         """Return a member: where it lies if it was stored as it is, else unpacked into memory.
 
         Raises:

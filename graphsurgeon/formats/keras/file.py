@@ -12,7 +12,7 @@ from graphsurgeon.encoding import hdf5
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.keras import lift
-from graphsurgeon.formats.keras.archive import Archive, FileWindow, Window
+from graphsurgeon.formats.keras.archive import Archive, FileWindow, Readable
 from graphsurgeon.formats.keras.source import KerasSource
 from graphsurgeon.formats.keras.weights import is_weights, read_weights
 from graphsurgeon.model.metagraph import MetaGraph
@@ -125,7 +125,7 @@ def _read_archive(model: Model, source: SourceFile) -> None:
     _read_weights(model, file, window)
 
 
-def _read_weights(model: Model, file: hdf5.File, window: Window) -> None:
+def _read_weights(model: Model, file: hdf5.File, window: Readable) -> None:
     model.checkpoint, notes = read_weights(file, window, model.path)
     model.notes += notes
 

@@ -13,9 +13,9 @@ from typing import Any
 from graphsurgeon.formats.keras import training
 from graphsurgeon.formats.keras.inbound import calls_with_arguments, legacy_nodes, renumbered
 from graphsurgeon.formats.keras.lift import is_model
-from graphsurgeon.formats.keras.rules import Rule, Target, rules_for
+from graphsurgeon.formats.keras.rules import ReleaseRule, Target, rules_for
 
-_DEEPEST = 60
+_DEEPEST = 60  # layers in layers, two steps each; Python's JSON stops at a thousand
 _POLICIES = ("Policy", "PolicyV1", "DTypePolicy", "LossScaleOptimizerPolicy")
 
 
@@ -114,7 +114,7 @@ def _objects(where: str, value: Any, depth: int) -> Iterator[tuple[str, dict[str
             yield from _objects(where, inner, depth + 1)
 
 
-def _apply(mended: Mended, rule: Rule, where: str, item: dict[str, Any]) -> None:
+def _apply(mended: Mended, rule: ReleaseRule, where: str, item: dict[str, Any]) -> None:
     kind = item["class_name"]
     if rule.classes and kind not in rule.classes:
         return
@@ -128,7 +128,7 @@ def _apply(mended: Mended, rule: Rule, where: str, item: dict[str, Any]) -> None
                 _apply_to_key(mended, rule, where, kind, config, key)
 
 
-def _apply_to_key(mended: Mended, rule: Rule, where: str, kind: str, config: dict[str, Any], key: str) -> None:
+def _apply_to_key(mended: Mended, rule: ReleaseRule, where: str, kind: str, config: dict[str, Any], key: str) -> None:
     value = config[key]
     shown = f"{key}: {json.dumps(value)[:60]}"
     is_named = rule.values is None or any(type(value) is type(one) and value == one for one in rule.values)

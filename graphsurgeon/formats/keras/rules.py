@@ -19,7 +19,7 @@ _INCLUDED: dict[str, tuple[str, ...]] = {
 }
 
 
-class Rule(NamedTuple):
+class ReleaseRule(NamedTuple):
     """One line of the table.
 
     Attributes:
@@ -41,7 +41,7 @@ class Rule(NamedTuple):
 
 
 @cache
-def rules_for(target: Target) -> tuple[Rule, ...]:
+def rules_for(target: Target) -> tuple[ReleaseRule, ...]:
     """Return the rules of a release and of those whose files it must not get either."""
     found = []
     for line in schema.field_table("keras_rules.tsv").splitlines():
@@ -54,5 +54,5 @@ def rules_for(target: Target) -> tuple[Rule, ...]:
                     else tuple(json.loads(value.lstrip("!")) for value in values.split("|"))
                 )
                 names = frozenset() if classes == "*" else frozenset(classes.split(","))
-                found.append(Rule(names, tuple(filter(None, keys.split(","))), accepted, do, new, since))
+                found.append(ReleaseRule(names, tuple(filter(None, keys.split(","))), accepted, do, new, since))
     return tuple(found)

@@ -15,7 +15,7 @@ from graphsurgeon.encoding.hdf5 import Dataset, File, Item, layout
 from graphsurgeon.encoding.hdf5.file import strings_of
 from graphsurgeon.encoding.hdf5.messages import Datatype, num_elements
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.keras.archive import Window
+from graphsurgeon.formats.keras.archive import Readable
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.shape import Shape
@@ -29,7 +29,7 @@ _INTEGERS = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 _FLOATS = {2: "float16", 4: "float32", 8: "float64"}
 
 
-def read_weights(file: File, window: Window, path: str) -> tuple[Checkpoint, list[str]]:
+def read_weights(file: File, window: Readable, path: str) -> tuple[Checkpoint, list[str]]:
     """Return every dataset of a file as a variable, and notes on what could not be read. Values stay in the file.
 
     Args:
@@ -79,7 +79,7 @@ class DatasetSource:
 
     __slots__ = ("_dataset", "_file", "_path", "_window")
 
-    def __init__(self, file: File, window: Window, path: str, dataset: Dataset) -> None:
+    def __init__(self, file: File, window: Readable, path: str, dataset: Dataset) -> None:
         self._file = file
         self._window = window
         self._path = path

@@ -18,7 +18,7 @@ from graphsurgeon.errors import FormatError, GraphSurgeonError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
 from graphsurgeon.formats.mmdnn.arrays import is_object_file, read_arrays
-from graphsurgeon.formats.protolike import Message, decode, load_table
+from graphsurgeon.formats.protolike import NamedFields, decode, load_table
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.metagraph import MetaGraph
@@ -27,10 +27,10 @@ from graphsurgeon.model.node import AttrValue
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MOST_TEXT = 32 << 20
+MOST_TEXT = 32 << 20  # bytes of JSON, which takes many times that in memory
 _INPUTS = ("DataInput", "Placeholder")
 _SHAPES = "_output_shapes"
-_DEEPEST = 40
+_DEEPEST = 40  # lists in lists of one attribute
 
 
 def sniff(file: SourceFile) -> bool:
@@ -64,7 +64,7 @@ def read(path: Path) -> Model:
     return model
 
 
-def _graph(source: SourceFile) -> Message:
+def _graph(source: SourceFile) -> NamedFields:
     """Return the GraphDef of a file; JSON becomes the same messages."""
     if source.read_at(0, min(source.size, 64)).lstrip()[:1] != b"{":
         with source.view() as view:
@@ -81,15 +81,15 @@ def _graph(source: SourceFile) -> Message:
     return _message(found)
 
 
-def _message(value: Mapping[str, Any], depth: int = 0) -> Message:
+def _message(value: Mapping[str, Any], depth: int = 0) -> NamedFields:
     """Return an object of JSON as a message; a map becomes its entries."""
     if depth > _DEEPEST:
         raise FormatError(f"messages are nested more than {_DEEPEST} deep")
-    found = Message()
+    found = NamedFields()
     for key, inner in value.items():
         if key == "attr" and isinstance(inner, Mapping):
             entries = [(name, one) for name, one in inner.items() if isinstance(one, Mapping)]
-            found[key] = [Message({"key": [name], "value": [_message(one, depth + 1)]}) for name, one in entries]
+            found[key] = [NamedFields({"key": [name], "value": [_message(one, depth + 1)]}) for name, one in entries]
             continue
         items = inner if isinstance(inner, list) else [inner]
         found[key] = [_message(one, depth + 1) if isinstance(one, Mapping) else _scalar(key, one) for one in items]
@@ -127,7 +127,7 @@ def _weights_beside(model: Model, path: Path) -> dict[str, Tensor]:
     return found
 
 
-def _lift(model: Model, net: Message, weights: Mapping[str, Tensor]) -> None:
+def _lift(model: Model, net: NamedFields, weights: Mapping[str, Tensor]) -> None:
     metagraph = MetaGraph(vocabulary=registry.MMDNN.vocabulary)
     graph = BlobGraph(metagraph)
     by_layer: dict[str, list[str]] = {}
@@ -152,10 +152,10 @@ def _lift(model: Model, net: Message, weights: Mapping[str, Tensor]) -> None:
     model.metagraphs = [metagraph]
 
 
-def _in_order(nodes: list[Message]) -> list[Message]:
+def _in_order(nodes: list[NamedFields]) -> list[NamedFields]:
     """Return nodes with producers first, as far as cycles allow: MMdnn writes them in any order."""
     by_name = {node.text("name"): node for node in nodes}
-    order: list[Message] = []
+    order: list[NamedFields] = []
     state: dict[int, int] = {}
     for root in nodes:
         stack = [root]
@@ -174,11 +174,11 @@ def _in_order(nodes: list[Message]) -> list[Message]:
 
 
 def _shapes(value: Any) -> list[Shape]:
-    inner = value.first("list") if isinstance(value, Message) else None
-    return [_shape(shape) for shape in inner.messages("shape")] if isinstance(inner, Message) else []
+    inner = value.first("list") if isinstance(value, NamedFields) else None
+    return [_shape(shape) for shape in inner.messages("shape")] if isinstance(inner, NamedFields) else []
 
 
-def _shape(value: Message) -> Shape:
+def _shape(value: NamedFields) -> Shape:
     if value.first("unknown_rank"):
         return Shape(None)
     sizes = [dim.first("size", 0) for dim in value.messages("dim")]
@@ -187,13 +187,13 @@ def _shape(value: Message) -> Shape:
 
 def _setting(value: Any, depth: int = 0) -> AttrValue:
     """Return an AttrValue of MMdnn as an attribute."""
-    if not isinstance(value, Message) or depth > 1:
+    if not isinstance(value, NamedFields) or depth > 1:
         return b""
     for name, items in value.items():
         first = items[0] if items else None
         if name == "list":
-            return _list(first) if isinstance(first, Message) else []
-        if name == "shape" and isinstance(first, Message):
+            return _list(first) if isinstance(first, NamedFields) else []
+        if name == "shape" and isinstance(first, NamedFields):
             return _shape(first)
         if name == "type":
             return _type(first)
@@ -204,8 +204,10 @@ def _setting(value: Any, depth: int = 0) -> AttrValue:
     return b""
 
 
-def _list(value: Message) -> list[AttrValue]:
-    return [_setting(Message({name: [item]}), 1) for name, items in value.items() if name != "list" for item in items]
+def _list(value: NamedFields) -> list[AttrValue]:
+    return [
+        _setting(NamedFields({name: [item]}), 1) for name, items in value.items() if name != "list" for item in items
+    ]
 
 
 def _type(value: Any) -> AttrValue:

@@ -6,13 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.disk.files import SourceFile, open_source
+from graphsurgeon.disk.files import Rope, SourceFile, open_source
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bare_source import BareSource
 from graphsurgeon.formats.graph import protofile
 from graphsurgeon.formats.onnx import attrs
-from graphsurgeon.formats.onnx.graph import DEFAULT_DOMAINS, GraphSource
+from graphsurgeon.formats.onnx.graph import DEFAULT_DOMAINS, OnnxGraphSource
 from graphsurgeon.formats.onnx.tensors import External, Store, is_external
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.format import ONNX
@@ -29,7 +29,7 @@ _IR_WITH_DEFAULTS = 4  # from this version on an initializer that is an input to
 Key = tuple[str, str, str]  # domain, name and overload of a function
 
 
-class ModelSource(BareSource):
+class OnnxModelSource(BareSource):
     """MetaGraphSource over a `ModelProto`.
 
     Attributes:
@@ -96,7 +96,7 @@ class ModelSource(BareSource):
             return error
 
     def _external_tensors(self) -> list[Any]:
-        graphs = [graph.raw.message for graph in self.metagraph.graphs if isinstance(graph.raw, GraphSource)]
+        graphs = [graph.raw.message for graph in self.metagraph.graphs if isinstance(graph.raw, OnnxGraphSource)]
         tensors = [tensor for graph in graphs for tensor in getattr(graph, "initializer", ())]
         return [tensor for tensor in tensors if is_external(tensor)]
 
@@ -107,7 +107,7 @@ class ModelSource(BareSource):
                 name = self._unique(op_name(message.domain, message.name, message.overload))
                 self.functions[key] = self._enter(name, message, None)
         self.metagraph.graph = Graph(
-            self.metagraph, "subgraph", self.message.graph.name, GraphSource(self, self.message.graph)
+            self.metagraph, "subgraph", self.message.graph.name, OnnxGraphSource(self, self.message.graph)
         )
         for function in self.functions.values():
             self._read_bodies(function, f"{function.name}/")
@@ -127,7 +127,7 @@ class ModelSource(BareSource):
                 self._read_bodies(body, f"{name}/")
 
     def _enter(self, name: str, message: Any, outer: Graph | None) -> Graph:
-        graph = Graph(self.metagraph, "subgraph", name, GraphSource(self, message, outer))
+        graph = Graph(self.metagraph, "subgraph", name, OnnxGraphSource(self, message, outer))
         self.metagraph.functions[name] = graph
         return graph
 
@@ -151,12 +151,23 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
     source = open_source(path)
     file = protofile.read(source, MESSAGE, is_text=is_text, force_text=force_text)
     model = Model(registry.ONNX_MODEL, str(path), file)
-    origin = ModelSource(file)
+    origin = OnnxModelSource(file)
     model.metagraphs = [origin.metagraph]
     external, faults = origin.external_files()
     model.files = {str(path): source.size, **external}
     model.notes = [*file.notes, *faults]
     return model
+
+
+def lower(model: Model) -> dict[str, Rope]:
+    """Return the files of a model that gs has made; see `write`.
+
+    Raises:
+        UnsupportedError: it cannot be said in ONNX.
+    """
+    from graphsurgeon.formats.onnx import write
+
+    return write.lower(model)
 
 
 def op_name(domain: str, op_type: str, overload: str = "") -> str:

@@ -21,12 +21,12 @@ from graphsurgeon.model.shape import UNKNOWN_RANK
 from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
-    from graphsurgeon.formats.onnx.file import ModelSource
+    from graphsurgeon.formats.onnx.file import OnnxModelSource
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
-class GraphSource:
+class OnnxGraphSource:
     """GraphSource of the model over one `GraphProto` or `FunctionProto`.
 
     Attributes:
@@ -38,7 +38,7 @@ class GraphSource:
 
     __slots__ = ("message", "model", "names", "outer")
 
-    def __init__(self, model: ModelSource, message: Any, outer: Graph | None = None) -> None:
+    def __init__(self, model: OnnxModelSource, message: Any, outer: Graph | None = None) -> None:
         self.model = model
         self.message = message
         self.outer = outer
@@ -79,7 +79,7 @@ class GraphSource:
             return None
         _ = self.outer.values  # lifts it
         source = self.outer.raw
-        assert isinstance(source, GraphSource)
+        assert isinstance(source, OnnxGraphSource)
         return source.names.get(name) or source.outside(name)
 
 
@@ -98,7 +98,7 @@ def free_names(message: Any) -> Iterator[str]:
 class _Lift:
     """One graph while it is being built."""
 
-    def __init__(self, source: GraphSource, graph: Graph) -> None:
+    def __init__(self, source: OnnxGraphSource, graph: Graph) -> None:
         self.source = source
         self.graph = graph
         self.message = source.message

@@ -59,7 +59,7 @@ class Store:
     def tensor(self, message: Any) -> Tensor:
         """Return a lazy Tensor over a `TensorProto`."""
         dtype = dtype_of(message.data_type) or DType.of(0)
-        return Tensor(dtype, Shape(max(dim, 0) for dim in message.dims), TensorSource(self, message, dtype))
+        return Tensor(dtype, Shape(max(dim, 0) for dim in message.dims), OnnxTensorSource(self, message, dtype))
 
     def sparse_tensor(self, message: Any) -> Tensor:
         """Return a lazy Tensor over a `SparseTensorProto`; its elements read as those of a dense one."""
@@ -99,7 +99,7 @@ def is_external(message: Any) -> bool:
     return bool(message.data_location == _EXTERNAL)
 
 
-class TensorSource:
+class OnnxTensorSource:
     """Values of a `TensorProto`, as a `TensorSource` of the model.
 
     Attributes:

@@ -5,7 +5,7 @@ in text form and as `field_N` in binary: forks of Caffe add layers of their own.
 """
 
 from graphsurgeon.formats.protolike.binary import decode
-from graphsurgeon.formats.protolike.message import Bulk, Message, Table, load_table
+from graphsurgeon.formats.protolike.message import Bulk, FieldTable, NamedFields, load_table
 from graphsurgeon.formats.protolike.text import parse_text
 
-__all__ = ["Bulk", "Message", "Table", "decode", "load_table", "parse_text"]
+__all__ = ["Bulk", "FieldTable", "NamedFields", "decode", "load_table", "parse_text"]

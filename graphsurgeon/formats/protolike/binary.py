@@ -7,16 +7,16 @@ from typing import Any
 
 from graphsurgeon.encoding.protowire import read_varint, signed
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.protolike.message import Bulk, Field, Message, Table
+from graphsurgeon.formats.protolike.message import Bulk, FieldTable, MessageField, NamedFields
 
 _BLOCK = 1 << 18  # numbers that are looked at together
 _BULK = 256  # bytes from which on numbers and bytes stay in the file
-_DEEPEST = 40
+_DEEPEST = 40  # messages in messages, each some frames of Python's stack; protobuf itself stops at 100
 _MOST_FIELDS = 4_000_000  # of one file; unpacked numbers take one each
-_UNKNOWN = Field("", "?", "")
+_UNKNOWN = MessageField("", "?", "")
 
 
-def decode(view: memoryview, name: str, table: Table) -> Message:
+def decode(view: memoryview, name: str, table: FieldTable) -> NamedFields:
     """Return the message of a name that a file holds.
 
     Raises:
@@ -26,16 +26,16 @@ def decode(view: memoryview, name: str, table: Table) -> Message:
 
 
 class _Decoder:
-    def __init__(self, view: memoryview, table: Table) -> None:
+    def __init__(self, view: memoryview, table: FieldTable) -> None:
         self._view = view
         self._table = table
         self._left = _MOST_FIELDS
 
-    def message(self, name: str, at: int, end: int, depth: int) -> Message:
+    def message(self, name: str, at: int, end: int, depth: int) -> NamedFields:
         if depth > _DEEPEST:
             raise FormatError(f"messages are nested more than {_DEEPEST} deep")
         fields = self._table.messages.get(name, {})
-        found = Message()
+        found = NamedFields()
         while at < end:
             self._left -= 1
             if self._left < 0:
@@ -52,7 +52,7 @@ class _Decoder:
             found.setdefault(field.name or f"field_{key >> 3}", []).extend(values)
         return found
 
-    def _run(self, field: Field, key: int, start: int, at: int, end: int) -> Bulk | None:
+    def _run(self, field: MessageField, key: int, start: int, at: int, end: int) -> Bulk | None:
         """Return many numbers that stand one by one, each behind the same tag: Caffe2 writes its weights so."""
         size = {("f", 5): 4, ("d", 1): 8}.get((field.kind, key & 7))
         if size is None or at != start + 1 or end - start < _BULK:
@@ -68,7 +68,7 @@ class _Decoder:
         stop = min(stop, end - (end - start) % step if stop > end else stop)
         return Bulk(field.kind, start, stop, tagged=True) if stop - start >= _BULK else None
 
-    def _field(self, field: Field, wire: int, at: int, end: int, depth: int) -> tuple[list[Any], int]:
+    def _field(self, field: MessageField, wire: int, at: int, end: int, depth: int) -> tuple[list[Any], int]:
         if wire == 0:
             value, at = read_varint(self._view, at)
             return [self._number(field, value)], at
@@ -87,7 +87,7 @@ class _Decoder:
             raise FormatError(f"byte {at}: a field of {length} bytes runs past the end of its message")
         return self._delimited(field, at, at + length, depth), at + length
 
-    def _delimited(self, field: Field, at: int, end: int, depth: int) -> list[Any]:
+    def _delimited(self, field: MessageField, at: int, end: int, depth: int) -> list[Any]:
         if field.kind == "m":
             return [self.message(field.of, at, end, depth + 1)]
         if field.kind == "s":
@@ -102,14 +102,14 @@ class _Decoder:
             return self._packed(field, at, end)
         return [Bulk("B", at, end) if end - at >= _BULK else bytes(self._view[at:end])]
 
-    def _packed(self, field: Field, at: int, end: int) -> list[Any]:
+    def _packed(self, field: MessageField, at: int, end: int) -> list[Any]:
         found = []
         while at < end:
             value, at = read_varint(self._view, at)
             found.append(self._number(field, value))
         return found
 
-    def _number(self, field: Field, value: int) -> Any:
+    def _number(self, field: MessageField, value: int) -> Any:
         if field.kind == "b":
             return bool(value)
         if field.kind == "e":

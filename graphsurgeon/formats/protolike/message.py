@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from graphsurgeon.formats import schema
 
 
-class Field(NamedTuple):
+class MessageField(NamedTuple):
     """A field of a message.
 
     Attributes:
@@ -22,10 +22,10 @@ class Field(NamedTuple):
     of: str
 
 
-class Table(NamedTuple):
+class FieldTable(NamedTuple):
     """A schema: message -> number -> field, and enum -> number -> name."""
 
-    messages: dict[str, dict[int, Field]]
+    messages: dict[str, dict[int, MessageField]]
     enums: dict[str, dict[int, str]]
 
 
@@ -53,7 +53,7 @@ class Bulk(NamedTuple):
         return (self.end - self.start) // (size + 1) * size if self.tagged else self.end - self.start
 
 
-class Message(dict[str, list[Any]]):
+class NamedFields(dict[str, list[Any]]):
     """The fields of a message by name, each a list, in the order of the file."""
 
     def first(self, name: str, default: Any = None) -> Any:
@@ -74,16 +74,16 @@ class Message(dict[str, list[Any]]):
         """Return the values of a field that are whole numbers."""
         return [value for value in self.get(name, ()) if isinstance(value, int)]
 
-    def messages(self, name: str) -> Iterator[Message]:
+    def messages(self, name: str) -> Iterator[NamedFields]:
         """Yield the values of a field that are messages."""
-        yield from (value for value in self.get(name, ()) if isinstance(value, Message))
+        yield from (value for value in self.get(name, ()) if isinstance(value, NamedFields))
 
 
 @cache
-def load_table(name: str) -> Table:
+def load_table(name: str) -> FieldTable:
     """Return a schema of `formats/schema`: a line `message NAME` or `enum NAME`, then one for each field or value."""
-    table = Table({}, {})
-    fields: dict[int, Field] = {}
+    table = FieldTable({}, {})
+    fields: dict[int, MessageField] = {}
     values: dict[int, str] = {}
     in_enum = False
     for line in schema.field_table(f"{name}.txt").splitlines():
@@ -99,5 +99,5 @@ def load_table(name: str) -> Table:
         elif first.isdecimal():
             name, _, kind = rest.partition(" ")
             letter, _, of = kind.partition(":")
-            fields[int(first)] = Field(name, letter, of)
+            fields[int(first)] = MessageField(name, letter, of)
     return table

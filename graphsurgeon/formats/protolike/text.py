@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.protolike.message import Message
+from graphsurgeon.formats.protolike.message import NamedFields
 
 _TOKEN = re.compile(
     r"\s+|\#[^\n]*|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
@@ -16,10 +16,10 @@ _TOKEN = re.compile(
 _INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]{1,16}|\d{1,20})")
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
-_DEEPEST = 40
+_DEEPEST = 40  # as `binary.py` reads them
 
 
-def parse_text(text: str) -> Message:
+def parse_text(text: str) -> NamedFields:
     """Return the message that a text holds. A word in the place of a value (an enum) is text.
 
     Raises:
@@ -36,16 +36,16 @@ class _Parser:
         self._token = ""
         self._next()
 
-    def whole(self) -> Message:
+    def whole(self) -> NamedFields:
         found = self._fields("", 0)
         if self._kind:
             raise self._error(f"{self._token!r} closes nothing")
         return found
 
-    def _fields(self, closing: str, depth: int) -> Message:
+    def _fields(self, closing: str, depth: int) -> NamedFields:
         if depth > _DEEPEST:
             raise self._error(f"messages are nested more than {_DEEPEST} deep")
-        found = Message()
+        found = NamedFields()
         while self._kind and self._token not in ("}", ">"):
             name = self._name()
             values = found.setdefault(name, [])

@@ -8,27 +8,27 @@ from typing import Any
 
 from graphsurgeon.disk.files import BLOCK, FileRange, SourceFile
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.protolike.message import Bulk, Message
+from graphsurgeon.formats.protolike.message import Bulk, NamedFields
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import AttrValue
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-_DEEPEST = 40
+_DEEPEST = 40  # as `binary.py` reads them
 _CODES = {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "uint8": "B", "int8": "b"}
 
 
-def settings(message: Message, prefix: str = "", depth: int = 0) -> dict[str, AttrValue]:
+def settings(message: NamedFields, prefix: str = "", depth: int = 0) -> dict[str, AttrValue]:
     """Return the fields of a message as attributes, those of messages inside under dotted names.
 
     A field with one value is that value, one with several a list; text is bytes.
     """
     found: dict[str, AttrValue] = {}
     for name, values in message.items():
-        plain = [_plain(value) for value in values if not isinstance(value, Message)]
+        plain = [_plain(value) for value in values if not isinstance(value, NamedFields)]
         if plain:
             found[prefix + name] = plain[0] if len(plain) == 1 else plain
-        inner = [value for value in values if isinstance(value, Message)]
+        inner = [value for value in values if isinstance(value, NamedFields)]
         for number, value in enumerate(inner if depth < _DEEPEST else ()):
             own = f"{prefix}{name}." if len(inner) == 1 else f"{prefix}{name}.{number}."
             found |= settings(value, own, depth + 1)

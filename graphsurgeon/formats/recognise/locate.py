@@ -1,7 +1,8 @@
 """Find the model that a path stands for, and its format: by content, never by suffix.
 
-A folder is read as: `saved_model.pb` or `.pbtxt`; else a `checkpoint` file or the only `.index`; else numbered
-versions, of which the newest counts; else the only model file. Suffixes serve messages alone.
+A folder is read as: `saved_model.pb` or `.pbtxt`; else a `checkpoint` file or the only `.index`, with the `.meta` of
+that checkpoint if there is one; else numbered versions, of which the newest counts; else the only model file. A
+checkpoint beside other models is ambiguous. Suffixes serve messages alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ BESIDE = {
     "hugging_face_config", "events", "tfrecord", "npy", "elf", "sqlite", "parquet",
 }  # fmt: skip
 _STATE_FILE = "checkpoint"
+_ESTIMATOR_GRAPH = "graph.pbtxt"  # what an Estimator writes of the graph that is in the `.meta` too
 _STATE = "checkpoint_state"  # the file that names the latest checkpoint of its folder
 _DATA_FILE = re.compile(r".*\.data-\d{5}-of-\d{5}", re.DOTALL)
 _V1_SHARD = re.compile(r"-\d{5}-of-\d{5}")
@@ -138,7 +140,7 @@ def _in_folder(folder: Path) -> Location:
     if parts.CHUNKED in names:
         raise foreign.error("chunked", folder)
     if _is_checkpoint_folder(folder, names):
-        return Location(registry.CHECKPOINT, folder)
+        return _checkpoint_folder(folder, names)
     versions = sorted((name for name in names if name.isdecimal() and is_folder(folder / name)), key=int)
     if versions:
         return _newest(folder, versions)
@@ -173,6 +175,41 @@ def _is_checkpoint_folder(folder: Path, names: Sequence[str]) -> bool:
     return sum(name.endswith(".index") for name in names) == 1
 
 
+def _checkpoint_folder(folder: Path, names: Sequence[str]) -> Location:
+    """Take the checkpoint of a folder, as the variables of its `.meta` where that lies beside it.
+
+    Raises:
+        UsageError: other models lie there too.
+    """
+    from graphsurgeon.formats.checkpoint import find
+
+    alone = Location(registry.CHECKPOINT, folder)
+    try:
+        _, files = find.locate(folder)
+    except GraphSurgeonError:  # the reader says it again, and is asked in vain for what else is there
+        return alone
+    name = files[0].removesuffix(".index")
+    meta = f"{name}.meta"
+    has_meta = meta in names and _kind_or_none(folder, meta) == registry.META_GRAPH.name
+    others = _models_beside(folder, names, has_meta=has_meta)
+    if others:
+        what = f"the folder holds a checkpoint and {len(others)} other model{'s' if len(others) > 1 else ''}"
+        raise UsageError(what, path=folder, hint=_choice(folder, [meta if has_meta else name, *others]))
+    if not has_meta:
+        return alone
+    note = f"{meta} with the checkpoint beside it; {shlex.quote(str(folder / name))} is the checkpoint alone"
+    found = _of_file(folder / meta)
+    return replace(found, notes=(note, *find.others_beside(folder, name)))
+
+
+def _models_beside(folder: Path, names: Sequence[str], *, has_meta: bool) -> list[str]:
+    """Return what a folder holds of models that are no part of its checkpoints and of their graphs."""
+    skipped = {_STATE_FILE, *([_ESTIMATOR_GRAPH] if has_meta else [])}
+    names = [name for name in names if not name.endswith((".index", ".meta")) and name not in skipped]
+    found = [entry for entry in _models_of(folder, names)[0] if entry[0].holds_graph and entry[1] != _STATE]
+    return without_parts(_most_telling(found))
+
+
 def _newest(folder: Path, versions: Sequence[str]) -> Location:
     served = [name for name in versions if any(exists(folder / name / file) for file in parts.ENTRIES)]
     newest = (served or versions)[-1]
@@ -184,17 +221,7 @@ def _newest(folder: Path, versions: Sequence[str]) -> Location:
 
 
 def _only_file(folder: Path, names: Sequence[str]) -> Location:
-    found_models: list[tuple[Format, str, str]] = []
-    others: list[tuple[str, str]] = []
-    for name in names[:_MOST_FILES]:
-        if name.startswith(".") or _DATA_FILE.fullmatch(name) or not is_file(folder / name):
-            continue
-        found = _kind_or_none(folder, name)
-        record = registry.of_kind(found)
-        if record is not None:
-            found_models.append((record, found or record.name, name))
-        elif found is not None and found not in BESIDE:
-            others.append((name, found))
+    found_models, others = _models_of(folder, names)
     models = without_parts(_most_telling(found_models))
     if len(models) == 1:
         location = locate(contained(folder, models[0]))
@@ -204,6 +231,22 @@ def _only_file(folder: Path, names: Sequence[str]) -> Location:
     if others:
         raise foreign.error(others[0][1], folder / others[0][0])
     raise _no_model(folder, names)
+
+
+def _models_of(folder: Path, names: Sequence[str]) -> tuple[list[tuple[Format, str, str]], list[tuple[str, str]]]:
+    """Return the models among files, by format, kind and name, and what is only recognised, by name and kind."""
+    models: list[tuple[Format, str, str]] = []
+    others: list[tuple[str, str]] = []
+    for name in names[:_MOST_FILES]:
+        if name.startswith(".") or _DATA_FILE.fullmatch(name) or not is_file(folder / name):
+            continue
+        found = _kind_or_none(folder, name)
+        record = registry.of_kind(found)
+        if record is not None:
+            models.append((record, found or record.name, name))
+        elif found is not None and found not in BESIDE:
+            others.append((name, found))
+    return models, others
 
 
 def _most_telling(found: Sequence[tuple[Format, str, str]]) -> Sequence[tuple[Format, str, str]]:
@@ -254,13 +297,17 @@ def _choice(folder: Path, names: Sequence[str]) -> str:
 
 
 def _of_prefix(path: Path) -> Location:
-    """Take a path that names no file for the prefix of a checkpoint, or say what is missing."""
+    """Take a path that names no file for the prefix of a checkpoint or of a network, or say what is missing."""
     if exists(path_of(f"{path}.index")):
         return Location(registry.CHECKPOINT, path)
     names = folder_names(path.parent) if is_folder(path.parent) else []
     rests = [name[len(path.name) :] for name in names if name.startswith(path.name)]
     if any(_DATA_FILE.fullmatch(rest) or _V1_SHARD.fullmatch(rest) for rest in rests):
         return Location(registry.CHECKPOINT, path)
+    ends = (end for record in registry.formats() for end in record.named_by if f"{path.name}{end}" in names)
+    found = next(ends, None)
+    if found is not None and path.name:
+        return _of_file(path.with_name(path.name + found))
     raise _missing(path, names)
 
 

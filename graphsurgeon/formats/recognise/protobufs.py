@@ -20,7 +20,7 @@ _VERSIONS = {(1, _VARINT), (2, _VARINT), (3, _VARINT), (3, _BYTES)}  # VersionDe
 _CORE_ML_MODELS = 200  # field numbers of the kinds of Core ML models start here
 
 
-class Field(NamedTuple):
+class RawField(NamedTuple):
     """Number and wire type of a field, and the bytes of its value."""
 
     number: int
@@ -47,7 +47,7 @@ def kind(view: memoryview) -> str | None:
     return _kind_of_graph(view, fields)
 
 
-def _kind_with_version(view: memoryview, fields: list[Field]) -> str | None:
+def _kind_with_version(view: memoryview, fields: list[RawField]) -> str | None:
     """Messages that start with a number: the version of their schema."""
     wires: dict[int, int] = {}
     for field in fields:
@@ -71,7 +71,7 @@ def _kind_with_version(view: memoryview, fields: list[Field]) -> str | None:
     return "saved_model" if any(_fields(view, graph.start, graph.end) for graph in graphs) else None
 
 
-def _kind_of_graph(view: memoryview, fields: list[Field]) -> str | None:
+def _kind_of_graph(view: memoryview, fields: list[RawField]) -> str | None:
     firsts = [field for field in fields if field.number == 1 and field.wire == _BYTES]
     nodes = [node for node in (_node(view, field) for field in firsts) if node is not None]
     if nodes:
@@ -91,7 +91,7 @@ def _kind_of_graph(view: memoryview, fields: list[Field]) -> str | None:
     return "meta_graph" if entries and not firsts and _is_map_entry(view, entries[0]) else None
 
 
-def _kind_of_second(view: memoryview, field: Field) -> str | None:
+def _kind_of_second(view: memoryview, field: RawField) -> str | None:
     """Decide by field 2, where field 1 is missing: a library, the graph of a MetaGraph, or a whole MetaGraph."""
     inner = _fields(view, field.start, field.end)
     firsts = [entry for entry in inner if entry.number == 1 and entry.wire == _BYTES]
@@ -106,7 +106,7 @@ def _kind_of_second(view: memoryview, field: Field) -> str | None:
     return "saved_model" if _kind_of_graph(view, inner) == "meta_graph" else None
 
 
-def _is_graph_without_nodes(view: memoryview, field: Field) -> bool:
+def _is_graph_without_nodes(view: memoryview, field: RawField) -> bool:
     """Say whether a field is the versions of a GraphDef, or its library: a library itself has no such fields."""
     if field[:2] == (3, _VARINT):
         return True  # the version, as graphs of 2015 have it
@@ -116,7 +116,7 @@ def _is_graph_without_nodes(view: memoryview, field: Field) -> bool:
     return any(_is_function(view, entry) for entry in entries if entry[:2] == (1, _BYTES))
 
 
-def _kind_of_net(view: memoryview, fields: list[Field]) -> str | None:
+def _kind_of_net(view: memoryview, fields: list[RawField]) -> str | None:
     """Nets of Caffe and Caffe2 start with their name."""
     for field in fields:
         if field.number == 2 and field.wire == _BYTES:
@@ -128,7 +128,7 @@ def _kind_of_net(view: memoryview, fields: list[Field]) -> str | None:
     return None
 
 
-def _node(view: memoryview, field: Field) -> list[Field] | None:
+def _node(view: memoryview, field: RawField) -> list[RawField] | None:
     """Return the fields of a NodeDef, None if it is none: all are length-delimited, and it has an op."""
     inner = _fields(view, field.start, field.end)
     if any(entry.wire != _BYTES or entry.number > 7 for entry in inner):
@@ -138,25 +138,25 @@ def _node(view: memoryview, field: Field) -> list[Field] | None:
     return inner if is_node and all(_is_text(view, entry) for entry in inner if entry.number in (1, 3)) else None
 
 
-def _is_mmdnn(view: memoryview, nodes: list[list[Field]]) -> bool:
+def _is_mmdnn(view: memoryview, nodes: list[list[RawField]]) -> bool:
     """MMdnn's NodeDef is like TensorFlow's but keeps its attributes in field 4, where TensorFlow has the device."""
     fourth = [field for node in nodes for field in node if field.number == 4 and field.end > field.start]
     fifth = any(field.number == 5 for node in nodes for field in node)
     return bool(fourth) and not fifth and all(_is_map_entry(view, field) for field in fourth)
 
 
-def _is_paddle_block(view: memoryview, field: Field) -> bool:
+def _is_paddle_block(view: memoryview, field: RawField) -> bool:
     """BlockDesc: its number, that of its parent, variables and operators."""
     inner = _fields(view, field.start, field.end)
     return [entry[:2] for entry in inner[:3]] == [(1, _VARINT), (2, _VARINT), (3, _BYTES)]
 
 
-def _is_map_entry(view: memoryview, field: Field) -> bool:
+def _is_map_entry(view: memoryview, field: RawField) -> bool:
     inner = _fields(view, field.start, field.end)
     return bool(inner) and inner[0][:2] == (1, _BYTES) and _is_text(view, inner[0]) and inner[-1].number <= 2
 
 
-def _is_meta_info(view: memoryview, field: Field) -> bool:
+def _is_meta_info(view: memoryview, field: RawField) -> bool:
     """MetaInfoDef: a list of ops, tags, the version of TensorFlow."""
     inner = _fields(view, field.start, field.end)
     wires = {entry[:2] for entry in inner}
@@ -168,7 +168,7 @@ def _is_meta_info(view: memoryview, field: Field) -> bool:
     }
 
 
-def _is_function(view: memoryview, field: Field) -> bool:
+def _is_function(view: memoryview, field: RawField) -> bool:
     inner = _fields(view, field.start, field.end)
     signature = next((entry for entry in inner if entry.number == 1 and entry.wire == _BYTES), None)
     if signature is None:
@@ -177,22 +177,22 @@ def _is_function(view: memoryview, field: Field) -> bool:
     return bool(names) and _is_text(view, names[0])
 
 
-def _is_text(view: memoryview, field: Field) -> bool:
+def _is_text(view: memoryview, field: RawField) -> bool:
     text = _bytes(view, field, 4096)
     return field.wire == _BYTES and all(byte >= 32 or byte in b"\t\n\r" for byte in text)
 
 
-def _wires(view: memoryview, field: Field) -> set[tuple[int, int]]:
+def _wires(view: memoryview, field: RawField) -> set[tuple[int, int]]:
     return {entry[:2] for entry in _fields(view, field.start, field.end)}
 
 
-def _bytes(view: memoryview, field: Field, most: int) -> bytes:
+def _bytes(view: memoryview, field: RawField, most: int) -> bytes:
     return bytes(view[field.start : min(field.end, field.start + most)])
 
 
-def _fields(view: memoryview, start: int, end: int) -> list[Field]:
+def _fields(view: memoryview, start: int, end: int) -> list[RawField]:
     """Return the first fields up to where the bytes make no sense; one that is cut off ends where the bytes end."""
-    found: list[Field] = []
+    found: list[RawField] = []
     try:
         while start < end and len(found) < _LOOKED_AT:
             tag, start = read_varint(view, start)
@@ -209,7 +209,7 @@ def _fields(view: memoryview, start: int, end: int) -> list[Field]:
                 break
             if not number or value > end:
                 break
-            found.append(Field(number, wire, value, min(start, end)))
+            found.append(RawField(number, wire, value, min(start, end)))
     except FormatError:
         pass
     return found

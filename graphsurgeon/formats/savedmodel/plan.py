@@ -22,21 +22,21 @@ from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.formats.savedmodel import folder as savedmodel
 from graphsurgeon.formats.savedmodel import keras_metadata, parts
 from graphsurgeon.formats.target import Target
-from graphsurgeon.formats.writing import Plan, lower
+from graphsurgeon.formats.writing import WritePlan, lower
 from graphsurgeon.model.model import Model
 
 _VARIABLES = f"{parts.VARIABLES}/"
 _FINGERPRINT_NOTE = f"{parts.FINGERPRINT} was left out: after a change it would be false"
 
 
-def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
+def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> WritePlan:
     """Return all files of a SavedModel; its protobuf alone where that is replaced in its folder."""
     folder = _folder_of(model)
     names = {asset.filename for graph in model.metagraphs for asset in graph.assets if asset.source is None}
     savedmodel.require_inside(folder or target.path, sorted(names))
     files = lower(model, target)
     variables = _variables(model, folder)
-    found = Plan(target, files)
+    found = WritePlan(target, files)
     is_changed = bool(variables) or not all(map(copied_from, files.values()))
     if folder is None:
         found.files |= variables
@@ -56,11 +56,11 @@ def plan(model: Model, target: Target, *, force: bool, in_place: bool) -> Plan:
     return found
 
 
-def _plan_protobuf_alone(folder: Path, files: dict[str, Content], *, is_changed: bool) -> Plan:
+def _plan_protobuf_alone(folder: Path, files: dict[str, Content], *, is_changed: bool) -> WritePlan:
     """Replace the protobuf in its folder, where variables and assets stay as they are."""
     (name, content), *_ = files.items()
     obsolete = [other for other in parts.MESSAGES if other != name and exists(folder / other)]
-    found = Plan(Target(registry.SAVED_MODEL, folder / name, None, "file"), {"": content}, obsolete)
+    found = WritePlan(Target(registry.SAVED_MODEL, folder / name, None, "file"), {"": content}, obsolete)
     if is_changed and exists(folder / parts.FINGERPRINT):
         found.obsolete.append(parts.FINGERPRINT)
         found.notes.append(_FINGERPRINT_NOTE)
@@ -82,7 +82,7 @@ def _folder_of(model: Model) -> Path | None:
     return folder if model.traits.layout == "folder" and is_folder(folder) else None
 
 
-def _carried(model: Model, folder: Path, found: Plan, *, everything: bool) -> dict[str, Content]:
+def _carried(model: Model, folder: Path, found: WritePlan, *, everything: bool) -> dict[str, Content]:
     """Return the files of a SavedModel folder that no message describes: assets, variables, files beside them."""
     left_out = {f"{parts.ASSETS}/{name}" for name in _dropped_assets(model)}
     names = [name for name in folder_names(folder) if not is_temporary(name)]

@@ -14,7 +14,7 @@ from graphsurgeon.formats.stablehlo.bytecode import Bytecode, Cursor
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape
 
-_DYNAMIC = -(1 << 63)
+_DYNAMIC = -(1 << 63)  # `ShapedType::kDynamic` of MLIR
 
 
 class TensorType(NamedTuple):
@@ -52,7 +52,7 @@ class Dense(NamedTuple):
     length: int
 
 
-class Unknown(NamedTuple):
+class UnknownAttribute(NamedTuple):
     """An attribute that is not read: of which dialect, and its code there."""
 
     dialect: str
@@ -102,7 +102,7 @@ class Attributes:
         self._open: set[tuple[bool, int]] = set()
 
     def attribute(self, index: int) -> Any:
-        """Return an attribute: text, a number, a list, a dict, a type, `Dense`, `Named`, None or `Unknown`."""
+        """Return an attribute: text, a number, a list, a dict, a type, `Dense`, `Named`, None or `UnknownAttribute`."""
         return self._decoded(index, self._attributes, self.module.attributes, is_type=False)
 
     def type(self, index: int) -> Any:
@@ -133,7 +133,7 @@ class Attributes:
         tables = _TYPES if is_type else _ATTRIBUTES
         decode = tables.get(entry.dialect, {}).get(code)
         if decode is None:
-            return OtherType(f"{entry.dialect}.{code}") if is_type else Unknown(entry.dialect, code)
+            return OtherType(f"{entry.dialect}.{code}") if is_type else UnknownAttribute(entry.dialect, code)
         return decode(self, cursor)
 
     # -- pieces ----------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def _bits(cursor: Cursor, width: int) -> int:
     return number & ((1 << min(width, 64)) - 1)
 
 
-_MOST_DEPTH = 100
+_MOST_DEPTH = 100  # attributes in attributes
 _Decode = Callable[[Attributes, Cursor], Any]
 
 

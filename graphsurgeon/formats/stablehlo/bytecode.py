@@ -9,11 +9,11 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 MAGIC = b"ML\xefR"
 NEWEST = 6  # of bytecode; a newer one may mean anything
 _STRINGS, _DIALECTS, _ATTRIBUTES, _OFFSETS, IR, _RESOURCES, _RESOURCE_OFFSETS, _VERSION, _PROPERTIES = range(9)
-_ALIGNED = 0x80
+_ALIGNED = 0x80  # bit of a section's number; this and what follows: MLIR's BytecodeEnums.h and Encoding.h
 _PADDING = 0xCB
 # Bytecode versions from which on something is stored in another way.
 _WITH_DIALECT_VERSIONS, _WITH_OP_COUNT, _WITH_PROPERTIES = 1, 4, 5
-_MOST_ALIGNMENT = 1 << 20
+_MOST_ALIGNMENT = 1 << 20  # so that damaged bytes end
 
 
 class Cursor:
@@ -76,7 +76,7 @@ class Cursor:
         return Cursor(self.data, start, start + length)
 
 
-class Entry(NamedTuple):
+class StoredAt(NamedTuple):
     """Where an attribute or a type lies.
 
     Attributes:
@@ -176,21 +176,21 @@ class Bytecode:
             raise FormatError(f"dialect {index} of {len(self.dialects)}")
         return self.dialects[index]
 
-    def _read_places(self) -> tuple[list[Entry], list[Entry]]:
+    def _read_places(self) -> tuple[list[StoredAt], list[StoredAt]]:
         cursor, bodies = self.section(_OFFSETS), self.section(_ATTRIBUTES)
         if not cursor.left:
             return [], []
         counts = (cursor.varint(), cursor.varint())
         return self._places(cursor, bodies, counts[0]), self._places(cursor, bodies, counts[1])
 
-    def _places(self, cursor: Cursor, bodies: Cursor, count: int) -> list[Entry]:
-        found: list[Entry] = []
+    def _places(self, cursor: Cursor, bodies: Cursor, count: int) -> list[StoredAt]:
+        found: list[StoredAt] = []
         while len(found) < count:
             dialect = self.dialect(cursor.varint())
             for _ in range(cursor.count()):
                 number = cursor.varint()
                 start = bodies.skip(number >> 1)
-                found.append(Entry(dialect, bool(number & 1), start, bodies.offset))
+                found.append(StoredAt(dialect, bool(number & 1), start, bodies.offset))
         return found
 
     def _read_properties(self) -> list[tuple[int, int]]:

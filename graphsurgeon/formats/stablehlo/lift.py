@@ -11,8 +11,15 @@ from typing import Any
 
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.stablehlo import ops
-from graphsurgeon.formats.stablehlo.attributes import Dense, FunctionType, Named, OtherType, TensorType, Unknown
-from graphsurgeon.formats.stablehlo.ops import Block, Module, Operation, first_version
+from graphsurgeon.formats.stablehlo.attributes import (
+    Dense,
+    FunctionType,
+    Named,
+    OtherType,
+    TensorType,
+    UnknownAttribute,
+)
+from graphsurgeon.formats.stablehlo.ops import Block, Module, ModuleOperation, first_version
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.format import STABLEHLO
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
@@ -62,7 +69,7 @@ def lift(data: bytes) -> MetaGraph:
     return metagraph
 
 
-def _functions(top: list[Operation]) -> Iterator[tuple[str, Operation]]:
+def _functions(top: list[ModuleOperation]) -> Iterator[tuple[str, ModuleOperation]]:
     seen: set[str] = set()
     for module in top:
         for block in (block for region in module.regions for block in region):
@@ -102,11 +109,11 @@ class _Lift:
         self.functions = functions
         self.graph = graph
         self.prefix = prefix
-        self.known: dict[ops.Value, Value] = {}
+        self.known: dict[ops.ModuleValue, Value] = {}
         self.inside: dict[tuple[Graph, Value], Value] = {}  # what stands for a value of the function in a region
         self.numbers = [0, 0]  # of results and of arguments, in the whole function
 
-    def function(self, operation: Operation) -> None:
+    def function(self, operation: ModuleOperation) -> None:
         blocks = [block for region in operation.regions for block in region]
         if blocks:
             self._block(self.graph, blocks[0], in_function=True)
@@ -125,7 +132,7 @@ class _Lift:
         self.numbers[kind] += 1
         return self.numbers[kind] - 1
 
-    def _define(self, graph: Graph, value: ops.Value, name: str) -> Value:
+    def _define(self, graph: Graph, value: ops.ModuleValue, name: str) -> Value:
         found = self.known[value] = self._value(graph, name, value.type)
         return found
 
@@ -141,7 +148,7 @@ class _Lift:
         graph.values.append(value)
         return value
 
-    def _node(self, graph: Graph, operation: Operation, *, in_function: bool) -> Node:
+    def _node(self, graph: Graph, operation: ModuleOperation, *, in_function: bool) -> Node:
         node = Node(graph, operation.label, op_name(operation.name, in_function=in_function))
         attrs = self._attrs(operation)
         node.keeps_spelling = True  # a label may repeat
@@ -160,14 +167,14 @@ class _Lift:
         node.start_attrs(attrs)
         return node
 
-    def _region(self, operation: Operation, place: int, number: int, block: Block) -> Graph:
+    def _region(self, operation: ModuleOperation, place: int, number: int, block: Block) -> Graph:
         base = f"{self.prefix}/{op_name(operation.name)}#{number}/{place}"
         graph = Graph(self.metagraph, "subgraph", self.metagraph.unique_function_name(base))
         self.metagraph.functions[graph.name] = graph
         self._block(graph, block)
         return graph
 
-    def _used(self, graph: Graph, value: ops.Value) -> Value:
+    def _used(self, graph: Graph, value: ops.ModuleValue) -> Value:
         """Return the value that an op reads; one of the function around a region stands for it in the region."""
         found = self.known.get(value)
         if found is None:
@@ -182,7 +189,7 @@ class _Lift:
             inside.extra = {**(inside.extra or {}), "outer": found}
         return inside
 
-    def _constant(self, node: Node, operation: Operation) -> None:
+    def _constant(self, node: Node, operation: ModuleOperation) -> None:
         stored = operation.attributes.get("value")
         if not isinstance(stored, Dense) or not node.outputs:
             return
@@ -191,7 +198,7 @@ class _Lift:
             source = DenseSource(self.module.data, stored, value.dtype, stored.type.shape)
             value.tensor = Tensor(value.dtype, stored.type.shape, source)
 
-    def _attrs(self, operation: Operation) -> dict[str, AttrValue]:
+    def _attrs(self, operation: ModuleOperation) -> dict[str, AttrValue]:
         found: dict[str, AttrValue] = {}
         for name, item in operation.attributes.items():
             function = self.functions.get(item) if isinstance(item, str) else None
@@ -220,7 +227,7 @@ def _attr(item: Any) -> AttrValue:
         return [_attr(one) for one in item]
     if isinstance(item, Named):
         return item.name.encode("utf-8", "replace")
-    if isinstance(item, Unknown):
+    if isinstance(item, UnknownAttribute):
         return f"<{item.dialect} {item.code}>".encode("utf-8", "replace")
     return str(item).encode("utf-8", "replace")
 

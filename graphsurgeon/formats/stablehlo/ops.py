@@ -24,7 +24,7 @@ _PLAIN: dict[str, list[list[str]]] = {
 _MOST_DEPTH = 100  # of regions in regions; legal artifacts in use have four
 
 
-class Value:
+class ModuleValue:
     """A result of an op, or an argument of a block.
 
     Attributes:
@@ -36,12 +36,12 @@ class Value:
     __slots__ = ("number", "producer", "type")
 
     def __init__(self) -> None:
-        self.producer: Operation | None = None
+        self.producer: ModuleOperation | None = None
         self.number = 0
         self.type: Any = None
 
 
-class Operation:
+class ModuleOperation:
     """One op.
 
     Attributes:
@@ -55,8 +55,8 @@ class Operation:
         self.name = name
         self.label = ""
         self.attributes: dict[str, Any] = {}
-        self.operands: list[Value] = []
-        self.results: list[Value] = []
+        self.operands: list[ModuleValue] = []
+        self.results: list[ModuleValue] = []
         self.regions: list[list[Block]] = []
 
 
@@ -66,8 +66,8 @@ class Block:
     __slots__ = ("arguments", "operations")
 
     def __init__(self) -> None:
-        self.arguments: list[Value] = []
-        self.operations: list[Operation] = []
+        self.arguments: list[ModuleValue] = []
+        self.operations: list[ModuleOperation] = []
 
 
 class Module:
@@ -109,6 +109,15 @@ def first_version(name: str) -> tuple[int, ...]:
     return _table()[1].get(name, (0, 9, 0))
 
 
+def layouts_of(name: str) -> dict[int, list[str]]:
+    """Return the names of an op's own attributes (`custom_call`), in stored order, by how many they are.
+
+    Each version of the op has more of them than the one before.
+    """
+    versions = (names for op, names in _table()[0].items() if op.startswith(f"{name}_v"))
+    return {len(names): names for names in versions}
+
+
 class _Reader:
     """Reads the section of ops."""
 
@@ -118,11 +127,11 @@ class _Reader:
         self.version = bytecode.version
         self.depth = 0
 
-    def read(self) -> list[Operation]:
+    def read(self) -> list[ModuleOperation]:
         cursor = self.bytecode.section(IR)
         return self._block(cursor, [[]], [0]).operations
 
-    def _block(self, cursor: Cursor, scope: list[list[Value | None]], next_: list[int]) -> Block:
+    def _block(self, cursor: Cursor, scope: list[list[ModuleValue | None]], next_: list[int]) -> Block:
         header = cursor.varint()
         block = Block()
         if header & 1:
@@ -134,7 +143,7 @@ class _Reader:
             block.operations.append(self._operation(cursor, scope, next_))
         return block
 
-    def _arguments(self, cursor: Cursor, block: Block, values: list[Value | None], next_: list[int]) -> None:
+    def _arguments(self, cursor: Cursor, block: Block, values: list[ModuleValue | None], next_: list[int]) -> None:
         for number in range(cursor.count()):
             head = cursor.varint()
             is_marked = self.version >= _WITH_ABSENT_LOCATIONS
@@ -146,12 +155,12 @@ class _Reader:
         if self.version >= _WITH_BLOCK_ORDERS and cursor.byte():
             self._skip_orders(cursor, several=len(block.arguments) > 1)
 
-    def _operation(self, cursor: Cursor, scope: list[list[Value | None]], next_: list[int]) -> Operation:
+    def _operation(self, cursor: Cursor, scope: list[list[ModuleValue | None]], next_: list[int]) -> ModuleOperation:
         number = cursor.varint()
         if number >= len(self.bytecode.ops):
             raise FormatError(f"op {number} of {len(self.bytecode.ops)}")
         name, is_known = self.bytecode.ops[number]
-        operation = Operation(name)
+        operation = ModuleOperation(name)
         mask = cursor.byte()
         operation.label = self._label(cursor.varint())
         self._own(operation, cursor, mask, is_known=is_known)
@@ -172,7 +181,7 @@ class _Reader:
             self._regions(operation, cursor, scope)
         return operation
 
-    def _own(self, operation: Operation, cursor: Cursor, mask: int, *, is_known: bool) -> None:
+    def _own(self, operation: ModuleOperation, cursor: Cursor, mask: int, *, is_known: bool) -> None:
         if mask & _DICTIONARY:
             found = self.attributes.attribute(cursor.varint())
             operation.attributes |= found if isinstance(found, dict) else {}
@@ -183,7 +192,7 @@ class _Reader:
         location = self.attributes.attribute(index)
         return location.name if isinstance(location, Named) else ""
 
-    def _properties(self, operation: Operation, index: int, *, is_known: bool) -> None:
+    def _properties(self, operation: ModuleOperation, index: int, *, is_known: bool) -> None:
         """Read an op's own attributes: in alphabetical order of their names, which only the table has."""
         if not is_known:
             found = self.attributes.attribute(index)
@@ -216,7 +225,7 @@ class _Reader:
                 found[name[:-1]] = self.attributes.attribute(number >> 1)
         return None if cursor.left else found
 
-    def _regions(self, operation: Operation, cursor: Cursor, scope: list[list[Value | None]]) -> None:
+    def _regions(self, operation: ModuleOperation, cursor: Cursor, scope: list[list[ModuleValue | None]]) -> None:
         header = cursor.varint()
         count, is_isolated = header >> 1, header & 1
         if count > cursor.left or self.depth > _MOST_DEPTH:
@@ -228,7 +237,7 @@ class _Reader:
             operation.regions.append(self._region(cursor, [*scope, []] if is_isolated else scope))
         self.depth -= 1
 
-    def _region(self, cursor: Cursor, scope: list[list[Value | None]]) -> list[Block]:
+    def _region(self, cursor: Cursor, scope: list[list[ModuleValue | None]]) -> list[Block]:
         blocks = cursor.count()
         if not blocks:
             return []
@@ -249,22 +258,22 @@ class _Reader:
                 cursor.varint()
 
 
-def _define(values: list[Value | None], next_: list[int]) -> Value:
+def _define(values: list[ModuleValue | None], next_: list[int]) -> ModuleValue:
     place = next_[0]
     if place >= len(values):
         raise FormatError(f"value {place} of {len(values)} is defined")
     next_[0] += 1
     found = values[place]
     if found is None:
-        found = values[place] = Value()
+        found = values[place] = ModuleValue()
     return found
 
 
-def _used(values: list[Value | None], place: int) -> Value:
+def _used(values: list[ModuleValue | None], place: int) -> ModuleValue:
     """Return the value of a number, which may be defined later."""
     if place >= len(values):
         raise FormatError(f"value {place} of {len(values)} is used")
     found = values[place]
     if found is None:
-        found = values[place] = Value()
+        found = values[place] = ModuleValue()
     return found

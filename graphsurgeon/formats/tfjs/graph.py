@@ -13,7 +13,7 @@ from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.graph import metagraph
 from graphsurgeon.formats.graph.payloads import Payload, mark
 from graphsurgeon.formats.tfjs import topology
-from graphsurgeon.formats.tfjs.weights import Shards, Weight, pieces, read_manifest, strings
+from graphsurgeon.formats.tfjs.weights import ManifestWeight, Shards, pieces, read_manifest, strings
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.model import Model
 
@@ -61,7 +61,7 @@ def _read_signature(content: Mapping[str, Any], message: Any) -> None:
         topology.parse(stored, message.signature_def[KEY])
 
 
-def _fill(graph_def: Any, weights: Mapping[str, Weight], shards: Shards, payloads: list[Payload]) -> list[str]:
+def _fill(graph_def: Any, weights: Mapping[str, ManifestWeight], shards: Shards, payloads: list[Payload]) -> list[str]:
     """Put the weights into the constants of their names; return the constants that have no values at all."""
     unvalued = []
     bodies = (function.node_def for function in graph_def.library.function)
@@ -77,7 +77,7 @@ def _fill(graph_def: Any, weights: Mapping[str, Weight], shards: Shards, payload
     return unvalued
 
 
-def _set_value(node: Any, weight: Weight, shards: Shards, payloads: list[Payload]) -> None:
+def _set_value(node: Any, weight: ManifestWeight, shards: Shards, payloads: list[Payload]) -> None:
     """Let a constant have the values of a weight, in the type that the node says: converters narrow int64."""
     tensor = node.attr["value"].tensor
     number = node.attr["dtype"].type or tensor.dtype or weight.dtype.number
@@ -95,7 +95,7 @@ def _set_value(node: Any, weight: Weight, shards: Shards, payloads: list[Payload
     tensor.tensor_content = mark(len(payloads))
 
 
-def _tried_strings(weight: Weight, shards: Shards) -> list[bytes]:
+def _tried_strings(weight: ManifestWeight, shards: Shards) -> list[bytes]:
     try:
         return strings(weight, shards)
     except FileError:  # a shard is missing or cut short: the notes tell

@@ -11,7 +11,7 @@ from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.keras import lift
 from graphsurgeon.formats.tfjs import topology
-from graphsurgeon.formats.tfjs.weights import Shards, Weight, pieces, read_manifest, strings
+from graphsurgeon.formats.tfjs.weights import ManifestWeight, Shards, pieces, read_manifest, strings
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.model import Model
@@ -76,7 +76,7 @@ def _producer(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tensor(weight: Weight, shards: Shards) -> Tensor:
+def _tensor(weight: ManifestWeight, shards: Shards) -> Tensor:
     return Tensor(weight.dtype, Shape(weight.shape), WeightSource(weight, shards))
 
 
@@ -85,7 +85,7 @@ class WeightSource:
 
     __slots__ = ("shards", "weight")
 
-    def __init__(self, weight: Weight, shards: Shards) -> None:
+    def __init__(self, weight: ManifestWeight, shards: Shards) -> None:
         self.weight = weight
         self.shards = shards
 

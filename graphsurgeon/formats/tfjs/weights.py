@@ -26,14 +26,14 @@ _LONGEST_STRING = 1 << 26  # bytes
 _MOST_ELEMENTS = 1 << 48  # damaged dimensions claim more
 
 
-class Quantization(NamedTuple):
+class WeightQuantization(NamedTuple):
     """How stored numbers stand for the values: `scale * stored + minimum`."""
 
     scale: float
     minimum: float
 
 
-class Weight(NamedTuple):
+class ManifestWeight(NamedTuple):
     """An entry of the manifest.
 
     Attributes:
@@ -50,7 +50,7 @@ class Weight(NamedTuple):
     stored: str
     group: int
     offset: int | None
-    quantization: Quantization | None
+    quantization: WeightQuantization | None
 
     @property
     def size(self) -> int:
@@ -125,7 +125,7 @@ class Shards:
             return None
 
 
-def read_manifest(manifest: object, folder: Path) -> tuple[dict[str, Weight], Shards]:
+def read_manifest(manifest: object, folder: Path) -> tuple[dict[str, ManifestWeight], Shards]:
     """Return the weights of a manifest by name, and where they lie.
 
     Raises:
@@ -133,7 +133,7 @@ def read_manifest(manifest: object, folder: Path) -> tuple[dict[str, Weight], Sh
     """
     groups = [group for group in _list(manifest, "weightsManifest") if isinstance(group, Mapping)]
     shards = Shards(folder, [[str(name) for name in _list(group.get("paths"), "paths")] for group in groups])
-    weights: dict[str, Weight] = {}
+    weights: dict[str, ManifestWeight] = {}
     for number, group in enumerate(groups):
         offset: int | None = 0
         for entry in _list(group.get("weights"), "weights"):
@@ -143,7 +143,7 @@ def read_manifest(manifest: object, folder: Path) -> tuple[dict[str, Weight], Sh
     return weights, shards
 
 
-def strings(weight: Weight, shards: Shards) -> list[bytes]:
+def strings(weight: ManifestWeight, shards: Shards) -> list[bytes]:
     """Return the elements of a string weight: each with its length in front. Reads the file.
 
     Raises:
@@ -153,7 +153,7 @@ def strings(weight: Weight, shards: Shards) -> list[bytes]:
     return list(_strings(weight, shards, _place(weight)))
 
 
-def pieces(weight: Weight, shards: Shards, dtype: DType) -> list[Piece]:
+def pieces(weight: ManifestWeight, shards: Shards, dtype: DType) -> list[Piece]:
     """Return the row-major little-endian bytes of a weight as elements of a type: ranges where they are stored so.
 
     What cannot be had (a missing shard) fails when it is read.
@@ -167,7 +167,7 @@ def pieces(weight: Weight, shards: Shards, dtype: DType) -> list[Piece]:
     return [Computed(count * dtype.itemsize, lambda: _converted(weight, shards, dtype))]
 
 
-def _converted(weight: Weight, shards: Shards, dtype: DType) -> Iterator[bytes]:
+def _converted(weight: ManifestWeight, shards: Shards, dtype: DType) -> Iterator[bytes]:
     import numpy as np
 
     if weight.stored not in _STORED or dtype.name not in _NUMPY:
@@ -182,7 +182,7 @@ def _converted(weight: Weight, shards: Shards, dtype: DType) -> Iterator[bytes]:
             yield _decoded(np.frombuffer(data[:whole], stored), weight, dtype).tobytes()
 
 
-def _decoded(array: np.ndarray[Any, Any], weight: Weight, dtype: DType) -> np.ndarray[Any, Any]:
+def _decoded(array: np.ndarray[Any, Any], weight: ManifestWeight, dtype: DType) -> np.ndarray[Any, Any]:
     """Return stored numbers as values: the loaders compute in float32 and round what become integers."""
     import numpy as np
 
@@ -200,7 +200,7 @@ _NUMPY = {
 }  # fmt: skip
 
 
-def _weight(entry: object, group: int, offset: int | None) -> Weight:
+def _weight(entry: object, group: int, offset: int | None) -> ManifestWeight:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise FormatError("an entry of the weights manifest has no name")
     name, shape = entry["name"], entry.get("shape", [])
@@ -213,13 +213,13 @@ def _weight(entry: object, group: int, offset: int | None) -> Weight:
         stored = str(quantization.get("dtype"))
         dtype_name = str(quantization.get("original_dtype") or dtype_name)
         if stored in ("uint8", "uint16"):
-            scaling = Quantization(_float(quantization.get("scale"), name), _float(quantization.get("min"), name))
+            scaling = WeightQuantization(_float(quantization.get("scale"), name), _float(quantization.get("min"), name))
     if stored not in _SIZES or dtype_name not in _SIZES:
         raise FormatError(f"weight {name!r} has the type {stored!r}, which TensorFlow.js does not have")
-    return Weight(name, DType.named(dtype_name), tuple(shape), stored, group, offset, scaling)
+    return ManifestWeight(name, DType.named(dtype_name), tuple(shape), stored, group, offset, scaling)
 
 
-def _end(weight: Weight, shards: Shards, offset: int) -> int | None:
+def _end(weight: ManifestWeight, shards: Shards, offset: int) -> int | None:
     """Return where the bytes of a weight end; None if that stands in a shard that is missing."""
     if weight.dtype is not STRING:
         return offset + weight.size * _SIZES[weight.stored]
@@ -229,7 +229,7 @@ def _end(weight: Weight, shards: Shards, offset: int) -> int | None:
         return None
 
 
-def _strings(weight: Weight, shards: Shards, offset: int) -> Iterator[bytes]:
+def _strings(weight: ManifestWeight, shards: Shards, offset: int) -> Iterator[bytes]:
     for _ in range(weight.size):
         (length,) = struct.unpack("<I", shards.read(weight.group, offset, 4))
         if length > _LONGEST_STRING:
@@ -238,7 +238,7 @@ def _strings(weight: Weight, shards: Shards, offset: int) -> Iterator[bytes]:
         offset += 4 + length
 
 
-def _place(weight: Weight) -> int:
+def _place(weight: ManifestWeight) -> int:
     if weight.offset is None:
         raise FormatError(f"where weight {weight.name!r} lies stands in a shard that is missing")
     return weight.offset

@@ -20,7 +20,7 @@ from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph
 
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table
-    from graphsurgeon.encoding.flatbuffer.schema import Field
+    from graphsurgeon.encoding.flatbuffer.schema import TableField
 
 OPTION_FIELDS = ("builtin_options", "builtin_options_2")
 OPERATOR_FIELDS = ("custom_options", "custom_options_format", "mutating_variable_inputs", "intermediates")
@@ -66,7 +66,7 @@ def large_custom_options(table: Table) -> FileRange | None:
     return FileRange(file, offset, size) if offset > 1 and size and file is not None else None
 
 
-def lower(field: Field, value: AttrValue, subgraphs: Mapping[Graph, int]) -> object:
+def lower(field: TableField, value: AttrValue, subgraphs: Mapping[Graph, int]) -> object:
     """Return a value as it is stored in a field of the options: a number, bytes, an array, or None for nothing.
 
     Raises:
@@ -89,7 +89,7 @@ def lower(field: Field, value: AttrValue, subgraphs: Mapping[Graph, int]) -> obj
     raise UsageError(f"attribute {field.name} cannot be {value!r}")
 
 
-def _fields(table: Table, fields: Mapping[str, Field], subgraphs: list[Graph]) -> dict[str, AttrValue]:
+def _fields(table: Table, fields: Mapping[str, TableField], subgraphs: list[Graph]) -> dict[str, AttrValue]:
     found: dict[str, AttrValue] = {}
     for name, field in fields.items():
         value = table.get(name)
@@ -104,7 +104,7 @@ def _fields(table: Table, fields: Mapping[str, Field], subgraphs: list[Graph]) -
     return found
 
 
-def _value(field: Field, number: int | float, subgraphs: list[Graph]) -> AttrValue:
+def _value(field: TableField, number: int | float, subgraphs: list[Graph]) -> AttrValue:
     if field.code == "?":
         return bool(number)
     if isinstance(number, float):
@@ -120,7 +120,7 @@ def _value(field: Field, number: int | float, subgraphs: list[Graph]) -> AttrVal
     return number
 
 
-def _number(field: Field, value: AttrValue, subgraphs: Mapping[Graph, int]) -> int | float:
+def _number(field: TableField, value: AttrValue, subgraphs: Mapping[Graph, int]) -> int | float:
     if isinstance(value, FunctionRef):
         if value.graph is None:
             return int(value.name.removeprefix("#"))

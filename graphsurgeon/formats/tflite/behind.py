@@ -8,12 +8,12 @@ from graphsurgeon.encoding.flatbuffer.unknown import end_of
 from graphsurgeon.formats.tflite.attrs import large_custom_options
 
 if TYPE_CHECKING:
-    from graphsurgeon.formats.tflite.read import ModelSource
+    from graphsurgeon.formats.tflite.read import TfliteModelSource
 
 PADDING = 64  # bytes of zeros that are nothing but alignment
 
 
-def data_behind(source: ModelSource) -> list[tuple[int, int]]:
+def data_behind(source: TfliteModelSource) -> list[tuple[int, int]]:
     """Return start and end of the data that lies behind the FlatBuffer."""
     places = [source.buffers.extent(number) for number in range(len(source.buffers.tables))]
     placed = zip(places, source.buffers.tables, strict=True)
@@ -23,7 +23,7 @@ def data_behind(source: ModelSource) -> list[tuple[int, int]]:
     return found + [(large.offset, large.offset + large.length) for large in options if large is not None]
 
 
-def unexplained(source: ModelSource) -> tuple[int, int] | None:
+def unexplained(source: TfliteModelSource) -> tuple[int, int] | None:
     """Return start and end of the bytes behind the model that it does not speak of; None where there are none.
 
     An archive, and the zeros before it, are no such bytes.
@@ -36,5 +36,5 @@ def unexplained(source: ModelSource) -> tuple[int, int] | None:
     return (start, stop) if _says_something(source, start, stop) else None
 
 
-def _says_something(source: ModelSource, start: int, stop: int) -> bool:
+def _says_something(source: TfliteModelSource, start: int, stop: int) -> bool:
     return stop - start > PADDING or (start < stop and any(source.file.read_at(start, stop - start)))

@@ -155,6 +155,11 @@ class BufferSource:
             return table.get("length") if table is not None else 0
         return self.place[1]
 
+    @property
+    def storage(self) -> tuple[object, ...] | None:
+        """Which bytes of which model they are; None for those of a sparse tensor, which only it can read."""
+        return None if self.sparsity is not None else (id(self.buffers), self.index, self.external, self.place)
+
     def range(self) -> FileRange:
         """Return the bytes as stored.
 

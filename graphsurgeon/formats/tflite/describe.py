@@ -17,7 +17,7 @@ from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table
-    from graphsurgeon.encoding.flatbuffer.schema import Field, TableType
+    from graphsurgeon.encoding.flatbuffer.schema import TableField, TableType
 
 Json = dict[str, Any]
 # What a reader must know to take it, by what is there: `metadata_version.cc` of the TFLite Support Library.
@@ -38,12 +38,12 @@ def to_json(table: Table, depth: int = _DEEPEST) -> Json:
     return found
 
 
-def _is_type_of_union(type: TableType | None, field: Field) -> bool:
+def _is_type_of_union(type: TableType | None, field: TableField) -> bool:
     held = type.fields.get(field.name.removesuffix("_type")) if type is not None else None
     return held is not None and held.kind == "union" and held is not field
 
 
-def _value(field: Field, value: Any, depth: int) -> Any:
+def _value(field: TableField, value: Any, depth: int) -> Any:
     if field.kind in ("table", "union"):
         return to_json(value, depth)
     if field.kind == "tables":
@@ -84,7 +84,7 @@ def stated(type: TableType, base: Table | None, fields: Mapping[str, Any], where
     return record
 
 
-def _state(record: Record, field: Field, value: Any, fields: Mapping[str, Any], where: str) -> None:
+def _state(record: Record, field: TableField, value: Any, fields: Mapping[str, Any], where: str) -> None:
     name = field.name
     if value is None:
         if record.base is not None and record.base.place(name):
@@ -103,7 +103,9 @@ def _state(record: Record, field: Field, value: Any, fields: Mapping[str, Any], 
         record.set(name, _stored(field, value, where))
 
 
-def _state_table(record: Record, field: Field, value: Mapping[str, Any], fields: Mapping[str, Any], where: str) -> None:
+def _state_table(
+    record: Record, field: TableField, value: Mapping[str, Any], fields: Mapping[str, Any], where: str
+) -> None:
     old = record.base.get(field.name) if record.base is not None else None
     type_name = field.type
     if field.kind == "union":
@@ -117,7 +119,7 @@ def _state_table(record: Record, field: Field, value: Mapping[str, Any], fields:
         record.changes[field.name] = inner
 
 
-def _stored(field: Field, value: Any, where: str) -> Any:
+def _stored(field: TableField, value: Any, where: str) -> Any:
     """Return a value as a Record holds it."""
     if field.kind == "string":
         _require(isinstance(value, str), where, "a text")

@@ -6,7 +6,7 @@ Spec: LiteRT's `tflite/converter/schema/schema.fbs`, kept as a table in `schema/
 from __future__ import annotations
 
 from graphsurgeon.disk.files import Rope, SourceFile
-from graphsurgeon.encoding.flatbuffer.read import Image
+from graphsurgeon.encoding.flatbuffer.read import BufferImage
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.tflite.read import read
 from graphsurgeon.formats.tflite.schema import schema
@@ -42,7 +42,7 @@ def lower(model: Model) -> dict[str, Rope]:
 
 def _reads_as_model(file: SourceFile) -> bool:
     try:
-        root = Image(file, schema()).root("Model")
+        root = BufferImage(file, schema()).root("Model")
         if root.get("version") not in _VERSIONS or not root.place("operator_codes"):
             return False
         subgraphs = root.tables("subgraphs")

@@ -21,7 +21,7 @@ from graphsurgeon.model.shape import SCALAR, UNKNOWN_RANK, Shape
 
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table
-    from graphsurgeon.formats.tflite.read import ModelSource
+    from graphsurgeon.formats.tflite.read import TfliteModelSource
     from graphsurgeon.model.tensor import Tensor
 
 
@@ -58,7 +58,7 @@ class SubgraphSource:
 
     __slots__ = ("index", "knows_rank", "model", "name", "stored_name", "table")
 
-    def __init__(self, model: ModelSource, index: int, table: Table, name: str) -> None:
+    def __init__(self, model: TfliteModelSource, index: int, table: Table, name: str) -> None:
         self.model = model
         self.index = index
         self.table = table

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphsurgeon.encoding.flatbuffer.read import Image
+from graphsurgeon.encoding.flatbuffer.read import BufferImage
 from graphsurgeon.encoding.protowire import encode_varint, packed
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats.tflite.buffers import Buffers, BufferSource
@@ -136,7 +136,7 @@ def encode_edges(edges: Sequence[Sequence[Edge]]) -> bytes:
 
 def _converter_version(data: bytes) -> str:
     try:
-        environment = Image(data, schema()).root("ConversionMetadata").get("environment")
+        environment = BufferImage(data, schema()).root("ConversionMetadata").get("environment")
         return environment.text("tensorflow_version") if environment is not None else ""
     except FormatError:  # an entry of this name by somebody else: no fact, no fault
         return ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphsurgeon.disk.files import SourceFile, open_source
 from graphsurgeon.encoding.appended_zip import AppendedZip, find_zip, unsafe_names
-from graphsurgeon.encoding.flatbuffer.read import Image
+from graphsurgeon.encoding.flatbuffer.read import BufferImage
 from graphsurgeon.errors import FormatError, UnsupportedError, plural
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bare_source import BareSource
@@ -25,7 +25,7 @@ from graphsurgeon.model.model import Model
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table, Tables
 
-_OLDEST_WITH_BUFFERS = 3
+_OLDEST_WITH_BUFFERS = 3  # schema.fbs, "Version 3: Move constant tensor data out of the Tensor object"
 _FEW = 5  # names that are told
 _OLDEST = 1  # version 0 had no subgraphs
 
@@ -39,7 +39,7 @@ class Operator(NamedTuple):
     version: int
 
 
-class ModelSource(BareSource):
+class TfliteModelSource(BareSource):
     """MetaGraphSource over a `Model`.
 
     Attributes:
@@ -54,7 +54,7 @@ class ModelSource(BareSource):
 
     def __init__(self, file: SourceFile) -> None:
         self.file = file
-        self.image = Image(file, schema())
+        self.image = BufferImage(file, schema())
         root = self.image.root("Model")
         self.version: int = root.get("version")
         is_old = self.version < _OLDEST_WITH_BUFFERS and not root.place("buffers")
@@ -125,7 +125,7 @@ def read(path: Path) -> Model:
     """
     file = open_source(path)
     try:
-        source = ModelSource(file)
+        source = TfliteModelSource(file)
         model = Model(registry.TFLITE_MODEL, str(path), source)
         model.metagraphs = [_metagraph(source)]
         model.files = {str(path): file.size, **source.buffers.files()}
@@ -148,7 +148,7 @@ def unique_keys(names: list[str]) -> list[str]:
     return found
 
 
-def _metagraph(source: ModelSource) -> MetaGraph:
+def _metagraph(source: TfliteModelSource) -> MetaGraph:
     metagraph = MetaGraph(source, vocabulary=TFLITE)
     metagraph.producer = {
         "tensorflow": None,
@@ -183,7 +183,7 @@ def _entry(table: Table, graph: Graph, where: str, is_dangling: bool) -> Signatu
     return SignatureEntry(Mention.of(value, where), value.dtype, value.shape, raw=table)
 
 
-def _notes(source: ModelSource) -> list[str]:
+def _notes(source: TfliteModelSource) -> list[str]:
     notes = []
     outside = [i for i in range(len(source.buffers.tables)) if sum(source.buffers.extent(i)) > source.file.size]
     if outside:

@@ -14,9 +14,9 @@ from functools import cache
 from typing import Literal
 
 from graphsurgeon.disk.files import rope_chunks
-from graphsurgeon.encoding.flatbuffer.read import Image, Table
+from graphsurgeon.encoding.flatbuffer.read import BufferImage, Table
 from graphsurgeon.encoding.flatbuffer.schema import Schema
-from graphsurgeon.encoding.flatbuffer.unknown import Unknown
+from graphsurgeon.encoding.flatbuffer.unknown import UnknownFields
 from graphsurgeon.encoding.flatbuffer.write import Record, emit
 from graphsurgeon.errors import FormatError, plural
 from graphsurgeon.formats.schema import tflite_tables
@@ -75,7 +75,7 @@ def root_of(data: bytes) -> Table | None:
     if data[4:8] != IDENTIFIER:
         return None
     try:
-        root = Image(data, schema()).root("ModelMetadata")
+        root = BufferImage(data, schema()).root("ModelMetadata")
         _look_at(root, _DEEPEST)
         root.image.spent = 0
     except FormatError:  # metadata by somebody else: no fact, no fault
@@ -100,7 +100,7 @@ def _look_at(table: Table, depth: int) -> None:
 
 def packed(record: Record) -> bytes:
     """Return the bytes of a `ModelMetadata`."""
-    unknown = Unknown(record.base, record.base.image.size) if record.base is not None else None
+    unknown = UnknownFields(record.base, record.base.image.size) if record.base is not None else None
     return b"".join(rope_chunks(emit(record, IDENTIFIER, unknown)))
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from graphsurgeon.disk.files import FileRange, Rope, rope_size
 from graphsurgeon.encoding.appended_zip import new_zip
-from graphsurgeon.encoding.flatbuffer.unknown import Unknown
+from graphsurgeon.encoding.flatbuffer.unknown import UnknownFields
 from graphsurgeon.encoding.flatbuffer.write import Record, emit
 from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
 from graphsurgeon.formats.tflite import write_metadata
 from graphsurgeon.formats.tflite.behind import data_behind, unexplained
 from graphsurgeon.formats.tflite.metadata import CONTROL_DEPENDENCIES, entries
-from graphsurgeon.formats.tflite.read import ModelSource, Operator, unique_keys
+from graphsurgeon.formats.tflite.read import Operator, TfliteModelSource, unique_keys
 from graphsurgeon.formats.tflite.schema import CUSTOM, PLACEHOLDER, UNKNOWN_OPERATOR, operator_codes, schema
 from graphsurgeon.formats.tflite.write_buffers import BufferTable
 from graphsurgeon.formats.tflite.write_graph import SubgraphLowering, kept_operator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # The version that a new operator needs where it is not the first: DEQUANTIZE of int8, BROADCAST_TO at all.
 _FIRST_VERSION = {"BROADCAST_TO": 2, "DEQUANTIZE": 2}
 _IDENTIFIERS = (b"TFL3", b"TFL2", b"TFL1")
-_ALIGN = 16
+_ALIGN = 16  # `force_align` of the buffers in tensorflow/lite/schema/schema.fbs
 
 
 class ModelLowering:
@@ -53,7 +53,7 @@ class ModelLowering:
     """
 
     def __init__(self, model: Model) -> None:
-        self.source: ModelSource = model.raw
+        self.source: TfliteModelSource = model.raw
         self.source.image.spent = 0
         (self.metagraph,) = model.metagraphs
         self.graphs = list(self.metagraph.graphs)
@@ -170,7 +170,7 @@ class OperatorCodes:
         records: of the model to be written.
     """
 
-    def __init__(self, source: ModelSource) -> None:
+    def __init__(self, source: TfliteModelSource) -> None:
         self.source = source
         self.type = schema().table("OperatorCode")
         self.records = [Record(self.type, table) for table in source.root.tables("operator_codes")]
@@ -215,7 +215,7 @@ def lower(model: Model) -> dict[str, Rope]:
         UnsupportedError: the model was not read from TFLite, or TFLite cannot hold it.
         FormatError: data to be copied lies outside the file.
     """
-    if not isinstance(model.raw, ModelSource):
+    if not isinstance(model.raw, TfliteModelSource):
         raise UnsupportedError(f"a model read from {model.format} cannot be written as TFLite", hint="convert it")
     source = model.raw
     for error in source.buffers.outside():
@@ -231,7 +231,7 @@ def lower(model: Model) -> dict[str, Rope]:
 
 
 def emit_model(
-    record: Record, source: ModelSource, without: Collection[str] = (), added: Mapping[str, bytes] | None = None
+    record: Record, source: TfliteModelSource, without: Collection[str] = (), added: Mapping[str, bytes] | None = None
 ) -> Rope:
     """Return the file with this `Model`, and what followed it in the source, with other files in the archive."""
     ends = data_behind(source)
@@ -240,11 +240,11 @@ def emit_model(
         end = min(end, source.archive.start)
     source.image.spent = 0
     identifier = source.file.read_at(4, 4)
-    rope = emit(record, identifier if identifier in _IDENTIFIERS else b"", Unknown(source.root, end))
+    rope = emit(record, identifier if identifier in _IDENTIFIERS else b"", UnknownFields(source.root, end))
     return rope + _trailing(source, rope_size(rope), without, added or {})
 
 
-def _trailing(source: ModelSource, size: int, without: Collection[str], added: Mapping[str, bytes]) -> Rope:
+def _trailing(source: TfliteModelSource, size: int, without: Collection[str], added: Mapping[str, bytes]) -> Rope:
     """Return what follows the model in the source, as it must be behind `size` other bytes."""
     rope: Rope = []
     kept = unexplained(source)
@@ -257,7 +257,7 @@ def _trailing(source: ModelSource, size: int, without: Collection[str], added: M
     return rope + source.archive.moved(start, without, added)
 
 
-def _mentioned_buffers(source: ModelSource) -> Iterator[int]:
+def _mentioned_buffers(source: TfliteModelSource) -> Iterator[int]:
     if not source.buffers.tables:
         return
     for subgraph in source.root.tables("subgraphs"):
@@ -274,7 +274,7 @@ def _value_of(record: Record, name: str) -> int:
 
 
 def _read_as(node: Node) -> Operator:
-    model: ModelSource = node.graph.raw.model  # type: ignore[union-attr]
+    model: TfliteModelSource = node.graph.raw.model  # type: ignore[union-attr]
     return model.operator(node.raw.get("opcode_index"))
 
 

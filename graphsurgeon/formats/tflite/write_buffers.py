@@ -18,7 +18,7 @@ from graphsurgeon.formats.tflite.schema import schema
 from graphsurgeon.model.dtype import STRING
 
 if TYPE_CHECKING:
-    from graphsurgeon.formats.tflite.read import ModelSource
+    from graphsurgeon.formats.tflite.read import TfliteModelSource
     from graphsurgeon.model.tensor import Tensor
 
 _MARGIN = 64 << 20  # bytes that everything but data may take of a FlatBuffer
@@ -31,7 +31,7 @@ class BufferTable:
         records: by number.
     """
 
-    def __init__(self, source: ModelSource) -> None:
+    def __init__(self, source: TfliteModelSource) -> None:
         self.source = source
         self.type = schema().table("Buffer")
         self.records = [Record(self.type, table) for table in source.buffers.tables]

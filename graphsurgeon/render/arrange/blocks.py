@@ -122,7 +122,7 @@ def _runs(parts: Sequence[Part], tokens: Sequence[list[str]], length: int) -> li
     runs: list[list[Part]] = []
     before: list[str] | None = None
     for part, names in zip(parts, tokens, strict=True):
-        key = names[:length]
+        key = names[: max(length, _numbered(names))]
         if before is not None and key == before and key:
             runs[-1].append(part)
         else:
@@ -132,6 +132,11 @@ def _runs(parts: Sequence[Part], tokens: Sequence[list[str]], length: int) -> li
     if max(map(len, runs)) > _MOST_PREFIX_SHARE * len(parts) and is_finer_known and length < 8:
         return _runs(parts, tokens, length + 1)
     return runs
+
+
+def _numbered(tokens: Sequence[str]) -> int:
+    """Return how many tokens there are up to the first number, which tells siblings apart; 0 if there is none."""
+    return next((place for place, token in enumerate(tokens, 1) if token[-1].isdigit()), 0)
 
 
 def _tokens(name: str) -> list[str]:
@@ -206,6 +211,8 @@ class _Layers:
             return self._is_windowed(part)
         if not self._may_head(before):
             return False
+        if part.title:
+            return part.family != "dense"
         if self._consists_of(part, families.is_pointwise):
             return self._is_chain(part)
         return bool(_TAIL_NAME.search(part.name.lower())) and self._consists_of(
@@ -232,6 +239,7 @@ class _Layers:
     def _is_chain(self, part: Part) -> bool:
         """Say whether every operation inside reads one thing that is drawn."""
         inside = [child for child in part.parts() if not child.is_operation]
+        inside = [scope for scope in inside if not scope.title]
         return all(len(self.joints.before.get(child, ())) <= 1 for scope in inside for child in scope.children)
 
 

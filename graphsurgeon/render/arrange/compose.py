@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from graphsurgeon.model.graph import Value
@@ -15,7 +16,7 @@ from graphsurgeon.render.choose.select import Link, behind, dtype_of
 from graphsurgeon.render.scene.describe import Describer, first_block, members, scope_title
 from graphsurgeon.render.scene.scene import Box, Cluster, Edge, NodeName, Terminal
 
-_LONGEST_ID = 80
+_LONGEST_ID = 80  # characters of an id that tools which read the picture still show
 _WITHOUT_LABEL = frozenset({"shape", "condition", "control", "removed", "resource"})  # a handle has no shape to tell
 
 
@@ -74,6 +75,16 @@ class Composer:
         """Return what goes in, with the box of each."""
         boxes = [next((self._box_of[source] for source in end.sources if source in self._box_of), "") for end in inputs]
         return [self.describer.terminal(end, box) for end, box in zip(inputs, boxes, strict=True) if box]
+
+    def dtype(self, box: str) -> str | None:
+        """Return the dtype that most operations of a box yield; None where none is known."""
+        part = self.parts.get(box)
+        if part is None:
+            return None
+        operations = (self.selection.flow.operations[index] for index in members(part))
+        values = (one.value if one.node is None else next(iter(one.node.outputs), None) for one in operations)
+        counts = Counter(found.name for value in values if value is not None and (found := self.describer.dtype(value)))
+        return counts.most_common(1)[0][0] if counts else None
 
     def _open(self, part: Part, cluster: str) -> str:
         path = first_block(part).path

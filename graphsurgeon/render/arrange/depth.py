@@ -1,4 +1,4 @@
-"""Which scopes of a picture are open: to a given depth of names, or so many that the picture can be taken in."""
+"""Which scopes of a picture are open: to a given level, or so many that the picture can be taken in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.render.scene import families
 
-FEWEST_BOXES = 30
-MOST_BOXES = 80
+FEWEST_BOXES = 30  # below it a picture says too little, so the next level is opened
+MOST_BOXES = 80  # above it one no longer sees the whole
 RICH_ENOUGH = 20  # boxes; with fewer, scopes of arithmetic are opened too
 BARELY_ENOUGH = 10  # with fewer, layers are
 # What makes a scope worth opening: architecture, not arithmetic.
@@ -24,7 +24,7 @@ class Opening:
 
     Attributes:
         opened: the root and every open scope.
-        depth: the deepest level of names that is drawn.
+        depth: the deepest level that is drawn; 1 is what lies in the root.
     """
 
     opened: set[Part]
@@ -44,10 +44,29 @@ def visible(root: Part, opened: set[Part]) -> list[Part]:
     return [part for part in parts if part not in opened]
 
 
-def open_to_depth(root: Part, depth: int) -> Opening:
-    """Open every scope whose name has fewer than so many levels."""
-    opened = {part for part in root.parts() if not part.is_operation and (part.depth < depth or part is root)}
-    return Opening(opened, min(depth, max(part.depth for part in opened) + 1))
+def open_to_depth(root: Part, depth: int, *, composites: bool = True) -> Opening:
+    """Open the scopes above a level: 1 is what lies in the root; found levels and runs of equal blocks count too.
+
+    Args:
+        root: of the levels.
+        depth: how many.
+        composites: open constructs that have a name of their own too.
+    """
+    level = levels_of(root)
+    opened = {
+        part
+        for part, at in level.items()
+        if contents(part) and (at < depth or part is root) and (composites or not part.title)
+    }
+    return Opening(opened, min(depth, max((level[part] for part in opened), default=0) + 1))
+
+
+def levels_of(root: Part) -> dict[Part, int]:
+    """Return how many scopes are around every part that can be drawn; the root has 0 of them."""
+    level = {root: 0}
+    for part in in_preorder([root], contents):
+        level |= dict.fromkeys(contents(part), level[part] + 1)
+    return level
 
 
 def open_by_size(root: Part, selection: Selection, *, fewest: int = FEWEST_BOXES, most: int = MOST_BOXES) -> Opening:
@@ -59,8 +78,9 @@ def open_by_size(root: Part, selection: Selection, *, fewest: int = FEWEST_BOXES
     opener = _Opener(root, selection)
     opener.widen(fewest, most, lambda part: part.kind != "layer" and opener.is_telling(part), whole_levels=True)
     opener.widen(min(fewest, RICH_ENOUGH), most, lambda part: part.kind != "layer")
-    opener.widen(min(fewest, BARELY_ENOUGH), most, lambda part: True)
-    return Opening(opener.opened, max(part.depth for part in opener.opened) + 1)
+    opener.widen(min(fewest, BARELY_ENOUGH), most, lambda part: not part.title)
+    level = levels_of(root)
+    return Opening(opener.opened, max((level[part] for part in opener.opened), default=0) + 1)
 
 
 class _Opener:

@@ -19,7 +19,7 @@ function legend() {
   const used = (labels, found) => Object.entries(labels).filter(([key]) => found.has(key));
   const entries = made("p");
   const marks = new Set(tree.parts.flatMap((part) => part.marks || []));
-  for (const [key, label] of used(DATA.labels, new Set(tree.parts.map((part) => part.family)))) {
+  for (const [key, label] of used(DATA.labels, new Set(tree.parts.map((part) => DATA.groups[part.family] || part.family)))) {
     entries.append(sample(label, square(), `f-${key}`));
   }
   for (const [key, label] of used(DATA.markLabels, marks)) entries.append(sample(label, square(), `m-${key}`));

@@ -12,7 +12,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.traversal import reached
 from graphsurgeon.ops.kinds import ELEMENTS
-from graphsurgeon.render.choose.flow import Flow, Operation
+from graphsurgeon.render.choose.flow import Drawn, Flow
 from graphsurgeon.render.choose.select import select
 from graphsurgeon.render.scene import families
 from graphsurgeon.shapes import ShapeReport
@@ -125,7 +125,7 @@ def _likely(metagraph: MetaGraph, report: ShapeReport) -> list[Value]:
     return list({value.producer: value for value in reversed(best[:_MOST_LIKELY])}.values())[::-1]
 
 
-def is_input(operation: Operation) -> bool:
+def is_input(operation: Drawn) -> bool:
     """Say whether values enter a graph here."""
     return operation.op in families.INPUTS or operation.op in ELEMENTS
 

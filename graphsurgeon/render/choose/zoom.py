@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.traversal import reached
 from graphsurgeon.render.choose.flow import Flow
@@ -14,45 +13,43 @@ from graphsurgeon.render.choose.select import Selection, behind
 
 
 def operations_named(selection: Selection, text: str) -> list[int]:
-    """Return the drawn operations that a name stands for.
+    """Return the drawn operations that a name stands for; none if nothing that is drawn is called so.
 
     A node (`conv1/Relu`, a tensor's `conv1/Relu:0`, or the end of a longer name), else a scope, else a glob. A node
     that is folded into an edge or box stands for what yields its value.
-
-    Raises:
-        UsageError: nothing has that name.
     """
-    flow = selection.flow
+    found, drawn = _called(selection.flow, text), set(selection.order)
+    kept = [index for index in found if index in drawn]
+    return list(dict.fromkeys(kept or [other for index in found for other in behind(selection, index)]))
+
+
+def is_known(selection: Selection, text: str) -> bool:
+    """Say whether a name stands for anything, drawn or not."""
+    return bool(_called(selection.flow, text))
+
+
+def _called(flow: Flow, text: str) -> list[int]:
     found = _literal(flow, text) or _literal(flow, text.rpartition(":")[0]) or _inside(flow, text)
     if not found and any(char in text for char in "*?["):
         found = [o.index for o in flow.operations if fnmatchcase("/".join(o.path), text) or fnmatchcase(o.name, text)]
-    if not found:
-        raise UsageError(f"nothing drawn is named {text!r}", hint=suggestion(text, _known(flow)))
-    drawn = set(selection.order)
-    kept = [index for index in found if index in drawn] or [
-        other for index in found for other in behind(selection, index)
-    ]
-    if not kept:
-        raise UsageError(f"{text!r} is not part of what is drawn", hint="--all draws everything")
-    return list(dict.fromkeys(kept))
+    return found
 
 
-def within_scope(selection: Selection, text: str) -> tuple[Selection, set[int]]:
-    """Return what is inside a scope, and the operations outside that it reads or that read it.
-
-    Raises:
-        UsageError: no scope has that name.
-    """
-    inside = set(_inside(selection.flow, text)) & set(selection.order)
-    if not inside:
-        scopes = dict.fromkeys("/".join(o.path[:-1]) for o in selection.flow.operations if o.path[1:])
-        raise UsageError(f"no scope {text!r} is drawn", hint=suggestion(text, scopes))
+def within(selection: Selection, names: Collection[int]) -> tuple[Selection, set[int]]:
+    """Return some operations of a selection, and the operations outside that they read or that read them."""
+    inside = set(names) & set(selection.order)
     near = {link.source for link in selection.links if link.target in inside and link.source not in inside}
     near |= {link.target for link in selection.links if link.source in inside and link.target not in inside}
     kept = restricted(selection, inside | near)
     # Between two neighbours outside the scope nothing is drawn.
     kept.links = [link for link in kept.links if link.source in inside or link.target in inside]
     return kept, near
+
+
+def inside_scope(selection: Selection, text: str) -> list[int]:
+    """Return the drawn operations inside a scope by its name, or the end of it; none if no scope is called so."""
+    drawn = set(selection.order)
+    return [index for index in _inside(selection.flow, text) if index in drawn]
 
 
 def around(selection: Selection, centre: Iterable[int], radius: int) -> Selection:
@@ -113,8 +110,3 @@ def _literal(flow: Flow, text: str) -> list[int]:
 def _inside(flow: Flow, text: str) -> list[int]:
     wanted = f"/{text.strip('/')}/"
     return [o.index for o in flow.operations if wanted in f"/{'/'.join(o.path[:-1])}/"]
-
-
-def _known(flow: Flow) -> Iterable[str]:
-    for operation in flow.operations:
-        yield operation.name

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from graphsurgeon.render.place.layout import Layout, Rectangle, Route
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, Rectangle
 from graphsurgeon.render.place.splines import Point, passes, rounded, split
 
-_MOST_COLUMNS = 8
+_MOST_COLUMNS = 8  # more side by side make a strip again, only a lying one
 _MOST_CUT = 4  # edges that may run from one column to the next
 _GAP = 34.0  # between columns
 _LANE = 7.0  # between edges that run side by side
@@ -119,13 +119,13 @@ def _gaps(layout: Layout, height: float) -> list[float]:
     return [y for y in gaps if all(min(abs(y - f.y), abs(f.y + f.height - y)) > _NAME for f in _cut_frames(layout, y))]
 
 
-def _span(route: Route) -> tuple[float, float]:
+def _span(route: DrawnRoute) -> tuple[float, float]:
     """Return the heights between which an edge is, its label and its arrow included."""
     ys = [y for _, y in (*route.points, *route.head, *([route.label] if route.label else []))]
     return min(ys, default=0.0) - _LABEL, max(ys, default=0.0) + _LABEL
 
 
-def _is_clean(route: Route, height: float) -> bool:
+def _is_clean(route: DrawnRoute, height: float) -> bool:
     """Say whether an edge passes a height at most once, with neither its label nor its arrow there."""
     if passes(route.points, height) > 1 or (route.label and abs(route.label[1] - height) < _LABEL):
         return False
@@ -210,7 +210,7 @@ def _moved(place: Rectangle, columns: _Columns) -> Rectangle:
     return replace(place, x=place.x + x, y=place.y + y)
 
 
-def _route(index: int, route: Route, pieces: Sequence[Piece], columns: _Columns) -> Route:
+def _route(index: int, route: DrawnRoute, pieces: Sequence[Piece], columns: _Columns) -> DrawnRoute:
     moved = [(column, _shifted(points, columns.shifts[column])) for column, points in pieces]
     line = moved[0][1] if moved else []
     for (before, _), (column, points) in pairwise(moved):
@@ -221,7 +221,7 @@ def _route(index: int, route: Route, pieces: Sequence[Piece], columns: _Columns)
         line += [*(bridge if before < column else bridge[::-1])[1:], *points[1:]]
     end = columns.shifts[pieces[-1][0]] if pieces else (0.0, 0.0)
     label = _shifted([route.label], columns.shift(route.label[1]))[0] if route.label else None
-    return Route(line, _shifted(route.head, end), label, route.room)
+    return DrawnRoute(line, _shifted(route.head, end), label, route.room)
 
 
 def _bridge(foot: Point, head: Point, rank: int, cut: int, columns: _Columns) -> list[Point]:

@@ -45,7 +45,7 @@ class Rectangle:
 
 
 @dataclass(frozen=True)
-class Route:
+class DrawnRoute:
     """How an edge runs: points of a Bézier curve, the arrow's head, and the middle and width of its label."""
 
     points: Sequence[Point]
@@ -68,17 +68,20 @@ class Layout:
     height: float
     boxes: Mapping[str, Rectangle]
     clusters: Mapping[str, Rectangle]
-    routes: Sequence[Route]
+    routes: Sequence[DrawnRoute]
     continued: Sequence[tuple[str, Rectangle]] = ()
 
 
-def lay_out(scene: Scene, *, seconds: float = SECONDS, direction: str = "TB") -> Layout:
+def lay_out(
+    scene: Scene, *, seconds: float = SECONDS, direction: str = "TB", rooms: Mapping[str, float] | None = None
+) -> Layout:
     """Return where everything goes.
 
     Args:
         scene: what to lay out.
         seconds: time limit.
         direction: "TB" from top to bottom, "LR" from left to right.
+        rooms: frame -> the least width that it is to have; others are as wide as their name at least.
 
     Raises:
         LayoutTimeoutError: it took longer than so many seconds.
@@ -86,7 +89,7 @@ def lay_out(scene: Scene, *, seconds: float = SECONDS, direction: str = "TB") ->
     """
     sizes = {box.id: box_size(box) for box in scene.boxes}
     labels = [label_size(edge.label) if edge.label else None for edge in scene.edges]
-    source = positioning_source(scene, sizes, labels, direction)
+    source = positioning_source(scene, sizes, labels, direction, rooms or {})
     failure = ""
     for program in _programs():
         try:
@@ -165,7 +168,7 @@ def _corners(drawing: Sequence[Mapping[str, Any]]) -> tuple[float, float, float,
     return min(xs, default=0.0), min(ys, default=0.0), max(xs, default=0.0), max(ys, default=0.0)
 
 
-def _route(edge: Mapping[str, Any], height: float) -> Route:
+def _route(edge: Mapping[str, Any], height: float) -> DrawnRoute:
     def turned(drawing: Sequence[Mapping[str, Any]], steps: str) -> list[Point]:
         return [(x, height - y) for step in drawing if step["op"] in steps for x, y in step["points"]]
 
@@ -173,4 +176,4 @@ def _route(edge: Mapping[str, Any], height: float) -> Route:
     if "_ldraw_" in edge:
         left, low, right, high = _corners([step for step in edge["_ldraw_"] if step["op"] in "Pp"])
         label, room = ((left + right) / 2, height - (low + high) / 2), right - left
-    return Route(turned(edge.get("_draw_", ()), "bB"), turned(edge.get("_hdraw_", ()), "Pp"), label, room)
+    return DrawnRoute(turned(edge.get("_draw_", ()), "bB"), turned(edge.get("_hdraw_", ()), "Pp"), label, room)

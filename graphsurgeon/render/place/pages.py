@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphsurgeon.render.place.columns import in_columns
-from graphsurgeon.render.place.layout import Layout, LayoutTimeoutError, Point, Route, lay_out
+from graphsurgeon.render.place.frame_titles import struck_titles
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, LayoutTimeoutError, Point, lay_out
 from graphsurgeon.render.scene.scene import Scene
 
 _TALL = 2.2  # times as high as wide, or the reverse
@@ -14,33 +15,73 @@ _LARGE = 1400.0  # what is no larger stays as it is
 _MOST_BOXES = 500  # with more, no arrangement makes a picture that can be taken in
 _PROPORTION = 1.1  # width to height that is wanted
 _GAP = 28.0
+_WIDENINGS = 3  # layouts more that the names of frames are worth
+_WIDER = 1.4  # times as wide, where the last widening was not enough
 
 
-def lay_out_page(scene: Scene, *, seconds: float) -> Layout:
-    """Return where everything goes, from top to bottom, or from left to right where that is far too wide.
+@dataclass(frozen=True)
+class Page:
+    """What a picture is brought to.
+
+    Attributes:
+        proportion: width to height that is wanted.
+        direction: "down" or "right"; None goes down, and to the right where that is far too wide.
+    """
+
+    proportion: float = _PROPORTION
+    direction: str | None = None
+
+
+def lay_out_page(scene: Scene, *, seconds: float, page: Page | None = None) -> Layout:
+    """Return where everything goes, in the proportions of a page.
 
     Raises:
         LayoutTimeoutError: it took longer than so many seconds.
         UnsupportedError: there is nothing that lays out.
     """
-    page = paged(scene, lay_out(scene, seconds=seconds))
-    if len(scene.boxes) > _MOST_BOXES or page.width <= max(_TALL * page.height, _LARGE):
-        return page
+    page = page or Page()
+    layout = _with_free_titles(scene, page, seconds)
+    if len(scene.boxes) > _MOST_BOXES or page.direction or layout.width <= max(_TALL * layout.height, _LARGE):
+        return layout
     try:
-        sideways = paged(scene, lay_out(scene, seconds=seconds, direction="LR"))
+        sideways = _with_free_titles(scene, replace(page, direction="right"), seconds)
     except LayoutTimeoutError:
-        return page
-    return min(page, sideways, key=lambda layout: max(layout.width / _PROPORTION, layout.height))
+        return layout
+    return min(layout, sideways, key=lambda one: max(one.width / page.proportion, one.height))
 
 
-def paged(scene: Scene, layout: Layout) -> Layout:
+def _with_free_titles(scene: Scene, page: Page, seconds: float) -> Layout:
+    """Lay out; again with wider frames where an edge runs through the names of some."""
+    rooms: dict[str, float] = {}
+    best = _lay_out(scene, page, seconds, rooms)
+    struck = struck_titles(scene, best) if len(scene.boxes) <= _MOST_BOXES else {}
+    for _ in range(_WIDENINGS):
+        if not struck:
+            break
+        rooms |= {name: max(room, _WIDER * rooms.get(name, 0.0)) for name, room in struck.items()}
+        try:
+            layout = _lay_out(scene, page, seconds, rooms)
+        except LayoutTimeoutError:
+            break
+        left = struck_titles(scene, layout)
+        best, struck = (layout, left) if len(left) < len(struck) else (best, struck)
+    return best
+
+
+def _lay_out(scene: Scene, page: Page, seconds: float, rooms: Mapping[str, float]) -> Layout:
+    direction = "LR" if page.direction == "right" else "TB"
+    return paged(scene, lay_out(scene, seconds=seconds, direction=direction, rooms=rooms), page)
+
+
+def paged(scene: Scene, layout: Layout, page: Page | None = None) -> Layout:
     """Return a layout in columns or rows if it is much higher or wider than a page, else as it is."""
+    page = page or Page()
     if len(scene.boxes) > _MOST_BOXES:
         return layout
-    if layout.height > max(_TALL * layout.width, _LARGE):
-        return in_columns(layout, _PROPORTION)
+    if layout.height > max(_TALL * layout.width, _LARGE) and page.direction != "right":
+        return in_columns(layout, page.proportion)
     if layout.width > max(_TALL * layout.height, _LARGE):
-        return _in_rows(scene, layout)
+        return _in_rows(scene, layout, page.proportion)
     return layout
 
 
@@ -60,10 +101,10 @@ class _Piece:
         self.right, self.bottom = max(self.right, right), max(self.bottom, bottom)
 
 
-def _in_rows(scene: Scene, layout: Layout) -> Layout:
+def _in_rows(scene: Scene, layout: Layout, proportion: float) -> Layout:
     pieces = _pieces(scene, layout)
     area = sum((piece.right - piece.left + _GAP) * (piece.bottom - piece.top + _GAP) for piece in pieces)
-    width, height = _shelve(pieces, (area * _PROPORTION) ** 0.5)
+    width, height = _shelve(pieces, (area * proportion) ** 0.5)
     of = {name: piece.shift for piece in pieces for name in piece.names}
     boxes, clusters = (
         {name: replace(place, x=place.x + of[name][0], y=place.y + of[name][1]) for name, place in places.items()}
@@ -123,8 +164,10 @@ def _shelve(pieces: Sequence[_Piece], width: float) -> tuple[float, float]:
     return right, low
 
 
-def _moved(route: Route, shift: Point) -> Route:
+def _moved(route: DrawnRoute, shift: Point) -> DrawnRoute:
     def moved(points: Sequence[Point]) -> list[Point]:
         return [(x + shift[0], y + shift[1]) for x, y in points]
 
-    return Route(moved(route.points), moved(route.head), moved([route.label])[0] if route.label else None, route.room)
+    return DrawnRoute(
+        moved(route.points), moved(route.head), moved([route.label])[0] if route.label else None, route.room
+    )

@@ -10,9 +10,10 @@ from graphsurgeon.model.graph import AttrValue, FunctionRef, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import CONSTANTS
-from graphsurgeon.render.choose.flow import Operation
+from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.scene import families
 
+LONGEST_TITLE = 36  # characters; a box of the usual width has room for them at its font size
 _PLAIN_VALUES = (b"NHWC", b"NDHWC", b"NWC", b"NONE", b"EXPLICIT", 0, 1, False, None, b"", FLOAT32)
 # family -> attributes worth a place in the box, TensorFlow's and TFLite's names.
 _SHOWN = {
@@ -30,7 +31,7 @@ _SHOWN = {
 _PLAIN_KEYS = {"fused_activation_function", "padding", "equation", "data_format", "DstT", "fused_ops"}
 
 
-def attributes(operation: Operation, shapes: Sequence[Shape]) -> list[str]:
+def attributes(operation: Drawn, shapes: Sequence[Shape]) -> list[str]:
     """Return what matters of an operation, as short texts: of a weight dtype and shape, else attributes.
 
     Args:
@@ -106,7 +107,7 @@ def shape_text(shape: Shape | None) -> str:
     return "×".join("?" if dim is None else str(dim) for dim in shape.dims) or "scalar"
 
 
-def parameters(weights: Iterable[Operation]) -> int:
+def parameters(weights: Iterable[Drawn]) -> int:
     """Return the number of elements of variables and of constants that are weights rather than sizes and axes."""
     total = 0
     for weight in weights:
@@ -116,7 +117,22 @@ def parameters(weights: Iterable[Operation]) -> int:
     return total
 
 
-def weight_shape(weight: Operation) -> Shape:
+def weight_bytes(weights: Iterable[Drawn]) -> int:
+    """Return the bytes of what counts as parameters, as their dtypes take them."""
+    return sum(
+        parameters([weight]) * dtype.bits // 8 for weight in weights if (dtype := weight_dtype(weight)) is not None
+    )
+
+
+def bytes_text(count: int) -> str:
+    """Return bytes in the unit that suits them: `950 B`, `102.5 MB`."""
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def weight_shape(weight: Drawn) -> Shape:
     """Return the shape of a constant or variable, without reading its values."""
     if weight.value is not None:
         return weight.value.shape or Shape(None)
@@ -127,7 +143,7 @@ def weight_shape(weight: Operation) -> Shape:
     return shape if isinstance(shape, Shape) else Shape(None)
 
 
-def weight_dtype(weight: Operation) -> DType | None:
+def weight_dtype(weight: Drawn) -> DType | None:
     """Return the dtype of a constant or variable."""
     if weight.value is not None:
         return weight.value.dtype
@@ -136,7 +152,7 @@ def weight_dtype(weight: Operation) -> DType | None:
     return dtype if isinstance(dtype, DType) else None
 
 
-def weight_tensor(weight: Operation) -> Tensor | None:
+def weight_tensor(weight: Drawn) -> Tensor | None:
     """Return the values of a constant, not yet read."""
     if weight.value is not None:
         return weight.value.tensor

@@ -13,14 +13,13 @@ from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.ops.kinds import BATCH_NORMS
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.ends import End
-from graphsurgeon.render.choose.flow import Operation
+from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.choose.select import Selection, dtype_of
 from graphsurgeon.render.scene import boxes, families
 from graphsurgeon.render.scene.scene import Box, NodeName, Terminal
 from graphsurgeon.shapes import ShapeReport
 
-LONGEST_TITLE = 36
-LONGEST_LINE = 48
+LONGEST_LINE = 48  # characters of a line in a box
 _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
 _MOST_OPS = 4  # kinds of operations that a box lists
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
@@ -68,8 +67,8 @@ class Describer:
         tensors = ", ".join(map(str, ends[0].values))
         marks = self._marks(ends[0].sources) if role == "input" else ()
         return Box(
-            identity, role, boxes.shortened(keys[0], LONGEST_TITLE), _fitting(lines), f"{', '.join(keys)}: {tensors}",
-            role, nodes=nodes, marks=marks,
+            identity, role, boxes.shortened(keys[0], boxes.LONGEST_TITLE), _fitting(lines),
+            f"{', '.join(keys)}: {tensors}", role, nodes=nodes, marks=marks,
         )  # fmt: skip
 
     def terminal(self, end: End, box: str) -> Terminal:
@@ -84,14 +83,18 @@ class Describer:
         name = None if dtype is None else dtype.name
         return Terminal(end.key, tuple(end.signatures), tuple(map(str, end.values)), name, dims, box)
 
+    def dtype(self, value: Value) -> DType | None:
+        """Return the dtype of a value, None if it is not known."""
+        return self.report.dtype(value) or dtype_of(value)
+
     def label(self, value: Value, read: Value) -> str:
         """Return dtype (unless float32) and shape of a value, as known where it is made or where it is read."""
         shape = min(self.report.shape(value), self.report.shape(read), key=_unknowns)
-        dtype: DType | None = self.report.dtype(value) or dtype_of(value)
+        dtype = self.dtype(value)
         name = "" if dtype is None or dtype.base is FLOAT32 else dtype.base.name
         return f"{name} {boxes.shape_text(shape)}".strip()
 
-    def weights(self, operations: Iterable[int]) -> list[Operation]:
+    def weights(self, operations: Iterable[int]) -> list[Drawn]:
         """Return the constants and variables folded into operations, each once."""
         found = dict.fromkeys(weight for index in operations for weight in self.selection.weights.get(index, ()))
         return [self.operations[index] for index in found]
@@ -109,18 +112,25 @@ class Describer:
         inside = list(shown.operations())
         head = min(inside, key=lambda index: _rank(self.operations[index].op))
         operation = self.operations[head]
-        tails = [] if shown.is_operation else [tail for child in shown.children for tail in self._tails(child, head)]
+        is_one = shown.is_operation or bool(shown.title)
+        tails = [] if is_one else [tail for child in shown.children for tail in self._tails(child, head)]
+        facts = "" if shown.title else _joined(boxes.attributes(operation, self._weight_shapes(head)))
         count = boxes.parameters(self.weights(inside))
         name = shown.name or operation.name
-        lines = [
-            _joined(boxes.attributes(operation, self._weight_shapes(head))), _listed(tails), _size(count, part),
-            "" if name.lower() == operation.label.lower() else name, self._told_marks(part),
-        ]  # fmt: skip
+        told = "" if name.lower() == operation.label.lower() else name
         return Box(
-            identity, "layer" if tails else "operation", _op_title(operation) + _times(part), _fitting(lines),
-            shown.path, families.family(operation.op), cluster, self._names(members(part)), count, part.count,
+            identity,
+            "layer" if tails or shown.title else "operation",
+            (shown.title or _op_title(operation)) + _times(part),
+            _fitting([facts, _listed(tails), _size(count, part), told, self._told_marks(part)]),
+            shown.path,
+            shown.family or families.family(operation.op),
+            cluster,
+            self._names(members(part)),
+            count,
+            part.count,
             self._marks(members(part)),
-        )  # fmt: skip
+        )
 
     def _scope_box(self, part: Part, identity: str, cluster: str) -> Box:
         shown = first_block(part)
@@ -138,11 +148,13 @@ class Describer:
         """Name what follows in a layer: operations, or the norm or activation that a scope of them makes."""
         inside = list(part.operations())
         followers = [self.operations[index] for index in inside if index != head]
-        ops, titles = [operation.op for operation in followers], [_op_title(operation) for operation in followers]
+        titles = [_op_title(operation) for operation in followers]
+        if part.title:
+            return [part.title]
+        if part.children and any(child.title for child in part.children) and head not in inside:
+            return [tail for child in part.children for tail in self._tails(child, head)]
         if part.is_operation or head in inside:
             return titles
-        if sorted(ops) == ["Mul", "Sigmoid"]:
-            return ["Swish"]
         named = next((title for pattern, title in _NORMS if pattern.search(part.name.lower())), None)
         return [named] if named else titles
 
@@ -189,7 +201,7 @@ def members(part: Part) -> list[int]:
 
 def scope_title(part: Part) -> str:
     """Return the name of a scope as its box or frame shows it."""
-    return boxes.shortened(first_block(part).name, LONGEST_TITLE) + _times(part)
+    return boxes.shortened(first_block(part).name, boxes.LONGEST_TITLE) + _times(part)
 
 
 def _times(part: Part) -> str:
@@ -229,8 +241,8 @@ def _fitting(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(boxes.shortened(line, LONGEST_LINE) for line in lines if line)
 
 
-def _op_title(operation: Operation) -> str:
-    return boxes.shortened(_TITLES.get(operation.op, operation.label), LONGEST_TITLE)
+def _op_title(operation: Drawn) -> str:
+    return boxes.shortened(_TITLES.get(operation.op, operation.label), boxes.LONGEST_TITLE)
 
 
 def _unknowns(shape: Shape) -> int:

@@ -10,14 +10,14 @@ from graphsurgeon.analysis.weights import statistics
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.render.choose.flow import Operation
+from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.picture import Picture
 from graphsurgeon.render.scene import boxes
 
 CHEAP = 4 << 20  # bytes of a weight whose values are read for its statistics
 BUDGET = 64 << 20  # bytes read for all of them
-_MOST_ROWS = 64
-_LONGEST = 400
+_MOST_ROWS = 64  # of the table behind one box; the page scrolls no further
+_LONGEST = 400  # characters of one attribute
 
 
 class Details:
@@ -32,7 +32,7 @@ class Details:
         self._variables = checkpoint.variables if checkpoint is not None else {}
         self._restored = restore_map(picture.metagraph).variables if checkpoint is not None else {}
 
-    def of(self, operation: Operation) -> dict[str, Any]:
+    def of(self, operation: Drawn) -> dict[str, Any]:
         """Return the facts of one operation, ready for JSON."""
         node = operation.node
         facts: dict[str, Any] = {"op": operation.label, "name": operation.name}
@@ -69,7 +69,7 @@ class Details:
             self._facts[index] = [*row, self._statistics(tensor)]
         return self._facts[index]
 
-    def _values(self, operation: Operation) -> Tensor | None:
+    def _values(self, operation: Drawn) -> Tensor | None:
         found = boxes.weight_tensor(operation)
         restored = self._restored.get(operation.node) if found is None and operation.node is not None else None
         variable = self._variables.get(restored.key) if restored is not None else None

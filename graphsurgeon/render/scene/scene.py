@@ -110,10 +110,12 @@ class Scene:
         title: of the whole.
         boxes, edges, clusters: in order; a frame comes before those inside.
         inputs, outputs: what goes in and comes out.
-        depth: the deepest level of names that is drawn.
+        depth: the deepest level that is drawn; 1 is the coarsest picture.
         hidden_nodes: nodes that have no box of their own.
         notes: what was done that nobody asked for, one line each.
         signatures: signatures of the model -> keys of inputs and outputs, drawn or not.
+        facts: the model in numbers: parameters, bytes, who made it, how many inputs and outputs.
+        colors: what families stand for that are none of ops: a range of numbers, a dtype.
     """
 
     title: str
@@ -126,6 +128,8 @@ class Scene:
     hidden_nodes: int = 0
     notes: Text = ()
     signatures: Mapping[str, tuple[Text, Text]] = field(default_factory=dict)
+    facts: Text = ()
+    colors: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and dictionaries."""

@@ -33,6 +33,7 @@ def positioning_source(
     sizes: Mapping[str, tuple[float, float]],
     labels: Sequence[tuple[float, float] | None],
     direction: str = "TB",
+    rooms: Mapping[str, float] | None = None,
 ) -> str:
     """Return a scene for a program that lays out: no texts, but the room that they take.
 
@@ -41,6 +42,7 @@ def positioning_source(
         sizes: of each box by id.
         labels: of each edge's label, None where there is none.
         direction: "TB" from top to bottom, "LR" from left to right.
+        rooms: frame -> the least width that it is to have.
     """
 
     def box_attributes(box: Box) -> str:
@@ -48,7 +50,8 @@ def positioning_source(
         return f"width={width / 72:.4f}, height={height / 72:.4f}"
 
     def cluster_attributes(cluster: Cluster) -> str:
-        return f"margin=10; label={_room(text_width(cluster.title, TITLE_SIZE), 18)}; labeljust=l"
+        width = max(text_width(cluster.title, TITLE_SIZE), (rooms or {}).get(cluster.id, 0.0))
+        return f"margin=10; label={_room(width, 18)}; labeljust=l"
 
     lines = [
         "digraph model {",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -19,7 +20,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.render.arrange.depth import Opening, contents
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.assets import asset
-from graphsurgeon.render.picture import Picture, View, compose_scene, levels
+from graphsurgeon.render.picture import Picture, View, color_scene, compose_scene, levels
 from graphsurgeon.render.place.layout import box_size
 from graphsurgeon.render.scene.describe import scope_title
 from graphsurgeon.render.scene.details import Details
@@ -33,21 +34,29 @@ _SCRIPTS = ("dagre.min.js", "tree.js", "arrange.js", "paint.js", "legend.js", "p
 
 def html_text(subject: Model | Graph, picture: Picture, view: View) -> tuple[Scene, str]:
     """Return the scene that the page opens with, and the page. Reads the values of small weights."""
-    root, opening = levels(picture, view, narrow=True)
-    scene, _ = compose_scene(picture, root, opening)
-    page = json.dumps(_Tree(subject, picture, root, opening).data(), separators=(",", ":"), ensure_ascii=True)
+    root, opening = levels(picture, view)
+    scene, composer = compose_scene(picture, root, opening)
+    scene = color_scene(scene, composer, view)
+    page = json.dumps(_Tree(subject, picture, root, opening, view).data(), separators=(",", ":"), ensure_ascii=True)
     return scene, _document(scene, page)
 
 
 class _Tree:
     """Everything that can be seen in a picture: all scopes, open and closed."""
 
-    def __init__(self, subject: Model | Graph, picture: Picture, root: Part, opening: Opening) -> None:
+    def __init__(self, subject: Model | Graph, picture: Picture, root: Part, opening: Opening, view: View) -> None:
         self.picture = picture
         self.root = root
         self.opening = opening
         whole = Opening({part for part in root.parts() if contents(part)}, opening.depth)
         self.scene, self.composer = compose_scene(picture, root, whole)
+        self.closed = {
+            c.id: self.composer.describer.box(self.composer.parts[c.id], c.id, "") for c in self.scene.clusters
+        }
+        everything = replace(self.scene, boxes=[*self.scene.boxes, *self.closed.values()])
+        shown = color_scene(everything, self.composer, view)
+        self.colors = shown.colors
+        self.families = {box.id: box.family for box in shown.boxes}
         is_large = len(self.scene.boxes) > MOST_DETAILED
         self.details = None if is_large else Details(subject, picture)
 
@@ -61,26 +70,28 @@ class _Tree:
         edges = [[place[e.source], place[e.target], e.kind, e.label, list(e.values[:8])] for e in self.scene.edges]
         return {
             "title": self.scene.title,
+            "facts": list(self.scene.facts),
             "hidden": self.scene.hidden_nodes,
             "notes": list(self.scene.notes),
             "signatures": {key: [list(ins), list(outs)] for key, (ins, outs) in self.scene.signatures.items()},
             "parts": scopes + leaves,
             "edges": edges,
-            "labels": palette.LABELS,
+            "labels": {**palette.LABELS, **self.colors},
+            "groups": palette.GROUPS,
             "edgeLabels": palette.EDGE_LABELS,
             "markLabels": palette.MARK_LABELS,
         }
 
     def _scope(self, identity: str, parent: int) -> dict[str, Any]:
         part = self.composer.parts[identity]
-        closed = self.composer.describer.box(part, identity, "")
-        facts = _box(closed, parent) | {"scope": True, "frame": scope_title(part)}
+        facts = _box(self.closed[identity], parent) | {"scope": True, "frame": scope_title(part)}
+        facts["family"] = self.families[identity]
         facts["at"] = part.position
         facts["size"][0] += _BUTTON
         return facts | ({"open": True} if part in self.opening.opened else {})
 
     def _leaf(self, box: Box, parent: int) -> dict[str, Any]:
-        facts = _box(box, parent)
+        facts = _box(box, parent) | {"family": self.families[box.id]}
         part = self.composer.parts.get(box.id)
         facts["at"] = len(self.scene.boxes) * 4 if part is None else part.position
         if part is not None and self.details is not None:

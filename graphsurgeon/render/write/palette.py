@@ -1,49 +1,64 @@
-"""Colours of families of operations, light and dark.
+"""Colours of families of operations, light and dark, and of numbers.
 
-Hues follow Okabe and Ito's palette, which people with any colour vision can tell apart; no meaning rests on
-colour alone, since every box says what it is.
+Eight colours and a neutral one. They are apart in lightness, so that they can be told apart in grey, and their distance
+in CIELAB is at least 10 for people with any colour vision, by the simulation of Machado, Oliveira and Fernandes (2009);
+`tests/render/test_palette.py` computes both. No meaning rests on colour alone: every box says what it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 INK = "#1b1f24"
 PAPER = "#ffffff"
 
-# family -> (fill, stroke) on light paper, (fill, stroke) on dark paper.
+# colour -> (fill, stroke) on light paper, (fill, stroke) on dark paper; light fills from light to dark.
 _COLORS = {
-    "input": ("#d5ece4", "#00785a", "#0f3d31", "#3fc79f"),
-    "output": ("#fbe3d2", "#b34700", "#4a2408", "#ff9a57"),
-    "convolution": ("#d6e6f5", "#0063a8", "#12324d", "#6db4ee"),
-    "dense": ("#fdeec6", "#a87400", "#453407", "#e8b53a"),
-    "normalization": ("#eef3d3", "#6b7a1e", "#343a12", "#b9cc5c"),
-    "activation": ("#f9dcea", "#a63d74", "#47192f", "#ec8fbd"),
-    "pooling": ("#d9f0f7", "#1a7f9c", "#113944", "#66c7e2"),
-    "math": ("#eceef1", "#67707b", "#2b3037", "#9aa5b1"),
-    "reduction": ("#dde3f6", "#4a57a6", "#232a4d", "#98a4ee"),
-    "layout": ("#efe6f7", "#7a4fa3", "#35234a", "#bd97e2"),
-    "lookup": ("#f1e4d8", "#8a5a2b", "#40291a", "#d3a06d"),
-    "recurrent": ("#e3f3d6", "#3f7d1e", "#203c12", "#8fd06a"),
-    "control": ("#f4f4c9", "#85850f", "#3b3b10", "#d4d44b"),
-    "quantize": ("#fde0dc", "#b5382a", "#4a1c17", "#f28b7f"),
-    "text": ("#e0efe9", "#3d7d66", "#1d3a30", "#7fc7ac"),
-    "weight": ("#f5f5f5", "#808080", "#2a2a2a", "#a0a0a0"),
-    "scope": ("#f7f9fb", "#56606b", "#22272e", "#8b97a5"),
-    "other": ("#f2efe9", "#77706a", "#302d29", "#aaa39b"),
+    "neutral": ("#f2f4f6", "#5c646b", "#262a2f", "#a9b2b9"),
+    "ends": ("#c3f6cb", "#1e7239", "#213a26", "#7ac088"),
+    "layout": ("#e2dbf1", "#685d85", "#373243", "#b6abd2"),
+    "convolution": ("#acd2f7", "#006aa3", "#17374f", "#72b7ef"),
+    "shaping": ("#e5b3cd", "#974876", "#4a2b3c", "#e69ac3"),
+    "dense": ("#e1ad4e", "#805d13", "#41321a", "#d3aa68"),
+    "reduction": ("#77b5ad", "#007369", "#053c37", "#54c2b6"),
+    "data": ("#ba9889", "#8c553e", "#492e23", "#dda48c"),
+    "control": ("#939259", "#646713", "#36361a", "#b5b469"),
 }
-FILLS = {family: colors[0] for family, colors in _COLORS.items()}
-STROKES = {family: colors[1] for family, colors in _COLORS.items()}
-DARK_FILLS = {family: colors[2] for family, colors in _COLORS.items()}
-DARK_STROKES = {family: colors[3] for family, colors in _COLORS.items()}
+# family -> its colour
+GROUPS = {
+    "input": "ends", "output": "ends", "convolution": "convolution", "dense": "dense", "normalization": "shaping",
+    "activation": "shaping", "pooling": "reduction", "reduction": "reduction", "layout": "layout", "lookup": "data",
+    "text": "data", "quantize": "data", "recurrent": "control", "control": "control", "math": "neutral",
+    "weight": "neutral", "scope": "neutral", "other": "neutral",
+}  # fmt: skip
+LABELS = {
+    "ends": "input, output", "convolution": "convolution", "dense": "matrix product",
+    "shaping": "normalization, activation", "reduction": "pooling, reduction", "layout": "layout of data",
+    "data": "lookup, text, quantization", "control": "control flow, recurrence",
+    "neutral": "arithmetic, closed scope, other",
+}  # fmt: skip
+# Numbers, from few to many: one hue, darker and darker, with ink that can be read on each.
+_SCALE = (
+    ("#f1f5fb", "#5f7088", "#1d2630", "#7f93ac"), ("#d3e3f4", "#4b6f9c", "#1f3348", "#84a9d6"),
+    ("#abcdeb", "#35689e", "#20415f", "#8cb9e6"), ("#7db0dd", "#1f5c99", "#21507a", "#97c7f0"),
+    ("#5b97cd", "#0c4a86", "#235f95", "#a5d3f7"),
+)  # fmt: skip
+SCALE = tuple(f"scale{number}" for number in range(len(_SCALE)))
+# Kinds that are no families, as dtypes: the colours that are farthest apart first.
+KINDS = ("convolution", "dense", "reduction", "shaping", "layout", "data", "control", "ends")
+_ALL = {
+    **_COLORS,
+    **{family: _COLORS[group] for family, group in GROUPS.items()},
+    **dict(zip(SCALE, _SCALE, strict=True)),
+    **{f"kind{number}": _COLORS[group] for number, group in enumerate(KINDS)},
+}
+FILLS = {family: colors[0] for family, colors in _ALL.items()}
+STROKES = {family: colors[1] for family, colors in _ALL.items()}
+DARK_FILLS = {family: colors[2] for family, colors in _ALL.items()}
+DARK_STROKES = {family: colors[3] for family, colors in _ALL.items()}
 DARK_INK = "#e9edf1"
 DARK_PAPER = "#14171b"
 
-LABELS = {
-    "input": "input", "output": "output", "convolution": "convolution", "dense": "matrix product",
-    "normalization": "normalization", "activation": "activation", "pooling": "pooling", "math": "arithmetic",
-    "reduction": "reduction", "layout": "layout of data", "lookup": "lookup", "recurrent": "recurrence, state",
-    "control": "control flow", "quantize": "quantization", "text": "text, input data", "weight": "constant, variable",
-    "scope": "scope, closed", "other": "other",
-}  # fmt: skip
 MARKS = {
     "highlight": ("#d55e00", "#ff9a57"),
     "added": ("#00785a", "#3fc79f"),
@@ -55,3 +70,14 @@ EDGE_LABELS = {
     "quantized": "quantized", "shape": "shape only", "resource": "resource", "loop": "next turn",
     "condition": "chooses a branch", "control": "runs before", "removed": "was read",
 }  # fmt: skip
+
+
+def legend(families: Collection[str], own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the colours that some families have, with what they stand for, in the order of the legend.
+
+    Args:
+        families: that are drawn.
+        own: what colours stand for that are no families: family -> text.
+    """
+    used = {GROUPS.get(family, family) for family in families}
+    return {color: text for color, text in {**LABELS, **(own or {})}.items() if color in used}

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from graphsurgeon.errors import plural
-from graphsurgeon.render.place.layout import Layout, Point, Rectangle, Route
+from graphsurgeon.render.place.frame_titles import drawn_frames, title_places
+from graphsurgeon.render.place.layout import DrawnRoute, Layout, Point, Rectangle
+from graphsurgeon.render.place.paper import Paper
 from graphsurgeon.render.place.text import EDGE_SIZE, LINE_HEIGHT, LINE_SIZE, TITLE_SIZE, printable, text_width
 from graphsurgeon.render.scene.boxes import shortened
 from graphsurgeon.render.scene.scene import Box, Cluster, Edge, Scene
@@ -24,69 +26,82 @@ _LEGEND_SWATCH = 12.0
 _DASHES = {"shape": "5 3", "loop": "7 3 2 3", "condition": "1 4", "control": "2 3", "removed": "6 4"}
 _WIDTHS = {"resource": "2.2", "quantized": "1.4"}
 _LONGEST_NOTE = 110
+_LEAST_WIDTH = 240.0
+_LEGEND_WIDTH = 420.0
 
 
-def svg_text(scene: Scene, layout: Layout, *, legend: bool = True) -> str:
+def svg_text(scene: Scene, layout: Layout, *, legend: bool = True, paper: Paper | None = None) -> str:
     """Return an SVG document.
 
     Args:
         scene: what to draw.
         layout: where everything goes.
         legend: explain colours and lines, and list signatures, below the picture.
+        paper: what it is to fit on, in points; without, it has the size that its texts need.
     """
-    foot = list(_foot(scene, layout)) if legend else []
-    top = 2.6 * LINE_HEIGHT + _MARGIN
-    width = (
-        max(
-            layout.width,
-            text_width(shortened(scene.title, _LONGEST_NOTE), 16, bold=True),
-            *(x for _, x, _ in foot),
-            240.0,
-        )
-        + 2 * _MARGIN
-    )
-    height = top + layout.height + max((y for _, _, y in foot), default=0.0) + 2 * _MARGIN
-    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+    sheet = _Sheet(scene, layout, legend=legend, paper=paper)
+    width, height = sheet.width, sheet.height
+    scale, unit = (paper.scale(width, height), "pt") if paper is not None else (1.0, "")
+    size = f'width="{width * scale:.0f}{unit}" height="{height * scale:.0f}{unit}"'
+    size += f' viewBox="0 0 {width:.0f} {height:.0f}"'
     body = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{_ROOT}" {size} role="img" font-family="{FONTS}">',
         f"<title>{_text(scene.title)}</title>",
         f"<style>{style_sheet(scene)}</style>",
         f'<rect class="paper" width="100%" height="100%" fill="{palette.PAPER}"/>',
-        _line(shortened(scene.title, _LONGEST_NOTE), _MARGIN, _MARGIN + 16, 16, "title", bold=True),
-        _line(_subtitle(scene), _MARGIN, _MARGIN + 34, LINE_SIZE, "faint"),
-        f'<g transform="translate({_MARGIN:g} {top + _MARGIN / 2:g})">',
+        *sheet.head(),
+        f'<g transform="translate({_MARGIN:g} {sheet.top + _MARGIN / 2:g})">',
         *drawing(scene, layout),
         "</g>",
-        f'<g class="legend" transform="translate({_MARGIN:g} {top + layout.height + _MARGIN:g})">',
-        *(piece for piece, _, _ in foot),
+        f'<g class="legend" transform="translate({_MARGIN:g} {sheet.top + layout.height + _MARGIN:g})">',
+        *(piece for piece, _, _ in sheet.foot),
         "</g>",
         "</svg>",
     ]
     return "\n".join(body) + "\n"
 
 
+def sheet_size(scene: Scene, layout: Layout, paper: Paper) -> tuple[float, float]:
+    """Return width and height of the document for a paper, in the unit of the font sizes: title and legend included."""
+    sheet = _Sheet(scene, layout, legend=True, paper=paper)
+    return sheet.width, sheet.height
+
+
+class _Sheet:
+    """The document around a drawing: what stands above and below it, and how much room all takes."""
+
+    def __init__(self, scene: Scene, layout: Layout, *, legend: bool, paper: Paper | None) -> None:
+        room = max(layout.width, _LEAST_WIDTH if paper is not None else _LEGEND_WIDTH)
+        longest = min(int(room / text_width("n", LINE_SIZE)), _LONGEST_NOTE) if paper is not None else _LONGEST_NOTE
+        self.foot = list(_foot(scene, room, longest)) if legend else []
+        self.title = shortened(scene.title, longest)
+        self.subtitle = list(_wrapped(_subtitle(scene), longest)) if paper is not None else [_subtitle(scene)]
+        texts = [text_width(self.title, 16, bold=True), *(text_width(line, LINE_SIZE) for line in self.subtitle)]
+        self.top = (1.6 + len(self.subtitle)) * LINE_HEIGHT + _MARGIN
+        self.width = max(layout.width, *texts, *(x for _, x, _ in self.foot), _LEAST_WIDTH) + 2 * _MARGIN
+        self.height = self.top + layout.height + max((y for _, _, y in self.foot), default=0.0) + 2 * _MARGIN
+
+    def head(self) -> Iterator[str]:
+        """Yield the title, and what stands under it."""
+        yield _line(self.title, _MARGIN, _MARGIN + 16, 16, "title", bold=True)
+        for number, text in enumerate(self.subtitle):
+            yield _line(text, _MARGIN, _MARGIN + 34 + number * LINE_HEIGHT, LINE_SIZE, "faint")
+
+
 def drawing(scene: Scene, layout: Layout) -> Iterator[str]:
     """Yield the elements of the drawing itself: frames, edges, boxes."""
-    frames = list(_frames(scene, layout))
-    for cluster, place, is_first in frames:
-        yield _cluster(cluster, place, cluster.id if is_first else "")
+    frames = list(drawn_frames(scene, layout))
+    named = set[str]()
+    for cluster, place, _ in frames:
+        yield _cluster(cluster, place, "" if cluster.id in named else cluster.id)
+        named.add(cluster.id)
     for edge, route in zip(scene.edges, layout.routes, strict=True):
         yield _edge(edge, route)
-    # Names of frames come after the edges, which may cross them.
-    for cluster, place, is_first in frames:
-        name = cluster.title if is_first else f"{cluster.title} …"
-        yield _line(name, place.x + 9, place.y + 16, LINE_SIZE, "frame-title", bold=True, fill="#56606b", halo=True)
+    # Names of frames come after the edges: where there is no room beside an edge they are drawn over it.
+    for (_, _, name), (x, y) in zip(frames, title_places(layout, [(p, n) for _, p, n in frames]), strict=True):
+        yield _line(name, x, y, LINE_SIZE, "frame-title", bold=True, fill="#56606b", halo=True)
     for box in scene.boxes:
         yield _box(box, layout.boxes[box.id])
-
-
-def _frames(scene: Scene, layout: Layout) -> Iterator[tuple[Cluster, Rectangle, bool]]:
-    """Yield the frames, outer ones first; of one that is drawn in parts each part, and whether it is the first."""
-    for cluster in scene.clusters:
-        if cluster.id in layout.clusters:
-            yield cluster, layout.clusters[cluster.id], True
-        for place in (place for identity, place in layout.continued if identity == cluster.id):
-            yield cluster, place, False
 
 
 def style_sheet(scene: Scene) -> str:
@@ -157,7 +172,7 @@ def _frame_dash(cluster: Cluster) -> str:
     return "7 4" if cluster.kind in ("loop", "condition", "branch") else "none"
 
 
-def _edge(edge: Edge, route: Route) -> str:
+def _edge(edge: Edge, route: DrawnRoute) -> str:
     classes = " ".join(["edge", f"e-{edge.kind}", *(f"m-{mark}" for mark in edge.marks)])
     mark = "highlight" if "highlight" in edge.marks else edge.kind
     color = palette.MARKS[mark][0] if mark in palette.MARKS else "#67707b"
@@ -176,11 +191,10 @@ def _edge(edge: Edge, route: Route) -> str:
     return "".join([*pieces, "</g>"])
 
 
-def _foot(scene: Scene, layout: Layout) -> Iterator[tuple[str, float, float]]:
+def _foot(scene: Scene, right: float, longest: int) -> Iterator[tuple[str, float, float]]:
     """Yield the pieces below the picture, each with how far it reaches to the right and down."""
-    right = max(layout.width, 420.0)
     x, y = 0.0, _LEGEND_ROW
-    families = {f: palette.LABELS[f] for f in palette.LABELS if any(box.family == f for box in scene.boxes)}
+    families = palette.legend({box.family for box in scene.boxes}, scene.colors)
     marks = {m: palette.MARK_LABELS[m] for m in palette.MARKS if any(m in box.marks for box in scene.boxes)}
     kinds = {k: palette.EDGE_LABELS[k] for k in palette.EDGE_LABELS if any(edge.kind == k for edge in scene.edges)}
     samples = [(_swatch, families), (_mark_sample, marks), (_stroke_sample, kinds)]
@@ -190,7 +204,7 @@ def _foot(scene: Scene, layout: Layout) -> Iterator[tuple[str, float, float]]:
             x, y = 0.0, y + _LEGEND_ROW
         yield sample(key, x, y) + _line(label, x + _LEGEND_SWATCH + 8, y, LINE_SIZE, "fact"), x + width, y
         x += width
-    for note in _remarks(scene):
+    for note in _remarks(scene, longest):
         y += LINE_HEIGHT + 2
         yield _line(note, 0.0, y, LINE_SIZE, "faint"), text_width(note, LINE_SIZE), y
 
@@ -215,17 +229,17 @@ def _stroke_sample(kind: str, x: float, y: float) -> str:
     )
 
 
-def _remarks(scene: Scene) -> Iterator[str]:
+def _remarks(scene: Scene, longest: int) -> Iterator[str]:
     for key, (inputs, outputs) in scene.signatures.items():
-        yield from _wrapped(f"{key}: {', '.join(inputs) or 'no inputs'} → {', '.join(outputs)}")
+        yield from _wrapped(f"{key}: {', '.join(inputs) or 'no inputs'} → {', '.join(outputs)}", longest)
     for note in scene.notes:
-        yield from _wrapped(note)
+        yield from _wrapped(note, longest)
 
 
-def _wrapped(text: str) -> Iterator[str]:
+def _wrapped(text: str, longest: int) -> Iterator[str]:
     line = ""
-    for word in (shortened(word, _LONGEST_NOTE) for word in text.split(" ")):
-        if line and len(line) + len(word) >= _LONGEST_NOTE:
+    for word in (shortened(word, longest) for word in text.split(" ")):
+        if line and len(line) + len(word) >= longest:
             yield line
             line = "   "
         line = f"{line} {word}" if line else word
@@ -233,8 +247,8 @@ def _wrapped(text: str) -> Iterator[str]:
 
 
 def _subtitle(scene: Scene) -> str:
-    hidden = f" · {plural(scene.hidden_nodes, 'node')} folded or left out" if scene.hidden_nodes else ""
-    return f"{plural(len(scene.boxes), 'box')}{hidden}"
+    hidden = [f"{plural(scene.hidden_nodes, 'node')} folded or left out"] if scene.hidden_nodes else []
+    return " · ".join([*scene.facts, plural(len(scene.boxes), "box"), *hidden])
 
 
 def _tooltip(box: Box) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes.context import InferenceContext
 from graphsurgeon.shapes.dims import Dim, Dims, ShapeError
-from graphsurgeon.shapes.layout import Layout, layout_of
+from graphsurgeon.shapes.layout import DataLayout, layout_of
 from graphsurgeon.shapes.registry import Result, shape_fn
 
 
@@ -95,12 +95,12 @@ def conv(context: InferenceContext) -> Sequence[Result]:
     return [(*image[:batch_dims], *result[1:])]
 
 
-def _convolved(context: InferenceContext, layout: Layout, *, grouped: bool) -> Dims:
+def _convolved(context: InferenceContext, layout: DataLayout, *, grouped: bool) -> Dims:
     rank = layout.spatial_rank + 2 + layout.is_vector
     return _slid_by(context, layout, context.with_rank(0, rank), context.with_rank(1, rank), grouped=grouped)
 
 
-def _slid_by(context: InferenceContext, layout: Layout, image: Dims, window: Dims, *, grouped: bool) -> Dims:
+def _slid_by(context: InferenceContext, layout: DataLayout, image: Dims, window: Dims, *, grouped: bool) -> Dims:
     if layout.is_vector:  # image NCHW4, filter OIHW4
         depth, inner, made = dim.multiply(image[1], 4), dim.multiply(window[1], 4), window[0]
         sizes = window[2:4]
@@ -124,7 +124,7 @@ def _check_depth(depth: Dim, inner: Dim, made: Dim, *, grouped: bool) -> None:
         raise ShapeError(f"{made} filters cannot be shared out to {groups} groups")
 
 
-def _slid(context: InferenceContext, layout: Layout, image: Dims, sizes: Dims, made: Dim) -> Dims:
+def _slid(context: InferenceContext, layout: DataLayout, image: Dims, sizes: Dims, made: Dim) -> Dims:
     padding = context.text_attr("padding")
     places = [
         dim.windowed(

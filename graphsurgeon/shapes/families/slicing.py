@@ -73,7 +73,7 @@ class Axis(NamedTuple):
     is_index: bool
 
 
-class Plan(NamedTuple):
+class StridedSlice(NamedTuple):
     """What a strided slice does: one entry per input axis, and for each result axis where it comes from (None: new)."""
 
     axes: list[Axis]
@@ -120,7 +120,7 @@ def strided_slice_assign(context: InferenceContext) -> Sequence[Result]:
     return [context.dims(0)]
 
 
-def _plan(context: InferenceContext) -> Plan | None:
+def _plan(context: InferenceContext) -> StridedSlice | None:
     """Spread the sparse description over the axes of the input; None if its length or the rank is unknown."""
     dims = context.dims(0)
     length: Dim = None
@@ -137,7 +137,7 @@ def _entries(context: InferenceContext, length: int) -> Iterator[tuple[Item, Ite
     yield from zip(*columns, strict=True)
 
 
-def _spread(rank: int, entries: list[tuple[Item, Item, Item]], masks: list[int]) -> Plan:
+def _spread(rank: int, entries: list[tuple[Item, Item, Item]], masks: list[int]) -> StridedSlice:
     begin_mask, end_mask, ellipsis_mask, new_mask, shrink_mask = masks
     if (ellipsis_mask & (ellipsis_mask - 1)) != 0:
         raise ShapeError("a strided slice may have one ellipsis only")
@@ -163,7 +163,7 @@ def _spread(rank: int, entries: list[tuple[Item, Item, Item]], masks: list[int])
     while len(axes) < rank:
         sources.append(len(axes))
         axes.append(WHOLE)
-    return Plan(axes, sources)
+    return StridedSlice(axes, sources)
 
 
 def _consumed(count: int, ellipsis_mask: int, new_mask: int) -> int:

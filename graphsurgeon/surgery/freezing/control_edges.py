@@ -49,5 +49,5 @@ def _source(control: Node, behind: set[Node]) -> Node:
 
 
 def _reads_state(node: Node) -> bool:
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     return opdef is not None and opdef.is_stateful and bool(node.inputs)

@@ -32,7 +32,7 @@ from graphsurgeon.surgery.moves.open_attrs import bind_attrs
 from graphsurgeon.surgery.moves.prune import prune_graph
 from graphsurgeon.surgery.moves.variable_uses import HeldVariable, Holders, Use, trace, uses, variable_of
 
-MAX_NESTING = 100
+MAX_NESTING = 100  # calls in calls; what is deeper is recursion, and Python's stack holds a thousand frames
 _Key = tuple[Graph, str, tuple[object, ...]]
 
 
@@ -284,7 +284,7 @@ def _retype(node: Node, holders: Holders, returned: list[bool]) -> None:
     """Change the types of inputs and outputs that were handles in the node's lists of types and shapes."""
     types = {i: variable_of(value, holders).dtype for i, value in enumerate(node.inputs) if value in holders}
     out = {port: variable_of(node.output(port), holders) for port, is_held in enumerate(returned) if is_held}
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     if opdef is not None:
         inputs, outputs = opdef.input_lengths(node.attrs), opdef.output_lengths(node.attrs)
         _retype_lists(node, opdef.inputs, inputs or (), types)

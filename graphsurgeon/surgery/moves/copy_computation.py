@@ -17,7 +17,7 @@ from graphsurgeon.ops import catalog
 
 Made: TypeAlias = dict[tuple[Node, "Call | None"], Node]
 
-_MOST_NODES = 10_000
+_MOST_NODES = 10_000  # that are copied for one value; what takes more is no vocabulary
 
 
 def copy_computation(place: Place, graph: Graph, made: Made, what: str) -> Value:
@@ -59,7 +59,7 @@ def _copy(place: Place, graph: Graph, made: Made, what: str) -> None:
     assert node is not None
     if (node, place.call) in made:
         return
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     if opdef is None or opdef.is_stateful or acts(node.op) or node.op.startswith("Placeholder") or node.functions:
         raise UnsupportedError(
             f"{what} comes from {node.name!r} ({node.op}), which is computed when the model is loaded"

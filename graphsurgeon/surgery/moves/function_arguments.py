@@ -77,7 +77,7 @@ def _named(node: Node) -> Iterator[tuple[str, int | None, FunctionRef]]:
 
 def _input_lists(node: Node) -> list[tuple[str, range]] | None:
     """Return name and places of every input argument that is a list of any types."""
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     lengths = opdef.input_lengths(node.attrs) if opdef is not None else None
     if opdef is None or lengths is None or sum(lengths) != len(node.inputs):
         return None

@@ -24,7 +24,10 @@ from graphsurgeon.ops.kinds import CONTROL_FLOW, ENTERS, PLAIN_CALLS, SWITCHES
 from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part
 from graphsurgeon.surgery.moves.open_attrs import bind_attrs, bindings_of
 
-MOST_REPEATED = 100_000  # nodes beside those that the file may account for; calls of calls grow without bound
+# Calls of calls grow without bound: so many nodes may come of them, and so many times what the file itself holds, which
+# keeps an edit linear in the size of the file.
+MOST_REPEATED = 100_000
+MOST_TIMES = 4
 
 
 class Growth:
@@ -35,7 +38,7 @@ class Growth:
     """
 
     def __init__(self, metagraph: MetaGraph) -> None:
-        self.most = MOST_REPEATED + 4 * sum(map(len, metagraph.graphs))
+        self.most = MOST_REPEATED + MOST_TIMES * sum(map(len, metagraph.graphs))
         self.left = self.most
 
     def take(self, nodes: int, function: Graph) -> None:
@@ -268,13 +271,13 @@ def _needs_order(node: Node, effects: Effects) -> bool:
     """Say whether a body node must wait for what its call waited for: one without inputs, or with a state."""
     if not node.inputs:
         return True
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     return opdef is None or opdef.is_stateful or effects.of_node(node)
 
 
 def _name_resource(copy: Node, name: str) -> None:
     """Spell out the name of a variable or table that was the node's own, which has just changed."""
-    opdef = catalog.get(copy.op)
+    opdef = catalog.of(copy)
     if opdef is not None and "shared_name" in opdef.attrs and not copy.inputs and not copy.attrs.get("shared_name"):
         copy.attrs["shared_name"] = name.encode("utf-8", "surrogateescape")
 

@@ -15,7 +15,7 @@ from graphsurgeon.surgery.moves.inline import Inliner
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedGraph:
     """A graph in which every end can be found.
 
     Attributes:
@@ -31,7 +31,7 @@ class Opened:
     prefix: str = ""
 
 
-def open_graph(metagraph: MetaGraph, values: Sequence[Value], calls: Sequence[str]) -> Opened:
+def open_graph(metagraph: MetaGraph, values: Sequence[Value], calls: Sequence[str]) -> OpenedGraph:
     """Return a graph that has some values of a MetaGraph's graphs, or their counterparts.
 
     Args:
@@ -45,17 +45,17 @@ def open_graph(metagraph: MetaGraph, values: Sequence[Value], calls: Sequence[st
     """
     functions = [graph for graph in dict.fromkeys(value.graph for value in values) if graph.kind == "function"]
     if not functions:
-        return Opened(metagraph.graph, {value: value for value in values}, {})
+        return OpenedGraph(metagraph.graph, {value: value for value in values}, {})
     try:
         ways = {function: find_way(metagraph, function, None, calls) for function in functions}
     except UnsupportedError:
         if len(functions) > 1 or any(value.graph is not functions[0] for value in values):
             raise
-        return Opened(functions[0], {value: value for value in values}, {})
+        return OpenedGraph(functions[0], {value: value for value in values}, {})
     return _inlined(metagraph, ways, values)
 
 
-def _inlined(metagraph: MetaGraph, ways: Mapping[Graph, Way], values: Sequence[Value]) -> Opened:
+def _inlined(metagraph: MetaGraph, ways: Mapping[Graph, Way], values: Sequence[Value]) -> OpenedGraph:
     """Copy the main graph and inline the calls on some ways in the copy."""
     source = metagraph.graph
     chains = {way[depth].function: way[: depth + 1] for way in ways.values() for depth in range(len(way))}
@@ -78,7 +78,7 @@ def _inlined(metagraph: MetaGraph, ways: Mapping[Graph, Way], values: Sequence[V
     parts = {function: _follow(part, inliner, way) for function, way in chains.items()}
     found = {value: (parts[end.graph][0] if end.graph in parts else part).value(end) for value, end in deep.items()}
     prefix = min((parts[function][1] for function in ways), key=len)
-    return Opened(copy, found, {new: old for old, new in part.nodes.items()}, prefix)
+    return OpenedGraph(copy, found, {new: old for old, new in part.nodes.items()}, prefix)
 
 
 def _behind_calls(value: Value, steps: Mapping[Node, Graph]) -> Value:

@@ -99,12 +99,12 @@ def use_of(node: Node, index: int) -> Use:
     return "write" if arg.is_ref or arg.type == _RESOURCE else "read"
 
 
-_RESOURCE = 20
+_RESOURCE = 20  # `DT_RESOURCE` of tensorflow/core/framework/types.proto
 
 
 def input_arg(node: Node, index: int) -> ArgDef | None:
     """Return the argument of a node's op that an input belongs to; None if the op is unknown."""
-    opdef = catalog.get(node.op)
+    opdef = catalog.of(node)
     lengths = opdef.input_lengths(node.attrs) if opdef is not None else None
     if opdef is None or lengths is None:
         return None

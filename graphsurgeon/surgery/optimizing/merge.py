@@ -67,7 +67,7 @@ def alive(node: Node) -> Node:
 
 
 def _is_pure(node: Node) -> bool:
-    definition = catalog.get(node.op)
+    definition = catalog.of(node)
     if definition is None or definition.is_stateful or node.callee is not None or node.op in _NOT_PURE:
         return False
     dtypes = node.output_dtypes() if node.graph.raw is not None else definition.output_dtypes(node.attrs)
@@ -76,7 +76,7 @@ def _is_pure(node: Node) -> bool:
 
 def _key(node: Node) -> object | None:
     attrs: list[tuple[str, Any]] = []
-    definition = catalog.get(node.op)
+    definition = catalog.of(node)
     for name in definition.attrs if definition is not None else ():
         value = definition.attr(node.attrs, name) if definition is not None else None
         shown = _shown(value)

@@ -10,7 +10,7 @@ from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.patterns.match import Match
 from graphsurgeon.shapes.dims import Dims
-from graphsurgeon.surgery.replacing.draft import Draft, Made, Plan, Slot, refusal
+from graphsurgeon.surgery.replacing.draft import Draft, Made, Slot, Substitute, refusal
 from graphsurgeon.surgery.replacing.exchange import is_shared, takers_of
 from graphsurgeon.surgery.replacing.ground import Ground, producers
 
@@ -22,7 +22,7 @@ _ELEMENTWISE = """
 ELEMENTWISE = frozenset(_ELEMENTWISE.split())
 
 
-def check(plan: Plan, ground: Ground) -> None:
+def check(plan: Substitute, ground: Ground) -> None:
     """Refuse a plan that would change dtype or shape, lose a write, close a cycle, or tear control flow.
 
     Raises:
@@ -34,7 +34,7 @@ def check(plan: Plan, ground: Ground) -> None:
         raise refusal(match, why)
 
 
-def _reasons(plan: Plan, ground: Ground) -> Iterator[str]:
+def _reasons(plan: Substitute, ground: Ground) -> Iterator[str]:
     match = plan.match
     yield from _vanishing(match, ground)
     yield from _torn(match, ground)
@@ -72,7 +72,7 @@ def _torn(match: Match, ground: Ground) -> Iterator[str]:
             yield f"{node.name!r} runs in another loop or branch than {match.root.name!r}"
 
 
-def _cycles(plan: Plan) -> Iterator[str]:
+def _cycles(plan: Substitute) -> Iterator[str]:
     """Find what a replacement reads of what it replaces; with one root nothing else can close a cycle."""
     read = {value for draft in plan.drafts for value in draft.inputs if isinstance(value, Value)}
     read |= {slot for slot in plan.results if isinstance(slot, Value)}
@@ -86,7 +86,7 @@ def _cycles(plan: Plan) -> Iterator[str]:
                 yield f"it would close a cycle through {root.name!r}"
 
 
-def _named_parts(plan: Plan, ground: Ground) -> Iterator[str]:
+def _named_parts(plan: Substitute, ground: Ground) -> Iterator[str]:
     """Find a root that mentions name and whose node stays for other outputs: the name cannot go to the new root."""
     taken = set(takers_of(plan, ground).values())
     for root in plan.match.roots:
@@ -101,7 +101,7 @@ def _named_parts(plan: Plan, ground: Ground) -> Iterator[str]:
             yield f"{root} is named by a signature, and other outputs of {node.name!r} are read"
 
 
-def _operators(plan: Plan, ground: Ground) -> Iterator[str]:
+def _operators(plan: Substitute, ground: Ground) -> Iterator[str]:
     """Find new operators of TFLite whose outputs nobody can tell the shape of: the file stores every shape."""
     taken = takers_of(plan, ground)
     for draft in plan.drafts if plan.match.graph.kind == "subgraph" else ():
@@ -109,7 +109,7 @@ def _operators(plan: Plan, ground: Ground) -> Iterator[str]:
             yield f"the shape of what a new {draft.op} yields is not known"
 
 
-def _shapes(plan: Plan, ground: Ground) -> Iterator[str]:
+def _shapes(plan: Substitute, ground: Ground) -> Iterator[str]:
     graph = plan.match.graph
     if graph.kind == "subgraph":
         return

@@ -62,7 +62,7 @@ class _Pending:
     made: Made | None = None
 
 
-class Plan(NamedTuple):
+class Substitute(NamedTuple):
     """What takes the place of a match.
 
     Attributes:
@@ -76,7 +76,7 @@ class Plan(NamedTuple):
     drafts: list[Draft]
 
 
-def plan(match: Match, subject: Subject) -> Plan:
+def plan(match: Match, subject: Subject) -> Substitute:
     """Return what takes the place of a match; nothing is changed.
 
     Raises:
@@ -97,12 +97,12 @@ class _Drafter:
         self.drafts: list[Draft] = []
         self._same: dict[object, Draft] = {}
 
-    def plan(self) -> Plan:
+    def plan(self) -> Substitute:
         results = []
         for root, build in zip(self.match.roots, self.rule.builds, strict=True):
             slot = self._slot(build, root)
             results.append(self._settled(slot, self.subject.dtype(root), root))
-        return Plan(self.match, results, self.drafts)
+        return Substitute(self.match, results, self.drafts)
 
     # -- slots -----------------------------------------------------------------------------------------
 
@@ -268,4 +268,4 @@ def where(match: Match) -> str:
     return f"{name!r} of {match.graph.kind} {match.graph.name!r}" if match.graph.name else f"{name!r}"
 
 
-__all__ = ["Draft", "Made", "Plan", "Shape", "Slot", "plan", "refusal", "where"]
+__all__ = ["Draft", "Made", "Shape", "Slot", "Substitute", "plan", "refusal", "where"]

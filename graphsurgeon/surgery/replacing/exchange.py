@@ -11,7 +11,7 @@ from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops.kinds import CONTROL_FLOW, SWITCHES
 from graphsurgeon.surgery.moves.inline import alive_control
-from graphsurgeon.surgery.replacing.draft import Draft, Made, Plan, Slot
+from graphsurgeon.surgery.replacing.draft import Draft, Made, Slot, Substitute
 from graphsurgeon.surgery.replacing.ground import Ground, producers
 
 
@@ -30,13 +30,13 @@ class Exchange:
     kept: list[tuple[str, str]] = field(default_factory=list)
 
 
-def exchange(plan: Plan, ground: Ground) -> Exchange:
+def exchange(plan: Substitute, ground: Ground) -> Exchange:
     """Put what a plan says in the place of its match; return what was done."""
     return _Exchange(plan, ground).run()
 
 
 class _Exchange:
-    def __init__(self, plan: Plan, ground: Ground) -> None:
+    def __init__(self, plan: Substitute, ground: Ground) -> None:
         self.plan = plan
         self.match = plan.match
         self.ground = ground
@@ -250,7 +250,7 @@ def _widest(shapes: Iterable[Shape]) -> Shape:
     return max(shapes, key=lambda shape: (shape.rank or 0, shape.num_elements or 0), default=Shape(None))
 
 
-def takers_of(plan: Plan, ground: Ground) -> dict[Draft, Node]:
+def takers_of(plan: Substitute, ground: Ground) -> dict[Draft, Node]:
     """Return for drafts that take the place of a root's node which one: name, mentions and readers stay with it."""
     by_node: dict[Node, list[tuple[Value, Slot]]] = {}
     for root, slot in zip(plan.match.roots, plan.results, strict=True):
@@ -266,7 +266,7 @@ def takers_of(plan: Plan, ground: Ground) -> dict[Draft, Node]:
     return takers
 
 
-def is_shared(plan: Plan, root: Value, ground: Ground) -> bool:
+def is_shared(plan: Substitute, root: Value, ground: Ground) -> bool:
     """Say whether the node of a root stays for other outputs, or for another root."""
     node = root.producer
     others = [one for one in plan.match.roots if one is not root and one.producer is node]

@@ -17,12 +17,13 @@ from graphsurgeon.patterns.lexer import PatternError
 from graphsurgeon.patterns.match import Found, Match, Matcher, in_order, own_nodes
 from graphsurgeon.patterns.syntax import Rule
 from graphsurgeon.surgery.replacing.checks import check
-from graphsurgeon.surgery.replacing.draft import Plan, plan
+from graphsurgeon.surgery.replacing.draft import Substitute, plan
 from graphsurgeon.surgery.replacing.exchange import Exchange, exchange
 from graphsurgeon.surgery.replacing.ground import Ground
 
 MOST_GENERATIONS = 100  # of nodes made of nodes that rules made
-_SPARE = 10_000  # replacements that any graph may have, beside four for each of its nodes
+_SPARE = 10_000  # replacements that any graph may have, beside those for each of its nodes
+_FOR_A_NODE = 4
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Done:
 
 
 @dataclass
-class Outcome:
+class RoundsOutcome:
     """What the rounds did."""
 
     done: list[Done] = field(default_factory=list)
@@ -68,15 +69,15 @@ class Rounds:
         self.graphs = list(graphs)
         self.limits = limits
         self.matchers = [Matcher(rule, ground.subject, graphs) for rule in rules]
-        self.outcome = Outcome()
+        self.outcome = RoundsOutcome()
         self._touched: list[Node] = []
         self._seen = [0] * len(rules)
         self._generation: dict[Node, int] = {}
         self._maker: dict[Node, str] = {}
         self._gone: set[Value] = set()  # roots that nobody reads any more, of nodes that stay for other outputs
-        self._budget = _SPARE + 4 * sum(map(len, self.graphs))
+        self._budget = _SPARE + _FOR_A_NODE * sum(map(len, self.graphs))
 
-    def run(self) -> Outcome:
+    def run(self) -> RoundsOutcome:
         """Apply the rules, until nothing matches or a limit is reached.
 
         Raises:
@@ -139,7 +140,7 @@ class Rounds:
             taken |= own
             nodes[:] = kept
 
-    def _planned(self, match: Match) -> Plan | None:
+    def _planned(self, match: Match) -> Substitute | None:
         """Return what takes the place of a match, checked; None where that is not possible and is left."""
         try:
             planned = plan(match, self.ground.subject)

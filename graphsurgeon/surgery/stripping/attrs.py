@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from operator import itemgetter
 
 from graphsurgeon.model.graph import AttrValue, Graph, Node
@@ -15,16 +16,25 @@ _AT = b"loc:@"
 Cleared = list[tuple[Node, str]]
 
 
-def clear_devices(graph: Graph, everything: bool) -> Cleared:
+def clear_devices(graph: Graph) -> Cleared:
     """Remove device strings; return the nodes with theirs."""
-    found = [(node, node.device) for node in graph.nodes if node.device] if everything else []
+    found = [(node, node.device) for node in graph.nodes if node.device]
     for node, _ in found:
         node.device = ""
     return found
 
 
-def clear_colocation(graph: Graph, everything: bool) -> Cleared:
-    """Remove wishes to be placed with another node: all, or those whose other node is gone."""
+def clear_colocation(graph: Graph) -> Cleared:
+    """Remove all wishes to be placed with another node."""
+    return _clear_wishes(graph, lambda wish: False)
+
+
+def clear_stale_colocation(graph: Graph) -> Cleared:
+    """Remove wishes to be placed with another node that is gone."""
+    return _clear_wishes(graph, lambda wish: not _is_stale(wish, graph))
+
+
+def _clear_wishes(graph: Graph, stays: Callable[[object], bool]) -> Cleared:
     found: Cleared = []
     for node in graph.nodes:
         if _COLOCATION not in node.attrs:
@@ -32,7 +42,7 @@ def clear_colocation(graph: Graph, everything: bool) -> Cleared:
         wishes = node.attrs[_COLOCATION]
         if not isinstance(wishes, list):
             continue
-        kept = [] if everything else [wish for wish in wishes if not _is_stale(wish, graph)]
+        kept = list(filter(stays, wishes))
         if len(kept) == len(wishes):
             continue
         found.append((node, _COLOCATION))
@@ -43,11 +53,11 @@ def clear_colocation(graph: Graph, everything: bool) -> Cleared:
     return found
 
 
-def clear_defaults(graph: Graph, everything: bool) -> Cleared:
+def clear_defaults(graph: Graph) -> Cleared:
     """Remove attributes that have the default of the op's definition; return the nodes with their names."""
     found: Cleared = []
-    for node in graph.nodes if everything else ():
-        defaults = _defaults(node.op) if node.callee is None else ()
+    for node in graph.nodes:
+        defaults = _defaults(node.qualified_op) if node.callee is None else ()
         for name, default in defaults:
             if name in node.attrs and _is_same(node.attrs[name], default):
                 del node.attrs[name]
@@ -55,9 +65,9 @@ def clear_defaults(graph: Graph, everything: bool) -> Cleared:
     return found
 
 
-def clear_recorded_shapes(graph: Graph, everything: bool) -> Cleared:
+def clear_recorded_shapes(graph: Graph) -> Cleared:
     """Remove the shapes that are recorded beside the ops; those of a function's arguments stay."""
-    found = [(node, OUTPUT_SHAPES) for node in graph.nodes if OUTPUT_SHAPES in node.attrs] if everything else []
+    found = [(node, OUTPUT_SHAPES) for node in graph.nodes if OUTPUT_SHAPES in node.attrs]
     for node, key in found:
         del node.attrs[key]
     return found

@@ -13,15 +13,8 @@ from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.analysis.flow.frames import ControlFlow, control_flow
 from graphsurgeon.model.dtype import RESOURCE, VARIANT
 from graphsurgeon.model.graph import Graph, Node, Value
-from graphsurgeon.ops.kinds import CHECKED_VALUE, IDENTITIES, RUNNERS, SUMMARY_WRITERS
+from graphsurgeon.ops.kinds import CHECKED_VALUE, IDENTITIES, RUNNERS
 from graphsurgeon.surgery.moves.inline import alive_control
-
-# Ops without outputs that go wherever they are, and what waited for them waits for what they waited for.
-CHECKS: tuple[tuple[str, frozenset[str], str], ...] = (
-    ("prints", frozenset({"PrintV2"}), "prints and yields nothing"),
-    ("assertions", frozenset({"Assert"}), "stops a run, and yields nothing"),
-    ("summaries", SUMMARY_WRITERS, "writes a summary, and yields nothing"),
-)
 
 Found = tuple[Node, str]  # a node, and the op that it had
 

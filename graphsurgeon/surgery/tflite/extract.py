@@ -122,14 +122,41 @@ def _check(value: Value, place: Graph) -> None:
 
 
 def _needed(fetched: Mapping[Value, str], fed: Mapping[Value, str]) -> tuple[set[Node], set[Value]]:
-    """Return the operators between the tensors, and the inputs of the subgraph that they still read."""
-    needed = set(upstream(producers(fetched, fed), controls=False, fed=fed))
+    """Return the operators between the tensors, and the inputs of the subgraph that they still read.
+
+    An operator that reads a variable needs those that write it, in this run or the one before: no tensor joins the two.
+    """
+    place = next(iter(fetched)).graph
+    writers = [node for node in place.nodes if _may_write(node)]
+    needed, size = set(upstream(producers(fetched, fed), controls=False, fed=fed)), -1
+    while size != len(needed):
+        size = len(needed)
+        held = set[object]().union(*map(_held, needed))
+        starts = [*needed, *(node for node in writers if held and (node.functions or held & _held(node)))]
+        needed = set(upstream(starts, controls=False, fed=fed))
     read = {*fetched, *(value for node in needed for value in node.inputs)}
     opened = {value for value in read if value.producer is None and value not in fed and not value.is_absent}
-    place = next(iter(fetched)).graph
     if any(node.op in _STATE for node in needed):  # what fills variables and tables is joined to them by name only
         needed.update(node for node in place.nodes if node.op == CALL_ONCE)
     return needed, opened
+
+
+def _may_write(node: Node) -> bool:
+    """Say whether an operator changes what a handle stands for, itself or in the subgraphs that it runs."""
+    if node.functions:
+        return node.op != CALL_ONCE
+    return not node.outputs and any(value.dtype is RESOURCE for value in node.inputs)
+
+
+def _held(node: Node) -> set[object]:
+    """Return what the handles that an operator reads stand for: the name of a variable or table, else the tensor."""
+    found: set[object] = set()
+    for value in node.inputs:
+        if value.dtype is RESOURCE:
+            maker = value.producer
+            named = maker is not None and maker.op in _STATE
+            found.add((maker.attrs.get("container"), maker.attrs.get("shared_name")) if named and maker else value)
+    return found
 
 
 def _cut(place: Graph, needed: set[Node], fed: Mapping[Value, str]) -> None:

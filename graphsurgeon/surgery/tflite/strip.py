@@ -6,19 +6,15 @@ only their own runtime knows, stay. Buffers go with the tensors that name them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
 from graphsurgeon.analysis.flow.calls import reached_functions
-from graphsurgeon.model.dtype import RESOURCE, VARIANT
+from graphsurgeon.analysis.flow.effects import acts_in_tflite
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.surgery.tflite.tensors import unused_tensors
-
-_BUILTIN = re.compile(r"(?!BUILTIN_)[A-Z][A-Z0-9_]*")  # custom operators are named as in other languages
-
 
 Gone: TypeAlias = tuple[str, str, str, str, str]  # kind, name, op, subgraph, reason
 
@@ -67,12 +63,5 @@ def _subgraphs(metagraph: MetaGraph, named: Collection[Graph]) -> Iterator[Gone]
 
 def _unneeded(graph: Graph, mentioned: Collection[Value]) -> list[Node]:
     values = [*(output.value for output in graph.outputs), *mentioned]
-    needed = upstream([*producers(values), *filter(_stays, graph.nodes)], controls=False)
+    needed = upstream([*producers(values), *filter(acts_in_tflite, graph.nodes)], controls=False)
     return [node for node in graph.nodes if node not in needed]
-
-
-def _stays(node: Node) -> bool:
-    """Say whether an operator may do more than yield its outputs: fill state, run subgraphs, or nobody knows."""
-    values = (*node.inputs, *node.outputs)
-    has_state = any(value.dtype in (RESOURCE, VARIANT) or (value.extra or {}).get("is_variable") for value in values)
-    return has_state or not node.outputs or _BUILTIN.fullmatch(node.op) is None or bool(node.functions)

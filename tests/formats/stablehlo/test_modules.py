@@ -16,7 +16,7 @@ from graphsurgeon.cli import app
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.stablehlo.lift import lift, op_name
-from graphsurgeon.formats.stablehlo.ops import Module, Operation
+from graphsurgeon.formats.stablehlo.ops import Module, ModuleOperation
 from graphsurgeon.model.graph import FunctionRef, Graph
 from graphsurgeon.model.shape import Shape
 from tests.work import bounded
@@ -29,7 +29,7 @@ def data_of(name: str) -> bytes:
     return (FOLDER / f"{name}.mlirbc").read_bytes()
 
 
-def preorder(operations: list[Operation]) -> Iterator[Operation]:
+def preorder(operations: list[ModuleOperation]) -> Iterator[ModuleOperation]:
     for operation in operations:
         yield operation
         for block in (block for region in operation.regions for block in region):

@@ -1,0 +1,1 @@
+"""Lowering functions by family; `lowering/table.py` says what one is."""
