@@ -18,7 +18,7 @@ from typing import Any
 
 from graphsurgeon.disk.files import SourceFile, check_range
 from graphsurgeon.disk.places import RemotePath
-from graphsurgeon.disk.stores import HEAD, SMALL, TRAFFIC, Seen, Store, Web, fetched, store_of
+from graphsurgeon.disk.stores import HEAD, SMALL, TRAFFIC, RemoteStore, Seen, Web, fetched, store_of
 from graphsurgeon.errors import FileError, FormatError, UsageError
 
 MOST_UNASKED = 100_000_000  # bytes of a file that is fetched whole, for want of ranges, without `--download`
@@ -36,7 +36,7 @@ _DATA = "variables.data-{:05d}-of-{:05d}"
 _MOST_SHARDS = 4
 
 
-class Settings:
+class RemoteSettings:
     """What the user of this process wants.
 
     Attributes:
@@ -49,7 +49,7 @@ class Settings:
         self.tell: Callable[[str], None] = lambda line: None
 
 
-SETTINGS = Settings()
+SETTINGS = RemoteSettings()
 _opened: dict[str, tuple[float, RemoteFile | None]] = {}
 _listed: dict[str, tuple[float, dict[str, bool]]] = {}
 
@@ -59,7 +59,7 @@ class RemoteFile(SourceFile):
 
     __slots__ = ("_ahead", "_fetches", "_held", "_last", "_moved", "_pieces", "_starts", "_store", "seen")
 
-    def __init__(self, path: RemotePath, store: Store, seen: Seen) -> None:
+    def __init__(self, path: RemotePath, store: RemoteStore, seen: Seen) -> None:
         super().__init__(path, seen.size, (0, 0))
         self.seen = seen
         self._store = store

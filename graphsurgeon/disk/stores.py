@@ -63,7 +63,7 @@ class Seen(NamedTuple):
     has_ranges: bool = True
 
 
-class Store(Protocol):
+class RemoteStore(Protocol):
     """Something that has files."""
 
     def look(self, path: RemotePath) -> Seen | None:
@@ -76,7 +76,7 @@ class Store(Protocol):
         """Return the names in a folder, and which are folders in turn; None if the store has no lists."""
 
 
-def store_of(path: RemotePath) -> Store:
+def store_of(path: RemotePath) -> RemoteStore:
     """Return the store of a path.
 
     Raises:
