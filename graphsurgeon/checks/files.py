@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from graphsurgeon.analysis.flow.load_path import LoadPath
 from graphsurgeon.disk.files import contained, is_file, is_folder
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding.appended_zip import unsafe_names
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
 from graphsurgeon.formats.savedmodel import parts
@@ -29,7 +29,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     """Find assets that are not there, or lie outside the model's folder; for TFLite what is wrong with the file."""
     if isinstance(model.raw, TfliteModelSource):
         yield from _of_tflite(model)
-    folder = Path(model.path)
+    folder = path_of(model.path)
     if not model.traits.holds_assets or not is_folder(folder):
         return
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}

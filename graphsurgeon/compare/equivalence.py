@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
@@ -17,6 +16,7 @@ from graphsurgeon.compare.across import in_the_same_words, laid_out
 from graphsurgeon.compare.entries import EntryPair, Input, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call, pair_entries
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -296,7 +296,7 @@ def _run(
     if not calls:
         return []
     chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
-    return runner(Path(model.path), calls, tags=chosen)
+    return runner(path_of(model.path), calls, tags=chosen)
 
 
 def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolerance) -> list[ComparedOutput]:
