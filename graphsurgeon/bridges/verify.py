@@ -45,6 +45,7 @@ def verify(
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
     runtime: str | None = None,
+    batches: Sequence[int | None] = (None,),
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -61,6 +62,7 @@ def verify(
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
         allowed: what the models may reach outside themselves.
         tell: is told what they do there, before they are run.
+        batches: sizes of batches that are not known, each of which is tried.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
@@ -87,6 +89,7 @@ def verify(
         tolerance=within,
         locate=find_first if with_place and first.traits.vocabulary == second.traits.vocabulary else None,
         runtimes=runtimes,
+        batches=batches,
     )
 
 

@@ -55,9 +55,12 @@ def conversion(
         bool, typer.Option("--no-verify", help="Of a conversion: do not compare the result with the source.")
     ] = False,
     seed: Seed = 0,
+    opset: Annotated[
+        int | None, typer.Option("--opset", metavar="N", help="Of ONNX: the version of its ops.", min=7)
+    ] = None,
 ) -> dict[str, Any]:
     """Return the fields of a `Request` that the options give; `settings` has what one way alone is told."""
-    own: dict[str, object] = {}
+    own: dict[str, object] = {"opset": opset}
     return {
         "signature": signature,
         "outputs": split_list(outputs),

@@ -135,6 +135,7 @@ def compare_models(
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
     runtimes: Sequence[str] = ("", ""),
+    batches: Sequence[int | None] = (None,),
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -150,6 +151,7 @@ def compare_models(
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
         runtimes: what runs each of the models; "" for what its format belongs to.
+        batches: sizes of batches that are not known, each of which is tried; the first one must run.
 
     Raises:
         UnsupportedError: a model cannot be run at all.
@@ -162,7 +164,11 @@ def compare_models(
     pairs = pairs if signatures is None else _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed) for pair in pairs]
+    prepared = [
+        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed, batch)
+        for pair in pairs
+        for batch in (batches if _has_batch(pair) else (None,))
+    ]
     jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
@@ -188,7 +194,8 @@ def _judged(
     notes: list[str] = []
     for job, ours, theirs in done:
         if ours.error:
-            failed.setdefault(job.item.name, f"the first model does not run: {ours.error}")
+            size = f" with a batch of {job.item.batch}" if job.item.batch is not None else ""
+            failed.setdefault(job.item.name, f"the first model does not run{size}: {ours.error}")
             continue
         if job.item.pair.is_across:
             theirs, told = in_the_same_words(ours, theirs, partial(tolerance.compare, job.first, None))
@@ -199,6 +206,7 @@ def _judged(
             first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
     ran = {output.signature or "the graph" for output in outputs}
     skipped = [(name, why) for name, why in failed.items() if name not in ran]
+    notes += [f"{name}: another size decides alone, for {why}" for name, why in failed.items() if name in ran]
     agrees = bool(outputs) and all(output.agrees for output in outputs)
     return EquivalenceReport("", "", agrees, outputs, skipped, first, 0, tolerance.rtol, tolerance.atol, notes)
 
@@ -211,9 +219,12 @@ class _Prepared:
     first_feeds: Arrays
     second_feeds: Arrays
     notes: list[str]
+    batch: int | None = None
 
     @staticmethod
-    def of(pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int) -> _Prepared:
+    def of(
+        pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int, batch: int | None = None
+    ) -> _Prepared:
         shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
         first: dict[str, Any] = {}
         second: dict[str, Any] = {}
@@ -230,6 +241,8 @@ class _Prepared:
             else:
                 theirs = partner.shape if partner is not None else entry.shape
                 known = shapes.get(key) or _both(entry.shape, laid_out(theirs, back=pair.layouts.get(key)))
+                if batch is not None and known.dims and known.dims[0] is None:
+                    known = Shape([batch, *known.dims[1:]])
                 first[key] = random_input(entry, seed=seed, shape=known)
                 if partner is None:
                     first[key] = first[key] * 0 if first[key].dtype.kind != "O" else first[key]
@@ -237,7 +250,7 @@ class _Prepared:
             if partner is not None:
                 axes = pair.layouts.get(key, tuple(range(first[key].ndim)))
                 second[partner.name] = _cast(first[key].transpose(axes), partner)
-        return _Prepared(pair, first, second, notes)
+        return _Prepared(pair, first, second, notes, batch)
 
     @property
     def name(self) -> str:
@@ -292,6 +305,16 @@ def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolera
         for name, result in ours.results.items()
         if name in theirs.results
     ]
+
+
+def _has_batch(pair: EntryPair) -> bool:
+    """Say whether the size of a batch is open in both models."""
+    partners = [(entry, pair.after.inputs.get(pair.inputs.get(key, ""))) for key, entry in pair.before.inputs.items()]
+    return any(
+        entry.shape.dims and entry.shape.dims[0] is None and partner.shape.dims and partner.shape.dims[0] is None
+        for entry, partner in partners
+        if partner is not None
+    )
 
 
 def _chosen(pairs: Sequence[EntryPair], signatures: Sequence[str]) -> list[EntryPair]:

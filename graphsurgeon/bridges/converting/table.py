@@ -14,7 +14,7 @@ from graphsurgeon.bridges.converting.request import ConversionReport, Request
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise.locate import locate
-from graphsurgeon.model.format import Format, Vocabulary
+from graphsurgeon.model.format import TENSORFLOW, TFLITE, Format, Vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,16 @@ class Converter:
         return _function_of(self)(request)
 
 
-_converters: dict[str, Converter] = {}
+ONNX = Converter(
+    name="onnx",
+    title="an ONNX model",
+    suffixes=frozenset((".onnx",)),
+    sources=frozenset((TENSORFLOW, TFLITE)),
+    extras=("tf2onnx",),
+    function="to_onnx:convert",
+    settings={"opset": "--opset"},
+)
+_converters: dict[str, Converter] = {record.name: record for record in (ONNX,)}
 
 
 def converters() -> tuple[Converter, ...]:
