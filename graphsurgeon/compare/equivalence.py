@@ -96,6 +96,10 @@ class Tolerance:
     rtol: float = RTOL
     atol: float = ATOL
 
+    def agree(self, call: OneRun, before: Result, after: Result) -> bool:
+        """Say whether two results of a call are the same."""
+        return self.compare(call, None, "", before, after).agrees
+
     def compare(self, call: OneRun, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
         """Compare two results of a call."""
         import numpy as np
@@ -198,7 +202,7 @@ def _judged(
             failed.setdefault(job.item.name, f"the first model does not run{size}: {ours.error}")
             continue
         if job.item.pair.is_across:
-            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.compare, job.first, None))
+            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.agree, job.first))
             notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found

@@ -244,7 +244,10 @@ def _compared(request: Request, prepared: _Prepared, made: Path, report: Convers
             decided=prepared.set_values, allowed=request.allowed, tell=request.tell, batches=BATCHES,
         )  # fmt: skip
     except GraphSurgeonError as error:
-        return replace(report, problem=f"it could not be compared with the source: {error.message}")
+        is_result = error.path == str(made)
+        what = "onnxruntime does not take it" if is_result else "it could not be compared with the source"
+        said = error.message.removeprefix("the runtime cannot load it: ").replace(str(made), made.name)
+        return replace(report, problem=f"{what}: {said}")
     notes = [*report.notes, *found.notes]
     return replace(report, outputs=found.outputs, verified=found.agrees, problem=_verdict(found), notes=notes)
 

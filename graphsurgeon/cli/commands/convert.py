@@ -58,14 +58,15 @@ def convert(
 
     An ONNX model becomes one of TensorFlow's ops, with channels last: images that go in and come out too, unless
     --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
+    OUT.onnx (extra onnx) is a conversion by tf2onnx, of a frozen copy; onnxruntime loads the result, which is compared
+    with the source. Where that fails nothing is written, and the exit status is 1.
 
     Examples:
       gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
-      gs convert model.ckpt-1000 weights.safetensors
-      gs convert frozen.pb logdir/
       gs convert old.h5 new.h5 --for keras-3
       gs convert model.onnx saved_model/
+      gs convert model/ model.onnx --signature classify
     """
     if place is not None and options.target is not None:
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
