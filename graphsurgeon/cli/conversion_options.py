@@ -21,22 +21,6 @@ _OPTIONS = {
 }  # fmt: skip
 
 
-InputShapes = Annotated[
-    list[str] | None,
-    typer.Option("--shape", metavar="NAME=SHAPE", help="Of an ONNX input, in place of what the file says. Repeatable."),
-]
-KeepLayout = Annotated[
-    bool,
-    typer.Option("--keep-layout", help="Leave the channels of an ONNX model's inputs and outputs where they are."),
-]
-
-
-def lowering_arguments(shape: list[str] | None, keep_layout: bool) -> dict[str, Any]:
-    """Return what the operation is told of a network of another framework; nothing where nothing was given."""
-    given: dict[str, Any] = {"shapes": parse_shapes(shape, "--shape")} if shape else {}
-    return {**given, "keep_layout": True} if keep_layout else given
-
-
 def conversion(
     signature: Annotated[
         str | None, typer.Option("--signature", metavar="NAME", help="Of a conversion: this signature.")
@@ -58,9 +42,30 @@ def conversion(
     opset: Annotated[
         int | None, typer.Option("--opset", metavar="N", help="Of ONNX: the version of its ops.", min=7)
     ] = None,
+    quantize: Annotated[
+        str | None, typer.Option("--quantize", metavar="HOW", help="Of TFLite: dynamic, float16, int8 or int16x8.")
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option("--calibrate", metavar="DATA", help="Of TFLite: .npz, .npy, a folder of pictures, or random."),
+    ] = None,
+    int8_io: Annotated[bool, typer.Option("--int8-io", help="Of TFLite: integers go in and come out, too.")] = False,
+    select_tf_ops: Annotated[
+        bool, typer.Option("--select-tf-ops", help="Of TFLite: TensorFlow's kernels may stand in the file.")
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Of TFLite: the batch, where it is free.", min=1)
+    ] = None,
 ) -> dict[str, Any]:
     """Return the fields of a `Request` that the options give; `settings` has what one way alone is told."""
-    own: dict[str, object] = {"opset": opset}
+    own: dict[str, object] = {
+        "opset": opset,
+        "quantize": quantize,
+        "calibrate": calibrate,
+        "int8_io": int8_io or None,
+        "select": select_tf_ops or None,
+        "batch": batch,
+    }
     return {
         "signature": signature,
         "outputs": split_list(outputs),
@@ -71,6 +76,28 @@ def conversion(
         "seed": seed,
         "settings": {name: value for name, value in own.items() if value is not None},
     }
+
+
+def of_network(
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shape",
+            metavar="NAME=SHAPE",
+            help="Of an ONNX, MXNet or Caffe input, in place of the file's. Repeatable.",
+        ),
+    ] = None,
+    keep_layout: Annotated[
+        bool, typer.Option("--keep-layout", help="Leave the channels of such a network's inputs and outputs in place.")
+    ] = False,
+    params: Annotated[
+        Path | None, typer.Option("--params", metavar="FILE", help="The weights of a network of MXNet or Caffe.")
+    ] = None,
+) -> dict[str, Any]:
+    """Return arguments of `surgery.convert` for networks of other frameworks, those that are given."""
+    found: dict[str, Any] = {"shapes": parse_shapes(shape, "--shape")} if shape else {}
+    found |= {"keep_layout": True} if keep_layout else {}
+    return found if params is None else {**found, "params": str(params)}
 
 
 def require_no_conversion(asked: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 RTOL = 1e-4  # float32 sums in another order differ by less than that in networks of a hundred layers
 ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
+_FEW = 3  # inputs whose shapes a message names
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
 
 
@@ -135,27 +136,26 @@ def compare_models(
     feeds: Mapping[str, _Maker] | None = None,
     decided: Mapping[str, _Maker] | None = None,
     assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
     runtimes: Sequence[str] = ("", ""),
-    batches: Sequence[int | None] = (None,),
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
     Args:
         before, after: the models, as read from their files.
         runner: runs calls on a file.
-        signatures: only these; None means every one that both have.
-        tags: of the MetaGraph, in both models.
+        signatures, tags: only these signatures, None for every one that both have; of this MetaGraph.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
-        assume: input -> shape of its random data.
-        seed: of the random data.
+        assume: input -> shape of its random data, which `seed` makes.
+        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
+            the others decide, and a note says so.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
         runtimes: what runs each of the models; "" for what its format belongs to.
-        batches: sizes of batches that are not known, each of which is tried; the first one must run.
 
     Raises:
         UnsupportedError: a model cannot be run at all.
@@ -169,14 +169,14 @@ def compare_models(
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
     prepared = [
-        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed, batch)
+        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed)
+        for shapes in (assume or {}, *also)
         for pair in pairs
-        for batch in (batches if _has_batch(pair) else (None,))
     ]
     jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
-    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate)
+    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate, tell_failed=bool(also))
     return replace(
         report,
         before=before.path,
@@ -191,6 +191,8 @@ def _judged(
     done: Iterable[tuple[_Job, RunOutcome, RunOutcome]],
     tolerance: Tolerance,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None,
+    *,
+    tell_failed: bool,
 ) -> EquivalenceReport:
     outputs: list[ComparedOutput] = []
     failed: dict[str, str] = {}
@@ -198,8 +200,7 @@ def _judged(
     notes: list[str] = []
     for job, ours, theirs in done:
         if ours.error:
-            size = f" with a batch of {job.item.batch}" if job.item.batch is not None else ""
-            failed.setdefault(job.item.name, f"the first model does not run{size}: {ours.error}")
+            failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
             continue
         if job.item.pair.is_across:
             theirs, told = in_the_same_words(ours, theirs, partial(tolerance.agree, job.first))
@@ -210,7 +211,7 @@ def _judged(
             first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
     ran = {output.signature or "the graph" for output in outputs}
     skipped = [(name, why) for name, why in failed.items() if name not in ran]
-    notes += [f"{name}: another size decides alone, for {why}" for name, why in failed.items() if name in ran]
+    notes += [f"{name}: {why}" for name, why in failed.items() if tell_failed and name in ran]
     agrees = bool(outputs) and all(output.agrees for output in outputs)
     return EquivalenceReport("", "", agrees, outputs, skipped, first, 0, tolerance.rtol, tolerance.atol, notes)
 
@@ -223,12 +224,9 @@ class _Prepared:
     first_feeds: Arrays
     second_feeds: Arrays
     notes: list[str]
-    batch: int | None = None
 
     @staticmethod
-    def of(
-        pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int, batch: int | None = None
-    ) -> _Prepared:
+    def of(pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int) -> _Prepared:
         shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
         first: dict[str, Any] = {}
         second: dict[str, Any] = {}
@@ -245,8 +243,6 @@ class _Prepared:
             else:
                 theirs = partner.shape if partner is not None else entry.shape
                 known = shapes.get(key) or _both(entry.shape, laid_out(theirs, back=pair.layouts.get(key)))
-                if batch is not None and known.dims and known.dims[0] is None:
-                    known = Shape([batch, *known.dims[1:]])
                 first[key] = random_input(entry, seed=seed, shape=known)
                 if partner is None:
                     first[key] = first[key] * 0 if first[key].dtype.kind != "O" else first[key]
@@ -254,7 +250,13 @@ class _Prepared:
             if partner is not None:
                 axes = pair.layouts.get(key, tuple(range(first[key].ndim)))
                 second[partner.name] = _cast(first[key].transpose(axes), partner)
-        return _Prepared(pair, first, second, notes, batch)
+        return _Prepared(pair, first, second, notes)
+
+    @property
+    def shaped(self) -> str:
+        """What it is fed, where there is little of it."""
+        shapes = [f"{name}={Shape(array.shape)}" for name, array in self.first_feeds.items()]
+        return f" with {', '.join(shapes)}" if 0 < len(shapes) <= _FEW else ""
 
     @property
     def name(self) -> str:
@@ -309,16 +311,6 @@ def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolera
         for name, result in ours.results.items()
         if name in theirs.results
     ]
-
-
-def _has_batch(pair: EntryPair) -> bool:
-    """Say whether the size of a batch is open in both models."""
-    partners = [(entry, pair.after.inputs.get(pair.inputs.get(key, ""))) for key, entry in pair.before.inputs.items()]
-    return any(
-        entry.shape.dims and entry.shape.dims[0] is None and partner.shape.dims and partner.shape.dims[0] is None
-        for entry, partner in partners
-        if partner is not None
-    )
 
 
 def _chosen(pairs: Sequence[EntryPair], signatures: Sequence[str]) -> list[EntryPair]:

@@ -100,6 +100,10 @@ ONNX_MODEL = Format(
     holds_functions=True,
     runtimes=("onnxruntime", "openvino"),
     becomes=frozenset((TENSORFLOW,)),
+    planner="onnx.write:plan",
+    writes=frozenset((ONNX,)),
+    writes_anew=True,
+    suffixes={".onnx": None},
     edit_with="change it with onnx-graphsurgeon, or make it one of TensorFlow first: gs convert MODEL.onnx OUT/",
 )
 TFJS_GRAPH = Format(
@@ -181,7 +185,10 @@ MXNET = Format(
     sniffed_among=("json",),
     vocabulary="mxnet",
     holds_functions=True,
-    edit_with="mxnet 1.9 changes it, in an environment of its own",
+    becomes=frozenset((ONNX, TENSORFLOW)),
+    weights_beside="-0000.params",
+    named_by=("-symbol.json",),
+    edit_with="mxnet 1.9 changes it, in an environment of its own; gs convert makes it one of TensorFlow or ONNX",
 )
 CAFFE = Format(
     name="caffe",
@@ -191,7 +198,10 @@ CAFFE = Format(
     kinds=("caffemodel", "caffe_text"),
     parts=("caffe_text",),  # a .caffemodel has the layers too
     vocabulary="caffe",
-    edit_with="a text editor changes the .prototxt",
+    becomes=frozenset((ONNX, TENSORFLOW)),
+    weights_beside=".caffemodel",
+    named_by=(".prototxt",),
+    edit_with="a text editor changes the .prototxt; gs convert makes it one of TensorFlow or ONNX",
 )
 CAFFE2 = Format(
     name="caffe2",

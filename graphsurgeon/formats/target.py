@@ -20,7 +20,7 @@ from graphsurgeon.formats import registry
 from graphsurgeon.model.format import Format, Layout, Vocabulary
 from graphsurgeon.model.model import FormatName, Model
 
-FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
+FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
 _CHECKPOINT_NAME = re.compile(r".*\.ckpt(-\d+)?", re.DOTALL)
 _OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
 AVOID = "give another output"  # hints that every command gives in the same words
@@ -250,7 +250,9 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
     if not traits.holds_graph and model.checkpoint is not None:
         return
     why = "; it has no variables" if not traits.holds_graph and model.metagraphs else ""
-    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path)
+    raise UnsupportedError(
+        f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path, hint=model.traits.edit_with
+    )
 
 
 def _not_written(traits: Format, path: Path) -> GraphSurgeonError:

@@ -7,17 +7,21 @@ ONNX becomes TensorFlow by one function per op and version (`table.py`, `familie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 from graphsurgeon.errors import UnsupportedError, plural
 from graphsurgeon.lowering.scope import Refused
-from graphsurgeon.model.format import ONNX, TENSORFLOW, Vocabulary
+from graphsurgeon.model.format import CAFFE, MXNET, ONNX, TENSORFLOW, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 
 # (of the source, of the result) -> what makes it.
-WAYS: dict[tuple[Vocabulary, Vocabulary], str] = {(ONNX, TENSORFLOW): "graphsurgeon.lowering.onnx:lower"}
+WAYS: dict[tuple[Vocabulary, Vocabulary], str] = {
+    (ONNX, TENSORFLOW): "graphsurgeon.lowering.onnx:lower",
+    (MXNET, ONNX): "graphsurgeon.lowering.mxnet.graph:lower",
+    (CAFFE, ONNX): "graphsurgeon.lowering.caffe.graph:lower",
+}
 
 _NAMED = 12  # refused nodes that a message lists one by one
 _HINT = (
@@ -67,16 +71,35 @@ def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: Lowering
     Raises:
         UnsupportedError: there is no way, or there are nodes that nothing is known for; all of them are named.
     """
-    way = next((place for (source, to), place in WAYS.items() if source == metagraph.vocabulary and to in targets), "")
-    if not way:
-        raise UnsupportedError(f"nothing makes {' or '.join(targets)} of {metagraph.vocabulary}")
-    module, _, function = way.partition(":")
-    lowered: Lowered = getattr(import_module(module), function)(metagraph, options or LoweringOptions())
+    way = _way(metagraph.vocabulary, targets)
+    options = options or LoweringOptions()
+    lowered = Lowered(metagraph)
+    for place in way:
+        module, _, function = place.partition(":")
+        made: Lowered = getattr(import_module(module), function)(lowered.metagraph, options)
+        lowered = replace(made, notes=[*lowered.notes, *made.notes])
+        options = replace(options, shapes={})  # they are in the inputs now
     return lowered
 
 
-def refuse(refused: Sequence[Refused]) -> None:
+def _way(source: Vocabulary, targets: Sequence[Vocabulary]) -> list[str]:
+    """Return the one or two steps that lead from a vocabulary to another: layers become ONNX, that TensorFlow."""
+    for (start, middle), place in WAYS.items():
+        if start == source and middle in targets:
+            return [place]
+    for (start, middle), place in WAYS.items():
+        behind = [other for (before, to), other in WAYS.items() if before == middle and to in targets]
+        if start == source and behind:
+            return [place, behind[0]]
+    raise UnsupportedError(f"nothing makes {' or '.join(targets)} of {source}")
+
+
+def refuse(refused: Sequence[Refused], whose: str = "TensorFlow's") -> None:
     """Raise what names every node that is not lowered, those with one reason together.
+
+    Args:
+        refused: the nodes.
+        whose: what they were to become.
 
     Raises:
         UnsupportedError: there is one.
@@ -88,9 +111,7 @@ def refuse(refused: Sequence[Refused]) -> None:
         reasons.setdefault((one.op, one.why), []).append(one.node)
     told = [f"{op} ({_several(nodes)}): {why}" for (op, why), nodes in list(reasons.items())[:_NAMED]]
     more = f"; and {plural(len(reasons) - _NAMED, 'further reason')}" if len(reasons) > _NAMED else ""
-    raise UnsupportedError(
-        f"{plural(len(refused), 'node')} cannot become TensorFlow's: {'; '.join(told)}{more}", hint=_HINT
-    )
+    raise UnsupportedError(f"{plural(len(refused), 'node')} cannot become {whose}: {'; '.join(told)}{more}", hint=_HINT)
 
 
 def _several(nodes: Sequence[str]) -> str:

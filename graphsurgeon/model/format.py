@@ -18,7 +18,9 @@ TFLITE: Vocabulary = "tflite"
 ONNX: Vocabulary = "onnx"
 STABLEHLO: Vocabulary = "stablehlo"
 # Frameworks whose graphs are layers: one node a layer, its weights beside it.
-LAYERED: tuple[Vocabulary, ...] = ("keras", "mxnet", "caffe", "caffe2", "mmdnn")
+MXNET: Vocabulary = "mxnet"
+CAFFE: Vocabulary = "caffe"
+LAYERED: tuple[Vocabulary, ...] = ("keras", MXNET, CAFFE, "caffe2", "mmdnn")
 OF_VOCABULARY = ": "  # between a vocabulary and an op of it; no op of TensorFlow or TFLite has that in its name
 
 Layout = Literal["file", "folder", "group"]
@@ -57,6 +59,9 @@ class Format:
         planner: what gathers the files of a model that is written, "module:function" below `graphsurgeon.formats`;
             empty where they are what `lower` gives.
         writes: vocabularies of graphs that it can take, "" where it takes weights alone; none if it is only read.
+        writes_anew: only what gs has made of another format is written as it; a file that is read is not changed.
+        weights_beside: of a file of structure: the end of the name of the file of weights that is looked for beside it.
+        named_by: ends that a prefix may be given without: of a network in a file of structure and one of weights.
         edit_with: what else edits one, where gs does not; a hint.
         becomes: vocabularies that its graphs can be made into: `gs convert` writes them where another format does.
         has_text_form: protobufs that can be text as well: `lower` takes `text`.
@@ -92,6 +97,9 @@ class Format:
     folder_parts: frozenset[str] = frozenset()
     planner: str = ""
     writes: frozenset[Vocabulary] = frozenset()
+    writes_anew: bool = False
+    weights_beside: str = ""
+    named_by: tuple[str, ...] = ()
     edit_with: str = ""
     becomes: frozenset[Vocabulary] = frozenset()
     has_text_form: bool = False
@@ -123,7 +131,7 @@ class Format:
     @property
     def can_edit(self) -> bool:
         """Say whether a model of it can be changed and written back."""
-        return self.vocabulary in self.writes
+        return self.vocabulary in self.writes and not self.writes_anew
 
     @property
     def is_bare_graph(self) -> bool:

@@ -133,7 +133,7 @@ def test_requests_fit_their_signatures(name: str, key: str) -> None:
     except tf.errors.OpError as error:
         # Placeholders that no signature feeds and variables that nothing restores are told by gs check --serving.
         found = [finding for finding in check(model, serving=True) if finding.where == f"signature {key}"]
-        assert {"serving-unfed", "serving-variable"} & {finding.rule for finding in found}, error  # noqa: PT017
+        assert {"signature-unfed", "signature-variable"} & {finding.rule for finding in found}, error  # noqa: PT017
 
 
 @contextmanager

@@ -63,7 +63,31 @@ ONNX = Converter(
     function="to_onnx:convert",
     settings={"opset": "--opset"},
 )
-_converters: dict[str, Converter] = {record.name: record for record in (ONNX,)}
+TFLITE_FILE = Converter(
+    name="tflite",
+    title="a TFLite model",
+    suffixes=frozenset((".tflite",)),
+    sources=frozenset((TENSORFLOW,)),
+    extras=("tensorflow",),
+    function="to_tflite:convert",
+    settings={
+        "quantize": "--quantize",
+        "calibrate": "--calibrate",
+        "int8_io": "--int8-io",
+        "select": "--select-tf-ops",
+        "batch": "--batch",
+    },
+)
+KERAS_FILE = Converter(
+    name="saved_model",
+    title="a SavedModel",
+    suffixes=frozenset(("",)),
+    sources=frozenset(("keras",)),
+    extras=("tensorflow",),
+    function="from_keras:convert",
+    settings={},
+)
+_converters: dict[str, Converter] = {record.name: record for record in (ONNX, TFLITE_FILE, KERAS_FILE)}
 
 
 def converters() -> tuple[Converter, ...]:

@@ -26,6 +26,7 @@ from graphsurgeon.model.dtype import BOOL
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.traversal import downstream, upstream
 from graphsurgeon.ops import onnx
 from graphsurgeon.ops.kinds import PLACEHOLDERS
@@ -136,6 +137,8 @@ def _frozen(request: Request, model: Model, path: Path) -> _Prepared:
     taken = [pair for report in reports if isinstance(report, StripReport) for pair in report.kinds.items()]
     result = read(path).metagraphs[0]
     feeds = {key: tensor for key, tensor in frozen.feeds.items() if _is_fed(result, tensor)}
+    if not feeds:
+        raise UnsupportedError("nothing goes into it, and tf2onnx wants an input", path=request.path)
     _require_convertible(result, frozen.fetches.values(), request.path)
     found = _Prepared(path, _named(feeds), _named(frozen.fetches), frozen.signature)
     found.set_values = {**switches, **request.set_values}
@@ -237,19 +240,36 @@ def _loads(made: Path) -> str:
 
 
 def _compared(request: Request, prepared: _Prepared, made: Path, report: ConversionReport) -> ConversionReport:
+    """Compare a result with the source; where a part was cut out, with the frozen graph, which has its ends."""
+    is_part = bool(request.inputs or request.outputs) and prepared.path != request.path
+    source = prepared.path if is_part else request.path
+    shapes, *more = _sizes(read(source), None if is_part else prepared.signature, request.tags)
     try:
         found = verify(
-            request.path, made, signatures=[prepared.signature] if prepared.signature else None, seed=request.seed,
-            tolerance=WITHIN, tags=request.tags, with_place=False, checkpoint=request.checkpoint,
-            decided=prepared.set_values, allowed=request.allowed, tell=request.tell, batches=BATCHES,
+            source, made, signatures=[prepared.signature] if prepared.signature and not is_part else None,
+            assume=shapes, also=more, seed=request.seed, tolerance=WITHIN, tags=None if is_part else request.tags,
+            with_place=False, checkpoint=None if is_part else request.checkpoint,
+            decided={} if is_part else prepared.set_values, allowed=request.allowed, tell=request.tell,
         )  # fmt: skip
     except GraphSurgeonError as error:
         is_result = error.path == str(made)
         what = "onnxruntime does not take it" if is_result else "it could not be compared with the source"
         said = error.message.removeprefix("the runtime cannot load it: ").replace(str(made), made.name)
         return replace(report, problem=f"{what}: {said}")
-    notes = [*report.notes, *found.notes]
-    return replace(report, outputs=found.outputs, verified=found.agrees, problem=_verdict(found), notes=notes)
+    told = {name.removesuffix(":0") for output in found.outputs for name in (output.name,)}
+    missed = [f"output {name!r} was not compared" for name in prepared.outputs if name not in told]
+    problem = _verdict(found) or ("" if is_part else "; ".join(missed))
+    notes = [*report.notes, *found.notes, *missed, *(["compared with the frozen graph"] if is_part else [])]
+    return replace(report, outputs=found.outputs, verified=not problem, problem=problem, notes=notes)
+
+
+def _sizes(model: Model, signature: str | None, tags: Sequence[str] | None) -> list[dict[str, Shape]]:
+    """Return shapes of inputs whose batch is open, for each size that is tried; one of nothing where none is."""
+    metagraph = choose_metagraph(model, tags if len(model.metagraphs) > 1 else None)
+    found = [entry for entry in entries(model, metagraph) if signature in (None, entry.key)]
+    shapes = {name: item.shape for entry in found for name, item in entry.inputs.items() if not item.optional}
+    free = {name: shape.dims for name, shape in shapes.items() if shape.dims and shape.dims[0] is None}
+    return [{name: Shape([size, *dims[1:]]) for name, dims in free.items()} for size in (BATCHES if free else (1,))]
 
 
 def _verdict(found: EquivalenceReport) -> str:

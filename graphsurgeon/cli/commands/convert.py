@@ -12,14 +12,7 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.converting.table import converter_for
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Assets, Model, Tags, expanding, parse_assets, parse_tags
-from graphsurgeon.cli.conversion_options import (
-    InputShapes,
-    KeepLayout,
-    carry_out,
-    conversion,
-    lowering_arguments,
-    require_no_conversion,
-)
+from graphsurgeon.cli.conversion_options import carry_out, conversion, of_network, require_no_conversion
 from graphsurgeon.cli.edit_command import Options, Redirected, Steps, edit_command, is_step
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import named_format
@@ -29,11 +22,12 @@ EVENTS = "logdir"
 
 
 @partial(edit_command, without=("in_place",))
-@expanding(asked=conversion)
+@expanding(asked=conversion, network=of_network)
 def convert(
     model: Model,
     options: Options,
     asked: dict[str, Any],
+    network: dict[str, Any],
     place: Annotated[
         str | None, typer.Argument(metavar="OUT", help="Where to; its suffix decides the format.", show_default=False)
     ] = None,
@@ -43,8 +37,6 @@ def convert(
         str | None,
         typer.Option("--for", metavar="RELEASE", help="Of a Keras file: keras-3, keras-2, tf-2.2 or tf-1.15 loads it."),
     ] = None,
-    shape: InputShapes = None,
-    keep_layout: KeepLayout = False,
     force_text: Annotated[
         bool, typer.Option("--force-text", help="Read text of more than 64 MB, which takes minutes.")
     ] = False,
@@ -56,23 +48,23 @@ def convert(
     without any, the numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
-    An ONNX model becomes one of TensorFlow's ops, with channels last: images that go in and come out too, unless
-    --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
-    OUT.onnx (extra onnx) is a conversion by tf2onnx, of a frozen copy; onnxruntime loads the result, which is compared
-    with the source. Where that fails nothing is written, and the exit status is 1.
+    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come
+    out too, unless --keep-layout is given; which ones were turned is said. What has no counterpart is named.
+    OUT.onnx (extra onnx) is made by tf2onnx, loaded by onnxruntime and compared with the source, else not written.
 
     Examples:
       gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
       gs convert old.h5 new.h5 --for keras-3
       gs convert model.onnx saved_model/
+      gs convert net-symbol.json net.onnx
       gs convert model/ model.onnx --signature classify
     """
     if place is not None and options.target is not None:
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
     target = place or options.target
     chosen = parse_tags(tags)
-    step = {"tags": chosen, "assets": parse_assets(asset), **lowering_arguments(shape, keep_layout)}
+    step = {"tags": chosen, "assets": parse_assets(asset), **network}
     if target is None:
         if not (is_step() or options.print_recipe):
             raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")

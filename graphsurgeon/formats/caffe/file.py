@@ -27,7 +27,7 @@ from graphsurgeon.model.tensor import Tensor
 # Types of older files whose name today is not the same word in other letters.
 _TYPES = {
     "absval": "AbsVal", "argmax": "ArgMax", "bnll": "BNLL", "lrn": "LRN", "mvn": "MVN", "relu": "ReLU", "tanh": "TanH",
-    "hdf5_data": "HDF5Data", "hdf5_output": "HDF5Output", "innerproduct": "InnerProduct", "softmax_loss":
+    "elu": "ELU", "hdf5_data": "HDF5Data", "hdf5_output": "HDF5Output", "innerproduct": "InnerProduct", "softmax_loss":
     "SoftmaxWithLoss", "im2col": "Im2col",
 }  # fmt: skip
 _NOT_SETTINGS = frozenset({"name", "type", "bottom", "top", "blobs", "layer"})
