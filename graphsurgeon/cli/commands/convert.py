@@ -49,7 +49,8 @@ def convert(
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
     A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come
-    out too, unless --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
+    out too, unless --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named
+    at once.
 
     Examples:
       gs convert model/ graph.pbtxt
