@@ -71,7 +71,7 @@ def summarize_variables(checkpoint: Checkpoint) -> VariablesSummary:
     """Measure the variables of a checkpoint. Reads its object graph for their names."""
     variables = named_variables(checkpoint)
     slots = [named for named in variables if named.kind == "slot"]
-    others = list(_first_entries(named for named in variables if named.kind == "variable"))
+    others = list(first_entries(named for named in variables if named.kind == "variable"))
     return VariablesSummary(
         count=len(variables),
         bytes=sum(named.variable.tensor.nbytes for named in variables),
@@ -117,7 +117,7 @@ def constants(graph: Graph, *, at_least: int = FEW_ELEMENTS) -> Iterator[tuple[s
             yield node.name, tensor
 
 
-def _first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]:
+def first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]:
     """Yield each variable once. Keras 3 exports track every one under two objects, and save it under both.
 
     A name alone does not tell: it need not be unique.

@@ -39,22 +39,23 @@ def _of_node(node: Node, opdef: OpDef) -> Iterator[Finding]:
         if found == (attr.type,):
             what = _value_fault(attr, value)
         else:
-            what = _kind_fault(attr, value, found, in_function=node.graph.kind != "main")
+            is_asked = bool(node.inputs) and any(arg.type_list_attr == name for arg in opdef.inputs)
+            what = _kind_fault(attr, value, found, is_main=node.graph.kind == "main", is_asked=is_asked)
         if what:
             hint = "set it in Python (`node.attrs`), or get the file again"
             yield Finding("error", place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")
 
 
-def _kind_fault(attr: AttrDef, value: Any, found: tuple[str, ...], *, in_function: bool) -> str:
+def _kind_fault(attr: AttrDef, value: Any, found: tuple[str, ...], *, is_main: bool, is_asked: bool) -> str:
     if found == (attr_kinds.PLACEHOLDER,):
         what = f"is left to a caller ({value.placeholder!r}), and the main graph has none"
-        return "" if in_function else what
+        return what if is_main else ""
     is_list = attr.type.startswith("list(")
     if is_list and found == ("list",):
         return _size_fault(attr, 0)
     if not found or found == ("list",):
         # A list that was left empty is written as nothing by old versions; in functions nothing may be empty.
-        return "" if is_list and not in_function else f"is empty, and its kind is {attr.type}"
+        return "" if is_list and is_main and not is_asked else f"is empty, and its kind is {attr.type}"
     shown = " and ".join(found)
     return f"is a {shown}, and its kind is {attr.type}"
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.analysis.flow.calls import run_function
+from graphsurgeon.checks.nodes import reached, severity_in
+from graphsurgeon.checks.ops import OutputTypes
 from graphsurgeon.checks.places import place
+from graphsurgeon.formats.graph.metagraph import repeated_gradients
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import BRANCHES, CALLS, LOOPS, PLAIN_CALLS
 
-CALL_TYPES = "call-types"  # no loader refuses them, but running the node fails
+CALL_TYPES = "call-types"  # no importer refuses them, but running the node fails
 _CHECKED = CALLS | BRANCHES | LOOPS
+_TYPES_HINT = "make the types of the node those of the function"
 
 
 def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -33,7 +38,11 @@ def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
         yield _missing("error", where, f"it names the function {name!r}, which the library lacks")
     for function, gradient in metagraph.gradients.items():
         if gradient not in metagraph.functions:
-            yield _missing("warning", f"function {function}", f"its gradient {gradient!r} is not in the library")
+            yield _missing("error", f"function {function}", f"its gradient {gradient!r} is not in the library")
+    for function in repeated_gradients(metagraph):
+        yield Finding(
+            "error", f"function {function}", "it has two gradients", "get the file again", "repeated-gradient"
+        )
 
 
 def recursion(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -42,7 +51,19 @@ def recursion(metagraph: MetaGraph) -> Iterator[Finding]:
     if circle:
         names = " -> ".join(function.name for function in [*circle, circle[0]])
         what = f"it calls itself: {names}"
-        yield Finding("warning", place(circle[0]), what, "TensorFlow cannot run it without end", "recursion")
+        # Branches and loops look a function up when they come to it; calls are put in place before, without end.
+        is_endless = circle[0] in reached(metagraph) and _calls_plainly(circle)
+        severity: Severity = "error" if is_endless else "warning"
+        yield Finding(severity, place(circle[0]), what, "TensorFlow cannot run it without end", "recursion")
+
+
+def _calls_plainly(circle: list[Graph]) -> bool:
+    """Say whether each function of a circle calls the next by a call, not by a branch or a loop."""
+    behind = [*circle[1:], circle[0]]
+    return all(
+        any(later is (node.callee or (node.op in PLAIN_CALLS and run_function(node))) for node in function.nodes)
+        for function, later in zip(circle, behind, strict=True)
+    )
 
 
 def call_circle(graphs: list[Graph]) -> list[Graph]:
@@ -87,13 +108,29 @@ def _missing(severity: str, where: str, what: str) -> Finding:
 
 def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find calls, branches and loops whose arguments or results are not those of their functions."""
+    known = reached(metagraph)
     for graph in metagraph.graphs:
+        severity = severity_in(graph, known)
         for node in graph.nodes:
             if node.op in _CHECKED:
-                yield from _call(node)
+                where = place(graph, node)
+                yield from (Finding(severity, where, what, _TYPES_HINT, CALL_TYPES) for what in _misfits(node))
 
 
-def _call(node: Node) -> Iterator[Finding]:
+def results(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find results of functions that are declared to be of another type than what they are made of."""
+    known = reached(metagraph)
+    for function in metagraph.functions.values():
+        types = OutputTypes()
+        for output in function.outputs:
+            found = types.of(output.value)
+            if found is not None and output.dtype is not None and found.base is not output.dtype.base:
+                what = f"its result {output.name!r} is declared {output.dtype}, {output.value} is {found}"
+                hint = "return a tensor of that type"
+                yield Finding(severity_in(function, known), place(function), what, hint, "result-type")
+
+
+def _misfits(node: Node) -> Iterator[str]:
     is_loop = node.op in LOOPS
     arguments = _types(node, "T" if is_loop else "Tin")
     results = _types(node, "T" if is_loop else "Tout")
@@ -104,22 +141,16 @@ def _call(node: Node) -> Iterator[Finding]:
         taken = [value.dtype for value in function.inputs]
         what = f"{node.op} gives {function.name} {_listed(arguments)}, it takes {_listed(taken)}"
         if arguments is not None and not _equal(arguments, taken):
-            yield _mismatch(node, what)
+            yield what
         is_condition = is_loop and ref == node.attrs.get("cond")
         given = [output.dtype for output in function.outputs]
         if results is not None and not is_condition and not _equal(results, given):
-            yield _mismatch(node, f"{node.op} expects {_listed(results)} of {function.name}, it gives {_listed(given)}")
+            yield f"{node.op} expects {_listed(results)} of {function.name}, it gives {_listed(given)}"
     # The condition of a branch, the device of a call that says one.
     besides = node.op in BRANCHES or node.op in CALLS - PLAIN_CALLS
     passed = len(node.inputs) - besides
     if arguments is not None and passed != len(arguments):
-        yield _mismatch(node, f"{node.op} has {passed} arguments, its types name {len(arguments)}")
-
-
-def _mismatch(node: Node, what: str) -> Finding:
-    return Finding(
-        "warning", place(node.graph, node), what, "make the types of the node those of the function", CALL_TYPES
-    )
+        yield f"{node.op} has {passed} arguments, its types name {len(arguments)}"
 
 
 def _types(node: Node, name: str) -> list[AttrValue] | None:

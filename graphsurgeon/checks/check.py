@@ -13,15 +13,20 @@ from dataclasses import replace
 from graphsurgeon.checks import (
     attributes,
     calls,
+    collections,
     files,
     graph,
     keras,
+    lengths,
     library,
     mentions,
     modules,
+    nodes,
     objects,
     onnx,
     ops,
+    runs,
+    savers,
     signature_keys,
     signatures,
     tflite,
@@ -46,6 +51,10 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     graph.illegal_names,
     graph.cycles,
     graph.colocation,
+    nodes.places,
+    nodes.input_order,
+    nodes.names_inside,
+    nodes.empty_functions,
     ops.unknown_ops,
     ops.nodes_against_definitions,
     ops.constants,
@@ -55,7 +64,10 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     calls.missing_functions,
     calls.recursion,
     calls.call_arguments,
+    calls.results,
+    lengths.lengths,
     mentions.dangling_mentions,
+    collections.collections,
     signatures.tensors,
     signature_keys.spelling,
     signatures.both_worlds,
@@ -106,7 +118,16 @@ SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TFLITE: (tflite_tensors.contradictions,),
     ONNX: (onnx.contradictions,),
 }
-_SEVERITIES = ("error", "warning", "note")
+MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (
+    signature_keys.keys,
+    collections.plain_variables,
+    savers.savers,
+    mentions.assets,
+    runs.runs,
+    variables.of_model,
+    files.of_model,
+)
+_SEVERITIES = ("error", "needs", "warning", "note")
 MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
 
 
@@ -128,7 +149,7 @@ def check(
         progress: called with the bytes read and the bytes in all.
     """
     found: list[Finding] = []
-    rules = [_structure, signature_keys.keys, variables.of_model, files.of_model]
+    rules = [_structure, *MODEL_RULES]
     with collector_off():
         for rule in [*rules, serving_rules.of_model] if serving else rules:
             found += rule(model)

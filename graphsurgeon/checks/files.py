@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from graphsurgeon.analysis.flow.load_path import LoadPath
 from graphsurgeon.disk.files import contained, is_file, is_folder
 from graphsurgeon.encoding.appended_zip import unsafe_names
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
@@ -15,6 +16,7 @@ from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.read import TfliteModelSource
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Value
+from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
 _IDENTIFIER = b"TFL3"
@@ -31,6 +33,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     if not model.traits.holds_assets or not is_folder(folder):
         return
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
+    read = {name for metagraph in model.metagraphs for name in _read_on_load(metagraph)}
     for name in sorted(names):
         where = f"asset {name}"
         try:
@@ -41,7 +44,14 @@ def of_model(model: Model) -> Iterator[Finding]:
             continue
         if not there:
             hint = "put the file into assets/, or make the model anew"
-            yield Finding("error", where, "the file is not in assets/", hint, "asset-missing")
+            severity: Severity = "error" if name in read else "warning"  # loaders feed the path, and open nothing
+            yield Finding(severity, where, "the file is not in assets/", hint, "asset-missing")
+
+
+def _read_on_load(metagraph: MetaGraph) -> Iterator[str]:
+    """Yield the names of assets whose paths what runs on load takes."""
+    run = {node for node, _ in LoadPath(metagraph).nodes} if metagraph.assets else set()
+    return (asset.filename for asset in metagraph.assets if asset.mention.node in run)
 
 
 def _of_tflite(model: Model) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphsurgeon.checks.places import place
-from graphsurgeon.formats.graph.metagraph import header
+from graphsurgeon.formats.graph.metagraph import broken_controls, header
 from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 
@@ -45,6 +46,16 @@ def functions(metagraph: MetaGraph) -> Iterator[Finding]:
             what = f"TensorFlow has an op {function.name!r}, and adds no function of that name"
             yield Finding("error", place(function), what, "gs rename --what functions", "repeated-function")
         yield from _arguments(metagraph, function.name)
+        yield from _controls(metagraph, function)
+
+
+def _controls(metagraph: MetaGraph, function: Graph) -> Iterator[Finding]:
+    """Find control outputs that nothing makes; of a model with objects each function is made with its own."""
+    if metagraph.objects is None or not metagraph.objects.nodes:
+        return
+    for name in broken_controls(function):
+        what = f"nothing makes its control output {name!r}"
+        yield Finding("error", place(function), what, "get the file again", "control-output")
 
 
 def _arguments(metagraph: MetaGraph, name: str) -> Iterator[Finding]:

@@ -14,10 +14,13 @@ from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CONSTANTS, PLACEHOLDERS, SWITCHES
+from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, SWITCHES
+from graphsurgeon.ops.libraries import tensorflow_library
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.shapes.report import ShapeReport
 
 
 def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -35,13 +38,12 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
                 known.add(op)
     for op, found in nodes.items():
         where = place(found[0].graph, found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
-        yield Finding(
-            "warning",
-            where,
-            f"the op {op!r} is neither one of TensorFlow's nor a function of the library",
-            "to run the model, load the library of that op first",
-            "unknown-op",
-        )
+        if not op:
+            yield Finding("error", where, "it has no op", "get the file again", "no-op-name")
+            continue
+        library = tensorflow_library(op) or f"the library that has the op {op!r}"
+        what = f"needs {library}: {op!r} is neither one of TensorFlow's ops nor a function of the model"
+        yield Finding("needs", where, what, "load it before the model", "unknown-op")
 
 
 def nodes_against_definitions(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -240,19 +242,37 @@ def _faults(node: Node, tensor: Tensor) -> Iterator[str]:
 
 
 _SIGNATURE = "signature "
+_OF_THE_TENSOR = "set the signature's dtype and shape to those of the tensor"
 OUTPUT_SHAPES = "_output_shapes"
+RECORDS = "the file records"  # in what is inferred against it
 
 
 def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find nodes whose inputs their op cannot take, recorded shapes that cannot be, and signatures that say other."""
     recording: set[str] | None = None
-    for found in infer_shapes(metagraph).findings:
+    report = infer_shapes(metagraph)
+    for found in report.findings:
         if found.where.startswith(_SIGNATURE):
-            hint = "set the signature's dtype and shape to those of the tensor"
-            yield Finding("warning", found.where, found.what, hint, "signature-shape")
+            yield Finding("warning", found.where, found.what, _OF_THE_TENSOR, "signature-shape")
         else:
             recording = _recording(metagraph) if recording is None else recording
-            yield _of_node(found, is_recorded=found.graph in recording)
+            yield _of_node(metagraph, found, is_recorded=found.graph in recording)
+    yield from _scalars(metagraph, report)
+
+
+def _scalars(metagraph: MetaGraph, report: ShapeReport) -> Iterator[Finding]:
+    """Find outputs without a shape: `tf.saved_model.load` takes them for scalars, of a model of TensorFlow 1."""
+    if metagraph.tags is None or (metagraph.objects is not None and metagraph.objects.nodes):
+        return
+    for signature in metagraph.signatures.values():
+        for key, entry in signature.outputs.items():
+            value = entry.mention.target if entry.mention is not None else None
+            if entry.shape is None and entry.raw is not None and isinstance(value, Value):
+                shape = report.shape(value)
+                if shape.rank:
+                    where = f"signature {signature.key}, output {key}"
+                    what = f"it has no shape, which stands for a scalar; the graph says {shape}"
+                    yield Finding("error", where, what, _OF_THE_TENSOR, "signature-shape")
 
 
 def _recording(metagraph: MetaGraph) -> set[str]:
@@ -261,9 +281,20 @@ def _recording(metagraph: MetaGraph) -> set[str]:
     return {"" if graph is metagraph.graph else graph.name for graph in graphs}
 
 
-def _of_node(found: Finding, *, is_recorded: bool) -> Finding:
+def _of_node(metagraph: MetaGraph, found: Finding, *, is_recorded: bool) -> Finding:
     where = f"function {found.graph}, node {found.where}" if found.graph else f"node {found.where}"
     hint = "the input is not what the op wants"
     if is_recorded:
         hint = f"gs strip --only recorded-shapes takes recorded shapes out; else {hint}"
-    return Finding("warning" if found.graph else "error", where, found.what, hint, "shape")
+    return Finding("error" if _is_refused(metagraph, found) else "warning", where, found.what, hint, "shape")
+
+
+def _is_refused(metagraph: MetaGraph, found: Finding) -> bool:
+    """Say whether an importer infers the shape too: of functions only that of tf.saved_model.load.
+
+    Behind the head of a loop importers know less than what is inferred here, so they see no contradiction.
+    """
+    if found.graph:
+        return metagraph.objects is not None and bool(metagraph.objects.nodes)
+    node = metagraph.graph.node(found.where)
+    return RECORDS not in found.what or node is None or all(one.op not in ENTERS for one in upstream([node]))

@@ -7,23 +7,21 @@ Serving; `tensorflow/cc/saved_model/{reader,loader}.cc`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from pathlib import Path
 
-from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS, INIT_SIGNATURE, LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import resource_key, restore_map
+from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS, INIT_SIGNATURE
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.checks.places import place
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import Node, Value
+from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import MUST_BE_FED, PYTHON, VARIABLES
+from graphsurgeon.ops.kinds import PYTHON
 
 SERVE = "serve"
 DEFAULT = "serving_default"
@@ -132,11 +130,8 @@ def _signatures(model: Model, metagraph: MetaGraph) -> Iterator[Finding]:
     if DEFAULT not in metagraph.signatures:
         what = f"there is no {DEFAULT}, so every request must name its signature"
         yield Finding("note", "signatures", what, 'requests say "signature_name"', "serving-default")
-    restored = {resource_key(node) for node in restore_map(metagraph).variables} if model.checkpoint else set()
-    restored |= LoadPath(metagraph).assigned.keys()
     for signature in public:
         yield from _form(signature)
-        yield from _computation(signature, restored)
 
 
 def _form(signature: Signature) -> Iterator[Finding]:
@@ -155,28 +150,3 @@ def _form(signature: Signature) -> Iterator[Finding]:
     if not signature.inputs:
         what = "it has no input: the REST interface refuses such a signature, gRPC takes it"
         yield Finding("note", where, what, "", "serving-no-input")
-
-
-def _computation(signature: Signature, restored: Set[ResourceKey]) -> Iterator[Finding]:
-    """Find what the outputs need and the server does not have when a request comes."""
-    where = f"signature {signature.key}"
-    needed = _needed(signature)
-    for node in needed:
-        if node.op in MUST_BE_FED:
-            what = f"its outputs need {node.name}, which no input of it feeds: every request fails"
-            hint = "gs add-signature --replace with that input, or gs set-input --set gives it a value"
-            yield Finding("error", where, what, hint, "serving-unfed")
-    empty = [node for node in needed if node.op in VARIABLES and resource_key(node) not in restored]
-    if empty:
-        more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
-        what = f"it reads the variable {empty[0].name}{more}, which nothing restores on load: every request fails"
-        hint = "gs freeze makes constants of them, and gs add-signature --serving-dir serves that"
-        yield Finding("error", where, what, hint, "serving-variable")
-
-
-def _needed(signature: Signature) -> list[Node]:
-    """Return the nodes of the main graph that compute the outputs once the inputs are given."""
-    fed = {mention.target for entry in signature.inputs.values() for mention in entry.mentions}
-    targets = [mention.target for entry in signature.outputs.values() for mention in entry.mentions]
-    needed = upstream(producers((value for value in targets if isinstance(value, Value)), fed), fed=fed)
-    return [node for node in signature.graph.nodes if node in needed]

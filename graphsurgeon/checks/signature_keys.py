@@ -47,7 +47,7 @@ def _parameters(signature: Signature) -> Iterator[Finding]:
             yield Finding("error", where, what, _RENAME, _RULE)
         elif key == "self":
             what = "no signature that tf.saved_model.load makes can be called with 'self'"
-            yield Finding("warning", where, what, _RENAME, _RULE)
+            yield Finding("error", where, what, _RENAME, _RULE)
 
 
 def spelling(metagraph: MetaGraph) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from graphsurgeon.checks.ops import OutputTypes
 from graphsurgeon.checks.places import is_present
 from graphsurgeon.errors import plural
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
@@ -36,6 +36,7 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
     types = OutputTypes()
     for signature in metagraph.signatures.values():
         for side, entries in (("input", signature.inputs), ("output", signature.outputs)):
+            refused = shape_severity(metagraph, side)
             for key, entry in entries.items():
                 where = f"signature {signature.key}, {side} {key}"
                 for mention in entry.mentions:
@@ -44,10 +45,21 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
                         yield Finding("error", where, what, "name a tensor of the graph", "signature-tensor")
                 target = entry.mention.target if entry.mention is not None else None
                 if isinstance(target, Value) and is_present(target):
-                    yield from _agreement(where, entry, target, types)
+                    yield from _agreement(where, entry, target, types, refused)
 
 
-def _agreement(where: str, entry: SignatureEntry, value: Value, types: OutputTypes) -> Iterator[Finding]:
+def shape_severity(metagraph: MetaGraph, side: str) -> Severity:
+    """Return what a shape is that is not the tensor's.
+
+    Who feeds what the signature says is refused by the placeholder; the shapes of outputs are set on the tensors when
+    `tf.saved_model.load` makes functions of a model of TensorFlow 1, and read by nobody else.
+    """
+    return "error" if side == "input" or metagraph.objects is None or not metagraph.objects.nodes else "warning"
+
+
+def _agreement(
+    where: str, entry: SignatureEntry, value: Value, types: OutputTypes, shape_is: Severity
+) -> Iterator[Finding]:
     node = value.producer
     outputs = types.all_of(node) if node is not None else None
     if outputs is not None and isinstance(value.port, int) and value.port >= len(outputs):
@@ -61,7 +73,7 @@ def _agreement(where: str, entry: SignatureEntry, value: Value, types: OutputTyp
     shape = _recorded_shape(value)
     if shape is not None and entry.shape is not None and not shape.is_compatible_with(entry.shape):
         what = f"it says {entry.shape}, the graph says {shape} of {value}"
-        yield Finding("warning", where, what, "set the signature's shape to that of the tensor", "signature-shape")
+        yield Finding(shape_is, where, what, "set the signature's shape to that of the tensor", "signature-shape")
 
 
 def _recorded_shape(value: Value) -> Shape | None:

@@ -15,6 +15,7 @@ from graphsurgeon.formats.tflite.metadata import content, entries
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.ops.libraries import BUILT_IN_CUSTOM, litert_library
 
 _MOST_METADATA = 16 << 20  # bytes that are looked at
 
@@ -88,16 +89,20 @@ def _is_variable(value: Value) -> bool:
 
 
 def custom_operators(metagraph: MetaGraph) -> Iterator[Finding]:
-    """Find operators that an interpreter has only if they are registered: one note an operator."""
+    """Find operators that an interpreter has only if they are registered: one finding an operator."""
     found: dict[str, int] = {}
     for graph in metagraph.graphs:
         for node in graph.nodes:
             if is_custom(node) and not node.op.startswith("#"):
                 found[node.op] = found.get(node.op, 0) + 1
     for op, count in found.items():
-        flex = op.startswith("Flex")
-        hint = "link the Flex delegate (select TensorFlow ops)" if flex else "register it with the interpreter"
-        yield Finding("note", f"operator {op}", f"custom, used {plural(count, 'time')}", hint, "custom-operator")
+        used = f"custom, used {plural(count, 'time')}"
+        if op in BUILT_IN_CUSTOM:
+            yield Finding("note", f"operator {op}", used, "", "custom-operator")
+            continue
+        library = litert_library(op) or f"the library that has the operator {op!r}"
+        hint = "link it into the interpreter, or register its kernels"
+        yield Finding("needs", f"operator {op}", f"needs {library}: {used}", hint, "custom-operator")
 
 
 def support_metadata(metagraph: MetaGraph) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Severity = Literal["error", "warning", "note"]
+Severity = Literal["error", "needs", "warning", "note"]
 RESTORE = "restore the file from its source"
 
 
@@ -14,7 +14,8 @@ class Finding:
     """Something that is not as it should be.
 
     Attributes:
-        severity: "error": a loader refuses the model, or part of it cannot be used; "warning": it loads, but
+        severity: "error": a loader refuses the model, or part of it cannot be used; "needs": it loads only where
+            something is installed that its runtime does not bring, and `what` says what; "warning": it loads, but
             probably not as meant; "note": good to know.
         where: the node, signature, variable or file.
         what: what was found.

@@ -127,10 +127,13 @@ class InferenceContext:
         """Return the shape that an input's elements spell; a negative or unknown element is an unknown dimension.
 
         Raises:
-            ShapeError: the input is no vector.
+            ShapeError: the input is no vector, or an element is below -1.
         """
         dims = self.dims(index)
         items = self.items(index)
+        low = next((item for item in items or () if isinstance(item, int) and item < -1), None)
+        if low is not None:
+            raise ShapeError(f"input {index} spells a dimension of {low}")
         if dims == ():
             # A scalar stands for unknown rank where an op allows a shape to be left open.
             return None
@@ -139,6 +142,15 @@ class InferenceContext:
             return tuple(_dimension(item) for item in items)
         length = vector[0]
         return dim.unknown(length) if isinstance(length, int) and length <= MOST_DIMS else None
+
+    def vector_of(self, index: int) -> Dims | None:
+        """Return what `shape_of` does for an op that takes no scalar in place of the vector.
+
+        Raises:
+            ShapeError: the input is no vector, or an element is below -1.
+        """
+        self.with_rank(index, 1)
+        return self.shape_of(index)
 
     def argument(self, name: str) -> list[Fact]:
         """Return the inputs that belong to a named argument of the op, which may be a list."""

@@ -50,7 +50,7 @@ SIGNATURES: dict[str, list[str]] = {
     "": ["serving-signature"],
     signature(entry("inputs", "x", "x"), entry("outputs", "y", "y"), method=""): ["serving-method"],
     signature(entry("inputs", "x", "x"), entry("outputs", "y", "y"), method="custom"): ["serving-method"],
-    signature(entry("outputs", "y", "y")): ["serving-unfed"],
+    signature(entry("outputs", "y", "y")): ["signature-unfed"],
     signature(entry("inputs", "x", "y"), entry("outputs", "y", "y")): [],
     signature(EXAMPLES, entry("outputs", "scores", "c", FLOAT, (-1, 3)), method="classify"): [],
     signature(EXAMPLES, entry("outputs", "classes", "t", STRING, (-1, 3)), method="classify"): [],
@@ -143,14 +143,14 @@ def test_variables_need_a_saver(tmp_path: Path) -> None:
     graph = read(tmp_path)
     graph.metagraphs[0].saver = None
     found = [finding.rule for finding in check(graph, serving=True) if finding.rule.startswith("serving-")]
-    assert found == ["serving-restore", "serving-variable"]
+    assert found == ["serving-restore", "signature-variable"]
 
 
 @pytest.mark.parametrize(("name", "key"), [("keras_trained", "serving_default"), ("v1_missing_entries", "broken")])
 def test_variables_that_a_session_does_not_restore(name: str, key: str, tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "savedmodel" / name, tmp_path / "1")
     found = serving(tmp_path)
-    assert [(finding.rule, finding.where) for finding in found] == [("serving-variable", f"signature {key}")]
+    assert [(finding.rule, finding.where) for finding in found] == [("signature-variable", f"signature {key}")]
 
 
 def test_notes_for_clients(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def check(
     serving: Annotated[
         bool, typer.Option("--serving", help="Also what TensorFlow Serving would refuse: folder, tags, signatures.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings, and what is needed, count as errors.")] = False,
     jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -31,7 +31,7 @@ def check(
     """Say whether a model is sound, what is wrong with it, and what to do about it.
 
     Exit status 1 if there are errors. An error means that a loader refuses the model, or that part of it cannot
-    be used. With several models, one after the other (with --json one object a line), and the worst status.
+    be used; "needs", that it loads only where a library is installed, which is named. With several models, one after the other (with --json one object a line), and the worst status.
 
     Examples:
         gs check model/
@@ -60,7 +60,7 @@ def check_one(
         if among:
             output.heading(f"{path}:")
         _print(findings)
-    counted = ("error", "warning") if strict else ("error",)
+    counted = ("error", "needs", "warning") if strict else ("error",)
     return int(any(finding.severity in counted for finding in findings))
 
 
@@ -74,4 +74,8 @@ def _print(findings: Sequence[Finding]) -> None:
         output.line(f"{finding.severity}: {finding.where}: {finding.what}{hint}")
     counts = Counter(finding.severity for finding in findings)
     parts = [output.plural(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]]
+    if counts["needs"]:
+        parts.insert(
+            int(bool(counts["error"])), f"{counts['needs']} {'library' if counts['needs'] == 1 else 'libraries'} needed"
+        )
     output.line(", ".join(parts) or "sound: nothing found")

@@ -196,7 +196,9 @@ def _quantization(tensor: TensorFact) -> str:
 
 def _detail(signature: SignatureSummary, name: str, tensor: TensorFact) -> str:
     default = signature.defaults.get(name)
-    return f"default {output.values(default)}" if default is not None else _quantization(tensor)
+    if default is not None:
+        return f"default {output.values(default)}"
+    return signature.parts.get(name) or _quantization(tensor)
 
 
 def _print_inputs(graph: GraphSummary, parts: Parts) -> None:

@@ -80,3 +80,31 @@ def _fault(shape: Any) -> str:
         if count > _MOST_ENTRIES:
             return f"{sizes}, more than 2**63 - 1 entries"
     return ""
+
+
+def class_fault(node: Node) -> str:
+    """Say what keeps Python's importer from reading `_class`; empty if nothing does.
+
+    It goes through the entries of whatever it finds there (`_ProcessColocationParam`, importer.py).
+    """
+    stored = StoredAttrs(node).get("_class")
+    found = kinds(stored) if stored is not None else ()
+    if found in ((), ("list",)) or (found == ("string",) and not stored.s):
+        return ""
+    if found != ("list(string)",):
+        return f"is a {' and '.join(found)}, and its kind is list(string)"
+    for text in stored.list.s:
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return "holds bytes that are no text"
+    return ""
+
+
+def has_data_after_controls(node: Node) -> bool:
+    """Say whether a node was read with an input behind a control input; new inputs are written in order."""
+    if node.raw is None or not node.keeps_spelling:
+        return False
+    texts = list(node.raw.input)
+    first = next((place for place, text in enumerate(texts) if text.startswith("^")), len(texts))
+    return any(not text.startswith("^") for text in texts[first:])

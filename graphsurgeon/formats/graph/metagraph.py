@@ -133,6 +133,24 @@ def repeated_functions(metagraph: MetaGraph) -> list[str]:
     return [name for name, count in names.items() if count > 1]
 
 
+def repeated_gradients(metagraph: MetaGraph) -> list[str]:
+    """Return functions for which the library as it was read has several gradients."""
+    if not isinstance(metagraph.raw, MetaGraphDefSource):
+        return []
+    names = Counter(raw.function_name for raw in metagraph.raw.graph_def.library.gradient)
+    return [name for name, count in names.items() if count > 1]
+
+
+def broken_controls(function: Graph) -> list[str]:
+    """Return the control outputs of a function that, as it was read, no node or no entry of `control_ret` makes."""
+    if not isinstance(function.raw, FunctionSource):
+        return []
+    message = function.raw.message
+    nodes = {raw.name for raw in message.node_def}
+    declared = [name for name in message.signature.control_output if name not in message.control_ret]
+    return declared + [name for name, node in message.control_ret.items() if node not in nodes]
+
+
 def lift_metagraph(message: Any, payloads: list[Payload]) -> MetaGraph:
     """Return the MetaGraph of a `MetaGraphDef`."""
     metagraph = _lift(message, message.graph_def, payloads)

@@ -33,7 +33,7 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "pickle": ("a Python pickle", "it is not opened, because unpickling runs code"),
     "chunked": (
         "a chunked SavedModel (saved_model.cpb, riegeli records)",
-        "load it in TensorFlow and save it again without experimental_image_format",
+        "no released TensorFlow loads one: export the model again without experimental_image_format",
     ),
     "coreml": ("a Core ML model", "give the model that it was converted from"),
     "coreml_package": ("a Core ML package", "give the model that it was converted from"),

@@ -11,9 +11,11 @@ from graphsurgeon.lowering.table import LoweringError, lowers
 from graphsurgeon.model.dtype import BFLOAT16, FLOAT16, FLOAT32, DType
 
 
-@lowers("BatchNormalization", 7, 9, 14, 15)
+@lowers("BatchNormalization", 6, 7, 9, 14, 15)
 def batch_normalization(b: Builder, node: Source) -> list[Operand | None]:
     """By moments from training: TensorFlow's own op for images, arithmetic for other ranks and types."""
+    if node.version == 6 and not node.flag("is_test"):
+        raise LoweringError("it computes moments of the batch, as in training", hint="export the model for inference")
     if node.flag("training_mode") or any(node.wants(output) for output in range(1, 5)):
         raise LoweringError("it computes moments of the batch, as in training", hint="export the model for inference")
     if node.version < 9 and not node.flag("spatial", True):

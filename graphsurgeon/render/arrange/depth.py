@@ -44,10 +44,20 @@ def visible(root: Part, opened: set[Part]) -> list[Part]:
     return [part for part in parts if part not in opened]
 
 
-def open_to_depth(root: Part, depth: int) -> Opening:
-    """Open the scopes above a level: 1 is what lies in the root; found levels and runs of equal blocks count too."""
+def open_to_depth(root: Part, depth: int, *, composites: bool = True) -> Opening:
+    """Open the scopes above a level: 1 is what lies in the root; found levels and runs of equal blocks count too.
+
+    Args:
+        root: of the levels.
+        depth: how many.
+        composites: open constructs that have a name of their own too.
+    """
     level = levels_of(root)
-    opened = {part for part, at in level.items() if contents(part) and (at < depth or part is root)}
+    opened = {
+        part
+        for part, at in level.items()
+        if contents(part) and (at < depth or part is root) and (composites or not part.title)
+    }
     return Opening(opened, min(depth, max((level[part] for part in opened), default=0) + 1))
 
 
@@ -68,7 +78,7 @@ def open_by_size(root: Part, selection: Selection, *, fewest: int = FEWEST_BOXES
     opener = _Opener(root, selection)
     opener.widen(fewest, most, lambda part: part.kind != "layer" and opener.is_telling(part), whole_levels=True)
     opener.widen(min(fewest, RICH_ENOUGH), most, lambda part: part.kind != "layer")
-    opener.widen(min(fewest, BARELY_ENOUGH), most, lambda part: True)
+    opener.widen(min(fewest, BARELY_ENOUGH), most, lambda part: not part.title)
     level = levels_of(root)
     return Opening(opener.opened, max((level[part] for part in opener.opened), default=0) + 1)
 

@@ -118,7 +118,7 @@ def rank(context: InferenceContext) -> Sequence[Result]:
 @shape_fn("Fill", "Empty")
 def fill(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the first input spells."""
-    return [context.shape_of(0)]
+    return [context.vector_of(0)]
 
 
 @value_fn("Fill")

@@ -20,13 +20,13 @@ from graphsurgeon.shapes.registry import Result, shape_fn
 )  # fmt: skip
 def spelled_first(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the first input spells."""
-    return [context.shape_of(0)]
+    return [context.vector_of(0)]
 
 
 @shape_fn("StatefulStandardNormal")
 def spelled_second(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the second input spells."""
-    return [context.shape_of(1)]
+    return [context.vector_of(1)]
 
 
 @shape_fn(
@@ -35,7 +35,7 @@ def spelled_second(context: InferenceContext) -> Sequence[Result]:
 )  # fmt: skip
 def spelled_third(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the third input spells."""
-    return [context.shape_of(2)]
+    return [context.vector_of(2)]
 
 
 @shape_fn("RandomGamma", "RandomPoisson", "RandomPoissonV2")

@@ -15,7 +15,7 @@ from graphsurgeon.shapes.registry import Result, shape_fn, value_fn
 @shape_fn("Reshape", "RiscReshape", "QuantizedReshape")
 def reshape(context: InferenceContext) -> Sequence[Result]:
     """Give the shape that the second input spells; one open dimension takes what the number of elements leaves."""
-    dims, target = context.dims(0), context.shape_of(1)
+    dims, target = context.dims(0), context.vector_of(1)
     if target is not None and dims is not None:
         target = _completed(dims, target)
     result: list[Result] = [context.input(0).with_dims(target), (), ()]  # the quantized op has a range beside

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphsurgeon.shapes.context import InferenceContext
-from graphsurgeon.shapes.dims import Dims
+from graphsurgeon.shapes.dims import Dims, ShapeError
 from graphsurgeon.shapes.registry import Result, shape_fn
 
 
@@ -13,6 +13,8 @@ from graphsurgeon.shapes.registry import Result, shape_fn
 def restore(context: InferenceContext) -> Sequence[Result]:
     """Give the shapes of the parts that the third input spells (`4 6 0,2:-`); nothing is known of whole ones."""
     texts = context.strings(2)
+    if texts is not None and len(texts) != context.num_outputs:
+        raise ShapeError(f"input 2 spells {len(texts)} parts, for {context.num_outputs} outputs")
     return [_part(text) for text in texts] if texts is not None else [None] * context.num_outputs
 
 

@@ -1,0 +1,58 @@
+"""Rules about the saver of a MetaGraph: how the loaders of version 1 restore variables.
+
+Facts are of `saver.py` and `loader_impl.py` of TensorFlow 2.21. A saver that misses a name is refused when the graph is
+imported; what it names is looked up when it restores, which needs a checkpoint; saving is nobody's matter on load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphsurgeon.checks.places import is_present
+from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.mention import Mention
+from graphsurgeon.model.metagraph import Saver
+from graphsurgeon.model.model import Model
+
+_HINT = "session-style loaders need it to restore the variables; gs strip --only savers takes it out"
+
+
+def savers(model: Model) -> Iterator[Finding]:
+    """Find names that a saver lacks, spells in a way that cannot be used, or that the graph does not have."""
+    for metagraph in model.metagraphs:
+        saver = metagraph.saver
+        if saver is not None:
+            restores = model.traits.is_servable or model.checkpoint is not None
+            yield from _lacking(saver)
+            yield from _looked_up(saver, "error" if restores else "warning")
+
+
+def _lacking(saver: Saver) -> Iterator[Finding]:
+    for field, mention in (("save_tensor_name", saver.save), ("restore_op_name", saver.restore)):
+        if not mention.text:
+            yield _finding("error", field, "it names nothing, and no saver is made without it")
+
+
+def _looked_up(saver: Saver, severity: Severity) -> Iterator[Finding]:
+    if not saver.filename.text:
+        yield _finding("error", "filename_tensor_name", "it names nothing that the path could be fed to")
+    elif saver.filename.stored and ":" not in saver.filename.text:
+        what = f"it names {saver.filename.text!r}, an operation and no tensor of it"
+        yield _finding("error", "filename_tensor_name", what)
+    node = saver.restore.node
+    if ":" in saver.restore.text and node is not None and node.output_dtypes() == []:
+        what = f"it names {saver.restore.text!r}, and that operation has no outputs"
+        yield _finding("error", "restore_op_name", what)
+    named: tuple[tuple[Severity, str, Mention], ...] = (
+        (severity, "filename_tensor_name", saver.filename),
+        ("warning", "save_tensor_name", saver.save),
+        (severity, "restore_op_name", saver.restore),
+    )
+    for how, field, mention in named:
+        if mention.text and not is_present(mention.target):
+            what = f"it names {mention.text!r}, which the graph does not have"
+            yield Finding(how, f"saver, {field}", what, _HINT, "dangling-mention")
+
+
+def _finding(severity: Severity, field: str, what: str) -> Finding:
+    return Finding(severity, f"saver, {field}", what, _HINT, "saver")
