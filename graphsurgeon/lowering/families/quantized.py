@@ -70,7 +70,7 @@ def qlinear_conv(b: Builder, node: Source) -> Operand:
     if node.has(8):
         scale = b.op("Mul", b.reshape(node[1], []), node[4])
         given.append(b.op("Mul", b.cast(b.plain(node[8]), FLOAT32), scale))
-    made = conv(b, Source(node.node, node.version, given, {}))
+    made = _conv(b, node, given)
     b.within.work.notes[_FAKED] = None
     return _quantized(b, made, node[6], node.get(7), node[7].dtype, 1)
 
@@ -95,7 +95,13 @@ def conv_integer(b: Builder, node: Source) -> Operand:
     """A convolution of integers: in float64, which TensorFlow has a kernel for and which holds each sum."""
     x = b.cast(_shifted(b, node[0], node.get(2), 1), FLOAT64)
     kernel = b.cast(_shifted(b, node[1], node.get(3), 0), FLOAT64)
-    return b.cast(conv(b, Source(node.node, node.version, [x, kernel], {})), INT32)
+    return b.cast(_conv(b, node, [x, kernel]), INT32)
+
+
+def _conv(b: Builder, node: Source, given: list[Operand]) -> Operand:
+    made = conv(b, Source(node.node, node.version, given, {}))
+    assert isinstance(made, Operand)
+    return made
 
 
 def _spread(b: Builder, node: Source, one: Operand) -> Operand:
