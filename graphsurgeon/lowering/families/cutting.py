@@ -183,8 +183,8 @@ def _padded(b: Builder, x: Operand, mode: str, rows: list[tuple[int, int]], valu
     made = as_plain(x)
     for axis, (before, after) in enumerate(lying):
         if before or after:
-            cells = [b.constant(one, INT64) for one in (before, after)]
-            made = b.op("GatherV2", made, _sources(b, made, axis, cells[0], cells[1], mode), axis)
+            both = [b.constant(one, INT64) for one in (before, after)]
+            made = b.op("GatherV2", made, _sources(b, made, axis, both[0], both[1], mode), axis)
     return as_ordered(made, x.order)
 
 
