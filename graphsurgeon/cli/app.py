@@ -22,6 +22,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from graphsurgeon.cli.remote import remote_options, tell_traffic
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 
 # name -> "module:function", in the order of the help.
@@ -49,6 +50,7 @@ COMMANDS = {
     "metadata": "graphsurgeon.cli.commands.metadata:metadata",
     "attach-checkpoint": "graphsurgeon.cli.commands.attach_checkpoint:attach_checkpoint",
     "render": "graphsurgeon.cli.commands.render:render",
+    "view": "graphsurgeon.cli.commands.view:view",
     "apply": "graphsurgeon.cli.commands.apply:apply",
     "run": "graphsurgeon.cli.commands.run:run",
     "verify": "graphsurgeon.cli.commands.verify:verify",
@@ -83,6 +85,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = _dispatch(list(arguments))
         sys.stdout.flush()
+        tell_traffic(list(arguments))
     except GraphSurgeonError as error:
         status = _tell(str(error), error.exit_code, error.excerpt)
     except typer.Abort:
@@ -247,6 +250,7 @@ def _load(name: str) -> Any:
     )(callback)
     command: Any = typer.main.get_command(app)
     command.name = name
+    command.params += remote_options(command.params)
     command.told_by = getattr(callback, "told_by", {})
     command.examples = textwrap.indent(textwrap.dedent(examples), "  ")
     if _is_completing():

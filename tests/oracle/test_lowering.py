@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.onnx]
 
 OPS = sorted({op for op, _ in lowering_functions()})
 # Ops of which the onnx package has no case for the versions that are known, or none that TensorFlow's types can hold.
-WITHOUT_CASE = {"Constant", "GlobalLpPool", "Hardmax", "Upsample", "SwiGLU", "StringNormalizer", "MaxUnpool", "Scatter"}
+WITHOUT_CASE = {"Constant", "GlobalLpPool", "Hardmax", "Upsample", "StringNormalizer", "MaxUnpool", "Scatter"}
 
 
 @pytest.fixture(scope="module")
