@@ -148,7 +148,9 @@ def test_a_result_that_differs_is_not_written(
 
     monkeypatch.setattr(child, "EXTRAS", dict.fromkeys(child.EXTRAS, ("it", ())))
     monkeypatch.setattr(to_tflite, "have_done", have_done)
-    monkeypatch.setattr(to_tflite, "compare_with_source", lambda *_: compared.Verdict(problem="output y differs"))
+    monkeypatch.setattr(
+        to_tflite, "compare_with_source", lambda *_: compared.ConversionVerdict(problem="output y differs")
+    )
     target = tmp_path / "x.tflite"
     report = to_tflite.convert(Request(path=fixtures_dir / "savedmodel" / "linear", target=target))
     assert (report.written, report.problem) == (False, "output y differs")
