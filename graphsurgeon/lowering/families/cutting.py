@@ -10,7 +10,7 @@ from graphsurgeon.lowering.families.choosing import size_at
 from graphsurgeon.lowering.layout import from_last, last, mapped
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source, normal_axis
-from graphsurgeon.lowering.table import LoweringError, lowers
+from graphsurgeon.lowering.table import LoweringError, lowers, require_few
 from graphsurgeon.model.dtype import INT64
 
 _MOST, _LEAST = (1 << 31) - 1, -(1 << 31)  # of int32
@@ -220,6 +220,7 @@ def _order(x: Operand, size: int) -> list[int]:
     channels = x.dims[1]
     if not isinstance(channels, int) or channels % (size * size):
         raise LoweringError(f"{channels} channels in blocks of {size}")
+    require_few(channels, 1 << 20, "channels")
     depth = channels // (size * size)
     return [place % depth * size * size + place // depth for place in range(channels)]
 
@@ -234,6 +235,7 @@ def space_to_depth(b: Builder, node: Source) -> Operand:
         if not isinstance(channels, int):
             raise LoweringError("the number of channels is not known", hint="give it with --shape")
         count = channels * size * size
+        require_few(count, 1 << 20, "channels")
         made = b.op(
             "GatherV2", made, [place % (size * size) * channels + place // (size * size) for place in range(count)], 3
         )
