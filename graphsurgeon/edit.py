@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from graphsurgeon.disk.atomic import Inspect, scratch_folder
 from graphsurgeon.disk.files import Progress
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
@@ -172,7 +173,7 @@ def _edit(
     added = _fill_in(model, where, steps, reports)
     warnings, faults = _require_sound(model, path, force_text=force_text)
     plan = _plan(model, where)
-    source = Path(model.path)
+    source = path_of(model.path)
     done = _Done([*model.notes, *added, *faults], reports, warnings, plan)
     if dry_run:
         return done.report(path, written=False)
@@ -344,7 +345,7 @@ def _place(model: Model, where: Where) -> tuple[str | os.PathLike[str], bool]:
 
 def _verdict_before(model: Model, plan: WritePlan, verify: Verifier) -> Verdict:
     """Write beside the source, and let the verifier compare."""
-    source = Path(model.path)
+    source = path_of(model.path)
     with scratch_folder(source) as folder:
         trial = plan_write(model, folder / own_place(model).name, format=plan.target.format)
         trial.write(link=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
@@ -17,6 +16,7 @@ from graphsurgeon.compare.across import in_the_same_words, laid_out
 from graphsurgeon.compare.entries import EntryPair, Input, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call, pair_entries
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -97,6 +97,10 @@ class Tolerance:
     rtol: float = RTOL
     atol: float = ATOL
 
+    def agree(self, call: OneRun, before: Result, after: Result) -> bool:
+        """Say whether two results of a call are the same."""
+        return self.compare(call, None, "", before, after).agrees
+
     def compare(self, call: OneRun, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
         """Compare two results of a call."""
         import numpy as np
@@ -143,14 +147,12 @@ def compare_models(
     Args:
         before, after: the models, as read from their files.
         runner: runs calls on a file.
-        signatures: only these; None means every one that both have.
-        tags: of the MetaGraph, in both models.
+        signatures, tags: only these signatures, None for every one that both have; of this MetaGraph.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
-        assume: input -> shape of its random data.
+        assume: input -> shape of its random data, which `seed` makes.
         also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
             the others decide, and a note says so.
-        seed: of the random data.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
         runtimes: what runs each of the models; "" for what its format belongs to.
@@ -201,7 +203,7 @@ def _judged(
             failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
             continue
         if job.item.pair.is_across:
-            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.compare, job.first, None))
+            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.agree, job.first))
             notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
@@ -296,7 +298,7 @@ def _run(
     if not calls:
         return []
     chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
-    return runner(Path(model.path), calls, tags=chosen)
+    return runner(path_of(model.path), calls, tags=chosen)
 
 
 def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolerance) -> list[ComparedOutput]:

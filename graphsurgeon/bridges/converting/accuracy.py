@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.bridges.runner import run_calls
-from graphsurgeon.compare.entries import OneRun, Entry, RunOutcome, entries
+from graphsurgeon.compare.entries import Entry, OneRun, RunOutcome, entries
 from graphsurgeon.compare.inputs import random_input
 from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.errors import plural
