@@ -5,8 +5,8 @@
 Every SavedModel and GraphDef in the folders is converted, in a process of its own that is forked from one that has
 TensorFlow, which takes seconds where `gs` takes a minute on a busy machine. `equal` is a file that onnxruntime loads
 and that gave what TensorFlow gives at every size of batch that the model runs with. Models that TensorFlow does not run
-with made-up inputs, or that have none, do not count; where a model is refused before it is run, a run says whether they do. At the end the
-counts.
+with made-up inputs, or that have none, do not count; where a model is refused before it is run, a run says whether they
+do. At the end the counts.
 """
 
 from __future__ import annotations
