@@ -107,7 +107,8 @@ def _converted(request: Request, settings: _Settings, prepared: Prepared, folder
         measured = measure(plain, result, seed=request.seed, runs=request.verify and not flex)
         details["quantized"], problem = measured, measured.problem
         notes += measured.notes
-        verdict = ConversionVerdict(outputs=verdict.outputs, problem=problem, is_verified=verdict.is_verified and not problem)
+        is_verified = verdict.is_verified and not problem
+        verdict = ConversionVerdict(outputs=verdict.outputs, problem=problem, is_verified=is_verified)
     is_written = not verdict.problem and not request.dry_run
     if is_written:
         export_file(request.target, result, sources=[request.path], force=request.force)

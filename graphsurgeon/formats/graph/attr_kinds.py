@@ -87,17 +87,16 @@ def class_fault(node: Node) -> str:
 
     It goes through the entries of whatever it finds there (`_ProcessColocationParam`, importer.py).
     """
-    stored = StoredAttrs(node).get("_class")
+    stored: Any = StoredAttrs(node).get("_class")
     found = kinds(stored) if stored is not None else ()
     if found in ((), ("list",)) or (found == ("string",) and not stored.s):
         return ""
     if found != ("list(string)",):
         return f"is a {' and '.join(found)}, and its kind is list(string)"
-    for text in stored.list.s:
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            return "holds bytes that are no text"
+    try:
+        _ = [text.decode() for text in stored.list.s]
+    except UnicodeDecodeError:
+        return "holds bytes that are no text"
     return ""
 
 

@@ -96,7 +96,7 @@ def test_samples_of_an_archive(fixtures_dir: Path, tmp_path: Path) -> None:
 def test_samples_that_do_not_fit(fixtures_dir: Path, tmp_path: Path) -> None:
     inputs = entry_of(fixtures_dir / "savedmodel" / "linear", "serving_default").inputs
     np.savez(tmp_path / "a.npz", other=np.zeros(3))
-    with pytest.raises(UsageError, match="has no array for input .*it has other"):
+    with pytest.raises(UsageError, match=r"has no array for input .*it has other"):
         samples(str(tmp_path / "a.npz"), inputs, seed=0)
     with pytest.raises(UsageError, match="has no pictures"):
         samples(str(tmp_path), inputs, seed=0)
