@@ -59,6 +59,7 @@ def _fixed(node: Node) -> Iterator[str]:
 def _paired(node: Node) -> Iterator[str]:
     name, other, may_be_empty = _PAIRS.get(node.op, ("", "", True))
     found, beside = (node.attrs.get(name), node.attrs.get(other)) if name else (None, None)
-    is_off = isinstance(found, list) and isinstance(beside, list) and len(found) != len(beside)
-    if is_off and (found or not may_be_empty):
+    if not isinstance(found, list) or not isinstance(beside, list):
+        return
+    if len(found) != len(beside) and (found or not may_be_empty):
         yield f"its attribute {name!r} has {len(found)} entries, {other!r} {len(beside)}"
