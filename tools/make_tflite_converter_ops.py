@@ -34,6 +34,7 @@ ELSEWHERE = re.compile(
     "Grad|Dataset|Iterator|Summary|Reader|Boosted|Sdca|Collective|Nccl|Debug|TPU|Xla|Cudnn|Queue|Stats|Embedding|"
     "Anonymous|Accumulator|Seed|Sampler|Minibatch|Coo|SparseCore|Backprop|Restore|Generator|Experimental|Session"
 )
+FUSED = {"Erf"}  # part of what the converter takes as a whole: GELU
 HANDLES = (20, 21)  # resource, variant
 TYPES = ("float32", "int32", "string", "bool", "int64", "complex64")
 PATIENCE = 40  # seconds without a word from the process
@@ -58,7 +59,7 @@ def main() -> None:
         killed = next((op for op in waiting if op not in verdicts), None)
         waiting = [op for op in waiting if op not in verdicts and op != killed]
     lines = [f"# Made by tools/make_tflite_converter_ops.py from TensorFlow {version('tensorflow-cpu')}; do not edit."]
-    lines += [f"{op} {verdict}" for op, verdict in sorted(verdicts.items()) if verdict in ("select", "none")]
+    lines += [f"{op} {verdict}" for op, verdict in sorted(verdicts.items()) if verdict in WORTH[1:] and op not in FUSED]
     OUTPUT.write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -102,7 +103,7 @@ def _converted(function: Any) -> str:
 
     try:
         tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
-    except Exception as error:  # noqa: BLE001  # whatever it raises is an answer
+    except Exception as error:  # whatever it raises is an answer
         text = str(error)
         return "select" if SELECT in text else "none" if NONE in text else "failed"
     return "taken"
@@ -134,7 +135,7 @@ def _functions(op: str) -> Iterator[Any]:
         for constants in (None, *CONSTANTS) if len(specs) > 1 and dtype in PLAIN else (None,):
             try:
                 yield _traced(raw, plain, specs, attrs, constants)
-            except Exception:  # noqa: BLE001, S112  # TensorFlow takes no such op
+            except Exception:  # noqa: PERF203  # TensorFlow takes no such op
                 continue
 
 
@@ -147,7 +148,9 @@ def _traced(
     fed = specs if constants is None else specs[:1]
 
     def call(*values: Any) -> Any:
-        rest = [tf.cast(tf.fill(constants or (), place + 1), spec.dtype) for place, spec in enumerate(specs[len(fed) :])]
+        rest = [
+            tf.cast(tf.fill(constants or (), place + 1), spec.dtype) for place, spec in enumerate(specs[len(fed) :])
+        ]
         left = [*values, *rest]
         named = {arg.name: [left.pop(0), left.pop(0)] if arg.number_attr else left.pop(0) for arg in plain}
         inferred = {arg.type_attr for arg in plain} | {arg.number_attr for arg in plain}

@@ -14,14 +14,13 @@ from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.entries import OneRun, Runner, RunOutcome, entries
-from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
+from graphsurgeon.compare.equivalence import Assumed, EquivalenceReport, Tolerance, assumptions, compare_models
 from graphsurgeon.compare.pairs import EntryPair
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.recognise.locate import locate
 from graphsurgeon.formats.savedmodel.folder import require_contained
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.shape import Shape
 
 if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
@@ -35,8 +34,7 @@ def verify(
     *,
     signatures: Sequence[str] | None = None,
     feeds: Mapping[str, object] | Sequence[str] = (),
-    assume: Mapping[str, Shape] | None = None,
-    also: Sequence[Mapping[str, Shape]] = (),
+    assume: Assumed | None = None,
     seed: int = 0,
     tolerance: Tolerance | None = None,
     tags: Sequence[str] | None = None,
@@ -52,8 +50,7 @@ def verify(
         before, after: the model files.
         signatures: only these; None means every one that both have.
         feeds: input -> data, or `NAME=DATA` texts; the others are random.
-        assume: input -> shape of random data.
-        also: further shapes, with each of which the models are run once more.
+        assume: input -> shape of random data; several such run the models with each.
         seed: of random data.
         tolerance: what counts as the same.
         tags: of the MetaGraph, in both.
@@ -84,10 +81,9 @@ def verify(
         _runner_of(first, second, stand=allowed.stand),
         signatures=signatures,
         tags=tags,
-        feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
+        feeds={name: maker(data, seed=seed, shape=assumptions(assume)[0].get(name)) for name, data in given.items()},
         decided={name: maker(data, seed=seed) for name, data in (decided or {}).items()},
         assume=assume,
-        also=also,
         seed=seed,
         tolerance=within,
         locate=find_first if with_place else None,

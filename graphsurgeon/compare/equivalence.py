@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.entries import Input, OneRun, Result, Runner, RunOutcome, loaders_of
@@ -32,6 +32,14 @@ RTOL = 1e-4  # float32 sums in another order differ by less than that in network
 ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
 _FEW = 3  # inputs whose shapes a message names
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
+
+
+Assumed: TypeAlias = Mapping[str, Shape] | Sequence[Mapping[str, Shape]]
+
+
+def assumptions(assume: Assumed | None) -> Sequence[Mapping[str, Shape]]:
+    """Return what is assumed of shapes, run by run."""
+    return [assume or {}] if assume is None or isinstance(assume, Mapping) else assume
 
 
 @dataclass(frozen=True)
@@ -129,8 +137,7 @@ def compare_models(
     tags: Sequence[str] | None = None,
     feeds: Mapping[str, _Maker] | None = None,
     decided: Mapping[str, _Maker] | None = None,
-    assume: Mapping[str, Shape] | None = None,
-    also: Sequence[Mapping[str, Shape]] = (),
+    assume: Assumed | None = None,
     seed: int = 0,
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
@@ -144,9 +151,8 @@ def compare_models(
         tags: of the MetaGraph, in both models.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
-        assume: input -> shape of its random data.
-        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
-            the others decide, and a note says so.
+        assume: input -> shape of its random data; several such run the models with each. Where the first does not run
+            with one of them, the others decide, and a note says so.
         seed: of the random data.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
@@ -162,11 +168,9 @@ def compare_models(
     pairs = pairs if signatures is None else _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    prepared = [
-        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed)
-        for shapes in (assume or {}, *also)
-        for pair in pairs
-    ]
+    sizes = assumptions(assume)
+    cases = [(pair, shapes) for shapes in sizes for pair in pairs]
+    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed) for pair, shapes in cases]
     jobs = [job for item in prepared for job in item.jobs(before, after, *metagraphs)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
@@ -184,7 +188,7 @@ def compare_models(
     ran = {output.signature or "the graph" for output in outputs}
     skipped += [(name, why) for name, why in failed.items() if name not in ran]
     notes = [note for item in prepared for note in item.notes]
-    notes += [f"{name}: {why}" for name, why in failed.items() if also and name in ran]
+    notes += [f"{name}: {why}" for name, why in failed.items() if sizes[1:] and name in ran]
     agrees = bool(outputs) and all(output.agrees for output in outputs)
     report = EquivalenceReport(before.path, after.path, agrees, outputs, skipped, first, seed)
     return replace(report, rtol=tolerance.rtol, atol=tolerance.atol, notes=list(dict.fromkeys(notes)))

@@ -1,4 +1,4 @@
-"""Make a SavedModel of a Keras file: mended for the Keras that is installed, exported by it in a child, and compared."""
+"""Make a SavedModel of a Keras file: mended for the Keras that is there, exported by it in a child, and compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from graphsurgeon.bridges.arrays import load_arrays
 from graphsurgeon.bridges.child import have_done, shortened
 from graphsurgeon.bridges.converting.request import ConversionReport, Request
-from graphsurgeon.compare.entries import Call, Result
+from graphsurgeon.compare.entries import OneRun, Result
 from graphsurgeon.compare.equivalence import ComparedOutput, Tolerance
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -106,7 +106,7 @@ def _compared(answer: dict[str, Any], results: Path) -> list[ComparedOutput]:
     if not answer["names"]:
         return []
     arrays = load_arrays(results)
-    call = Call("object", None, {}, {})
+    call = OneRun("object", None, {}, {})
     found = []
     for place, name in enumerate(answer["names"]):
         one, other = (arrays.get(f"{place}.{side}") for side in (0, 1))

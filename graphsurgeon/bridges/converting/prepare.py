@@ -41,7 +41,9 @@ class Prepared:
     @property
     def free(self) -> dict[str, Input]:
         """The inputs whose batch may be any, by key."""
-        return {name: item for name, item in self.entry.inputs.items() if item.shape.dims and item.shape.dims[0] is None}
+        return {
+            name: item for name, item in self.entry.inputs.items() if item.shape.dims and item.shape.dims[0] is None
+        }
 
 
 def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int | None = None) -> Prepared:

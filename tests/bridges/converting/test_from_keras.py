@@ -28,7 +28,7 @@ def architecture(path: Path, layer: str, config: dict[str, Any]) -> Path:
 def all_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     from graphsurgeon.bridges import child
 
-    monkeypatch.setattr(child, "EXTRAS", {name: ("it", ()) for name in child.EXTRAS})
+    monkeypatch.setattr(child, "EXTRAS", dict.fromkeys(child.EXTRAS, ("it", ())))
 
 
 def test_an_architecture_alone(tmp_path: Path) -> None:
