@@ -34,7 +34,8 @@ ELSEWHERE = re.compile(
     "Grad|Dataset|Iterator|Summary|Reader|Boosted|Sdca|Collective|Nccl|Debug|TPU|Xla|Cudnn|Queue|Stats|Embedding|"
     "Anonymous|Accumulator|Seed|Sampler|Minibatch|Coo|SparseCore|Backprop|Restore|Generator|Experimental|Session"
 )
-FUSED = {"Erf"}  # part of what the converter takes as a whole: GELU
+# Part of what the converter takes as a whole (GELU), or taken with constants of the right length only.
+FUSED = {"Erf", "FakeQuantWithMinMaxVarsPerChannel"}
 HANDLES = (20, 21)  # resource, variant
 TYPES = ("float32", "int32", "string", "bool", "int64", "complex64")
 PATIENCE = 40  # seconds without a word from the process

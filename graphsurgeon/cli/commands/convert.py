@@ -48,16 +48,12 @@ def convert(
     without any, the numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
-    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come
-    out too, unless --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
-
-    .tflite, and a SavedModel of a Keras file (extra tensorflow), are conversions: the model is prepared, converted in a
-    process of its own, loaded and compared with the source. Where that fails nothing is written; the exit status is 1.
+    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last unless --keep-layout is given;
+    which inputs and outputs were turned is said. .tflite, and a SavedModel of a Keras file, come of converters in a
+    process of their own; what differs from the source is not written, and the exit status is 1.
 
     Examples:
       gs convert model/ model.tflite --quantize int8 --calibrate samples.npz
-      gs convert old.h5 saved_model/
-      gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
       gs convert model.ckpt-1000 weights.safetensors
       gs convert frozen.pb logdir/

@@ -26,7 +26,7 @@ __all__ = ["gs"]  # the fixture
 @pytest.fixture
 def no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every extra, and no process."""
-    monkeypatch.setattr(child, "EXTRAS", dict.fromkeys(child.EXTRAS, ("it", ())))
+    monkeypatch.setattr(child, "NEEDS", dict.fromkeys(child.NEEDS, child.Need("it", "it", ())))
 
     def refuse(*_: object) -> dict[str, Any]:
         raise AssertionError("a process was started")
@@ -146,7 +146,7 @@ def test_a_result_that_differs_is_not_written(
         Path(arguments["target"]).write_bytes(other)
         return {"died": "", "error": ""}
 
-    monkeypatch.setattr(child, "EXTRAS", dict.fromkeys(child.EXTRAS, ("it", ())))
+    monkeypatch.setattr(child, "NEEDS", dict.fromkeys(child.NEEDS, child.Need("it", "it", ())))
     monkeypatch.setattr(to_tflite, "have_done", have_done)
     monkeypatch.setattr(to_tflite, "compare_with_source", lambda *_: compared.Compared(problem="output y differs"))
     target = tmp_path / "x.tflite"
