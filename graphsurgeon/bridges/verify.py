@@ -15,12 +15,13 @@ from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.entries import EntryPair, OneRun, Runner, RunOutcome, entries
-from graphsurgeon.compare.equivalence import Assumed, EquivalenceReport, Tolerance, assumptions, compare_models
+from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.recognise.locate import locate
 from graphsurgeon.formats.savedmodel.folder import require_contained
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
 
 if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
@@ -34,7 +35,8 @@ def verify(
     *,
     signatures: Sequence[str] | None = None,
     feeds: Mapping[str, object] | Sequence[str] = (),
-    assume: Assumed | None = None,
+    assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     tags: Sequence[str] | None = None,
@@ -50,16 +52,14 @@ def verify(
     Args:
         before, after: the model files.
         signatures: only these; None means every one that both have.
-        feeds: input -> data, or `NAME=DATA` texts; the others are random.
-        assume: input -> shape of random data; several such run the models with each.
-        seed: of random data.
+        feeds: input -> data, or `NAME=DATA` texts; the others are random, by `seed`, of the shapes in `assume`.
+        also: further shapes, with each of which the models are run once more.
         tolerance: what counts as the same.
         tags: of the MetaGraph, in both.
         with_place: if they differ, find the first tensor along the graph that does.
         checkpoint: where the variables of `before` are, if that is a bare graph.
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
-        allowed: what the models may reach outside themselves.
-        tell: is told what they do there, before they are run.
+        allowed: what the models may reach outside themselves; `tell` is told of it before they are run.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
@@ -79,9 +79,10 @@ def verify(
         _runner_of(first, second, stand=allowed.stand),
         signatures=signatures,
         tags=tags,
-        feeds={name: maker(data, seed=seed, shape=assumptions(assume)[0].get(name)) for name, data in given.items()},
+        feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
         decided={name: maker(data, seed=seed) for name, data in (decided or {}).items()},
         assume=assume,
+        also=also,
         seed=seed,
         tolerance=within,
         locate=find_first if with_place and first.traits.vocabulary == second.traits.vocabulary else None,

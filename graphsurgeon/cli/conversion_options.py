@@ -39,6 +39,9 @@ def conversion(
         bool, typer.Option("--no-verify", help="Of a conversion: do not compare the result with the source.")
     ] = False,
     seed: Seed = 0,
+    opset: Annotated[
+        int | None, typer.Option("--opset", metavar="N", help="Of ONNX: the version of its ops.", min=7)
+    ] = None,
     quantize: Annotated[
         str | None, typer.Option("--quantize", metavar="HOW", help="Of TFLite: dynamic, float16, int8 or int16x8.")
     ] = None,
@@ -56,6 +59,7 @@ def conversion(
 ) -> dict[str, Any]:
     """Return the fields of a `Request` that the options give; `settings` has what one way alone is told."""
     own: dict[str, object] = {
+        "opset": opset,
         "quantize": quantize,
         "calibrate": calibrate,
         "int8_io": int8_io or None,

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.across import in_the_same_words, laid_out
 from graphsurgeon.compare.entries import EntryPair, Input, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call, pair_entries
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -34,14 +34,6 @@ RTOL = 1e-4  # float32 sums in another order differ by less than that in network
 ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
 _FEW = 3  # inputs whose shapes a message names
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
-
-
-Assumed: TypeAlias = Mapping[str, Shape] | Sequence[Mapping[str, Shape]]
-
-
-def assumptions(assume: Assumed | None) -> Sequence[Mapping[str, Shape]]:
-    """Return what is assumed of shapes, run by run."""
-    return [assume or {}] if assume is None or isinstance(assume, Mapping) else assume
 
 
 @dataclass(frozen=True)
@@ -105,6 +97,10 @@ class Tolerance:
     rtol: float = RTOL
     atol: float = ATOL
 
+    def agree(self, call: OneRun, before: Result, after: Result) -> bool:
+        """Say whether two results of a call are the same."""
+        return self.compare(call, None, "", before, after).agrees
+
     def compare(self, call: OneRun, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
         """Compare two results of a call."""
         import numpy as np
@@ -139,7 +135,8 @@ def compare_models(
     tags: Sequence[str] | None = None,
     feeds: Mapping[str, _Maker] | None = None,
     decided: Mapping[str, _Maker] | None = None,
-    assume: Assumed | None = None,
+    assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
@@ -150,13 +147,12 @@ def compare_models(
     Args:
         before, after: the models, as read from their files.
         runner: runs calls on a file.
-        signatures: only these; None means every one that both have.
-        tags: of the MetaGraph, in both models.
+        signatures, tags: only these signatures, None for every one that both have; of this MetaGraph.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
-        assume: input -> shape of its random data; several such run the models with each. Where the first does not run
-            with one of them, the others decide, and a note says so.
-        seed: of the random data.
+        assume: input -> shape of its random data, which `seed` makes.
+        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
+            the others decide, and a note says so.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
         runtimes: what runs each of the models; "" for what its format belongs to.
@@ -172,13 +168,15 @@ def compare_models(
     pairs = pairs if signatures is None else _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    sizes = assumptions(assume)
-    cases = [(pair, shapes) for shapes in sizes for pair in pairs]
-    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed) for pair, shapes in cases]
+    prepared = [
+        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed)
+        for shapes in (assume or {}, *also)
+        for pair in pairs
+    ]
     jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
-    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate, tell_failed=len(sizes) > 1)
+    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate, tell_failed=bool(also))
     return replace(
         report,
         before=before.path,
@@ -205,7 +203,7 @@ def _judged(
             failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
             continue
         if job.item.pair.is_across:
-            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.compare, job.first, None))
+            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.agree, job.first))
             notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
@@ -276,7 +274,7 @@ class _Prepared:
                 models, metagraphs, (pair.before, pair.after), runtimes, strict=True
             )
         )
-        shared = [(loader, loader) for loader in ours if loader in others] or [(ours[0], others[0])]
+        shared = [(loader, loader) for loader in ours if loader in others] or [(loader, others[0]) for loader in ours]
         for loader, other in shared:
             yield _Job(
                 self,
@@ -300,7 +298,7 @@ def _run(
     if not calls:
         return []
     chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
-    return runner(Path(model.path), calls, tags=chosen)
+    return runner(path_of(model.path), calls, tags=chosen)
 
 
 def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolerance) -> list[ComparedOutput]:

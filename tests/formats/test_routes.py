@@ -43,7 +43,9 @@ def test_what_is_not_read_has_one_hint() -> None:
         assert bool(hint) != (route_of(kind) is not None), kind
 
 
-@pytest.mark.parametrize(("name", "last"), [("model.onnx", "gs convert model.onnx"), ("net-symbol.json", "gs convert net-symbol.json")])
+@pytest.mark.parametrize(
+    ("name", "last"), [("model.onnx", "gs convert model.onnx"), ("net-symbol.json", "gs convert net-symbol.json")]
+)
 def test_show_ends_with_the_way(name: str, last: str, gs: GS) -> None:
     done = gs("show", f"hostile/foreign/{name}")
     assert done.out.splitlines()[-1].startswith(f"to SavedModel: {last}")

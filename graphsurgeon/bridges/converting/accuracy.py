@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.bridges.runner import run_calls
-from graphsurgeon.compare.entries import Entry, RunOutcome, entries
+from graphsurgeon.compare.entries import Entry, OneRun, RunOutcome, entries
 from graphsurgeon.compare.inputs import random_input
 from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.errors import plural
@@ -89,7 +89,7 @@ def _entry(model: Model) -> Entry:
 
 
 def _run(path: Path, entry: Entry, data: Mapping[str, Any]) -> RunOutcome:
-    call = make_call("interpreter", entry, data, {name: name for name in entry.outputs})
+    call: OneRun = make_call("interpreter", entry, data, {name: name for name in entry.outputs})
     (outcome,) = run_calls(path, [call])
     return outcome
 

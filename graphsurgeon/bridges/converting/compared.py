@@ -76,7 +76,8 @@ def _verify(request: Request, prepared: Prepared, before: Path, after: Path) -> 
         report = verify(
             before,
             after,
-            assume=shapes if prepared.free else None,
+            assume=shapes[0],
+            also=shapes[1:] if prepared.free else (),
             seed=request.seed,
             tags=request.tags if is_source else None,
             with_place=False,

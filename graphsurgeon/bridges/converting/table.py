@@ -14,7 +14,7 @@ from graphsurgeon.bridges.converting.request import ConversionReport, Request
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise.locate import locate
-from graphsurgeon.model.format import TENSORFLOW, Format, Vocabulary
+from graphsurgeon.model.format import TENSORFLOW, TFLITE, Format, Vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,15 @@ class Converter:
         return _function_of(self)(request)
 
 
+ONNX = Converter(
+    name="onnx",
+    title="an ONNX model",
+    suffixes=frozenset((".onnx",)),
+    sources=frozenset((TENSORFLOW, TFLITE)),
+    extras=("tf2onnx",),
+    function="to_onnx:convert",
+    settings={"opset": "--opset"},
+)
 TFLITE_FILE = Converter(
     name="tflite",
     title="a TFLite model",
@@ -78,7 +87,7 @@ KERAS_FILE = Converter(
     function="from_keras:convert",
     settings={},
 )
-_converters: dict[str, Converter] = {record.name: record for record in (TFLITE_FILE, KERAS_FILE)}
+_converters: dict[str, Converter] = {record.name: record for record in (ONNX, TFLITE_FILE, KERAS_FILE)}
 
 
 def converters() -> tuple[Converter, ...]:

@@ -48,18 +48,17 @@ def convert(
     without any, the numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
-    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last unless --keep-layout is given;
-    which inputs and outputs were turned is said. .tflite, and a SavedModel of a Keras file, come of converters in a
-    process of their own; what differs from the source is not written, and the exit status is 1.
+    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come
+    out too, unless --keep-layout is given; which ones were turned is said. What has no counterpart is named.
+    OUT.onnx (extra onnx) is made by tf2onnx, loaded by onnxruntime and compared with the source, else not written.
 
     Examples:
-      gs convert model/ model.tflite --quantize int8 --calibrate samples.npz
+      gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
-      gs convert model.ckpt-1000 weights.safetensors
-      gs convert frozen.pb logdir/
       gs convert old.h5 new.h5 --for keras-3
       gs convert model.onnx saved_model/
       gs convert net-symbol.json net.onnx
+      gs convert model/ model.onnx --signature classify
     """
     if place is not None and options.target is not None:
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
