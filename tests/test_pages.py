@@ -89,7 +89,7 @@ def test_options_in_tables_exist() -> None:
         commands = commands_in(row[0])
         if not commands or len(row) < 2:
             continue
-        told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(row))) - _HIDDEN
+        told = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", " ".join(row))) - _HIDDEN
         known = set.intersection(*(options_of(command) for command in commands))
         if told - known:
             wrong[row[0]] = told - known
