@@ -168,7 +168,7 @@ def _edit(
     model = read(path, force_text=force_text)
     if where.confirm is not None:
         where.confirm(model)
-    steps = list(steps)
+    steps = _to_the_place(model, steps, where)
     reports = _run_all(model, steps)
     added = _fill_in(model, where, steps, reports)
     warnings, faults = _require_sound(model, path, force_text=force_text)
@@ -213,6 +213,17 @@ class _Done:
             self.warnings,
             verdict,
         )
+
+
+def _to_the_place(model: Model, steps: Iterable[Step], where: Where) -> list[Step]:
+    """Return the steps; what changes the container and says no format takes that of the place.
+
+    Only of a network of another framework this decides what is done: others are what they are in any container.
+    """
+    format = named_format(where.output, where.format) if model.traits.becomes and where.output is not None else None
+    if format is None:
+        return list(steps)
+    return [(step, {"format": format, **said} if step == "convert" else said) for step, said in steps]
 
 
 def _run_all(model: Model, steps: Sequence[Step]) -> tuple[StepReport, ...]:

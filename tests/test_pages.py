@@ -45,7 +45,7 @@ def formats_missing(page: str) -> set[str]:
 def ways_missing(page: str) -> set[str]:
     """Return the converters to other frameworks whose targets no row of a page names."""
     told = " ".join(cell for row in rows(page) for cell in row)
-    return {way.name for way in converters() if not any(suffix in told for suffix in way.suffixes if suffix)}
+    return {way.name for way in converters() if not any(suffix in told for suffix in way.suffixes)}
 
 
 def kinds_missing(page: str) -> set[str]:

@@ -11,7 +11,7 @@ from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding.appended_zip import unsafe_names
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
 from graphsurgeon.formats.savedmodel import parts
-from graphsurgeon.formats.tflite.behind import unexplained
+from graphsurgeon.formats.tflite.behind import is_cut_off, unexplained
 from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.read import TfliteModelSource
 from graphsurgeon.model.finding import Finding, Severity
@@ -71,7 +71,10 @@ def _of_tflite(model: Model) -> Iterator[Finding]:
 def _behind(source: Any) -> Iterator[Finding]:
     """Find what is carried along behind the model."""
     rest = unexplained(source)
-    if rest is not None:
+    if rest is not None and is_cut_off(source, rest):
+        what = f"the archive behind the model, from byte {rest[0]:,} on, has no end: the file is cut off"
+        yield Finding("warning", "file", what, "fetch or write it again", "archive-cut")
+    elif rest is not None:
         what = f"{plural(rest[1] - rest[0], 'byte')} from byte {rest[0]:,} on that no field of the model places"
         hint = "code for an accelerator may lie there, or what does not belong to a model"
         yield Finding("note", "file", what, hint, "bytes-behind")

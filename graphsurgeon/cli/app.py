@@ -50,6 +50,7 @@ COMMANDS = {
     "metadata": "graphsurgeon.cli.commands.metadata:metadata",
     "attach-checkpoint": "graphsurgeon.cli.commands.attach_checkpoint:attach_checkpoint",
     "render": "graphsurgeon.cli.commands.render:render",
+    "view": "graphsurgeon.cli.commands.view:view",
     "apply": "graphsurgeon.cli.commands.apply:apply",
     "run": "graphsurgeon.cli.commands.run:run",
     "verify": "graphsurgeon.cli.commands.verify:verify",

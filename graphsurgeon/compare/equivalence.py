@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.compare.entries import Input, OneRun, Result, Runner, RunOutcome, loaders_of
+from graphsurgeon.compare.across import in_the_same_words, laid_out
+from graphsurgeon.compare.entries import EntryPair, Input, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
-from graphsurgeon.compare.pairs import EntryPair, make_call, pair_entries
+from graphsurgeon.compare.pairs import make_call, pair_entries
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.metagraph import MetaGraph
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 RTOL = 1e-4  # float32 sums in another order differ by less than that in networks of a hundred layers
 ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
+_FEW = 3  # inputs whose shapes a message names
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
 
 
@@ -40,7 +43,7 @@ class ComparedOutput:
     Attributes:
         signature: its key; None for tensors of a graph.
         loader: what ran both: "object" (`tf.saved_model.load`), "session" (the loader of TensorFlow 1, and graphs),
-            "interpreter" (LiteRT).
+            "interpreter" (LiteRT), "onnxruntime", "openvino", "keras"; where two ran them, the one of the first.
         name: signature key, or the tensor in the first model.
         agrees: the numbers are within the tolerances; other values are equal.
         identical: they are the same to the bit.
@@ -94,6 +97,10 @@ class Tolerance:
     rtol: float = RTOL
     atol: float = ATOL
 
+    def agree(self, call: OneRun, before: Result, after: Result) -> bool:
+        """Say whether two results of a call are the same."""
+        return self.compare(call, None, "", before, after).agrees
+
     def compare(self, call: OneRun, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
         """Compare two results of a call."""
         import numpy as np
@@ -129,23 +136,26 @@ def compare_models(
     feeds: Mapping[str, _Maker] | None = None,
     decided: Mapping[str, _Maker] | None = None,
     assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
+    runtimes: Sequence[str] = ("", ""),
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
     Args:
         before, after: the models, as read from their files.
         runner: runs calls on a file.
-        signatures: only these; None means every one that both have.
-        tags: of the MetaGraph, in both models.
+        signatures, tags: only these signatures, None for every one that both have; of this MetaGraph.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
-        assume: input -> shape of its random data.
-        seed: of the random data.
+        assume: input -> shape of its random data, which `seed` makes.
+        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
+            the others decide, and a note says so.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
+        runtimes: what runs each of the models; "" for what its format belongs to.
 
     Raises:
         UnsupportedError: a model cannot be run at all.
@@ -158,27 +168,52 @@ def compare_models(
     pairs = pairs if signatures is None else _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed) for pair in pairs]
-    jobs = [job for item in prepared for job in item.jobs(before, after, *metagraphs)]
+    prepared = [
+        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed)
+        for shapes in (assume or {}, *also)
+        for pair in pairs
+    ]
+    jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
+    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate, tell_failed=bool(also))
+    return replace(
+        report,
+        before=before.path,
+        after=after.path,
+        skipped=[*skipped, *report.skipped],
+        seed=seed,
+        notes=list(dict.fromkeys([*(note for item in prepared for note in item.notes), *report.notes])),
+    )
+
+
+def _judged(
+    done: Iterable[tuple[_Job, RunOutcome, RunOutcome]],
+    tolerance: Tolerance,
+    locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None,
+    *,
+    tell_failed: bool,
+) -> EquivalenceReport:
     outputs: list[ComparedOutput] = []
     failed: dict[str, str] = {}
     first = None
-    for job, ours, theirs in zip(jobs, one, other, strict=True):
+    notes: list[str] = []
+    for job, ours, theirs in done:
         if ours.error:
-            failed.setdefault(job.item.name, f"the first model does not run: {ours.error}")
+            failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
             continue
+        if job.item.pair.is_across:
+            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.agree, job.first))
+            notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
         if first is None and locate is not None and not theirs.error and not all(output.agrees for output in found):
             first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
     ran = {output.signature or "the graph" for output in outputs}
-    skipped += [(name, why) for name, why in failed.items() if name not in ran]
-    notes = [note for item in prepared for note in item.notes]
+    skipped = [(name, why) for name, why in failed.items() if name not in ran]
+    notes += [f"{name}: {why}" for name, why in failed.items() if tell_failed and name in ran]
     agrees = bool(outputs) and all(output.agrees for output in outputs)
-    report = EquivalenceReport(before.path, after.path, agrees, outputs, skipped, first, seed)
-    return replace(report, rtol=tolerance.rtol, atol=tolerance.atol, notes=list(dict.fromkeys(notes)))
+    return EquivalenceReport("", "", agrees, outputs, skipped, first, 0, tolerance.rtol, tolerance.atol, notes)
 
 
 @dataclass(frozen=True)
@@ -195,7 +230,7 @@ class _Prepared:
         shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
         first: dict[str, Any] = {}
         second: dict[str, Any] = {}
-        notes = []
+        notes = list(pair.notes)
         for key, entry in pair.before.inputs.items():
             partner = pair.after.inputs.get(pair.inputs.get(key, ""))
             is_left_out = entry.optional and key not in feeds and (partner is None or partner.optional)
@@ -206,26 +241,40 @@ class _Prepared:
             elif is_left_out and entry.default is not None:
                 first[key] = entry.default.numpy()
             else:
-                known = shapes.get(key) or _both(entry.shape, partner.shape if partner is not None else entry.shape)
+                theirs = partner.shape if partner is not None else entry.shape
+                known = shapes.get(key) or _both(entry.shape, laid_out(theirs, back=pair.layouts.get(key)))
                 first[key] = random_input(entry, seed=seed, shape=known)
                 if partner is None:
                     first[key] = first[key] * 0 if first[key].dtype.kind != "O" else first[key]
                     notes.append(f"the second model has no input {key!r}; the first is fed zeros (--feed {key}=...)")
             if partner is not None:
-                second[partner.name] = _cast(first[key], partner)
+                axes = pair.layouts.get(key, tuple(range(first[key].ndim)))
+                second[partner.name] = _cast(first[key].transpose(axes), partner)
         return _Prepared(pair, first, second, notes)
+
+    @property
+    def shaped(self) -> str:
+        """What it is fed, where there is little of it."""
+        shapes = [f"{name}={Shape(array.shape)}" for name, array in self.first_feeds.items()]
+        return f" with {', '.join(shapes)}" if 0 < len(shapes) <= _FEW else ""
 
     @property
     def name(self) -> str:
         """What was called."""
         return self.pair.before.key or self.pair.after.key or "the graph"
 
-    def jobs(self, before: Model, after: Model, first: MetaGraph, second: MetaGraph) -> Iterable[_Job]:
+    def jobs(
+        self, models: tuple[Model, Model], metagraphs: tuple[MetaGraph, MetaGraph], runtimes: Sequence[str]
+    ) -> Iterable[_Job]:
         """Yield the calls to compare, one pair for each loader that can run both."""
         pair = self.pair
-        others = loaders_of(after, second, pair.after)
-        ours = loaders_of(before, first, pair.before)
-        shared = [(loader, loader) for loader in ours if loader in others] or [(ours[0], others[0])]
+        ours, others = (
+            loaders_of(model, metagraph, entry, runtime)
+            for model, metagraph, entry, runtime in zip(
+                models, metagraphs, (pair.before, pair.after), runtimes, strict=True
+            )
+        )
+        shared = [(loader, loader) for loader in ours if loader in others] or [(loader, others[0]) for loader in ours]
         for loader, other in shared:
             yield _Job(
                 self,

@@ -50,7 +50,8 @@ class Format:
         holds_several_graphs, holds_functions, holds_signatures, holds_assets: whether a file of it can hold them.
         variables: where those of a model lie: inside it, beside it in a checkpoint of its own, or nowhere ("").
         is_servable: it is what TensorFlow Serving and the loaders of TensorFlow 2 take.
-        runtime: what reads and runs such files: "tensorflow", "litert"; empty if nothing does here.
+        runtimes: what reads and runs such files, the one of the framework first ("tensorflow", "litert", "onnxruntime",
+            "openvino", "keras"); none if nothing does here.
 
         layout: one file, a folder, or a group of files with one prefix.
         entries: of a folder: names of files, one of which makes it a model -> in text form.
@@ -89,7 +90,7 @@ class Format:
     holds_assets: bool = False
     variables: Literal["inside", "beside", ""] = ""
     is_servable: bool = False
-    runtime: str = ""
+    runtimes: tuple[str, ...] = ()
 
     layout: Layout = "file"
     entries: Mapping[str, bool | None] = field(default_factory=dict)
@@ -106,6 +107,11 @@ class Format:
     options: Mapping[str, bool | None] = field(default_factory=dict)
     releases: Mapping[str, str] = field(default_factory=dict)
     has_free_names: bool = False
+
+    @property
+    def runtime(self) -> str:
+        """The runtime of the framework that such files belong to; empty if nothing runs them here."""
+        return self.runtimes[0] if self.runtimes else ""
 
     @property
     def a_title(self) -> str:
