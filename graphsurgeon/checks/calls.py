@@ -40,7 +40,9 @@ def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
         if gradient not in metagraph.functions:
             yield _missing("error", f"function {function}", f"its gradient {gradient!r} is not in the library")
     for function in repeated_gradients(metagraph):
-        yield Finding("error", f"function {function}", "it has two gradients", "get the file again", "repeated-gradient")
+        yield Finding(
+            "error", f"function {function}", "it has two gradients", "get the file again", "repeated-gradient"
+        )
 
 
 def recursion(metagraph: MetaGraph) -> Iterator[Finding]:

@@ -28,7 +28,9 @@ def runs(model: Model) -> Iterator[Finding]:
         public = [signature for key, signature in metagraph.signatures.items() if not key.startswith(INTERNAL)]
         if metagraph.vocabulary != TENSORFLOW or not public:
             continue
-        restored = set() if metagraph.saver is None else {resource_key(node) for node in restore_map(metagraph).variables}
+        restored = (
+            set() if metagraph.saver is None else {resource_key(node) for node in restore_map(metagraph).variables}
+        )
         restored |= LoadPath(metagraph).assigned.keys()
         for signature in public:
             yield from _unfed(signature)

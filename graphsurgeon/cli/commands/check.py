@@ -12,7 +12,7 @@ import typer
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Jobs, Json, Models, Quiet
 from graphsurgeon.cli.many import for_each
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 
 
 def check(
@@ -31,7 +31,8 @@ def check(
     """Say whether a model is sound, what is wrong with it, and what to do about it.
 
     Exit status 1 if there are errors. An error means that a loader refuses the model, or that part of it cannot
-    be used; "needs", that it loads only where a library is installed, which is named. With several models, one after the other (with --json one object a line), and the worst status.
+    be used; "needs", that it loads only where a library is installed, which is named. With several models, one
+    after the other (with --json one object a line), and the worst status.
 
     Examples:
         gs check model/
@@ -73,7 +74,6 @@ def _print(findings: Sequence[Finding]) -> None:
         hint = f"; {finding.hint}" if finding.hint else ""
         output.line(f"{finding.severity}: {finding.where}: {finding.what}{hint}")
     counts = Counter(finding.severity for finding in findings)
-    parts = [output.plural(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]]
-    if counts["needs"]:
-        parts.insert(int(bool(counts["error"])), f"{counts['needs']} {'library' if counts['needs'] == 1 else 'libraries'} needed")
+    nouns: dict[Severity, str] = {"error": "error", "needs": "missing package", "warning": "warning", "note": "note"}
+    parts = [output.plural(counts[severity], noun) for severity, noun in nouns.items() if counts[severity]]
     output.line(", ".join(parts) or "sound: nothing found")

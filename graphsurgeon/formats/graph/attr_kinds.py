@@ -88,17 +88,22 @@ def class_fault(node: Node) -> str:
     It goes through the entries of whatever it finds there (`_ProcessColocationParam`, importer.py).
     """
     stored = StoredAttrs(node).get("_class")
-    found = kinds(stored) if stored is not None else ()
+    if stored is None:
+        return ""
+    found = kinds(stored)
     if found in ((), ("list",)) or (found == ("string",) and not stored.s):
         return ""
     if found != ("list(string)",):
         return f"is a {' and '.join(found)}, and its kind is list(string)"
-    for text in stored.list.s:
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            return "holds bytes that are no text"
-    return ""
+    return "" if all(map(_is_text, stored.list.s)) else "holds bytes that are no text"
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def has_data_after_controls(node: Node) -> bool:
