@@ -25,12 +25,15 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Asks Keras 3 and Keras 2 anew which files of each other they load, as they are and mended.
-oracles: .venv/ready .venv-keras-2/ready
+# Asks Keras 3 and Keras 2 anew which files of each other they load, as they are and mended; MXNet and OpenCV what
+# layers of MXNet and Caffe yield.
+oracles: .venv/ready .venv-keras-2/ready .venv-layers/ready
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python tools/keras_answers.py $(BIN)/python .venv-keras-2/bin/python
+	.venv-layers/bin/python tools/mxnet_answers.py fixtures/mxnet/answers.npz
+	.venv-layers/bin/python tools/caffe_answers.py fixtures/caffe/answers.npz
 
 clean:
-	rm -rf .venv .venv-demo .venv-keras-2 demo tutorial
+	rm -rf .venv .venv-demo .venv-keras-2 .venv-layers demo tutorial
 
 python:
 	@test -n "$(PYTHON)" || { echo "no Python 3.10 to 3.13 found; call make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -49,6 +52,12 @@ python:
 	touch $@
 
 # tf_keras is Keras 2 as it went on after Keras 3; its version is the one of the TensorFlow it is for.
+.venv-layers/ready: | python
+	test -x .venv-layers/bin/python || $(PYTHON) -m venv .venv-layers
+	.venv-layers/bin/python -m pip install --quiet --disable-pip-version-check \
+		mxnet==1.9.1 numpy==1.23.5 opencv-python-headless==4.8.1.78
+	touch $@
+
 .venv-keras-2/ready: | python
 	test -x .venv-keras-2/bin/python || $(PYTHON) -m venv .venv-keras-2
 	.venv-keras-2/bin/python -m pip install --quiet --disable-pip-version-check 'tf_keras==2.21.*' h5py

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphsurgeon.analysis.summary import summarize
     from graphsurgeon.checks.check import check
     from graphsurgeon.compare.diff import diff
+    from graphsurgeon.fleet.catalog import catalog
     from graphsurgeon.formats import new_model, read, write
     from graphsurgeon.scanning.scan import scan
     from graphsurgeon.shapes import infer_shapes
@@ -29,6 +30,7 @@ __all__ = [
     "GraphSurgeonError",
     "UnsupportedError",
     "UsageError",
+    "catalog",
     "check",
     "diff",
     "find",
@@ -44,6 +46,7 @@ __all__ = [
 
 # Public name -> the module that has it, imported when it is first asked for.
 _LAZY = {
+    "catalog": "graphsurgeon.fleet.catalog",
     "check": "graphsurgeon.checks.check",
     "diff": "graphsurgeon.compare.diff",
     "find": "graphsurgeon.analysis.find",

@@ -250,6 +250,8 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
         opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
+    if isinstance(opened.get("params"), str | os.PathLike):
+        opened["params"] = read(opened["params"])
     if isinstance(opened.get("format"), str):
         opened["format"] = named_format("", opened["format"])
     return opened

@@ -15,6 +15,8 @@ import pytest
 from google.protobuf import text_format
 
 from graphsurgeon import read, surgery
+from graphsurgeon.bridges.converting.request import ConversionReport, Request
+from graphsurgeon.bridges.converting.table import Converter, registered
 from graphsurgeon.checks import check as checks
 from graphsurgeon.cli import app
 from graphsurgeon.cli.common import Json
@@ -24,6 +26,11 @@ from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.graph.mention_sites import MENTION_SITES
 from graphsurgeon.formats.recognise import foreign
 from graphsurgeon.formats.recognise.foreign import FOREIGN
+from graphsurgeon.lowering.builder import Builder
+from graphsurgeon.lowering.layout import each
+from graphsurgeon.lowering.operand import Operand
+from graphsurgeon.lowering.source import Source
+from graphsurgeon.lowering.table import lowering_functions, lowers
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.metagraph import MetaGraph
@@ -34,9 +41,10 @@ from graphsurgeon.scanning.table import rules as op_rules
 from graphsurgeon.shapes.context import InferenceContext
 from graphsurgeon.shapes.registry import shape_fn, shape_functions
 from graphsurgeon.surgery.stripping.kinds import KINDS, Kind, When
-from graphsurgeon.surgery.stripping.work import Work
+from graphsurgeon.surgery.stripping.work import StripWork
 from tests import test_house, test_pages
 from tests.formats import toy
+from tests.formats.onnx import models as onnx_models
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTENDING = (ROOT / "docs" / "extending.md").read_text("utf-8")
@@ -168,7 +176,7 @@ def test_a_format_that_is_only_named(gs: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_kind_of_strip(gs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def quieten(work: Work) -> None:
+    def quieten(work: StripWork) -> None:
         for node in work.metagraph.graph.nodes:
             if "_loud" in node.attrs:
                 del node.attrs["_loud"]
@@ -256,7 +264,47 @@ def test_a_field_that_mentions_a_node(gs: Run, monkeypatch: pytest.MonkeyPatch) 
     assert snapshots == ["x:0", "ear:0"]
 
 
+def test_an_op_of_onnx_that_becomes_tensorflows(gs: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nodes = [onnx_models.node("Relu", ["x"], ["y"])]
+    ends = [onnx_models.value(name, [2, 3]) for name in "xy"]
+    onnx_models.save(tmp_path, onnx_models.model(onnx_models.graph(nodes, ends[:1], ends[1:])))
+    monkeypatch.delitem(lowering_functions(), ("Relu", 14))
+    status, said = gs("convert", "model.onnx", "out.pb")
+    assert (status, "Relu" in said) == (4, True)
+
+    @lowers("Relu", 14)
+    def relu(b: Builder, node: Source) -> Operand:
+        return each(b, "Softplus", node[0])
+
+    assert gs("convert", "model.onnx", "out.pb")[0] == 0
+    assert "Softplus" in [node.op for node in read("out.pb").metagraphs[0].graph.nodes]
+
+
+def test_a_way_out(gs: Run) -> None:
+    def answer(request: Request) -> ConversionReport:
+        request.target.write_text("ECHO")
+        path, output = str(request.path), str(request.target)
+        return ConversionReport(path=path, output=output, format="echo", written=True, verified=True)
+
+    record = Converter(
+        name="echo",
+        title="an Echo model",
+        suffixes=frozenset((".echo",)),
+        sources=frozenset((TENSORFLOW,)),
+        extras=(),
+        function=answer,
+        settings={},
+    )
+    with registered(record):
+        assert test_pages.ways_missing(test_pages.CLI) == {"echo"}
+        status, said = gs("convert", "g.pbtxt", "out.echo")
+    assert (status, Path("out.echo").read_text()) == (0, "ECHO"), said
+    assert gs("convert", "g.pbtxt", "other.echo")[0] != 0
+
+
 HELD = {
+    "an op of ONNX that becomes TensorFlow's": [test_an_op_of_onnx_that_becomes_tensorflows],
+    "a way out, to another framework": [test_a_way_out],
     "an edit": [test_an_edit],
     "a command that only looks": [test_a_command_that_only_looks],
     "a shape function": [test_a_shape_function],

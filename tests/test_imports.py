@@ -32,7 +32,7 @@ LAYERS = {
     "compare": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "render": BELOW_ANALYSIS | {"analysis", "compare", "patterns"},
     "checks": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
-    "fleet": {"errors"},
+    "fleet": BYTES | BELOW_ANALYSIS | {"analysis", "formats", "checks", "scanning", "export"},
     "scanning": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "edit": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks"},
     "export": BYTES | {"model", "formats"},
@@ -51,7 +51,8 @@ OPENERS = {"open", "fdopen", "read_bytes", "read_text", "write_bytes", "write_te
 # or what lies in an archive.
 FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
-    "disk/files.py", "disk/atomic.py", "formats/schema/__init__.py", "ops/catalog.py", "ops/onnx.py", "ops/tflite.py",
+    "disk/files.py", "disk/append.py", "disk/atomic.py", "formats/schema/__init__.py",
+    "ops/catalog.py", "ops/onnx.py", "ops/tflite.py",
     "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/foreign.py",
     "scanning/modules.py", "scanning/other_ops.py",
     "scanning/table.py",

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from graphsurgeon import errors
+from graphsurgeon.bridges.converting.table import converters
 from graphsurgeon.cli import app
 from graphsurgeon.formats import registry
 from graphsurgeon.patterns.rules import rule_names
@@ -39,6 +40,12 @@ def rules_missing(page: str) -> set[str]:
 def formats_missing(page: str) -> set[str]:
     """Return the formats that have no row in the tables of a page."""
     return {record.name for record in registry.formats()} - {row[0].strip("`") for row in rows(page)}
+
+
+def ways_missing(page: str) -> set[str]:
+    """Return the converters to other frameworks whose targets no row of a page names."""
+    told = " ".join(cell for row in rows(page) for cell in row)
+    return {way.name for way in converters() if not any(suffix in told for suffix in way.suffixes if suffix)}
 
 
 def kinds_missing(page: str) -> set[str]:
@@ -91,6 +98,10 @@ def test_options_in_tables_exist() -> None:
 
 def test_every_shipped_rule_has_its_row() -> None:
     assert rules_missing(PATTERNS) == set()
+
+
+def test_every_way_out_has_its_row() -> None:
+    assert ways_missing(CLI) == set()
 
 
 def test_every_kind_of_strip_has_its_row() -> None:

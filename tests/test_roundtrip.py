@@ -19,7 +19,8 @@ from graphsurgeon.model.tensor import Tensor
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 KINDS = {"savedmodel", "graphdef", "metagraph", "checkpoint", "tflite"}
-MODELS = sorted(path for kind in KINDS for path in (FIXTURES / kind).iterdir())
+BOTH = FIXTURES / "graphdef" / "unfrozen"  # a graph and a checkpoint: of the folder neither is meant
+MODELS = sorted({path for kind in KINDS for path in (FIXTURES / kind).iterdir()} - {BOTH} | {BOTH / "graph.pbtxt"})
 MESSAGES = {"saved_model": "SavedModel", "graph_def": "GraphDef", "meta_graph": "MetaGraphDef"}
 
 

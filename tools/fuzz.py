@@ -12,6 +12,7 @@ Each fault is one line: number, what is wrong, the command. The exit status says
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import random
@@ -232,6 +233,8 @@ def _names(original: Path) -> dict[str, list[str]]:
     except GraphSurgeonError:
         return {}
     values = [value.name or "" for graph in model.graphs for value in graph.values]
+    with contextlib.suppress(GraphSurgeonError):  # of a hostile model
+        values += [str(value) for graph in model.graphs for node in graph.nodes for value in node.outputs]
     signatures = [signature for metagraph in model.metagraphs for signature in metagraph.signatures.items()]
     inputs = [value.name or "" for graph in model.graphs[:1] for value in graph.inputs]
     placeholders = [node.name for graph in model.graphs for node in graph.nodes if node.op == "Placeholder"]

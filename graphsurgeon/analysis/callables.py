@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.objects import TensorSpec
+from graphsurgeon.model.objects import CompositeSpec, TensorSpec
 from graphsurgeon.model.shape import Shape
 
 _CALLED = ("function", "bare_concrete_function")
@@ -77,6 +77,8 @@ def _arguments(structure: object) -> list[CallArgument] | None:
 def _flat(name: str, item: object, *, inner: bool = False) -> Iterator[CallArgument]:
     if isinstance(item, TensorSpec):
         yield CallArgument(name if inner else item.name or name, item.dtype, item.shape)
+    elif isinstance(item, CompositeSpec):
+        yield CallArgument(name, value=f"{item.kind} {item.dtype} {item.shape}")
     elif isinstance(item, (tuple, list)):
         for number, part in enumerate(item):
             yield from _flat(f"{name}[{number}]", part, inner=True)

@@ -48,7 +48,7 @@ OF_TRAINED_FLOW = -25.0  # of either, in a training graph: what an optimizer or 
 OF_SHAPE = -25.0  # computed from the shape of an input only
 WITHOUT_WEIGHTS = -40.0  # in a training graph: the input's own preparation, or the labels'
 BESIDE_LABELS = -25.0  # computed with what an answer is compared with: a loss, or a metric
-A_SCALAR = -5.0
+A_SCALAR = -5.0  # a loss or a count, though it may be an answer too
 A_TRAINED_SCALAR = -30.0  # in a training graph: a loss, a rate, a counter
 ENOUGH = 30.0  # from here on a value is worth listing unasked; half of it where none stands out
 OUTSTANDING = AN_END + AN_IDENTITY  # an end that something else speaks for
@@ -56,7 +56,7 @@ SURE = AN_END + LAST_OF_BLOCK + AN_IDENTITY  # an end that its name, op or place
 # Points of an input: what it is, then what speaks for or against it.
 FED = 50.0  # by a signature
 A_HANDLE = -35.0  # nobody can feed one from outside
-UNREAD = -40.0
+UNREAD = -40.0  # nothing would change if it were fed
 READ_ASIDE = -30.0  # by saving, loading or training alone
 MOST_OPERANDS = 8  # of what compares an answer with labels
 MOST_FEEDS = 64  # inputs that are told apart when it comes to which of them a value is computed from

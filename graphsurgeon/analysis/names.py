@@ -54,9 +54,8 @@ def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGra
 
 def _tell_choice(model: Model, chosen: MetaGraph) -> None:
     others = " or ".join(",".join(one.tags or ()) or NO_TAGS for one in model.metagraphs if one is not chosen)
-    note = (
-        f"the MetaGraph tagged {','.join(chosen.tags or ())}, one of {len(model.metagraphs)}; --tags chooses {others}"
-    )
+    tags = ",".join(chosen.tags or ())
+    note = f"the MetaGraph tagged {tags}, one of {len(model.metagraphs)}; --tags chooses {others}"
     if note not in model.notes:
         model.notes.append(note)
 

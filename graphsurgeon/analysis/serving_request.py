@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from graphsurgeon.analysis.composites import CompositePart, composite_parts
 from graphsurgeon.analysis.examples import Feature, parsed_features, serialize_example
 from graphsurgeon.analysis.names import choose_metagraph, find_signature
 from graphsurgeon.analysis.serving import JSON_DTYPES, METHODS, serving_problems
@@ -54,7 +55,7 @@ class Filled(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Request:
+class ServingRequest:
     """A request that fits a signature.
 
     Attributes:
@@ -70,7 +71,7 @@ class Request:
     notes: list[str] = field(default_factory=list)
 
 
-def make_request(model: Model, key: str | None = None, *, tags: list[str] | None = None) -> Request:
+def make_request(model: Model, key: str | None = None, *, tags: list[str] | None = None) -> ServingRequest:
     """Return a request to a signature; without a key to `serving_default`, or to the only one.
 
     Raises:
@@ -89,7 +90,7 @@ def make_request(model: Model, key: str | None = None, *, tags: list[str] | None
     notes: list[str] = []
     fill = _examples if method in ("classify", "regress") else _tensors
     body = {"signature_name": signature.key, **fill(metagraph, signature, notes)}
-    return Request(signature.key, path, body, notes)
+    return ServingRequest(signature.key, path, body, notes)
 
 
 def _problem(signature: Signature) -> str:
@@ -119,9 +120,14 @@ def _tensors(metagraph: MetaGraph, signature: Signature, notes: list[str]) -> di
     entries = [*signature.inputs.values(), *signature.outputs.values()]
     is_batched = all(entry.shape is not None and entry.shape.dims and entry.shape.dims[0] is None for entry in entries)
     # Rows are answered in rows, and of several outputs some may have no row for each of the input.
-    is_batched = is_batched and not signature.defaults and len(signature.outputs) == 1
+    parts = composite_parts(metagraph, signature)
+    is_batched = is_batched and not signature.defaults and not parts and len(signature.outputs) == 1
     samples = {}
     for key, entry in signature.inputs.items():
+        if key in parts and parts[key].role != "values":
+            samples[key] = _sample_part(parts[key])
+            notes.append(f"{key} is {parts[key]}")
+            continue
         samples[key] = _sample(metagraph, signature, key, entry, notes)
         dims = entry.shape.dims if entry.shape is not None else None
         if dims is None or None in dims[is_batched:]:
@@ -141,6 +147,16 @@ def _sample(metagraph: MetaGraph, signature: Signature, key: str, entry: Signatu
     dtype = entry.dtype or STRING
     item = _text(metagraph, signature, key, notes) if dtype is STRING else _zero(dtype)
     return Filled(item, tuple(1 if dim is None else dim for dim in dims) if dims is not None else (1,))
+
+
+def _sample_part(part: CompositePart) -> Filled:
+    """Return what fits values of one element: a row that has it, or the place where it stands."""
+    dims = part.spec.shape.dims
+    if part.role == "row splits":
+        return Filled([0, 1])
+    if part.role == "dense shape":
+        return Filled([1 if dim is None else dim for dim in dims or ()])
+    return Filled([[0] * len(dims or ())])
 
 
 def _text(metagraph: MetaGraph, signature: Signature, key: str, notes: list[str]) -> Any:

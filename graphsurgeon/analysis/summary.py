@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphsurgeon.analysis.callables import CallableForm, callable_forms
+from graphsurgeon.analysis.composites import CompositePart, composite_parts
 from graphsurgeon.analysis.flow.placeholders import InputFact, placeholders
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
 from graphsurgeon.analysis.weight_totals import (
@@ -61,6 +63,7 @@ class SignatureSummary(NamedTuple):
     Attributes:
         function: the function whose results it yields; None if it names tensors of the graph itself.
         defaults: values for inputs that a caller leaves out.
+        parts: of inputs that are parts of a ragged or sparse tensor, which.
     """
 
     method: str
@@ -68,6 +71,7 @@ class SignatureSummary(NamedTuple):
     outputs: Mapping[str, SignatureTensor]
     function: str | None
     defaults: Mapping[str, Tensor]
+    parts: Mapping[str, str] = MappingProxyType({})
 
 
 class LoadStep(NamedTuple):
@@ -338,7 +342,8 @@ def _summarize_signatures(metagraph: MetaGraph, graph: Graph | None = None) -> d
     """Describe the signatures; with a graph only those that name its tensors."""
     chosen = [s for s in metagraph.signatures.values() if graph is None or s.graph is graph]
     calls = _calls(metagraph.graph) if chosen and graph is None else {}
-    return {signature.key: _summarize_signature(signature, calls) for signature in chosen}
+    parts = {signature.key: composite_parts(metagraph, signature) for signature in chosen}
+    return {signature.key: _summarize_signature(signature, calls, parts[signature.key]) for signature in chosen}
 
 
 def _calls(graph: Graph) -> dict[str, str]:
@@ -350,7 +355,9 @@ def _calls(graph: Graph) -> dict[str, str]:
     return called
 
 
-def _summarize_signature(signature: Signature, calls: Mapping[str, str]) -> SignatureSummary:
+def _summarize_signature(
+    signature: Signature, calls: Mapping[str, str], parts: Mapping[str, CompositePart]
+) -> SignatureSummary:
     producers = {mention.node_name for entry in signature.outputs.values() for mention in entry.mentions}
     called = {calls[name] for name in producers if calls.get(name)}
     return SignatureSummary(
@@ -359,6 +366,7 @@ def _summarize_signature(signature: Signature, calls: Mapping[str, str]) -> Sign
         outputs={key: _signature_tensor(entry) for key, entry in signature.outputs.items()},
         function=called.pop() if len(called) == 1 else None,
         defaults=signature.defaults,
+        parts={key: str(part) for key, part in parts.items()},
     )
 
 

@@ -57,19 +57,21 @@ class ConstantsSummary:
 
     Attributes:
         scopes: by top-level scope of the node's name, largest first.
+        small: how many have fewer numbers, which are not counted among the others.
     """
 
     count: int
     bytes: int
     parameters: int
     scopes: Sequence[ScopeWeights]
+    small: int = 0
 
 
 def summarize_variables(checkpoint: Checkpoint) -> VariablesSummary:
     """Measure the variables of a checkpoint. Reads its object graph for their names."""
     variables = named_variables(checkpoint)
     slots = [named for named in variables if named.kind == "slot"]
-    others = list(_first_entries(named for named in variables if named.kind == "variable"))
+    others = list(first_entries(named for named in variables if named.kind == "variable"))
     return VariablesSummary(
         count=len(variables),
         bytes=sum(named.variable.tensor.nbytes for named in variables),
@@ -83,15 +85,17 @@ def summarize_variables(checkpoint: Checkpoint) -> VariablesSummary:
 
 
 def summarize_constants(graphs: Iterable[Graph]) -> ConstantsSummary | None:
-    """Measure the constants of some graphs without lifting them; None if there are none of 16 numbers."""
-    found = [(name, tensor) for graph in graphs for name, tensor in constants(graph) if tensor.dtype.bits]
-    if not found:
+    """Measure the constants of some graphs without lifting them; None if there are none."""
+    every = [(name, tensor) for graph in graphs for name, tensor in constants(graph, at_least=0) if tensor.dtype.bits]
+    if not every:
         return None
+    found = [(name, tensor) for name, tensor in every if tensor.num_elements >= FEW_ELEMENTS]
     return ConstantsSummary(
         count=len(found),
         bytes=sum(stored_bytes(tensor) for _, tensor in found),
         parameters=sum(tensor.num_elements for _, tensor in found),
         scopes=_by_scope(found),
+        small=len(every) - len(found),
     )
 
 
@@ -113,7 +117,7 @@ def constants(graph: Graph, *, at_least: int = FEW_ELEMENTS) -> Iterator[tuple[s
             yield node.name, tensor
 
 
-def _first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]:
+def first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]:
     """Yield each variable once. Keras 3 exports track every one under two objects, and save it under both.
 
     A name alone does not tell: it need not be unique.

@@ -97,13 +97,17 @@ def list_weights(
         graphs: the graphs of a MetaGraph that are looked into.
         small: list constants of fewer than 16 elements too.
     """
-    at_least = 0 if small else FEW_ELEMENTS
     found = list(_variables(model))
     for metagraph in metagraphs:
         for graph in graphs(metagraph):
             constants = _stored if graph.kind == "subgraph" else _constants
-            found += [weight for weight in constants(graph) if weight.tensor.num_elements >= at_least]
+            found += [weight for weight in constants(graph) if small or not is_small(weight)]
     return found
+
+
+def is_small(weight: Weight) -> bool:
+    """Say whether a weight is a constant of so few elements that it is a size or an axis rather than a weight."""
+    return weight.kind == "constant" and weight.tensor.num_elements < FEW_ELEMENTS
 
 
 class Allowance:

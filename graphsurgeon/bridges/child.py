@@ -15,22 +15,41 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
 from graphsurgeon.compare.entries import OneRun, Result, RunOutcome
-from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.format import TENSORFLOW, Format
 
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
 START = Path(__file__).with_name("start.py")
 STAND = "here"  # the folder that relative paths in a model lead to
-# Extra -> what messages call it, and the packages that it stands for: groups of which one package each must be there.
-EXTRAS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
-    "tensorflow": ("TensorFlow", (("tensorflow",),)),
-    "litert": ("LiteRT", (("ai_edge_litert", "tensorflow"),)),
-    "onnx": ("tf2onnx and onnxruntime", (("tf2onnx",), ("onnxruntime",))),
+
+
+class Need(NamedTuple):
+    """What a runtime or a converter needs.
+
+    Attributes:
+        title: what messages call it.
+        extra: that installs it.
+        packages: groups, of each of which one package must be there.
+    """
+
+    title: str
+    extra: str
+    packages: tuple[tuple[str, ...], ...]
+
+
+NEEDS = {  # runtimes, and extras of converters
+    "tensorflow": Need("TensorFlow", "tensorflow", (("tensorflow",),)),
+    "litert": Need("LiteRT", "litert", (("ai_edge_litert", "tensorflow"),)),
+    "onnxruntime": Need("onnxruntime", "onnx", (("onnxruntime",),)),
+    "openvino": Need("OpenVINO", "openvino", (("openvino",),)),
+    "keras": Need("Keras and TensorFlow", "tensorflow", (("keras",), ("tensorflow",))),
+    "tf2onnx": Need("tf2onnx and onnxruntime", "onnx", (("tf2onnx",), ("onnxruntime",))),
 }
+RUNTIMES = ("tensorflow", "litert", "onnxruntime", "openvino")  # that `--runtime` takes
 _MOST_TOLD = 300  # characters of what a runtime says
 _TRACE = re.compile(
     r"Detected at node '?([^' ]+)'? defined at \(most recent call last\):"
@@ -38,34 +57,59 @@ _TRACE = re.compile(
 )
 
 
-def runtime_of(traits: Format, path: object, *, hint: str = "") -> str:
+def runtime_of(traits: Format, path: object, *, hint: str = "", wanted: str | None = None) -> str:
     """Return the runtime that runs a format's graphs: as they are, or written anew as a GraphDef.
 
+    Args:
+        traits: the format.
+        path: of the model.
+        hint: what else can be done with a model without graph.
+        wanted: this one; without it the first of the format's that is installed, or the first.
+
     Raises:
-        UnsupportedError: nothing here runs them.
+        UnsupportedError: nothing here runs them, or not what is wanted.
+        UsageError: there is no such runtime.
     """
+    if wanted is not None and wanted not in RUNTIMES:
+        raise UsageError(f"{wanted!r} is no runtime", hint=f"one of {', '.join(RUNTIMES)}")
     if not traits.holds_graph:
         raise traits.refuse("has no graph to run", hint=hint).at(path)
-    if not traits.runtime and traits.vocabulary != TENSORFLOW:
+    runtimes = traits.runtimes or (("tensorflow",) if traits.vocabulary == TENSORFLOW else ())
+    if not runtimes:
         raise traits.refuse("is not run here").at(path)
-    return traits.runtime or "tensorflow"
+    if wanted is None:
+        return next((runtime for runtime in runtimes if is_installed(runtime)), runtimes[0])
+    found = next((runtime for runtime in runtimes if is_meant(wanted, runtime)), None)
+    if found is None:
+        there = " or ".join(NEEDS[runtime].title for runtime in runtimes)
+        raise traits.refuse(f"is not run by {NEEDS[wanted].title}", hint=f"it is by {there}").at(path)
+    return found
 
 
-def require_extra(extra: str, what: str = "running this model") -> None:
-    """Refuse to go on without the packages of an extra. Imports nothing.
+def is_meant(wanted: str, runtime: str) -> bool:
+    """Say whether a runtime is what is wanted: Keras files are run by what the extra tensorflow brings."""
+    return wanted in (runtime, NEEDS[runtime].extra)
+
+
+def is_installed(need: str) -> bool:
+    """Say whether the packages of a runtime, or of a converter's extra, are there. Imports nothing."""
+    return all(any(importlib.util.find_spec(package) for package in group) for group in NEEDS[need].packages)
+
+
+def require_extra(need: str, what: str = "running this model") -> None:
+    """Refuse to go on without the packages of a runtime, or of a converter's extra. Imports nothing.
 
     Args:
-        extra: its name.
+        need: a runtime, or an extra.
         what: needs it.
 
     Raises:
         UnsupportedError: with the extra's name.
     """
-    title, groups = EXTRAS[extra]
-    if not all(any(importlib.util.find_spec(package) for package in group) for group in groups):
-        verb = "are" if len(groups) > 1 else "is"
+    if not is_installed(need):
+        title, extra, groups = NEEDS[need]
         raise UnsupportedError(
-            f"{what} needs {title}, which {verb} not installed",
+            f"{what} needs {title}, which {'are' if len(groups) > 1 else 'is'} not installed",
             hint=f"install the extra: pip install 'tf-graphsurgeon[{extra}]'",
         )
 
@@ -76,7 +120,7 @@ def ask(
     """Run calls on a model in a child process.
 
     Args:
-        runtime: "tensorflow" or "litert".
+        runtime: one of `NEEDS`.
         source: where the model is and how to load it, see the worker of the runtime.
         calls: what to run.
         stand: the folder that the process stands in; a scratch folder of its own without one.

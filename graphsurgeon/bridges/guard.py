@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphsurgeon.errors import UnsupportedError, plural
+from graphsurgeon.model.format import TENSORFLOW, TFLITE
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.scanning.allow import is_allowed
 from graphsurgeon.scanning.finding import Threat
-from graphsurgeon.scanning.scan import judge_run
+from graphsurgeon.scanning.scan import judge_run, scan
 from graphsurgeon.scanning.table import ACTS, FILES
 
 _TOLD = 10  # things that a model does, told one by one
@@ -64,9 +65,10 @@ def require_allowed(
     Raises:
         UnsupportedError: the model acts on files outside its folder, the network, processes, or runs code.
     """
-    nodes = [value.producer for value in outputs if value.producer is not None]
-    nodes += [mention.node for mention in _table_initializers(model, metagraph) if mention.node is not None]
-    found = [threat for threat in judge_run(model, metagraph, nodes) if _reaches_out(threat, model)]
+    if model.traits.vocabulary not in (TENSORFLOW, TFLITE):
+        found = [threat for threat in scan(model.path).findings if _acts(threat)]
+    else:
+        found = _of_graph(model, metagraph, outputs)
     refused = [threat for threat in found if not allowed.covers(threat)]
     if refused:
         more = f" (and {plural(len(refused) - 1, 'other act')})" if len(refused) > 1 else ""
@@ -78,6 +80,17 @@ def require_allowed(
     for line in list(dict.fromkeys(map(described, found)))[:_TOLD] if tell is not None else ():
         assert tell is not None
         tell(f"{model.path}: {line}")
+
+
+def _acts(threat: Threat) -> bool:
+    """Say whether loading a model of another framework does something; nobody loads the native code of its own ops."""
+    return threat.severity != "info" and threat.kind != "native"
+
+
+def _of_graph(model: Model, metagraph: MetaGraph, outputs: Iterable[Value]) -> list[Threat]:
+    nodes = [value.producer for value in outputs if value.producer is not None]
+    nodes += [mention.node for mention in _table_initializers(model, metagraph) if mention.node is not None]
+    return [threat for threat in judge_run(model, metagraph, nodes) if _reaches_out(threat, model)]
 
 
 def described(threat: Threat) -> str:

@@ -18,9 +18,9 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.compare.alignment import Alignment, align
-from graphsurgeon.compare.entries import INTERNAL, Entry, Loader, OneRun, Result
+from graphsurgeon.compare.entries import INTERNAL, Entry, EntryPair, Loader, OneRun, Result
 from graphsurgeon.compare.equivalence import Tolerance
-from graphsurgeon.compare.pairs import EntryPair, tensor_name
+from graphsurgeon.compare.pairs import tensor_name
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Node, Value

@@ -16,7 +16,7 @@ from graphsurgeon.bridges.feeds import make_feed, parse_feeds
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
-from graphsurgeon.compare.entries import Entry, Result, RunOutcome, entries, graph_entry, loaders_of
+from graphsurgeon.compare.entries import Entry, Loader, Result, RunOutcome, entries, graph_entry, loaders_of
 from graphsurgeon.compare.inputs import assumed
 from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -63,7 +63,7 @@ class RunReport:
     Attributes:
         path: the model.
         signature: that was run; None for tensors of the graph.
-        loader: what ran it: "object", "session" or "interpreter".
+        loader: what ran it: "object", "session", "interpreter", "onnxruntime", "openvino" or "keras".
         inputs, outputs: in short.
         results: the arrays by name, not part of the printed report.
     """
@@ -88,11 +88,12 @@ def run(
     graph: str | None = None,
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
+    runtime: str | None = None,
 ) -> RunReport:
     """Run a model in a process of its own.
 
     Args:
-        path: a SavedModel, GraphDef, `.meta` with its checkpoint, or TFLite model.
+        path: a SavedModel, GraphDef, `.meta` with its checkpoint, TFLite, ONNX or Keras model.
         signature: which; without one the default one, or the graph's likely outputs.
         outputs: instead of all outputs of the signature: some of its keys, or any tensors, inside functions too.
         feeds: input -> array, number, or text as `make_feed` takes it; or `NAME=DATA` texts. The others are random.
@@ -102,6 +103,7 @@ def run(
         graph: limits the search for output tensors to one function or subgraph.
         allowed: what the model may reach outside itself.
         tell: is told what it does there, before it is run.
+        runtime: what runs it; without it the first of its format's that is installed.
 
     Raises:
         UnsupportedError: the extra is missing, the model reaches outside itself, or the runtime fails; with what it
@@ -109,7 +111,7 @@ def run(
         UsageError: a name does not exist, or data do not fit.
     """
     model = read(path)
-    runtime = runtime_of(model.traits, path)
+    runtime = runtime_of(model.traits, path, wanted=runtime)
     require_contained(model)
     require_extra(runtime)
     known = len(model.notes)
@@ -127,19 +129,19 @@ def run(
         arrays = _arrays(chosen, feeds, assume or {}, seed)
         chosen_tags = metagraph.tags if tags is None else tags
         require_allowed(model, metagraph, chosen.outputs.values(), allowed, tell)
-        return _run(model, metagraph, place, chosen, arrays, chosen_tags, allowed.stand)
+        loaders = loaders_of(model, metagraph, chosen, runtime)
+        return _run(model, loaders, place, chosen, arrays, chosen_tags, allowed.stand)
 
 
 def _run(
     model: Model,
-    metagraph: MetaGraph,
+    loaders: Sequence[Loader],
     place: Path,
     entry: Entry,
     arrays: dict[str, np.ndarray[Any, Any]],
     tags: Sequence[str] | None,
     stand: Path | None,
 ) -> RunReport:
-    loaders = loaders_of(model, metagraph, entry)
     names = {name: name for name in entry.outputs}
     prefix = model.checkpoint.prefix if model.checkpoint is not None and model.traits.variables == "beside" else None
     calls = [make_call(loader, entry, arrays, names) for loader in loaders]

@@ -14,7 +14,9 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.locate import Location
-from graphsurgeon.model.format import Format
+from graphsurgeon.model.format import TENSORFLOW, Format
+
+_OF_LOADER = {"session": "tensorflow", "object": "tensorflow", "interpreter": "litert"}
 
 
 def run_calls(
@@ -39,7 +41,13 @@ def run_calls(
         UnsupportedError: the extra is missing, the runtime crashes or cannot load the model, or it has no graph.
     """
     location = locate.locate(path)
-    if runtime_of(location.traits, path, hint="gs diff compares its values") == "litert":
+    runtime = _runtime(location, calls, path)
+    if runtime not in _OF_LOADER.values():
+        if _is_read(location):
+            return ask(runtime, {"path": str(_place(location))}, calls, stand=stand)
+        with written(read(path)) as binary:
+            return ask(runtime, {"path": str(binary)}, calls, stand=stand)
+    if runtime == "litert":
         inside = any(call.signature is None for call in calls)
         return ask("litert", {"path": str(location.path), "inside": inside}, calls, stand=stand)
     source = _source(location, tags, checkpoint)
@@ -48,6 +56,22 @@ def run_calls(
         return ask("tensorflow", source, calls, stand=stand)
     with written(read(path)) as binary:  # the runtime's own loaders read no text, and no other format
         return ask("tensorflow", {**source, "path": str(binary)}, calls, stand=stand)
+
+
+def _runtime(location: Location, calls: Sequence[OneRun], path: Path) -> str:
+    """Return what runs calls: their loader says it."""
+    usual = runtime_of(location.traits, path, hint="gs diff compares its values")
+    return _OF_LOADER.get(calls[0].loader, calls[0].loader) if calls else usual
+
+
+def _is_read(location: Location) -> bool:
+    """Say whether other runtimes read a file as it is: no graph of TensorFlow that is text, or in another wrapping."""
+    return bool(location.traits.runtimes) and (not location.is_text or location.traits.vocabulary != TENSORFLOW)
+
+
+def _place(location: Location) -> Path:
+    is_entry = location.traits.layout == "folder" and not is_folder(location.path)
+    return location.path.parent if is_entry else location.path
 
 
 def _source(location: Location, tags: Sequence[str] | None, checkpoint: str | None) -> dict[str, Any]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.bridges.child import require_extra, runtime_of
+from graphsurgeon.bridges.child import is_meant, require_extra, runtime_of
 from graphsurgeon.bridges.feeds import maker, parse_feeds
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
-from graphsurgeon.compare.entries import OneRun, Runner, RunOutcome, entries
+from graphsurgeon.compare.entries import EntryPair, OneRun, Runner, RunOutcome, entries
 from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
-from graphsurgeon.compare.pairs import EntryPair
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.recognise.locate import locate
@@ -44,6 +44,7 @@ def verify(
     decided: Mapping[str, object] | None = None,
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
+    runtime: str | None = None,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -60,22 +61,19 @@ def verify(
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
         allowed: what the models may reach outside themselves.
         tell: is told what they do there, before they are run.
+        runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
         UnsupportedError: the extra is missing, a model reaches outside itself, or cannot be run at all.
         UsageError: a name does not exist.
     """
-    first, second = read(before), read(after)
-    if checkpoint is not None:
-        first.checkpoint = read_checkpoint(Path(checkpoint))
-    _require_runnable((first, second), signatures, tags, allowed, tell)
+    first, second = _read(before, checkpoint), read(after)
+    runtimes = _runtimes((first, second), runtime)
+    _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
     given = _given(first, feeds, tags)
 
-    within, stand = tolerance or Tolerance(), allowed.stand
-
-    def find_first(pair: EntryPair, ours: Arrays, theirs: Arrays) -> str | None:
-        return first_difference(Path(before), Path(after), pair, ours, theirs, within, tags, stand)
-
+    within = tolerance or Tolerance()
+    find_first = partial(_first, Path(before), Path(after), within, tags, allowed.stand)
     return compare_models(
         first,
         second,
@@ -87,21 +85,52 @@ def verify(
         assume=assume,
         seed=seed,
         tolerance=within,
-        locate=find_first if with_place else None,
+        locate=find_first if with_place and first.traits.vocabulary == second.traits.vocabulary else None,
+        runtimes=runtimes,
     )
+
+
+def _first(
+    before: Path,
+    after: Path,
+    within: Tolerance,
+    tags: Sequence[str] | None,
+    stand: Path | None,
+    pair: EntryPair,
+    ours: Arrays,
+    theirs: Arrays,
+) -> str | None:
+    return first_difference(before, after, pair, ours, theirs, within, tags, stand)
+
+
+def _read(path: str | os.PathLike[str], checkpoint: str | os.PathLike[str] | None) -> Model:
+    model = read(path)
+    if checkpoint is not None:
+        model.checkpoint = read_checkpoint(Path(checkpoint))
+    return model
+
+
+def _runtimes(models: Sequence[Model], wanted: str | None) -> list[str]:
+    """Return what runs each model; what is wanted must run one of them at least."""
+    can = [any(is_meant(wanted or "", runtime) for runtime in model.traits.runtimes) for model in models]
+    return [
+        runtime_of(model.traits, model.path, hint=_VALUES, wanted=wanted if is_able or not any(can) else None)
+        for model, is_able in zip(models, can, strict=True)
+    ]
 
 
 def _require_runnable(
     models: Sequence[Model],
+    runtimes: Sequence[str],
     signatures: Sequence[str] | None,
     tags: Sequence[str] | None,
     allowed: Allowed,
     tell: Tell | None,
 ) -> None:
     """Refuse models whose runtime is missing, or that reach outside themselves when their signatures are run."""
-    for model in models:
+    for model, runtime in zip(models, runtimes, strict=True):
         require_contained(model)
-        require_extra(runtime_of(model.traits, model.path, hint=_VALUES))
+        require_extra(runtime)
     for model in models:
         if not model.metagraphs:
             continue
@@ -145,8 +174,9 @@ def verifier(
     Raises:
         UnsupportedError: the extra is missing, the source reaches outside itself, or has no graph to run.
     """
-    require_extra(runtime_of(locate(Path(source)).traits, source, hint=_VALUES))
-    _require_runnable((read(source),), None, tags, allowed, None)
+    runtime = runtime_of(locate(Path(source)).traits, source, hint=_VALUES)
+    require_extra(runtime)
+    _require_runnable((read(source),), (runtime,), None, tags, allowed, None)
     return lambda before, after: verify(
         before, after, tags=tags, checkpoint=checkpoint, decided=set_values, allowed=allowed, tell=tell
     )

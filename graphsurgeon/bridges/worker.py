@@ -36,11 +36,9 @@ def main(folder: Path) -> None:
 
 
 def _runtime(name: str) -> Any:
-    if name == "tensorflow":
-        from graphsurgeon.bridges.tensorflow_worker import run
-    else:
-        from graphsurgeon.bridges.litert_worker import run
-    return run
+    from importlib import import_module
+
+    return import_module(f"graphsurgeon.bridges.{name}_worker").run
 
 
 def _kept(found: Mapping[str, tuple[str, Any]], number: int, results: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -20,7 +20,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
 _IDENTIFIER = b"TFL3"
-_VERSION = 3
+_VERSION = 3  # of the schema, since 2017: tensorflow/lite/schema/schema.fbs
 _ALIGNMENT = 16  # of the schema; 4 is what readers in place need at least
 _LEAST_ALIGNMENT = 4
 

@@ -215,7 +215,7 @@ def _fits(found: DType, wanted: DType) -> bool:
     return found is wanted or (found.is_ref and found.base is wanted)
 
 
-_MOST_ELEMENTS = 1 << 60
+_MOST_ELEMENTS = 1 << 60  # what is larger overflows the 64 bits of its number of bytes
 
 
 def constants(metagraph: MetaGraph) -> Iterator[Finding]:

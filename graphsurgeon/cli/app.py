@@ -33,6 +33,7 @@ COMMANDS = {
     "weights": "graphsurgeon.cli.commands.weights:weights",
     "check": "graphsurgeon.cli.commands.check:check",
     "scan": "graphsurgeon.cli.commands.scan:scan",
+    "catalog": "graphsurgeon.cli.commands.catalog:catalog",
     "diff": "graphsurgeon.cli.commands.diff:diff",
     "rename": "graphsurgeon.cli.commands.rename:rename",
     "add-output": "graphsurgeon.cli.commands.add_output:add_output",
@@ -48,6 +49,7 @@ COMMANDS = {
     "metadata": "graphsurgeon.cli.commands.metadata:metadata",
     "attach-checkpoint": "graphsurgeon.cli.commands.attach_checkpoint:attach_checkpoint",
     "render": "graphsurgeon.cli.commands.render:render",
+    "view": "graphsurgeon.cli.commands.view:view",
     "apply": "graphsurgeon.cli.commands.apply:apply",
     "run": "graphsurgeon.cli.commands.run:run",
     "verify": "graphsurgeon.cli.commands.verify:verify",
@@ -248,7 +250,16 @@ def _load(name: str) -> Any:
     command.name = name
     command.told_by = getattr(callback, "told_by", {})
     command.examples = textwrap.indent(textwrap.dedent(examples), "  ")
+    if _is_completing():
+        from graphsurgeon.cli import completion
+
+        completion.attach(command)
     return command
+
+
+def _is_completing() -> bool:
+    """Say whether a shell asks for the rest of a word."""
+    return any(f"_{name}_COMPLETE" in os.environ for name in ("GS", "GRAPHSURGEON"))
 
 
 def _markup_mode() -> Any:

@@ -11,7 +11,7 @@ from graphsurgeon.bridges.converting.table import Converter, converters
 from graphsurgeon.cli import output
 from graphsurgeon.cli.commands.freeze import SetValues, set_values
 from graphsurgeon.cli.common import parse_allowed, split_list
-from graphsurgeon.cli.data_options import Seed
+from graphsurgeon.cli.data_options import Seed, parse_shapes
 from graphsurgeon.cli.edit_command import Options
 from graphsurgeon.errors import UsageError
 
@@ -52,6 +52,28 @@ def conversion(
         "seed": seed,
         "settings": {name: value for name, value in own.items() if value is not None},
     }
+
+
+def of_network(
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shape",
+            metavar="NAME=SHAPE",
+            help="Of an ONNX, MXNet or Caffe input, in place of the file's. Repeatable.",
+        ),
+    ] = None,
+    keep_layout: Annotated[
+        bool, typer.Option("--keep-layout", help="Leave the channels of such a network's inputs and outputs in place.")
+    ] = False,
+    params: Annotated[
+        Path | None, typer.Option("--params", metavar="FILE", help="The weights of a network of MXNet or Caffe.")
+    ] = None,
+) -> dict[str, Any]:
+    """Return arguments of `surgery.convert` for networks of other frameworks, those that are given."""
+    found: dict[str, Any] = {"shapes": parse_shapes(shape, "--shape")} if shape else {}
+    found |= {"keep_layout": True} if keep_layout else {}
+    return found if params is None else {**found, "params": str(params)}
 
 
 def require_no_conversion(asked: dict[str, Any]) -> None:

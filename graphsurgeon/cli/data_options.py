@@ -18,6 +18,10 @@ Assume = Annotated[
     list[str] | None,
     typer.Option("--assume", metavar="NAME=SHAPE", help="Size of made data, such as x=1,224,224,3. Repeatable."),
 ]
+RuntimeName = Annotated[
+    str | None,
+    typer.Option("--runtime", metavar="NAME", help="tensorflow, litert, onnxruntime or openvino; else the usual one."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of random data.")]
 
 

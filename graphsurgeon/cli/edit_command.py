@@ -292,6 +292,7 @@ _FLAGS = {
 
 def _edit_to_json(report: EditReport) -> dict[str, Any]:
     fields: dict[str, Any] = output.to_json(report)
+    fields["verified"] = report.verdict.agrees if report.verdict is not None else None
     if [step.operation for step in report.steps] == ["convert"]:
         return fields  # it has always listed its steps
     steps = fields.pop("steps")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from graphsurgeon.analysis.candidates import likely_outputs
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.placeholders import placeholder_shape
+from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
@@ -28,8 +29,13 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-Loader = Literal["session", "object", "interpreter"]
+Loader = Literal["session", "object", "interpreter", "onnxruntime", "openvino", "keras"]
+Skipped = list[tuple[str, str]]  # what cannot be compared, and why
+_DEFAULT = "serving_default"  # the signature that loaders take which know one alone
 INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
+_ONLY_LOADER: dict[str, Loader] = {
+    "litert": "interpreter", "onnxruntime": "onnxruntime", "openvino": "openvino", "keras": "keras",
+}  # fmt: skip
 MOST_OUTPUTS = 10  # of a graph that does not say what comes out
 
 
@@ -77,7 +83,7 @@ class OneRun:
 
     Attributes:
         loader: "session" feeds and fetches tensors by name, "object" calls a signature of `tf.saved_model.load`,
-            "interpreter" is LiteRT's.
+            "interpreter" is LiteRT's; the others load a file in one way, and are named like their runtimes.
         signature: whose keys the feeds and fetches are; None for tensors by name.
         feeds: signature key or tensor name -> array.
         dtypes: types of the feeds, since numpy does not have all.
@@ -105,6 +111,28 @@ class RunOutcome:
 
     results: dict[str, Result]
     error: str = ""
+
+
+@dataclass(frozen=True)
+class EntryPair:
+    """Two entries that should compute the same.
+
+    Attributes:
+        before, after: the entries.
+        inputs: name of an input of the first -> of the second.
+        outputs: name of an output of the first -> of the second.
+        layouts: input of the first -> the axes of its data in the order of the second, where they differ.
+        is_across: the models are of different frameworks: types of another width and transposed outputs are the same.
+        notes: how they were paired, where that was not by names.
+    """
+
+    before: Entry
+    after: Entry
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    is_across: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Runner(Protocol):
@@ -147,10 +175,23 @@ def placeholder_input(node: Node) -> Input:
     return Input(node.name, value, dtype_of(value), placeholder_shape(node), node.op == "PlaceholderWithDefault")
 
 
-def loaders_of(model: Model, metagraph: MetaGraph, entry: Entry) -> tuple[Loader, ...]:
-    """Return the loaders that can run an entry; signatures of TF2 models can be run by two."""
-    if model.traits.runtime == "litert":
-        return ("interpreter",)
+def loaders_of(model: Model, metagraph: MetaGraph, entry: Entry, runtime: str = "") -> tuple[Loader, ...]:
+    """Return the loaders that can run an entry; signatures of TF2 models can be run by two.
+
+    Args:
+        model: that is run.
+        metagraph: of it.
+        entry: what is called.
+        runtime: what runs it; the first of its format's, without one.
+
+    Raises:
+        UnsupportedError: the runtime does not run this entry.
+    """
+    runtime = runtime or model.traits.runtime
+    if runtime == "openvino" and model.traits.is_servable and entry.key not in (None, _DEFAULT):
+        raise UnsupportedError(f"OpenVINO runs the signature {_DEFAULT!r} alone, not {entry.key!r}", path=model.path)
+    if runtime in _ONLY_LOADER:
+        return (_ONLY_LOADER[runtime],)
     is_object = entry.key is not None and len(model.metagraphs) == 1 and metagraph.objects is not None
     return ("object", "session") if is_object else ("session",)
 

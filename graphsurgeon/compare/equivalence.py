@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.compare.entries import Input, OneRun, Result, Runner, RunOutcome, loaders_of
+from graphsurgeon.compare.across import in_the_same_words, laid_out
+from graphsurgeon.compare.entries import EntryPair, Input, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
-from graphsurgeon.compare.pairs import EntryPair, make_call, pair_entries
+from graphsurgeon.compare.pairs import make_call, pair_entries
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, np.ndarray[Any, Any]]
     _Maker = Callable[[Input], Any]
 
-RTOL = 1e-4
-ATOL = 1e-5
+RTOL = 1e-4  # float32 sums in another order differ by less than that in networks of a hundred layers
+ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
 
 
@@ -40,7 +42,7 @@ class ComparedOutput:
     Attributes:
         signature: its key; None for tensors of a graph.
         loader: what ran both: "object" (`tf.saved_model.load`), "session" (the loader of TensorFlow 1, and graphs),
-            "interpreter" (LiteRT).
+            "interpreter" (LiteRT), "onnxruntime", "openvino", "keras"; where two ran them, the one of the first.
         name: signature key, or the tensor in the first model.
         agrees: the numbers are within the tolerances; other values are equal.
         identical: they are the same to the bit.
@@ -132,6 +134,7 @@ def compare_models(
     seed: int = 0,
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
+    runtimes: Sequence[str] = ("", ""),
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -146,6 +149,7 @@ def compare_models(
         seed: of the random data.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
+        runtimes: what runs each of the models; "" for what its format belongs to.
 
     Raises:
         UnsupportedError: a model cannot be run at all.
@@ -159,26 +163,44 @@ def compare_models(
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
     prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed) for pair in pairs]
-    jobs = [job for item in prepared for job in item.jobs(before, after, *metagraphs)]
+    jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
+    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate)
+    return replace(
+        report,
+        before=before.path,
+        after=after.path,
+        skipped=[*skipped, *report.skipped],
+        seed=seed,
+        notes=list(dict.fromkeys([*(note for item in prepared for note in item.notes), *report.notes])),
+    )
+
+
+def _judged(
+    done: Iterable[tuple[_Job, RunOutcome, RunOutcome]],
+    tolerance: Tolerance,
+    locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None,
+) -> EquivalenceReport:
     outputs: list[ComparedOutput] = []
     failed: dict[str, str] = {}
     first = None
-    for job, ours, theirs in zip(jobs, one, other, strict=True):
+    notes: list[str] = []
+    for job, ours, theirs in done:
         if ours.error:
             failed.setdefault(job.item.name, f"the first model does not run: {ours.error}")
             continue
+        if job.item.pair.is_across:
+            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.compare, job.first, None))
+            notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
         if first is None and locate is not None and not theirs.error and not all(output.agrees for output in found):
             first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
     ran = {output.signature or "the graph" for output in outputs}
-    skipped += [(name, why) for name, why in failed.items() if name not in ran]
-    notes = [note for item in prepared for note in item.notes]
+    skipped = [(name, why) for name, why in failed.items() if name not in ran]
     agrees = bool(outputs) and all(output.agrees for output in outputs)
-    report = EquivalenceReport(before.path, after.path, agrees, outputs, skipped, first, seed)
-    return replace(report, rtol=tolerance.rtol, atol=tolerance.atol, notes=list(dict.fromkeys(notes)))
+    return EquivalenceReport("", "", agrees, outputs, skipped, first, 0, tolerance.rtol, tolerance.atol, notes)
 
 
 @dataclass(frozen=True)
@@ -195,7 +217,7 @@ class _Prepared:
         shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
         first: dict[str, Any] = {}
         second: dict[str, Any] = {}
-        notes = []
+        notes = list(pair.notes)
         for key, entry in pair.before.inputs.items():
             partner = pair.after.inputs.get(pair.inputs.get(key, ""))
             is_left_out = entry.optional and key not in feeds and (partner is None or partner.optional)
@@ -206,13 +228,15 @@ class _Prepared:
             elif is_left_out and entry.default is not None:
                 first[key] = entry.default.numpy()
             else:
-                known = shapes.get(key) or _both(entry.shape, partner.shape if partner is not None else entry.shape)
+                theirs = partner.shape if partner is not None else entry.shape
+                known = shapes.get(key) or _both(entry.shape, laid_out(theirs, back=pair.layouts.get(key)))
                 first[key] = random_input(entry, seed=seed, shape=known)
                 if partner is None:
                     first[key] = first[key] * 0 if first[key].dtype.kind != "O" else first[key]
                     notes.append(f"the second model has no input {key!r}; the first is fed zeros (--feed {key}=...)")
             if partner is not None:
-                second[partner.name] = _cast(first[key], partner)
+                axes = pair.layouts.get(key, tuple(range(first[key].ndim)))
+                second[partner.name] = _cast(first[key].transpose(axes), partner)
         return _Prepared(pair, first, second, notes)
 
     @property
@@ -220,11 +244,17 @@ class _Prepared:
         """What was called."""
         return self.pair.before.key or self.pair.after.key or "the graph"
 
-    def jobs(self, before: Model, after: Model, first: MetaGraph, second: MetaGraph) -> Iterable[_Job]:
+    def jobs(
+        self, models: tuple[Model, Model], metagraphs: tuple[MetaGraph, MetaGraph], runtimes: Sequence[str]
+    ) -> Iterable[_Job]:
         """Yield the calls to compare, one pair for each loader that can run both."""
         pair = self.pair
-        others = loaders_of(after, second, pair.after)
-        ours = loaders_of(before, first, pair.before)
+        ours, others = (
+            loaders_of(model, metagraph, entry, runtime)
+            for model, metagraph, entry, runtime in zip(
+                models, metagraphs, (pair.before, pair.after), runtimes, strict=True
+            )
+        )
         shared = [(loader, loader) for loader in ours if loader in others] or [(ours[0], others[0])]
         for loader, other in shared:
             yield _Job(

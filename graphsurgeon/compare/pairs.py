@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from graphsurgeon.compare.across import pair_across
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.alignment import Alignment
 from graphsurgeon.compare.cuts import entry_of_whole
-from graphsurgeon.compare.entries import Entry, Input, Loader, OneRun, entries, graph_entry
+from graphsurgeon.compare.entries import Entry, EntryPair, Input, Loader, OneRun, Skipped, entries, graph_entry
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -19,24 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-Skipped = list[tuple[str, str]]
 Image: TypeAlias = Callable[[Value], Value | None]
-
-
-@dataclass(frozen=True)
-class EntryPair:
-    """Two entries that should compute the same.
-
-    Attributes:
-        before, after: the entries.
-        inputs: name of an input of the first -> of the second.
-        outputs: name of an output of the first -> of the second.
-    """
-
-    before: Entry
-    after: Entry
-    inputs: dict[str, str]
-    outputs: dict[str, str]
 
 
 def make_call(
@@ -51,17 +34,24 @@ def make_call(
         outputs: name of a result -> name of an output of the entry.
     """
     types = {name: entry.inputs[name].dtype for name in feeds}
-    if entry.key is not None and loader != "session":
+    if entry.key is not None and _takes_keys(loader, entry):
         dtypes = {name: dtype.name for name, dtype in types.items() if dtype is not None}
         return OneRun(loader, entry.key, dict(feeds), dict(outputs), dtypes)
-    tensors = {name: tensor_name(entry.inputs[name].value) for name in feeds}
+    name_of = tensor_name if loader in ("session", "interpreter") else str
+    tensors = {name: name_of(entry.inputs[name].value) for name in feeds}
     return OneRun(
         loader,
         None,
         {tensors[name]: array for name, array in feeds.items()},
-        {name: tensor_name(entry.outputs[output]) for name, output in outputs.items()},
+        {name: name_of(entry.outputs[output]) for name, output in outputs.items()},
         {tensors[name]: dtype.name for name, dtype in types.items() if dtype is not None},
     )
+
+
+def _takes_keys(loader: Loader, entry: Entry) -> bool:
+    """Say whether a loader knows inputs and outputs by a signature's keys: OpenVINO those of a SavedModel."""
+    is_stored = any(value.graph.kind == "subgraph" for value in entry.outputs.values())
+    return loader in ("object", "interpreter") or (loader == "openvino" and not is_stored)
 
 
 def tensor_name(value: Value) -> str:
@@ -71,12 +61,25 @@ def tensor_name(value: Value) -> str:
 
 def pair_entries(before: Model, after: Model, first: MetaGraph, second: MetaGraph) -> tuple[list[EntryPair], Skipped]:
     """Pair what can be called of two models; what cannot be paired comes with the reason."""
-    _, alignments = align_metagraphs(first, second)
-    alignment = alignments[first.graph]
-    image = _across(alignments)
     ours, theirs = entries(before, first), entries(after, second)
     if not ours or not theirs:
         return [], [("the graph", "nothing says what comes out")]
+    if first.vocabulary != second.vocabulary:
+        return pair_across(ours, theirs)
+    pairs, skipped = _by_alignment(ours, theirs, first, second)
+    if not pairs and not any(entry.problem for entry in (*ours, *theirs)):
+        found, more = pair_across(ours, theirs)
+        return (found, more) if found else (pairs, skipped)
+    return pairs, skipped
+
+
+def _by_alignment(
+    ours: list[Entry], theirs: list[Entry], first: MetaGraph, second: MetaGraph
+) -> tuple[list[EntryPair], Skipped]:
+    """Pair entries of two graphs of the same ops, whose nodes correspond."""
+    _, alignments = align_metagraphs(first, second)
+    alignment = alignments[first.graph]
+    image = _across(alignments)
     has_keys = ours[0].key is not None, theirs[0].key is not None
     pairs: list[EntryPair] = []
     skipped: Skipped = []

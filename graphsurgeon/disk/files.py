@@ -325,6 +325,22 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_link(path: Path) -> bool:
+    """Say whether a path is a symbolic link."""
+    return os.path.islink(path)
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return the size in bytes and the time of the last change in nanoseconds, by which a change is noticed.
+
+    Raises:
+        FileError: there is no such file.
+    """
+    with translated(path, "look at"):
+        status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
 def folder_names(folder: Path) -> list[str]:
     """Return the names in a folder, sorted.
 

@@ -125,7 +125,7 @@ def insert(data: bytes, number: int, messages: Iterable[bytes]) -> bytes:
 
 def field_spans(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield number, start and end of the fields of a message that protobuf has serialized."""
-    window = Window(data)
+    window = WireWindow(data)
     offset, end = 0, len(data)
     while offset < end:
         start = offset
@@ -134,7 +134,7 @@ def field_spans(data: bytes) -> Iterator[tuple[int, int, int]]:
         yield tag >> 3, start, offset
 
 
-class Window:
+class WireWindow:
     """Varints and fields at offsets of a file, or of bytes in memory, through a window that moves along."""
 
     SIZE = 1 << 16

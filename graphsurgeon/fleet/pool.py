@@ -6,12 +6,14 @@ all that is left. So each worker has a pipe of its own, holds one item at a time
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from itertools import count
 from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import Any, NamedTuple
@@ -22,11 +24,42 @@ _FORKS = "fork" in multiprocessing.get_all_start_methods()
 _PATIENCE = 5.0  # seconds between looks at the clock, where there is a limit
 
 
+_MOST_MEMORY = 256 << 20  # bytes that a process may grow by before another takes its place: memory stays flat
+_MOST_ITEMS = 1000  # of one process, where the system does not tell what it holds
+
+
+class TooLongError(FileError):
+    """An item took longer than it may."""
+
+
+class TooMuchError(FileError):
+    """An item needed more memory than it may."""
+
+
+class DiedError(FileError):
+    """The process that worked on an item is gone."""
+
+
 class Answer(NamedTuple):
     """What became of one item: its result, or why there is none."""
 
     result: Any
     error: GraphSurgeonError | None
+
+
+class Limits(NamedTuple):
+    """What one item may take.
+
+    Attributes:
+        seconds: how long; None for as long as it takes.
+        memory: bytes that a process may allocate, where the system can hold it to that (Linux); None for any.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+_NO_LIMITS = Limits()
 
 
 def in_processes(function: str, items: Sequence[Any], *, jobs: int, seconds: float | None = None) -> Iterator[Answer]:
@@ -38,15 +71,28 @@ def in_processes(function: str, items: Sequence[Any], *, jobs: int, seconds: flo
         jobs: how many processes.
         seconds: how long one item may take; None for as long as it takes.
     """
-    work = _Work(function, items, seconds)
     answers: dict[int, Answer] = {}
+    following = 0
+    for number, answer in as_they_come(function, items, jobs=jobs, limits=Limits(seconds)):
+        answers[number] = answer
+        while following in answers:
+            yield answers.pop(following)
+            following += 1
+
+
+def as_they_come(
+    function: str, items: Sequence[Any], *, jobs: int, limits: Limits = _NO_LIMITS
+) -> Iterator[tuple[int, Answer]]:
+    """Yield the number of each item with its answer, as soon as there is one; see `in_processes`."""
+    work = _Work(function, items, limits)
     try:
         for _ in range(max(1, min(jobs, len(items)))):
             work.start()
-        for number in range(len(items)):
-            while number not in answers:
-                answers.update(work.step())
-            yield answers.pop(number)
+        done = 0
+        while done < len(items):
+            answers = work.step()
+            done += len(answers)
+            yield from answers.items()
     finally:
         work.stop()
 
@@ -54,12 +100,12 @@ def in_processes(function: str, items: Sequence[Any], *, jobs: int, seconds: flo
 class _Worker:
     """A process, its end of the pipe, and the item that it holds."""
 
-    def __init__(self, function: str, others: Sequence[Connection]) -> None:
+    def __init__(self, function: str, others: Sequence[Connection], memory: int | None) -> None:
         # A new interpreter would look for its modules in the current folder first, where a stranger's models lie.
         context: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
         self.pipe, theirs = context.Pipe()
         inherited = [self.pipe, *others] if _FORKS else []
-        self.process = context.Process(target=_serve, args=(function, theirs, inherited), daemon=True)
+        self.process = context.Process(target=_serve, args=(function, theirs, inherited, memory), daemon=True)
         sys.stdout.flush()  # or the process would print once more what waits there
         self.process.start()
         theirs.close()
@@ -77,15 +123,16 @@ class _Worker:
 
 
 class _Work:
-    def __init__(self, function: str, items: Sequence[Any], seconds: float | None) -> None:
+    def __init__(self, function: str, items: Sequence[Any], limits: Limits) -> None:
         self.function = function
         self.items = items
-        self.seconds = seconds
+        self.seconds = limits.seconds
+        self.memory = limits.memory
         self.waiting = deque(range(len(items)))
         self.workers: list[_Worker] = []
 
     def start(self) -> None:
-        worker = _Worker(self.function, [other.pipe for other in self.workers])
+        worker = _Worker(self.function, [other.pipe for other in self.workers], self.memory)
         self.workers.append(worker)
         self._feed(worker)
 
@@ -102,20 +149,21 @@ class _Work:
             if worker.pipe in ready:
                 found.update(self._hear(worker))
             elif self.seconds is not None and worker.item is not None and monotonic() - worker.begun > self.seconds:
-                found[worker.item] = Answer(None, FileError(f"gave no answer within {self.seconds:g} seconds"))
+                found[worker.item] = Answer(None, TooLongError(f"gave no answer within {self.seconds:g} seconds"))
                 self._replace(worker)
         return found
 
     def _hear(self, worker: _Worker) -> dict[int, Answer]:
         number = worker.item
         try:
-            answer = Answer(*worker.pipe.recv())
+            *told, is_last = worker.pipe.recv()
         except (EOFError, OSError):  # the process is gone
             worker.process.join()
-            answer = Answer(None, FileError(f"the process that looked at it {_end(worker.process.exitcode)}"))
+            answer = Answer(None, DiedError(f"the process that looked at it {_end(worker.process.exitcode)}"))
             self._replace(worker)
         else:
-            self._feed(worker)
+            answer = Answer(*told)
+            self._replace(worker) if is_last else self._feed(worker)
         return {number: answer} if number is not None else {}
 
     def _replace(self, worker: _Worker) -> None:
@@ -139,20 +187,53 @@ def _end(status: int | None) -> str:
     return f"ended with status {status}"
 
 
-def _serve(function: str, pipe: Connection, inherited: Sequence[Connection]) -> None:
+def _serve(function: str, pipe: Connection, inherited: Sequence[Connection], memory: int | None) -> None:
     """Answer items until the other end closes the pipe; that end must be nowhere else, or it would never close."""
     for other in inherited:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _limit(memory)
     module, _, name = function.partition(":")
     act = getattr(import_module(module), name)
-    while True:
+    begun_with = _held()  # of a process that was forked, what the parent holds
+    for number in count(1):
         try:
             item = pipe.recv()
         except (EOFError, OSError):
             return
-        try:
-            answer = Answer(act(item), None)
-        except GraphSurgeonError as error:
-            answer = Answer(None, error)
-        pipe.send(tuple(answer))
+        answer = _answered(act, item, memory)
+        gc.collect()  # nodes and graphs hold each other: without it the process grows to twice the size
+        is_last = number >= _MOST_ITEMS or _held() - begun_with > _MOST_MEMORY
+        pipe.send((*answer, is_last))
+
+
+def _answered(act: Any, item: Any, memory: int | None) -> Answer:
+    try:
+        return Answer(act(item), None)
+    except GraphSurgeonError as error:
+        return Answer(None, error)
+    except MemoryError:
+        most = f"more than the {memory >> 20} MiB that it may take" if memory else "more memory than there is"
+        return Answer(None, TooMuchError(f"needs {most}"))
+    except RecursionError:
+        return Answer(None, TooMuchError("is nested too deep"))
+
+
+def _limit(memory: int | None) -> None:
+    """Hold the process to what it may allocate: its data, not its maps, for files are mapped whole."""
+    if memory is None or not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+
+def _held() -> int:
+    """Return the most bytes that this process has held, 0 where the system does not tell."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -20,7 +20,7 @@ from graphsurgeon.formats import registry
 from graphsurgeon.model.format import Format, Layout, Vocabulary
 from graphsurgeon.model.model import FormatName, Model
 
-FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".onnx", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
+FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
 _CHECKPOINT_NAME = re.compile(r".*\.ckpt(-\d+)?", re.DOTALL)
 _OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
 AVOID = "give another output"  # hints that every command gives in the same words
@@ -187,14 +187,14 @@ def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format
     """Return the format that a name says, and its form; None keeps the form of the source."""
     said = _said_by(path, is_named_folder=is_named_folder)
     if said is None:
-        is_alike = path.suffix == Path(model.path).suffix or not _is_of_tensorflow(model.traits)
+        is_alike = path.suffix == Path(model.path).suffix or not _is_of_tensorflow(model)
         if is_alike and not model.traits.can_edit:
             raise _not_written(model.traits, path)
         if path.suffix in FOREIGN_SUFFIXES:
             raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint="see gs convert --help")
         raise _unknown_suffix(model, path)
     traits, is_text = said
-    if traits.layout == "folder" and is_text is None and not _is_of_tensorflow(model.traits):
+    if traits.layout == "folder" and is_text is None and not _is_of_tensorflow(model):
         return model.traits, None
     if traits.layout == "group" and model.metagraphs:
         raise UsageError(
@@ -218,8 +218,8 @@ def _said_by(path: Path, *, is_named_folder: bool) -> tuple[Format, bool | None]
 
 def _unknown_suffix(model: Model, path: Path) -> UsageError:
     what = f"the suffix {path.suffix!r} says nothing about the format"
-    if _is_of_tensorflow(model.traits) or model.traits.layout == "group":
-        traits = registry.SAVED_MODEL if _is_of_tensorflow(model.traits) else model.traits
+    if _is_of_tensorflow(model) or model.traits.layout == "group":
+        traits = registry.SAVED_MODEL if _is_of_tensorflow(model) else model.traits
         files = "; .pb, .pbtxt or .meta for a file" if traits.holds_graph else ""
         where = f"{path}/ for a {'folder of that name' if traits.holds_graph else 'checkpoint in such a folder'}"
         return UsageError(
@@ -231,9 +231,9 @@ def _unknown_suffix(model: Model, path: Path) -> UsageError:
     return UsageError(what, path=path, hint=f"use {named}--format {option}")
 
 
-def _is_of_tensorflow(traits: Format) -> bool:
-    """Say whether a model of it can become a SavedModel."""
-    return traits.vocabulary in registry.SAVED_MODEL.writes
+def _is_of_tensorflow(model: Model) -> bool:
+    """Say whether a model can become a SavedModel as it is."""
+    return (_speaks(model) or {model.traits.vocabulary}) <= registry.SAVED_MODEL.writes
 
 
 def _require_convertible(model: Model, traits: Format, path: Path) -> None:
@@ -250,7 +250,9 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
     if not traits.holds_graph and model.checkpoint is not None:
         return
     why = "; it has no variables" if not traits.holds_graph and model.metagraphs else ""
-    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path)
+    raise UnsupportedError(
+        f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path, hint=model.traits.edit_with
+    )
 
 
 def _not_written(traits: Format, path: Path) -> GraphSurgeonError:

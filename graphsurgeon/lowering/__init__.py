@@ -7,17 +7,21 @@ ONNX becomes TensorFlow by one function per op and version (`table.py`, `familie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 from graphsurgeon.errors import UnsupportedError, plural
 from graphsurgeon.lowering.scope import Refused
-from graphsurgeon.model.format import ONNX, TENSORFLOW, Vocabulary
+from graphsurgeon.model.format import CAFFE, MXNET, ONNX, TENSORFLOW, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
 
 # (of the source, of the result) -> what makes it.
-WAYS: dict[tuple[Vocabulary, Vocabulary], str] = {(ONNX, TENSORFLOW): "graphsurgeon.lowering.onnx:lower"}
+WAYS: dict[tuple[Vocabulary, Vocabulary], str] = {
+    (ONNX, TENSORFLOW): "graphsurgeon.lowering.onnx:lower",
+    (MXNET, ONNX): "graphsurgeon.lowering.mxnet.graph:lower",
+    (CAFFE, ONNX): "graphsurgeon.lowering.caffe.graph:lower",
+}
 
 _NAMED = 12  # refused nodes that a message lists one by one
 _HINT = (
@@ -27,7 +31,7 @@ _HINT = (
 
 
 @dataclass(frozen=True)
-class Options:
+class LoweringOptions:
     """How a graph is lowered.
 
     Attributes:
@@ -46,17 +50,17 @@ class Lowered:
     Attributes:
         metagraph: the new one.
         renamed: name in the source -> in the result, where they differ.
-        turned: inputs and outputs whose channels are last now, by name in the source.
+        turned: inputs and outputs whose channels are last now: name in the source -> which axis of it each axis is.
         notes: what the user should know, one line each.
     """
 
     metagraph: MetaGraph
     renamed: dict[str, str] = field(default_factory=dict)
-    turned: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: Options | None = None) -> Lowered:
+def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: LoweringOptions | None = None) -> Lowered:
     """Make a graph of another vocabulary of a MetaGraph, which stays as it is.
 
     Args:
@@ -67,16 +71,35 @@ def lower(metagraph: MetaGraph, targets: Sequence[Vocabulary], options: Options 
     Raises:
         UnsupportedError: there is no way, or there are nodes that nothing is known for; all of them are named.
     """
-    way = next((place for (source, to), place in WAYS.items() if source == metagraph.vocabulary and to in targets), "")
-    if not way:
-        raise UnsupportedError(f"nothing makes {' or '.join(targets)} of {metagraph.vocabulary}")
-    module, _, function = way.partition(":")
-    lowered: Lowered = getattr(import_module(module), function)(metagraph, options or Options())
+    way = _way(metagraph.vocabulary, targets)
+    options = options or LoweringOptions()
+    lowered = Lowered(metagraph)
+    for place in way:
+        module, _, function = place.partition(":")
+        made: Lowered = getattr(import_module(module), function)(lowered.metagraph, options)
+        lowered = replace(made, notes=[*lowered.notes, *made.notes])
+        options = replace(options, shapes={})  # they are in the inputs now
     return lowered
 
 
-def refuse(refused: Sequence[Refused]) -> None:
+def _way(source: Vocabulary, targets: Sequence[Vocabulary]) -> list[str]:
+    """Return the one or two steps that lead from a vocabulary to another: layers become ONNX, that TensorFlow."""
+    for (start, middle), place in WAYS.items():
+        if start == source and middle in targets:
+            return [place]
+    for (start, middle), place in WAYS.items():
+        behind = [other for (before, to), other in WAYS.items() if before == middle and to in targets]
+        if start == source and behind:
+            return [place, behind[0]]
+    raise UnsupportedError(f"nothing makes {' or '.join(targets)} of {source}")
+
+
+def refuse(refused: Sequence[Refused], whose: str = "TensorFlow's") -> None:
     """Raise what names every node that is not lowered, those with one reason together.
+
+    Args:
+        refused: the nodes.
+        whose: what they were to become.
 
     Raises:
         UnsupportedError: there is one.
@@ -88,9 +111,7 @@ def refuse(refused: Sequence[Refused]) -> None:
         reasons.setdefault((one.op, one.why), []).append(one.node)
     told = [f"{op} ({_several(nodes)}): {why}" for (op, why), nodes in list(reasons.items())[:_NAMED]]
     more = f"; and {plural(len(reasons) - _NAMED, 'further reason')}" if len(reasons) > _NAMED else ""
-    raise UnsupportedError(
-        f"{plural(len(refused), 'node')} cannot become TensorFlow's: {'; '.join(told)}{more}", hint=_HINT
-    )
+    raise UnsupportedError(f"{plural(len(refused), 'node')} cannot become {whose}: {'; '.join(told)}{more}", hint=_HINT)
 
 
 def _several(nodes: Sequence[str]) -> str:

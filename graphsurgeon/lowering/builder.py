@@ -191,12 +191,21 @@ class Builder:
 
     def plain(self, operand: Operand) -> Operand:
         """Return an Operand with its axes in the order of the source; a Transpose is added once where need be."""
+        if operand.before is not None:
+            return self._flattened(operand, operand.before)
         if operand.order is None:
             return operand
         value = self.value(operand)
         if value not in self._plain:
             back = [operand.order.index(axis) for axis in range(len(operand.order))]
             self._plain[value] = self._transpose(Operand(value, operand.fact, tensor=operand.tensor), back)
+        return self._plain[value]
+
+    def _flattened(self, operand: Operand, before: Operand) -> Operand:
+        value = self.value(operand)
+        if value not in self._plain:
+            dims = [dim if isinstance(dim, int) else -1 for dim in operand.fact.dims or ()]
+            self._plain[value] = self._with_dims(self.reshape(before, dims), operand.fact.dims or ())
         return self._plain[value]
 
     def transpose(self, operand: Operand, perm: Sequence[int]) -> Operand:

@@ -13,6 +13,7 @@ from typing import Any
 from graphsurgeon.lowering import weights
 from graphsurgeon.lowering.builder import Builder, as_ordered, as_plain
 from graphsurgeon.lowering.operand import Operand, Order
+from graphsurgeon.shapes.fact import Fact
 
 
 def channels_last(rank: int) -> Order:
@@ -93,3 +94,80 @@ def from_last(operand: Operand) -> Operand:
 def mapped(operand: Operand, axis: int) -> int:
     """Return where an axis of the source, counted from the front, lies."""
     return axis if operand.order is None else operand.order.index(axis)
+
+
+def flattened(b: Builder, operand: Operand) -> Operand | None:
+    """Return `[batch, rest]` of an operand as it lies with the channels last; None where that is not known to be one.
+
+    The elements of the rest are in another order than the source's: see `Operand.before`.
+    """
+    rank = operand.rank
+    if operand.order != channels_last(rank) or operand.value is None:
+        return None
+    dims = operand.dims
+    sides = [dim for dim in dims[1:] if isinstance(dim, int)]
+    if len(sides) != rank - 1:
+        return None
+    size = 1
+    for side in sides:
+        size *= side
+    made = b.reshape(as_plain(operand), [dims[0] if isinstance(dims[0], int) else -1, size])
+    fact = Fact((dims[0], size), dtype=made.fact.dtype)
+    moves = sum(side != 1 for side in sides[1:]) and sides[0] != 1
+    assert made.value is not None
+    made = b.learn(made.value, fact)
+    return Operand(made.value, made.fact, before=operand if moves else None)
+
+
+def permuted_rows(weight: Operand, before: Operand, *, axis: int) -> Operand | None:
+    """Return a matrix whose rows (columns, with axis 1) fit what was flattened with the channels last."""
+    if weight.tensor is None:
+        return None
+    channels, *sides = before.static_from(1)
+    rows, columns = weight.static()
+    order = [*range(1, len(sides) + 1), 0]
+
+    def permute(array: Any) -> Any:
+        lying = array if axis == 0 else array.T
+        count = lying.shape[1]
+        found = lying.reshape([channels, *sides, count]).transpose([*order, len(order)]).reshape(lying.shape)
+        return found if axis == 0 else found.T
+
+    return Operand.constant(weights.mapped(weight.tensor, [rows, columns], permute), weight.name)
+
+
+def split_or_joined(b: Builder, operand: Operand, dims: Sequence[Any]) -> Operand | None:
+    """Return an operand that lies with the channels last in a shape that splits or joins channels, or joins sides.
+
+    As the shuffle of channels and the way into attention do; None for other shapes, and where sides are not known.
+
+    Args:
+        b: the builder.
+        operand: in some order of axes.
+        dims: the shape that is wanted, in the source's order.
+    """
+    own = list(operand.dims)
+    rank, wanted = len(own), len(dims)
+    if operand.order is None or operand.value is None or not _agree(own[0], dims[0]):
+        return None
+    if wanted == rank + 1 and own[2:] == list(dims[3:]) and operand.order == channels_last(rank):
+        order = (0, *range(3, wanted), 1, 2)
+        lying = operand
+    elif wanted == rank - 1 and rank > 3 and own[3:] == list(dims[2:]):
+        lying, order = b.ordered(operand, (0, *range(3, rank), 1, 2)), channels_last(wanted)
+    elif wanted == 3 and rank > 3 and own[1] == dims[1] and operand.order == channels_last(rank):
+        lying, order = operand, channels_last(3)
+    else:
+        return None
+    target = [dims[axis] for axis in order]
+    open_ = [dim for dim in target if not isinstance(dim, int)]
+    if len(open_) > 1:
+        return None
+    made = b.reshape(as_plain(lying), [dim if isinstance(dim, int) else -1 for dim in target])
+    if made.value is not None and None not in target:
+        made = b.learn(made.value, Fact(tuple(target), dtype=made.fact.dtype))
+    return as_ordered(made, order)
+
+
+def _agree(own: Any, wanted: Any) -> bool:
+    return own == wanted and own is not None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.lowering import Lowered, Options, refuse
-from graphsurgeon.lowering.builder import Builder, legal_name
+from graphsurgeon.lowering import Lowered, LoweringOptions, refuse
+from graphsurgeon.lowering.builder import Builder, as_ordered, legal_name
+from graphsurgeon.lowering.ends import turned_inputs, turned_outputs
+from graphsurgeon.lowering.layout import channels_last
 from graphsurgeon.lowering.operand import Operand, is_held
 from graphsurgeon.lowering.scope import Refused, Scope, Work
 from graphsurgeon.lowering.table import LoweringError
@@ -15,6 +17,7 @@ from graphsurgeon.model.graph import Output, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import onnx
 from graphsurgeon.shapes.dims import Dim, Dims, Symbol
 from graphsurgeon.shapes.fact import Fact
@@ -24,7 +27,7 @@ METHOD = "tensorflow/serving/predict"
 PRODUCER = 1395  # GraphDef version of TensorFlow 2.13: no op that is made here has changed its meaning since
 
 
-def lower(metagraph: MetaGraph, options: Options) -> Lowered:
+def lower(metagraph: MetaGraph, options: LoweringOptions) -> Lowered:
     """Make a SavedModel's MetaGraph of that of an ONNX model.
 
     Raises:
@@ -41,8 +44,19 @@ def lower(metagraph: MetaGraph, options: Options) -> Lowered:
     results = scope.run()
     outputs = _outputs(scope, results, keys)
     refuse(work.refused)
+    _sweep(target, outputs)
+    if work.turned:
+        told = ", ".join(work.turned)
+        work.notes[f"channels are the last axis of {told}, and were axis 1 (--keep-layout leaves them)"] = None
     target.signatures[KEY] = Signature(KEY, target.graph, inputs, outputs, method=METHOD)
-    return Lowered(target, work.names, {}, list(work.notes))
+    return Lowered(target, work.names, work.turned, list(work.notes))
+
+
+def _sweep(target: MetaGraph, outputs: Mapping[str, SignatureEntry]) -> None:
+    """Take out what leads to no output, such as shapes that turned out to be known; inputs stay."""
+    ends = [entry.mention.node for entry in outputs.values() if entry.mention is not None]
+    needed = upstream([node for node in ends if node is not None])
+    target.graph.take_out([node for node in target.graph.nodes if node not in needed and node.op != "Placeholder"])
 
 
 def _require_known_opset(work: Work) -> None:
@@ -81,6 +95,7 @@ class _Inputs:
     def __init__(self, scope: Scope, shapes: Mapping[str, Shape]) -> None:
         self.scope = scope
         self.shapes = shapes
+        self.turned = set() if scope.work.keep_layout else turned_inputs(scope.graph)
         self._named: dict[str, Symbol] = {}
         names = [value.name for value in scope.graph.inputs]
         unknown = [name for name in shapes if name not in names]
@@ -106,11 +121,15 @@ class _Inputs:
             return None
         builder = self.scope.builder
         dims = self._dims(value)
+        order = channels_last(len(dims)) if dims is not None and value in self.turned else None
+        if dims is not None and order is not None:
+            dims = tuple(dims[axis] for axis in order)
+            self.scope.work.turned[name] = list(order)
         shape = Shape(None if dims is None else (dim if isinstance(dim, int) else None for dim in dims))
         title = builder.graph.unique_name(legal_name(name))
         node = builder.graph.add_node("Placeholder", title, (), {"dtype": dtype, "shape": shape})
         builder.known.learn(node)
-        self.scope.define(value, builder.learn(node.output(0), Fact(dims, dtype=dtype)))
+        self.scope.define(value, as_ordered(builder.learn(node.output(0), Fact(dims, dtype=dtype)), order))
         return SignatureEntry(Mention.of(node.output(0), f"signature {KEY}, input {name}"), dtype, shape)
 
     def _dims(self, value: Value) -> Dims | None:
@@ -139,28 +158,36 @@ class _Inputs:
 
 def _outputs(scope: Scope, results: list[Operand | None], keys: _Keys) -> dict[str, SignatureEntry]:
     entries: dict[str, SignatureEntry] = {}
+    turned = set() if scope.work.keep_layout else turned_outputs(scope.graph)
     for output, result in zip(scope.graph.outputs, results, strict=True):
         key = keys.key(output.name, "output")
-        entry = _entry(scope, output, result) if result is not None else None
+        entry = _entry(scope, output, result, turns=output.value in turned) if result is not None else None
         if entry is not None:
             entries[key] = entry
     return entries
 
 
-def _entry(scope: Scope, output: Output, result: Operand) -> SignatureEntry | None:
+def _entry(scope: Scope, output: Output, result: Operand, *, turns: bool) -> SignatureEntry | None:
     """Return the entry of an output: a node of its name, an Identity where what yields it has another."""
     builder = scope.builder
     builder.scope = name = legal_name(output.name)
     try:
         if result.parts is not None:
             raise LoweringError("a sequence as an output of the model")
-        plain = builder.plain(result)
+        plain = result
+        if turns and result.order is not None and result.order == channels_last(len(result.order)):
+            scope.work.turned[output.name] = list(result.order)
+        else:
+            plain = builder.plain(result)
         value = builder.value(plain)
     except LoweringError as error:
         scope.work.refused.append(Refused(output.name, "output", str(error)))
         return None
     node = value.producer
     assert node is not None
+    other = builder.graph.node(name)
+    if other is not None and other is not node and other.op != "Placeholder":  # what comes before the last step
+        other.name = builder.graph.unique_name(f"{name}/{other.op}")
     free = builder.graph.node(name) is None
     if free and value.port == 0 and node.name.startswith(f"{name}/") and node.op not in ("Const", "Placeholder"):
         node.name = name

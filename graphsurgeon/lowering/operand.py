@@ -37,9 +37,11 @@ class Operand:
         order: axis i of `value` is axis `order[i]` of the source's value; None where both are the same.
         name: what a constant is called.
         parts: of a sequence of ONNX: its elements, known while lowering; None for a tensor.
+        before: of one that was flattened as it lay, with the channels last: what it was before. Its elements are in
+            another order than the source's: a product of matrices permutes its weights, all others flatten anew.
     """
 
-    __slots__ = ("fact", "name", "order", "parts", "tensor", "value")
+    __slots__ = ("before", "fact", "name", "order", "parts", "tensor", "value")
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Operand:
         order: Order | None = None,
         name: str = "",
         parts: Sequence[Operand] | None = None,
+        before: Operand | None = None,
     ) -> None:
         self.value = value
         self.fact = fact
@@ -57,6 +60,7 @@ class Operand:
         self.order = order
         self.name = name
         self.parts = parts
+        self.before = before
 
     @staticmethod
     def constant(tensor: Tensor, name: str = "") -> Operand:
@@ -112,7 +116,7 @@ class Operand:
     @property
     def items(self) -> Items | None:
         """The elements of a small value as far as they are known."""
-        return self.fact.items if self.order is None else None
+        return self.fact.items if self.order is None and self.before is None else None
 
     @property
     def numbers(self) -> list[Any] | None:
@@ -127,6 +131,13 @@ class Operand:
         """
         dims = [dim for dim in self.dims if isinstance(dim, int)]
         if len(dims) != len(self.dims):
+            raise LoweringError(f"the shape {self.shown} of an input must be known", hint="give it with --shape")
+        return dims
+
+    def static_from(self, axis: int) -> list[int]:
+        """Return the lengths of all axes from one on; raises as `static` does."""
+        dims = [dim for dim in self.dims[axis:] if isinstance(dim, int)]
+        if len(dims) != len(self.dims) - axis:
             raise LoweringError(f"the shape {self.shown} of an input must be known", hint="give it with --shape")
         return dims
 

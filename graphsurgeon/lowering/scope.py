@@ -49,6 +49,7 @@ class Work:
         refused: the nodes that were not lowered.
         notes: what the user should know.
         names: name of a value of the source -> name in the new graph, where they differ.
+        turned: name of an input or output -> the axis of the source that each of its axes is, where these differ.
     """
 
     source: MetaGraph
@@ -58,6 +59,7 @@ class Work:
     refused: list[Refused] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def opsets(self) -> Mapping[str, int]:

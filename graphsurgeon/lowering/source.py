@@ -130,7 +130,7 @@ class Source:
         Raises:
             LoweringError: they are computed when the model runs.
         """
-        numbers = self[index].numbers
+        numbers = [] if self[index].known_dims == (0,) else self[index].numbers
         if numbers is None:
             raise LoweringError(
                 f"its {what} are computed when the model runs", hint="give the shapes of the inputs with --shape"

@@ -18,7 +18,9 @@ TFLITE: Vocabulary = "tflite"
 ONNX: Vocabulary = "onnx"
 STABLEHLO: Vocabulary = "stablehlo"
 # Frameworks whose graphs are layers: one node a layer, its weights beside it.
-LAYERED: tuple[Vocabulary, ...] = ("keras", "mxnet", "caffe", "caffe2", "mmdnn")
+MXNET: Vocabulary = "mxnet"
+CAFFE: Vocabulary = "caffe"
+LAYERED: tuple[Vocabulary, ...] = ("keras", MXNET, CAFFE, "caffe2", "mmdnn")
 OF_VOCABULARY = ": "  # between a vocabulary and an op of it; no op of TensorFlow or TFLite has that in its name
 
 Layout = Literal["file", "folder", "group"]
@@ -48,7 +50,8 @@ class Format:
         holds_several_graphs, holds_functions, holds_signatures, holds_assets: whether a file of it can hold them.
         variables: where those of a model lie: inside it, beside it in a checkpoint of its own, or nowhere ("").
         is_servable: it is what TensorFlow Serving and the loaders of TensorFlow 2 take.
-        runtime: what reads and runs such files: "tensorflow", "litert"; empty if nothing does here.
+        runtimes: what reads and runs such files, the one of the framework first ("tensorflow", "litert", "onnxruntime",
+            "openvino", "keras"); none if nothing does here.
 
         layout: one file, a folder, or a group of files with one prefix.
         entries: of a folder: names of files, one of which makes it a model -> in text form.
@@ -56,6 +59,9 @@ class Format:
         planner: what gathers the files of a model that is written, "module:function" below `graphsurgeon.formats`;
             empty where they are what `lower` gives.
         writes: vocabularies of graphs that it can take, "" where it takes weights alone; none if it is only read.
+        writes_anew: only what gs has made of another format is written as it; a file that is read is not changed.
+        weights_beside: of a file of structure: the end of the name of the file of weights that is looked for beside it.
+        named_by: ends that a prefix may be given without: of a network in a file of structure and one of weights.
         edit_with: what else edits one, where gs does not; a hint.
         becomes: vocabularies that its graphs can be made into: `gs convert` writes them where another format does.
         has_text_form: protobufs that can be text as well: `lower` takes `text`.
@@ -84,13 +90,16 @@ class Format:
     holds_assets: bool = False
     variables: Literal["inside", "beside", ""] = ""
     is_servable: bool = False
-    runtime: str = ""
+    runtimes: tuple[str, ...] = ()
 
     layout: Layout = "file"
     entries: Mapping[str, bool | None] = field(default_factory=dict)
     folder_parts: frozenset[str] = frozenset()
     planner: str = ""
     writes: frozenset[Vocabulary] = frozenset()
+    writes_anew: bool = False
+    weights_beside: str = ""
+    named_by: tuple[str, ...] = ()
     edit_with: str = ""
     becomes: frozenset[Vocabulary] = frozenset()
     has_text_form: bool = False
@@ -98,6 +107,11 @@ class Format:
     options: Mapping[str, bool | None] = field(default_factory=dict)
     releases: Mapping[str, str] = field(default_factory=dict)
     has_free_names: bool = False
+
+    @property
+    def runtime(self) -> str:
+        """The runtime of the framework that such files belong to; empty if nothing runs them here."""
+        return self.runtimes[0] if self.runtimes else ""
 
     @property
     def a_title(self) -> str:
@@ -117,7 +131,7 @@ class Format:
     @property
     def can_edit(self) -> bool:
         """Say whether a model of it can be changed and written back."""
-        return self.vocabulary in self.writes
+        return self.vocabulary in self.writes and not self.writes_anew
 
     @property
     def is_bare_graph(self) -> bool:

@@ -139,7 +139,12 @@ class Value:
     @property
     def is_argument(self) -> bool:
         """Say whether this is an argument of a function (or an input of a subgraph)."""
-        return self.producer is None and any(value is self for value in self.graph.inputs)
+        if self.producer is not None:
+            return False
+        inputs, port = self.graph.inputs, self.port  # mostly it lies where its number says
+        if isinstance(port, int) and 0 <= port < len(inputs) and inputs[port] is self:
+            return True
+        return any(value is self for value in inputs)
 
     def replace_with(self, other: Value, *, but: Iterable[Node] = ()) -> int:
         """Send every consumer, and every output of the graph, to another value; return how many places changed."""

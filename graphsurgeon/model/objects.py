@@ -166,6 +166,38 @@ class TensorSpec:
         return f"TensorSpec({self.name!r}, {self.shape}, {self.dtype})"
 
 
+class CompositeSpec:
+    """A ragged or sparse tensor inside a structured signature; a function takes its parts one behind the other.
+
+    Attributes:
+        kind: "ragged" (flat values, then row splits, outer ones first) or "sparse" (indices, values, dense shape).
+        shape, dtype: of the whole.
+        ragged_rank: how many row splits there are.
+        raw: as the format has it; nothing here changes it.
+    """
+
+    __slots__ = ("dtype", "kind", "ragged_rank", "raw", "shape")
+
+    def __init__(self, kind: str, shape: Shape, dtype: DType, ragged_rank: int, raw: Any) -> None:
+        self.kind = kind
+        self.shape = shape
+        self.dtype = dtype
+        self.ragged_rank = ragged_rank
+        self.raw = raw
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CompositeSpec) and self._facts() == other._facts()
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.dtype, self.ragged_rank))
+
+    def __repr__(self) -> str:
+        return f"CompositeSpec({self.kind!r}, {self.shape}, {self.dtype})"
+
+    def _facts(self) -> tuple[object, ...]:
+        return self.kind, self.shape, self.dtype, self.ragged_rank
+
+
 Way = tuple[tuple[ObjectNode, str], ...]  # from the root on: an object, and the name of the child that comes next
 
 

@@ -56,6 +56,8 @@ IRREGULAR_RUNNERS = frozenset({
     "ChooseFastestBranchDataset", "XlaLaunch", "XlaLaunchV2", "XlaCallModule", "_TPUReplicate",
 })  # fmt: skip
 
+MODULE_CALLS = frozenset({"XlaCallModule"})  # run a program of StableHLO that they hold
+
 # -- what goes in -------------------------------------------------------------------------------------------
 
 MUST_BE_FED = frozenset({"Placeholder", "PlaceholderV2"})

@@ -66,6 +66,11 @@ def get(name: str, opsets: Mapping[str, int]) -> OnnxOp | None:
     return next((op for op in reversed(versions) if op.since <= imported), None)
 
 
+def versions(name: str) -> tuple[OnnxOp, ...]:
+    """Return every version of an op, the first one first; none for what is no op."""
+    return tuple(_ops().get(name, ()))
+
+
 def since(name: str) -> int | None:
     """Return the version of its domain in which an op appeared, None if it never did."""
     versions = _ops().get(name)

@@ -23,7 +23,7 @@ class Undecided(Exception):  # noqa: N818  # no error: what an expression needs 
     """What an expression needs is not known; the message says what."""
 
 
-class Scope(Protocol):
+class NameScope(Protocol):
     """What names in an expression stand for."""
 
     def array(self, name: str) -> Any:
@@ -36,7 +36,7 @@ class Scope(Protocol):
         """Return an attribute of a node."""
 
 
-def evaluate(expr: Expr, scope: Scope) -> Any:
+def evaluate(expr: Expr, scope: NameScope) -> Any:
     """Return the value of an expression.
 
     Raises:
@@ -48,7 +48,7 @@ def evaluate(expr: Expr, scope: Scope) -> Any:
         raise Undecided(f"cannot be computed: {error}") from None
 
 
-def holds(expr: Expr, scope: Scope) -> bool:
+def holds(expr: Expr, scope: NameScope) -> bool:
     """Say whether a condition surely holds."""
     try:
         return bool(_truth(evaluate(expr, scope)))
@@ -63,13 +63,13 @@ def _truth(value: Any) -> bool:
 # -- kinds of expressions -------------------------------------------------------------------------------------------
 
 
-def _name(expr: Expr, scope: Scope) -> Any:
+def _name(expr: Expr, scope: NameScope) -> Any:
     if expr.value in ("true", "false"):
         return expr.value == "true"
     return scope.array(expr.value)
 
 
-def _field(expr: Expr, scope: Scope) -> Any:
+def _field(expr: Expr, scope: NameScope) -> Any:
     inner = expr.parts[0]
     if inner.kind == "name":
         return scope.field(inner.value, expr.value)
@@ -77,15 +77,15 @@ def _field(expr: Expr, scope: Scope) -> Any:
     return {"shape": list(array.shape), "rank": array.ndim, "size": array.size, "dtype": str(array.dtype)}[expr.value]
 
 
-def _attr(expr: Expr, scope: Scope) -> Any:
+def _attr(expr: Expr, scope: NameScope) -> Any:
     return scope.attr(*expr.value)
 
 
-def _items(expr: Expr, scope: Scope) -> list[Any]:
+def _items(expr: Expr, scope: NameScope) -> list[Any]:
     return [evaluate(part, scope) for part in expr.parts]
 
 
-def _index(expr: Expr, scope: Scope) -> Any:
+def _index(expr: Expr, scope: NameScope) -> Any:
     value, index = _items(expr, scope)
     found = value[int(index)]
     if found is None:
@@ -93,19 +93,19 @@ def _index(expr: Expr, scope: Scope) -> Any:
     return found
 
 
-def _slice(expr: Expr, scope: Scope) -> Any:
+def _slice(expr: Expr, scope: NameScope) -> Any:
     value = evaluate(expr.parts[0], scope)
     start, stop = (None if part.kind == "none" else int(evaluate(part, scope)) for part in expr.parts[1:])
     return value[start:stop]
 
 
-def _unary(expr: Expr, scope: Scope) -> Any:
+def _unary(expr: Expr, scope: NameScope) -> Any:
     if expr.value == "not":
         return not _truth(evaluate(expr.parts[0], scope))
     return -_numeric(evaluate(expr.parts[0], scope))
 
 
-def _binary(expr: Expr, scope: Scope) -> Any:
+def _binary(expr: Expr, scope: NameScope) -> Any:
     operator = expr.value
     if operator in ("and", "or"):
         return _logical(expr, scope)
@@ -119,7 +119,7 @@ def _binary(expr: Expr, scope: Scope) -> Any:
         return _OPERATORS[operator](_numeric(left), _numeric(right))
 
 
-def _logical(expr: Expr, scope: Scope) -> bool:
+def _logical(expr: Expr, scope: NameScope) -> bool:
     """Decide by either side alone where that is enough."""
     wanted = expr.value == "or"
     left, right = expr.parts
@@ -196,7 +196,7 @@ def _bounded(left: Any, right: Any) -> bool:
     return True
 
 
-def _call(expr: Expr, scope: Scope) -> Any:
+def _call(expr: Expr, scope: NameScope) -> Any:
     items = _items(expr, scope)
     with _np().errstate(all="ignore"):
         return FUNCTIONS[expr.value](*items)

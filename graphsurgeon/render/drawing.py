@@ -18,7 +18,7 @@ from graphsurgeon.render.write.svg import sheet_size, svg_text
 
 FORMATS = ("svg", "dot", "png", "pdf", "html")
 MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
-_COARSEST = 8
+_COARSEST = 8  # levels that a view may be made coarser by before it is given up
 _MOST_ON_PAPER = 200  # boxes; no paper has room for so many
 _STEP = 0.8  # of the boxes that the next coarser picture may have
 

@@ -13,6 +13,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.arrange.blocks import find_levels, limit_width
 from graphsurgeon.render.arrange.compose import Composer
+from graphsurgeon.render.arrange.composites import gather_composites
 from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
 from graphsurgeon.render.arrange.levels import Part, build_levels
 from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
@@ -330,7 +331,9 @@ def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     inputs = [index for end in picture.ends.inputs for index in end.sources]
     apart = list(dict.fromkeys([*inputs, *picture.outside]))
     root = build_levels(selection, apart)
-    whole = open_to_depth(root, len(selection.order) + 1)
+    if not view.everything:
+        gather_composites(root, selection, picture.metagraph, picture.report)
+    whole = open_to_depth(root, len(selection.order) + 1, composites=False)
     is_small = len(visible(root, whole.opened)) <= min(SMALL_PICTURE, view.most)
     if view.depth is None and (view.everything or is_small):
         return root, whole

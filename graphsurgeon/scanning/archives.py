@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.magic import HEAD, program
 
-MOST_MEMBERS = 10_000
+MOST_MEMBERS = 10_000  # that are looked into; what is left is told
 _MOST_READ = 64 << 20  # bytes of one member
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 

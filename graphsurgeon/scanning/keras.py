@@ -29,11 +29,11 @@ _OWN = (
 )
 # Functions of these packages that do more than compute, when a configuration names them as a function.
 _REACHING = {"get_file", "load_model", "load_weights", "save_model", "load_img", "image_dataset_from_directory"}
-_DEEPEST = 60
-_MOST_STEPS = 2_000_000
+_DEEPEST = 60  # JSON in JSON in strings
+_MOST_STEPS = 2_000_000  # values of one configuration, so that a hostile one ends
 _OBJECT = re.compile(rb'\{\s*"[^"\\\0-\x1f]{1,100}"\s*:')
 _LAMBDA = re.compile(rb'"class_name"\s*:\s*"(?:Lambda|__lambda__)"')
-MOST_BYTES = 256 << 20
+MOST_BYTES = 256 << 20  # of a configuration
 _WINDOW = 1 << 16  # bytes that are tried first; a configuration that is longer is tried again
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pickletools
+import warnings
 from collections.abc import Iterator
 
+from graphsurgeon.encoding.pickle_ops import instructions
+from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.scanning.finding import Threat
 
 _MOST_OPS = 1_000_000
+# What may name a module or a function for `STACK_GLOBAL`.
+_TEXTS = frozenset({
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "PERSID",
+})  # fmt: skip
 # Modules whose functions make arrays and containers, and can do nothing else.
 _HARMLESS = (
     "torch", "numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric",
@@ -53,22 +59,35 @@ def _called(data: bytes) -> tuple[list[str], str]:
     found: list[str] = []
     strings: list[str] = []
     try:
-        for number, (op, argument, _) in enumerate(pickletools.genops(data)):
+        for number, (name, argument, _) in enumerate(instructions(data)):
             if number > _MOST_OPS:
                 return found, f"it has more than {_MOST_OPS} instructions"
-            if op.name in ("GLOBAL", "INST"):
-                found.append(str(argument))
-            elif op.name == "STACK_GLOBAL":
+            if name in ("GLOBAL", "INST"):
+                found.append(" ".join(argument))
+            elif name == "STACK_GLOBAL":
                 found.append(" ".join(strings[-2:]) if len(strings) >= 2 else "a computed name")
-            elif isinstance(argument, str):
-                strings.append(argument)
-            elif op.name in ("BINGET", "LONG_BINGET", "GET"):
+            elif name in _TEXTS:
+                strings.append(_text(name, argument))
+            elif name in ("BINGET", "LONG_BINGET", "GET"):
                 strings.append("a remembered name")
-            elif op.name in ("EXT1", "EXT2", "EXT4"):
+            elif name in ("EXT1", "EXT2", "EXT4"):
                 found.append("a registered extension")
-    except (ValueError, IndexError, UnicodeError, OverflowError, MemoryError) as error:
-        return found, f"{error}"
+    except (FormatError, UnsupportedError) as error:
+        return found, error.message
     return list(dict.fromkeys(found)), ""
+
+
+def _text(name: str, argument: str | bytes) -> str:
+    """Return what an instruction pushes as text; what older protocols wrote as bytes is text to Python 3."""
+    if isinstance(argument, str):
+        return argument
+    if name == "UNICODE":
+        return argument.decode("raw-unicode-escape", "replace")
+    if name == "STRING":  # with quotes around it, and escapes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes that mean nothing
+            return argument.strip()[1:-1].decode("unicode-escape", "replace")
+    return argument.decode("latin-1")
 
 
 def _is_harmless(name: str) -> bool:

@@ -60,6 +60,13 @@ def scan(path: str | os.PathLike[str], *, allow: Sequence[str] = (), force_text:
     except UnsupportedError as error:
         what = f"could not be looked into: {error.message}"
         return _report(path, "unknown", [Threat("medium", None, what, Path(path).name, kind="unseen")], allow)
+    return scan_read(path, model, allow=allow, force_text=force_text)
+
+
+def scan_read(
+    path: str | os.PathLike[str], model: Model, *, allow: Sequence[str] = (), force_text: bool = False
+) -> ScanReport:
+    """Say what a model that was read from a path could do, and what lies beside it there; see `scan`."""
     return _report(path, model.format, [*scan_model(model), *_beside(Path(path), model, force_text)], allow)
 
 

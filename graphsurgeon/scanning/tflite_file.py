@@ -12,7 +12,7 @@ from graphsurgeon.scanning import archives
 from graphsurgeon.scanning.finding import Threat
 from graphsurgeon.scanning.magic import HEAD, program
 
-_MOST_ARCHIVE = 256 << 20
+_MOST_ARCHIVE = 256 << 20  # bytes behind the model that are looked through
 _LEFTOVER = 16  # bytes: some writers leave a table behind that nothing names; too few for a program
 _SEARCHED = 4 << 20  # bytes behind the model in which programs are looked for
 

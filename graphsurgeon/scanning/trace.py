@@ -21,7 +21,7 @@ from graphsurgeon.scanning.reach import Reach
 from graphsurgeon.scanning.strings import strings_of
 
 MOST_TEXTS = 64  # of one value
-_MOST_STEPS = 20_000
+_MOST_STEPS = 20_000  # for the texts of one graph's ops; then they count as computed, so as chosen by the caller
 _DEEPEST = 100  # steps behind each other; each takes a few frames of Python's stack
 
 

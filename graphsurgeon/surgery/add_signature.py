@@ -189,12 +189,14 @@ class _Planned(NamedTuple):
         value: the tensor.
         way: the calls that lead to its function; empty in the main graph.
         dtype, shape: of the tensor.
+        is_reference: to a variable of TensorFlow 1, which `tf.saved_model.load` takes for no output.
     """
 
     value: Value
     way: Way
     dtype: DType
     shape: Shape
+    is_reference: bool
 
     @property
     def anchor(self) -> Value:
@@ -209,16 +211,22 @@ def _plan(
     for key, value in values.items():
         dtype = check_fetchable(value, shapes.dtype(value), allow_ref=metagraph.objects is None)
         way = find_way(metagraph, value.graph, None, calls)
-        plan[key] = _Planned(value, way, dtype.base, shapes.shape(value))
+        plan[key] = _Planned(value, way, dtype.base, shapes.shape(value), dtype.is_ref)
     return plan
 
 
 def _carry(metagraph: MetaGraph, plan: Mapping[str, _Planned]) -> tuple[dict[str, Value], list[str]]:
-    """Return the main-graph value of each output and the functions that were copied to carry it out."""
+    """Return the main-graph value of each output and the functions that were copied to carry it out.
+
+    Of a reference that is what it holds, read by a new Identity.
+    """
     values: dict[str, Value] = {}
     cloned: list[str] = []
-    for key, (value, way, dtype, shape) in plan.items():
+    for key, (value, way, dtype, shape, is_reference) in plan.items():
         values[key] = value
+        if is_reference and value.producer is not None:
+            name = metagraph.graph.unique_name(f"{value.producer.name}/value")
+            values[key] = metagraph.graph.add_node("Identity", name, [value], {"T": dtype}).output()
         if way:
             values[key], copies = carry_out(metagraph, way, value, key, dtype, shape)
             cloned += copies

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.lowering import Options, lower
+from graphsurgeon.lowering import LoweringOptions, lower
+from graphsurgeon.lowering.binding import bind
+from graphsurgeon.lowering.layers import MissingWeightsError
 from graphsurgeon.model.format import Format, Vocabulary
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -23,14 +26,14 @@ class ConvertReport:
         left_out: tags of the MetaGraphs that were left out.
         lowered: vocabularies that the ops were of and are of now, where those differ.
         renamed: of a graph of another vocabulary: name in the source -> in the result, where they differ.
-        turned: inputs and outputs whose channels are the last axis now: name in the source -> order of its axes.
+        turned: inputs and outputs whose channels are the last axis now: name in the source -> which axis of it each is.
         notes: what a bare graph was given, one line each.
     """
 
     left_out: list[str] = field(default_factory=list)
     lowered: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
-    turned: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -43,6 +46,7 @@ def convert(
     assets: Mapping[str, str] | None = None,
     shapes: Mapping[str, Shape] | None = None,
     keep_layout: bool = False,
+    params: Model | None = None,
 ) -> ConvertReport:
     """Prepare a model for another container; what it computes and its variables stay.
 
@@ -56,16 +60,19 @@ def convert(
         assets: for a GraphDef or `.meta` that becomes a SavedModel: name of an asset that it reads -> the file.
         shapes: of inputs of a network of another framework, in place of what the file says of them.
         keep_layout: leave the axes of its inputs and outputs as they are.
+        params: the weights of a network of MXNet or Caffe, in place of those beside it.
 
     Raises:
         UsageError: there is no such MetaGraph, or several.
         UnsupportedError: the format is a SavedModel, and no loader could restore the variables of the graph; or it
             is a checkpoint, and the model has no variables; or nodes have no counterpart among the format's ops.
     """
+    if params is not None:
+        bind(model, params)
     if format is not None and not format.holds_graph:
         return _checkpoint_alone(model)
     if format is not None and model.traits.becomes & format.writes and not _spoken(model) <= format.writes:
-        return _lower(model, format, Options(keep_layout, shapes or {}))
+        return _lower(model, format, LoweringOptions(keep_layout, shapes or {}))
     if shapes or keep_layout:
         what = "the shapes and the layout are those of a network of another framework that becomes one of TensorFlow"
         raise UsageError(what, hint="gs set-input changes the shape of an input")
@@ -95,10 +102,20 @@ def _spoken(model: Model) -> set[Vocabulary]:
     return {metagraph.vocabulary for metagraph in model.metagraphs}
 
 
-def _lower(model: Model, format: Format, options: Options) -> ConvertReport:
+def _beside(model: Model) -> str:
+    """Return the name of the file of weights that is looked for."""
+    path = Path(model.path)
+    return path.name.removesuffix("-symbol.json").removesuffix(path.suffix) + model.traits.weights_beside
+
+
+def _lower(model: Model, format: Format, options: LoweringOptions) -> ConvertReport:
     """Make every graph one of ops that the format holds."""
     before = _spoken(model)
-    lowered = [lower(metagraph, sorted(format.writes), options) for metagraph in model.metagraphs]
+    try:
+        lowered = [lower(metagraph, sorted(format.writes), options) for metagraph in model.metagraphs]
+    except MissingWeightsError as error:
+        error.hint = f"{_beside(model)} is looked for beside it; --params names another file"
+        raise error.at(model.path) from error
     model.metagraphs = [one.metagraph for one in lowered]
     words = {old: new.metagraph.vocabulary for old, new in zip(sorted(before), lowered, strict=False)}
     renamed = {old: new for one in lowered for old, new in one.renamed.items()}

@@ -214,19 +214,21 @@ def _copy_needed(
         value = input_value(metagraph, name, endpoints.signature)
         cut[value] = _add_constant(graph, value, given, name)
     feeds: dict[str, Node] = {}
+    fed: set[Node] = set()
     for key, feed in endpoints.feeds.items():
         if feed.value not in cut:
             feeds[key] = _add_feed(graph, feed)
             cut[feed.value] = feeds[key].output(0)
-        elif (fed := cut[feed.value].producer) in feeds.values() and fed is not None:
-            feeds[key] = fed  # two keys of one tensor
+            fed.add(feeds[key])
+        elif (node := cut[feed.value].producer) in fed and node is not None:
+            feeds[key] = node  # two keys of one tensor
     wanted = {key: fetch.value for key, fetch in endpoints.fetches.items()}
     part = copy_part(source, graph, wanted.values(), cut=cut, name=str)
     graph.outputs = [Output(key, part.value(value)) for key, value in wanted.items()]
     for node in graph.nodes:
         if node.op == "PlaceholderWithDefault" and not endpoints.takes_any:
             node.become("Identity", node.inputs, {"T": dtype_of(node.output(0))})
-        elif node.op in PLACEHOLDERS and endpoints.takes_any and node not in feeds.values():
+        elif node.op in PLACEHOLDERS and endpoints.takes_any and node not in fed:
             feeds[node.name] = node
     return graph, feeds
 

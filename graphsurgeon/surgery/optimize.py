@@ -28,7 +28,7 @@ from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
 from graphsurgeon.surgery.stripping.bypass import bound_nodes, bypass_identities
 
 MAX_FOLD = 100 << 10  # bytes of a folded constant that is larger than what it is made of; TensorFlow's own bound
-_MOST_ROUNDS = 12
+_MOST_ROUNDS = 12  # each makes room for the next; rules that undo each other end here
 _MUCH_GROWN = 1 << 10  # bytes that a folded TFLite model may grow by without a word
 _RULES = "plain-arithmetic"
 

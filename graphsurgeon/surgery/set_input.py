@@ -30,6 +30,7 @@ from graphsurgeon.surgery.add_signature import add_to_objects
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_inputs, count_users
 from graphsurgeon.surgery.moves.constants import constant_tensor
+from graphsurgeon.surgery.moves.fixed_modules import fixed_modules
 from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
 from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
@@ -118,6 +119,7 @@ def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Cha
     recorded = record_shapes([change.value for change in changes if change.value in assume], report)
     if recorded:  # what was recorded contradicts nothing any more
         report = infer_shapes(metagraph, assume=assume)
+    notes += fixed_modules(metagraph, report) if assume else []
     constants = {change.node for change in changes if change.constant is not None}
     stale = list(signature_findings(metagraph, report))
     for signature in affected:

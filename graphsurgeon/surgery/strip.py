@@ -27,7 +27,7 @@ from graphsurgeon.surgery.stripping.outputs import has_signature, kept_dropout, 
 from graphsurgeon.surgery.stripping.saver_v1 import SaverPart
 from graphsurgeon.surgery.stripping.steps import stale_colocation
 from graphsurgeon.surgery.stripping.unneeded import sort_nodes
-from graphsurgeon.surgery.stripping.work import Stripped, Work
+from graphsurgeon.surgery.stripping.work import Stripped, StripWork
 from graphsurgeon.surgery.tflite.strip import strip_tflite
 
 _STALE = 85  # the turn of what nobody asks for: bodies are done, identities are not
@@ -111,7 +111,7 @@ def _strip(
     for graph in metagraph.graphs:
         _ = graph.nodes  # a graph that cannot be read is refused before anything has changed
     metagraph.resolve_mentions()
-    return _run(Work(model, metagraph, values, kinds), notes)
+    return _run(StripWork(model, metagraph, values, kinds), notes)
 
 
 def _strip_tflite(metagraph: MetaGraph, kinds: frozenset[str], outputs: Sequence[str]) -> StripReport:
@@ -144,7 +144,7 @@ def _in_order(counts: Counter[str]) -> dict[str, int]:
     return {kind: counts[kind] for kind in KINDS if counts[kind]}
 
 
-def _run(work: Work, notes: Sequence[str]) -> StripReport:
+def _run(work: StripWork, notes: Sequence[str]) -> StripReport:
     """Take the kinds of one MetaGraph out, each in its turn."""
     metagraph = work.metagraph
     before = sum(len(graph) for graph in metagraph.graphs)
@@ -172,20 +172,20 @@ def _run(work: Work, notes: Sequence[str]) -> StripReport:
     )
 
 
-def _take_out(work: Work, kinds: Sequence[Kind]) -> None:
+def _take_out(work: StripWork, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         if kind.step is not None:
             kind.step(work)
 
 
-def _training_objects(work: Work) -> None:
+def _training_objects(work: StripWork) -> None:
     """Take out optimizers and metrics of the object graph, and their variables out of the saver."""
     for kind, path in work.training.roots.values():
         work.removed.append(Stripped(kind, path, "object", "", "nothing that stays leads to it or captures it"))
     work.training.remove()
 
 
-def _nodes(work: Work, known: Mapping[Node, str]) -> None:
+def _nodes(work: StripWork, known: Mapping[Node, str]) -> None:
     """Take out what nothing needs in the main graph, and all that names it."""
     metagraph, graph = work.metagraph, work.metagraph.graph
     saver = SaverPart(metagraph)
@@ -204,7 +204,7 @@ def _nodes(work: Work, known: Mapping[Node, str]) -> None:
     saver.shrink(kept_saves)
 
 
-def _known_kinds(work: Work) -> dict[Node, str]:
+def _known_kinds(work: StripWork) -> dict[Node, str]:
     """Return the kind of the variables that the checkpoint or the object graph tells it of."""
     if work.model.checkpoint is None:
         return {}
@@ -214,7 +214,7 @@ def _known_kinds(work: Work) -> dict[Node, str]:
     return found | work.training.variables
 
 
-def _variables(work: Work, keys_before: set[str]) -> StripReport:
+def _variables(work: StripWork, keys_before: set[str]) -> StripReport:
     """Take out of the checkpoint what no MetaGraph restores any more."""
     checkpoint = work.model.checkpoint
     if checkpoint is None:

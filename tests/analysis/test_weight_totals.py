@@ -60,4 +60,6 @@ def test_constants_of_sixteen_numbers_and_more(fixtures_dir: Path) -> None:
     assert summary is not None
     assert (summary.count, summary.parameters, summary.bytes) == (4, 180, 720)
     assert not any(graph.is_lifted for graph in model.graphs)
-    assert summarize_constants(read(fixtures_dir / "graphdef" / "linear.pb").graphs) is None
+    small = summarize_constants(read(fixtures_dir / "graphdef" / "linear.pb").graphs)
+    assert small is not None
+    assert (small.count, small.small) == (0, 2)

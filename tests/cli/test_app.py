@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shlex
 import signal
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from graphsurgeon import __version__
 from graphsurgeon.cli import app
@@ -167,6 +170,52 @@ def test_shell_completion(words: str, expected: str) -> None:
     environment = os.environ | {"_GS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
     done = subprocess.run(PROGRAM, env=environment, capture_output=True, text=True, check=False)
     assert expected in done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("freeze savedmodel/v1_tag_sets --tags serve,", "serve,gpu"),
+        ("freeze savedmodel/v1_tag_sets --tags ", "train"),
+        ("run savedmodel/several_signatures --signature s", "serving_default"),
+        ("freeze savedmodel/linear --outputs out", "output_0"),
+        ("strip graphdef/linear.pb --only ide", "identities"),
+        ("strip graphdef/linear.pb --only identities,dev", "identities,devices"),
+        ("optimize graphdef/linear.pb --only fold-c", "fold-close"),
+        ("find graphdef/linear.pb --dtype bf", "bfloat16"),
+        ("find graphdef/linear.pb --op Soft", "Softmax"),
+        ("set-input graphdef/linear.pb --shape ", "x="),
+        ("set-input graphdef/linear.pb --dtype x=uin", "x=uint8"),
+        ("rename graphdef/linear.pb ", "x="),
+        ("rename savedmodel/v1_tag_sets --what tags tr", "train="),
+        ("add-output graphdef/linear.pb Iden", "Identity:0="),
+        ("remove-signature savedmodel/v1_text serv", "serving_default"),
+        ("weights checkpoint/name_based --match dense/k", "dense/kernel"),
+        ("replace graphdef/linear.pb --rule plain", "plain-arithmetic"),
+        ("convert graphdef/linear.pb out --format meta_", "meta_text"),
+        ("show no/such/model --signature s", ""),
+        ("show hostile/truncated.pb --signature s", ""),
+    ],
+)
+def test_the_shell_is_offered_what_the_model_has(
+    words: str, expected: str, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(fixtures_dir)
+    offered = completed(words)
+    assert expected in offered if expected else not offered
+
+
+def completed(words: str) -> list[str]:
+    """Return what a shell is offered behind `gs WORDS`."""
+    typed = words.split(" ")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("_GS_COMPLETE", "complete_bash")
+        command = typer.main.get_command(app._app())
+        library = TyperGroup.__mro__[1].__module__.rpartition(".")[0]  # click, or what typer has of it
+        shells = importlib.import_module(f"{library}.shell_completion")
+        abstract = getattr(shells.ShellComplete, "__abstractmethods__", ())
+        complete = type("Shell", (shells.ShellComplete,), dict.fromkeys(abstract))(command, {}, "gs", "_GS_COMPLETE")
+        return [item.value for item in complete.get_completions(typed[:-1], typed[-1])]
 
 
 FULL = "cannot print to the standard output: no space left on the disk; what the command wrote to files is complete"

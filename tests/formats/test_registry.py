@@ -299,7 +299,7 @@ def row_of(record: Format) -> str:
         "signatures": record.holds_signatures,
         "assets": record.holds_assets,
     }
-    runs = record.runtime or ("tensorflow, as a GraphDef" if record.vocabulary == TENSORFLOW else "-")
+    runs = ", ".join(record.runtimes) or ("tensorflow, as a GraphDef" if record.vocabulary == TENSORFLOW else "-")
     holds = ", ".join(fact for fact in facts if facts[fact])
     written = ", ".join(name or "any with variables" for name in sorted(record.writes))
     cells = [

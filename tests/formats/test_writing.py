@@ -137,7 +137,7 @@ def test_what_cannot_be_written(tmp_path: Path, source: Path, name: str, error: 
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
-        plan_write(read(GRAPH), tmp_path / "out", format="onnx")
+        plan_write(read(GRAPH), tmp_path / "out", format="coreml")
     assert "saved_model" in error.value.hint
 
 

@@ -164,3 +164,17 @@ def test_bare_graphs_become_models_that_serve(source: str, tmp_path: Path) -> No
     for key in wanted:
         assert sessions.same_bits(want[key], found[key])
         assert sessions.close(want[key], again[key])
+
+
+def test_a_reference_is_read_for_a_signature(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    model = read(FIXTURES / "v1_cond_batch_norm_ref")
+    variable = next(node for node in model.metagraphs[0].graph.nodes if node.op == "VariableV2")
+    name = variable.name
+    add_signature(model, {"weight": name}, name="weights")
+    write(model, tmp_path / "out")
+    with sessions.saved_model(FIXTURES / "v1_cond_batch_norm_ref", ["serve"], optimize=False) as source:
+        want = source.run({"weight": f"{name}:0"}, {})
+    found = tf.saved_model.load(str(tmp_path / "out")).signatures["weights"]()
+    assert sessions.same_bits(want["weight"], found["weight"])

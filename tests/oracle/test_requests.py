@@ -187,3 +187,49 @@ def test_what_is_printed_runs_as_it_stands(
 def answer_keys(path: Path, key: str) -> tuple[list[str], list[str]]:
     signature = read(path).metagraphs[0].signatures[key]
     return list(signature.inputs), list(signature.outputs)
+
+
+@pytest.fixture(scope="module")
+def composites(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SavedModel whose signatures take ragged and sparse tensors, part by part."""
+    import tensorflow as tf
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.int32, 1, tf.int64)])
+        def ragged(self, ids: Any) -> Any:
+            return {"sum": tf.reduce_sum(ids, 1)}
+
+        @tf.function(input_signature=[tf.RaggedTensorSpec([None, None, None], tf.float32, 2, tf.int32)])
+        def deep(self, ids: Any) -> Any:
+            return {"sum": tf.reduce_sum(ids.to_tensor(), [1, 2])}
+
+        @tf.function(input_signature=[tf.SparseTensorSpec([None, 20], tf.float32), tf.TensorSpec([None], tf.int64)])
+        def sparse(self, points: Any, other: Any) -> Any:
+            return {"sum": tf.sparse.reduce_sum(points, 1), "other": other}
+
+    module = Module()
+    path = tmp_path_factory.mktemp("composites") / "model"
+    made = {name: getattr(module, name).get_concrete_function() for name in ("ragged", "deep", "sparse")}
+    tf.saved_model.save(module, str(path), signatures=made)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("key", "parts"),
+    [
+        ("ragged", {"ids": "values of ragged int32 [?,?]", "ids_1": "row splits of ragged int32 [?,?]"}),
+        ("deep", {"ids_1": "row splits of ragged float32 [?,?,?]", "ids_2": "row splits of ragged float32 [?,?,?]"}),
+        ("sparse", {"points": "indices of sparse float32 [?,20]", "points_2": "dense shape of sparse float32 [?,20]"}),
+    ],
+)
+def test_parts_of_composite_inputs_fit_each_other(key: str, parts: dict[str, str], composites: Path) -> None:
+    from graphsurgeon.analysis.serving_request import make_request
+    from graphsurgeon.analysis.summary import summarize
+    from graphsurgeon.cli.text.request import _expanded
+
+    request = make_request(read(composites), key)
+    body = json.loads(json.dumps(_expanded(request.body)))
+    with sessions.saved_model(composites, ["serve"], optimize=False) as source:
+        answer(source, "predict", body)
+    told = summarize(read(composites)).graphs[0].signatures[key].parts
+    assert {name: told[name] for name in parts} == parts

@@ -181,3 +181,8 @@ def test_a_weight_in_parts_is_told_as_a_whole() -> None:
     maker.sign({"x": x}, {"y": maker.node("MatMul", "last/MatMul", source, kernel)})
     (box,) = [box for box in scene_of(maker).boxes if box.name == "last/MatMul"]
     assert box.lines[:2] == ("4×5", "20 params")
+
+
+def test_a_graph_without_nodes_has_a_picture() -> None:
+    for view in ({}, {"depth": 2}, {"everything": True}, {"most": 1}):
+        assert scene_of(Maker(), **view).boxes == []

@@ -9,6 +9,8 @@ import pytest
 from graphsurgeon import UnsupportedError, UsageError, read, write
 from graphsurgeon.model import Model, Shape
 from graphsurgeon.surgery.set_input import set_input
+from tests.formats.stablehlo.test_modules import data_of
+from tests.formats.stablehlo.test_nodes import save
 from tests.surgery.graphs import FLOAT, constant, graph_model, node, placeholder, spelled
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -213,3 +215,19 @@ def test_channels_that_a_tflite_filter_does_not_take_are_refused() -> None:
     assert str(model.graph.inputs[0].shape) == "[1,8,8,3]"
     report = set_input(model, shapes={"image": [1, 8, 8, 4]}, allow_contradictions=True)
     assert [found.where for found in report.contradictions] == ["operator #0 (CONV_2D)"]
+
+
+@pytest.mark.parametrize(("is_open", "notes"), [(True, 1), (False, 0)])
+def test_a_program_of_fixed_shapes_is_told(is_open: bool, notes: int, tmp_path: Path) -> None:
+    model = read(save(tmp_path, data_of("dense")))
+    argument = model.metagraphs[0].modules[0].graph.inputs[0].shape
+    assert argument is not None
+    dims = [None if is_open and place == 0 else dim for place, dim in enumerate(argument.dims or ())]
+    report = set_input(model, shapes={"x": dims})
+    told = f"'layer/call' (XlaCallModule) takes {argument} for input 0 and no other shape; here it may be {Shape(dims)}"
+    assert [note for note in report.notes if "XlaCallModule" in note] == [told] * notes
+
+
+def test_a_program_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    report = set_input(read(save(tmp_path, b"module {}")), shapes={"x": [2, 4]})
+    assert "'layer/call' (XlaCallModule) holds a program that cannot be read here" in report.notes[0]

@@ -21,7 +21,7 @@ from graphsurgeon.ops.kinds import ASSIGNMENTS, SAME_VALUE, TABLE_IMPORTS, TABLE
 
 # From the assigned value back to the restored one: ops that change no element.
 _UNCHANGED = SAME_VALUE | {"Reshape"}
-_MOST_NAMES = 1 << 20
+_MOST_NAMES = 1 << 20  # names that one restore op may list, so that a damaged one ends
 
 
 @dataclass(frozen=True, slots=True)

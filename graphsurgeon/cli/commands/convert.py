@@ -12,7 +12,7 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.converting.table import converter_for
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Assets, Model, Tags, expanding, parse_assets, parse_tags
-from graphsurgeon.cli.conversion_options import carry_out, conversion, require_no_conversion
+from graphsurgeon.cli.conversion_options import carry_out, conversion, of_network, require_no_conversion
 from graphsurgeon.cli.edit_command import Options, Redirected, Steps, edit_command, is_step
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import named_format
@@ -22,11 +22,12 @@ EVENTS = "logdir"
 
 
 @partial(edit_command, without=("in_place",))
-@expanding(asked=conversion)
+@expanding(asked=conversion, network=of_network)
 def convert(
     model: Model,
     options: Options,
     asked: dict[str, Any],
+    network: dict[str, Any],
     place: Annotated[
         str | None, typer.Argument(metavar="OUT", help="Where to; its suffix decides the format.", show_default=False)
     ] = None,
@@ -47,18 +48,23 @@ def convert(
     without any, the numeric constants of 16 elements and more. --for writes the JSON of a Keras file anew, as another
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
+    A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come
+    out too, unless --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
+
     Examples:
       gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
       gs convert model.ckpt-1000 weights.safetensors
       gs convert frozen.pb logdir/
       gs convert old.h5 new.h5 --for keras-3
+      gs convert model.onnx saved_model/
+      gs convert net-symbol.json net.onnx
     """
     if place is not None and options.target is not None:
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")
     target = place or options.target
     chosen = parse_tags(tags)
-    step = {"tags": chosen, "assets": parse_assets(asset)}
+    step = {"tags": chosen, "assets": parse_assets(asset), **network}
     if target is None:
         if not (is_step() or options.print_recipe):
             raise UsageError("nowhere to write to", path=model, hint="gs convert MODEL OUT")

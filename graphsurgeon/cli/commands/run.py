@@ -19,7 +19,7 @@ from graphsurgeon.cli.common import (
     parse_tags,
     split_list,
 )
-from graphsurgeon.cli.data_options import Assume, Feeds, Seed, parse_shapes
+from graphsurgeon.cli.data_options import Assume, Feeds, RuntimeName, Seed, parse_shapes
 
 if TYPE_CHECKING:
     from graphsurgeon.bridges.run import RunReport
@@ -43,15 +43,16 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing FILE.")] = False,
     graph: GraphName = None,
     tags: Tags = None,
+    runtime: RuntimeName = None,
     allow: Allow = None,
     allow_files: AllowFiles = False,
     as_json: Json = False,
 ) -> None:
-    """Run a signature, or any tensors, with TensorFlow (or LiteRT), on given or random data.
+    """Run a signature, or any tensors, on given or random data.
 
-    Data are ones, zeros, random, a number, a JSON list, or @FILE (.npy, .npz, a picture). Inputs without data get
-    random numbers that depend on their name and the seed only. A model that reaches files outside its folder, the
-    network, processes, or code is not run without --allow.
+    TensorFlow, LiteRT, onnxruntime or Keras runs it, as its format is, or OpenVINO where that is not installed. Data
+    are ones, zeros, random, a number, a JSON list, or @FILE (.npy, .npz, a picture). Inputs without data get random
+    numbers that depend on their name and the seed only.
 
     A model that reaches files outside its folder, the network, processes, or code is not run without --allow.
 
@@ -60,13 +61,13 @@ def run(
         gs run frozen.pb --outputs prob:0 --feed input=@cat.png --save out.npz
         gs run model/ --outputs block4/Relu --feed "x=[[1, 2, 3]]"
         gs run model.tflite --assume x=1,224,224,3
+        gs run model.onnx --runtime openvino
         gs run model/ --allow ReadFile:/data/vocab.txt
     """
     from graphsurgeon.bridges.run import run as run_model
+    from graphsurgeon.bridges.save import check_target, save_results
 
     if save is not None:
-        from graphsurgeon.bridges.save import check_target
-
         check_target(save, model, force=force)
     report = run_model(
         model,
@@ -79,10 +80,9 @@ def run(
         graph=graph,
         allowed=parse_allowed(allow, allow_files),
         tell=output.warn,
+        runtime=runtime,
     )
     if save is not None:
-        from graphsurgeon.bridges.save import save_results
-
         save_results(save, model, report.results, force=force)
     _show(report, save, as_json=as_json)
 

@@ -9,7 +9,7 @@ import typer
 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Allow, AllowFiles, Json, Quiet, Tags, parse_allowed, parse_tags, split_list
-from graphsurgeon.cli.data_options import Assume, Feeds, Seed, parse_shapes
+from graphsurgeon.cli.data_options import Assume, Feeds, RuntimeName, Seed, parse_shapes
 
 
 def verify(
@@ -24,12 +24,16 @@ def verify(
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-4,
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-5,
     tags: Tags = None,
+    runtime: RuntimeName = None,
     allow: Allow = None,
     allow_files: AllowFiles = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run two models with TensorFlow (or LiteRT) on the same inputs and compare what comes out.
+    """Run two models of whatever formats on the same inputs and compare what comes out.
+
+    Each is run by what its format belongs to (TensorFlow, LiteRT, onnxruntime, Keras), or by OpenVINO where that is
+    not installed; --runtime chooses. Inputs and outputs of different formats are paired by key, name, shape and order.
 
     Exit status 1 if they differ, or nothing can be compared. If they differ, the first tensor along the graph that
     does is named.
@@ -38,6 +42,7 @@ def verify(
         gs verify model/ edited/
         gs verify model/ frozen.pb --feed x=@batch.npy
         gs verify a.tflite b.tflite --seed 7
+        gs verify model.onnx model/
     """
     from graphsurgeon.bridges.verify import verify as verify_models
     from graphsurgeon.compare.equivalence import Tolerance
@@ -53,6 +58,7 @@ def verify(
         tags=parse_tags(tags),
         allowed=parse_allowed(allow, allow_files),
         tell=output.warn,
+        runtime=runtime,
     )
     if as_json:
         output.print_json(report)

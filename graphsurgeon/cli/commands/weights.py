@@ -13,7 +13,7 @@ import typer
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.variables import names_of_variables
-from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, list_weights, statistics
+from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, is_small, list_weights, statistics
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, GraphName, Jobs, Json, Models, Tags, parse_tags, split_list
 from graphsurgeon.cli.many import for_each
@@ -125,7 +125,9 @@ def list_one(
     from graphsurgeon.formats import read
 
     file = read(path)
-    found = _list(file, tags, graph, small=everything or values is not None)
+    every = _list(file, tags, graph)
+    with_small = everything or values is not None
+    found = every if with_small else [weight for weight in every if not is_small(weight)]
     patterns = split_list(match, commas=not file.traits.has_free_names)
     chosen = _select(file, found, [values] if values is not None else patterns)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
@@ -138,17 +140,17 @@ def list_one(
         weights_text.export(chosen, path, export, force=force, as_json=as_json)
     else:
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=with_stats, quiet=as_json)
-        among_path = path if among else None
         weights_text.print_rows(
-            rows, with_checksum=with_checksum, with_stats=with_stats, as_json=as_json, path=among_path
-        )
+            rows, with_checksum=with_checksum, with_stats=with_stats, as_json=as_json, path=path if among else None,
+            left_out=0 if patterns else len(every) - len(found),
+        )  # fmt: skip
         _require_intact(file, rows)
     return 0
 
 
-def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None, *, small: bool) -> list[Weight]:
+def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None) -> list[Weight]:
     metagraphs = file.metagraphs if tags is None else [choose_metagraph(file, tags)]
-    return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=small)
+    return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=True)
 
 
 def _select(file: ModelFile, weights: list[Weight], patterns: Sequence[str]) -> list[Weight]:

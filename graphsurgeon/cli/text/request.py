@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphsurgeon.analysis.serving_request import Filled, Request, make_request
+from graphsurgeon.analysis.serving_request import Filled, ServingRequest, make_request
 from graphsurgeon.cli import output
 from graphsurgeon.model.model import Model
 
@@ -34,7 +34,7 @@ def print_request(
         output.line(line)
 
 
-def _curl(request: Request) -> Sequence[str]:
+def _curl(request: ServingRequest) -> Sequence[str]:
     url = shlex.quote(SERVER + request.path)
     if _count(request.body) <= _FEW:
         return ["# in a shell", f"curl -X POST {url} \\", f"  -d {shlex.quote(json.dumps(_expanded(request.body)))}"]
@@ -43,7 +43,7 @@ def _curl(request: Request) -> Sequence[str]:
     return ["# in a shell", *lines, f"curl -X POST {url} -d @request.json"]
 
 
-def _python(request: Request) -> Sequence[str]:
+def _python(request: ServingRequest) -> Sequence[str]:
     helper = [_HELPER, ""] if _needs_helper(request.body) else []
     program = [
         "# in Python",

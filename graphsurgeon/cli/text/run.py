@@ -9,7 +9,10 @@ from graphsurgeon.bridges.run import ArraySummary, RunReport
 from graphsurgeon.cli import output
 from graphsurgeon.compare.equivalence import ComparedOutput, EquivalenceReport
 
-LOADERS = {"object": "tf.saved_model.load", "session": "a TensorFlow session", "interpreter": "LiteRT"}
+LOADERS = {
+    "object": "tf.saved_model.load", "session": "a TensorFlow session", "interpreter": "LiteRT",
+    "onnxruntime": "onnxruntime", "openvino": "OpenVINO", "keras": "Keras",
+}  # fmt: skip
 
 
 def print_run(report: RunReport, save: Path | None = None) -> None:

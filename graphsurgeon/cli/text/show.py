@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graphsurgeon.analysis.callables import CallArgument
 from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSummary, Summary
 from graphsurgeon.analysis.tensors import TensorFact
-from graphsurgeon.analysis.weight_totals import ConstantsSummary, ScopeWeights, VariablesSummary
+from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, ConstantsSummary, ScopeWeights, VariablesSummary
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
 from graphsurgeon.formats import registry
@@ -82,7 +82,9 @@ def _print_modules(summary: Summary, parts: Parts) -> None:
 
 def _constants_size(graph: GraphSummary) -> str:
     constants = graph.constants
-    return "" if constants is None else f"{plural(constants.count, 'constant')}, {size(constants.bytes)}"
+    if constants is None or not constants.count:
+        return ""
+    return f"{plural(constants.count, 'constant')}, {size(constants.bytes)}"
 
 
 def _title(summary: Summary) -> str:
@@ -194,7 +196,9 @@ def _quantization(tensor: TensorFact) -> str:
 
 def _detail(signature: SignatureSummary, name: str, tensor: TensorFact) -> str:
     default = signature.defaults.get(name)
-    return f"default {output.values(default)}" if default is not None else _quantization(tensor)
+    if default is not None:
+        return f"default {output.values(default)}"
+    return signature.parts.get(name) or _quantization(tensor)
 
 
 def _print_inputs(graph: GraphSummary, parts: Parts) -> None:
@@ -287,7 +291,13 @@ def _print_largest(variables: VariablesSummary) -> None:
 
 
 def _print_constants(graph: GraphSummary, constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:
-    output.heading(f"{_constants_size(graph)}: {plural(constants.parameters, 'parameter')}")
+    small = f"{plural(constants.small, 'constant')} of fewer than {FEW_ELEMENTS} elements not counted"
+    if not constants.count:
+        if alone:
+            output.heading(small)
+        return
+    rest = f" ({small})" if constants.small else ""
+    output.heading(f"{_constants_size(graph)}: {plural(constants.parameters, 'parameter')}{rest}")
     if alone or parts.everything:
         _print_scopes(constants.scopes, parts)
 

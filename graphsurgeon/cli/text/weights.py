@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS
 from graphsurgeon.analysis.weights import Statistics, Weight
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def print_rows(
-    rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as_json: bool, path: Path | None = None
-) -> None:
-    """Print a list of weights with its totals, and the path where the model is one of several."""
+    rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as_json: bool, path: Path | None = None,
+    left_out: int = 0,
+) -> None:  # fmt: skip
+    """Print a list of weights with its totals and how many it leaves out, and the path of one model of several."""
     if as_json:
         named = {} if path is None else {"path": str(path)}
         output.print_json({**named, "weights": rows}, compact=path is not None)
@@ -31,7 +33,7 @@ def print_rows(
     titles = [title for title, _, _ in columns]
     cells = [[cell(row) for _, _, cell in columns] for row in rows]
     output.table(cells, titles=titles, align=[align for _, align, _ in columns])
-    output.line(_total(rows))
+    output.wrapped(_totals(rows, left_out), between="; ")
 
 
 def print_values(weight: Weight, part: str | None, *, as_json: bool) -> None:
@@ -105,7 +107,7 @@ def _statistic(stats: Statistics | None, name: str) -> str:
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _total(rows: Sequence[Row]) -> str:
+def _totals(rows: Sequence[Row], left_out: int) -> list[str]:
     parts = []
     for kind in ("variable", "slot", "constant"):
         of_kind = [row for row in rows if row.kind == kind]
@@ -116,7 +118,9 @@ def _total(rows: Sequence[Row]) -> str:
             parts.append(
                 f"{plural(len(of_kind), what)}, {number(elements)} element{'' if elements == 1 else 's'}, {total}"
             )
-    return "; ".join(parts) or "no weights"
+    if left_out:
+        parts.append(f"{plural(left_out, 'constant')} of fewer than {FEW_ELEMENTS} elements (--all)")
+    return parts or ["no weights"]
 
 
 def _sliced(array: np.ndarray[Any, Any], text: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TypeAlias, Union
 
 from graphsurgeon.encoding.hdf5 import messages as parts
 from graphsurgeon.encoding.hdf5.heaps import FractalHeap, LocalHeap, global_object, records, tree_leaves
-from graphsurgeon.encoding.hdf5.image import Fields, FileImage, Source
+from graphsurgeon.encoding.hdf5.image import Fields, FileImage, PieceSource
 from graphsurgeon.encoding.hdf5.messages import Attribute, Datatype, HeaderMessage
 from graphsurgeon.errors import FormatError
 
@@ -21,7 +21,7 @@ _LINK_BY_NAME, _ATTRIBUTE_BY_NAME = 4, 0  # bytes before the heap ID in records 
 AttributeValue: TypeAlias = Union[str, bytes, list[str], list[bytes], list[int], list[float], int, float, None]  # noqa: UP007
 
 
-def open_file(source: Source) -> File:
+def open_file(source: PieceSource) -> File:
     """Return a file of which the superblock has been read.
 
     Raises:

@@ -13,7 +13,7 @@ _MOST_BLOCKS = 2_000_000  # of one file; structures that lead in circles end her
 _MOST_READ = 64 << 20  # bytes of one structure: no header, heap or node of a sound file is nearly as large
 
 
-class Source(Protocol):
+class PieceSource(Protocol):
     """What the bytes come from: a file, or a member of an archive."""
 
     @property
@@ -24,7 +24,7 @@ class Source(Protocol):
         """Return bytes; raises `FormatError` outside of what there is."""
 
 
-def find_superblock(source: Source) -> int | None:
+def find_superblock(source: PieceSource) -> int | None:
     """Return where the superblock stands, None if the bytes are no HDF5 file."""
     for start in _STARTS:
         if start + len(SIGNATURE) > source.size:
@@ -34,7 +34,7 @@ def find_superblock(source: Source) -> int | None:
     return None
 
 
-def is_hdf5(source: Source) -> bool:
+def is_hdf5(source: PieceSource) -> bool:
     """Say whether the bytes begin as an HDF5 file does."""
     return find_superblock(source) is not None
 
@@ -53,7 +53,7 @@ class FileImage:
         heaps: address of a global heap -> number of an object in it -> byte of the file and length; once it was read.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: PieceSource) -> None:
         self.source = source
         self._blocks = 0
         self.heaps: dict[int, dict[int, tuple[int, int]]] = {}

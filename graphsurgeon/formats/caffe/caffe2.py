@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from graphsurgeon.disk.files import SourceFile, is_file, open_source
+from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
-from graphsurgeon.formats.caffe.file import read_net
+from graphsurgeon.formats.caffe.net import NetFile
 from graphsurgeon.formats.protolike import NamedFields
 from graphsurgeon.formats.protolike.values import numbers, settings
 from graphsurgeon.model.dtype import FLOAT32, STRING, DType
@@ -40,26 +40,19 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the file is damaged.
         FileError: it is missing or unreadable.
     """
-    source = open_source(path)
-    model = Model(registry.CAFFE2, str(path))
-    model.files = {str(path): source.size}
+    file = NetFile(path, registry.CAFFE2, "NetDef", is_text=is_text, force_text=force_text)
     try:
-        net = read_net(source, "NetDef", "caffe2", is_text=is_text, force=force_text)
-        weights = fills(net, source)
-        beside = path.with_name(path.name.replace("predict", "init"))
-        if beside != path and is_file(beside):
-            other = open_source(beside)
-            weights = fills(read_net(other, "NetDef", "caffe2", is_text=is_text, force=force_text), other)
-            model.files[str(beside)] = other.size
-            model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
+        net = file.net()
+        name = path.name.replace("predict", "init")
+        beside = file.weights_beside(path.with_name(name), is_text=is_text) if name != path.name else None
         metagraph = MetaGraph(vocabulary=registry.CAFFE2.vocabulary)
-        metagraph.graph = _lift(metagraph, "", net, weights, source, 0)
+        metagraph.graph = _lift(metagraph, "", net, fills(*(beside or (net, file.source))), file.source, 0)
     except FormatError as error:
         raise error.at(path) from error
     facts = {"framework": "Caffe2", "version": None, "tensorflow": None, "description": net.text("name") or None}
     metagraph.producer = facts
-    model.metagraphs = [metagraph]
-    return model
+    file.model.metagraphs = [metagraph]
+    return file.model
 
 
 def fills(net: NamedFields, source: SourceFile) -> dict[str, Tensor]:

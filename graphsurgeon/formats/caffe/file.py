@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from graphsurgeon.disk.files import SourceFile, is_file, open_source
+from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.blobgraph import BlobGraph
-from graphsurgeon.formats.protolike import NamedFields, decode, load_table, parse_text
+from graphsurgeon.formats.caffe.net import NetFile
+from graphsurgeon.formats.protolike import NamedFields
 from graphsurgeon.formats.protolike.values import count, numbers, settings
 from graphsurgeon.model.dtype import FLOAT32, FLOAT64
 from graphsurgeon.model.graph import Value
@@ -23,11 +24,10 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MOST_TEXT = 16 << 20  # bytes of a text, which takes a second for each MB
 # Types of older files whose name today is not the same word in other letters.
 _TYPES = {
     "absval": "AbsVal", "argmax": "ArgMax", "bnll": "BNLL", "lrn": "LRN", "mvn": "MVN", "relu": "ReLU", "tanh": "TanH",
-    "hdf5_data": "HDF5Data", "hdf5_output": "HDF5Output", "innerproduct": "InnerProduct", "softmax_loss":
+    "elu": "ELU", "hdf5_data": "HDF5Data", "hdf5_output": "HDF5Output", "innerproduct": "InnerProduct", "softmax_loss":
     "SoftmaxWithLoss", "im2col": "Im2col",
 }  # fmt: skip
 _NOT_SETTINGS = frozenset({"name", "type", "bottom", "top", "blobs", "layer"})
@@ -47,39 +47,15 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
         FormatError: the file is damaged.
         FileError: it is missing or unreadable.
     """
-    source = open_source(path)
-    model = Model(registry.CAFFE, str(path))
-    model.files = {str(path): source.size}
+    file = NetFile(path, registry.CAFFE, "NetParameter", is_text=is_text, force_text=force_text)
     try:
-        net = read_net(source, "NetParameter", "caffe", is_text=is_text, force=force_text)
+        net = file.net()
         _require_net(net, path)
-        weights, weight_source = net, source
-        beside = path.with_suffix(".caffemodel")
-        if is_text and is_file(beside):
-            weight_source = open_source(beside)
-            weights = read_net(weight_source, "NetParameter", "caffe", is_text=False)
-            model.files[str(beside)] = weight_source.size
-            model.notes.append(f"the weights are those of {beside.name}, which lies beside it")
-        _lift(model, net, _blobs(weights, weight_source))
+        beside = file.weights_beside(path.with_suffix(".caffemodel"), is_text=False) if is_text else None
+        _lift(file.model, net, _blobs(*(beside or (net, file.source))))
     except FormatError as error:
         raise error.at(path) from error
-    return model
-
-
-def read_net(source: SourceFile, message: str, table: str, *, is_text: bool, force: bool = False) -> NamedFields:
-    """Return the message of a file, in either form.
-
-    Raises:
-        FormatError: it is none.
-        UnsupportedError: it is a text of more than 16 MiB, and not to be read all the same.
-    """
-    if not is_text:
-        with source.view() as view:
-            return decode(view, message, load_table(table))
-    if source.size > MOST_TEXT and not force:
-        what = f"{source.size >> 20} MB of text take about {source.size >> 20} seconds to read"
-        raise UnsupportedError(what, path=source.path, hint="add --force-text, or give the binary form")
-    return parse_text(source.read_at(0, source.size).decode("utf-8-sig", "surrogateescape"))
+    return file.model
 
 
 def layers_of(net: NamedFields) -> list[NamedFields]:

@@ -27,11 +27,13 @@ from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.checkpoint import bundle_check, bundle_read, bundle_write
 from graphsurgeon.formats.checkpoint import v1 as checkpoint_v1
-from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, Bundle
+from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, Bundle, BundleSource
+from graphsurgeon.formats.checkpoint.slices import SlicedSource
 from graphsurgeon.formats.checkpoint.v1 import TableSet
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.tensor import Tensor
 
 VARIABLES = "variables"  # the prefix inside a SavedModel
 STATE_FILE = "checkpoint"  # names the latest checkpoint of a folder
@@ -277,6 +279,15 @@ def problems(checkpoint: Checkpoint) -> list[Finding]:
     if isinstance(checkpoint.raw, Bundle):
         return bundle_check.problems(checkpoint)
     return list(checkpoint.raw.problems) if isinstance(checkpoint.raw, TableSet) else []
+
+
+def stored_checksums(tensor: Tensor) -> list[int] | None:
+    """Return the masked CRC32C of a variable's bytes, of each slice of a partitioned one; None if none is stored."""
+    source = tensor.source
+    if isinstance(source, SlicedSource):
+        parts = [part.source for part in source.slices]
+        return sorted(part.entry.checksum for part in parts if isinstance(part, BundleSource)) or None
+    return [source.entry.checksum] if isinstance(source, BundleSource) else None
 
 
 def verify_checksums(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from graphsurgeon.disk.files import FileRange, Piece, Rope, SourceFile, rope_size
 from graphsurgeon.encoding.protowire import (
     MAX_DEPTH,
-    Window,
+    WireWindow,
     encode_varint,
 )
 from graphsurgeon.errors import FormatError
@@ -100,7 +100,7 @@ def reduce(source: SourceFile, full_name: str, payloads: list[Payload]) -> bytes
         FormatError: the bytes are not a sequence of fields; with the offset.
     """
     package, _, message = full_name.rpartition(".")
-    window = Window(source)
+    window = WireWindow(source)
     layout = LAYOUTS[package or "tensorflow"]
     pieces = _Reducer(source, window, payloads, layout).message(0, source.size, message, 0)
     return window.copy(0, source.size) if pieces is None else b"".join(pieces)
@@ -125,7 +125,7 @@ def marked(content: bytes) -> int:
 class _Reducer:
     """One pass over a file; offsets are those of the file."""
 
-    def __init__(self, source: SourceFile, window: Window, payloads: list[Payload], layout: TensorFields) -> None:
+    def __init__(self, source: SourceFile, window: WireWindow, payloads: list[Payload], layout: TensorFields) -> None:
         self.source = source
         self.window = window
         self.payloads = payloads
@@ -198,7 +198,7 @@ class _Reducer:
 
 
 def _expand(data: bytes, message: str, payloads: list[Payload]) -> Rope:
-    window = Window(data)
+    window = WireWindow(data)
     children = {} if message == "TensorProto" else _TENSORFLOW[message]
     rope: Rope = []
     copied = offset = 0

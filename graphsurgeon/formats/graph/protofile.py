@@ -13,7 +13,9 @@ from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph import payloads as wire
 from graphsurgeon.formats.graph import utf8
 from graphsurgeon.formats.graph.payloads import Payload
+from graphsurgeon.formats.graph.printed_text import encode_printed
 from graphsurgeon.formats.graph.tensorproto import inline_payloads
+from graphsurgeon.formats.graph.text_printer import print_message
 
 MAX_MESSAGE = (1 << 31) - 1  # bytes; protobuf refuses larger messages to read and to write
 SMALL_FILE = 4 << 20  # bytes of a file that is read as a whole
@@ -154,12 +156,29 @@ def parse_text(source: SourceFile, type_name: str, *, force: bool = False) -> Pr
     text, repairs = utf8.readable_text(data)
     _check_nesting(text)
     message = schema.message(_full_name(type_name))()
+    if _parse_printed(text, message):
+        return ProtoFile(source, message, [], is_text=True, repairs=repairs)
     try:
         text_format.Parse(text, message, descriptor_pool=schema.pool(_full_name(type_name).partition(".")[0]))
     except (text_format.ParseError, UnicodeDecodeError, RecursionError) as error:
         decode_text(data)  # says at which byte, where that was the reason
         raise FormatError(f"no valid {_short(type_name)} in text form: {_reason(error)}") from error
     return ProtoFile(source, message, [], is_text=True, repairs=repairs)
+
+
+def _parse_printed(text: str, message: Any) -> bool:
+    """Fill a message from a text that is written as programs print it; say whether it was."""
+    from google.protobuf.message import DecodeError
+
+    data = encode_printed(text, message.DESCRIPTOR)
+    if data is None:
+        return False
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        message.Clear()
+        return False
+    return True
 
 
 def lower_binary(data: bytes, type_name: str, payloads: list[Payload]) -> Rope:
@@ -179,12 +198,9 @@ def lower_binary(data: bytes, type_name: str, payloads: list[Payload]) -> Rope:
 
 def lower_text(data: bytes, type_name: str, payloads: list[Payload]) -> Rope:
     """Return a message in text form, with all values in it."""
-    from google.protobuf import text_format
-
     message = schema.message(f"tensorflow.{type_name}").FromString(data)
     _inline(message, payloads)
-    text: str = text_format.MessageToString(message, descriptor_pool=schema.pool())
-    return [text.encode("utf-8", "surrogateescape")]
+    return [print_message(message).encode("utf-8", "surrogateescape")]
 
 
 def decode_text(data: bytes) -> str:

@@ -1,7 +1,7 @@
 """Structured signatures: `StructuredValue` messages to nested Python values and back.
 
-Source: `tensorflow/core/protobuf/struct.proto`. Kinds that the vocabulary has no words for (specs of ragged
-and other composite values, bounded specs, named tuples, embedded arrays) stay messages and are written back as
+Source: `tensorflow/core/protobuf/struct.proto`. Kinds that the vocabulary has no words for (specs of composite values
+other than ragged and sparse ones, bounded specs, named tuples, embedded arrays) stay messages and are written back as
 they are.
 """
 
@@ -14,9 +14,10 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph.tensorproto import read_shape, write_shape
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.objects import TensorSpec
+from graphsurgeon.model.objects import CompositeSpec, TensorSpec
 from graphsurgeon.model.shape import Shape
 
+_MOST_SPLITS = 64  # dimensions that NumPy and TensorFlow have at most
 _PLAIN = ("float64_value", "int64_value", "string_value", "bool_value")
 
 
@@ -25,12 +26,30 @@ def decode(message: Any) -> object:
     kind = message.WhichOneof("kind")
     if kind in _PLAIN:
         return getattr(message, kind)
+    if kind == "type_spec_value":
+        spec = _decode_composite(message.type_spec_value)
+        if isinstance(spec, CompositeSpec):
+            spec.raw = message
+        return spec or message
     decoder = _DECODERS.get(kind)
     return message if decoder is None else decoder(getattr(message, kind))
 
 
 def _decode_spec(message: Any) -> TensorSpec:
     return TensorSpec(message.name, read_shape(message.shape), DType.of(message.dtype), message)
+
+
+def _decode_composite(message: Any) -> object:
+    """Return what a ragged or sparse spec says, None of others; sources: `ragged_tensor.py`, `sparse_tensor.py`."""
+    kind = {1: "sparse", 3: "ragged"}.get(message.type_spec_class)
+    state = decode(message.type_state)
+    if kind is None or not isinstance(state, tuple) or len(state) < 2:
+        return None
+    shape, dtype = state[:2]
+    rank = state[2] if kind == "ragged" and len(state) > 2 else 0
+    if not isinstance(shape, Shape) or not isinstance(dtype, DType) or not isinstance(rank, int):
+        return None
+    return CompositeSpec(kind, shape, dtype, rank, None) if 0 <= rank <= _MOST_SPLITS else None
 
 
 _DECODERS: dict[str, Callable[[Any], object]] = {
@@ -53,6 +72,8 @@ def encode(value: object) -> Any:
     message = schema.message("tensorflow.StructuredValue")()
     if isinstance(value, type(message)):
         message.CopyFrom(value)
+    elif isinstance(value, CompositeSpec):
+        message.CopyFrom(value.raw)
     elif value is None:
         message.none_value.SetInParent()
     elif isinstance(value, (bool, int, float, str)):

@@ -13,7 +13,7 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # of a member: signature, ..., lengths of name and extra field
 _MOST_INFLATED = 128 << 20  # bytes of a compressed member that are unpacked into memory; Keras stores them as they are
-_MOST_MEMBERS = 100_000
+_MOST_MEMBERS = 100_000  # of an archive; Keras 3 writes three and its assets, a bomb any number
 
 
 class Readable(Protocol):

@@ -13,7 +13,7 @@ _ARGUMENTS = {  # of layers that take several tensors one by one
     "LSTM": ("inputs", "initial_state"), "GRU": ("inputs", "initial_state"), "SimpleRNN": ("inputs", "initial_state"),
 }  # fmt: skip
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM2D")
-_DEEPEST = 30
+_DEEPEST = 30  # lists in lists
 
 
 def renumbered(model: dict[str, Any], first: int) -> list[str]:

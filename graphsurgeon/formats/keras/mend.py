@@ -15,7 +15,7 @@ from graphsurgeon.formats.keras.inbound import calls_with_arguments, legacy_node
 from graphsurgeon.formats.keras.lift import is_model
 from graphsurgeon.formats.keras.rules import ReleaseRule, Target, rules_for
 
-_DEEPEST = 60
+_DEEPEST = 60  # layers in layers, two steps each; Python's JSON stops at a thousand
 _POLICIES = ("Policy", "PolicyV1", "DTypePolicy", "LossScaleOptimizerPolicy")
 
 

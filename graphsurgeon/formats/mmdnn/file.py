@@ -27,10 +27,10 @@ from graphsurgeon.model.node import AttrValue
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MOST_TEXT = 32 << 20
+MOST_TEXT = 32 << 20  # bytes of JSON, which takes many times that in memory
 _INPUTS = ("DataInput", "Placeholder")
 _SHAPES = "_output_shapes"
-_DEEPEST = 40
+_DEEPEST = 40  # lists in lists of one attribute
 
 
 def sniff(file: SourceFile) -> bool:

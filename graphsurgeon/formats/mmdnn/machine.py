@@ -1,22 +1,20 @@
 """What a pickle of plain arrays says, found without unpickling: nothing in the file is imported, called or run.
 
-A pickle is a program for a stack machine. Of its instructions those that make numbers, text, lists, dicts and tuples
-are followed; of the names it may give, those that numpy uses to put an array together mean records here, and any other
-ends the reading. Long bytes stay in the file. Source: CPython's Lib/pickletools.py and numpy's `ndarray.__reduce__`.
+Of the instructions (`encoding/pickle_ops.py`) those that make numbers, text, lists, dicts and tuples are followed; of
+the names a pickle may give, those that numpy uses to put an array together mean records here, and any other ends the
+reading. Long bytes stay in the file. Source: CPython's Lib/pickletools.py and numpy's `ndarray.__reduce__`.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphsurgeon.disk.files import FileRange, SourceFile
+from graphsurgeon.encoding.pickle_ops import instructions
 from graphsurgeon.errors import FormatError, UnsupportedError
 
-_MOST_STEPS = 5_000_000
-_LONG = 256  # bytes from which on they stay in the file
-_BLOCK = 64 << 10
+_MOST_STEPS = 5_000_000  # of a pickle; an array takes about thirty, whatever its size
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ADMITTED = {
     **{(module, name): name.strip("_") for module in _MULTIARRAY for name in ("_reconstruct", "scalar")},
@@ -79,59 +77,25 @@ def unpickled(source: SourceFile, start: int) -> Any:
 class _Machine:
     def __init__(self, source: SourceFile, start: int) -> None:
         self._source = source
+        self._start = start
         self._at = start
-        self._block_at = start
-        self._block = b""
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
     def run(self) -> Any:
-        for _ in range(_MOST_STEPS):
-            code = self._take(1)
-            if code == b".":
+        for number, (name, argument, end) in enumerate(instructions(self._source, self._start)):
+            if number >= _MOST_STEPS:
+                break
+            if name == "STOP":
                 return self._pop()
-            step = _STEPS.get(code)
+            step = _STEPS.get(name)
             if step is None:
-                where = f"byte {self._at - 1}: instruction {code!r} of a pickle"
+                where = f"byte {self._at}: instruction {name} of a pickle"
                 what = f"{where}, which no array needs; nothing of it was run"
                 raise UnsupportedError(what, path=self._source.path)
-            step(self)
+            self._at = end
+            step(self, argument)
         raise FormatError(f"a pickle of more than {_MOST_STEPS} instructions", path=self._source.path)
-
-    # -- bytes -----------------------------------------------------------------------------------------
-
-    def _take(self, length: int) -> bytes:
-        offset = self._at - self._block_at
-        if offset + length > len(self._block):
-            self._block_at = self._at
-            wanted = max(length, min(_BLOCK, self._source.size - self._at))
-            self._block = self._source.read_at(self._at, wanted)
-            offset = 0
-        self._at += length
-        return self._block[offset : offset + length]
-
-    def _number(self, code: str) -> Any:
-        return struct.unpack(code, self._take(struct.calcsize(code)))[0]
-
-    def _line(self) -> bytes:
-        parts = bytearray()
-        while (byte := self._take(1)) != b"\n":
-            parts += byte
-            if len(parts) > 1 << 20:
-                raise FormatError(f"byte {self._at}: a line without end in a pickle", path=self._source.path)
-        return bytes(parts)
-
-    def _string(self, length: int) -> str:
-        if length > self._source.size - self._at:
-            raise FormatError(f"byte {self._at}: text of {length} bytes in a pickle", path=self._source.path)
-        return self._take(length).decode("utf-8", "replace")
-
-    def _bytes(self, length: int) -> bytes | FileRange:
-        if length < _LONG:
-            return self._take(max(0, length))
-        found = FileRange(self._source, self._at, length)
-        self._at += length
-        return found
 
     # -- the stack -------------------------------------------------------------------------------------
 
@@ -254,56 +218,45 @@ def _float(text: bytes) -> float:
         raise FormatError(f"{text[:20]!r} where a number belongs in a pickle") from None
 
 
-_Step = Callable[[_Machine], object]
-_STEPS: dict[bytes, _Step] = {
-    b"\x80": lambda m: m._take(1),
-    b"\x95": lambda m: m._take(8),
-    b"(": lambda m: m.push(Mark()),
-    b"0": lambda m: m._pop(),
-    b"1": lambda m: m._items(),
-    b"2": lambda m: m.push(m._peek()),
-    b"N": lambda m: m.push(None),
-    b"\x88": lambda m: m.push(True),
-    b"\x89": lambda m: m.push(False),
-    b"I": lambda m: m.push(_integer(m._line())),
-    b"L": lambda m: m.push(_integer(m._line())),
-    b"J": lambda m: m.push(m._number("<i")),
-    b"K": lambda m: m.push(m._number("<B")),
-    b"M": lambda m: m.push(m._number("<H")),
-    b"\x8a": lambda m: m.push(int.from_bytes(m._take(m._number("<B")), "little", signed=True)),
-    b"F": lambda m: m.push(_float(m._line())),
-    b"G": lambda m: m.push(m._number(">d")),
-    b"T": lambda m: m.push(m._bytes(m._number("<i"))),
-    b"U": lambda m: m.push(m._bytes(m._number("<B"))),
-    b"C": lambda m: m.push(m._bytes(m._number("<B"))),
-    b"B": lambda m: m.push(m._bytes(m._number("<I"))),
-    b"\x8e": lambda m: m.push(m._bytes(m._number("<Q"))),
-    b"V": lambda m: m.push(m._line().decode("raw-unicode-escape", "replace")),
-    b"X": lambda m: m.push(m._string(m._number("<I"))),
-    b"\x8c": lambda m: m.push(m._string(m._number("<B"))),
-    b"\x8d": lambda m: m.push(m._string(m._number("<Q"))),
-    b"}": lambda m: m.push({}),
-    b"]": lambda m: m.push([]),
-    b")": lambda m: m.push(()),
-    b"t": lambda m: m.push(tuple(m._items())),
-    b"l": lambda m: m.push(m._items()),
-    b"d": lambda m: m.dict_of(m._items()),
-    b"\x85": lambda m: m.tuple_of(1),
-    b"\x86": lambda m: m.tuple_of(2),
-    b"\x87": lambda m: m.tuple_of(3),
-    b"s": lambda m: m.set_items([m._pop(), m._pop()][::-1]),
-    b"u": lambda m: m.set_items(m._items()),
-    b"a": lambda m: m.append([m._pop()]),
-    b"e": lambda m: m.append(m._items()),
-    b"p": lambda m: m.put(_integer(m._line())),
-    b"q": lambda m: m.put(m._number("<B")),
-    b"r": lambda m: m.put(m._number("<I")),
-    b"\x94": lambda m: m.put(len(m._memo)),
-    b"g": lambda m: m.get(_integer(m._line())),
-    b"h": lambda m: m.get(m._number("<B")),
-    b"j": lambda m: m.get(m._number("<I")),
-    b"c": lambda m: m.name(m._line().decode("utf-8", "replace"), m._line().decode("utf-8", "replace")),
-    b"\x93": lambda m: m.name(*[m._pop(), m._pop()][::-1]),
-    b"R": lambda m: m.reduce(),
-    b"b": lambda m: m.build(),
+_Step = Callable[[_Machine, Any], object]
+_PUSH = _Machine.push
+_STEPS: dict[str, _Step] = {
+    "PROTO": lambda *_: None,
+    "FRAME": lambda *_: None,
+    "MARK": lambda m, _: m.push(Mark()),
+    "POP": lambda m, _: m._pop(),
+    "POP_MARK": lambda m, _: m._items(),
+    "DUP": lambda m, _: m.push(m._peek()),
+    "NONE": lambda m, _: m.push(None),
+    "NEWTRUE": lambda m, _: m.push(True),
+    "NEWFALSE": lambda m, _: m.push(False),
+    "INT": lambda m, line: m.push(_integer(line)),
+    "LONG": lambda m, line: m.push(_integer(line)),
+    "FLOAT": lambda m, line: m.push(_float(line)),
+    "UNICODE": lambda m, line: m.push(line.decode("raw-unicode-escape", "replace")),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), _PUSH),
+    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8"), _PUSH),
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), _PUSH),
+    "EMPTY_DICT": lambda m, _: m.push({}),
+    "EMPTY_LIST": lambda m, _: m.push([]),
+    "EMPTY_TUPLE": lambda m, _: m.push(()),
+    "TUPLE": lambda m, _: m.push(tuple(m._items())),
+    "LIST": lambda m, _: m.push(m._items()),
+    "DICT": lambda m, _: m.dict_of(m._items()),
+    "TUPLE1": lambda m, _: m.tuple_of(1),
+    "TUPLE2": lambda m, _: m.tuple_of(2),
+    "TUPLE3": lambda m, _: m.tuple_of(3),
+    "SETITEM": lambda m, _: m.set_items([m._pop(), m._pop()][::-1]),
+    "SETITEMS": lambda m, _: m.set_items(m._items()),
+    "APPEND": lambda m, _: m.append([m._pop()]),
+    "APPENDS": lambda m, _: m.append(m._items()),
+    "PUT": lambda m, line: m.put(_integer(line)),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine.put),
+    "MEMOIZE": lambda m, _: m.put(len(m._memo)),
+    "GET": lambda m, line: m.get(_integer(line)),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Machine.get),
+    "GLOBAL": lambda m, names: m.name(*names),
+    "STACK_GLOBAL": lambda m, _: m.name(*[m._pop(), m._pop()][::-1]),
+    "REDUCE": lambda m, _: m.reduce(),
+    "BUILD": lambda m, _: m.build(),
 }

@@ -29,6 +29,7 @@ from graphsurgeon.model.tensor import Tensor
 MOST_TEXT = 32 << 20  # bytes of a symbol
 _SYMBOL = "-symbol.json"
 _LOOKED_AT = 1 << 20  # bytes at either end; behind the nodes lists of their numbers come first
+_WITHOUT_STATES = 3  # inputs of a BatchNorm before 0.9; `UpgradeJSON_000800_000900` of MXNet adds the other two
 _DEEPEST = 10  # graphs in attributes of control flow
 _NUMBER = re.compile(r"-?\d{1,18}")
 _FLOAT = re.compile(r"-?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
@@ -98,7 +99,8 @@ def _parameters_beside(model: Model, path: Path) -> Parameters | None:
         model.notes.append(f"the weights in {names[-1]} cannot be read: {error.message}")
         return None
     model.files[str(source.path)] = source.size
-    model.notes.append(f"the weights are those of {names[-1]}, which lies beside it")
+    newest = f", the newest of {len(names)} epochs" if len(names) > 1 else ""
+    model.notes.append(f"the weights are those of {names[-1]}, which lies beside it{newest}")
     model.notes += found.notes
     return found
 
@@ -151,6 +153,10 @@ class _Lifter:
                 self._values[(number, 0)] = self._variable(name, _attrs_of(node), is_read=number in readers)
                 continue
             inputs = [self._value(entry) for entry in _entries(node.get("inputs"))]
+            if node.get("op") == "BatchNorm" and len(inputs) == _WITHOUT_STATES:
+                inputs += [
+                    self._variable(f"{name}_{state}", {}, is_read=True) for state in ("moving_mean", "moving_var")
+                ]
             count = widths.get(number, 1)
             outputs = [name, *(f"{name}:{port}" for port in range(1, count))]
             made = self._blobs.layer(str(node.get("op")), name, inputs, self._attrs(node, name, depth), outputs)

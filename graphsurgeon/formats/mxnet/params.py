@@ -15,15 +15,15 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-MAGIC = 0x112
+MAGIC = 0x112  # `kMXAPINDArrayListMagic` of MXNet's src/ndarray/ndarray.cc, where the versions below are too
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 _TYPES = (
     "float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool", "int16", "uint16", "uint32", "uint64",
     "bfloat16",
 )  # fmt: skip
 _AUXILIARY = {0: 0, 1: 1, 2: 2}  # way of storing (dense, rows, compressed rows) -> arrays of indices beside the values
-_MOST_RANK = 64
-_MOST_ARRAYS = 1_000_000
+_MOST_RANK = 64  # `NPY_MAXDIMS` of numpy 2
+_MOST_ARRAYS = 1_000_000  # of a file; a header of damaged bytes announces more
 
 
 class Parameters(NamedTuple):

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.disk.files import SourceFile, open_source
+from graphsurgeon.disk.files import Rope, SourceFile, open_source
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bare_source import BareSource
@@ -157,6 +157,17 @@ def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Mode
     model.files = {str(path): source.size, **external}
     model.notes = [*file.notes, *faults]
     return model
+
+
+def lower(model: Model) -> dict[str, Rope]:
+    """Return the files of a model that gs has made; see `write`.
+
+    Raises:
+        UnsupportedError: it cannot be said in ONNX.
+    """
+    from graphsurgeon.formats.onnx import write
+
+    return write.lower(model)
 
 
 def op_name(domain: str, op_type: str, overload: str = "") -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 
@@ -18,6 +19,7 @@ _NAMES = {
     23: "float4_e2m1fn", 24: "float8_e8m0fnu", 25: "uint2", 26: "int2", 27: "float6_e2m3fn", 28: "float6_e3m2fn",
 }  # fmt: skip
 _DTYPES = {number: DType.named(name) for number, name in _NAMES.items()}
+_NUMBERS = {dtype: number for number, dtype in _DTYPES.items()}
 _UNKNOWN = 2000  # added to a number that ONNX has not had yet
 _DEEPEST = 8  # of sequences in sequences; nobody nests more than two
 
@@ -45,6 +47,17 @@ NOTHING = ValueType(None, UNKNOWN_RANK)
 def dtype_of(number: int) -> DType | None:
     """Return the element type of a number; None for 0, a type without name or size for a number unknown here."""
     return _DTYPES.get(number) or (DType.of(_UNKNOWN + number) if number else None)
+
+
+def number_of(dtype: DType) -> int:
+    """Return the number of an element type.
+
+    Raises:
+        UnsupportedError: ONNX has none for it.
+    """
+    if dtype not in _NUMBERS:
+        raise UnsupportedError(f"ONNX has no element type {dtype}")
+    return _NUMBERS[dtype]
 
 
 def read_type(message: Any) -> ValueType:

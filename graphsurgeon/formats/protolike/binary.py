@@ -11,7 +11,7 @@ from graphsurgeon.formats.protolike.message import Bulk, FieldTable, MessageFiel
 
 _BLOCK = 1 << 18  # numbers that are looked at together
 _BULK = 256  # bytes from which on numbers and bytes stay in the file
-_DEEPEST = 40
+_DEEPEST = 40  # messages in messages, each some frames of Python's stack; protobuf itself stops at 100
 _MOST_FIELDS = 4_000_000  # of one file; unpacked numbers take one each
 _UNKNOWN = MessageField("", "?", "")
 

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
 _INTEGER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]{1,16}|\d{1,20})")
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
 _ESCAPES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
-_DEEPEST = 40
+_DEEPEST = 40  # as `binary.py` reads them
 
 
 def parse_text(text: str) -> NamedFields:

@@ -14,7 +14,7 @@ from graphsurgeon.model.node import AttrValue
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
-_DEEPEST = 40
+_DEEPEST = 40  # as `binary.py` reads them
 _CODES = {"float32": "f", "float64": "d", "int32": "i", "int64": "q", "uint8": "B", "int8": "b"}
 
 

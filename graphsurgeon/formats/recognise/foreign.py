@@ -33,7 +33,7 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "pickle": ("a Python pickle", "it is not opened, because unpickling runs code"),
     "chunked": (
         "a chunked SavedModel (saved_model.cpb, riegeli records)",
-        "load it in TensorFlow and save it again without experimental_image_format",
+        "no released TensorFlow loads one: export the model again without experimental_image_format",
     ),
     "coreml": ("a Core ML model", "give the model that it was converted from"),
     "coreml_package": ("a Core ML package", "give the model that it was converted from"),
@@ -133,8 +133,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xfe", "utf16"),
     (0, b"\xfe\xff", "utf16"),
 )
-_HEAD = 64 << 10
-_ZIP_TAIL = 256 << 10
+_HEAD = 64 << 10  # bytes in which every mark lies
+_ZIP_TAIL = 256 << 10  # bytes that hold the end of a ZIP's directory: a comment is 64 KiB at most
 
 
 def kind(file: SourceFile) -> str | None:

@@ -1,8 +1,8 @@
 """Find the model that a path stands for, and its format: by content, never by suffix.
 
 A folder is read as: `saved_model.pb` or `.pbtxt`; else a `checkpoint` file or the only `.index`, with the `.meta` of
-that checkpoint if there is one; else numbered versions, of which the newest counts; else the only model file. A checkpoint
-beside other models is ambiguous. Suffixes serve messages alone.
+that checkpoint if there is one; else numbered versions, of which the newest counts; else the only model file. A
+checkpoint beside other models is ambiguous. Suffixes serve messages alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from graphsurgeon.model.model import FormatName
 
 _VARIABLES_INDEX = f"{parts.VARIABLES}/{parts.VARIABLES}.index"
 # What lies beside models and is not worth an error of its own when a folder is searched.
-_BESIDE = {
+BESIDE = {
     "text", "json", "json_error", "text_proto", "program", "html", "xml", "lfs", "image", "pdf", "label_map",
     "pipeline_config", "op_list", "notebook", "fingerprint", "keras_metadata", "debug_info", "hub_module",
     "hugging_face_config", "events", "tfrecord", "npy", "elf", "sqlite", "parquet",
@@ -206,7 +206,7 @@ def _models_beside(folder: Path, names: Sequence[str], *, has_meta: bool) -> lis
     skipped = {_STATE_FILE, *([_ESTIMATOR_GRAPH] if has_meta else [])}
     names = [name for name in names if not name.endswith((".index", ".meta")) and name not in skipped]
     found = [entry for entry in _models_of(folder, names)[0] if entry[0].holds_graph and entry[1] != _STATE]
-    return _without_parts(_most_telling(found))
+    return without_parts(_most_telling(found))
 
 
 def _newest(folder: Path, versions: Sequence[str]) -> Location:
@@ -221,7 +221,7 @@ def _newest(folder: Path, versions: Sequence[str]) -> Location:
 
 def _only_file(folder: Path, names: Sequence[str]) -> Location:
     found_models, others = _models_of(folder, names)
-    models = _without_parts(_most_telling(found_models))
+    models = without_parts(_most_telling(found_models))
     if len(models) == 1:
         location = locate(contained(folder, models[0]))
         return replace(location, notes=(f"{models[0]} is the only model in {folder}", *location.notes))
@@ -243,7 +243,7 @@ def _models_of(folder: Path, names: Sequence[str]) -> tuple[list[tuple[Format, s
         record = registry.of_kind(found)
         if record is not None:
             models.append((record, found or record.name, name))
-        elif found is not None and found not in _BESIDE:
+        elif found is not None and found not in BESIDE:
             others.append((name, found))
     return models, others
 
@@ -253,7 +253,7 @@ def _most_telling(found: Sequence[tuple[Format, str, str]]) -> Sequence[tuple[Fo
     return [entry for entry in found if entry[0].holds_graph or entry[0].can_write] or found
 
 
-def _without_parts(found: Sequence[tuple[Format, str, str]]) -> list[str]:
+def without_parts(found: Sequence[tuple[Format, str, str]]) -> list[str]:
     """Return the models among files by format, kind and name: a part counts only where nothing is there to take it."""
     whole = {record.name for record, kind, _ in found if kind not in record.parts}
     return [
@@ -296,13 +296,17 @@ def _choice(folder: Path, names: Sequence[str]) -> str:
 
 
 def _of_prefix(path: Path) -> Location:
-    """Take a path that names no file for the prefix of a checkpoint, or say what is missing."""
+    """Take a path that names no file for the prefix of a checkpoint or of a network, or say what is missing."""
     if exists(Path(f"{path}.index")):
         return Location(registry.CHECKPOINT, path)
     names = folder_names(path.parent) if is_folder(path.parent) else []
     rests = [name[len(path.name) :] for name in names if name.startswith(path.name)]
     if any(_DATA_FILE.fullmatch(rest) or _V1_SHARD.fullmatch(rest) for rest in rests):
         return Location(registry.CHECKPOINT, path)
+    ends = (end for record in registry.formats() for end in record.named_by if f"{path.name}{end}" in names)
+    found = next(ends, None)
+    if found is not None and path.name:
+        return _of_file(path.with_name(path.name + found))
     raise _missing(path, names)
 
 
@@ -322,6 +326,11 @@ def _missing(path: Path, names: Sequence[str]) -> GraphSurgeonError:
     close = difflib.get_close_matches(path.name, names, n=3)
     hint = "did you mean " + " or ".join(str(path.parent / name) for name in close) + "?" if close else ""
     return FileError("no such file or folder", path=path, hint=hint)
+
+
+def is_data_file(name: str) -> bool:
+    """Say whether a file is a shard of a checkpoint, by its name."""
+    return _DATA_FILE.fullmatch(name) is not None
 
 
 def unrecognised(file: SourceFile) -> FormatError:

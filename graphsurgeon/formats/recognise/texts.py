@@ -9,7 +9,7 @@ import re
 
 HEAD = 256 << 10  # bytes looked at
 
-_NUMBER_OF_NAMES = 200
+_NUMBER_OF_NAMES = 200  # fields of a text that are looked at
 _TOKENS = re.compile(
     r'"(?:\\.|[^"\\\n])*"?|\'(?:\\.|[^\'\\\n])*\'?|#[^\n]*|(?P<open>[{<])|(?P<close>[}>])'
     r"|(?P<name>[A-Za-z_]\w*)(?=\s*(?:[{<]|:(?!\s*-\s)))"  # not the lists of YAML

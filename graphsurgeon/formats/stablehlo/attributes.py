@@ -14,7 +14,7 @@ from graphsurgeon.formats.stablehlo.bytecode import Bytecode, Cursor
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.shape import Shape
 
-_DYNAMIC = -(1 << 63)
+_DYNAMIC = -(1 << 63)  # `ShapedType::kDynamic` of MLIR
 
 
 class TensorType(NamedTuple):
@@ -210,7 +210,7 @@ def _bits(cursor: Cursor, width: int) -> int:
     return number & ((1 << min(width, 64)) - 1)
 
 
-_MOST_DEPTH = 100
+_MOST_DEPTH = 100  # attributes in attributes
 _Decode = Callable[[Attributes, Cursor], Any]
 
 

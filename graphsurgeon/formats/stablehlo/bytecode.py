@@ -9,11 +9,11 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 MAGIC = b"ML\xefR"
 NEWEST = 6  # of bytecode; a newer one may mean anything
 _STRINGS, _DIALECTS, _ATTRIBUTES, _OFFSETS, IR, _RESOURCES, _RESOURCE_OFFSETS, _VERSION, _PROPERTIES = range(9)
-_ALIGNED = 0x80
+_ALIGNED = 0x80  # bit of a section's number; this and what follows: MLIR's BytecodeEnums.h and Encoding.h
 _PADDING = 0xCB
 # Bytecode versions from which on something is stored in another way.
 _WITH_DIALECT_VERSIONS, _WITH_OP_COUNT, _WITH_PROPERTIES = 1, 4, 5
-_MOST_ALIGNMENT = 1 << 20
+_MOST_ALIGNMENT = 1 << 20  # so that damaged bytes end
 
 
 class Cursor:

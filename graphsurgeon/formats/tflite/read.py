@@ -25,7 +25,7 @@ from graphsurgeon.model.model import Model
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table, Tables
 
-_OLDEST_WITH_BUFFERS = 3
+_OLDEST_WITH_BUFFERS = 3  # schema.fbs, "Version 3: Move constant tensor data out of the Tensor object"
 _FEW = 5  # names that are told
 _OLDEST = 1  # version 0 had no subgraphs
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # The version that a new operator needs where it is not the first: DEQUANTIZE of int8, BROADCAST_TO at all.
 _FIRST_VERSION = {"BROADCAST_TO": 2, "DEQUANTIZE": 2}
 _IDENTIFIERS = (b"TFL3", b"TFL2", b"TFL1")
-_ALIGN = 16
+_ALIGN = 16  # `force_align` of the buffers in tensorflow/lite/schema/schema.fbs
 
 
 class ModelLowering:

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from graphsurgeon.lowering.builder import Builder
+from graphsurgeon.lowering.layout import permuted_rows
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
 from graphsurgeon.lowering.table import LoweringError, lowers
@@ -30,6 +31,8 @@ def multiplied(b: Builder, x: Operand, y: Operand) -> Operand:
     left, right = x.rank, y.rank
     if left == 0 or right == 0:
         raise LoweringError("a product of matrices with a single number")
+    if x.before is not None and right == 2:
+        x, y = _permuted(b, x, y, axis=0)
     x = b.expand(x, [0]) if left == 1 else b.plain(x)
     y = b.expand(y, [1]) if right == 1 else b.plain(y)
     found = _of_matrices(b, x, y)
@@ -68,10 +71,22 @@ def _one_open(y: Operand) -> bool:
     return sum(not isinstance(dim, int) for dim in y.dims[-2:]) <= 1
 
 
+def _permuted(b: Builder, x: Operand, y: Operand, *, axis: int) -> tuple[Operand, Operand]:
+    """Return what was flattened with the channels last as it lies, and constant weights that fit it."""
+    assert x.before is not None
+    fitting = permuted_rows(y, x.before, axis=axis)
+    if fitting is None:
+        return b.plain(x), y
+    return Operand(x.value, x.fact), fitting
+
+
 @lowers("Gemm", 6, 7, 9, 11, 13)
 def gemm(b: Builder, node: Source) -> Operand:
     """Alpha * A * B + beta * C, with A and B transposed where it says so."""
-    x, y = b.plain(node[0]), node[1]
+    x, y = node[0], node[1]
+    if x.before is not None and not node.flag("transA") and y.rank == 2:
+        x, y = _permuted(b, x, y, axis=int(node.flag("transB")))
+    x = b.plain(x)
     alpha, beta = node.number("alpha", 1.0), node.number("beta", 1.0)
     turned: dict[str, Any] = {"transpose_a": node.flag("transA"), "transpose_b": node.flag("transB")}
     found = computed_as(b, "MatMul", lambda one, other: b.op("MatMul", one, other, **turned), x, y)

@@ -14,7 +14,7 @@ from graphsurgeon.lowering.table import LoweringError, lowers
 from graphsurgeon.lowering.types import computed_as
 from graphsurgeon.lowering.windows import Window, padded, window_of
 from graphsurgeon.model.dtype import INT64, DType
-from graphsurgeon.shapes.dims import Symbol
+from graphsurgeon.shapes.dims import Dim
 
 
 @lowers("MaxPool", 1, 8, 10, 11, 12, 22)
@@ -113,7 +113,7 @@ def smallest(dtype: DType) -> float | int:
 
 def _unpadded(window: Window) -> Window:
     """Return the window over what is padded already."""
-    sides: list[int | Symbol | None] = [
+    sides: list[Dim] = [
         side + before + after if isinstance(side, int) else None
         for side, (before, after) in zip(window.sides, window.all_pads, strict=True)
     ]

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphsurgeon.lowering import weights
-from graphsurgeon.lowering.builder import Builder
+from graphsurgeon.lowering.builder import Builder, as_ordered, as_plain
+from graphsurgeon.lowering.layout import flattened, split_or_joined
 from graphsurgeon.lowering.operand import Operand, is_held
 from graphsurgeon.lowering.source import Source, normal_axis
 from graphsurgeon.lowering.table import LoweringError, lowers
 from graphsurgeon.lowering.types import cast as cast_to
 from graphsurgeon.model.dtype import INT64, STRING, DType
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.shapes.dims import Symbol, product
+from graphsurgeon.shapes.dims import Symbol, divide, product
 from graphsurgeon.shapes.fact import Fact
 
 ALL = (1, 11, 13, 21, 23, 24, 25)  # versions of many of these ops: newer ones only take more types
@@ -65,6 +66,9 @@ def reshaped(b: Builder, x: Operand, wanted: Operand) -> Operand:
     if items is None:
         return _reshaped_by_computed(b, x, wanted)
     dims = [_dimension(x, axis, item) for axis, item in enumerate(items)]
+    lying = _as_it_lies(b, x, dims)
+    if lying is not None:
+        return lying
     unknown = [axis for axis, dim in enumerate(dims) if not isinstance(dim, int)]
     if -1 not in dims and len(unknown) == 1:  # what follows from the others need not be computed
         known = list(dims)
@@ -75,6 +79,19 @@ def reshaped(b: Builder, x: Operand, wanted: Operand) -> Operand:
         found = b.reshape(x, [dim for dim in dims if isinstance(dim, int)])
         return found
     return _with_dims(b, _reshaped_by_computed(b, x, wanted, dims), dims)
+
+
+def _as_it_lies(b: Builder, x: Operand, dims: Sequence[Any]) -> Operand | None:
+    """Return an operand in a shape for which its axes need not be brought back to the source's order."""
+    if x.order is None or x.known_dims is None or dims.count(-1) > 1:
+        return None
+    known = list(dims)
+    if -1 in known:
+        rest = product(dim for dim in known if dim != -1)
+        known[known.index(-1)] = divide(product(x.dims), rest)
+    if len(known) == 2 and known[0] == x.dims[0] and known[0] is not None:
+        return flattened(b, x)
+    return split_or_joined(b, x, known) if len(known) > 2 else None
 
 
 def _dimension(x: Operand, axis: int, item: Any) -> Any:
@@ -116,6 +133,9 @@ def flatten(b: Builder, node: Source) -> Operand:
     """Two dimensions: those before the axis, and those from it on."""
     x = node[0]
     axis = node.integer("axis", 1)
+    lying = flattened(b, x) if axis == 1 and x.rank > 2 else None
+    if lying is not None:
+        return lying
     axis = axis + x.rank if axis < 0 else axis
     before, after = product(x.dims[:axis]), product(x.dims[axis:])
     if isinstance(after, int):
@@ -133,6 +153,8 @@ def flatten(b: Builder, node: Source) -> Operand:
 def squeeze(b: Builder, node: Source) -> Operand:
     """Without the named dimensions, or all of length 1."""
     x = node[0]
+    if node.has(1) and node[1].numbers is None:
+        return _squeezed_by_computed(b, b.plain(x), node[1])
     axes = node.axes(x.rank)
     if axes is None:
         if any(not isinstance(dim, int) for dim in x.dims):
@@ -140,13 +162,48 @@ def squeeze(b: Builder, node: Source) -> Operand:
         axes = [axis for axis, dim in enumerate(x.dims) if dim == 1]
     if x.is_constant:
         return b.reshape(x, [dim for axis, dim in enumerate(x.static()) if axis not in axes])
-    return b.squeeze(x, axes)
+    if x.order is None:
+        return b.squeeze(x, axes)
+    made = b.squeeze(as_plain(x), sorted(x.order.index(axis) for axis in axes))
+    rest = [axis for axis in x.order if axis not in axes]
+    return as_ordered(made, tuple(sorted(rest).index(axis) for axis in rest))
+
+
+def _named(b: Builder, axes: Operand, rank: int) -> Operand:
+    """Return, for each of some axes, whether it is among those that are computed when the model runs."""
+    if not isinstance(axes.dims[0], int):
+        raise LoweringError("the number of its axes is not known")
+    places = b.op("ExpandDims", b.op("FloorMod", axes, b.constant(rank, axes.dtype)), 1)
+    none = b.constant([False] * rank)
+    return b.op("TensorScatterUpdate", none, places, b.constant([True] * axes.dims[0]))
+
+
+def _squeezed_by_computed(b: Builder, x: Operand, axes: Operand) -> Operand:
+    kept = b.op("LogicalNot", _named(b, axes, x.rank))
+    dims = b.op("GatherV2", b.shape_of(x), b.reshape(b.op("Where", kept), [-1]), 0)
+    return _of_rank(b, b.reshape(x, dims), x.rank - int(axes.static()[0]))
+
+
+def _expanded_by_computed(b: Builder, x: Operand, axes: Operand) -> Operand:
+    rank = x.rank + int(axes.static()[0])
+    places = b.op("Where", b.op("LogicalNot", _named(b, axes, rank)))
+    dims = b.op("TensorScatterUpdate", b.constant([1] * rank, INT64), places, b.shape_of(x))
+    return _of_rank(b, b.reshape(x, dims), rank)
+
+
+def _of_rank(b: Builder, made: Operand, rank: int) -> Operand:
+    """Return an operand of which the rank is known at least."""
+    if made.value is None or made.fact.dims is not None:
+        return made
+    return b.learn(made.value, Fact(tuple(b.session.new_symbol() for _ in range(rank)), dtype=made.fact.dtype))
 
 
 @lowers("Unsqueeze", 1, *ALL[1:])
 def unsqueeze(b: Builder, node: Source) -> Operand:
     """With dimensions of length 1 at places of the result."""
     x = node[0]
+    if node.has(1) and node[1].numbers is None:
+        return _expanded_by_computed(b, b.plain(x), node[1])
     given = node.maybe_known(1, "axes") or []
     axes = [normal_axis(axis, x.rank + len(given)) for axis in given]
     return b.expand(x, axes)
@@ -193,8 +250,10 @@ def split(b: Builder, node: Source) -> list[Operand | None]:
     """Parts of given lengths, or equal ones, of which the last may be shorter from version 18 on."""
     x = node[0]
     axis = node.axis(x.rank, 0)
-    lengths = node.maybe_known(1, "split")
     count = node.num_outputs
+    if node.has(1) and node[1].numbers is None:
+        return list(b.ops("SplitV", b.plain(x), node[1], axis, num_split=count))
+    lengths = node.maybe_known(1, "split")
     if lengths is None:
         length = x.dims[axis]
         if isinstance(length, int) and length % count:

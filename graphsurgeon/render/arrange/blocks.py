@@ -211,6 +211,8 @@ class _Layers:
             return self._is_windowed(part)
         if not self._may_head(before):
             return False
+        if part.title:
+            return part.family != "dense"
         if self._consists_of(part, families.is_pointwise):
             return self._is_chain(part)
         return bool(_TAIL_NAME.search(part.name.lower())) and self._consists_of(
@@ -237,6 +239,7 @@ class _Layers:
     def _is_chain(self, part: Part) -> bool:
         """Say whether every operation inside reads one thing that is drawn."""
         inside = [child for child in part.parts() if not child.is_operation]
+        inside = [scope for scope in inside if not scope.title]
         return all(len(self.joints.before.get(child, ())) <= 1 for scope in inside for child in scope.children)
 
 

@@ -16,7 +16,7 @@ from graphsurgeon.render.choose.select import Link, behind, dtype_of
 from graphsurgeon.render.scene.describe import Describer, first_block, members, scope_title
 from graphsurgeon.render.scene.scene import Box, Cluster, Edge, NodeName, Terminal
 
-_LONGEST_ID = 80
+_LONGEST_ID = 80  # characters of an id that tools which read the picture still show
 _WITHOUT_LABEL = frozenset({"shape", "condition", "control", "removed", "resource"})  # a handle has no shape to tell
 
 

@@ -10,8 +10,8 @@ from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.render.scene import families
 
-FEWEST_BOXES = 30
-MOST_BOXES = 80
+FEWEST_BOXES = 30  # below it a picture says too little, so the next level is opened
+MOST_BOXES = 80  # above it one no longer sees the whole
 RICH_ENOUGH = 20  # boxes; with fewer, scopes of arithmetic are opened too
 BARELY_ENOUGH = 10  # with fewer, layers are
 # What makes a scope worth opening: architecture, not arithmetic.
@@ -44,11 +44,21 @@ def visible(root: Part, opened: set[Part]) -> list[Part]:
     return [part for part in parts if part not in opened]
 
 
-def open_to_depth(root: Part, depth: int) -> Opening:
-    """Open the scopes above a level: 1 is what lies in the root; found levels and runs of equal blocks count too."""
+def open_to_depth(root: Part, depth: int, *, composites: bool = True) -> Opening:
+    """Open the scopes above a level: 1 is what lies in the root; found levels and runs of equal blocks count too.
+
+    Args:
+        root: of the levels.
+        depth: how many.
+        composites: open constructs that have a name of their own too.
+    """
     level = levels_of(root)
-    opened = {part for part, at in level.items() if contents(part) and (at < depth or part is root)}
-    return Opening(opened, min(depth, max(level[part] for part in opened) + 1))
+    opened = {
+        part
+        for part, at in level.items()
+        if contents(part) and (at < depth or part is root) and (composites or not part.title)
+    }
+    return Opening(opened, min(depth, max((level[part] for part in opened), default=0) + 1))
 
 
 def levels_of(root: Part) -> dict[Part, int]:
@@ -68,9 +78,9 @@ def open_by_size(root: Part, selection: Selection, *, fewest: int = FEWEST_BOXES
     opener = _Opener(root, selection)
     opener.widen(fewest, most, lambda part: part.kind != "layer" and opener.is_telling(part), whole_levels=True)
     opener.widen(min(fewest, RICH_ENOUGH), most, lambda part: part.kind != "layer")
-    opener.widen(min(fewest, BARELY_ENOUGH), most, lambda part: True)
+    opener.widen(min(fewest, BARELY_ENOUGH), most, lambda part: not part.title)
     level = levels_of(root)
-    return Opening(opener.opened, max(level[part] for part in opener.opened) + 1)
+    return Opening(opener.opened, max((level[part] for part in opener.opened), default=0) + 1)
 
 
 class _Opener:

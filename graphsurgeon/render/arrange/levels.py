@@ -34,12 +34,13 @@ class Part:
         is_named: it stands for a scope by name, or an operation; False for what `blocks` and `repeats` find.
         depth: scopes by name around it; found levels do not count.
         count: of a repeat, how many equal blocks it stands for; 1 otherwise.
+        title, family: of a construct that has a name of its own, and its colour; empty for others.
         twins: of a part inside the drawn block of a repeat, the parts at its place in the other blocks.
     """
 
     __slots__ = (
-        "children", "count", "depth", "is_named", "key", "kind", "name", "operation", "parent", "path", "position",
-        "size", "twins",
+        "children", "count", "depth", "family", "is_named", "key", "kind", "name", "operation", "parent", "path",
+        "position", "size", "title", "twins",
     )  # fmt: skip
 
     def __init__(self, kind: PartKind, name: str, path: str, parent: Part | None, operation: int = -1) -> None:
@@ -53,6 +54,8 @@ class Part:
         self.depth = 0
         self.is_named = True
         self.count = 1
+        self.title = ""
+        self.family = ""
         self.twins: list[Part] = []
         self.position = 0
         self.key: object = None

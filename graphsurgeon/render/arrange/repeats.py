@@ -3,6 +3,9 @@
 Blocks are equal if they hold the same operations, joined alike, and differ only in which weights they hold. A
 run of them may be drawn as one if each block reads only from the one before, itself, and what all of them read,
 and if nothing but the next block, or what follows the last one, reads their results.
+
+No pattern of `patterns/` says what a block is: residual blocks, cells and stages are not known beforehand, they are
+whatever repeats.
 """
 
 from __future__ import annotations

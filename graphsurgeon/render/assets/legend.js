@@ -31,6 +31,7 @@ function legend() {
 
 function foot() {
   const lines = Object.entries(DATA.signatures).map(([key, [inputs, outputs]]) => `${key}: ${inputs.join(", ") || "no inputs"} → ${outputs.join(", ")}`);
+  if (DATA.facts.length) lines.unshift(DATA.facts.join(" · "));
   if (DATA.hidden) lines.push(`${DATA.hidden} ${DATA.hidden === 1 ? "node has no box of its" : "nodes have no box of their"} own: folded into others, or left out`);
   $("foot").append(legend(), ...[...lines, ...DATA.notes].map((line) => made("p", line)));
 }

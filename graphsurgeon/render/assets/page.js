@@ -8,7 +8,7 @@ const arranger = new Arranger(tree);
 const $ = (id) => document.getElementById(id);
 const canvas = $("canvas");
 const painter = new Painter(tree, $("scene"));
-const LEAST = 0.5; // zoom at which a picture opens; smaller, nothing can be read
+const LEAST = 1.1; // zoom at which a picture opens: the smallest text, labels of edges, then has 11 pixels
 const READABLE = 0.85;
 const view = { x: 0, y: 0, zoom: 1, selected: -1, far: "" };
 let layout = null;
@@ -43,12 +43,20 @@ function place(index) {
   return layout.boxes.get(index) || layout.frames.get(index);
 }
 
-// Shows everything; or, of a picture much taller than the window, what can be read from the top on.
+// Where a picture that is wider than the window begins: at its first input.
+function start() {
+  const first = tree.parts.findIndex((part) => part.kind === "input");
+  const at = first >= 0 ? place(tree.shown(first)) : null;
+  return at ? at.x + at.width / 2 : layout.width / 2;
+}
+
+// Shows everything; or, of a picture much larger than the window, what can be read from the inputs on.
 function fit(least = 0.02) {
   const { clientWidth, clientHeight } = canvas;
   const wide = (clientWidth - 24) / layout.width;
-  view.zoom = Math.max(Math.min(wide, (clientHeight - 24) / layout.height, 1.2), Math.min(wide, least), 0.02);
-  view.x = (clientWidth - layout.width * view.zoom) / 2;
+  view.zoom = Math.max(Math.min(wide, (clientHeight - 24) / layout.height, 1.2), least);
+  const isWide = layout.width * view.zoom > clientWidth;
+  view.x = clientWidth / 2 - (isWide ? start() : layout.width / 2) * view.zoom;
   view.y = Math.max((clientHeight - layout.height * view.zoom) / 2, 12);
   move();
   remember();

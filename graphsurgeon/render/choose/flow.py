@@ -19,8 +19,10 @@ from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.ops.kinds import BRANCHES, LOOPS
 
-MOST_OPERATIONS = 400_000
-MOST_REPEATED = 20_000  # operations of functions that are opened again, beside those that the file may account for
+MOST_OPERATIONS = 400_000  # at 2 to 4 KB each some 1 GB
+# Operations of functions that are opened again: so many, and so many times what the file itself holds.
+MOST_REPEATED = 20_000
+MOST_TIMES = 4
 MOST_DEPTH = 40  # of calls within calls
 MOST_SCOPES = 64  # of one name; what is deeper stands in the last of them
 _MOST_AROUND = 256  # scopes around a call that is opened
@@ -32,7 +34,7 @@ _EMPTY_NAME = re.compile(r"(Stateful)?PartitionedCall(_\d+)?|condition|body|then
 _BRANCH_NAME = "branch "
 
 
-class Operand(NamedTuple):
+class DrawnOperand(NamedTuple):
     """One value that an operation reads.
 
     Attributes:
@@ -69,7 +71,7 @@ class Drawn:
     node: Node | None
     value: Value | None
     path: tuple[str, ...]
-    operands: list[Operand] = field(default_factory=list)
+    operands: list[DrawnOperand] = field(default_factory=list)
     controls: list[int] = field(default_factory=list)
     op: str = field(init=False)
 
@@ -145,7 +147,7 @@ class Flow:
     removed: list[int] = field(default_factory=list)
     _frames: dict[Graph, _Frame] = field(default_factory=dict)
 
-    def sources(self, value: Value) -> list[Operand]:
+    def sources(self, value: Value) -> list[DrawnOperand]:
         """Return what yields a value of one of the graphs: several operations behind a branch, none if unknown."""
         frame = self._frames.get(value.graph)
         return [] if frame is None else frame.sources(value, value)
@@ -185,7 +187,7 @@ def open_flow(*graphs: Graph, limit: int = MOST_OPERATIONS, repeated: int = MOST
             as all graphs of the file have nodes.
     """
     known = {one for graph in graphs for one in graph.metagraph.graphs}
-    repeated += 4 * sum(map(len, known))
+    repeated += MOST_TIMES * sum(map(len, known))
     flow = Flow(graphs)
     if not _enter_all(flow, _Limits(limit, repeated, MOST_DEPTH)):
         flow = Flow(graphs)
@@ -249,12 +251,12 @@ class _Frame:
                 for slot, value in enumerate(node.inputs):
                     source = frame.by_node.get(value.producer) if value.producer is not None else None
                     if source is not None and value.producer not in frame.inner:  # nearly always
-                        operation.operands.append(Operand(source, value, value, slot))
+                        operation.operands.append(DrawnOperand(source, value, value, slot))
                         continue
                     operation.operands += [operand._replace(slot=slot) for operand in frame.sources(value, value)]
                 operation.controls += [frame.by_node[other] for other in node.controls if other in frame.by_node]
 
-    def sources(self, value: Value, read: Value) -> list[Operand]:
+    def sources(self, value: Value, read: Value) -> list[DrawnOperand]:
         """Return the operations that yield a value, through arguments and results of opened calls.
 
         What chooses between them, and what the turn of a loop before yields, have their roles.
@@ -273,9 +275,9 @@ class _Frame:
         """Say whether an operation is one of this frame or of those within."""
         return self.flow.operations[index].path[: len(self.prefix)] == self.prefix
 
-    def _trace(self, value: Value, read: Value) -> tuple[list[Operand], list[_Branch], list[_Turn]]:
+    def _trace(self, value: Value, read: Value) -> tuple[list[DrawnOperand], list[_Branch], list[_Turn]]:
         """Return the operations that yield a value, the branches it comes out of, the loops whose argument it is."""
-        found: dict[int, Operand] = {}
+        found: dict[int, DrawnOperand] = {}
         branches: dict[_Branch, None] = {}
         turns: dict[_Turn, None] = {}
         seen: set[tuple[int, Value]] = set()
@@ -289,7 +291,7 @@ class _Frame:
             if origins is None:
                 source = frame._operation(value)
                 if source is not None:
-                    found.setdefault(source, Operand(source, value, read, -1))
+                    found.setdefault(source, DrawnOperand(source, value, read, -1))
                 continue
             waiting += reversed(origins)
             if value.producer is None and frame.is_loop:

@@ -14,7 +14,7 @@ from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.traversal import nearest_first
 from graphsurgeon.ops.kinds import BACK_EDGES, EXITS, MERGES, SWITCHES
-from graphsurgeon.render.choose.flow import Drawn, Flow, Operand
+from graphsurgeon.render.choose.flow import Drawn, DrawnOperand, Flow
 from graphsurgeon.render.scene import families
 
 _FAR = 500  # operations that the search for a condition may look at
@@ -118,7 +118,7 @@ class _Selector:
         results = {output: self._behind(output) for output in self.outputs}
         starts = [index for found in results.values() for index in found]
         forced = self.inputs | set(starts)
-        visible: dict[int, list[Operand]] = {}
+        visible: dict[int, list[DrawnOperand]] = {}
         waiting = list(dict.fromkeys([*starts, *self.inputs]))
         while waiting:
             index = waiting.pop()
@@ -130,7 +130,7 @@ class _Selector:
         selection.results = results
         return selection
 
-    def _selection(self, visible: dict[int, list[Operand]]) -> Selection:
+    def _selection(self, visible: dict[int, list[DrawnOperand]]) -> Selection:
         reads = {i: [o for o in found if o.source in visible] for i, found in visible.items()}
         starts = dict.fromkeys([*self.outputs, *visible])
         order = _sorted(self.flow, [i for i in starts if i in visible], reads.__getitem__)
@@ -171,15 +171,15 @@ class _Selector:
         is_step = families.is_shape_step(operation.op) or is_passing
         return _SHAPE if is_step and _DYNAMIC not in operands else _DYNAMIC
 
-    def _read_by(self, operation: Drawn) -> list[Operand]:
+    def _read_by(self, operation: Drawn) -> list[DrawnOperand]:
         """Return what an operation reads once passing is folded; shapes are followed to what they are the shape of."""
-        found: dict[tuple[int, int, str], Operand] = {}
+        found: dict[tuple[int, int, str], DrawnOperand] = {}
         for operand in [*operation.operands, *self._conditions(operation)]:
             for origin in self._origins(operand):
                 found.setdefault((origin.source, operand.slot, origin.role), origin)
         return list(found.values())
 
-    def _conditions(self, operation: Drawn) -> list[Operand]:
+    def _conditions(self, operation: Drawn) -> list[DrawnOperand]:
         """Return what chooses between the branches that a merge joins; nothing for the merge at a loop's head."""
         if operation.op not in MERGES:
             return []
@@ -199,8 +199,8 @@ class _Selector:
             waiting += [(operand.source, inner) for operand in current.operands]
         return []
 
-    def _origins(self, operand: Operand) -> list[Operand]:
-        found: list[Operand] = []
+    def _origins(self, operand: DrawnOperand) -> list[DrawnOperand]:
+        found: list[DrawnOperand] = []
         seen: set[int] = set()
         waiting = [operand]
         while waiting:
@@ -215,12 +215,12 @@ class _Selector:
             is_shape = self.nature.get(current.source) == _SHAPE
             role = "loop" if operation.op in BACK_EDGES else "shape" if is_shape else current.role
             waiting += [
-                Operand(o.source, o.value, current.read, operand.slot, role if o.role == "data" else o.role)
+                DrawnOperand(o.source, o.value, current.read, operand.slot, role if o.role == "data" else o.role)
                 for o in reversed(self._result_of_loop(operation) or _handed_on(operation, current, is_shape))
             ]
         return found
 
-    def _result_of_loop(self, operation: Drawn) -> list[Operand]:
+    def _result_of_loop(self, operation: Drawn) -> list[DrawnOperand]:
         """Return what the last turn of a loop yields, which is what leaves it; nothing for another operation."""
         if operation.op not in EXITS:
             return []
@@ -244,7 +244,7 @@ class _Selector:
         if index in self.inputs or operation.op not in self.passing or not operation.operands:
             return {index: "data"}
         first, *_ = operation.operands
-        read = Operand(index, first.value, first.read, 0)
+        read = DrawnOperand(index, first.value, first.read, 0)
         return {origin.source: origin.role for origin in self._origins(read)}
 
     def _weights(self, sources: Iterable[int]) -> list[int]:
@@ -289,7 +289,7 @@ def behind(selection: Selection, index: int) -> dict[int, str]:
     return found
 
 
-def _handed_on(operation: Drawn, read: Operand, is_shape: bool) -> Sequence[Operand]:
+def _handed_on(operation: Drawn, read: DrawnOperand, is_shape: bool) -> Sequence[DrawnOperand]:
     if is_shape:
         return operation.operands
     slot = read.value.port if operation.op == "IdentityN" and isinstance(read.value.port, int) else 0
@@ -305,11 +305,11 @@ def _is_captured(operation: Drawn) -> bool:
     )
 
 
-def _link(flow: Flow, operand: Operand, target: int) -> Link:
+def _link(flow: Flow, operand: DrawnOperand, target: int) -> Link:
     return Link(operand.source, target, operand.value, operand.read, _kind(flow, operand))
 
 
-def _kind(flow: Flow, operand: Operand) -> str:
+def _kind(flow: Flow, operand: DrawnOperand) -> str:
     if flow.operations[operand.source].op in BACK_EDGES:
         return "loop"
     if operand.role != "data":
@@ -326,7 +326,7 @@ def dtype_of(value: Value) -> DType | None:
     return dtypes[value.port] if dtypes and isinstance(value.port, int) and value.port < len(dtypes) else None
 
 
-def _sorted(flow: Flow, starts: Iterable[int], reads: Callable[[int], list[Operand]]) -> list[int]:
+def _sorted(flow: Flow, starts: Iterable[int], reads: Callable[[int], list[DrawnOperand]]) -> list[int]:
     """Return the starts and all they depend on, each after what it reads, branches one after the other.
 
     What the previous turn of a loop yields comes after the loop's head, not before.
@@ -340,7 +340,12 @@ def _sorted(flow: Flow, starts: Iterable[int], reads: Callable[[int], list[Opera
 
 
 def _visit(
-    flow: Flow, start: int, reads: Callable[[int], list[Operand]], order: list[int], seen: set[int], later: list[int]
+    flow: Flow,
+    start: int,
+    reads: Callable[[int], list[DrawnOperand]],
+    order: list[int],
+    seen: set[int],
+    later: list[int],
 ) -> None:
     stack: list[tuple[int, list[int]]] = []
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from graphsurgeon.render.place.layout import DrawnRoute, Layout, Rectangle
 from graphsurgeon.render.place.splines import Point, passes, rounded, split
 
-_MOST_COLUMNS = 8
+_MOST_COLUMNS = 8  # more side by side make a strip again, only a lying one
 _MOST_CUT = 4  # edges that may run from one column to the next
 _GAP = 34.0  # between columns
 _LANE = 7.0  # between edges that run side by side

@@ -13,7 +13,7 @@ from graphsurgeon.ops.kinds import CONSTANTS
 from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.scene import families
 
-LONGEST_TITLE = 36
+LONGEST_TITLE = 36  # characters; a box of the usual width has room for them at its font size
 _PLAIN_VALUES = (b"NHWC", b"NDHWC", b"NWC", b"NONE", b"EXPLICIT", 0, 1, False, None, b"", FLOAT32)
 # family -> attributes worth a place in the box, TensorFlow's and TFLite's names.
 _SHOWN = {

@@ -19,7 +19,7 @@ from graphsurgeon.render.scene import boxes, families
 from graphsurgeon.render.scene.scene import Box, NodeName, Terminal
 from graphsurgeon.shapes import ShapeReport
 
-LONGEST_LINE = 48
+LONGEST_LINE = 48  # characters of a line in a box
 _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
 _MOST_OPS = 4  # kinds of operations that a box lists
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
@@ -112,18 +112,25 @@ class Describer:
         inside = list(shown.operations())
         head = min(inside, key=lambda index: _rank(self.operations[index].op))
         operation = self.operations[head]
-        tails = [] if shown.is_operation else [tail for child in shown.children for tail in self._tails(child, head)]
+        is_one = shown.is_operation or bool(shown.title)
+        tails = [] if is_one else [tail for child in shown.children for tail in self._tails(child, head)]
+        facts = "" if shown.title else _joined(boxes.attributes(operation, self._weight_shapes(head)))
         count = boxes.parameters(self.weights(inside))
         name = shown.name or operation.name
-        lines = [
-            _joined(boxes.attributes(operation, self._weight_shapes(head))), _listed(tails), _size(count, part),
-            "" if name.lower() == operation.label.lower() else name, self._told_marks(part),
-        ]  # fmt: skip
+        told = "" if name.lower() == operation.label.lower() else name
         return Box(
-            identity, "layer" if tails else "operation", _op_title(operation) + _times(part), _fitting(lines),
-            shown.path, families.family(operation.op), cluster, self._names(members(part)), count, part.count,
+            identity,
+            "layer" if tails or shown.title else "operation",
+            (shown.title or _op_title(operation)) + _times(part),
+            _fitting([facts, _listed(tails), _size(count, part), told, self._told_marks(part)]),
+            shown.path,
+            shown.family or families.family(operation.op),
+            cluster,
+            self._names(members(part)),
+            count,
+            part.count,
             self._marks(members(part)),
-        )  # fmt: skip
+        )
 
     def _scope_box(self, part: Part, identity: str, cluster: str) -> Box:
         shown = first_block(part)
@@ -141,11 +148,13 @@ class Describer:
         """Name what follows in a layer: operations, or the norm or activation that a scope of them makes."""
         inside = list(part.operations())
         followers = [self.operations[index] for index in inside if index != head]
-        ops, titles = [operation.op for operation in followers], [_op_title(operation) for operation in followers]
+        titles = [_op_title(operation) for operation in followers]
+        if part.title:
+            return [part.title]
+        if part.children and any(child.title for child in part.children) and head not in inside:
+            return [tail for child in part.children for tail in self._tails(child, head)]
         if part.is_operation or head in inside:
             return titles
-        if sorted(ops) == ["Mul", "Sigmoid"]:
-            return ["Swish"]
         named = next((title for pattern, title in _NORMS if pattern.search(part.name.lower())), None)
         return [named] if named else titles
 

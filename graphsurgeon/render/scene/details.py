@@ -16,8 +16,8 @@ from graphsurgeon.render.scene import boxes
 
 CHEAP = 4 << 20  # bytes of a weight whose values are read for its statistics
 BUDGET = 64 << 20  # bytes read for all of them
-_MOST_ROWS = 64
-_LONGEST = 400
+_MOST_ROWS = 64  # of the table behind one box; the page scrolls no further
+_LONGEST = 400  # characters of one attribute
 
 
 class Details:

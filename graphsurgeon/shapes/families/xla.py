@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.shapes.context import InferenceContext
 from graphsurgeon.shapes.dims import Dim, Dims, ShapeError, add, merge, merge_dim, show
 from graphsurgeon.shapes.dims import unknown as unknown_dims
@@ -14,7 +14,7 @@ from graphsurgeon.shapes.registry import Result, shape_fn
 @shape_fn("XlaCallModule")
 def call_module(context: InferenceContext) -> Sequence[Result]:
     """Give the shapes in `Sout`; inputs that the module's `main` does not take are an error when it runs."""
-    for index, argument in enumerate(_arguments(context)):
+    for index, argument in enumerate(module_arguments(context.node)):
         given, taken = context.dims(index), argument.shape.dims if argument.shape is not None else None
         try:
             merge(given, taken)
@@ -25,9 +25,9 @@ def call_module(context: InferenceContext) -> Sequence[Result]:
     return shapes if len(shapes) == context.num_outputs else [None] * context.num_outputs
 
 
-def _arguments(context: InferenceContext) -> list[Value]:
-    """Return the arguments of `main` that stand for the node's inputs; none if the module cannot be read."""
-    module, platforms = context.node.graph.metagraph.module_of(context.node), context.attr("platforms")
+def module_arguments(node: Node) -> list[Value]:
+    """Return the arguments of `main` that stand for a node's inputs; none if its module cannot be read."""
+    module, platforms = node.graph.metagraph.module_of(node), node.attrs.get("platforms")
     if module is None:
         return []
     skipped = int(isinstance(platforms, list) and len(platforms) > 1)  # first comes the number of the platform

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.analysis.names import find_signature, find_value, suggestion
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.surgery.moves.carry_out import find_way
 
 KEY = "key:"
-_MOST_PROPOSED = 5
+_MOST_PROPOSED = 5  # in a hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +180,27 @@ def _owner(metagraph: MetaGraph, key: str, signature: Signature | None) -> Signa
     keys = list(dict.fromkeys(name for one in among for name in one.outputs if not one.key.startswith("__saved_model")))
     hint = suggestion(key, [*keys, *(node.name for node in metagraph.graph.nodes)])
     there_is = ", ".join(f"--outputs {name}" for name in keys[:_MOST_PROPOSED])
-    inside = [one.name for one in metagraph.functions.values() if one.node(key.partition(":")[0]) is not None]
+    inside = [one for one in metagraph.functions.values() if one.node(key.partition(":")[0]) is not None]
     if inside:
-        raise UsageError(
-            f"{key!r} is a tensor of function {inside[0]!r}, not of the main graph",
-            hint="gs add-output carries it out, to be frozen then",
-        )
+        run = set(reached_functions([metagraph.graph]))
+        inside.sort(key=lambda one: one not in run)  # before those that only loaded objects know
+        what = f"{key!r} is a tensor of function {inside[0].name!r}, not of the main graph"
+        raise UsageError(what, hint=_way_out(metagraph, inside[0], key))
     raise UsageError(
         f"the model has no tensor and no signature output {key!r}",
         hint=hint or (f"there is {there_is}" if keys else "gs outputs lists the likely ones"),
     )
+
+
+def _way_out(metagraph: MetaGraph, function: Graph, key: str) -> str:
+    """Say how a tensor of a function can be had, if it can."""
+    try:
+        find_way(metagraph, function, None, ())
+    except UnsupportedError as error:
+        return f"{error.message}; {error.hint}"
+    except UsageError:  # which of several ways, the command asks
+        pass
+    return f"`gs add-output MODEL {key}=NAME -o OUT` carries it out; freeze OUT with --outputs NAME"
 
 
 def _entries(entries: Mapping[str, SignatureEntry], what: str) -> dict[str, Endpoint]:

@@ -14,6 +14,7 @@ from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
+# Dimensions in one text of a slice; a tensor has 254 at most (tensorflow/core/framework/tensor_shape.h).
 _MOST_RANGES = 1 << 12
 
 

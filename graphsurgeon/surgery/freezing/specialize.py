@@ -32,7 +32,7 @@ from graphsurgeon.surgery.moves.open_attrs import bind_attrs
 from graphsurgeon.surgery.moves.prune import prune_graph
 from graphsurgeon.surgery.moves.variable_uses import HeldVariable, Holders, Use, trace, uses, variable_of
 
-MAX_NESTING = 100
+MAX_NESTING = 100  # calls in calls; what is deeper is recursion, and Python's stack holds a thousand frames
 _Key = tuple[Graph, str, tuple[object, ...]]
 
 

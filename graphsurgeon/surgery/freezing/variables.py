@@ -25,7 +25,7 @@ from graphsurgeon.surgery.freezing.partition import part_of
 from graphsurgeon.surgery.moves.copy_computation import Made, copy_computation
 from graphsurgeon.surgery.moves.variable_uses import HeldVariable
 
-_MOST_NAMED = 5
+_MOST_NAMED = 5  # in a message, the others are counted
 
 
 @dataclass(frozen=True, slots=True)

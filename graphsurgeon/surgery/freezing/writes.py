@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node
-from graphsurgeon.model.traversal import downstream, producers, reached
-from graphsurgeon.ops.kinds import ENTERS, EXITS, LOOPS
+from graphsurgeon.model.traversal import downstream, handed_on, producers, reached
+from graphsurgeon.ops.kinds import ENTERS, EXITS, IDENTITIES, IFS, LOOPS, PLACEHOLDERS
 from graphsurgeon.surgery.moves.inline import alive_control
 from graphsurgeon.surgery.moves.variable_uses import HeldVariable
 
@@ -126,7 +126,20 @@ def _read_after(access: Access, reader: Access, both: frozenset[HeldVariable], g
             f"variable {_names(both)} is changed by {write.name!r} ({write.op}){_where(graph)}"
             f" before {read.name!r} ({read.op}) reads it"
         )
-    return UnsupportedError(f"{what}: a constant cannot stand for it", hint=KEEP)
+    return UnsupportedError(f"{what}: a constant cannot stand for it", hint=f"{_decided(write)}{KEEP}")
+
+
+def _decided(write: Node) -> str:
+    """Say which placeholder takes a branch out that writes; empty if none chooses the branch.
+
+    Which branch it is, its functions no longer tell: what nobody needs of them is gone by now.
+    """
+    if write.op not in IFS or not write.inputs:
+        return ""
+    switch = handed_on(write.inputs[0], IDENTITIES).producer
+    if switch is None or switch.op not in PLACEHOLDERS:
+        return ""
+    return f"--set {switch.name}=false (or true) takes out a branch that writes; else "
 
 
 def _names(held: frozenset[HeldVariable]) -> str:

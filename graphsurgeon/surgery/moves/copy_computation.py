@@ -17,7 +17,7 @@ from graphsurgeon.ops import catalog
 
 Made: TypeAlias = dict[tuple[Node, "Call | None"], Node]
 
-_MOST_NODES = 10_000
+_MOST_NODES = 10_000  # that are copied for one value; what takes more is no vocabulary
 
 
 def copy_computation(place: Place, graph: Graph, made: Made, what: str) -> Value:

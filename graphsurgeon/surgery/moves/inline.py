@@ -24,7 +24,10 @@ from graphsurgeon.ops.kinds import CONTROL_FLOW, ENTERS, PLAIN_CALLS, SWITCHES
 from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part
 from graphsurgeon.surgery.moves.open_attrs import bind_attrs, bindings_of
 
-MOST_REPEATED = 100_000  # nodes beside those that the file may account for; calls of calls grow without bound
+# Calls of calls grow without bound: so many nodes may come of them, and so many times what the file itself holds, which
+# keeps an edit linear in the size of the file.
+MOST_REPEATED = 100_000
+MOST_TIMES = 4
 
 
 class Growth:
@@ -35,7 +38,7 @@ class Growth:
     """
 
     def __init__(self, metagraph: MetaGraph) -> None:
-        self.most = MOST_REPEATED + 4 * sum(map(len, metagraph.graphs))
+        self.most = MOST_REPEATED + MOST_TIMES * sum(map(len, metagraph.graphs))
         self.left = self.most
 
     def take(self, nodes: int, function: Graph) -> None:

@@ -37,7 +37,7 @@ _OPS: dict[str, Callable[..., Scalar]] = {
     "Maximum": max,
 }
 FOLLOWED = frozenset({*_SAME, *_OPS, "Cast"})
-_MOST_STEPS = 1000
+_MOST_STEPS = 1000  # ops behind one scalar, so that a cycle ends
 
 
 class KnownScalars:

@@ -99,7 +99,7 @@ def use_of(node: Node, index: int) -> Use:
     return "write" if arg.is_ref or arg.type == _RESOURCE else "read"
 
 
-_RESOURCE = 20
+_RESOURCE = 20  # `DT_RESOURCE` of tensorflow/core/framework/types.proto
 
 
 def input_arg(node: Node, index: int) -> ArgDef | None:

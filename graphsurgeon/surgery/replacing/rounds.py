@@ -22,7 +22,8 @@ from graphsurgeon.surgery.replacing.exchange import Exchange, exchange
 from graphsurgeon.surgery.replacing.ground import Ground
 
 MOST_GENERATIONS = 100  # of nodes made of nodes that rules made
-_SPARE = 10_000  # replacements that any graph may have, beside four for each of its nodes
+_SPARE = 10_000  # replacements that any graph may have, beside those for each of its nodes
+_FOR_A_NODE = 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Rounds:
         self._generation: dict[Node, int] = {}
         self._maker: dict[Node, str] = {}
         self._gone: set[Value] = set()  # roots that nobody reads any more, of nodes that stay for other outputs
-        self._budget = _SPARE + 4 * sum(map(len, self.graphs))
+        self._budget = _SPARE + _FOR_A_NODE * sum(map(len, self.graphs))
 
     def run(self) -> RoundsOutcome:
         """Apply the rules, until nothing matches or a limit is reached.

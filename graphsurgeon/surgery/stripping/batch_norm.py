@@ -3,6 +3,9 @@
 In training form `FusedBatchNorm` yields the statistics of the batch, and updates of two variables follow from
 them. These variables take the place of the statistics, and the updates go. Where no update is left in the graph,
 the variables are found by the names that layers give them beside `gamma` and `beta`.
+
+There is nothing here for a pattern of `patterns/`: the construct is one op, and the rest is which variables follow from
+it, forwards over whatever a moving average is spelled in, or by name.
 """
 
 from __future__ import annotations

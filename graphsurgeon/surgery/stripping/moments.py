@@ -5,6 +5,10 @@
 
 What is averaged so, is a mean over data, and has the shape of the variable, is a statistic of the batch. Who else
 reads it reads the variable, and the update goes.
+
+This is no pattern of `patterns/`: what is looked for is which variable an update changes and what reads the same one,
+through arguments of functions that are called more than once, and a way back to a mean over any corrections. A pattern
+knows values that are equal, not reads of one variable, and has no "any number of these ops".
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ _T = TypeVar("_T")
 
 _CAST = IDENTITIES | {"Cast"}
 _SAME = _CAST | {"Squeeze", "Reshape"}
-_DEPTH = 8
+_DEPTH = 8  # ops between a mean and what is kept of it: casts, reshapes, the correction for the batch's size
 
 
 class _Average(NamedTuple):

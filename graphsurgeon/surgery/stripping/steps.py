@@ -21,30 +21,30 @@ from graphsurgeon.surgery.stripping.bypass import (
 from graphsurgeon.surgery.stripping.dropout import bypass_dropout
 from graphsurgeon.surgery.stripping.moments import infer_moments
 from graphsurgeon.surgery.stripping.saver_v1 import SaverPart
-from graphsurgeon.surgery.stripping.work import Stripped, Work
+from graphsurgeon.surgery.stripping.work import Stripped, StripWork
 
-Step = Callable[[Work], None]
+Step = Callable[[StripWork], None]
 
 _COLOCATION = "colocation", "asks to be placed with another node"
 
 
-def prints(work: Work) -> None:
+def prints(work: StripWork) -> None:
     """Take out what prints: data is led round it, or it yields nothing."""
     work.lead_round("prints", CHECKED_VALUE, bypass_prints, "hands its input on")
     _checks(work, "prints", {"PrintV2"}, "prints and yields nothing")
 
 
-def assertions(work: Work) -> None:
+def assertions(work: StripWork) -> None:
     """Take out assertions, wherever they are."""
     _checks(work, "assertions", {"Assert"}, "stops a run, and yields nothing")
 
 
-def summaries(work: Work) -> None:
+def summaries(work: StripWork) -> None:
     """Take out what writes summaries, wherever it is."""
     _checks(work, "summaries", SUMMARY_WRITERS, "writes a summary, and yields nothing")
 
 
-def _checks(work: Work, kind: str, ops: Collection[str], why: str) -> None:
+def _checks(work: StripWork, kind: str, ops: Collection[str], why: str) -> None:
     """Take out nodes without outputs, and branches and calls that did nothing else."""
     graphs = work.graphs_with(ops)
     if not graphs:
@@ -57,7 +57,7 @@ def _checks(work: Work, kind: str, ops: Collection[str], why: str) -> None:
         work.note(kind, node, "did nothing else", op)
 
 
-def batch_norms(work: Work) -> None:
+def batch_norms(work: StripWork) -> None:
     """Turn batch normalizations into inference form; say which are left."""
     main = work.metagraph.graph
     going: set[Node] = set()
@@ -72,12 +72,12 @@ def batch_norms(work: Work) -> None:
             work.notes += [f"{node.name!r}{place} stays in training form: {why}" for node, why in left]
 
 
-def dropout(work: Work) -> None:
+def dropout(work: StripWork) -> None:
     """Let the input of every dropout through."""
     work.lead_round("dropout", RANDOM_UNIFORM, bypass_dropout, "drops nothing when a model infers")
 
 
-def functions(work: Work) -> None:
+def functions(work: StripWork) -> None:
     """Take out functions that nothing calls."""
     metagraph = work.metagraph
     for function in unused_functions(metagraph):
@@ -86,7 +86,7 @@ def functions(work: Work) -> None:
         metagraph.gradients.pop(function.name, None)
 
 
-def unreachable(work: Work) -> None:
+def unreachable(work: StripWork) -> None:
     """Take out of functions what neither results nor effects need."""
     effects = Effects()
     for function in work.metagraph.functions.values():
@@ -105,46 +105,46 @@ def _unneeded(function: Graph, acting: list[Node], protected: set[Node]) -> list
     return [node for node in function.nodes if node not in needed]
 
 
-def identities(work: Work) -> None:
+def identities(work: StripWork) -> None:
     """Lead data round what only hands it on."""
     # Others may know them by name, such as the predicate that a cond context names.
     work.protected.update(node for mention in work.metagraph.mentions() if (node := mention.node) is not None)
     work.lead_round("identities", None, bypass_identities, "only hands its input on")
 
 
-def devices(work: Work) -> None:
+def devices(work: StripWork) -> None:
     """Take out device strings."""
     _clear(work, "devices", "asks for a device", attrs.clear_devices)
 
 
-def colocation(work: Work) -> None:
+def colocation(work: StripWork) -> None:
     """Take out all wishes to be placed together."""
     _clear(work, *_COLOCATION, attrs.clear_colocation)
 
 
-def stale_colocation(work: Work) -> None:
+def stale_colocation(work: StripWork) -> None:
     """Take out wishes to be placed with a node that is gone, which no loader takes: whatever was asked for."""
     if _COLOCATION[0] not in work.kinds:
         _clear(work, *_COLOCATION, attrs.clear_stale_colocation)
 
 
-def defaults(work: Work) -> None:
+def defaults(work: StripWork) -> None:
     """Take out attributes that say what the op's definition says."""
     _clear(work, "defaults", "says what the op's definition says", attrs.clear_defaults)
 
 
-def recorded_shapes(work: Work) -> None:
+def recorded_shapes(work: StripWork) -> None:
     """Take out the shapes that are noted down beside the ops."""
     _clear(work, "recorded-shapes", "notes down what the op yields", attrs.clear_recorded_shapes)
 
 
-def _clear(work: Work, kind: str, why: str, clear: Callable[[Graph], attrs.Cleared]) -> None:
+def _clear(work: StripWork, kind: str, why: str, clear: Callable[[Graph], attrs.Cleared]) -> None:
     for graph in work.metagraph.graphs:
         for node, what in clear(graph):
             work.note(kind, node, why, what)
 
 
-def debug(work: Work) -> None:
+def debug(work: StripWork) -> None:
     """Take out where nodes come from."""
     for place, count in work.metagraph.drop_debug_info().items():
         what = "only messages about errors name it"

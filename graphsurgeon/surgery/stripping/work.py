@@ -35,7 +35,7 @@ class Stripped:
     why: str
 
 
-class Work:
+class StripWork:
     """What the kinds of `kinds.KINDS` work on.
 
     Attributes:

@@ -73,7 +73,7 @@ def test_no_such_way(fixtures_dir: Path) -> None:
 def test_an_extra_that_is_missing(way: table.Converter, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from graphsurgeon.bridges import child
 
-    monkeypatch.setitem(child.EXTRAS, "none", ("No Such Thing", (("no_such",),)))
+    monkeypatch.setitem(child.NEEDS, "none", child.Need("No Such Thing", "none", (("no_such",),)))
     with (
         table.registered(replace(way, extras=("none",))),
         pytest.raises(UnsupportedError, match=r"needs No Such.*surgeon\[none\]"),

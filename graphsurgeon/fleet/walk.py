@@ -1,0 +1,61 @@
+"""Which models there are below some paths: folders are listed side by side, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from graphsurgeon.disk.files import is_folder
+from graphsurgeon.errors import GraphSurgeonError, UsageError
+from graphsurgeon.fleet.pool import Limits, as_they_come
+from graphsurgeon.formats.recognise.search import models_in
+
+# A folder of a hundred thousand files takes minutes; one that hangs must not hold up the others for ever.
+_LIMITS = Limits(seconds=1800)
+
+
+class Step(NamedTuple):
+    """What a path led to.
+
+    Attributes:
+        models, folders: to be read, and to be looked into.
+        others: files that are no models.
+        error: why the path could not be looked into.
+    """
+
+    path: str
+    models: Sequence[str]
+    folders: Sequence[str] = ()
+    others: int = 0
+    error: GraphSurgeonError | None = None
+
+
+def walk(paths: Sequence[str], *, jobs: int) -> Iterator[Step]:
+    """Yield what lies at some paths and below them, level by level.
+
+    Raises:
+        UsageError: a path is given twice.
+    """
+    if len(set(paths)) < len(paths):
+        raise UsageError("a path is given twice", hint="give each once")
+    level = list(paths)
+    while level:
+        below: list[str] = []
+        for number, answer in as_they_come(f"{__name__}:look", level, jobs=jobs, limits=_LIMITS):
+            step = answer.result or Step(level[number], (), error=answer.error)
+            below += step.folders
+            yield step
+        level = sorted(below)
+
+
+def look(path: str) -> Step:
+    """Say what lies at one path.
+
+    Raises:
+        FileError: it is a folder that cannot be listed.
+    """
+    if not is_folder(Path(path)):
+        return Step(path, (path,))
+    found = models_in(Path(path))
+    return Step(path, [str(model) for model in found.models], [str(folder) for folder in found.folders], found.others)

@@ -1,0 +1,119 @@
+"""Each op of ONNX, lowered, gives in TensorFlow what ONNX's own cases say; whole networks what ONNX Runtime gives."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphsurgeon.edit import edit
+from graphsurgeon.lowering.table import lowering_functions
+from tests.oracle.lowered import LoweredModel, first_difference
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.onnx]
+
+OPS = sorted({op for op, _ in lowering_functions()})
+# Ops of which the onnx package has no case for the versions that are known, or none that TensorFlow's types can hold.
+WITHOUT_CASE = {"Constant", "GlobalLpPool", "Hardmax", "Upsample", "SwiGLU", "StringNormalizer", "MaxUnpool", "Scatter"}
+
+
+@pytest.fixture(scope="module")
+def cases() -> Mapping[str, Any]:
+    """The first case of one node for each op."""
+    collect = pytest.importorskip("onnx.backend.test.case.node").collect_testcases
+    found: dict[str, Any] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the cases divide by zero on purpose
+        collected = collect(None)
+    for case in collected:
+        nodes = case.model.graph.node if case.model is not None else ()
+        if len(nodes) == 1 and _is_plain(case):
+            found.setdefault(f"{nodes[0].domain}.{nodes[0].op_type}".lstrip("."), case)
+    return found
+
+
+def _is_plain(case: Any) -> bool:
+    """Say whether inputs and outputs are arrays, and the case is about inference."""
+    arrays = [array for inputs, outputs in case.data_sets for array in (*inputs, *outputs)]
+    return "training" not in case.name and all(isinstance(array, np.ndarray | np.generic) for array in arrays)
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if op not in WITHOUT_CASE])
+def test_an_op_gives_what_its_case_says(tmp_path: Path, cases: Mapping[str, Any], op: str) -> None:
+    if op not in cases:
+        pytest.skip("the installed onnx package has no case of it")
+    case = cases[op]
+    path = tmp_path / "case.onnx"
+    path.write_bytes(case.model.SerializeToString())
+    lowered = LoweredModel(path)
+    for inputs, outputs in case.data_sets:
+        feeds = dict(zip(lowered.inputs, inputs, strict=False))
+        assert first_difference(lowered.run(feeds), outputs) == ""
+
+
+def small_network(path: Path) -> None:
+    """Save a network with what image networks have: convolutions, pools, norms, a flattened end."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(7)
+
+    def weight(name: str, *dims: int) -> Any:
+        return numpy_helper.from_array(rng.standard_normal(dims).astype(np.float32) / 4, name)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], strides=[2, 2], pads=[1, 1, 1, 1], name="conv1"),
+        helper.make_node("BatchNormalization", ["c1", "s", "o", "m", "v"], ["n1"], name="norm"),
+        helper.make_node("Clip", ["n1", "zero", "six"], ["r1"], name="relu6"),
+        helper.make_node("Conv", ["r1", "w2"], ["c2"], group=8, pads=[0, 1, 2, 1], name="depthwise"),
+        helper.make_node("AveragePool", ["c2"], ["p"], kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1, name="pool"),
+        helper.make_node("Flatten", ["p"], ["f"], name="flatten"),
+        helper.make_node("Gemm", ["f", "w3", "b3"], ["y"], transB=1, name="dense"),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 21, 14])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 5])]
+    positive = numpy_helper.from_array(rng.random(8).astype(np.float32) + 0.5, "v")
+    limits = [numpy_helper.from_array(np.float32(end), name) for end, name in ((0, "zero"), (6, "six"))]
+    constants = [
+        weight("w1", 8, 3, 3, 3), weight("b1", 8), weight("s", 8), weight("o", 8), weight("m", 8), positive,
+        weight("w2", 8, 1, 3, 3), weight("w3", 5, 8 * 5 * 4), weight("b3", 5), *limits,
+    ]  # fmt: skip
+    graph = helper.make_graph(nodes, "small", inputs, outputs, constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_network_gives_what_onnx_runtime_gives(tmp_path: Path, batch: int) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    path = tmp_path / "small.onnx"
+    small_network(path)
+    x = np.random.default_rng(batch).standard_normal((batch, 3, 21, 14)).astype(np.float32)
+    want = runtime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, {"x": x})
+    lowered = LoweredModel(path)
+    assert lowered.report.turned == {"x": [0, 2, 3, 1]}
+    assert "Transpose" not in lowered.model.graph.op_counts
+    assert first_difference(lowered.run({"x": x}), want) == ""
+    kept = LoweredModel(path, keep_layout=True)
+    assert kept.report.turned == {}
+    assert first_difference(kept.run({"x": x}), want) == ""
+
+
+def test_a_saved_model_loads_and_becomes_tflite(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source, folder = tmp_path / "small.onnx", tmp_path / "small" / "1"
+    small_network(source)
+    edit(source, [("convert", {"format": "saved_model"})], output=folder)
+    loaded = tf.saved_model.load(str(folder))
+    x = np.random.default_rng(3).standard_normal((2, 21, 14, 3)).astype(np.float32)
+    result = loaded.signatures["serving_default"](x=tf.constant(x))["y"].numpy()
+    assert result.shape == (2, 5)
+    flat = tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    interpreter = litert.Interpreter(model_content=flat)
+    run = interpreter.get_signature_runner("serving_default")
+    np.testing.assert_allclose(run(x=x)["y"], result, atol=1e-4)
