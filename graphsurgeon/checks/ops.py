@@ -17,7 +17,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, SWITCHES
+from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, PYTHON, SWITCHES
 from graphsurgeon.ops.libraries import tensorflow_library
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
@@ -32,7 +32,7 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
             op = node.op
             if op in known:
                 continue
-            if definition(node) is None:
+            if definition(node) is None or op in PYTHON:
                 nodes.setdefault(op, []).append(node)
             else:
                 known.add(op)
@@ -40,6 +40,10 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
         where = place(found[0].graph, found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
         if not op:
             yield Finding("error", where, "it has no op", "get the file again", "no-op-name")
+            continue
+        if op in PYTHON:
+            what = f"needs the Python process that made the graph: {op!r} calls a function of it"
+            yield Finding("needs", where, what, "take it out of the graph, or make the graph anew", "python-op")
             continue
         library = tensorflow_library(op) or f"the library that has the op {op!r}"
         what = f"needs {library}: {op!r} is neither one of TensorFlow's ops nor a function of the model"

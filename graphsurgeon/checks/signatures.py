@@ -8,6 +8,7 @@ from graphsurgeon.checks.ops import OutputTypes
 from graphsurgeon.checks.places import is_present
 from graphsurgeon.errors import plural
 from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
@@ -28,6 +29,9 @@ def repeated_tags(model: Model) -> Iterator[Finding]:
             where = f"tags {','.join(sorted(tags)) or 'none'}"
             hint = "loaders take the first; gs rename --what tags gives it others"
             yield Finding("warning", where, "a second MetaGraph with the same tags", hint, "repeated-tags")
+        elif model.traits.is_servable and metagraph.vocabulary == TENSORFLOW and not tags:
+            what = "it has no tags: whoever asks for 'serve', as TensorFlow Serving does, does not find it"
+            yield Finding("warning", "tags none", what, "gs rename --what tags none=serve", "no-tags")
         seen.add(tags)
 
 

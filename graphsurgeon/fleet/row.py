@@ -262,7 +262,7 @@ def _threat(threat: Threat) -> Row:
 
 
 def _worst(findings: Sequence[Row]) -> str | None:
-    order = ("critical", "high", "error", "medium", "warning", "note", "info")
+    order = ("critical", "high", "error", "needs", "medium", "warning", "note", "info")
     return min((finding["severity"] for finding in findings), key=order.index, default=None)
 
 
