@@ -53,11 +53,15 @@ class Mutant(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was said of a mutant: by check the worst new severity, by the loaders the first refusal."""
+    """What was said of a mutant: by check the worst new severity, by the loaders the first refusal.
+
+    `is_whole` says that the unchanged model passes every stage: else nobody knows what the change would have done.
+    """
 
     mutant: Mutant
     said: str
     refusal: str
+    is_whole: bool
 
 
 def main() -> None:
@@ -177,7 +181,8 @@ def _judged(models: Sequence[Path], mutants: Sequence[Mutant], jobs: int, kept: 
     known = {model: _findings(model) for model in models}
     for mutant, answer in zip(mutants, answers[len(models) :], strict=False):
         refusal = _refusal(before[mutant.source], answer)
-        yield Outcome(mutant, _said(known[mutant.source], _findings(mutant.path)), refusal)
+        is_whole = not any(before[mutant.source].values())
+        yield Outcome(mutant, _said(known[mutant.source], _findings(mutant.path)), refusal, is_whole)
 
 
 def _answers(items: Sequence[str], jobs: int, kept: Path) -> list[dict[str, str]]:
@@ -236,7 +241,7 @@ def _report(outcomes: Sequence[Outcome]) -> None:
 def _column(outcome: Outcome) -> str:
     if outcome.refusal:
         return outcome.said if outcome.said in ("error", "needs") else "silent"
-    return "false" if outcome.said == "error" else "taken"
+    return "false" if outcome.said == "error" and outcome.is_whole else "taken"
 
 
 if __name__ == "__main__":

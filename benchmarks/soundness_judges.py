@@ -124,7 +124,9 @@ def _run(session: Any, graph: Any, signature: Any) -> None:
         if info.WhichOneof("encoding") != "name":
             return
         tensor = graph.get_tensor_by_name(info.name)
-        feeds[tensor] = _value(tensor.dtype, [dim.size for dim in info.tensor_shape.dim])
+        own = list(tensor.shape) if tensor.shape.rank is not None else []  # where the signature says none
+        dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
+        feeds[tensor] = _value(tensor.dtype, dims)
     names = [info.name for info in signature.outputs.values() if info.WhichOneof("encoding") == "name"]
     session.run(names, feeds)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphsurgeon.checks.nodes import reached, severity_in
+from graphsurgeon.checks.ops import OUTPUT_SHAPES
 from graphsurgeon.checks.places import place
+from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -38,7 +40,7 @@ def lengths(metagraph: MetaGraph) -> Iterator[Finding]:
     known = reached(metagraph)
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            for what in (*_fixed(node), *_paired(node)):
+            for what in (*_fixed(node), *_paired(node), *_recorded(node)):
                 yield Finding(severity_in(graph, known), place(graph, node), what, "set it", "list-length")
 
 
@@ -48,6 +50,14 @@ def _fixed(node: Node) -> Iterator[str]:
         found = node.attrs.get(name)
         if isinstance(found, list) and len(found) != wanted:
             yield f"its attribute {name!r} has {len(found)} entries, {node.op} takes {wanted}"
+
+
+def _recorded(node: Node) -> Iterator[str]:
+    """Hold the shapes that are noted down to the outputs (`ValidateShape` of graph_constructor.cc)."""
+    shapes = node.attrs.get(OUTPUT_SHAPES) if has_attr(node, OUTPUT_SHAPES) else None
+    outputs = node.output_dtypes() if isinstance(shapes, list) else None
+    if isinstance(shapes, list) and outputs is not None and len(shapes) != len(outputs):
+        yield f"it records shapes of {len(shapes)} outputs, and has {len(outputs)}"
 
 
 def _paired(node: Node) -> Iterator[str]:

@@ -123,7 +123,8 @@ def run_in_a_session(path: Path) -> None:
     import tensorflow as tf
 
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        signature = tf.compat.v1.saved_model.load(session, ["serve"], str(path)).signature_def["serving_default"]
+        signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(path)).signature_def
+        signature = signatures["predict" if "predict" in signatures else "serving_default"]
         feeds: dict[str, Any] = {}
         for one in signature.inputs.values():
             row = [b"" if one.dtype == tf.string.as_datatype_enum else 0.0]

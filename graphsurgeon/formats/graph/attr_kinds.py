@@ -25,6 +25,10 @@ class StoredAttrs:
         self._changed: Any = (held.changes or {}) if is_view else held or {}
         self._all = node.attrs if self._changed else None
 
+    def names(self) -> list[str]:
+        """Return the names of the attributes that were read and are there still."""
+        return [name for name in self._raw if name not in self._changed]
+
     def get(self, name: str) -> Any | None:
         """Return the `AttrValue` of an attribute, None if the node does not have it."""
         if self._all is None or name not in self._changed:
