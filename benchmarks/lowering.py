@@ -28,7 +28,7 @@ from tests.oracle.lowered import LoweredModel, first_difference
 
 AT_ONCE = 100  # cases that one process runs; TensorFlow may end it
 BATCHES = (1, 2)
-SIDES = (32, 48)  # of images whose sides are not said: not equal, so that exchanged ones show
+SIDES = (48, 96)  # of images whose sides are not said: not equal, so that exchanged ones show
 
 
 class Case(NamedTuple):

@@ -54,6 +54,7 @@ class State:
         tags, key: of the signature that is run.
         inputs, outputs: name in the source -> key of the signature, tensor of a graph, place among inputs of TFLite.
         is_close: whether an edit has changed more than no bit.
+        is_loaded: whether `tf.saved_model.load` takes the source.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class State:
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     is_close: bool = False
+    is_loaded: bool = False
 
 
 Edit = tuple[list[str], Callable[[State, dict[str, Any]], State]]
@@ -190,7 +192,8 @@ def _replace(state: State, names: dict[str, list[str]], number: int, chance: ran
 def _extract(state: State, names: dict[str, list[str]], number: int, chance: random.Random) -> Edit:
     words = ["extract"]
     outputs = names["outputs"] if state.kind == "tflite" else list(state.outputs.values())
-    words += [word for output in dict.fromkeys(outputs) for word in ("--outputs", output)]
+    mark = "key:" if state.kind == "saved_model" else ""
+    words += [word for output in dict.fromkeys(outputs) for word in ("--outputs", mark + output)]
     if state.kind == "saved_model":
         return words, lambda state, _: replace(state, key="serving_default")
     if state.kind == "graph":
@@ -382,6 +385,11 @@ def _begin_saved_model(path: Path, chance: random.Random) -> tuple[State, dict[s
         path, "saved_model", tuple(metagraph.tags), key, {name: name for name in source.feeds},
         {name: name for name in source.expected[False]},
     )  # fmt: skip
+    try:
+        _load(state)
+        state = replace(state, is_loaded=True)
+    except Exception:  # objects of packages that are not here, for one
+        pass
     return state, dict(source.feeds), dict(source.expected[False])
 
 
@@ -500,7 +508,8 @@ def _results(state: State, feeds: Mapping[str, Any], most: int) -> dict[str, Any
             for name, value in feeds.items() if state.inputs.get(name) in inputs
         }  # fmt: skip
         got: dict[str, Any] = model.run(fetches, fed)
-    _load(state)
+    if state.is_loaded:
+        _load(state)
     return got
 
 
@@ -511,7 +520,7 @@ def _is_there(path: Path, tensor: str) -> bool:
 
 
 def _load(state: State) -> None:
-    """Have `tf.saved_model.load` load the result too."""
+    """Have `tf.saved_model.load` load a model too."""
     import tensorflow as tf
 
     tf.saved_model.load(str(state.path), tags=list(state.tags))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from graphsurgeon.disk.atomic import Inspect, scratch_folder
 from graphsurgeon.disk.files import Progress
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
@@ -167,12 +168,12 @@ def _edit(
     model = read(path, force_text=force_text)
     if where.confirm is not None:
         where.confirm(model)
-    steps = list(steps)
+    steps = _to_the_place(model, steps, where)
     reports = _run_all(model, steps)
     added = _fill_in(model, where, steps, reports)
     warnings, faults = _require_sound(model, path, force_text=force_text)
     plan = _plan(model, where)
-    source = Path(model.path)
+    source = path_of(model.path)
     done = _Done([*model.notes, *added, *faults], reports, warnings, plan)
     if dry_run:
         return done.report(path, written=False)
@@ -212,6 +213,17 @@ class _Done:
             self.warnings,
             verdict,
         )
+
+
+def _to_the_place(model: Model, steps: Iterable[Step], where: Where) -> list[Step]:
+    """Return the steps; what changes the container and says no format takes that of the place.
+
+    Only of a network of another framework this decides what is done: others are what they are in any container.
+    """
+    format = named_format(where.output, where.format) if model.traits.becomes and where.output is not None else None
+    if format is None:
+        return list(steps)
+    return [(step, {"format": format, **said} if step == "convert" else said) for step, said in steps]
 
 
 def _run_all(model: Model, steps: Sequence[Step]) -> tuple[StepReport, ...]:
@@ -333,7 +345,7 @@ def _place(model: Model, where: Where) -> tuple[str | os.PathLike[str], bool]:
 
 def _verdict_before(model: Model, plan: WritePlan, verify: Verifier) -> Verdict:
     """Write beside the source, and let the verifier compare."""
-    source = Path(model.path)
+    source = path_of(model.path)
     with scratch_folder(source) as folder:
         trial = plan_write(model, folder / own_place(model).name, format=plan.target.format)
         trial.write(link=True)

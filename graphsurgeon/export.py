@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from graphsurgeon.disk.atomic import Content, clear_leftovers, seen, write_file
 from graphsurgeon.disk.files import Progress, exists, is_folder, make_folder, rope_size
+from graphsurgeon.disk.places import path_of, refuse_writing
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find
@@ -101,9 +102,9 @@ def export_for(model: Model, target: Path, release: str, *, force: bool = False,
         raise model.traits.refuse("is the same in every release", hint="--for is for Keras files").at(model.path)
     if release not in known:
         raise UsageError(f"--for {release!r} is no release that is known", hint=f"one of {', '.join(known)}")
-    require_free(target, sources=[Path(model.path)], force=force)
+    require_free(target, sources=[path_of(model.path)], force=force)
     rope, mended = registry.module_of(model.traits).lower_for(model, release)
-    export_file(target, rope, sources=[Path(model.path)], force=force, dry_run=dry_run)
+    export_file(target, rope, sources=[path_of(model.path)], force=force, dry_run=dry_run)
     changes = [KerasChange(note.where, note.what, note.edit, note.since) for note in mended.changes]
     return MendReport(str(target), release, rope_size(rope), changes)
 
@@ -120,6 +121,7 @@ def require_free(target: Path, *, sources: Iterable[Path], force: bool = False) 
         UsageError: the target exists and is not to be replaced, is a folder, or is or lies in a source.
         FileError: a source is not there.
     """
+    refuse_writing(target)
     if any(_is_of(target, source) for source in sources):
         raise UsageError("the output is the model that is read, or lies in it", path=target, hint=AVOID)
     if is_folder(target):

@@ -38,7 +38,7 @@ LAYERS = {
     "export": BYTES | {"model", "formats"},
     "bridges": BYTES
     | BELOW_ANALYSIS
-    | {"analysis", "surgery", "formats", "checks", "compare", "edit", "export", "scanning"},
+    | {"analysis", "patterns", "surgery", "formats", "checks", "compare", "edit", "export", "scanning"},
 }
 EVERYTHING = {*LAYERS, "cli"}
 LAYERS |= {"cli": EVERYTHING, "__main__": {"cli"}, "moved": set(), "__init__": {*EVERYTHING, "moved"} - {"cli"}}

@@ -60,7 +60,7 @@ def find(
     return [
         found
         for metagraph in model.metagraphs
-        for found in find_values(metagraph, filters, infer_shapes(metagraph), graph=graph)
+        for found in find_values(metagraph, filters, infer_shapes(metagraph, on_demand=True), graph=graph)
     ]
 
 

@@ -19,6 +19,7 @@ from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import CONSTANTS, VALUE_READS, VARIABLES
 
 NO_TAGS = "none"
+KEY = "key:"  # stands before the key of a signature where a node has that name too
 INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
 
 
@@ -126,7 +127,8 @@ def find_value(
     Args:
         metagraph: where to look.
         text: `node` (its output 0), `node:1`, in a function also `node:out_arg:0` or an argument; in TFLite the
-            stored name, colons and all, or `#index`.
+            stored name, colons and all, or `#index`. What nothing is called is the key of a signature; `key:NAME`
+            always is.
         graph: limits the search to one function or subgraph.
         prefer: where several functions have it, these count before the others.
 
@@ -134,6 +136,10 @@ def find_value(
         UsageError: nothing has that name, or several tensors have it.
     """
     places = choose_graphs(metagraph, graph)
+    if graph in (None, "main") and not _is_name(places, text):
+        keyed = _keyed_value(metagraph, text)
+        if keyed is not None:
+            return keyed
     if any(place.kind == "subgraph" for place in places):
         return _stored_value(places, text)
     if metagraph.graph not in places or metagraph.graph.node(text.partition(":")[0]) is None:
@@ -147,6 +153,39 @@ def find_value(
         count = plural(len(dtypes), "output") if dtypes else "no outputs"
         raise UsageError(f"{node.name!r} ({node.op}) has {count}, so there is no {text!r}")
     return node.output(port)
+
+
+def _is_name(places: Sequence[Graph], text: str) -> bool:
+    node = text.partition(":")[0]
+    return any(
+        place.node(node) is not None or any(value.name in (text, node) for value in (*place.inputs, *place.values))
+        for place in places
+    )
+
+
+def _keyed_value(metagraph: MetaGraph, text: str) -> Value | None:
+    """Return the tensor that signatures have under a key, None if none has.
+
+    Raises:
+        UsageError: they have several, or the text says that it is a key and it is none.
+    """
+    key = text.removeprefix(KEY)
+    public = [one for one in metagraph.signatures.values() if not one.key.startswith(INTERNAL)]
+    public.sort(key=lambda one: one.key != "serving_default")
+    for side in ("outputs", "inputs"):
+        entries = [getattr(one, side)[key] for one in public if key in getattr(one, side)]
+        found = [entry.mention.target for entry in entries if entry.mention is not None]
+        values = list(dict.fromkeys(value for value in found if isinstance(value, Value)))
+        if len(values) == 1 or (values and key in getattr(public[0], side)):
+            return values[0]
+        if values:
+            raise UsageError(
+                f"signatures have different tensors {key!r}", hint=f"choose {' or '.join(map(str, values))}"
+            )
+    if key != text:
+        keys = [name for one in public for name in (*one.outputs, *one.inputs)]
+        raise UsageError(f"no signature has a key {key!r}", hint=suggestion(key, keys))
+    return None
 
 
 def find_signature(metagraph: MetaGraph, key: str | None = None) -> Signature:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from graphsurgeon.analysis.names import choose_graphs, find_node, find_value
@@ -80,17 +81,26 @@ def find_values(
         UsageError: a filter is malformed, or names a node that is not there.
     """
     matches, wants_node = value_filter(metagraph, filters, shapes, graph=graph), _mute_filter(metagraph, filters, graph)
+    is_op = _op_test(filters)
     found: list[FoundValue] = []
     for place in choose_graphs(metagraph, graph):
         if place.kind == "subgraph":
             found += [found_value(value, shapes) for value in place.values if matches(value)]
         for node in place.nodes if wants_node is not None or place.kind != "subgraph" else ():
+            if not is_op(node.op):
+                continue
             outputs = node.outputs
             if wants_node is not None and not outputs and wants_node(node):
                 found.append(_found_mute(node))
             elif place.kind != "subgraph":
                 found += [found_value(value, shapes) for value in outputs if matches(value)]
     return found
+
+
+def _op_test(filters: Filters) -> Callable[[str], bool]:
+    """Return what says whether nodes of an op are looked at; asked once for each op."""
+    tests = [matcher(pattern) for pattern in filters.ops]
+    return cache(lambda op: not tests or any(test(op) for test in tests))
 
 
 def _found_mute(node: Node) -> FoundValue:

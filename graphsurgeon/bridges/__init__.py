@@ -1,1 +1,1 @@
-"""The optional edge: TensorFlow and LiteRT run models here, each in a process of its own."""
+"""The optional edge: TensorFlow, LiteRT, onnxruntime, OpenVINO and Keras run models, each in a process of its own."""

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
 from graphsurgeon.compare.entries import OneRun, Result, RunOutcome
+from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.format import TENSORFLOW, Format
 
@@ -72,6 +73,8 @@ def runtime_of(traits: Format, path: object, *, hint: str = "", wanted: str | No
     """
     if wanted is not None and wanted not in RUNTIMES:
         raise UsageError(f"{wanted!r} is no runtime", hint=f"one of {', '.join(RUNTIMES)}")
+    if isinstance(path, str | os.PathLike) and isinstance(path_of(path), RemotePath):
+        raise UnsupportedError("a model is run from a disk of this machine", path=path, hint="download it first")
     if not traits.holds_graph:
         raise traits.refuse("has no graph to run", hint=hint).at(path)
     runtimes = traits.runtimes or (("tensorflow",) if traits.vocabulary == TENSORFLOW else ())
@@ -132,21 +135,55 @@ def ask(
     with tempfile.TemporaryDirectory(prefix="gs-run-") as name:
         folder = Path(name)
         _write_request(folder, runtime, source, calls)
-        if stand is None:
-            stand = folder / STAND
-            stand.mkdir()
-        process = subprocess.run(
-            [sys.executable, os.path.abspath(START), name],
-            env=_environment(os.environ),
-            cwd=stand,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-        if not (folder / ANSWER).exists():
-            raise UnsupportedError(_death(process.returncode, process.stderr), path=source["path"])
+        died = _run_child(folder, stand)
+        if died:
+            raise UnsupportedError(f"the runtime {died[0]} while running it{died[1]}", path=source["path"])
         return _read_answer(folder, calls, str(source["path"]))
+
+
+def have_done(job: str, arguments: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Have a function do something in a child process: what a library of others is asked for besides running a model.
+
+    Args:
+        job: "module:function" below `graphsurgeon.bridges`; it takes the arguments and the arrays.
+        arguments: that JSON can hold.
+        arrays: by name.
+
+    Returns:
+        what the function returns, under "error" what it raised (empty if nothing), under "died" how the process ended
+        instead of answering.
+    """
+    with tempfile.TemporaryDirectory(prefix="gs-run-") as name:
+        folder = Path(name)
+        save_arrays(folder / FEEDS, dict(arrays or {}))
+        (folder / REQUEST).write_text(json.dumps({"job": job, "arguments": dict(arguments)}), "utf-8")
+        died = _run_child(folder, None)
+        if died:
+            return {"error": "", "died": "".join(died)}
+        answer: dict[str, Any] = json.loads((folder / ANSWER).read_text("utf-8"))
+        return {"died": "", **answer}
+
+
+def _run_child(folder: Path, stand: Path | None) -> tuple[str, str] | None:
+    """Have the process carry out the request in a folder; return how it ended and what it said, if not with an answer.
+
+    Args:
+        folder: with the request.
+        stand: the folder that the process stands in; a scratch folder of its own without one.
+    """
+    if stand is None:
+        stand = folder / STAND
+        stand.mkdir()
+    process = subprocess.run(
+        [sys.executable, os.path.abspath(START), str(folder)],
+        env=_environment(os.environ),
+        cwd=stand,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    return None if (folder / ANSWER).exists() else _death(process.returncode, process.stderr)
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
@@ -208,7 +245,7 @@ def shortened(text: str) -> str:
     return line if len(line) <= _MOST_TOLD else f"{line[:_MOST_TOLD]}..."
 
 
-def _death(status: int, said: bytes) -> str:
+def _death(status: int, said: bytes) -> tuple[str, str]:
     lines = said.decode("utf-8", "backslashreplace").strip().splitlines()
     last = f": {shortened(lines[-1])}" if lines else ""
     if status < 0:
@@ -216,5 +253,5 @@ def _death(status: int, said: bytes) -> str:
             name = signal.Signals(-status).name
         except ValueError:
             name = f"signal {-status}"
-        return f"the runtime crashed ({name}) while running it{last}"
-    return f"the runtime ended with status {status}{last}"
+        return f"crashed ({name})", last
+    return f"ended with status {status}", last

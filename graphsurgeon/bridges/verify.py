@@ -36,6 +36,7 @@ def verify(
     signatures: Sequence[str] | None = None,
     feeds: Mapping[str, object] | Sequence[str] = (),
     assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     tags: Sequence[str] | None = None,
@@ -51,16 +52,14 @@ def verify(
     Args:
         before, after: the model files.
         signatures: only these; None means every one that both have.
-        feeds: input -> data, or `NAME=DATA` texts; the others are random.
-        assume: input -> shape of random data.
-        seed: of random data.
+        feeds: input -> data, or `NAME=DATA` texts; the others are random, by `seed`, of the shapes in `assume`.
+        also: further shapes, with each of which the models are run once more.
         tolerance: what counts as the same.
         tags: of the MetaGraph, in both.
         with_place: if they differ, find the first tensor along the graph that does.
         checkpoint: where the variables of `before` are, if that is a bare graph.
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
-        allowed: what the models may reach outside themselves.
-        tell: is told what they do there, before they are run.
+        allowed: what the models may reach outside themselves; `tell` is told of it before they are run.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
@@ -83,6 +82,7 @@ def verify(
         feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
         decided={name: maker(data, seed=seed) for name, data in (decided or {}).items()},
         assume=assume,
+        also=also,
         seed=seed,
         tolerance=within,
         locate=find_first if with_place and first.traits.vocabulary == second.traits.vocabulary else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ def main(folder: Path) -> None:
     """Carry out the request in a folder."""
     request = json.loads((folder / REQUEST).read_text("utf-8"))
     arrays = load_arrays(folder / FEEDS)
+    if "job" in request:
+        (folder / ANSWER).write_text(json.dumps(_job(request["job"], request["arguments"], arrays)), "utf-8")
+        return
     for call in request["calls"]:
         call["feeds"] = {name: (arrays[feed["array"]], feed["dtype"]) for name, feed in call["feeds"].items()}
     results: dict[str, Any] = {}
@@ -33,6 +37,14 @@ def main(folder: Path) -> None:
     if results:
         save_arrays(folder / RESULTS, results)
     (folder / ANSWER).write_text(json.dumps({"error": error, "calls": calls}), "utf-8")
+
+
+def _job(job: str, arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> Answer:
+    module, _, function = job.partition(":")
+    try:
+        return {"error": "", **getattr(import_module(f"graphsurgeon.bridges.{module}"), function)(arguments, arrays)}
+    except Exception as failure:  # whatever a library raises is an answer
+        return {"error": f"{type(failure).__name__}: {failure}"}
 
 
 def _runtime(name: str) -> Any:

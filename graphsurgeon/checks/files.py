@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from graphsurgeon.analysis.flow.load_path import LoadPath
 from graphsurgeon.disk.files import contained, is_file, is_folder
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding.appended_zip import unsafe_names
 from graphsurgeon.errors import FormatError, GraphSurgeonError, plural
 from graphsurgeon.formats.savedmodel import parts
-from graphsurgeon.formats.tflite.behind import unexplained
+from graphsurgeon.formats.tflite.behind import is_cut_off, unexplained
 from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.read import TfliteModelSource
 from graphsurgeon.model.finding import Finding, Severity
@@ -29,7 +29,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     """Find assets that are not there, or lie outside the model's folder; for TFLite what is wrong with the file."""
     if isinstance(model.raw, TfliteModelSource):
         yield from _of_tflite(model)
-    folder = Path(model.path)
+    folder = path_of(model.path)
     if not model.traits.holds_assets or not is_folder(folder):
         return
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
@@ -71,7 +71,10 @@ def _of_tflite(model: Model) -> Iterator[Finding]:
 def _behind(source: Any) -> Iterator[Finding]:
     """Find what is carried along behind the model."""
     rest = unexplained(source)
-    if rest is not None:
+    if rest is not None and is_cut_off(source, rest):
+        what = f"the archive behind the model, from byte {rest[0]:,} on, has no end: the file is cut off"
+        yield Finding("warning", "file", what, "fetch or write it again", "archive-cut")
+    elif rest is not None:
         what = f"{plural(rest[1] - rest[0], 'byte')} from byte {rest[0]:,} on that no field of the model places"
         hint = "code for an accelerator may lie there, or what does not belong to a model"
         yield Finding("note", "file", what, hint, "bytes-behind")

@@ -15,6 +15,7 @@ from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.checks.places import place
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
@@ -36,7 +37,7 @@ def of_model(model: Model) -> Iterator[Finding]:
         hint = "gs add-signature --serving-dir DIR makes one" if model.traits.is_bare_graph else ""
         yield Finding("error", "model", what, hint, "serving-format")
         return
-    yield from _layout(Path(model.path))
+    yield from _layout(path_of(model.path))
     metagraph = next((other for other in model.metagraphs if set(other.tags or ()) == {SERVE}), None)
     if metagraph is None:
         tags = "; ".join(",".join(other.tags or ()) or "none" for other in model.metagraphs)

@@ -22,6 +22,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from graphsurgeon.cli.remote import remote_options, tell_traffic
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 
 # name -> "module:function", in the order of the help.
@@ -84,6 +85,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = _dispatch(list(arguments))
         sys.stdout.flush()
+        tell_traffic(list(arguments))
     except GraphSurgeonError as error:
         status = _tell(str(error), error.exit_code, error.excerpt)
     except typer.Abort:
@@ -248,6 +250,7 @@ def _load(name: str) -> Any:
     )(callback)
     command: Any = typer.main.get_command(app)
     command.name = name
+    command.params += remote_options(command.params)
     command.told_by = getattr(callback, "told_by", {})
     command.examples = textwrap.indent(textwrap.dedent(examples), "  ")
     if _is_completing():

@@ -11,17 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from graphsurgeon.cli.remote import model_path
 from graphsurgeon.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from graphsurgeon.bridges.guard import Allowed
 
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A file, a folder, or the prefix of a checkpoint.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="A file, a folder, or the prefix of a checkpoint; here or behind a URL.",
+        show_default=False,
+        parser=model_path,
+    ),
 ]
 Models = Annotated[
     list[Path],
-    typer.Argument(metavar="MODEL...", help="Files, folders, or prefixes of checkpoints.", show_default=False),
+    typer.Argument(
+        metavar="MODEL...",
+        help="Files, folders, or prefixes of checkpoints; here or behind URLs.",
+        show_default=False,
+        parser=model_path,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Tags = Annotated[

@@ -39,9 +39,33 @@ def conversion(
         bool, typer.Option("--no-verify", help="Of a conversion: do not compare the result with the source.")
     ] = False,
     seed: Seed = 0,
+    opset: Annotated[
+        int | None, typer.Option("--opset", metavar="N", help="Of ONNX: the version of its ops.", min=7)
+    ] = None,
+    quantize: Annotated[
+        str | None, typer.Option("--quantize", metavar="HOW", help="Of TFLite: dynamic, float16, int8 or int16x8.")
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option("--calibrate", metavar="DATA", help="Of TFLite: .npz, .npy, a folder of pictures, or random."),
+    ] = None,
+    int8_io: Annotated[bool, typer.Option("--int8-io", help="Of TFLite: integers go in and come out, too.")] = False,
+    select_tf_ops: Annotated[
+        bool, typer.Option("--select-tf-ops", help="Of TFLite: TensorFlow's kernels may stand in the file.")
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Of TFLite: the batch, where it is free.", min=1)
+    ] = None,
 ) -> dict[str, Any]:
     """Return the fields of a `Request` that the options give; `settings` has what one way alone is told."""
-    own: dict[str, object] = {}
+    own: dict[str, object] = {
+        "opset": opset,
+        "quantize": quantize,
+        "calibrate": calibrate,
+        "int8_io": int8_io or None,
+        "select": select_tf_ops or None,
+        "batch": batch,
+    }
     return {
         "signature": signature,
         "outputs": split_list(outputs),

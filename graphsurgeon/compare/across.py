@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.compare.entries import Entry, EntryPair, Result, RunOutcome, Skipped
@@ -57,22 +57,14 @@ def laid_out(shape: Shape, *, back: Sequence[int] | None) -> Shape:
     return Shape([dims[axis] for axis in range(len(back))])
 
 
-class Verdict(Protocol):
-    """Says whether two results agree."""
-
-    @property
-    def agrees(self) -> bool:
-        """Say so."""
-
-
 def in_the_same_words(
-    ours: RunOutcome, theirs: RunOutcome, compare: Callable[[str, Result, Result], Verdict]
+    ours: RunOutcome, theirs: RunOutcome, agree: Callable[[Result, Result], bool]
 ) -> tuple[RunOutcome, list[str]]:
     """Return the results of the second model in the types and layouts of the first, where that makes them agree.
 
     Args:
         ours, theirs: results by the same names.
-        compare: says whether two results agree.
+        agree: says whether two results do.
     """
     results = dict(theirs.results)
     notes = []
@@ -83,11 +75,11 @@ def in_the_same_words(
         results[name] = widened = _as_wide(result, mine)
         if widened.dtype != result.dtype:
             notes.append(f"output {name!r} is {mine.dtype} in the first model and {result.dtype} in the second")
-        if compare(name, mine, widened).agrees:
+        if agree(mine, widened):
             continue
         for axes in _orders(mine.array.ndim):
             turned = Result(widened.dtype, widened.array.transpose(axes))
-            if turned.array.shape == mine.array.shape and compare(name, mine, turned).agrees:
+            if turned.array.shape == mine.array.shape and agree(mine, turned):
                 results[name] = turned
                 notes.append(f"output {name!r}: the first model has the axes {_listed(axes)} of the second")
                 break

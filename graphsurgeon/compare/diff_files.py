@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from graphsurgeon.compare.diff import DiffReport, diff
-from graphsurgeon.disk.files import FileRange, contained, open_source
+from graphsurgeon.disk.files import FileRange, contained, is_folder, open_source
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.formats import read
 from graphsurgeon.model.model import Model
 
@@ -62,10 +63,12 @@ def same_content(first: Path, second: Path) -> bool:
 
 def _places(model: Model) -> dict[str, Path]:
     """Return the path of each file of a model by its name in it."""
-    path = Path(model.path)
-    folder = path if path.is_dir() else path.parent
+    path = path_of(model.path)
+    folder = path if is_folder(path) else path.parent
     # Files of a folder are named within it, a single file and those of a checkpoint by the path that was given.
-    return {name: Path(name) if Path(name).is_relative_to(folder) else contained(folder, name) for name in model.files}
+    return {
+        name: path_of(name) if path_of(name).is_relative_to(folder) else contained(folder, name) for name in model.files
+    }
 
 
 def _same_files(ours: Mapping[str, Path], theirs: Mapping[str, Path]) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.analysis.names import choose_metagraph
@@ -17,6 +16,7 @@ from graphsurgeon.compare.across import in_the_same_words, laid_out
 from graphsurgeon.compare.entries import EntryPair, Input, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call, pair_entries
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 RTOL = 1e-4  # float32 sums in another order differ by less than that in networks of a hundred layers
 ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
+_FEW = 3  # inputs whose shapes a message names
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
 
 
@@ -96,6 +97,10 @@ class Tolerance:
     rtol: float = RTOL
     atol: float = ATOL
 
+    def agree(self, call: OneRun, before: Result, after: Result) -> bool:
+        """Say whether two results of a call are the same."""
+        return self.compare(call, None, "", before, after).agrees
+
     def compare(self, call: OneRun, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
         """Compare two results of a call."""
         import numpy as np
@@ -131,6 +136,7 @@ def compare_models(
     feeds: Mapping[str, _Maker] | None = None,
     decided: Mapping[str, _Maker] | None = None,
     assume: Mapping[str, Shape] | None = None,
+    also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
@@ -141,12 +147,12 @@ def compare_models(
     Args:
         before, after: the models, as read from their files.
         runner: runs calls on a file.
-        signatures: only these; None means every one that both have.
-        tags: of the MetaGraph, in both models.
+        signatures, tags: only these signatures, None for every one that both have; of this MetaGraph.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
-        assume: input -> shape of its random data.
-        seed: of the random data.
+        assume: input -> shape of its random data, which `seed` makes.
+        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
+            the others decide, and a note says so.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
         runtimes: what runs each of the models; "" for what its format belongs to.
@@ -162,11 +168,15 @@ def compare_models(
     pairs = pairs if signatures is None else _chosen(pairs, signatures)
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
-    prepared = [_Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), assume or {}, seed) for pair in pairs]
+    prepared = [
+        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed)
+        for shapes in (assume or {}, *also)
+        for pair in pairs
+    ]
     jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
-    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate)
+    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate, tell_failed=bool(also))
     return replace(
         report,
         before=before.path,
@@ -181,6 +191,8 @@ def _judged(
     done: Iterable[tuple[_Job, RunOutcome, RunOutcome]],
     tolerance: Tolerance,
     locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None,
+    *,
+    tell_failed: bool,
 ) -> EquivalenceReport:
     outputs: list[ComparedOutput] = []
     failed: dict[str, str] = {}
@@ -188,10 +200,10 @@ def _judged(
     notes: list[str] = []
     for job, ours, theirs in done:
         if ours.error:
-            failed.setdefault(job.item.name, f"the first model does not run: {ours.error}")
+            failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
             continue
         if job.item.pair.is_across:
-            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.compare, job.first, None))
+            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.agree, job.first))
             notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
@@ -199,6 +211,7 @@ def _judged(
             first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
     ran = {output.signature or "the graph" for output in outputs}
     skipped = [(name, why) for name, why in failed.items() if name not in ran]
+    notes += [f"{name}: {why}" for name, why in failed.items() if tell_failed and name in ran]
     agrees = bool(outputs) and all(output.agrees for output in outputs)
     return EquivalenceReport("", "", agrees, outputs, skipped, first, 0, tolerance.rtol, tolerance.atol, notes)
 
@@ -240,6 +253,12 @@ class _Prepared:
         return _Prepared(pair, first, second, notes)
 
     @property
+    def shaped(self) -> str:
+        """What it is fed, where there is little of it."""
+        shapes = [f"{name}={Shape(array.shape)}" for name, array in self.first_feeds.items()]
+        return f" with {', '.join(shapes)}" if 0 < len(shapes) <= _FEW else ""
+
+    @property
     def name(self) -> str:
         """What was called."""
         return self.pair.before.key or self.pair.after.key or "the graph"
@@ -279,7 +298,7 @@ def _run(
     if not calls:
         return []
     chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
-    return runner(Path(model.path), calls, tags=chosen)
+    return runner(path_of(model.path), calls, tags=chosen)
 
 
 def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolerance) -> list[ComparedOutput]:

@@ -34,6 +34,7 @@ from graphsurgeon.disk.files import (
     translated,
     tree_names,
 )
+from graphsurgeon.disk.places import RemotePath
 from graphsurgeon.errors import FileError
 
 Content: TypeAlias = Rope | Path  # a Path stands for a copy of that file
@@ -452,6 +453,8 @@ def _stem(name: str) -> str:
 
 
 def _real(target: Path) -> Path:
+    if isinstance(target, RemotePath):
+        return target
     with translated(target, "write"):
         return Path(os.path.realpath(target))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from graphsurgeon.disk.files import BLOCK, CheckedRange, Computed, FileRange, Progress, Rope, open_source
+from graphsurgeon.disk.places import RemotePath
 
 _SMALL = 64 << 10  # below this, reading is cheaper than asking the system to copy
 _STRIDE = 16 << 20  # bytes per call of the system's copy: small enough for a moving progress bar
@@ -58,6 +59,10 @@ def copy_range(descriptor: int, piece: FileRange, meter: Meter) -> None:
     Raises:
         FileError: the source was cut meanwhile.
     """
+    if isinstance(piece.file.path, RemotePath):
+        for chunk in piece.chunks():
+            _write_all(descriptor, chunk, meter)
+        return
     source = piece.file.descriptor()
     is_all = piece.length == piece.file.size and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
     if is_all and _clone(descriptor, source, piece.length):
@@ -79,6 +84,8 @@ def copy_file(descriptor: int, source: Path, meter: Meter) -> None:
 
 def link_file(source: Path, target: Path) -> bool:
     """Give a file a second name; False where the system cannot, or not across these folders."""
+    if isinstance(source, RemotePath):
+        return False
     try:
         os.link(os.path.realpath(source), target)
     except OSError:

@@ -1,13 +1,12 @@
 """Files as pieces: positioned reads, ranges that stay on disk, and ropes that writers stream.
 
-Only this module opens files, and `translated` is the one place where an `OSError` becomes ours.
+Only this module opens files.
 Payloads are read with positioned reads and never through a map: mapped pages count as memory, and a file
 that shrinks under a map kills the process. `SourceFile.view` is for finding structure only.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import threading
@@ -17,6 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias, Union
 
 from graphsurgeon.disk.crc32c import crc32c, mask
+from graphsurgeon.disk.places import RemotePath
+from graphsurgeon.disk.refusals import reason as reason
+from graphsurgeon.disk.refusals import translated as translated
 from graphsurgeon.errors import FileError, FormatError
 
 BLOCK = 4 << 20  # bytes read at once: large enough to be fast, small enough not to count as memory
@@ -27,37 +29,6 @@ Progress: TypeAlias = Callable[[int, int], None]
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _SEEK_LOCK = threading.Lock()
-_REASONS = {
-    errno.ENOENT: "no such file or folder",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "not permitted",
-    errno.ENOSPC: "no space left on the disk",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file would be larger than the system allows",
-    errno.EROFS: "the file system is read-only",
-    errno.ENOTEMPTY: "somebody else has written there meanwhile; theirs stays",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.ELOOP: "symbolic links lead in a circle",
-    errno.ENOTDIR: "a part of the path is a file, not a folder",
-    errno.EIO: "the disk reports a read or write error",
-    errno.EMFILE: "too many open files (raise `ulimit -n`)",
-}
-
-
-@contextmanager
-def translated(path: object, doing: str) -> Iterator[None]:
-    """Turn an `OSError` inside the block into a `FileError` that says what failed on which path."""
-    try:
-        yield
-    except OSError as error:
-        raise FileError(f"cannot {doing}: {reason(error)}", path=path) from error
-    except ValueError as error:  # a NUL character in a path
-        raise FileError(f"cannot {doing}: {error}", path=path) from error
-
-
-def reason(error: OSError) -> str:
-    """Say in a few words why the system refused."""
-    return _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
 
 
 class SourceFile:
@@ -76,6 +47,11 @@ class SourceFile:
         self._identity = identity
         self._descriptor: int | None = None
 
+    @property
+    def step(self) -> int:
+        """How much is read at once while looking for structure."""
+        return 1 << 16
+
     def read_at(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`.
 
@@ -83,7 +59,7 @@ class SourceFile:
             FormatError: the range does not lie inside the file.
             FileError: the file cannot be read, or was replaced or cut since it was opened.
         """
-        _check_range(offset, length, self.size, self.path)
+        check_range(offset, length, self.size, self.path)
         descriptor = self.descriptor()
         with translated(self.path, "read"):
             parts = []
@@ -151,7 +127,7 @@ class FileRange:
     __slots__ = ("file", "length", "offset")
 
     def __init__(self, file: SourceFile, offset: int, length: int) -> None:
-        _check_range(offset, length, file.size, file.path)
+        check_range(offset, length, file.size, file.path)
         self.file = file
         self.offset = offset
         self.length = length
@@ -167,7 +143,7 @@ class FileRange:
 
     def part(self, start: int, length: int) -> FileRange:
         """Return a range inside this one."""
-        _check_range(start, length, self.length, self.file.path)
+        check_range(start, length, self.length, self.file.path)
         return FileRange(self.file, self.offset + start, length)
 
     def __len__(self) -> int:
@@ -264,6 +240,10 @@ def open_source(path: str | os.PathLike[str]) -> SourceFile:
     Raises:
         FileError: it is missing, unreadable, a folder or not an ordinary file.
     """
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.open_remote(path)
     with translated(path, "read"):
         status = os.stat(path)
         readable = os.access(path, os.R_OK)
@@ -305,12 +285,20 @@ def sync_folder(folder: Path) -> None:
 
 def exists(path: Path) -> bool:
     """Say whether something lies at a path (a broken symbolic link counts)."""
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.exists(path)
     with translated(path, "look at"):
         return os.path.lexists(path)
 
 
 def is_folder(path: Path) -> bool:
     """Say whether a path leads to a folder."""
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.is_folder(path)
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -319,6 +307,10 @@ def is_folder(path: Path) -> bool:
 
 def is_file(path: Path) -> bool:
     """Say whether a path leads to an ordinary file."""
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.is_file(path)
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -336,9 +328,18 @@ def stamp(path: Path) -> tuple[int, int]:
     Raises:
         FileError: there is no such file.
     """
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.stamp(path)
     with translated(path, "look at"):
         status = os.stat(path)
     return status.st_size, status.st_mtime_ns
+
+
+def can_list(folder: Path) -> bool:
+    """Say whether the names in a folder can be had; a server of the web gives out files alone."""
+    return not (isinstance(folder, RemotePath) and folder.is_web)
 
 
 def folder_names(folder: Path) -> list[str]:
@@ -347,12 +348,20 @@ def folder_names(folder: Path) -> list[str]:
     Raises:
         FileError: it cannot be listed.
     """
+    if isinstance(folder, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.folder_names(folder)
     with translated(folder, "list the folder"):
         return sorted(os.listdir(folder))
 
 
 def tree_names(folder: Path) -> list[str]:
     """Return every path below a folder as `a/b`, sorted; folders without content end in `/`. Links are not entered."""
+    if isinstance(folder, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.tree_names(folder)
     found: list[str] = []
     with translated(folder, "list the folder"):
         for place, folders, names in os.walk(folder, onerror=_raise):
@@ -389,6 +398,10 @@ def contained(folder: Path, name: str, root: Path | None = None) -> Path:
     Raises:
         FormatError: the name, or a link on its way, leads outside.
     """
+    if isinstance(folder, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote.contained(folder, name)
     pure = PurePosixPath(name.replace("\\", "/") if os.name == "nt" else name)
     if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name or (os.name == "nt" and ":" in name):
         raise FormatError(f"the file name {name!r} leads outside the model's folder", path=folder)
@@ -424,12 +437,19 @@ def shrunk(file: SourceFile, offset: int) -> FileError:
     return FileError(f"the file was cut while it was being read: it ends before byte {offset + 1}", path=file.path)
 
 
-def _check_range(offset: int, length: int, size: int, path: Path) -> None:
+def check_range(offset: int, length: int, size: int, path: Path) -> None:
+    """Refuse a range that does not lie inside a file.
+
+    Raises:
+        FormatError: it does not.
+    """
     if offset < 0 or length < 0 or offset + length > size:
         raise FormatError(f"bytes {offset} to {offset + length} lie outside the {size} that there are", path=path)
 
 
 def _size_inside(folder: Path, name: str) -> int:
+    if isinstance(folder, RemotePath):
+        return open_source(folder / name).size
     try:
         return contained(folder, name).stat().st_size if os.path.exists(folder / name) else 0
     except FormatError:  # a link out: whoever needs the file says so

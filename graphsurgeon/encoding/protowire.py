@@ -137,7 +137,6 @@ def field_spans(data: bytes) -> Iterator[tuple[int, int, int]]:
 class WireWindow:
     """Varints and fields at offsets of a file, or of bytes in memory, through a window that moves along."""
 
-    SIZE = 1 << 16
     MARGIN = 32  # longer than a tag and a length
 
     def __init__(self, source: SourceFile | bytes) -> None:
@@ -146,6 +145,7 @@ class WireWindow:
         self._start = 0
         self._stop = len(self._buffer)
         self._size = self._stop if isinstance(source, bytes) else source.size
+        self._step = 0 if isinstance(source, bytes) else source.step
 
     def varint(self, offset: int) -> tuple[int, int]:
         """Return the number at an offset and the offset behind it."""
@@ -216,5 +216,5 @@ class WireWindow:
 
     def _fill(self, offset: int) -> None:
         assert not isinstance(self._source, bytes)
-        self._buffer = self._source.read_at(offset, max(0, min(self.SIZE, self._size - offset)))
+        self._buffer = self._source.read_at(offset, max(0, min(self._step, self._size - offset)))
         self._start, self._stop = offset, offset + len(self._buffer)

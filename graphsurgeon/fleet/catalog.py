@@ -11,7 +11,7 @@ from pathlib import Path
 from graphsurgeon import __version__
 from graphsurgeon.disk.files import exists, make_folder, stamp
 from graphsurgeon.errors import FileError, GraphSurgeonError
-from graphsurgeon.fleet.pool import Answer, Limits, as_they_come
+from graphsurgeon.fleet.pool import Answer, ItemLimits, as_they_come
 from graphsurgeon.fleet.row import Row, Wanted, failed
 from graphsurgeon.fleet.store import RowLog, Rows, part_of, read_rows, require_writer, write_rows
 from graphsurgeon.fleet.walk import walk
@@ -105,7 +105,7 @@ def catalog(
         kept = {row["path"] for row in rows.ordered(models) if _is_current(row, wanted, retry=retry)}
         report.kept = len(kept)
         todo = sorted(models.keys() - kept)
-        answers = _answers(todo, wanted, jobs, Limits(seconds, memory), scheduler)
+        answers = _answers(todo, wanted, jobs, ItemLimits(seconds, memory), scheduler)
         for done, (number, answer) in enumerate(answers, 1):
             log.add(_row(todo[number], answer, wanted))
             if progress is not None:
@@ -139,7 +139,7 @@ def _earlier(target: Path, rows: Rows, *, force: bool) -> Iterator[Row]:
 
 
 def _answers(
-    todo: Sequence[str], wanted: Wanted, jobs: int, limits: Limits, scheduler: str | None
+    todo: Sequence[str], wanted: Wanted, jobs: int, limits: ItemLimits, scheduler: str | None
 ) -> Iterator[tuple[int, Answer]]:
     if not todo:
         return iter(())

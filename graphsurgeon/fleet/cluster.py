@@ -16,14 +16,16 @@ from dataclasses import asdict
 from typing import Any
 
 from graphsurgeon.errors import FileError, UnsupportedError
-from graphsurgeon.fleet.pool import Answer, DiedError, Limits, as_they_come
+from graphsurgeon.fleet.pool import Answer, DiedError, ItemLimits, as_they_come
 from graphsurgeon.fleet.row import Row, Wanted, failed
 
 _AT_ONCE = 16  # models a task: starting a Python takes as long as ten small models
 _PATIENCE = 10.0  # seconds to reach the scheduler
 
 
-def on_cluster(scheduler: str, paths: Sequence[str], wanted: Wanted, limits: Limits) -> Iterator[tuple[int, Answer]]:
+def on_cluster(
+    scheduler: str, paths: Sequence[str], wanted: Wanted, limits: ItemLimits
+) -> Iterator[tuple[int, Answer]]:
     """Yield the number of each path with its row, as they come from the workers.
 
     Raises:
@@ -54,7 +56,7 @@ def on_cluster(scheduler: str, paths: Sequence[str], wanted: Wanted, limits: Lim
             task.release()
 
 
-def rows_of(paths: Sequence[str], wanted: dict[str, Any], limits: Limits) -> list[Row | None]:
+def rows_of(paths: Sequence[str], wanted: dict[str, Any], limits: ItemLimits) -> list[Row | None]:
     """Return the rows of some models, made in a process of its own; None where there is none. Runs in any thread."""
     # The child finds modules where this process does, but for the folder that it stands in, where models may lie.
     code = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import main; main()"
@@ -71,7 +73,7 @@ def rows_of(paths: Sequence[str], wanted: dict[str, Any], limits: Limits) -> lis
 def main() -> None:
     """Answer one request on the standard input, a row a line."""
     request = json.load(sys.stdin)
-    wanted, limits, paths = Wanted(**request["wanted"]), Limits(*request["limits"]), request["paths"]
+    wanted, limits, paths = Wanted(**request["wanted"]), ItemLimits(*request["limits"]), request["paths"]
     items = [(path, wanted) for path in paths]
     for number, answer in as_they_come("graphsurgeon.fleet.row:describe_item", items, jobs=1, limits=limits):
         row = answer.result if answer.error is None else failed(paths[number], answer.error)

@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     error: GraphSurgeonError | None
 
 
-class Limits(NamedTuple):
+class ItemLimits(NamedTuple):
     """What one item may take.
 
     Attributes:
@@ -59,7 +59,7 @@ class Limits(NamedTuple):
     memory: int | None = None
 
 
-_NO_LIMITS = Limits()
+_NO_LIMITS = ItemLimits()
 
 
 def in_processes(function: str, items: Sequence[Any], *, jobs: int, seconds: float | None = None) -> Iterator[Answer]:
@@ -73,7 +73,7 @@ def in_processes(function: str, items: Sequence[Any], *, jobs: int, seconds: flo
     """
     answers: dict[int, Answer] = {}
     following = 0
-    for number, answer in as_they_come(function, items, jobs=jobs, limits=Limits(seconds)):
+    for number, answer in as_they_come(function, items, jobs=jobs, limits=ItemLimits(seconds)):
         answers[number] = answer
         while following in answers:
             yield answers.pop(following)
@@ -81,7 +81,7 @@ def in_processes(function: str, items: Sequence[Any], *, jobs: int, seconds: flo
 
 
 def as_they_come(
-    function: str, items: Sequence[Any], *, jobs: int, limits: Limits = _NO_LIMITS
+    function: str, items: Sequence[Any], *, jobs: int, limits: ItemLimits = _NO_LIMITS
 ) -> Iterator[tuple[int, Answer]]:
     """Yield the number of each item with its answer, as soon as there is one; see `in_processes`."""
     work = _Work(function, items, limits)
@@ -123,7 +123,7 @@ class _Worker:
 
 
 class _Work:
-    def __init__(self, function: str, items: Sequence[Any], limits: Limits) -> None:
+    def __init__(self, function: str, items: Sequence[Any], limits: ItemLimits) -> None:
         self.function = function
         self.items = items
         self.seconds = limits.seconds

@@ -18,6 +18,7 @@ from graphsurgeon.analysis.weights import Allowance, Weight, list_weights
 from graphsurgeon.checks.check import check
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import is_file, is_folder, stamp, tree_names
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
 from graphsurgeon.fleet.columns import COLUMNS
 from graphsurgeon.fleet.pool import DiedError, TooLongError, TooMuchError
@@ -90,7 +91,7 @@ def describe_item(item: tuple[str, Wanted]) -> Row:
 
 def failed(path: str, error: GraphSurgeonError) -> Row:
     """Return what a row says of a model that could not be looked at."""
-    files = _stamps(_files_of(Path(path)))
+    files = _stamps(_files_of(path_of(path)))
     return {
         **dict.fromkeys(COLUMNS),
         "path": path,
@@ -262,7 +263,7 @@ def _threat(threat: Threat) -> Row:
 
 
 def _worst(findings: Sequence[Row]) -> str | None:
-    order = ("critical", "high", "error", "needs", "medium", "warning", "note", "info")
+    order = ("critical", "high", "error", "medium", "needs", "warning", "note", "info")
     return min((finding["severity"] for finding in findings), key=order.index, default=None)
 
 
@@ -270,14 +271,14 @@ def places(model: Model) -> list[str]:
     """Return the path of each file of a model; those of a folder are named within it."""
     if model.traits.layout != "folder":
         return list(model.files)
-    return [str(Path(model.path) / name) for name in model.files]
+    return [str(path_of(model.path) / name) for name in model.files]
 
 
 def _stamps(paths: Iterable[str]) -> list[Row]:
     found = []
     for path in paths:
         try:
-            size, changed = stamp(Path(path))
+            size, changed = stamp(path_of(path))
         except FileError:  # gone meanwhile: the row is made anew next time
             size, changed = -1, 0
         found.append({"name": str(path), "bytes": size, "mtime_ns": changed})

@@ -17,6 +17,7 @@ from typing import Any
 from graphsurgeon.disk.append import Log
 from graphsurgeon.disk.atomic import remove_file, scratch_folder
 from graphsurgeon.disk.files import BLOCK, exists, is_folder, open_source
+from graphsurgeon.disk.places import refuse_writing
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.export import export_file
 from graphsurgeon.fleet.columns import COLUMNS
@@ -39,6 +40,7 @@ def require_writer(out: Path) -> None:
         UsageError: its suffix is none of ours, or it is a folder.
         UnsupportedError: what writes it is not installed.
     """
+    refuse_writing(out)
     if out.suffix not in SUFFIXES:
         raise UsageError("a catalog has no such suffix", path=out, hint=f"one of {', '.join(SUFFIXES)}")
     if is_folder(out):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from graphsurgeon.disk.files import is_folder
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import GraphSurgeonError, UsageError
-from graphsurgeon.fleet.pool import Limits, as_they_come
+from graphsurgeon.fleet.pool import ItemLimits, as_they_come
 from graphsurgeon.formats.recognise.search import models_in
 
 # A folder of a hundred thousand files takes minutes; one that hangs must not hold up the others for ever.
-_LIMITS = Limits(seconds=1800)
+_LIMITS = ItemLimits(seconds=1800)
 
 
-class Step(NamedTuple):
+class WalkStep(NamedTuple):
     """What a path led to.
 
     Attributes:
@@ -31,7 +31,7 @@ class Step(NamedTuple):
     error: GraphSurgeonError | None = None
 
 
-def walk(paths: Sequence[str], *, jobs: int) -> Iterator[Step]:
+def walk(paths: Sequence[str], *, jobs: int) -> Iterator[WalkStep]:
     """Yield what lies at some paths and below them, level by level.
 
     Raises:
@@ -43,19 +43,21 @@ def walk(paths: Sequence[str], *, jobs: int) -> Iterator[Step]:
     while level:
         below: list[str] = []
         for number, answer in as_they_come(f"{__name__}:look", level, jobs=jobs, limits=_LIMITS):
-            step = answer.result or Step(level[number], (), error=answer.error)
+            step = answer.result or WalkStep(level[number], (), error=answer.error)
             below += step.folders
             yield step
         level = sorted(below)
 
 
-def look(path: str) -> Step:
+def look(path: str) -> WalkStep:
     """Say what lies at one path.
 
     Raises:
         FileError: it is a folder that cannot be listed.
     """
-    if not is_folder(Path(path)):
-        return Step(path, (path,))
-    found = models_in(Path(path))
-    return Step(path, [str(model) for model in found.models], [str(folder) for folder in found.folders], found.others)
+    if not is_folder(path_of(path)):
+        return WalkStep(path, (path,))
+    found = models_in(path_of(path))
+    return WalkStep(
+        path, [str(model) for model in found.models], [str(folder) for folder in found.folders], found.others
+    )

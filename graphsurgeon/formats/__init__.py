@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import registry
 from graphsurgeon.model.model import Model
@@ -33,7 +33,7 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
     from graphsurgeon.disk.atomic import leftovers
     from graphsurgeon.formats.recognise import locate
 
-    location = locate.locate(Path(path))
+    location = locate.locate(path_of(path))
     try:
         model: Model = registry.module_of(location.traits).read(
             location.path, **_options(location, force_text=force_text)
@@ -42,7 +42,11 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
         raise _diagnosed(error, location) from error
     except FileError as error:
         raise error.at(location.path) from error
-    model.notes = [*location.notes, *model.notes, *leftovers(Path(path))]
+    model.notes = [*location.notes, *model.notes, *leftovers(path_of(path))]
+    if isinstance(location.path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        remote.require_unchanged()
     return model
 
 
@@ -99,7 +103,7 @@ def _diagnosed(error: FormatError, location: Location) -> FormatError:
     from graphsurgeon.formats.recognise import foreign
 
     error.at(location.path)
-    candidates = [Path(error.path or location.path), *(location.path / name for name in location.traits.entries)]
+    candidates = [path_of(error.path or location.path), *(location.path / name for name in location.traits.entries)]
     damaged = next((path for path in candidates if is_file(path)), None)
     if not error.hint and damaged is not None:
         error.hint = foreign.damage(open_source(damaged)) or "fetch or write it again"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.model.format import Format, Layout, Vocabulary
@@ -108,7 +109,7 @@ def next_version(folder: Path) -> Path:
 def own_place(model: Model) -> Path:
     """Return the target that stands for the source itself: the file or folder, of a checkpoint the prefix."""
     if model.traits.layout != "group" or model.checkpoint is None:
-        return Path(model.path)
+        return path_of(model.path)
     prefix = os.fspath(model.checkpoint.prefix)
     return Path(prefix) / ".index" if prefix.endswith("/") or not prefix else Path(prefix)
 
@@ -187,7 +188,7 @@ def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format
     """Return the format that a name says, and its form; None keeps the form of the source."""
     said = _said_by(path, is_named_folder=is_named_folder)
     if said is None:
-        is_alike = path.suffix == Path(model.path).suffix or not _is_of_tensorflow(model)
+        is_alike = path.suffix == path_of(model.path).suffix or not _is_of_tensorflow(model)
         if is_alike and not model.traits.can_edit:
             raise _not_written(model.traits, path)
         if path.suffix in FOREIGN_SUFFIXES:
@@ -202,7 +203,7 @@ def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format
             path=path,
             hint="use .pb, .meta or no suffix; gs convert writes the variables alone",
         )
-    return traits, None if traits == model.traits and path.suffix == Path(model.path).suffix else is_text
+    return traits, None if traits == model.traits and path.suffix == path_of(model.path).suffix else is_text
 
 
 def _said_by(path: Path, *, is_named_folder: bool) -> tuple[Format, bool | None] | None:
@@ -266,7 +267,7 @@ def _speaks(model: Model) -> set[Vocabulary]:
 
 def _is_lone_protobuf(model: Model, path: Path) -> bool:
     """Say whether the source is a SavedModel message in a file of any name, and the target such a file too."""
-    source = Path(model.path)
+    source = path_of(model.path)
     return (
         model.traits.layout == "folder"
         and is_file(source)
@@ -277,10 +278,10 @@ def _is_lone_protobuf(model: Model, path: Path) -> bool:
 
 def _touches_source(model: Model, target: Target) -> bool:
     """Say whether a target is a file of the source, or holds one, or lies in the source's folder."""
-    sources = [Path(file) for file in model.files]
-    if is_folder(Path(model.path)) and model.traits.layout == "folder":
-        sources = [Path(model.path)]  # its files are named from there
-        if lies_in(target.path, Path(model.path)):
+    sources = [path_of(file) for file in model.files]
+    if is_folder(path_of(model.path)) and model.traits.layout == "folder":
+        sources = [path_of(model.path)]  # its files are named from there
+        if lies_in(target.path, path_of(model.path)):
             return True
     if target.shape == "group":
         return any(same_file(file, source) for file in checkpoint_files(target.path) for source in sources)

@@ -32,6 +32,7 @@ from graphsurgeon.disk.files import (
     open_source,
     rope_size,
 )
+from graphsurgeon.disk.places import path_of, refuse_writing
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.target import (
@@ -155,6 +156,7 @@ def plan_write(
         UnsupportedError: the model cannot be written in that format.
         FileError: a part of the source that is needed is missing.
     """
+    refuse_writing(place)
     target = resolve(model, place, format=format, in_place=in_place)
     require_free(model, target, force=force, in_place=in_place)
     planner = registry.planner_of(target.traits) if target.shape == target.traits.layout else None
@@ -197,8 +199,8 @@ def lower(model: Model, target: Target) -> dict[str, Content]:
 
 def _beside(model: Model, target: Target, *, force: bool) -> dict[str, Content]:
     """Return the files in which a model of one file keeps large values, where it goes to another folder."""
-    source = Path(model.path)
-    others = [Path(file) for file in model.files if Path(file) != source]
+    source = path_of(model.path)
+    others = [path_of(file) for file in model.files if path_of(file) != source]
     is_alike = target.traits == model.traits and target.traits.layout == "file"
     if not is_alike or not others or same_file(target.path.parent, source.parent):
         return {}

@@ -53,6 +53,7 @@ class Builder:
         self.within: Any = None  # the Scope whose node is lowered: functions of control flow ask it for their bodies
         self._plain: dict[Value, Operand] = {}
         self._turned: dict[tuple[Value, Order], Operand] = {}
+        self._shapes: dict[Value, Operand] = {}
 
     # -- nodes -----------------------------------------------------------------------------------------
 
@@ -263,7 +264,12 @@ class Builder:
     def shape_of(self, operand: Operand) -> Operand:
         """Return the shape of an Operand, as int64."""
         if operand.order is None:
-            return self.op("Shape", operand, out_type=INT64)
+            plain = self.plain(operand)
+            if plain.value is None:
+                return self.op("Shape", plain, out_type=INT64)
+            if plain.value not in self._shapes:
+                self._shapes[plain.value] = self.op("Shape", plain, out_type=INT64)
+            return self._shapes[plain.value]
         back = [operand.order.index(axis) for axis in range(len(operand.order))]
         return self.op("GatherV2", self.op("Shape", as_plain(operand), out_type=INT64), back, 0)
 

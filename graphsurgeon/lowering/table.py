@@ -32,6 +32,16 @@ class LoweringError(UnsupportedError):
     """What a lowering function does not do: an attribute, a shape, a type. The walk adds the node's name."""
 
 
+def require_few(count: int, most: int, what: str) -> None:
+    """Refuse what a few bytes of a file may ask for: more nodes or constants than any network has.
+
+    Raises:
+        LoweringError: there are more than that.
+    """
+    if count > most:
+        raise LoweringError(f"{count:,} {what}, and {most:,} are the most that are written out")
+
+
 def lowers(op: str, *versions: int) -> Callable[[LoweringFn], LoweringFn]:
     """Enter the decorated function for an op of ONNX in some versions of it; may stand several times.
 

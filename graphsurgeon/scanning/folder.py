@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.files import contained, exists, folder_names, is_folder, open_source, tree_names
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats.graph.metagraph import object_metadata
@@ -23,7 +24,7 @@ _MOST_FILES = 10_000
 
 def threats(model: Model) -> Iterator[Threat]:
     """Yield what the files of a SavedModel hold, its graphs aside."""
-    folder = Path(model.path)
+    folder = path_of(model.path)
     if not is_folder(folder):
         return
     names = tree_names(folder)
@@ -46,7 +47,7 @@ def others(path: Path, model: Model) -> list[Path]:
         path: as given.
         model: what was read of it.
     """
-    taken = Path(model.path)
+    taken = path_of(model.path)
     if not is_folder(taken):
         return []
     forms = [taken / name for name in parts.MESSAGES if exists(taken / name)]
@@ -61,7 +62,7 @@ def outside_assets(model: Model) -> dict[str, str]:
     """Return assets whose names, or links, lead out of the model's folder: name -> where to."""
     if model.traits.layout != "folder":
         return {}
-    folder = Path(model.path) if is_folder(Path(model.path)) else Path(model.path).parent
+    folder = path_of(model.path) if is_folder(path_of(model.path)) else path_of(model.path).parent
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
     out = [name for name in names if PurePosixPath(name).is_absolute() or leads_out(folder, f"assets/{name}")]
     return {name: _where(folder, f"assets/{name}") for name in out}

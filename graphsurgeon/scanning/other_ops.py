@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.model.format import LAYERED, ONNX, STABLEHLO
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -20,7 +21,7 @@ def threats(model: Model) -> Iterator[Threat]:
     vocabulary = model.traits.vocabulary
     if vocabulary not in (ONNX, STABLEHLO, *LAYERED):
         what = f"could not be looked into: nobody has judged the ops of {vocabulary}"
-        yield Threat("medium", None, what, Path(model.path).name, kind="unseen")
+        yield Threat("medium", None, what, path_of(model.path).name, kind="unseen")
     for metagraph in model.metagraphs:
         for graph in metagraph.graphs:
             for op, count in graph.op_counts.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graphsurgeon.disk.files import is_folder
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.graph.graphbytes import metagraph_of
@@ -52,14 +53,14 @@ def scan(path: str | os.PathLike[str], *, allow: Sequence[str] = (), force_text:
         FileError: a file is missing, unreadable or damaged.
         UsageError: a folder holds no model, or several.
     """
-    kind = foreign.kind(Path(path))
+    kind = foreign.kind(path_of(path))
     if kind is not None:
-        return _report(path, kind, foreign.threats(Path(path), kind), allow)
+        return _report(path, kind, foreign.threats(path_of(path), kind), allow)
     try:
         model = read(path, force_text=force_text)
     except UnsupportedError as error:
         what = f"could not be looked into: {error.message}"
-        return _report(path, "unknown", [Threat("medium", None, what, Path(path).name, kind="unseen")], allow)
+        return _report(path, "unknown", [Threat("medium", None, what, path_of(path).name, kind="unseen")], allow)
     return scan_read(path, model, allow=allow, force_text=force_text)
 
 
@@ -67,7 +68,7 @@ def scan_read(
     path: str | os.PathLike[str], model: Model, *, allow: Sequence[str] = (), force_text: bool = False
 ) -> ScanReport:
     """Say what a model that was read from a path could do, and what lies beside it there; see `scan`."""
-    return _report(path, model.format, [*scan_model(model), *_beside(Path(path), model, force_text)], allow)
+    return _report(path, model.format, [*scan_model(model), *_beside(path_of(path), model, force_text)], allow)
 
 
 def _beside(path: Path, model: Model, force_text: bool) -> Iterator[Threat]:

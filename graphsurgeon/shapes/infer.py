@@ -12,14 +12,18 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.traversal import in_postorder
+from graphsurgeon.ops.kinds import BACK_EDGES
 from graphsurgeon.shapes.dims import Dims
+from graphsurgeon.shapes.propagate import DemandPass
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.shapes.session import Session
 
 Assumptions: TypeAlias = Mapping[str | Value, Shape | Sequence[int | None]]
 
 
-def infer_shapes(subject: Model | MetaGraph | Graph, *, assume: Assumptions | None = None) -> ShapeReport:
+def infer_shapes(
+    subject: Model | MetaGraph | Graph, *, assume: Assumptions | None = None, on_demand: bool = False
+) -> ShapeReport:
     """Infer dtype and shape of every value, small constants included.
 
     What the file records (`_output_shapes`, argument shapes) is used, and checked against what the ops say.
@@ -31,14 +35,28 @@ def infer_shapes(subject: Model | MetaGraph | Graph, *, assume: Assumptions | No
         assume: shapes of values (placeholders, arguments, anything) to be taken instead of what is known of
             them; by value, or by name (`x`, `node:1`) in the main graph. What the file records about values
             that follow from these is then left aside, unless the assumed shape is one of those it records.
+        on_demand: of a MetaGraph: infer what a value of its main graph needs when the value is asked for, and the rest
+            only if something else is. The MetaGraph must not change as long as the report is used.
 
     Raises:
         UsageError: an assumed name names nothing.
     """
     report = ShapeReport()
+    if on_demand and isinstance(subject, MetaGraph) and _can_wait(subject):
+        main = subject.graph
+        waiting = DemandPass(main, Session(_resolve(main, assume or {})))
+        report.start(main, waiting, lambda: infer_shapes(subject, assume=assume))
+        return report
     for graphs, metagraph in _scopes(subject):
         _infer_scope(report, graphs, metagraph, assume or {})
     return report
+
+
+def _can_wait(metagraph: MetaGraph) -> bool:
+    """Say whether values can be inferred one by one: what goes round in a loop is known when all of it is."""
+    main = metagraph.graph
+    is_graph = main.vocabulary == TENSORFLOW and main.kind != "subgraph"
+    return is_graph and BACK_EDGES.isdisjoint(main.op_counts)
 
 
 def _scopes(subject: Model | MetaGraph | Graph) -> list[tuple[list[Graph], MetaGraph | None]]:
@@ -71,9 +89,9 @@ def _infer_tensorflow(
             report.add(graph, session.report_on(graph))
         # Of functions that call themselves one comes first: what has since been called otherwise is inferred again.
         waiting = [graph for graph in graphs[1:] if session.called_with.get(graph) != done[graph]]
-    report.findings += session.findings
+    report.add_findings(session.findings)
     if metagraph is not None:
-        report.findings += signature_findings(metagraph, report)
+        report.add_findings(signature_findings(metagraph, report))
 
 
 def _infer_onnx(report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph | None, assume: Assumptions) -> None:
@@ -85,7 +103,7 @@ def _infer_onnx(report: ShapeReport, graphs: list[Graph], metagraph: MetaGraph |
     for graph in graphs:
         if graph in session.passes:
             report.add(graph, session.passes[graph])
-    report.findings += session.findings
+    report.add_findings(session.findings)
 
 
 # Of other vocabularies, such as TFLite's, all there is to know is what the file stores.

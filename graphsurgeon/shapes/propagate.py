@@ -110,7 +110,11 @@ class GraphPass:
 
     def _merged_inputs(self, node: Node) -> list[Fact]:
         """Return one fact for all inputs of a Merge: what it was joined with what comes in now."""
-        known = [self.fact(v) for v in node.inputs if v.producer in self.facts or not _is_back_edge(v)]
+        known = [
+            fact
+            for value, fact in zip(node.inputs, self._inputs(node), strict=True)
+            if value.producer in self.facts or not _is_back_edge(value)
+        ]
         if self.facts.get(node):
             known.append(self.facts[node][0])
         if not known:
@@ -128,7 +132,7 @@ class GraphPass:
     def _evaluate(self, node: Node) -> list[Fact]:
         dtypes = output_dtypes(node)
         count = _num_outputs(node, dtypes)
-        inputs = self._merged_inputs(node) if node.op in MERGES else [self.fact(value) for value in node.inputs]
+        inputs = self._merged_inputs(node) if node.op in MERGES else self._inputs(node)
         context = InferenceContext(node, catalog.of(node), inputs, count, self.session)
         results = self._infer(context)
         recorded = self._recorded(node)
@@ -143,6 +147,9 @@ class GraphPass:
                 fact = self._with_recorded(node, port, fact, recorded[port], trusted=results is None)
             facts.append(self._finished(node, port, fact, dtype or fact.dtype))
         return self._with_value(context, facts)
+
+    def _inputs(self, node: Node) -> list[Fact]:
+        return [self.fact(value) for value in node.inputs]
 
     def _infer(self, context: InferenceContext) -> Sequence[registry.Result] | None:
         """Return what the shape function says; None if there is none, nothing known if the node contradicts its op."""
@@ -232,6 +239,24 @@ class GraphPass:
     def _find(self, node: Node, what: str) -> None:
         if self._is_reported:
             self.session.find(self.graph, str(node), what)
+
+
+class DemandPass(GraphPass):
+    """The same of a graph without loops, each value looked at when it is asked for."""
+
+    def fact(self, value: Value) -> Fact:
+        """Return what is known of a value; what it follows from is inferred first."""
+        node = value.producer
+        if node is not None and node not in self.facts:
+            for one in in_postorder([node], self._ahead):
+                self.facts[one] = self._evaluate(one)
+        return super().fact(value)
+
+    def _inputs(self, node: Node) -> list[Fact]:
+        return [GraphPass.fact(self, value) for value in node.inputs]  # behind them in the order, cycles aside
+
+    def _ahead(self, node: Node) -> list[Node]:
+        return [one for one in _forward_producers(node) if one not in self.facts]
 
 
 def order_of(nodes: Iterable[Node]) -> dict[Node, int]:

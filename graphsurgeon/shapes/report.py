@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from graphsurgeon.model.dtype import DType
@@ -30,23 +30,34 @@ class Pass(Protocol):
 class ShapeReport:
     """Dtype, shape and, for small constants, elements of every value; for TFLite what the file stores.
 
-    Attributes:
-        findings: contradictions between the ops, what the file records, and signatures.
-        uninferred: nodes whose op has no shape function and for which the file records no shapes.
+    One that is made on demand infers what a value needs when the value is asked for, and everything when something is
+    asked that only all of it tells. Until then the model must not change.
     """
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self._findings: list[Finding] = []
         self._passes: dict[Graph, Pass] = {}
+        self._rest: Callable[[], ShapeReport] | None = None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Contradictions between the ops, what the file records, and signatures."""
+        self._complete()
+        return self._findings
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """Enter contradictions."""
+        self._findings += findings
 
     @property
     def uninferred(self) -> list[Node]:
         """Nodes whose op has no shape function and for which the file records no shapes, in graph order."""
+        self._complete()
         return [node for done in self._passes.values() for node in done.uninferred]
 
     def fact(self, value: Value) -> Fact:
         """Return everything known of a value; nothing for a value of a graph that was not inferred."""
-        done = self._passes.get(value.graph)
+        done = self._pass_of(value.graph)
         return done.fact(value) if done is not None else UNKNOWN
 
     def shape(self, value: Value) -> Shape:
@@ -71,8 +82,23 @@ class ShapeReport:
             graph: a graph that was inferred.
             node: reads values of it, or nodes that were learnt before; it need not be in the graph itself.
         """
-        done = self._passes.get(graph)
+        done = self._pass_of(graph)
         return done.learn(node) if done is not None else []
+
+    def _pass_of(self, graph: Graph) -> Pass | None:
+        if graph not in self._passes:
+            self._complete()
+        return self._passes.get(graph)
+
+    def start(self, graph: Graph, done: Pass, rest: Callable[[], ShapeReport]) -> None:
+        """Enter a graph whose values are inferred when they are asked for, and what infers everything."""
+        self._passes[graph] = done
+        self._rest = rest
+
+    def _complete(self) -> None:
+        if self._rest is not None:
+            whole, self._rest = self._rest(), None
+            self._passes, self._findings = whole._passes, whole._findings
 
     def add(self, graph: Graph, done: Pass) -> None:
         """Enter what is known of a graph."""

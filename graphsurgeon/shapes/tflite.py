@@ -80,7 +80,7 @@ class Restated:
         self.unknown: dict[str, Node] = {}
         for number, node in enumerate(source.nodes):
             name = f"operator #{number} ({node.op})"
-            restate = _RULES.get(node.op)
+            restate = _RULES.get(node.op) if node.outputs else None
             try:
                 results = (
                     restate(RestatedOperator(self, node, name)) if restate and node.inputs and node.outputs else None

@@ -159,7 +159,7 @@ def _plan(
     run = _functions_of(target) if target is not None else None
     values = {text: find_value(metagraph, text, graph=graph, prefer=run) for text in outputs}
     names = Counter(outputs.values())
-    shapes = infer_shapes(metagraph)
+    shapes = infer_shapes(metagraph, on_demand=True)  # nothing changes before all requests are known
     requests = []
     for text, value in values.items():
         name, dtype, shape = outputs[text], shapes.dtype(value), shapes.shape(value)

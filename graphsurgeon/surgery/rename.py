@@ -89,7 +89,7 @@ def rename(
 
 def _rename(model: Model, kind: What, rules: Rules, graph: str | None, tags: Sequence[str] | None) -> RenameReport:
     if kind == "variables":
-        renamed, notes = rename_variables(model, rules.apply)
+        renamed, notes = rename_variables(model, rules.apply, rules.literal)
         return RenameReport(kind, [("", old, new) for old, new in renamed], notes)
     metagraph = _metagraph(model, kind, rules, tags)
     rules.elsewhere = lambda name: _elsewhere(metagraph, name, rules.pairs.get(name, "NEW"), kind)
@@ -165,6 +165,10 @@ class Rules:
             hint = self.elsewhere(missing) or suggestion(missing.rstrip("/"), names)
             raise UsageError(f"the model has no {noun} {missing!r}", hint=hint)
         return changed
+
+    def literal(self, name: str) -> str:
+        """Return what the pairs alone make of a name."""
+        return Rules(self.pairs, None)._new(name, set())
 
     def _new(self, name: str, unused: set[str]) -> str:
         if name in self.pairs:

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import read
-from graphsurgeon.analysis.names import find_node, suggestion
+from graphsurgeon.analysis.names import find_node, find_value, suggestion
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model import Value
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,22 @@ def test_a_last_part_is_nearer_than_a_shorter_name_around_it() -> None:
     assert suggestion("probs", ["probs2x", "a/very/long/scope/probs"]).startswith(
         "did you mean 'a/very/long/scope/probs'"
     )
+
+
+def test_keys_of_signatures_are_names_of_tensors() -> None:
+    metagraph = read(FIXTURES / "savedmodel" / "linear").metagraphs[0]
+    call = metagraph.signatures["serving_default"].outputs["output_0"].mention
+    assert call is not None
+    assert find_value(metagraph, "output_0") is call.target
+    assert find_value(metagraph, "key:output_0") is call.target
+    with pytest.raises(UsageError, match="no signature has a key 'output_1'") as error:
+        find_value(metagraph, "key:output_1")
+    assert "output_0" in error.value.hint
+    target = call.target
+    assert isinstance(target, Value)
+    assert target.producer is not None
+    metagraph.graph.rename({target.producer: "x"})
+    assert find_value(metagraph, "x") is call.target
+    placeholder = metagraph.signatures["serving_default"].inputs["x"].mention
+    assert placeholder is not None
+    assert find_value(metagraph, "key:x") is placeholder.target

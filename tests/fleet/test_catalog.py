@@ -15,7 +15,7 @@ import graphsurgeon
 from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.fleet import catalog as module
 from graphsurgeon.fleet.columns import COLUMNS
-from graphsurgeon.fleet.pool import Limits, as_they_come
+from graphsurgeon.fleet.pool import ItemLimits, as_they_come
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
@@ -141,7 +141,7 @@ def _read(path: str) -> Any:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="Linux alone holds a process to its memory")
 def test_a_model_that_needs_too_much_costs_its_row() -> None:
-    ((_, answer),) = as_they_come(f"{__name__}:_take", [1 << 30], jobs=1, limits=Limits(memory=600 << 20))
+    ((_, answer),) = as_they_come(f"{__name__}:_take", [1 << 30], jobs=1, limits=ItemLimits(memory=600 << 20))
     assert isinstance(answer.error, FileError)
     assert "needs more than the 600 MiB" in str(answer.error)
 

@@ -280,7 +280,7 @@ def test_a_missing_file_gets_suggestions(graph: Path) -> None:
     with pytest.raises(FileError, match="no such file") as error:
         detect.locate(graph.with_name("a.bp"))
     assert str(graph) in error.value.hint
-    with pytest.raises(FileError, match=r"^s3://bucket/model: gs reads local files"):
+    with pytest.raises(FileError, match=r"^s3:/bucket/model: no such file or folder; give an address as a text"):
         detect.locate(Path("s3://bucket/model"))
 
 

@@ -64,3 +64,13 @@ def test_files_that_lead_out_of_a_folder_are_told(tmp_path: Path) -> None:
 def test_names_that_are_unsafe() -> None:
     unsafe = ["/etc/passwd", "../x", "a/../../x", "..\\x", "C:\\x", "\\\\host\\x", "a\x1b[2J", "a\nb"]
     assert unsafe_names([*unsafe, "labels.txt", "a/b.txt", "..a", "größe.txt"]) == unsafe
+
+
+def test_an_archive_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    whole = (FIXTURES / "metadata.tflite").read_bytes()
+    path = tmp_path / "cut.tflite"
+    for missing in (1, 30, 100):
+        path.write_bytes(whole[:-missing])
+        model = read(path)
+        assert any("has no end: the file is cut off" in note for note in model.notes)
+        assert [found.severity for found in check(model) if found.rule == "archive-cut"] == ["warning"]

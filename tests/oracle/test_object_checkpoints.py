@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsurgeon import read, write
+from graphsurgeon import UsageError, read, write
+from graphsurgeon.edit import edit
 from graphsurgeon.surgery.extract import extract
 from graphsurgeon.surgery.rename import rename
 
@@ -116,3 +117,66 @@ def test_a_program_name_is_what_v1_savers_look_for(tmp_path: Path) -> None:
         variable = tf.compat.v1.get_variable("after", shape=[2])
         tf.compat.v1.train.Saver([variable]).restore(session, str(tmp_path / "new.ckpt"))
         np.testing.assert_array_equal(session.run(variable), [3.0, 4.0])
+
+
+def test_paths_inside_a_saved_model(tmp_path: Path) -> None:
+    """Both object graphs, the keys and what the save function writes change together; values stay."""
+    import tensorflow as tf
+
+    from tests.oracle import sessions
+
+    class Layer(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = tf.Variable(tf.reshape(tf.range(12.0), [4, 3]))
+
+    class Net(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = Layer()
+            self.also = self.model
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32)])
+        def __call__(self, x: Any) -> Any:
+            return {"y": tf.matmul(x, self.model.w)}
+
+    net, x = Net(), tf.ones([2, 4])
+    tf.saved_model.save(net, str(tmp_path / "source"), signatures=net.__call__)
+    target, again = tmp_path / "renamed", tmp_path / "again"
+    edit(tmp_path / "source", [("rename", {"names": {"model/": "encoder/"}, "what": "variables"})], output=target)
+    loaded = tf.saved_model.load(str(target))
+    assert not hasattr(loaded, "model")
+    assert loaded.encoder is loaded.also
+    want = net(x)["y"].numpy()
+    assert sessions.same_bits(want, loaded.signatures["serving_default"](x=x)["y"].numpy())
+    with sessions.saved_model(target, ["serve"], optimize=False) as served:
+        inputs, outputs = served.signature("serving_default")
+        got = served.run({"y": outputs["y"].name}, {inputs["x"].name: x.numpy()})
+    assert sessions.same_bits(want, got["y"])
+    tf.saved_model.save(loaded, str(again), signatures=loaded.signatures)
+    for place in (target, again):
+        fresh = Layer()
+        fresh.w.assign(tf.zeros([4, 3]))
+        tf.train.Checkpoint(encoder=fresh).read(
+            str(place / "variables" / "variables")
+        ).assert_existing_objects_matched()
+        assert sessions.same_bits(net.model.w.numpy(), fresh.w.numpy())
+
+
+def test_a_path_inside_a_saved_model_stays_as_long_as_it_is(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    net = tf.Module()
+    net.model = tf.Module()
+    net.model.w = tf.Variable(1.0, name="weight")
+    tf.saved_model.save(net, str(tmp_path / "source"))
+    for name in ("w", "deep/er/w"):
+        with pytest.raises(UsageError, match="is longer or shorter than the path"):
+            edit(
+                tmp_path / "source",
+                [("rename", {"names": {"model/w": name}, "what": "variables"})],
+                output=tmp_path / "out",
+            )
+    names = {"weight": "scope/weight"}  # the variable's own name, which is no path
+    edit(tmp_path / "source", [("rename", {"names": names, "what": "variables"})], output=tmp_path / "out")
+    assert tf.saved_model.load(str(tmp_path / "out")).model.w.name == "scope/weight:0"

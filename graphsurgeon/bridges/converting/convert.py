@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from graphsurgeon.bridges.converting.request import ConversionReport, Request
 from graphsurgeon.bridges.converting.table import converter_for, converters
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,10 +57,10 @@ def convert(
         UnsupportedError: an extra is missing, or the model has what the target cannot have.
         UsageError: a name does not exist, or the target is to stay as it is.
     """
-    way = converter_for(Path(path), Path(target), format)
+    way = converter_for(path_of(path), Path(target), format)
     if way is None:
         there = ", ".join(sorted(suffix for each in converters() for suffix in each.suffixes if suffix))
         raise UsageError(
             "no converter makes that", path=target, hint=f"there is {there}; graphsurgeon.edit changes containers"
         )
-    return way.carry_out(Request(path=Path(path), target=Path(target), **settings))
+    return way.carry_out(Request(path=path_of(path), target=Path(target), **settings))

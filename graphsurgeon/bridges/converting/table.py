@@ -14,7 +14,7 @@ from graphsurgeon.bridges.converting.request import ConversionReport, Request
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise.locate import locate
-from graphsurgeon.model.format import Format, Vocabulary
+from graphsurgeon.model.format import TENSORFLOW, TFLITE, Format, Vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,40 @@ class Converter:
         return _function_of(self)(request)
 
 
-_converters: dict[str, Converter] = {}
+ONNX = Converter(
+    name="onnx",
+    title="an ONNX model",
+    suffixes=frozenset((".onnx",)),
+    sources=frozenset((TENSORFLOW, TFLITE)),
+    extras=("tf2onnx",),
+    function="to_onnx:convert",
+    settings={"opset": "--opset"},
+)
+TFLITE_FILE = Converter(
+    name="tflite",
+    title="a TFLite model",
+    suffixes=frozenset((".tflite",)),
+    sources=frozenset((TENSORFLOW,)),
+    extras=("tensorflow",),
+    function="to_tflite:convert",
+    settings={
+        "quantize": "--quantize",
+        "calibrate": "--calibrate",
+        "int8_io": "--int8-io",
+        "select": "--select-tf-ops",
+        "batch": "--batch",
+    },
+)
+KERAS_FILE = Converter(
+    name="saved_model",
+    title="a SavedModel",
+    suffixes=frozenset(("",)),
+    sources=frozenset(("keras",)),
+    extras=("tensorflow",),
+    function="from_keras:convert",
+    settings={},
+)
+_converters: dict[str, Converter] = {record.name: record for record in (ONNX, TFLITE_FILE, KERAS_FILE)}
 
 
 def converters() -> tuple[Converter, ...]:

@@ -31,8 +31,8 @@ def check(
     """Say whether a model is sound, what is wrong with it, and what to do about it.
 
     Exit status 1 if there are errors. An error means that a loader refuses the model, or that part of it cannot
-    be used; "needs", that it loads only where a library is installed, which is named. With several models, one
-    after the other (with --json one object a line), and the worst status.
+    be used; "needs", that it loads only where a library is installed, which is named. With several models, one after
+    the other (with --json one object a line), and the worst status.
 
     Examples:
         gs check model/

@@ -49,16 +49,16 @@ def convert(
     release of Keras or TensorFlow loads it; weights and all else stay byte for byte.
 
     A network of ONNX, MXNet or Caffe becomes one of TensorFlow's ops, with channels last: images that go in and come
-    out too, unless --keep-layout is given; which ones were turned is said. All nodes that have no counterpart are named at once.
+    out too, unless --keep-layout is given; which ones were turned is said. What has no counterpart is named.
+    OUT.onnx (extra onnx) is made by tf2onnx, loaded by onnxruntime and compared with the source, else not written.
 
     Examples:
       gs convert model/ graph.pbtxt
       gs convert model.meta saved_model/
-      gs convert model.ckpt-1000 weights.safetensors
-      gs convert frozen.pb logdir/
       gs convert old.h5 new.h5 --for keras-3
       gs convert model.onnx saved_model/
       gs convert net-symbol.json net.onnx
+      gs convert model/ model.onnx --signature classify
     """
     if place is not None and options.target is not None:
         raise UsageError(f"the output is given twice: {place} and {options.target}", hint="give one OUT")

@@ -9,11 +9,15 @@ import typer
 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, Json, Quiet
+from graphsurgeon.cli.remote import model_path
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="A", help="A model.", show_default=False)],
-    after: Annotated[Path, typer.Argument(metavar="B", help="Another model, or an edited one.", show_default=False)],
+    before: Annotated[Path, typer.Argument(metavar="A", help="A model.", show_default=False, parser=model_path)],
+    after: Annotated[
+        Path,
+        typer.Argument(metavar="B", help="Another model, or an edited one.", show_default=False, parser=model_path),
+    ],
     values: Annotated[
         bool, typer.Option("--values/--no-values", help="Compare the values of weights too; reads them all.")
     ] = True,

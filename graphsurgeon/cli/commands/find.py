@@ -62,7 +62,7 @@ def find(
     filters = cut_lists(select.filters, file)
     if graph is None and not filters.consumers_of and not filters.producers_of and not select.assume:
         metagraphs = [*metagraphs, *(module for metagraph in metagraphs for module in metagraph.modules)]
-    reports = [infer_shapes(metagraph, assume=select.assume) for metagraph in metagraphs]
+    reports = [infer_shapes(metagraph, assume=select.assume, on_demand=True) for metagraph in metagraphs]
     pairs = list(zip(metagraphs, reports, strict=True))
     found = [value for metagraph, report in pairs for value in find_values(metagraph, filters, report, graph=graph)]
     _print(found, count=count, as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Json, Model
 from graphsurgeon.cli.edit_command import Steps, edit_command
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import FileError, FormatError, UsageError
 from graphsurgeon.model.format import TFLITE
 
@@ -85,7 +86,7 @@ def _content(path: Path) -> bytes:
 
 def _file(text: str) -> tuple[str, tuple[str, bytes]]:
     tensor, _, path = text.rpartition("=")
-    return tensor, (Path(path).name, _content(Path(path)))
+    return tensor, (path_of(path).name, _content(path_of(path)))
 
 
 def _numbers(text: str) -> tuple[str, list[float]]:

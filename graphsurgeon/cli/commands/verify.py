@@ -10,11 +10,14 @@ import typer
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Allow, AllowFiles, Json, Quiet, Tags, parse_allowed, parse_tags, split_list
 from graphsurgeon.cli.data_options import Assume, Feeds, RuntimeName, Seed, parse_shapes
+from graphsurgeon.cli.remote import model_path
 
 
 def verify(
-    before: Annotated[Path, typer.Argument(metavar="A", help="A model.", show_default=False)],
-    after: Annotated[Path, typer.Argument(metavar="B", help="Another, or an edited one.", show_default=False)],
+    before: Annotated[Path, typer.Argument(metavar="A", help="A model.", show_default=False, parser=model_path)],
+    after: Annotated[
+        Path, typer.Argument(metavar="B", help="Another, or an edited one.", show_default=False, parser=model_path)
+    ],
     feeds: Feeds = None,
     signature: Annotated[
         list[str] | None, typer.Option("--signature", metavar="NAME", help="Only these; every common one without it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphsurgeon.bridges.converting.accuracy import Measured
 from graphsurgeon.bridges.converting.request import ConversionReport
 from graphsurgeon.cli import output
 from graphsurgeon.cli.text.run import compared_row
@@ -12,6 +13,7 @@ def print_converted(report: ConversionReport, *, dry_run: bool) -> None:
     for step in report.steps:
         output.line(step)
     output.table([compared_row(item) for item in report.outputs], indent=2)
+    _print_quantized(report.details.get("quantized"))
     for note in report.notes:
         output.line(f"note: {note}")
     if report.problem:
@@ -20,3 +22,12 @@ def print_converted(report: ConversionReport, *, dry_run: bool) -> None:
     done = "would write" if dry_run else "wrote"
     told = "" if report.verified else "; it was not compared with the source"
     output.line(f"{done} {report.output} ({output.size(report.bytes)}){told}")
+
+
+def _print_quantized(measured: Measured | None) -> None:
+    """Print size and error of a quantized model beside the float one."""
+    if measured is None:
+        return
+    output.line(f"quantized: {output.size(measured.bytes)}, as floats {output.size(measured.float_bytes)}")
+    rows = [(one.name, f"{one.largest:.3g}", f"{one.range:.3g}") for one in measured.outputs]
+    output.table([("output", "largest error", "range of the floats"), *rows] if rows else [], indent=2)

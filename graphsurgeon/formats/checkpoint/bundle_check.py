@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from graphsurgeon.disk.files import Progress, SourceFile, folder_names
+from graphsurgeon.disk.files import Progress, SourceFile, can_list, folder_names, is_file
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats.checkpoint.bundle_read import Bundle, BundleEntry, BundleSource, label
 from graphsurgeon.formats.checkpoint.slices import SlicedSource, slice_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
 from graphsurgeon.model.finding import RESTORE, Finding
+
+_MOST_ASKED = 1000  # shards that a server, which cannot be listed, is asked for
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def _stored_entries(bundle: Bundle) -> Iterator[BundleEntry]:
 
 def _present(bundle: Bundle) -> list[int]:
     """Return the numbers of the shards in the folder, which is looked at because a header may claim any number."""
+    if not can_list(bundle.folder):
+        named = sorted({entry.shard for entry in _stored_entries(bundle)})[:_MOST_ASKED]
+        return [number for number in named if is_file(bundle.folder / bundle.shard_name(number))]
     numbers = []
     for name in folder_names(bundle.folder):
         number = name.removeprefix(f"{bundle.basename}.data-")[:5]

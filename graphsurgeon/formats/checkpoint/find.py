@@ -22,6 +22,7 @@ from graphsurgeon.disk.files import (
     is_folder,
     open_source,
 )
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding.sstable import SSTable, is_table
 from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.formats import registry, schema
@@ -95,7 +96,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         FormatError: the index is damaged.
         UsageError: the path is a folder that holds several.
     """
-    return _read(locate(path), Path(path) if is_folder(Path(path)) else None)
+    return _read(locate(path), path_of(path) if is_folder(path_of(path)) else None)
 
 
 def find(prefix: str | os.PathLike[str], root: Path | None = None) -> Checkpoint | None:
@@ -110,7 +111,7 @@ def find(prefix: str | os.PathLike[str], root: Path | None = None) -> Checkpoint
         FormatError: it is damaged.
     """
     folder, name = os.path.split(os.fspath(prefix))
-    located = _by_prefix(Path(folder), name) if is_folder(Path(folder)) else None
+    located = _by_prefix(path_of(folder), name) if is_folder(path_of(folder)) else None
     return _read(located, root) if located is not None else None
 
 
@@ -139,9 +140,9 @@ def locate(path: str | os.PathLike[str]) -> Located:
         UsageError: the path is a folder that holds several.
     """
     text = os.fspath(path)
-    if is_folder(Path(text)):
-        return _in_folder(Path(text))
-    found = _by_prefix(Path(os.path.dirname(text)), os.path.basename(text))
+    if is_folder(path_of(text)):
+        return _in_folder(path_of(text))
+    found = _by_prefix(path_of(os.path.dirname(text)), os.path.basename(text))
     if found is None:
         hint = "name a prefix, an .index file, or the folder with its `checkpoint` file"
         raise FileError("no checkpoint of that name", path=path, hint=hint)

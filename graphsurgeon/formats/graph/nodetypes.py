@@ -62,13 +62,13 @@ class NodeTypes:
         telling = self._telling.get(opdef.name)
         if telling is None:
             telling = self._telling[opdef.name] = _telling_attrs(opdef)
-        raw = node.raw.attr
+        stored = node.raw.attr.get
         key: list[Any] = [opdef.name]
         for name, field in telling:
-            if name not in raw:
+            value = stored(name)
+            if value is None:
                 key.append(None)
                 continue
-            value = raw[name]
             if field == "list":
                 key.append((value.WhichOneof("value"), *value.list.type))
             else:

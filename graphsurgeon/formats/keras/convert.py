@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 from graphsurgeon.disk.files import FileRange, Rope, SourceFile, open_source
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding import hdf5
 from graphsurgeon.encoding.hdf5.replace import replace_texts
 from graphsurgeon.errors import UnsupportedError
@@ -46,7 +46,7 @@ def lower_for(model: Model, release: str) -> tuple[Rope, Mended]:
 
 
 def _rope(model: Model, source: KerasSource, mended: Mended) -> Rope:
-    file = open_source(Path(model.path))
+    file = open_source(path_of(model.path))
     if not isinstance(model.raw, hdf5.File):
         return [_json_text(file, source, mended)]
     window = model.raw.image.source

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.atomic import is_temporary, leftovers
 from graphsurgeon.disk.files import SourceFile, contained, exists, folder_names, is_file, is_folder, open_source
+from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.encoding import sstable
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
 from graphsurgeon.formats import registry
@@ -297,7 +298,7 @@ def _choice(folder: Path, names: Sequence[str]) -> str:
 
 def _of_prefix(path: Path) -> Location:
     """Take a path that names no file for the prefix of a checkpoint or of a network, or say what is missing."""
-    if exists(Path(f"{path}.index")):
+    if exists(path_of(f"{path}.index")):
         return Location(registry.CHECKPOINT, path)
     names = folder_names(path.parent) if is_folder(path.parent) else []
     rests = [name[len(path.name) :] for name in names if name.startswith(path.name)]
@@ -314,11 +315,9 @@ def _missing(path: Path, names: Sequence[str]) -> GraphSurgeonError:
     interrupted = leftovers(path)
     if interrupted:
         return FileError("no such file or folder", path=path, hint="; ".join(interrupted))
-    address = re.match(r"[a-z][a-z0-9+.-]+:/", str(path))
-    if address is not None:
-        rest = str(path)[address.end() :].lstrip("/")
-        where = f"{address.group()}/{rest}"  # a Path keeps one of the two slashes
-        return FileError("gs reads local files only", path=where, hint="download it first")
+    if not isinstance(path, RemotePath) and re.match(r"[a-z][a-z0-9+.-]+:/", str(path)) is not None:
+        hint = "give an address as a text: pathlib takes one of its slashes away"
+        return FileError("no such file or folder", path=path, hint=hint)
     if f"{path.name}.meta" in names:
         return FileError("no checkpoint of this prefix", path=path, hint=f"its graph is in {path}.meta")
     import difflib

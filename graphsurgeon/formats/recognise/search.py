@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import contained, folder_names, is_file, is_folder, is_link, open_source
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import FileError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
@@ -19,7 +20,7 @@ _MEANT = frozenset((".pb", ".tflite", ".lite", ".meta", ".h5", ".hdf5", ".keras"
 _V1_SHARD = re.compile(r"(.*)-\d{5}-of-\d{5}", re.DOTALL)
 
 
-class Found(NamedTuple):
+class FolderModels(NamedTuple):
     """What lies in a folder.
 
     Attributes:
@@ -33,7 +34,7 @@ class Found(NamedTuple):
     others: int
 
 
-def models_in(folder: Path) -> Found:
+def models_in(folder: Path) -> FolderModels:
     """Find the models in a folder, without those in folders below. Reads heads of files; links out are not followed.
 
     Raises:
@@ -43,10 +44,10 @@ def models_in(folder: Path) -> Found:
     below = [name for name in names if is_folder(folder / name) and not is_link(folder / name)]
     entry = next((record for record in map(registry.of_entry, names) if record is not None), None)
     if entry is not None:
-        return Found([folder], [folder / name for name in below if name not in entry.folder_parts], 0)
+        return FolderModels([folder], [folder / name for name in below if name not in entry.folder_parts], 0)
     files = [name for name in names if name not in below and is_file(folder / name)]
     models = _models(folder, files)
-    return Found([folder / name for name in models], [folder / name for name in below], len(files) - len(models))
+    return FolderModels([folder / name for name in models], [folder / name for name in below], len(files) - len(models))
 
 
 def _models(folder: Path, names: Sequence[str]) -> list[str]:
@@ -61,7 +62,7 @@ def _models(folder: Path, names: Sequence[str]) -> list[str]:
             continue
         if record is not None:
             known.append((record, found or record.name, name))
-        elif found not in locate.BESIDE and (found is not None or Path(name).suffix in _MEANT):
+        elif found not in locate.BESIDE and (found is not None or path_of(name).suffix in _MEANT):
             others.append(name)
     models = locate.without_parts(known)
     return sorted([*_grouped(models), *others])

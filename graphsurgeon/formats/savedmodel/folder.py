@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from graphsurgeon.disk.files import Rope, SourceFile, contained, exists, file_sizes, is_file, is_folder, open_source
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding import protowire
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import registry, schema
@@ -134,7 +135,7 @@ def require_contained(model: Model) -> None:
     Raises:
         FormatError: a name, or a link, leads outside.
     """
-    folder = Path(model.path)
+    folder = path_of(model.path)
     if model.traits.holds_assets and is_folder(folder):
         for name in model.files:
             contained(folder, name)

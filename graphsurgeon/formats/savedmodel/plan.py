@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk.atomic import Content, copied_from, is_temporary
-from graphsurgeon.disk.files import contained, exists, folder_names, is_file, is_folder, open_source, tree_names
+from graphsurgeon.disk.files import (
+    can_list,
+    contained,
+    exists,
+    folder_names,
+    is_file,
+    is_folder,
+    open_source,
+    tree_names,
+)
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.formats.savedmodel import folder as savedmodel
@@ -68,7 +78,7 @@ def _variables(model: Model, folder: Path | None) -> dict[str, Content]:
 
 
 def _folder_of(model: Model) -> Path | None:
-    folder = Path(model.path)
+    folder = path_of(model.path)
     return folder if model.traits.layout == "folder" and is_folder(folder) else None
 
 
@@ -87,6 +97,11 @@ def _carried(model: Model, folder: Path, found: WritePlan, *, everything: bool) 
     if _drops_debug_info(model):
         tops.remove(parts.DEBUG)
     below = [name for top in tops for name in _below(folder, top) if name not in left_out]
+    if not can_list(folder):
+        below += [
+            name for name in (f"{parts.ASSETS}/{asset}" for asset in _listed_assets(model)) if name not in left_out
+        ]
+        found.notes.append("of a server only the files that the model names are copied")
     return {name: [] if name.endswith("/") else contained(folder, name) for name in below}
 
 
@@ -122,6 +137,10 @@ def _new_assets(model: Model) -> dict[str, Content]:
 
 def _dropped_assets(model: Model) -> set[str]:
     """Return the names of assets that the file listed and the model no longer does."""
+    return _listed_assets(model) - {asset.filename for graph in model.metagraphs for asset in graph.assets}
+
+
+def _listed_assets(model: Model) -> set[str]:
+    """Return the names of assets that the file lists."""
     sources: list[Any] = [graph.raw for graph in model.metagraphs if graph.raw is not None]
-    listed = {asset.filename for source in sources for asset in source.message.asset_file_def}
-    return listed - {asset.filename for graph in model.metagraphs for asset in graph.assets}
+    return {asset.filename for source in sources for asset in source.message.asset_file_def}

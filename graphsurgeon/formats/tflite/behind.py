@@ -10,6 +10,7 @@ from graphsurgeon.formats.tflite.attrs import large_custom_options
 if TYPE_CHECKING:
     from graphsurgeon.formats.tflite.read import TfliteModelSource
 
+_ARCHIVE = b"PK\3\4"  # begins each file of a ZIP archive
 PADDING = 64  # bytes of zeros that are nothing but alignment
 
 
@@ -34,6 +35,12 @@ def unexplained(source: TfliteModelSource) -> tuple[int, int] | None:
         return None  # the model reaches to the end: no need to look at every table
     start = min(max([end_of(source.root), *(end for _, end in data_behind(source))]), stop)
     return (start, stop) if _says_something(source, start, stop) else None
+
+
+def is_cut_off(source: TfliteModelSource, place: tuple[int, int]) -> bool:
+    """Say whether unexplained bytes are the beginning of an archive: its end, which lists its files, is gone."""
+    start, stop = place
+    return source.archive is None and _ARCHIVE in source.file.read_at(start, min(stop - start, PADDING))
 
 
 def _says_something(source: TfliteModelSource, start: int, stop: int) -> bool:

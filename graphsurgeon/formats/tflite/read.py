@@ -12,7 +12,7 @@ from graphsurgeon.errors import FormatError, UnsupportedError, plural
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bare_source import BareSource
 from graphsurgeon.formats.tflite import metadata as tflite_metadata
-from graphsurgeon.formats.tflite.behind import unexplained
+from graphsurgeon.formats.tflite.behind import is_cut_off, unexplained
 from graphsurgeon.formats.tflite.buffers import Buffers
 from graphsurgeon.formats.tflite.graph import SubgraphSource
 from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes, operator_name, schema
@@ -197,7 +197,9 @@ def _notes(source: TfliteModelSource) -> list[str]:
         notes.append(f"{len(names)} associated file{'s' * (len(names) > 1)} in a ZIP archive behind the model")
         notes += [f"a file of the archive is named {name!r}: do not unpack it" for name in unsafe_names(names)[:_FEW]]
     rest = unexplained(source)
-    if rest is not None:
+    if rest is not None and is_cut_off(source, rest):
+        notes.append(f"the archive behind the model, from byte {rest[0]:,} on, has no end: the file is cut off")
+    elif rest is not None:
         notes.append(
             f"{plural(rest[1] - rest[0], 'byte')} behind the model that no field of it places, from byte {rest[0]:,} on"
         )

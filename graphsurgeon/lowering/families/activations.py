@@ -98,12 +98,6 @@ def _swish(b: Builder, x: Operand, alpha: float) -> Operand:
     return each(b, "Mul", x, each(b, "Sigmoid", inner))
 
 
-@lowers("SwiGLU", 28)
-def swiglu(b: Builder, node: Source) -> Operand:
-    """Swish of one half of an axis times the other half; refused where the definition is not the plain one."""
-    raise LoweringError("nothing is known of it here")
-
-
 @lowers("Mish", 18, 22)
 def mish(b: Builder, node: Source) -> Operand:
     """X * tanh(softplus(x))."""

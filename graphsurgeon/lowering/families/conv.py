@@ -7,6 +7,7 @@ Conv3D knows neither groups nor, without oneDNN, dilation; nor does Conv2DBackpr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from graphsurgeon.lowering.builder import Builder
 from graphsurgeon.lowering.layout import from_last, last
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
-from graphsurgeon.lowering.table import LoweringError, lowers
+from graphsurgeon.lowering.table import LoweringError, lowers, require_few
 from graphsurgeon.lowering.windows import Pads, Window, padded, window_of
 
 
@@ -83,6 +84,7 @@ def _in_groups(
     """Return what a function makes of each group of channels and its part of the kernel, joined."""
     if group == 1:
         return function(x, kernel)
+    require_few(group, 1 << 12, "groups")
     axis = len(kernel.static()) - 1
     parts = b.ops("Split", axis, x, num_split=group)
     kernels = b.ops("Split", into, b.plain(kernel), num_split=group)
@@ -95,6 +97,7 @@ def _spread(b: Builder, kernel: Operand, dilations: Sequence[int]) -> Operand:
         return kernel
     dims = kernel.static()
     spread = [*dims[:2], *((k - 1) * d + 1 for k, d in zip(dims[2:], dilations, strict=True))]
+    require_few(math.prod(spread), 1 << 26, "weights")
     if kernel.tensor is None:
         raise LoweringError("a dilated kernel that is computed when the model runs")
 

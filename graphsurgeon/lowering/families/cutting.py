@@ -10,7 +10,7 @@ from graphsurgeon.lowering.families.choosing import size_at
 from graphsurgeon.lowering.layout import from_last, last, mapped
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source, normal_axis
-from graphsurgeon.lowering.table import LoweringError, lowers
+from graphsurgeon.lowering.table import LoweringError, lowers, require_few
 from graphsurgeon.model.dtype import INT64
 
 _MOST, _LEAST = (1 << 31) - 1, -(1 << 31)  # of int32
@@ -107,6 +107,8 @@ def pad(b: Builder, node: Source) -> Operand:
     """Negative pads cut; constants, edges, mirrored or repeated cells are added."""
     x, value = node[0], node.get(2)
     mode = node.text("mode", "constant")
+    if node.has(3) and node[3].numbers is None:
+        return _padded_at_computed(b, b.plain(x), node, mode)
     axes = node.axes(x.rank, 3)
     fill = b.reshape(value, []) if value is not None and value.size != 0 else b.constant(_zero(x), x.dtype)
     if node[1].numbers is None:
@@ -131,13 +133,33 @@ def _rows(flat: Sequence[int], rank: int, axes: Sequence[int] | None = None) -> 
 def _padded_by_computed(
     b: Builder, x: Operand, mode: str, pads: Operand, axes: list[int] | None, value: Operand
 ) -> Operand:
-    if mode != "constant":
-        raise LoweringError("its pads are computed when the model runs")
     rows = b.op("Transpose", b.reshape(b.cast(pads, INT64), [2, -1]), [1, 0])
     if axes is not None and axes != list(range(x.rank)):
         none = b.constant([[0, 0]] * x.rank, INT64)
         rows = b.op("TensorScatterUpdate", none, b.constant([[axis] for axis in axes], INT64), rows)
-    return b.op("PadV2", x, rows, value)
+    if mode == "constant":
+        return b.op("PadV2", x, rows, value)
+    x = b.plain(x)
+    for axis in range(x.rank):
+        before, after = b.ops("Unpack", _row(b, rows, axis), num=2, axis=0)
+        x = b.op("GatherV2", x, _sources(b, x, axis, before, after, mode), axis)
+    return x
+
+
+def _row(b: Builder, rows: Operand, axis: int) -> Operand:
+    return b.op("StridedSlice", rows, [axis, 0], [axis + 1, 0], [1, 1], begin_mask=2, end_mask=2, shrink_axis_mask=1)
+
+
+def _padded_at_computed(b: Builder, x: Operand, node: Source, mode: str) -> Operand:
+    """Pad where even the axes are computed when the model runs."""
+    if mode != "constant":
+        raise LoweringError("its axes are computed when the model runs")
+    axes = b.op("ExpandDims", b.op("FloorMod", b.cast(node[3], INT64), b.constant(x.rank, INT64)), 1)
+    pairs = b.op("Transpose", b.reshape(b.cast(node[1], INT64), [2, -1]), [1, 0])
+    rows = b.op("TensorScatterUpdate", b.constant([[0, 0]] * x.rank, INT64), axes, pairs)
+    value = node.get(2)
+    fill = b.reshape(value, []) if value is not None and value.size != 0 else b.constant(_zero(x), x.dtype)
+    return b.op("PadV2", x, rows, fill)
 
 
 def _padded(b: Builder, x: Operand, mode: str, rows: list[tuple[int, int]], value: Operand) -> Operand:
@@ -161,15 +183,16 @@ def _padded(b: Builder, x: Operand, mode: str, rows: list[tuple[int, int]], valu
     made = as_plain(x)
     for axis, (before, after) in enumerate(lying):
         if before or after:
-            made = b.op("GatherV2", made, _sources(b, made, axis, before, after, mode), axis)
+            both = [b.constant(one, INT64) for one in (before, after)]
+            made = b.op("GatherV2", made, _sources(b, made, axis, both[0], both[1], mode), axis)
     return as_ordered(made, x.order)
 
 
-def _sources(b: Builder, x: Operand, axis: int, before: int, after: int, mode: str) -> Operand:
+def _sources(b: Builder, x: Operand, axis: int, before: Operand, after: Operand, mode: str) -> Operand:
     """Return where the cells of a padded axis come from."""
     side = b.constant(x.dims[axis], INT64) if isinstance(x.dims[axis], int) else size_at(b, x, axis)
     one, zero = b.constant(1, INT64), b.constant(0, INT64)
-    places = b.op("Range", b.constant(-before, INT64), b.op("AddV2", side, b.constant(after, INT64)), one)
+    places = b.op("Range", b.op("Neg", before), b.op("AddV2", side, after), one)
     top = b.op("Sub", side, one)
     if mode == "edge":
         return b.op("Minimum", b.op("Maximum", places, zero), top)
@@ -197,6 +220,7 @@ def _order(x: Operand, size: int) -> list[int]:
     channels = x.dims[1]
     if not isinstance(channels, int) or channels % (size * size):
         raise LoweringError(f"{channels} channels in blocks of {size}")
+    require_few(channels, 1 << 20, "channels")
     depth = channels // (size * size)
     return [place % depth * size * size + place // depth for place in range(channels)]
 
@@ -211,6 +235,7 @@ def space_to_depth(b: Builder, node: Source) -> Operand:
         if not isinstance(channels, int):
             raise LoweringError("the number of channels is not known", hint="give it with --shape")
         count = channels * size * size
+        require_few(count, 1 << 20, "channels")
         made = b.op(
             "GatherV2", made, [place % (size * size) * channels + place // (size * size) for place in range(count)], 3
         )

@@ -54,6 +54,18 @@ for _op, _versions, _made in _rows(_BINARY):
     lowers(_op, *_versions)(_binary(_made))
 
 
+@lowers("Add", 6)
+@lowers("Mul", 6)
+@lowers("Sub", 6)
+def aligned_by_attributes(b: Builder, node: Source) -> Operand:
+    """The second operand is stretched to the first only where an attribute says so, from an axis on."""
+    x, y = node[0], node[1]
+    if node.flag("broadcast") and node.attr("axis") is not None:
+        axis = node.axis(x.rank, -1)
+        y = b.reshape(y, [*y.static(), *[1] * (x.rank - axis - y.rank)])
+    return each(b, {"Add": "AddV2"}.get(node.node.op, node.node.op), x, y)
+
+
 @lowers("Xor", 7)
 def xor(b: Builder, node: Source) -> Operand:
     """Two truths that differ."""

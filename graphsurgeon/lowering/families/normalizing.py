@@ -7,13 +7,15 @@ from graphsurgeon.lowering.families.reducing import reduce
 from graphsurgeon.lowering.layout import channels_last, each, from_last, last
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
-from graphsurgeon.lowering.table import LoweringError, lowers
+from graphsurgeon.lowering.table import LoweringError, lowers, require_few
 from graphsurgeon.model.dtype import BFLOAT16, FLOAT16, FLOAT32, DType
 
 
-@lowers("BatchNormalization", 7, 9, 14, 15)
+@lowers("BatchNormalization", 6, 7, 9, 14, 15)
 def batch_normalization(b: Builder, node: Source) -> list[Operand | None]:
     """By moments from training: TensorFlow's own op for images, arithmetic for other ranks and types."""
+    if node.version == 6 and not node.flag("is_test"):
+        raise LoweringError("it computes moments of the batch, as in training", hint="export the model for inference")
     if node.flag("training_mode") or any(node.wants(output) for output in range(1, 5)):
         raise LoweringError("it computes moments of the batch, as in training", hint="export the model for inference")
     if node.version < 9 and not node.flag("spatial", True):
@@ -160,6 +162,7 @@ def lrn(b: Builder, node: Source) -> Operand:
     lying = last(b, x)
     if size % 2 and x.rank == 4 and x.dtype in (FLOAT32, FLOAT16):
         return from_last(b.op("LRN", lying, depth_radius=size // 2, bias=bias, alpha=alpha / size, beta=beta))
+    require_few(size, 1 << 10, "channels in a window")
     before = (size - 1) // 2
     rows = [[0, 0]] * (x.rank - 1) + [[before, size - 1 - before]]
     squares = b.op("Pad", b.op("Square", lying), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from graphsurgeon.lowering.builder import Builder, as_ordered
 from graphsurgeon.lowering.layout import channels_last, from_last, last
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
-from graphsurgeon.lowering.table import LoweringError, lowers
+from graphsurgeon.lowering.table import LoweringError, lowers, require_few
 from graphsurgeon.lowering.types import computed_as
 from graphsurgeon.lowering.windows import Window, padded, window_of
 from graphsurgeon.model.dtype import INT64, DType
@@ -124,6 +125,7 @@ def _unpadded(window: Window) -> Window:
 def _slices(b: Builder, x: Operand, window: Window) -> list[Operand]:
     """Return, for each cell of the window, what it sees at all places; works without known sides."""
     rank = len(window.kernel)
+    require_few(math.prod(window.kernel), 1 << 10, "cells of a window")
     parts = []
     for cell in itertools.product(*map(range, window.kernel)):
         starts = [place * d for place, d in zip(cell, window.dilations, strict=True)]
@@ -147,6 +149,7 @@ def _weights(window: Window, dtype: DType, *, includes: bool) -> Any:
         side = window.sides[place]
         if count is None or not isinstance(side, int):
             raise LoweringError("its means over padded windows need sides that are known", hint="give --shape")
+        require_few(count * window.kernel[place], 1 << 22, "cells of windows")
         before, after = (window.pads or [])[place]
         first, last_ = (-before, side + after) if includes else (0, side)
         starts = np.arange(count) * window.strides[place] - before
@@ -168,6 +171,7 @@ def _with_indices(b: Builder, x: Operand, window: Window, *, column_major: bool)
 
     dims = x.static()
     rank = len(window.kernel)
+    require_few(math.prod(count or 0 for count in window.outputs()) + dims[0] * dims[1], 1 << 24, "places")
     lying = padded(b, last(b, x), window.all_pads, smallest(x.dtype))
     parts = _slices(b, lying, window)
     sides = dims[2:]

@@ -16,7 +16,7 @@ from graphsurgeon.lowering.families.linear import multiplied
 from graphsurgeon.lowering.layout import channels_last
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source, normal_axis
-from graphsurgeon.lowering.table import LoweringError, lowers
+from graphsurgeon.lowering.table import LoweringError, lowers, require_few
 from graphsurgeon.model.dtype import FLOAT32, INT32, INT64
 from graphsurgeon.shapes.dims import Dim
 
@@ -312,6 +312,7 @@ def _coordinates(row: ResizedAxis, manner: Manner) -> Any:
     side, out = row.side, row.out
     if not isinstance(side, int) or out is None:
         raise LoweringError("a side that is not known", hint="give it with --shape")
+    require_few(out, 1 << 20, "places")
     scale = np.float32(row.scale if row.scale is not None else out / side)
     i = np.arange(out, dtype=np.float32)
     kind = manner.coordinates
@@ -355,6 +356,7 @@ def _matrix(where: Any, row: ResizedAxis, manner: Manner) -> Any:
 
     side = row.side
     assert isinstance(side, int)
+    require_few(len(where) * side, 1 << 26, "weights")
     scale = row.scale if row.scale is not None else (row.out or 0) / side
     shrink = min(scale, 1.0) if manner.antialias else 1.0
     reach = 1 if manner.mode == "linear" else 2

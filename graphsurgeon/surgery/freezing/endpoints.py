@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.flow.calls import reached_functions
-from graphsurgeon.analysis.names import find_signature, find_value, suggestion
+from graphsurgeon.analysis.names import KEY, find_signature, find_value, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
@@ -14,7 +14,6 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.surgery.moves.carry_out import find_way
 
-KEY = "key:"
 _MOST_PROPOSED = 5  # in a hint
 
 

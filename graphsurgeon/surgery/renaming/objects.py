@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
-from graphsurgeon.model.objects import ObjectNode, Way, path_names, path_text
+from graphsurgeon.model.objects import ObjectGraph, ObjectNode, Way, path_names, path_text
 
 _Edge = tuple[ObjectNode, str]
 _Moves = dict[_Edge, tuple[ObjectNode, tuple[str, ...]]]  # edge -> from where, and by which names, it is reached then
@@ -53,6 +53,21 @@ class ObjectPaths:
                     raise UsageError(f"{old!r} and another path that is the same object would part", hint=_HINT)
         self._check(moves)
         return moves
+
+    def renamed_edges(self, changed: Mapping[str, str]) -> dict[_Edge, str]:
+        """Return the edges that get other names and stay where they are.
+
+        Raises:
+            UsageError: a path would need other objects than there are: a SavedModel's are known by their numbers.
+        """
+        moves = self.plan(changed)
+        deeper = [names for (parent, _), (start, names) in moves.items() if start is not parent or len(names) > 1]
+        if deeper:
+            raise UsageError(
+                f"{path_text(deeper[0])!r} is longer or shorter than the path it is to replace",
+                hint="objects of a SavedModel get other names only; gs convert --format checkpoint takes its variables",
+            )
+        return {edge: names[0] for edge, (_, names) in moves.items()}
 
     def move(self, moves: _Moves, changed: Mapping[str, str]) -> list[str]:
         """Move edges as planned; return notes on paths that changed with others."""
@@ -107,6 +122,12 @@ class ObjectPaths:
             if (start, names) in taken:
                 raise UsageError(f"two objects would be {path_text(names)!r}")
             taken.add((start, names))
+
+
+def rename_edges(objects: ObjectGraph, numbers: Mapping[tuple[int, str], str]) -> None:
+    """Give edges of an object graph other names; the objects they start from are named by their places."""
+    for place, node in enumerate(objects.nodes):
+        node.children = [(numbers.get((place, name), name), child) for name, child in node.children]
 
 
 _HINT = "rename the scope that holds them, such as model/=encoder/"

@@ -22,7 +22,7 @@ from graphsurgeon.model.objects import ObjectGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import RESTORES, SAVES, VARIABLES
 from graphsurgeon.surgery.moves.known_ops import is_tflite
-from graphsurgeon.surgery.renaming.objects import ObjectPaths
+from graphsurgeon.surgery.renaming.objects import ObjectPaths, rename_edges
 
 Apply = Callable[[Iterable[str], str], dict[str, str]]
 
@@ -30,12 +30,16 @@ _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _ATTRIBUTES = "/.ATTRIBUTES/"  # an object-based key is `path/.ATTRIBUTES/name`; loaders look the name up
 
 
-def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]], list[str]]:
+def rename_variables(
+    model: Model, apply: Apply, literal: Callable[[str], str] = lambda name: name
+) -> tuple[list[tuple[str, str]], list[str]]:
     """Rename checkpoint keys and variables in every MetaGraph; return the pairs that changed, and notes.
 
     Args:
         model: changed in place.
         apply: gives old -> new for the names that change among those it is shown.
+        literal: what the pairs that were given make of a name, rules left aside: paths of objects in a SavedModel are
+            attributes of the loaded object, and change by name only.
 
     Raises:
         UsageError: a name is unknown or taken, or a key would lose the ending that loaders need.
@@ -52,18 +56,64 @@ def rename_variables(model: Model, apply: Apply) -> tuple[list[tuple[str, str]],
     nodes = [node for metagraph in model.metagraphs for node in _variable_nodes(metagraph)]
     if model.checkpoint is not None and not model.metagraphs and model.checkpoint.objects is not None:
         return _rename_objects(model.checkpoint, model.checkpoint.objects, apply)
-    changed = apply(dict.fromkeys([*keys, *map(resource_name, nodes)]), "variable")
+    paths = _literal_paths(model, literal)
+    changed = apply(dict.fromkeys([*keys, *map(resource_name, nodes), *paths]), "variable")
     known = set(keys)
     new_keys = {old: new for old, new in changed.items() if old in known}
+    edges = _edges(model, paths, new_keys, {*keys, *map(resource_name, nodes)})
     _check_keys(keys, new_keys)
-    plan = _plan_nodes(model, changed)
+    plan = _plan_nodes(model, {old: new for old, new in changed.items() if old not in paths})
     if model.checkpoint is not None and new_keys:
         model.checkpoint.rename(new_keys)
+    if edges and model.checkpoint is not None and model.checkpoint.objects is not None:
+        rename_edges(model.checkpoint.objects, edges)
     for metagraph in model.metagraphs:
-        _respell_constants(metagraph, new_keys, model.checkpoint)
+        if edges and metagraph.objects is not None:
+            rename_edges(metagraph.objects, edges)
+        _respell_constants(metagraph, new_keys, model.checkpoint, with_edges=bool(edges))
         _respell_objects(metagraph, changed)
     _rename_nodes(plan, nodes, changed)
     return sorted(changed.items()), _notes(model, new_keys)
+
+
+def _literal_paths(model: Model, literal: Callable[[str], str]) -> dict[str, str]:
+    """Return old -> new for the paths of objects of a SavedModel that the pairs rename."""
+    objects = [metagraph.objects for metagraph in model.metagraphs]
+    if model.checkpoint is None or model.checkpoint.objects is None or not objects or None in objects:
+        return {}
+    found = {path: literal(path) for path in ObjectPaths(model.checkpoint).keys}
+    return {path: new for path, new in found.items() if new != path}
+
+
+def _edges(
+    model: Model, paths: Mapping[str, str], new_keys: dict[str, str], others: set[str]
+) -> dict[tuple[int, str], str]:
+    """Return the edges that new paths need, by the place of an object and a name; keys that show a path follow it.
+
+    Both object graphs of a SavedModel have the same objects in the same places. What is another name of a variable too
+    may be meant as that: then paths may be left as they are.
+
+    Args:
+        model: a SavedModel.
+        paths: old -> new.
+        new_keys: old -> new; gets those that follow.
+        others: names of variables that are no paths.
+    """
+    if not paths or model.checkpoint is None or model.checkpoint.objects is None:
+        return {}
+    known = ObjectPaths(model.checkpoint)
+    try:
+        edges = known.renamed_edges(paths)
+    except UsageError:
+        if paths.keys() <= others:
+            return {}
+        raise
+    for path, new in paths.items():
+        for key in known.keys[path]:
+            if key.startswith(path + _ATTRIBUTES):
+                new_keys.setdefault(key, new + key[len(path) :])
+    places = {node: place for place, node in enumerate(model.checkpoint.objects.nodes)}
+    return {(places[parent], name): new for (parent, name), new in edges.items()}
 
 
 def _rename_objects(
@@ -159,9 +209,11 @@ def _rename_nodes(plan: Mapping[Graph, dict[Node, str]], variables: Iterable[Nod
         graph.rename(renames)
 
 
-def _respell_constants(metagraph: MetaGraph, keys: Mapping[str, str], checkpoint: Checkpoint | None) -> None:
-    """Put new keys into the constants that save and restore ops take."""
-    if not keys:
+def _respell_constants(
+    metagraph: MetaGraph, keys: Mapping[str, str], checkpoint: Checkpoint | None, *, with_edges: bool
+) -> None:
+    """Put new keys into the constants that save and restore ops take, and new edges into the objects they save."""
+    if not keys and not with_edges:
         return
     names: dict[Node, None] = {}
     objects: dict[Node, None] = {}
@@ -182,7 +234,10 @@ def _respell_constants(metagraph: MetaGraph, keys: Mapping[str, str], checkpoint
     for constant in objects:
         tensor = constant.attrs.get("value")
         if isinstance(tensor, Tensor) and checkpoint is not None:
-            data = [checkpoint.respelled_objects(item, keys) for item in tensor.items()]
+            data = [
+                checkpoint.serialized_objects() if with_edges else checkpoint.respelled_objects(item, keys)
+                for item in tensor.items()
+            ]
             constant.attrs["value"] = Tensor.of(tensor.dtype, [d or 0 for d in tensor.shape], data)
 
 

@@ -1,0 +1,108 @@
+"""Prepare a model for a converter by our own edits: what it computes stays, and each edit is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.bridges.converting.request import Request
+from graphsurgeon.bridges.guard import require_allowed
+from graphsurgeon.compare.entries import Entry, Input, entries
+from graphsurgeon.edit import Step, edit
+from graphsurgeon.errors import UnsupportedError, plural
+from graphsurgeon.formats import read
+from graphsurgeon.formats.savedmodel.folder import require_contained
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.patterns.rules import rule_set
+from graphsurgeon.surgery.freeze import FreezeReport
+from graphsurgeon.surgery.replace import ReplaceReport
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frozen SavedModel of one signature, made for a converter.
+
+    Attributes:
+        path: its folder.
+        model, metagraph, entry: as read back.
+        steps: what was done, a line each.
+    """
+
+    path: Path
+    model: Model
+    metagraph: MetaGraph
+    entry: Entry
+    steps: tuple[str, ...]
+
+    @property
+    def free(self) -> dict[str, Input]:
+        """The inputs whose batch may be any, by key."""
+        return {
+            name: item for name, item in self.entry.inputs.items() if item.shape.dims and item.shape.dims[0] is None
+        }
+
+
+def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int | None = None) -> Prepared:
+    """Freeze what is asked for, apply rules, and set the batch.
+
+    Args:
+        request: the model, and what of it.
+        folder: where the prepared one goes.
+        rules: names of shipped rules.
+        batch: that inputs whose batch is free get.
+
+    Raises:
+        UnsupportedError: the model cannot be frozen, or reaches outside itself.
+        UsageError: a name does not exist.
+    """
+    _require_allowed(request)
+    steps: list[Step] = [("attach-checkpoint", {"checkpoint": request.checkpoint})] if request.checkpoint else []
+    wanted = {
+        "outputs": list(request.outputs) or None,
+        "inputs": list(request.inputs) or None,
+        "signature": request.signature,
+        "set_values": dict(request.set_values),
+        "tags": request.tags,
+        "no_lowering": True,
+    }
+    steps += [("freeze", wanted), ("replace", {"rules": [rule for name in rules for rule in rule_set(name).rules]})]
+    report = edit(request.path, steps, output=f"{folder}/")
+    told = [line for step in report.steps for line in _told(step.report)]
+    prepared = _read_back(folder, told)
+    if batch is None or not prepared.free:
+        return prepared
+    shapes = {name: Shape([batch, *(item.shape.dims or ())[1:]]) for name, item in prepared.free.items()}
+    edit(folder, [("set-input", {"shapes": shapes})], in_place=True)
+    return _read_back(folder, [*told, f"set the batch of {', '.join(shapes)} to {batch}"])
+
+
+def _require_allowed(request: Request) -> None:
+    model = read(request.path)
+    require_contained(model)
+    if model.metagraphs:
+        metagraph = choose_metagraph(model, request.tags)
+        chosen = [entry for entry in entries(model, metagraph) if request.signature in (None, entry.key)]
+        outputs = [value for entry in chosen for value in entry.outputs.values()]
+        require_allowed(model, metagraph, outputs, request.allowed, request.tell)
+
+
+def _told(report: object) -> list[str]:
+    if isinstance(report, FreezeReport):
+        what = f"froze {plural(report.variables, 'variable')}; {plural(report.nodes_after, 'node')} remain"
+        return [f"{what} of {report.nodes_before:,}", *report.notes]
+    if isinstance(report, ReplaceReport):
+        return [f"rule {rule}: {plural(count, 'replacement')}" for rule, count in report.rules.items() if count]
+    return []
+
+
+def _read_back(folder: Path, steps: Sequence[str]) -> Prepared:
+    model = read(folder)
+    (metagraph,) = model.metagraphs
+    (entry,) = entries(model, metagraph)
+    if entry.problem:
+        raise UnsupportedError(f"signature {entry.key!r} cannot be converted: {entry.problem}")
+    return Prepared(folder, model, metagraph, entry, tuple(steps))
