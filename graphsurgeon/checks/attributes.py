@@ -63,10 +63,15 @@ def _undefined(node: Node, stored: attr_kinds.StoredAttrs, opdef: OpDef) -> Iter
         if name in opdef.attrs:
             continue
         found = attr_kinds.kinds(stored.get(name))
-        if found == (attr_kinds.PLACEHOLDER,) and is_main and node.graph.metagraph.tags is not None:
+        if found == (attr_kinds.PLACEHOLDER,) and is_main and _is_of_version_1(node.graph.metagraph):
             yield f"{name!r} is left to a caller, and the main graph has none"
         elif not found and not is_main:
             yield f"{name!r} is empty"
+
+
+def _is_of_version_1(metagraph: MetaGraph) -> bool:
+    """Say whether `tf.saved_model.load` imports the main graph; with objects it takes the functions alone."""
+    return metagraph.tags is not None and (metagraph.objects is None or not metagraph.objects.nodes)
 
 
 def _kind_fault(attr: AttrDef, value: Any, found: tuple[str, ...], *, is_main: bool, is_asked: bool) -> str:
