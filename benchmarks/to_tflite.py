@@ -1,6 +1,6 @@
-"""Which models become TFLite models that compute the same: `gs convert`, beside TensorFlow's converter alone, as a table.
+"""Which models become TFLite models that compute the same: `gs convert`, beside TensorFlow's converter alone.
 
-    python benchmarks/to_tflite.py [--alone] [FOLDER...]
+    python benchmarks/to_tflite.py [--alone] [--here] [FOLDER...]
 
 A row is a model that TensorFlow runs with data that are made up for it: its default signature, or the likeliest outputs
 of a graph without one. `equal` says that LiteRT gives what TensorFlow gives; anything else is why not. At the end come
@@ -10,6 +10,7 @@ the counts. With --alone the converter is given each SavedModel as it is, too.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -18,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from graphsurgeon.bridges.child import have_done
+from graphsurgeon.bridges import child, worker
 from graphsurgeon.bridges.converting.convert import convert
 from graphsurgeon.bridges.run import run
 from graphsurgeon.bridges.verify import verify
@@ -41,7 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--alone", action="store_true", help="try the converter without our edits, too")
+    parser.add_argument("--here", action="store_true", help="no process of its own for each run: faster, less safe")
     options = parser.parse_args()
+    if options.here:
+        child._run_child = carried_out_here
     ours: Counter[str] = Counter()
     alone: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as scratch:
@@ -57,6 +61,13 @@ def main() -> None:
     for name, counts in (("gs convert", ours), ("converter alone", alone)):
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
         print(f"{name}: {told} of {counts.total()}" if counts else "")
+
+
+def carried_out_here(folder: Path, stand: Path | None) -> None:
+    """Do what a child process would."""
+    del stand
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    worker.main(folder)
 
 
 def cases(folders: list[Path]) -> Iterator[tuple[Path, MetaGraph, Entry]]:
@@ -120,7 +131,7 @@ def without(path: Path, metagraph: MetaGraph, entry: Entry, target: Path) -> str
         "path": str(path.absolute()), "signature": entry.key, "tags": list(metagraph.tags or ()), "target": str(target),
         "quantize": "", "int8_io": False, "select": False,
     }  # fmt: skip
-    answer = have_done("converting.tflite_job:convert", arguments)
+    answer = child.have_done("converting.tflite_job:convert", arguments)
     if answer["died"] or answer["error"]:
         return "refused: by the converter"
     try:

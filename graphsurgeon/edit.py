@@ -36,6 +36,7 @@ Operation: TypeAlias = str | Callable[..., Any]
 Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
 
 _VARIABLES = "variables"  # their place in an outline
+_MISSING = {"asset-missing": "error"}
 _LARGE = 20_000  # nodes from which on the memory that a model takes is worth a walk of the garbage collector
 
 
@@ -384,7 +385,8 @@ def _require_whole(result: Model, read_source: Callable[[], Model], path: Path) 
     """Refuse files that do not belong together, unless those of the source did not either."""
     from graphsurgeon.checks.files import of_model
 
-    errors = [finding for finding in of_model(result) if finding.severity == "error"]
+    # A missing asset that nothing reads on load is a warning of a model that is found, and no model to write.
+    errors = [finding for finding in of_model(result) if "error" in (finding.severity, _MISSING.get(finding.rule))]
     new = _new(errors, list(of_model(read_source()))) if errors else []
     if new:
         raise _unsound(new, path)

@@ -12,6 +12,7 @@ import pytest
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read, registry
+from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset
@@ -86,7 +87,7 @@ def test_faults_of_the_files_that_the_source_had_are_no_reason_either(tmp_path: 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     def add_asset(model: Model) -> None:
-        node = model.metagraphs[0].graph.nodes[0]
+        node = model.metagraphs[0].graph.add_node("Placeholder", "vocab", [], {"dtype": STRING})
         model.metagraphs[0].assets.append(Asset("vocab.txt", Mention.of(node.output(), "asset vocab.txt")))
 
     with pytest.raises(UnsupportedError, match=r"vocab\.txt: the file is not in assets/"):

@@ -43,9 +43,9 @@ def formats_missing(page: str) -> set[str]:
 
 
 def ways_missing(page: str) -> set[str]:
-    """Return the converters to other frameworks whose targets no row of a page names."""
-    told = " ".join(cell for row in rows(page) for cell in row)
-    return {way.name for way in converters() if not any(suffix in told for suffix in way.suffixes if suffix)}
+    """Return the converters to files of other frameworks whose suffixes a page does not name."""
+    ways = {way.name: {suffix for suffix in way.suffixes if suffix} for way in converters()}
+    return {name for name, suffixes in ways.items() if suffixes and not any(one in page for one in suffixes)}
 
 
 def kinds_missing(page: str) -> set[str]:
@@ -89,7 +89,7 @@ def test_options_in_tables_exist() -> None:
         commands = commands_in(row[0])
         if not commands or len(row) < 2:
             continue
-        told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", " ".join(row))) - _HIDDEN
+        told = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", " ".join(row))) - _HIDDEN
         known = set.intersection(*(options_of(command) for command in commands))
         if told - known:
             wrong[row[0]] = told - known

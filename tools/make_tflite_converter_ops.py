@@ -34,6 +34,8 @@ ELSEWHERE = re.compile(
     "Grad|Dataset|Iterator|Summary|Reader|Boosted|Sdca|Collective|Nccl|Debug|TPU|Xla|Cudnn|Queue|Stats|Embedding|"
     "Anonymous|Accumulator|Seed|Sampler|Minibatch|Coo|SparseCore|Backprop|Restore|Generator|Experimental|Session"
 )
+# Part of what the converter takes as a whole (GELU), or taken with constants of the right length only.
+FUSED = {"Erf", "FakeQuantWithMinMaxVarsPerChannel"}
 HANDLES = (20, 21)  # resource, variant
 TYPES = ("float32", "int32", "string", "bool", "int64", "complex64")
 PATIENCE = 40  # seconds without a word from the process
@@ -58,7 +60,7 @@ def main() -> None:
         killed = next((op for op in waiting if op not in verdicts), None)
         waiting = [op for op in waiting if op not in verdicts and op != killed]
     lines = [f"# Made by tools/make_tflite_converter_ops.py from TensorFlow {version('tensorflow-cpu')}; do not edit."]
-    lines += [f"{op} {verdict}" for op, verdict in sorted(verdicts.items()) if verdict in ("select", "none")]
+    lines += [f"{op} {verdict}" for op, verdict in sorted(verdicts.items()) if verdict in WORTH[1:] and op not in FUSED]
     OUTPUT.write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -134,7 +136,7 @@ def _functions(op: str) -> Iterator[Any]:
         for constants in (None, *CONSTANTS) if len(specs) > 1 and dtype in PLAIN else (None,):
             try:
                 yield _traced(raw, plain, specs, attrs, constants)
-            except Exception:  # TensorFlow takes no such op
+            except Exception:  # noqa: PERF203  # TensorFlow takes no such op
                 continue
 
 

@@ -22,7 +22,7 @@ def run(source: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> Iterat
     for call in calls:
         try:
             found = _run_signature(interpreter, call) if call["signature"] else _run_graph(interpreter, call)
-            yield {name: (str(array.dtype), array) for name, array in found.items()}, ""
+            yield {name: (_type(array), array) for name, array in found.items()}, ""
         except Exception as error:  # noqa: PERF203  # whatever LiteRT raises is an answer
             yield {}, f"{type(error).__name__}: {error}"
 
@@ -56,6 +56,10 @@ def _run_graph(interpreter: Any, call: Mapping[str, Any]) -> dict[str, Any]:
         interpreter.set_tensor(_index(name), _fitting(array, details[_index(name)]))
     interpreter.invoke()
     return {name: _plain(interpreter.get_tensor(_index(tensor))) for name, tensor in call["fetches"].items()}
+
+
+def _type(array: Any) -> str:
+    return "string" if array.dtype.kind == "O" else str(array.dtype)
 
 
 def _index(name: str) -> int:

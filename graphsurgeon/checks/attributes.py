@@ -25,7 +25,7 @@ def kinds(metagraph: MetaGraph) -> Iterator[Finding]:
     for graph in metagraph.graphs:
         for node in graph.nodes:
             opdef = definition(node) if node.callee is None else None
-            if opdef is not None and opdef.attrs:
+            if opdef is not None:
                 yield from _of_node(node, opdef)
 
 
@@ -39,11 +39,39 @@ def _of_node(node: Node, opdef: OpDef) -> Iterator[Finding]:
         if found == (attr.type,):
             what = _value_fault(attr, value)
         else:
-            is_asked = bool(node.inputs) and any(arg.type_list_attr == name for arg in opdef.inputs)
+            is_asked = _counts(node, opdef, name)
             what = _kind_fault(attr, value, found, is_main=node.graph.kind == "main", is_asked=is_asked)
         if what:
             hint = "set it in Python (`node.attrs`), or get the file again"
             yield Finding("error", place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")
+    for what in _undefined(node, stored, opdef):
+        hint = "gs strip --only recorded-shapes, or get the file again"
+        yield Finding("error", place(node.graph, node), f"its attribute {what}", hint, "attribute-kind")
+
+
+def _counts(node: Node, opdef: OpDef, name: str) -> bool:
+    """Say whether a list of types says how many inputs or results a node has, and it has some."""
+    takes = bool(node.inputs) and any(arg.type_list_attr == name for arg in opdef.inputs)
+    gives = any(ref.graph is not None and ref.graph.outputs for ref in node.function_refs)
+    return takes or (gives and any(arg.type_list_attr == name for arg in opdef.outputs))
+
+
+def _undefined(node: Node, stored: attr_kinds.StoredAttrs, opdef: OpDef) -> Iterator[str]:
+    """Say what is wrong with attributes that the op does not define; importers drop most, whatever they hold."""
+    is_main = node.graph.kind == "main"
+    for name in stored.names():
+        if name in opdef.attrs:
+            continue
+        found = attr_kinds.kinds(stored.get(name))
+        if found == (attr_kinds.PLACEHOLDER,) and is_main and _is_of_version_1(node.graph.metagraph):
+            yield f"{name!r} is left to a caller, and the main graph has none"
+        elif not found and not is_main:
+            yield f"{name!r} is empty"
+
+
+def _is_of_version_1(metagraph: MetaGraph) -> bool:
+    """Say whether `tf.saved_model.load` imports the main graph; with objects it takes the functions alone."""
+    return metagraph.tags is not None and (metagraph.objects is None or not metagraph.objects.nodes)
 
 
 def _kind_fault(attr: AttrDef, value: Any, found: tuple[str, ...], *, is_main: bool, is_asked: bool) -> str:
@@ -55,7 +83,8 @@ def _kind_fault(attr: AttrDef, value: Any, found: tuple[str, ...], *, is_main: b
         return _size_fault(attr, 0)
     if not found or found == ("list",):
         # A list that was left empty is written as nothing by old versions; in functions nothing may be empty.
-        return "" if is_list and is_main and not is_asked else f"is empty, and its kind is {attr.type}"
+        may_be = is_main and not is_asked and (is_list or attr.has_default)  # importers put the default in
+        return "" if may_be else f"is empty, and its kind is {attr.type}"
     shown = " and ".join(found)
     return f"is a {shown}, and its kind is {attr.type}"
 

@@ -22,6 +22,7 @@ from graphsurgeon.checks import (
     mentions,
     modules,
     nodes,
+    object_functions,
     objects,
     onnx,
     ops,
@@ -38,7 +39,7 @@ from graphsurgeon.checks import serving as serving_rules
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
 from graphsurgeon.model.collector import collector_off
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -73,6 +74,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     signatures.both_worlds,
     mentions.object_graph_functions,
     objects.objects,
+    object_functions.object_functions,
     modules.modules,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
@@ -127,7 +129,7 @@ MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (
     variables.of_model,
     files.of_model,
 )
-_SEVERITIES = ("error", "needs", "warning", "note")
+_SEVERITIES: tuple[Severity, ...] = ("error", "needs", "warning", "note")
 MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
 
 
@@ -154,12 +156,17 @@ def check(
         for rule in [*rules, serving_rules.of_model] if serving else rules:
             found += rule(model)
         if shapes:
-            told = {finding.where for finding in found}  # a signature against the recorded shape, for instance
+            # A signature against the recorded shape, for instance, has been told.
+            told = {(finding.where, severity) for finding in found for severity in _no_worse_than(finding.severity)}
             contradictions = _of_metagraphs(model, SHAPE_RULES)
-            found += [finding for finding in contradictions if finding.where not in told]
+            found += [finding for finding in contradictions if (finding.where, finding.severity) not in told]
     if checksums:
         found += variables.checksums(model, progress)
     return sorted(_limited(found), key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def _no_worse_than(severity: Severity) -> tuple[Severity, ...]:
+    return _SEVERITIES[_SEVERITIES.index(severity) :]
 
 
 def is_refused(finding: Finding) -> bool:

@@ -9,32 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphsurgeon.checks.nodes import reached, severity_in
+from graphsurgeon.checks.ops import OUTPUT_SHAPES
 from graphsurgeon.checks.places import place
+from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.ops.kinds import BRANCHES, ITERATED, LOOPS
+from graphsurgeon.ops.kinds import (
+    BRANCHES,
+    ELEMENTS_BY_TYPES,
+    LOOPS,
+    QUEUES_BY_TYPES,
+    WINDOWS_OF_IMAGES,
+    WINDOWS_OF_VOLUMES,
+)
 
-_WINDOW = {"strides": 4, "dilations": 4}
-_POOL = {"strides": 4, "ksize": 4}
-# Op -> attribute -> number of entries: one for each dimension of the image.
-_FIXED: dict[str, dict[str, int]] = {
-    "Conv2D": _WINDOW, "DepthwiseConv2dNative": _WINDOW, "Conv2DBackpropInput": {"strides": 4},
-    "Conv3D": {"strides": 5, "dilations": 5}, "AvgPool": _POOL, "MaxPool": _POOL, "MaxPoolWithArgmax": _POOL,
-    "AvgPool3D": {"strides": 5, "ksize": 5}, "MaxPool3D": {"strides": 5, "ksize": 5},
-    "Dilation2D": {"strides": 4, "rates": 4}, "ExtractImagePatches": {"strides": 4, "ksizes": 4, "rates": 4},
-}  # fmt: skip
+# Attributes with an entry for each dimension of what an op slides over.
+_PER_DIMENSION = ("strides", "dilations", "ksize", "ksizes", "rates")
 # Op -> (list, list of the same length, whether the first may be empty instead).
 _PAIRS: dict[str, tuple[str, str, bool]] = {
     **dict.fromkeys(BRANCHES, ("output_shapes", "Tout", True)),
     **dict.fromkeys(LOOPS, ("output_shapes", "T", True)),
-    **dict.fromkeys(
-        ITERATED | {"DatasetToSingleElement", "OptionalGetValue"}, ("output_shapes", "output_types", False)
-    ),
-    **dict.fromkeys(
-        ("FIFOQueue", "FIFOQueueV2", "RandomShuffleQueue", "RandomShuffleQueueV2", "PaddingFIFOQueueV2"),
-        ("shapes", "component_types", True),
-    ),
+    **dict.fromkeys(ELEMENTS_BY_TYPES, ("output_shapes", "output_types", False)),
+    **dict.fromkeys(QUEUES_BY_TYPES, ("shapes", "component_types", True)),
 }
 
 
@@ -42,23 +39,31 @@ def lengths(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find lists with another number of entries than their op takes."""
     known = reached(metagraph)
     for graph in metagraph.graphs:
-        if graph.op_counts.keys().isdisjoint(_FIXED) and graph.op_counts.keys().isdisjoint(_PAIRS):
-            continue
         for node in graph.nodes:
-            for what in (*_fixed(node), *_paired(node)):
+            for what in (*_fixed(node), *_paired(node), *_recorded(node)):
                 yield Finding(severity_in(graph, known), place(graph, node), what, "set it", "list-length")
 
 
 def _fixed(node: Node) -> Iterator[str]:
-    for name, wanted in _FIXED.get(node.op, {}).items():
+    wanted = 4 if node.op in WINDOWS_OF_IMAGES else 5 if node.op in WINDOWS_OF_VOLUMES else 0
+    for name in _PER_DIMENSION if wanted else ():
         found = node.attrs.get(name)
         if isinstance(found, list) and len(found) != wanted:
             yield f"its attribute {name!r} has {len(found)} entries, {node.op} takes {wanted}"
 
 
+def _recorded(node: Node) -> Iterator[str]:
+    """Hold the shapes that are noted down to the outputs (`ValidateShape` of graph_constructor.cc)."""
+    shapes = node.attrs.get(OUTPUT_SHAPES) if has_attr(node, OUTPUT_SHAPES) else None
+    outputs = node.output_dtypes() if isinstance(shapes, list) else None
+    if isinstance(shapes, list) and outputs is not None and len(shapes) != len(outputs):
+        yield f"it records shapes of {len(shapes)} outputs, and has {len(outputs)}"
+
+
 def _paired(node: Node) -> Iterator[str]:
     name, other, may_be_empty = _PAIRS.get(node.op, ("", "", True))
     found, beside = (node.attrs.get(name), node.attrs.get(other)) if name else (None, None)
-    if isinstance(found, list) and isinstance(beside, list) and len(found) != len(beside):
-        if found or not may_be_empty:
-            yield f"its attribute {name!r} has {len(found)} entries, {other!r} {len(beside)}"
+    if not isinstance(found, list) or not isinstance(beside, list) or (may_be_empty and not found):
+        return
+    if len(found) != len(beside):
+        yield f"its attribute {name!r} has {len(found)} entries, {other!r} {len(beside)}"

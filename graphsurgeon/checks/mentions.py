@@ -35,7 +35,7 @@ def _mentions(metagraph: MetaGraph) -> Iterator[tuple[Mention, str]]:
 
 
 def assets(model: Model) -> Iterator[Finding]:
-    """Find assets whose tensor the graph lacks, or is none for a path. Who imports a MetaGraph alone reads no assets."""
+    """Find assets whose tensor the graph lacks, or is none for a path. An imported MetaGraph reads none."""
     severity: Severity = "error" if model.traits.is_servable else "warning"
     for metagraph in model.metagraphs:
         types = OutputTypes()

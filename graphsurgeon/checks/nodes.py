@@ -98,7 +98,7 @@ def names_inside(metagraph: MetaGraph) -> Iterator[Finding]:
 
 def _named(graph: Graph) -> Iterator[tuple[str, str]]:
     for value in graph.inputs:
-        yield value.name, place(graph)
+        yield value.name or "", place(graph)
     for node in graph.nodes:
         yield node.name, place(graph, node)
 

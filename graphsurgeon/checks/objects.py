@@ -6,9 +6,11 @@ object, reached or not; only what is read when it is used is a matter of what us
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from graphsurgeon.formats.graph.objectgraph import MISSING, stored_faults
+from graphsurgeon.analysis.names import INTERNAL
+from graphsurgeon.formats.graph.objectgraph import MISSING, is_known_version, stored_faults
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
@@ -27,6 +29,8 @@ def objects(metagraph: MetaGraph) -> Iterator[Finding]:
         return
     if not graph.nodes:
         yield _finding("object graph", "it has no objects, not even the one that loading returns")
+    else:
+        yield from _root(metagraph, graph)
     known = {entry.function for entry in graph.concrete_functions}
     for number, node in enumerate(graph.nodes):
         where = f"object {number}"
@@ -36,6 +40,31 @@ def objects(metagraph: MetaGraph) -> Iterator[Finding]:
             if function not in known and not isinstance(function, str):
                 yield _finding(where, f"the object graph does not say what its function {function.name!r} captures")
     yield from _functions(graph)
+
+
+def _root(metagraph: MetaGraph, graph: ObjectGraph) -> Iterator[Finding]:
+    if graph.root.kind not in ("user_object", ""):  # of no kind is told elsewhere
+        yield _finding("object 0", f"loading returns it, and it is a {graph.root.kind}")
+    public = [key for key in metagraph.signatures if not key.startswith(INTERNAL)]
+    holder = graph.root.child("signatures")
+    if public and holder is None:
+        yield _finding("object 0", "it has no child 'signatures', by which tf.saved_model.load finds them")
+    elif holder is not None and (holder.identifier != _SIGNATURES or not is_known_version(holder)):
+        yield _finding("object 0", "its child 'signatures' is not what holds signatures")
+    circle = _dependency_circle(graph)
+    if circle:
+        yield _finding("object graph", f"{len(circle)} objects wait for each other to be loaded")
+
+
+def _dependency_circle(graph: ObjectGraph) -> set[ObjectNode]:
+    """Return objects that depend on each other, or on such as do."""
+    waiting = {node: {child for _, child in node.dependencies} for node in graph.nodes if node.dependencies}
+    while True:
+        ready = [node for node, before in waiting.items() if before.isdisjoint(waiting)]
+        if not ready:
+            return set(waiting)
+        for node in ready:
+            del waiting[node]
 
 
 def _finding(where: str, what: str) -> Finding:
@@ -53,6 +82,12 @@ def _edges(node: ObjectNode) -> Iterator[str]:
 
 
 def _own(node: ObjectNode) -> Iterator[str]:
+    counts = Counter(name for name, _ in node.children)
+    yield from (
+        f"it has {count} children {name!r}, of which one is kept" for name, count in counts.items() if count > 1
+    )
+    if node.kind == "resource" and node.child("_create_resource") is None:
+        yield "it has no function '_create_resource' that makes it"
     if not node.kind:
         yield "it is of no kind that the loader knows"
     if node.kind == "variable" and node.dtype is not None and not node.dtype.number:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphsurgeon.analysis.flow.calls import Place, origin
+from graphsurgeon.checks import signature_shapes
 from graphsurgeon.checks.places import place
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.formats.graph.nodetypes import Types
@@ -16,11 +17,10 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, SWITCHES
+from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, PYTHON, SWITCHES
 from graphsurgeon.ops.libraries import tensorflow_library
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
-from graphsurgeon.shapes.report import ShapeReport
 
 
 def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -32,7 +32,7 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
             op = node.op
             if op in known:
                 continue
-            if definition(node) is None:
+            if definition(node) is None or op in PYTHON:
                 nodes.setdefault(op, []).append(node)
             else:
                 known.add(op)
@@ -40,6 +40,10 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
         where = place(found[0].graph, found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
         if not op:
             yield Finding("error", where, "it has no op", "get the file again", "no-op-name")
+            continue
+        if op in PYTHON:
+            what = f"needs the Python process that made the graph: {op!r} calls a function of it"
+            yield Finding("needs", where, what, "take it out of the graph, or make the graph anew", "python-op")
             continue
         library = tensorflow_library(op) or f"the library that has the op {op!r}"
         what = f"needs {library}: {op!r} is neither one of TensorFlow's ops nor a function of the model"
@@ -257,22 +261,7 @@ def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
         else:
             recording = _recording(metagraph) if recording is None else recording
             yield _of_node(metagraph, found, is_recorded=found.graph in recording)
-    yield from _scalars(metagraph, report)
-
-
-def _scalars(metagraph: MetaGraph, report: ShapeReport) -> Iterator[Finding]:
-    """Find outputs without a shape: `tf.saved_model.load` takes them for scalars, of a model of TensorFlow 1."""
-    if metagraph.tags is None or (metagraph.objects is not None and metagraph.objects.nodes):
-        return
-    for signature in metagraph.signatures.values():
-        for key, entry in signature.outputs.items():
-            value = entry.mention.target if entry.mention is not None else None
-            if entry.shape is None and entry.raw is not None and isinstance(value, Value):
-                shape = report.shape(value)
-                if shape.rank:
-                    where = f"signature {signature.key}, output {key}"
-                    what = f"it has no shape, which stands for a scalar; the graph says {shape}"
-                    yield Finding("error", where, what, _OF_THE_TENSOR, "signature-shape")
+    yield from signature_shapes.outputs(metagraph, report)
 
 
 def _recording(metagraph: MetaGraph) -> set[str]:

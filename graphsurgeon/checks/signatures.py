@@ -8,6 +8,7 @@ from graphsurgeon.checks.ops import OutputTypes
 from graphsurgeon.checks.places import is_present
 from graphsurgeon.errors import plural
 from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
@@ -28,6 +29,9 @@ def repeated_tags(model: Model) -> Iterator[Finding]:
             where = f"tags {','.join(sorted(tags)) or 'none'}"
             hint = "loaders take the first; gs rename --what tags gives it others"
             yield Finding("warning", where, "a second MetaGraph with the same tags", hint, "repeated-tags")
+        elif model.traits.is_servable and metagraph.vocabulary == TENSORFLOW and not tags:
+            what = "it has no tags: whoever asks for 'serve', as TensorFlow Serving does, does not find it"
+            yield Finding("warning", "tags none", what, "gs rename --what tags none=serve", "no-tags")
         seen.add(tags)
 
 
@@ -36,7 +40,7 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
     types = OutputTypes()
     for signature in metagraph.signatures.values():
         for side, entries in (("input", signature.inputs), ("output", signature.outputs)):
-            refused = shape_severity(metagraph, side)
+            refused: Severity = "error" if side == "input" else "warning"  # the placeholder refuses what is fed
             for key, entry in entries.items():
                 where = f"signature {signature.key}, {side} {key}"
                 for mention in entry.mentions:
@@ -46,15 +50,6 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
                 target = entry.mention.target if entry.mention is not None else None
                 if isinstance(target, Value) and is_present(target):
                     yield from _agreement(where, entry, target, types, refused)
-
-
-def shape_severity(metagraph: MetaGraph, side: str) -> Severity:
-    """Return what a shape is that is not the tensor's.
-
-    Who feeds what the signature says is refused by the placeholder; the shapes of outputs are set on the tensors when
-    `tf.saved_model.load` makes functions of a model of TensorFlow 1, and read by nobody else.
-    """
-    return "error" if side == "input" or metagraph.objects is None or not metagraph.objects.nodes else "warning"
 
 
 def _agreement(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
+from graphsurgeon.checks.variable_values import variable_values
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.checkpoint import find as checkpoints
@@ -21,13 +22,14 @@ _SEEN = 20  # entries that are named when they are listed
 
 def of_model(model: Model) -> Iterator[Finding]:
     """Find damage of the checkpoint, and variables that only one of graph and checkpoint knows."""
-    if model.checkpoint is not None:
-        for problem in checkpoints.problems(model.checkpoint):
-            yield replace(problem, rule="checkpoint-files")
+    problems = checkpoints.problems(model.checkpoint) if model.checkpoint is not None else []
+    yield from (replace(problem, rule="checkpoint-files") for problem in problems)
     if _speak_tensorflow(model):
         yield from _restored(model)
     if model.checkpoint is not None:
         yield from _object_keys(model.checkpoint)
+    if model.checkpoint is not None and all(problem.severity != "error" for problem in problems):
+        yield from variable_values(model, model.checkpoint)
 
 
 def checksums(model: Model, progress: Progress | None = None) -> Iterator[Finding]:

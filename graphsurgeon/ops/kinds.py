@@ -69,6 +69,10 @@ ELEMENTS = ITERATED | {
     "QueueDequeue", "QueueDequeueV2", "QueueDequeueMany",
     "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2", "ReaderRead", "ReaderReadV2",
 }  # fmt: skip
+ELEMENTS_BY_TYPES = ITERATED | {"DatasetToSingleElement", "OptionalGetValue"}  # `output_types`, `output_shapes`
+QUEUES_BY_TYPES = frozenset({  # `component_types`, `shapes`
+    "FIFOQueue", "FIFOQueueV2", "PaddingFIFOQueueV2", "RandomShuffleQueue", "RandomShuffleQueueV2",
+})  # fmt: skip
 PARSERS = frozenset({"ParseExample", "ParseExampleV2", "ParseSingleExample"})  # of serialized `tf.train.Example`
 IMAGE_DECODERS = frozenset({"DecodeImage", "DecodeJpeg", "DecodePng", "DecodeAndCropJpeg", "ExtractJpegShape"})
 RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
@@ -210,6 +214,12 @@ LOUD = frozenset({
 ADDS = frozenset({"Add", "AddV2"})
 DIVISIONS = frozenset({"RealDiv", "Div"})
 SELECTS = frozenset({"Select", "SelectV2"})
+# Slide a window over an image of rank 4, a volume of rank 5; lists among their attributes have an entry a dimension.
+WINDOWS_OF_IMAGES = frozenset({
+    "AvgPool", "Conv2D", "Conv2DBackpropInput", "DepthwiseConv2dNative", "Dilation2D", "ExtractImagePatches", "MaxPool",
+    "MaxPoolWithArgmax",
+})  # fmt: skip
+WINDOWS_OF_VOLUMES = frozenset({"AvgPool3D", "Conv3D", "MaxPool3D"})
 BATCH_NORMS = frozenset({"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"})
 PADS = frozenset({"Pad", "PadV2", "MirrorPad"})
 SHAPE_SOURCES = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # of what they are given, only the shape counts

@@ -82,7 +82,9 @@ class Restated:
             name = f"operator #{number} ({node.op})"
             restate = _RULES.get(node.op) if node.outputs else None
             try:
-                results = restate(RestatedOperator(self, node, name)) if restate is not None and node.inputs else None
+                results = (
+                    restate(RestatedOperator(self, node, name)) if restate and node.inputs and node.outputs else None
+                )
             except _UnlikeItsKindError:
                 results = None
             if results is None:

@@ -62,7 +62,7 @@ GRAPHS: dict[str, tuple[str, str, str, str] | None] = {
         "error", "colocation", "node y", "'gone'",
     ),
     f'{X} node {{ name: "y" op: "MyOp" input: "x" }} node {{ name: "z" op: "MyOp" input: "x" }}': (
-        "warning", "unknown-op", "node y and 1 more", "'MyOp'",
+        "needs", "unknown-op", "node y and 1 more", "'MyOp'",
     ),
     f'{X} node {{ name: "y" op: "AddV2" input: "x" {T} }}': (
         "error", "input-count", "node y", "1 inputs, AddV2 takes 2",
@@ -87,12 +87,12 @@ GRAPHS: dict[str, tuple[str, str, str, str] | None] = {
     X + call("y", "f") + function("f", RELU): None,
     X + call("y", "gone"): ("error", "missing-function", "node y", "'gone'"),
     X + call("y", "f", 2, inputs='input: "x" input: "x"') + function("f", RELU): (
-        "warning", "call-types", "node y", "(float32, float32), it takes (float32)",
+        "error", "call-types", "node y", "(float32, float32), it takes (float32)",
     ),
     X + call("y", "f") + function("f", RELU, "gone:x:0"): ("error", "dangling-input", "function f", "'gone:x:0'"),
     X + call("y", "f") + function("f", f'node_def {{ name: "r" op: "Relu" input: "a" input: "^a" {T} }}'): None,
     X + call("y", "f") + function("f", "node_def" + call("r", "f", inputs='input: "a"')[4:], "r:output:0"): (
-        "warning", "recursion", "function f", "f -> f",
+        "error", "recursion", "function f", "f -> f",
     ),
     'node { name: "c" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } } attr { key: "value" value { tensor {'
     ' dtype: DT_FLOAT tensor_shape { dim { size: 2 } } tensor_content: "abc" } } } }': (
@@ -281,8 +281,17 @@ SOUND = sorted(
     path
     for kind in ("savedmodel", "graphdef", "metagraph", "checkpoint", "tflite")
     for path in (FIXTURES / kind).iterdir()
-    # These two are broken on purpose: a function that is not in the library, an index without its data.
-    if path.name not in ("custom_op.pbtxt", "index_only")
+    # Broken on purpose: a function that is not in the library, an index without its data, a signature that lacks an
+    # input or a variable; of `keras_trained` sessions restore but a part, so they cannot run it. `unfrozen` is two.
+    if path.name
+    not in (
+        "custom_op.pbtxt",
+        "index_only",
+        "keras_trained",
+        "unfrozen",
+        "v1_missing_entries",
+        "v1_unfed_placeholder",
+    )
 )
 
 

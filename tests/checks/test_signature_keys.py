@@ -41,7 +41,7 @@ def test_keys_that_loaders_take(key: str) -> None:
 
 
 def test_self_loads_and_cannot_be_called() -> None:
-    assert severities(with_keys(["self"]), "signature-key") == ["warning"]
+    assert severities(with_keys(["self"]), "signature-key") == ["error"]
 
 
 def test_keys_beside_an_object_graph_are_not_read() -> None:

@@ -26,7 +26,7 @@ def captured_keys(metagraph: MetaGraph, checkpoint: Checkpoint) -> dict[Node, st
     objects, stored = metagraph.objects, checkpoint.objects
     if objects is None or stored is None or not objects.nodes or not stored.nodes:
         return {}
-    keys = _keys(objects, stored)
+    keys = object_keys(objects, stored)
     captures = {entry.function: entry.bound_inputs for entry in objects.concrete_functions}
     found: dict[Node, str] = {}
     for call in metagraph.graph.nodes:
@@ -40,7 +40,7 @@ def captured_keys(metagraph: MetaGraph, checkpoint: Checkpoint) -> dict[Node, st
     return found
 
 
-def _keys(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, str]:
+def object_keys(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, str]:
     """Return the checkpoint key of each object that holds a variable."""
     return {
         node: key

@@ -32,10 +32,12 @@ class Restored:
         key: the checkpoint key.
         slice: `shape_and_slices` as stored: empty for the whole tensor, else the full shape followed by
             `start,length` (or `-`) for every dimension, such as `20 6 0,7:0,6`.
+        is_reshaped: the value takes another shape on its way to the variable.
     """
 
     key: str
     slice: str = ""
+    is_reshaped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _restoring_nodes(metagraph: MetaGraph) -> Iterator[tuple[Node, Call | None]]
 
 
 def _restored(place: Place, texts: _Texts) -> Restored | None:
-    place = origin(place, passing=_UNCHANGED)
+    is_reshaped = origin(place).value.producer is not (place := origin(place, passing=_UNCHANGED)).value.producer
     node, port = place.value.producer, place.value.port
     if node is None or not isinstance(port, int):
         return None
@@ -122,7 +124,7 @@ def _restored(place: Place, texts: _Texts) -> Restored | None:
         return None
     if port >= len(names):
         return None
-    return Restored(names[port], slices[port] if port < len(slices) else "")
+    return Restored(names[port], slices[port] if port < len(slices) else "", is_reshaped)
 
 
 class _Texts:

@@ -12,7 +12,7 @@ from typing import Any
 from graphsurgeon.bridges.child import have_done, require_extra, shortened
 from graphsurgeon.bridges.converting.accuracy import measure
 from graphsurgeon.bridges.converting.calibration import RANDOM, samples
-from graphsurgeon.bridges.converting.compared import Verdict, compare_with_source
+from graphsurgeon.bridges.converting.compared import Compared, compare_with_source
 from graphsurgeon.bridges.converting.prepare import Prepared, prepare
 from graphsurgeon.bridges.converting.request import ConversionReport, Request
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
@@ -25,7 +25,7 @@ from graphsurgeon.ops.tflite_converter import NONE, refused
 
 QUANTIZE = ("dynamic", "float16", "int8", "int16x8")
 CALIBRATED = ("int8", "int16x8")
-RULES = ("for-converters",)
+RULES = ("for-converters", "erfc-to-erf")
 _FLEX = "Flex"
 _MOST_NAMED = 6
 # The lists at the end of the converter's message, behind which MLIR's own words follow.
@@ -61,7 +61,8 @@ def convert(request: Request) -> ConversionReport:
     with tempfile.TemporaryDirectory(prefix="gs-tflite-") as name:
         folder = Path(name)
         prepared = prepare(request, folder / "prepared", rules=RULES, batch=settings.batch)
-        _require_known(prepared, select=settings.select)
+        if not settings.select:  # which kernels of TensorFlow's may stand in the file the converter knows best
+            _require_known(prepared)
         try:
             return _converted(request, settings, prepared, folder)
         except _NeedsShapesError:
@@ -91,7 +92,7 @@ def _converted(request: Request, settings: _Settings, prepared: Prepared, folder
     flex = _flex_ops(read(plain))
     steps = [*prepared.steps, "converted by TensorFlow's TFLite converter in a process of its own"]
     notes: list[str] = []
-    verdict = Verdict()
+    verdict = Compared()
     if flex:
         notes.append(f"needs TensorFlow's kernels at run time, which LiteRT here has not: {', '.join(flex)}")
     elif request.verify:
@@ -107,7 +108,7 @@ def _converted(request: Request, settings: _Settings, prepared: Prepared, folder
         measured = measure(plain, result, seed=request.seed, runs=request.verify and not flex)
         details["quantized"], problem = measured, measured.problem
         notes += measured.notes
-        verdict = Verdict(outputs=verdict.outputs, problem=problem, is_verified=verdict.is_verified and not problem)
+        verdict = Compared(outputs=verdict.outputs, problem=problem, is_verified=verdict.is_verified and not problem)
     is_written = not verdict.problem and not request.dry_run
     if is_written:
         export_file(request.target, result, sources=[request.path], force=request.force)
@@ -191,7 +192,7 @@ def _lacking(ops: Mapping[str, Node | None], hint: str) -> UnsupportedError:
     return UnsupportedError(f"TFLite has no {', '.join(named[:_MOST_NAMED])}{more}", hint=hint)
 
 
-def _require_known(prepared: Prepared, *, select: bool) -> None:
+def _require_known(prepared: Prepared) -> None:
     """Refuse ops that the converter never takes, before TensorFlow is started.
 
     Raises:
@@ -203,10 +204,7 @@ def _require_known(prepared: Prepared, *, select: bool) -> None:
         if node.op in table and not _is_folded(node):
             found.setdefault(table[node.op], {}).setdefault(node.op, node)
     for verdict, ops in sorted(found.items()):
-        if verdict == NONE:
-            raise _lacking(ops, "nothing runs it outside of TensorFlow").at(prepared.model.path)
-        if not select:
-            raise _lacking(ops, _HINT)
+        raise _lacking(ops, "nothing runs it outside of TensorFlow" if verdict == NONE else _HINT)
 
 
 def _is_folded(node: Node) -> bool:

@@ -12,7 +12,7 @@ import typer
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Jobs, Json, Models, Quiet
 from graphsurgeon.cli.many import for_each
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 
 
 def check(
@@ -74,9 +74,6 @@ def _print(findings: Sequence[Finding]) -> None:
         hint = f"; {finding.hint}" if finding.hint else ""
         output.line(f"{finding.severity}: {finding.where}: {finding.what}{hint}")
     counts = Counter(finding.severity for finding in findings)
-    parts = [output.plural(counts[severity], severity) for severity in ("error", "warning", "note") if counts[severity]]
-    if counts["needs"]:
-        parts.insert(
-            int(bool(counts["error"])), f"{counts['needs']} {'library' if counts['needs'] == 1 else 'libraries'} needed"
-        )
+    nouns: dict[Severity, str] = {"error": "error", "needs": "missing package", "warning": "warning", "note": "note"}
+    parts = [output.plural(counts[severity], noun) for severity, noun in nouns.items() if counts[severity]]
     output.line(", ".join(parts) or "sound: nothing found")

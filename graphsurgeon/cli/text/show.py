@@ -12,6 +12,7 @@ from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, ConstantsSummary, 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
 from graphsurgeon.formats import registry
+from graphsurgeon.formats.recognise.routes import route_of
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.ops.kinds import VARIABLES
 
@@ -328,6 +329,9 @@ def _print_next(summary: Summary) -> None:
         command, options = ("outputs", "") if has_outputs and not keys else ("find", " --op '*'")
     output.line()
     output.line(f"next: gs {command} {shlex.quote(summary.path)}{options}")
+    route = route_of(summary.format)
+    if route is not None:
+        output.line(route.told)
 
 
 def _print_rows(

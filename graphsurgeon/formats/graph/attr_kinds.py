@@ -25,6 +25,10 @@ class StoredAttrs:
         self._changed: Any = (held.changes or {}) if is_view else held or {}
         self._all = node.attrs if self._changed else None
 
+    def names(self) -> list[str]:
+        """Return the names of the attributes that were read and are there still."""
+        return [name for name in self._raw if name not in self._changed]
+
     def get(self, name: str) -> Any | None:
         """Return the `AttrValue` of an attribute, None if the node does not have it."""
         if self._all is None or name not in self._changed:
@@ -88,17 +92,22 @@ def class_fault(node: Node) -> str:
     It goes through the entries of whatever it finds there (`_ProcessColocationParam`, importer.py).
     """
     stored = StoredAttrs(node).get("_class")
-    found = kinds(stored) if stored is not None else ()
+    if stored is None:
+        return ""
+    found = kinds(stored)
     if found in ((), ("list",)) or (found == ("string",) and not stored.s):
         return ""
     if found != ("list(string)",):
         return f"is a {' and '.join(found)}, and its kind is list(string)"
-    for text in stored.list.s:
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            return "holds bytes that are no text"
-    return ""
+    return "" if all(map(_is_text, stored.list.s)) else "holds bytes that are no text"
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def has_data_after_controls(node: Node) -> bool:

@@ -374,3 +374,51 @@ def _structure_faults(entry: ConcreteFunction) -> Iterator[str]:
         count = len(pair.tuple_value.values)
         if count != 2:
             yield f"its inputs are structured as {count} things, not as arguments and keywords"
+
+
+class FunctionSpec(NamedTuple):
+    """How a polymorphic function may be called, as it was read.
+
+    Attributes:
+        args: names of its positional arguments, that of the object left out.
+        defaults: how many of the last ones have a default.
+        signature: what the arguments must be, None where anything goes.
+    """
+
+    args: list[str]
+    defaults: int
+    signature: object
+
+
+def function_spec(node: ObjectNode) -> FunctionSpec | None:
+    """Return the specification of a function object; None where the file says none."""
+    if node.raw is None or node.kind != "function" or not node.raw.function.function_spec.HasField("fullargspec"):
+        return None
+    spec = node.raw.function.function_spec
+    fields = {pair.key: pair.value for pair in spec.fullargspec.named_tuple_value.values}
+    args = [value.string_value for value in fields["args"].list_value.values] if "args" in fields else []
+    defaults = fields.get("defaults")
+    kind = defaults.WhichOneof("kind") if defaults is not None else None
+    count = len(getattr(defaults, kind).values) if kind in ("tuple_value", "list_value") else 0
+    signature = structured.decode(spec.input_signature) if spec.HasField("input_signature") else None
+    return FunctionSpec(args[1:] if spec.is_method or args[:1] == ["self"] else args, count, signature)
+
+
+def flat_components(leaf: object) -> int | None:
+    """Return how many tensors a leaf of a structure stands for that the vocabulary has no words for; None if unsaid."""
+    if getattr(leaf, "WhichOneof", None) is None or leaf.WhichOneof("kind") != "type_spec_value":  # type: ignore[attr-defined]
+        return None
+    return leaf.type_spec_value.num_flat_components or None  # type: ignore[attr-defined]
+
+
+def is_unsaid(leaf: object) -> bool:
+    """Say whether a leaf of a structure is a message that holds nothing."""
+    return hasattr(leaf, "WhichOneof") and leaf.WhichOneof("kind") is None
+
+
+def is_known_version(node: ObjectNode) -> bool:
+    """Say whether a user object is of version 1, which is the only one there is (`revived_types.py`)."""
+    if node.raw is None or node.kind != "user_object":
+        return True
+    version = node.raw.user_object.version
+    return bool(version.producer >= 1 >= version.min_consumer and 1 not in version.bad_consumers)

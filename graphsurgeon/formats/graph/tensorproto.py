@@ -55,7 +55,7 @@ def write_shape(shape: Shape, message: Any) -> None:
 def read_tensor(message: Any, payloads: list[Payload]) -> Tensor:
     """Return a lazy Tensor over a `TensorProto` (kept, not copied) and the payload that it may be marked with.
 
-    Of its shape the dimensions count alone, as for TensorFlow: a value that claims an unknown rank has one all the same.
+    Of its shape the dimensions count alone, as for TensorFlow: a value that claims an unknown rank has one.
     """
     shape = Shape(dim.size for dim in message.tensor_shape.dim)
     return Tensor(DType.of(message.dtype), shape, _ProtoSource(message, payloads))

@@ -13,40 +13,40 @@ from pathlib import Path
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
+from graphsurgeon.formats.recognise.routes import route_of
 from graphsurgeon.formats.savedmodel import parts
 
-_CONVERT_ONNX = "convert it to TensorFlow first, for example with onnx2tf"
 _UNPACK = "unpack it and give what is inside"
 _TORCH = "export it to ONNX and from there to TensorFlow, or convert it with ai-edge-torch"
 _AGAIN = "fetch the file again"
 _NOT_A_MODEL = "give the model itself"
 
-# key -> what it is, what to do
+# key -> what it is, what to do: where that is empty, `routes` has the way on
 FOREIGN: dict[str, tuple[str, str]] = {
     "hdf5": ("an HDF5 file, but not one of Keras", "read it with h5py"),
     "onnx_json": ("an ONNX model in JSON form", "in Python: onnx.save(onnx.load(FILE, format='json'), 'model.onnx')"),
-    "ort": ("an ONNX Runtime model (.ort)", _CONVERT_ONNX),
-    "torchscript": ("a TorchScript archive", _TORCH),
-    "torch": ("a PyTorch checkpoint (zip)", _TORCH),
-    "torch_legacy": ("a PyTorch checkpoint (legacy pickle)", _TORCH),
-    "executorch": ("an ExecuTorch program", _TORCH),
+    "ort": ("an ONNX Runtime model (.ort)", ""),
+    "torchscript": ("a TorchScript archive", ""),
+    "torch": ("a PyTorch checkpoint (zip)", ""),
+    "torch_legacy": ("a PyTorch checkpoint (legacy pickle)", ""),
+    "executorch": ("an ExecuTorch program", ""),
     "pickle": ("a Python pickle", "it is not opened, because unpickling runs code"),
     "chunked": (
         "a chunked SavedModel (saved_model.cpb, riegeli records)",
         "no released TensorFlow loads one: export the model again without experimental_image_format",
     ),
-    "coreml": ("a Core ML model", "give the model that it was converted from"),
-    "coreml_package": ("a Core ML package", "give the model that it was converted from"),
-    "coreml_compiled": ("a compiled Core ML model", "give the model that it was converted from"),
-    "paddle": ("a PaddlePaddle program", "convert it to ONNX with paddle2onnx and from there to TensorFlow"),
-    "paddle_params": ("PaddlePaddle parameters", "give the model that they were exported from"),
+    "coreml": ("a Core ML model", ""),
+    "coreml_package": ("a Core ML package", ""),
+    "coreml_compiled": ("a compiled Core ML model", ""),
+    "paddle": ("a PaddlePaddle program", ""),
+    "paddle_params": ("PaddlePaddle parameters", ""),
     "rknn": ("an RKNN model", "give the model that it was converted from"),
-    "orbax": ("an Orbax checkpoint (JAX)", "it holds weights and no graph; export with jax2tf, then give that folder"),
+    "orbax": ("an Orbax checkpoint (JAX)", ""),
     "onnx_tensor": ("an ONNX tensor, such as test data", _NOT_A_MODEL),
     "debug_info": ("the debug information of a SavedModel", "give the folder it lies in"),
-    "openvino": ("an OpenVINO IR", "give the model that it was converted from"),
-    "tensorrt": ("a TensorRT engine", "give the model that it was built from"),
-    "uff": ("a UFF model of TensorRT", "give the frozen graph that it was converted from"),
+    "openvino": ("an OpenVINO IR", ""),
+    "tensorrt": ("a TensorRT engine", ""),
+    "uff": ("a UFF model of TensorRT", ""),
     "ncnn": ("an ncnn parameter file", "give the model that it was converted from"),
     "mlir": ("an MLIR module", "give the model that it was converted from"),
     "circle": ("a Circle model (ONE)", "give the TFLite model that it was converted from"),
@@ -166,6 +166,8 @@ _FOLDERS: tuple[tuple[frozenset[str], str], ...] = (
 def error(key: str, path: Path) -> GraphSurgeonError:
     """Return the error that names a file for what it is."""
     what, hint = FOREIGN[key]
+    route = route_of(key)
+    hint = hint if route is None else route.told
     return UnsupportedError(f"this is {what}, which gs does not read", path=path, hint=hint)
 
 

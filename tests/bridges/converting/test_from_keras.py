@@ -28,7 +28,7 @@ def architecture(path: Path, layer: str, config: dict[str, Any]) -> Path:
 def all_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     from graphsurgeon.bridges import child
 
-    monkeypatch.setattr(child, "EXTRAS", dict.fromkeys(child.EXTRAS, ("it", ())))
+    monkeypatch.setattr(child, "NEEDS", dict.fromkeys(child.NEEDS, child.Need("it", "it", ())))
 
 
 def test_an_architecture_alone(tmp_path: Path) -> None:

@@ -1,0 +1,248 @@
+"""`gs check` beside the loaders, on mutants of models that still parse: a table of where they disagree, by kind.
+
+    python benchmarks/soundness.py --seed N [--count 1000] [--jobs 2] [--keep FOLDER] [MODEL...]
+
+The models are the fixtures, or what is named: GraphDefs (`.pb`), `.meta` files, SavedModel folders, `.tflite` files.
+Each unchanged model is judged first: a stage counts only where it passes, and so does a run. TensorFlow and LiteRT run
+in processes of their own; one that dies costs one mutant. A signal is a refusal, a run that does not end is none.
+
+`--keep` leaves the mutants and the loaders' answers, which a second run with the same seed takes as far as they go.
+
+`silent` counts mutants that a loader or a run refuses and of which check says nothing it did not say before, or warns
+only; `needs` those that lack a library; `false` those that check calls an error and every loader and run takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import soundness_tflite  # noqa: F401  # enters its kinds
+from benchmarks.soundness_mutants import GRAPH, META, TFLITE, Change
+from graphsurgeon.checks.check import check
+from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.fleet.pool import in_processes
+from graphsurgeon.formats import read, schema
+from tests.oracle import tflite_objects
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+TABLES: dict[str, dict[str, Change]] = {"graph": GRAPH, "meta": META, "tflite": TFLITE}
+SUFFIXES = (".pb", ".meta", ".tflite")
+_MOST_BYTES = 4 << 20  # of a model: larger ones take the oracles too long
+_SECONDS = 150.0  # for all that the loaders do with one model
+
+
+class Mutant(NamedTuple):
+    """One changed model: where it came from, what was changed, where it lies."""
+
+    source: Path
+    kind: str
+    changed: str
+    path: Path
+
+
+class Outcome(NamedTuple):
+    """What was said of a mutant: by check the worst new severity, by the loaders the first refusal.
+
+    `is_whole` says that the unchanged model passes every stage: else nobody knows what the change would have done.
+    """
+
+    mutant: Mutant
+    said: str
+    refusal: str
+    is_whole: bool
+
+
+def main() -> None:
+    """Make mutants, ask all, print the table and each disagreement."""
+    options = _options()
+    folder = Path(options.keep or tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        models = list(_models(options.models))
+        mutants = list(_mutants(models, options.count, options.seed, folder))
+        if not (folder / "answers.jsonl").exists():
+            _preload()
+        print(f"seed {options.seed}: {len(mutants)} mutants of {len(models)} models", flush=True)
+        outcomes = list(_judged(models, mutants, options.jobs, folder / "answers.jsonl"))
+        _report(outcomes)
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--keep")
+    return parser.parse_args()
+
+
+def _preload() -> None:
+    """Import the oracles once, before processes are made by forking: a new one costs nothing then."""
+    from importlib import import_module
+
+    for name in ("benchmarks.soundness_judges", "tensorflow", "ai_edge_litert.interpreter"):
+        import_module(name)
+
+
+def _models(named: Sequence[Path]) -> Iterator[Path]:
+    for path in named or sorted(FIXTURES.glob("*/*")):
+        if path.is_dir():
+            if (path / "saved_model.pb").exists() and path.parent.name != "hostile":
+                yield path
+        elif path.suffix in SUFFIXES and path.parent.name != "hostile" and path.stat().st_size <= _MOST_BYTES:
+            yield path
+
+
+def _mutants(models: Sequence[Path], count: int, seed: int, folder: Path) -> Iterator[Mutant]:
+    """Make mutants, each kind as often as the others: a kind is drawn first, then a model that has it."""
+    chance = random.Random(seed)
+    made = 0
+    kinds = (
+        [("graph", name) for name in GRAPH] + [("meta", name) for name in META] + [("tflite", name) for name in TFLITE]
+    )
+    for turn in range(40 * count):
+        group, name = kinds[turn % len(kinds)]
+        suitable = [model for model in models if _suits(group, model)]
+        if made == count or not suitable:
+            return
+        source = chance.choice(suitable)
+        found = _changed(source, group, name, chance)
+        if found is not None:
+            made += 1
+            path = _place(folder / f"{made:05}", source, found[1])
+            yield Mutant(source, f"{group}: {name.replace('_', ' ')}", found[0], path)
+
+
+def _suits(group: str, model: Path) -> bool:
+    if group == "tflite":
+        return model.suffix == ".tflite"
+    return model.suffix != ".tflite" and (group == "graph" or model.suffix != ".pb")
+
+
+def _changed(source: Path, group: str, name: str, chance: random.Random) -> tuple[str, bytes] | None:
+    table = TABLES[group]
+    if group == "tflite":
+        tree = tflite_objects.model(source.read_bytes())
+        what = table[name](tree, chance)
+        return None if what is None else (what, tflite_objects.pack(tree))
+    root, graph, meta = _parsed(source)
+    what = table[name](graph if group == "graph" else meta, chance)
+    return None if what is None else (what, root.SerializeToString())
+
+
+def _parsed(source: Path) -> tuple[Any, Any, Any]:
+    """Return the message of a file, and the GraphDef and MetaGraphDef in it."""
+    if source.is_dir():
+        root = schema.message("tensorflow.SavedModel").FromString((source / "saved_model.pb").read_bytes())
+        return root, root.meta_graphs[0].graph_def, root.meta_graphs[0]
+    if source.suffix == ".meta":
+        root = schema.message("tensorflow.MetaGraphDef").FromString(source.read_bytes())
+        return root, root.graph_def, root
+    root = schema.message("tensorflow.GraphDef").FromString(source.read_bytes())
+    return root, root, None
+
+
+def _place(folder: Path, source: Path, data: bytes) -> Path:
+    folder.mkdir(exist_ok=True)
+    if source.is_dir():
+        target = folder / source.name
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        (target / "saved_model.pb").write_bytes(data)
+        return target
+    if source.suffix == ".meta":
+        for beside in source.parent.glob(f"{source.stem}.*"):
+            shutil.copy(beside, folder)
+    (folder / source.name).write_bytes(data)
+    return folder / source.name
+
+
+def _judged(models: Sequence[Path], mutants: Sequence[Mutant], jobs: int, kept: Path) -> Iterator[Outcome]:
+    """Ask the loaders, then check; what the unchanged model does not pass is left out, what check says of it too."""
+    paths = [*models, *(mutant.path for mutant in mutants)]
+    items = [os.fspath(path) for path in paths]
+    answers = _answers(items, jobs, kept)
+    before = dict(zip(models, answers, strict=False))
+    known = {model: _findings(model) for model in models}
+    for mutant, answer in zip(mutants, answers[len(models) :], strict=False):
+        refusal = _refusal(before[mutant.source], answer)
+        is_whole = not any(before[mutant.source].values())
+        yield Outcome(mutant, _said(known[mutant.source], _findings(mutant.path)), refusal, is_whole)
+
+
+def _answers(items: Sequence[str], jobs: int, kept: Path) -> list[dict[str, str]]:
+    """Return what the loaders say of each file, from an earlier run as far as it came."""
+    found = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    if found:
+        return found
+    with kept.open("a") as log:
+        for answer in in_processes("benchmarks.soundness_judges:judge", items, jobs=jobs, seconds=_SECONDS):
+            found.append(answer.result if answer.error is None else {"process": str(answer.error)})
+            log.write(json.dumps(found[-1]) + "\n")
+            log.flush()
+    return found
+
+
+def _refusal(before: dict[str, str], answer: dict[str, str]) -> str:
+    """Return the first refusal at a stage that the unchanged model passes; one that does not end is none."""
+    if "process" in before:
+        return ""
+    if "process" in answer:
+        return "" if "within" in answer["process"] else answer["process"]
+    return next((f"{stage}: {text}" for stage, text in answer.items() if text and not before.get(stage, "-")), "")
+
+
+def _findings(path: Path) -> Counter[tuple[str, str]]:
+    try:
+        return Counter((finding.severity, finding.rule) for finding in check(read(path)))
+    except GraphSurgeonError as error:
+        return Counter([("error", f"read: {error}")])
+
+
+def _said(before: Counter[tuple[str, str]], after: Counter[tuple[str, str]]) -> str:
+    new = {severity for severity, _ in after - before}
+    return next((severity for severity in ("error", "needs", "warning") if severity in new), "silent")
+
+
+def _report(outcomes: Sequence[Outcome]) -> None:
+    kinds = sorted({outcome.mutant.kind for outcome in outcomes})
+    rows = {kind: Counter(_column(one) for one in outcomes if one.mutant.kind == kind) for kind in kinds}
+    columns = ("refused", "error", "needs", "silent", "taken", "false")
+    print(f"| {'kind':40} | {' | '.join(columns)} |")
+    print(f"|{'-' * 42}|{'---|' * len(columns)}")
+    total: Counter[str] = Counter()
+    for kind, found in rows.items():
+        found["refused"] = found["error"] + found["needs"] + found["silent"]
+        total += found
+        print(f"| {kind:40} | {' | '.join(str(found[column]) for column in columns)} |")
+    print(f"| {'all':40} | {' | '.join(str(total[column]) for column in columns)} |\n")
+    for outcome in outcomes:
+        if _column(outcome) in ("silent", "false"):
+            mutant = outcome.mutant
+            told = f"{_column(outcome)} ({outcome.said}) {mutant.kind}: {mutant.source.name}: {mutant.changed}"
+            print(f"{told} [{mutant.path}] | {outcome.refusal}")
+
+
+def _column(outcome: Outcome) -> str:
+    if outcome.refusal:
+        return outcome.said if outcome.said in ("error", "needs") else "silent"
+    return "false" if outcome.said == "error" and outcome.is_whole else "taken"
+
+
+if __name__ == "__main__":
+    main()
