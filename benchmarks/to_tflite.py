@@ -1,4 +1,4 @@
-"""Which models become TFLite models that compute the same: `gs convert`, beside TensorFlow's converter alone, as a table.
+"""Which models become TFLite models that compute the same: `gs convert`, beside TensorFlow's converter alone.
 
     python benchmarks/to_tflite.py [--alone] [FOLDER...]
 

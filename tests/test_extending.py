@@ -27,12 +27,16 @@ from graphsurgeon.formats.graph.mention_sites import MENTION_SITES
 from graphsurgeon.formats.recognise import foreign
 from graphsurgeon.formats.recognise.foreign import FOREIGN
 from graphsurgeon.lowering.builder import Builder
+from graphsurgeon.lowering.caffe import TABLE
+from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.layout import each
+from graphsurgeon.lowering.net import Net
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
 from graphsurgeon.lowering.table import lowering_functions, lowers
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
+from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.patterns import rules as shipped
@@ -280,6 +284,20 @@ def test_an_op_of_onnx_that_becomes_tensorflows(gs: Run, monkeypatch: pytest.Mon
     assert "Softplus" in [node.op for node in read("out.pb").metagraphs[0].graph.nodes]
 
 
+def test_a_layer_of_caffe_that_becomes_onnxs(gs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shout(net: Net, layer: SourceLayer) -> Value:
+        return net.add("Softplus", layer[0])
+
+    layer = 'layer { name: "s" type: "Shout" bottom: "x" top: "y" }'
+    text = 'name: "n" input: "x" input_dim: 1 input_dim: 3 input_dim: 2 input_dim: 2 ' + layer
+    Path("net.prototxt").write_text(text)
+    status, said = gs("convert", "net.prototxt", "out.pb")
+    assert (status, "Shout" in said) == (4, True)
+    monkeypatch.setitem(TABLE.functions(), "Shout", shout)  # type: ignore[arg-type]
+    assert gs("convert", "net.prototxt", "out.pb")[0] == 0
+    assert "Softplus" in [node.op for node in read("out.pb").metagraphs[0].graph.nodes]
+
+
 def test_a_way_out(gs: Run) -> None:
     def answer(request: Request) -> ConversionReport:
         request.target.write_text("ECHO")
@@ -304,6 +322,7 @@ def test_a_way_out(gs: Run) -> None:
 
 HELD = {
     "an op of ONNX that becomes TensorFlow's": [test_an_op_of_onnx_that_becomes_tensorflows],
+    "a layer of MXNet or Caffe that becomes ONNX's": [test_a_layer_of_caffe_that_becomes_onnxs],
     "a way out, to another framework": [test_a_way_out],
     "an edit": [test_an_edit],
     "a command that only looks": [test_a_command_that_only_looks],

@@ -24,6 +24,7 @@ MAY_NAME_OPS = {
     "shapes/tflite.py": "TFLite operator -> the TensorFlow op of the same shapes",
     "surgery/moves/known_scalars.py": "op -> function on scalars",
     "scanning/fold.py": "op -> function on texts",
+    "checks/lengths.py": "op -> how long the lists of its attributes have to be",
 }
 # One function or rule an op; words of other frameworks.
 MAY_NAME_OPS_BELOW = ("shapes/families/", "shapes/onnx/", "patterns/", "lowering/", "kernels/", "formats/stablehlo/")

@@ -52,7 +52,7 @@ OPENERS = {"open", "fdopen", "read_bytes", "read_text", "write_bytes", "write_te
 FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
     "disk/files.py", "disk/append.py", "disk/atomic.py", "formats/schema/__init__.py",
-    "ops/catalog.py", "ops/onnx.py", "ops/tflite.py",
+    "ops/catalog.py", "ops/onnx.py", "ops/tflite.py", "ops/tflite_converter.py",
     "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/foreign.py",
     "scanning/modules.py", "scanning/other_ops.py",
     "scanning/table.py",

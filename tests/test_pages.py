@@ -43,9 +43,9 @@ def formats_missing(page: str) -> set[str]:
 
 
 def ways_missing(page: str) -> set[str]:
-    """Return the converters to other frameworks whose targets no row of a page names."""
-    told = " ".join(cell for row in rows(page) for cell in row)
-    return {way.name for way in converters() if not any(suffix in told for suffix in way.suffixes if suffix)}
+    """Return the converters to files of other frameworks whose suffixes a page does not name."""
+    ways = {way.name: {suffix for suffix in way.suffixes if suffix} for way in converters()}
+    return {name for name, suffixes in ways.items() if suffixes and not any(one in page for one in suffixes)}
 
 
 def kinds_missing(page: str) -> set[str]:

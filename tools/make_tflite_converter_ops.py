@@ -134,7 +134,7 @@ def _functions(op: str) -> Iterator[Any]:
         for constants in (None, *CONSTANTS) if len(specs) > 1 and dtype in PLAIN else (None,):
             try:
                 yield _traced(raw, plain, specs, attrs, constants)
-            except Exception:  # TensorFlow takes no such op
+            except Exception:  # noqa: PERF203  TensorFlow takes no such op
                 continue
 
 

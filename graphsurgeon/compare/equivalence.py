@@ -274,7 +274,7 @@ class _Prepared:
                 models, metagraphs, (pair.before, pair.after), runtimes, strict=True
             )
         )
-        shared = [(loader, loader) for loader in ours if loader in others] or [(ours[0], others[0])]
+        shared = [(loader, loader) for loader in ours if loader in others] or [(loader, others[0]) for loader in ours]
         for loader, other in shared:
             yield _Job(
                 self,

@@ -257,7 +257,8 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
 
 
 def _not_written(traits: Format, path: Path) -> GraphSurgeonError:
-    return traits.refuse("is read here and not written", hint=traits.edit_with).at(path)
+    what = "that is read is not changed here" if traits.can_write else "is read here and not written"
+    return traits.refuse(what, hint=traits.edit_with).at(path)
 
 
 def _speaks(model: Model) -> set[Vocabulary]:

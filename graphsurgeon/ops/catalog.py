@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.encoding import protowire
-from graphsurgeon.model.format import TENSORFLOW
+from graphsurgeon.model.format import TENSORFLOW, TFLITE
 from graphsurgeon.ops.decode import decode
 from graphsurgeon.ops.opdef import OpDef
 
@@ -33,8 +33,9 @@ def of(node: Node) -> OpDef | None:
     """Return the definition of a node's op, as the vocabulary of its graph has it; `None` if TensorFlow has none.
 
     A name alone says nothing: 83 ops of ONNX are called as ops of TensorFlow are, and most of them mean something else.
+    TFLite's names are never those of TensorFlow, and its graphs restated in TensorFlow's ops have these.
     """
-    return get(node.op) if node.graph.vocabulary == TENSORFLOW else None
+    return get(node.op) if node.graph.vocabulary in (TENSORFLOW, TFLITE) else None
 
 
 def names() -> KeysView[str]:

@@ -15,5 +15,5 @@ SELECT, NONE = "select", "none"
 def refused() -> dict[str, str]:
     """Return op -> SELECT where TensorFlow's own kernel may stand in the file instead, NONE where nothing runs it."""
     text = Path(__file__).with_name("tflite_refused.txt").read_text("utf-8")
-    words = (line.split(" ") for line in text.splitlines() if line and not line.startswith("#"))
-    return {op: verdict for op, verdict in words}
+    found = (line.split(" ") for line in text.splitlines() if line and not line.startswith("#"))
+    return {words[0]: words[1] for words in found}

@@ -114,7 +114,8 @@ def _lower(model: Model, format: Format, options: LoweringOptions) -> ConvertRep
     try:
         lowered = [lower(metagraph, sorted(format.writes), options) for metagraph in model.metagraphs]
     except MissingWeightsError as error:
-        error.hint = f"{_beside(model)} is looked for beside it; --params names another file"
+        damaged = next((note for note in model.notes if note.startswith("the weights in ")), "")
+        error.hint = f"{damaged or _beside(model) + ' is looked for beside it'}; --params names another file"
         raise error.at(model.path) from error
     model.metagraphs = [one.metagraph for one in lowered]
     words = {old: new.metagraph.vocabulary for old, new in zip(sorted(before), lowered, strict=False)}

@@ -93,6 +93,15 @@ def test_structure_without_weights_is_refused(
     assert not (tmp_path / "net.onnx").exists()
 
 
+def test_weights_that_are_cut_off_are_told_as_such(tmp_path: Path) -> None:
+    network, _, _ = unpack("mxnet", "convolution", tmp_path)
+    params = tmp_path / "net-0000.params"
+    params.write_bytes(params.read_bytes()[:200])
+    with pytest.raises(GraphSurgeonError) as caught:
+        onnx_of(network, tmp_path / "net.onnx")
+    assert "net-0000.params cannot be read" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("framework", "name", "weights"),
     [("mxnet", "convolution", "net-0000.params"), ("caffe", "scale", "net.caffemodel")],

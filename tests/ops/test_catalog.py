@@ -8,7 +8,7 @@ import pytest
 
 from graphsurgeon.errors import FormatError
 from graphsurgeon.model.dtype import BOOL, FLOAT32, INT32, INT64, STRING, DType
-from graphsurgeon.model.format import ONNX, TENSORFLOW
+from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
@@ -40,11 +40,16 @@ def test_names() -> None:
 
 def test_a_definition_is_that_of_the_graphs_vocabulary() -> None:
     found = {}
-    for vocabulary in (TENSORFLOW, ONNX, "caffe"):
+    for vocabulary in (TENSORFLOW, TFLITE, ONNX, "caffe"):
         metagraph = MetaGraph(vocabulary=vocabulary)
         graph = metagraph.graph = Graph(metagraph, "graph")
         found[vocabulary] = catalog.of(graph.add_node("Max", "m", checked=False))
-    assert found == {TENSORFLOW: op("Max"), ONNX: None, "caffe": None}
+    assert found == {
+        TENSORFLOW: op("Max"),
+        TFLITE: op("Max"),
+        ONNX: None,
+        "caffe": None,
+    }  # restated graphs are TFLite's
 
 
 def test_lengths_by_number_and_type_list() -> None:

@@ -17,7 +17,7 @@ BATCHES = (2, 1)  # of inputs whose batch is free
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ConversionVerdict:
     """What comparing gave.
 
     Attributes:
@@ -33,7 +33,7 @@ class Verdict:
     notes: Sequence[str] = ()
 
 
-def compare_with_source(request: Request, prepared: Prepared, result: Path) -> Verdict:
+def compare_with_source(request: Request, prepared: Prepared, result: Path) -> ConversionVerdict:
     """Run the source and what was made of it, and compare.
 
     Where the two cannot be paired (tensors that have no key), the prepared model stands between them: it is compared
@@ -42,10 +42,10 @@ def compare_with_source(request: Request, prepared: Prepared, result: Path) -> V
     found = _run(request, prepared, result)
     wrong = next((output for output in found.outputs if not output.agrees), None)
     if wrong is not None:
-        return Verdict(found.outputs, _different(wrong, prepared))
+        return ConversionVerdict(found.outputs, _different(wrong, prepared))
     if not found.outputs:
-        return Verdict(problem=f"it could not be compared with the source: {found.why}")
-    return Verdict(found.outputs, is_verified=True, notes=found.notes)
+        return ConversionVerdict(problem=f"it could not be compared with the source: {found.why}")
+    return ConversionVerdict(found.outputs, is_verified=True, notes=found.notes)
 
 
 @dataclass(frozen=True)

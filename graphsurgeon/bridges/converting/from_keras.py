@@ -1,4 +1,4 @@
-"""Make a SavedModel of a Keras file: mended for the Keras that is installed, exported by it in a child, and compared."""
+"""Make a SavedModel of a Keras file: mended for the Keras that is installed, exported by it in a child, compared."""
 
 from __future__ import annotations
 

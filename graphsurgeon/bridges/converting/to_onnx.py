@@ -97,10 +97,9 @@ def _read(request: Request) -> Model:
     model = read(request.path)
     if request.checkpoint is not None:
         model.checkpoint = read_checkpoint(request.checkpoint)
-    if request.verify:
-        metagraph = choose_metagraph(model, request.tags)
-        found = [value for entry in entries(model, metagraph) for value in entry.outputs.values()]
-        require_allowed(model, metagraph, found, request.allowed)
+    metagraph = choose_metagraph(model, request.tags)
+    found = [value for entry in entries(model, metagraph) for value in entry.outputs.values()]
+    require_allowed(model, metagraph, found, request.allowed)
     return model
 
 
@@ -135,7 +134,11 @@ def _frozen(request: Request, model: Model, path: Path) -> _Prepared:
     frozen = next(report for report in reports if isinstance(report, FreezeReport))
     replaced = [(rule, count) for report in reports for rule, count in getattr(report, "rules", {}).items()]
     taken = [pair for report in reports if isinstance(report, StripReport) for pair in report.kinds.items()]
-    result = read(path).metagraphs[0]
+    written = read(path)
+    result = written.metagraphs[0]
+    # tf2onnx has TensorFlow compute what no input reaches, files that are read included.
+    ends = [value for tensor in frozen.fetches.values() if (value := result.graph.value(tensor)) is not None]
+    require_allowed(written, result, ends, request.allowed)
     feeds = {key: tensor for key, tensor in frozen.feeds.items() if _is_fed(result, tensor)}
     if not feeds:
         raise UnsupportedError("nothing goes into it, and tf2onnx wants an input", path=request.path)

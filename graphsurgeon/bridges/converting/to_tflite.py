@@ -12,7 +12,7 @@ from typing import Any
 from graphsurgeon.bridges.child import have_done, require_extra, shortened
 from graphsurgeon.bridges.converting.accuracy import measure
 from graphsurgeon.bridges.converting.calibration import RANDOM, samples
-from graphsurgeon.bridges.converting.compared import Verdict, compare_with_source
+from graphsurgeon.bridges.converting.compared import ConversionVerdict, compare_with_source
 from graphsurgeon.bridges.converting.prepare import Prepared, prepare
 from graphsurgeon.bridges.converting.request import ConversionReport, Request
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
@@ -91,7 +91,7 @@ def _converted(request: Request, settings: _Settings, prepared: Prepared, folder
     flex = _flex_ops(read(plain))
     steps = [*prepared.steps, "converted by TensorFlow's TFLite converter in a process of its own"]
     notes: list[str] = []
-    verdict = Verdict()
+    verdict = ConversionVerdict()
     if flex:
         notes.append(f"needs TensorFlow's kernels at run time, which LiteRT here has not: {', '.join(flex)}")
     elif request.verify:
@@ -107,7 +107,8 @@ def _converted(request: Request, settings: _Settings, prepared: Prepared, folder
         measured = measure(plain, result, seed=request.seed, runs=request.verify and not flex)
         details["quantized"], problem = measured, measured.problem
         notes += measured.notes
-        verdict = Verdict(outputs=verdict.outputs, problem=problem, is_verified=verdict.is_verified and not problem)
+        is_verified = verdict.is_verified and not problem
+        verdict = ConversionVerdict(outputs=verdict.outputs, problem=problem, is_verified=is_verified)
     is_written = not verdict.problem and not request.dry_run
     if is_written:
         export_file(request.target, result, sources=[request.path], force=request.force)

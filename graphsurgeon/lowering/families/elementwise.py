@@ -55,6 +55,7 @@ for _op, _versions, _made in _rows(_BINARY):
 
 
 @lowers("Add", 6)
+@lowers("Div", 6)
 @lowers("Mul", 6)
 @lowers("Sub", 6)
 def aligned_by_attributes(b: Builder, node: Source) -> Operand:
@@ -63,7 +64,8 @@ def aligned_by_attributes(b: Builder, node: Source) -> Operand:
     if node.flag("broadcast") and node.attr("axis") is not None:
         axis = node.axis(x.rank, -1)
         y = b.reshape(y, [*y.static(), *[1] * (x.rank - axis - y.rank)])
-    return each(b, {"Add": "AddV2"}.get(node.node.op, node.node.op), x, y)
+    quotient = "TruncateDiv" if x.dtype.is_integer else "RealDiv"
+    return each(b, {"Add": "AddV2", "Div": quotient}.get(node.node.op, node.node.op), x, y)
 
 
 @lowers("Xor", 7)

@@ -125,7 +125,7 @@ def _unpadded(window: Window) -> Window:
 def _slices(b: Builder, x: Operand, window: Window) -> list[Operand]:
     """Return, for each cell of the window, what it sees at all places; works without known sides."""
     rank = len(window.kernel)
-    require_few(math.prod(window.kernel), 1 << 10, "cells of a window")
+    require_few(math.prod(window.kernel), 1 << 13, "cells of a window")
     parts = []
     for cell in itertools.product(*map(range, window.kernel)):
         starts = [place * d for place, d in zip(cell, window.dilations, strict=True)]

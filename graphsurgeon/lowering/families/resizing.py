@@ -275,10 +275,13 @@ def _open_axes(
 
 def _along(b: Builder, x: Operand, row: ResizedAxis, manner: Manner) -> Operand:
     if row.out is None or not isinstance(row.side, int):
-        if row.scale is None:
-            raise LoweringError("a side that is not known", hint="give it with --shape")
-        scale = b.constant(row.scale)
         side = b.cast(size_at(b, x, row.axis), FLOAT32)
+        if row.scale is None:
+            if row.out is None:
+                raise LoweringError("a side that is not known", hint="give it with --shape")
+            out = b.constant(float(row.out))
+            return _along_open(b, x, row.axis, out, b.op("RealDiv", out, side), manner)
+        scale = b.constant(row.scale)
         return _along_open(b, x, row.axis, b.op("Floor", b.op("Mul", side, scale)), scale, manner)
     place = row.axis if x.order is None else x.order.index(row.axis)
     where = _coordinates(row, manner)
@@ -286,6 +289,7 @@ def _along(b: Builder, x: Operand, row: ResizedAxis, manner: Manner) -> Operand:
         chosen = _nearest(where, manner.nearest).clip(0, row.side - 1)
         made = as_ordered(b.op("GatherV2", as_plain(x), [int(one) for one in chosen], place), x.order)
         return _blanked(b, made, where, row, manner)
+    _require_floats(x)
     matrix = _matrix(where, row, manner)
     order = (*(axis for axis in range(x.rank) if axis != row.axis), row.axis)
     lying = as_plain(b.ordered(x, order))
@@ -406,12 +410,18 @@ def _along_open(b: Builder, x: Operand, axis: int, out: Operand, scale: Operand,
     if manner.mode == "nearest":
         rounded = _open_nearest(b, where, manner.nearest)
         return as_ordered(_taken(b, lying, rounded, top, place), x.order)
+    _require_floats(x)
     low = b.op("Floor", where)
     part = b.reshape(b.op("Sub", where, low), [-1 if axis == place else 1 for axis in range(x.rank)])
     part = b.cast(part, x.dtype)
     first, second = (_taken(b, lying, one, top, place) for one in (low, b.op("AddV2", low, 1.0)))
     made = b.op("AddV2", first, b.op("Mul", b.op("Sub", second, first), part))
     return as_ordered(made, x.order)
+
+
+def _require_floats(x: Operand) -> None:
+    if not x.dtype.is_floating:
+        raise LoweringError(f"{x.dtype} values between cells, of which the digits behind the point decide")
 
 
 def _open_nearest(b: Builder, where: Operand, mode: str) -> Operand:

@@ -96,7 +96,7 @@ def test_samples_of_an_archive(fixtures_dir: Path, tmp_path: Path) -> None:
 def test_samples_that_do_not_fit(fixtures_dir: Path, tmp_path: Path) -> None:
     inputs = entry_of(fixtures_dir / "savedmodel" / "linear", "serving_default").inputs
     np.savez(tmp_path / "a.npz", other=np.zeros(3))
-    with pytest.raises(UsageError, match="has no array for input .*it has other"):
+    with pytest.raises(UsageError, match=r"has no array for input .*it has other"):
         samples(str(tmp_path / "a.npz"), inputs, seed=0)
     with pytest.raises(UsageError, match="has no pictures"):
         samples(str(tmp_path), inputs, seed=0)
@@ -148,7 +148,9 @@ def test_a_result_that_differs_is_not_written(
 
     monkeypatch.setattr(child, "EXTRAS", dict.fromkeys(child.EXTRAS, ("it", ())))
     monkeypatch.setattr(to_tflite, "have_done", have_done)
-    monkeypatch.setattr(to_tflite, "compare_with_source", lambda *_: compared.Verdict(problem="output y differs"))
+    monkeypatch.setattr(
+        to_tflite, "compare_with_source", lambda *_: compared.ConversionVerdict(problem="output y differs")
+    )
     target = tmp_path / "x.tflite"
     report = to_tflite.convert(Request(path=fixtures_dir / "savedmodel" / "linear", target=target))
     assert (report.written, report.problem) == (False, "output y differs")
