@@ -40,7 +40,7 @@ def quantize_linear(b: Builder, node: Source) -> Operand:
 @lowers("DequantizeLinear", 10, 13, 19, 21, 23, 24, 25, 28)
 def dequantize_linear(b: Builder, node: Source) -> Operand:
     """Numbers of steps; of constants at once."""
-    if node[0].dtype.is_floating and node[0].tensor is None:
+    if node[0].dtype is FLOAT32 and node[0].tensor is None:
         return node[0]  # was faked where it was quantized
     zero = _spread(b, node, node[2]) if node.has(2) else None
     made = _dequantized(b, node[0], _spread(b, node, node[1]), zero, node.integer("axis", 1))
