@@ -77,7 +77,8 @@ def test_what_edits_is_refused(gs: GS, models: Path, name: str) -> None:
         assert result.status == 4
         assert result.err.count("\n") == 1
         assert "ops of its own framework" in result.err
-    assert gs("convert", models / name, models / "out.pb").status == 4
+    if not name.startswith("mxnet"):  # that becomes one of TensorFlow's ops
+        assert gs("convert", models / name, models / "out.pb").status == 4
     assert (models / name).read_bytes() == before
     assert not (models / "out").exists()
 
