@@ -25,8 +25,8 @@ WAYS: dict[tuple[Vocabulary, Vocabulary], str] = {
 
 _NAMED = 12  # refused nodes that a message lists one by one
 _HINT = (
-    "gs extract takes the part before them, gs replace changes them by a rule, and where nothing helps "
-    "ONNX Runtime runs the model as it is"
+    "onnx.utils.extract_model of the package onnx takes the part before them; where nothing helps, ONNX Runtime runs "
+    "the model as it is"
 )
 
 
