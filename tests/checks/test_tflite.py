@@ -122,7 +122,7 @@ def test_custom_operators_are_known_by_their_code_not_by_their_letters(tmp_path:
     path = tmp_path / "custom.tflite"
     path.write_bytes(tflite_objects.pack(model))
     found = [one for one in check(read(path)) if one.rule == "custom-operator"]
-    assert [(one.severity, one.where) for one in found] == [("note", "operator NOSUCH")]
+    assert [(one.severity, one.where) for one in found] == [("needs", "operator NOSUCH")]
 
 
 @pytest.mark.parametrize(("outputs", "severities"), [(["y"], []), (["y", "z"], ["error"]), ([], ["error"]), (None, [])])

@@ -19,7 +19,7 @@ from graphsurgeon.export import export_for
 from graphsurgeon.formats import read
 from graphsurgeon.model.model import Model
 from graphsurgeon.scanning.allow import is_allowed
-from graphsurgeon.scanning.scan import scan_model
+from graphsurgeon.scanning.scan import scan
 
 RELEASE = "keras-3"  # what `--for` calls the Keras that exports; Keras 2 has no `export` of its own
 _LEAST = 3
@@ -76,7 +76,7 @@ def _require_whole(model: Model, request: Request) -> None:
         raise UnsupportedError("holds weights alone, and no model", path=model.path, hint=hint)
     if not any(Path(model.path).suffix == suffix for suffix in (".h5", ".hdf5", ".keras")):
         raise UnsupportedError("Keras loads .keras and .h5 files only", path=model.path, hint="give it such a name")
-    for threat in scan_model(model):
+    for threat in scan(request.path).findings:
         if threat.severity in _RUNS and not is_allowed(threat, request.allowed.ops):
             what = f"not loaded, for it holds code: {threat.op or 'it'} {threat.what} ({threat.where})"
             raise UnsupportedError(what, path=model.path, hint="a layer of its own in place of the code is portable")

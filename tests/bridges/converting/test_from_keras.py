@@ -58,11 +58,11 @@ def test_an_old_file_becomes_a_saved_model(gs: GS, tmp_path: Path) -> None:
     model = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(3, activation="relu", name="d")])
     for name in ("model.h5", "model.keras"):
         model.save(tmp_path / name)
-        found = gs("convert", tmp_path / name, tmp_path / f"{name}.out", "--json").json
+        found = gs("convert", tmp_path / name, tmp_path / name.replace(".", "_"), "--json").json
         assert (found["verified"], found["written"], found["format"]) == (True, True, "saved_model")
         assert all(row["agrees"] for row in found["outputs"])
-    assert (tmp_path / "model.h5.out" / "saved_model.pb").exists()
-    assert gs("convert", tmp_path / "model.h5", tmp_path / "model.h5.out").status == 2
+    assert (tmp_path / "model_h5" / "saved_model.pb").exists()
+    assert gs("convert", tmp_path / "model.h5", tmp_path / "model_h5").status == 2
 
 
 @pytest.mark.tensorflow
