@@ -16,7 +16,7 @@ def catalog(
         list[str], typer.Argument(metavar="PATH...", help="Models, and folders that hold some.", show_default=False)
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="A .parquet, .jsonl or .csv file.")],
-    jobs: Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes; one a core.")] = 0,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Processes; one a core.")] = None,
     checksum: Annotated[
         bool, typer.Option("--checksum", help="Read all weights, so that models of every format compare.")
     ] = False,

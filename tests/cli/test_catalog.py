@@ -1,0 +1,31 @@
+"""`gs catalog` at the command line, and that no command refuses its own defaults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from graphsurgeon.cli import app
+from tests.cli.conftest import GS
+
+
+def test_it_runs_without_an_option(gs: GS, tmp_path: Path) -> None:
+    target = tmp_path / "models.jsonl"
+    assert gs("catalog", "graphdef/linear.pb", "graphdef/cnn.pb", "-o", target).status == 0
+    rows = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+    assert [Path(row["path"]).name for row in rows] == ["cnn.pb", "linear.pb"]
+    assert gs("catalog", "graphdef/linear.pb", "-o", target, "-j", "0").status == 2
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_a_default_is_within_its_own_bounds(name: str) -> None:
+    group = typer.main.get_command(app._app())
+    command = group.get_command(typer.Context(group), name)
+    for parameter in command.params:
+        low, high = (getattr(parameter.type, side, None) for side in ("min", "max"))
+        if parameter.default is not None and not callable(parameter.default) and (low, high) != (None, None):
+            assert low is None or parameter.default >= low, parameter.name
+            assert high is None or parameter.default <= high, parameter.name
