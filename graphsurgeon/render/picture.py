@@ -340,7 +340,7 @@ def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     if not is_small:
         find_levels(root, selection, apart)
         fold_repeats(root, selection)
-        limit_width(root, selection, min(WIDEST_SCOPE, view.most))
+        limit_width(root, selection, min(WIDEST_SCOPE, view.most), apart)
         complete_classes(root)
     if view.depth is not None:
         return root, open_to_depth(root, max(view.depth, 1))

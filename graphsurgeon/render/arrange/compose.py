@@ -126,7 +126,9 @@ class Composer:
         joined: dict[tuple[str, str, str], list[Link]] = {}
         for link in links:
             source, target = self._box_of.get(link.source), self._box_of.get(link.target)
-            if source is None or target is None or source == target or self._is_carried(link):
+            # What one turn hands to the next is drawn on the box that holds the whole turn, too.
+            is_inner = source == target and link.kind != "loop"
+            if source is None or target is None or is_inner or self._is_carried(link):
                 continue
             joined.setdefault((source, target, _kind(link)), []).append(link)
         for (source, target, kind), same in joined.items():
