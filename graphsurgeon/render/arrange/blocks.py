@@ -216,7 +216,7 @@ class _Layers:
         if not self._may_head(before):
             return False
         if part.title:
-            return part.family != "dense"
+            return part.family not in ("dense", "recurrent")
         if self._consists_of(part, families.is_pointwise):
             return self._is_chain(part)
         return bool(_TAIL_NAME.search(part.name.lower())) and self._consists_of(
