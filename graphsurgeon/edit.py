@@ -383,7 +383,7 @@ def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) 
 
 def _require_whole(result: Model, read_source: Callable[[], Model], path: Path) -> None:
     """Refuse files that do not belong together, unless those of the source did not either."""
-    from graphsurgeon.checks.files import of_model
+    from graphsurgeon.checks.saved.files import of_model
 
     # A missing asset that nothing reads on load is a warning of a model that is found, and no model to write.
     errors = [finding for finding in of_model(result) if "error" in (finding.severity, _MISSING.get(finding.rule))]

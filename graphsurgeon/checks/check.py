@@ -1,7 +1,7 @@
 """Say whether a model is sound: whether loaders take it, and whether what its parts say of each other is true.
 
-Rules are small functions in the files beside this one, by what they look at; each yields findings. An error means that
-a loader refuses the model, or that a part of it cannot be used; faults of the source are found here, not while
+Rules are small functions in the folders beside this file, by what they look at; each yields findings. An error means
+that a loader refuses the model, or that a part of it cannot be used; faults of the source are found here, not while
 reading.
 """
 
@@ -10,32 +10,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from graphsurgeon.checks import (
+from graphsurgeon.checks import keras, modules, onnx
+from graphsurgeon.checks.graphs import (
     attributes,
     calls,
     collections,
-    files,
-    graph,
-    keras,
+    edges,
     lengths,
     library,
     mentions,
-    modules,
     nodes,
-    object_functions,
-    objects,
-    onnx,
     ops,
     runs,
-    savers,
-    signature_keys,
-    signatures,
-    tflite,
-    tflite_operators,
-    tflite_tensors,
-    variables,
-)  # fmt: skip
-from graphsurgeon.checks import serving as serving_rules
+)
+from graphsurgeon.checks.saved import files, object_functions, objects, savers, variables
+from graphsurgeon.checks.signatures import entries, keys
+from graphsurgeon.checks.signatures import serving as serving_rules
+from graphsurgeon.checks.tflite import model as tflite
+from graphsurgeon.checks.tflite import operators, tensors
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
 from graphsurgeon.model.collector import collector_off
@@ -47,11 +39,11 @@ from graphsurgeon.model.model import Model
 MetaGraphRule = Callable[[MetaGraph], Iterable[Finding]]
 
 GRAPH_RULES: tuple[MetaGraphRule, ...] = (
-    graph.dangling_inputs,
-    graph.duplicate_names,
-    graph.illegal_names,
-    graph.cycles,
-    graph.colocation,
+    edges.dangling_inputs,
+    edges.duplicate_names,
+    edges.illegal_names,
+    edges.cycles,
+    edges.colocation,
     nodes.places,
     nodes.input_order,
     nodes.names_inside,
@@ -69,9 +61,9 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     lengths.lengths,
     mentions.dangling_mentions,
     collections.collections,
-    signatures.tensors,
-    signature_keys.spelling,
-    signatures.both_worlds,
+    entries.tensors,
+    keys.spelling,
+    entries.both_worlds,
     mentions.object_graph_functions,
     objects.objects,
     object_functions.object_functions,
@@ -83,18 +75,18 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.operators,
     tflite.recursion,
     tflite.order,
-    tflite_operators.kinds,
-    tflite_operators.tensors,
-    tflite_operators.results,
-    tflite_operators.sources,
-    tflite_operators.runners,
+    operators.kinds,
+    operators.tensors,
+    operators.results,
+    operators.sources,
+    operators.runners,
     tflite.signatures,
     tflite.support_metadata,
-    tflite_tensors.sizes,
-    tflite_tensors.types,
-    tflite_tensors.names,
-    tflite_tensors.quantization,
-    tflite_tensors.sparsity,
+    tensors.sizes,
+    tensors.types,
+    tensors.names,
+    tensors.quantization,
+    tensors.sparsity,
     tflite.custom_operators,
 )
 KERAS_RULES: tuple[MetaGraphRule, ...] = (
@@ -117,11 +109,11 @@ RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
 }
 SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TENSORFLOW: (ops.contradictions,),
-    TFLITE: (tflite_tensors.contradictions,),
+    TFLITE: (tensors.contradictions,),
     ONNX: (onnx.contradictions,),
 }
 MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (
-    signature_keys.keys,
+    keys.keys,
     collections.plain_variables,
     savers.savers,
     mentions.assets,
@@ -175,7 +167,7 @@ def is_refused(finding: Finding) -> bool:
 
 
 def _structure(model: Model) -> Iterator[Finding]:
-    yield from signatures.repeated_tags(model)
+    yield from entries.repeated_tags(model)
     yield from _of_metagraphs(model, RULES)
 
 
