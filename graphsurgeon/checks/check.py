@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from graphsurgeon.checks import keras, modules, onnx
 from graphsurgeon.checks.graphs import (
@@ -23,6 +24,7 @@ from graphsurgeon.checks.graphs import (
     ops,
     runs,
 )
+from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
 from graphsurgeon.checks.saved import files, object_functions, objects, savers, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
@@ -37,6 +39,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
 MetaGraphRule = Callable[[MetaGraph], Iterable[Finding]]
+NodeRule = Callable[[MetaGraph, Nodes], Iterable[Finding]]
 
 GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     edges.dangling_inputs,
@@ -44,21 +47,15 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     edges.illegal_names,
     edges.cycles,
     edges.colocation,
-    nodes.places,
-    nodes.input_order,
     nodes.names_inside,
-    nodes.empty_functions,
     ops.unknown_ops,
-    ops.nodes_against_definitions,
-    ops.constants,
-    attributes.kinds,
+    attributes.left_to_callers,
     library.versions,
     library.functions,
     calls.missing_functions,
     calls.recursion,
     calls.call_arguments,
     calls.results,
-    lengths.lengths,
     mentions.dangling_mentions,
     collections.collections,
     entries.tensors,
@@ -68,6 +65,16 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     objects.objects,
     object_functions.object_functions,
     modules.modules,
+)
+# Rules that look at a node and at what it reads: an edit cannot have broken other nodes than those it has changed.
+NODE_RULES: tuple[NodeRule, ...] = (
+    nodes.places,
+    nodes.input_order,
+    nodes.empty_functions,
+    ops.nodes_against_definitions,
+    ops.constants,
+    attributes.kinds,
+    lengths.lengths,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.subgraphs,
@@ -132,6 +139,7 @@ def check(
     checksums: bool = False,
     serving: bool = False,
     progress: Progress | None = None,
+    only_changed: bool = False,
 ) -> list[Finding]:
     """Return what is wrong with a model, errors first.
 
@@ -141,10 +149,13 @@ def check(
         checksums: also compare the stored weights with their checksums, which reads them all.
         serving: also say what TensorFlow Serving would refuse.
         progress: called with the bytes read and the bytes in all.
+        only_changed: let rules that look at single nodes pass over those that are as they were read.
     """
     found: list[Finding] = []
     rules = [_structure, *MODEL_RULES]
+    looked_at = NodesOfEdit(model) if only_changed else every_node
     with collector_off():
+        found += _of_nodes(model, looked_at)
         for rule in [*rules, serving_rules.of_model] if serving else rules:
             found += rule(model)
         if shapes:
@@ -169,6 +180,13 @@ def is_refused(finding: Finding) -> bool:
 def _structure(model: Model) -> Iterator[Finding]:
     yield from entries.repeated_tags(model)
     yield from _of_metagraphs(model, RULES)
+
+
+def _of_nodes(model: Model, looked_at: Nodes) -> Iterator[Finding]:
+    def look(metagraph: MetaGraph) -> Iterator[Finding]:
+        return chain.from_iterable(rule(metagraph, looked_at) for rule in NODE_RULES)
+
+    return _of_metagraphs(model, {TENSORFLOW: (look,), ANY: ()})
 
 
 def _of_metagraphs(model: Model, rules_of: Mapping[Vocabulary, Iterable[MetaGraphRule]]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphsurgeon.checks.graphs.ops import definition
-from graphsurgeon.checks.places import place
+from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.formats.graph import attr_kinds
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding
@@ -20,10 +20,10 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.opdef import AttrDef, OpDef
 
 
-def kinds(metagraph: MetaGraph) -> Iterator[Finding]:
+def kinds(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find attributes of another kind than the op defines, empty ones, and types, numbers and shapes that cannot be."""
     for graph in metagraph.graphs:
-        for node in graph.nodes:
+        for node in nodes(graph):
             opdef = definition(node) if node.callee is None else None
             if opdef is not None:
                 yield from _of_node(node, opdef)
@@ -44,9 +44,31 @@ def _of_node(node: Node, opdef: OpDef) -> Iterator[Finding]:
         if what:
             hint = "set it in Python (`node.attrs`), or get the file again"
             yield Finding("error", place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")
-    for what in _undefined(node, stored, opdef):
-        hint = "gs strip --only recorded-shapes, or get the file again"
-        yield Finding("error", place(node.graph, node), f"its attribute {what}", hint, "attribute-kind")
+    for name in stored.names() if node.graph.kind != "main" else ():
+        if name not in opdef.attrs and not attr_kinds.kinds(stored.get(name)):
+            yield _undefined(node, f"{name!r} is empty")
+
+
+def left_to_callers(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find attributes that their op does not define and that a caller would have to give, in a main graph.
+
+    Importers drop what is not defined, whatever it holds; this alone `tf.saved_model.load` refuses, where it imports
+    the main graph. With objects it takes the functions alone.
+    """
+    if metagraph.tags is None or (metagraph.objects is not None and metagraph.objects.nodes):
+        return
+    for node in metagraph.graph.nodes:
+        opdef = definition(node) if node.callee is None else None
+        if opdef is not None:
+            stored = attr_kinds.StoredAttrs(node)
+            for name in stored.names():
+                if name not in opdef.attrs and attr_kinds.kinds(stored.get(name)) == (attr_kinds.PLACEHOLDER,):
+                    yield _undefined(node, f"{name!r} is left to a caller, and the main graph has none")
+
+
+def _undefined(node: Node, what: str) -> Finding:
+    hint = "gs strip --only recorded-shapes, or get the file again"
+    return Finding("error", place(node.graph, node), f"its attribute {what}", hint, "attribute-kind")
 
 
 def _counts(node: Node, opdef: OpDef, name: str) -> bool:
@@ -54,24 +76,6 @@ def _counts(node: Node, opdef: OpDef, name: str) -> bool:
     takes = bool(node.inputs) and any(arg.type_list_attr == name for arg in opdef.inputs)
     gives = any(ref.graph is not None and ref.graph.outputs for ref in node.function_refs)
     return takes or (gives and any(arg.type_list_attr == name for arg in opdef.outputs))
-
-
-def _undefined(node: Node, stored: attr_kinds.StoredAttrs, opdef: OpDef) -> Iterator[str]:
-    """Say what is wrong with attributes that the op does not define; importers drop most, whatever they hold."""
-    is_main = node.graph.kind == "main"
-    for name in stored.names():
-        if name in opdef.attrs:
-            continue
-        found = attr_kinds.kinds(stored.get(name))
-        if found == (attr_kinds.PLACEHOLDER,) and is_main and _is_of_version_1(node.graph.metagraph):
-            yield f"{name!r} is left to a caller, and the main graph has none"
-        elif not found and not is_main:
-            yield f"{name!r} is empty"
-
-
-def _is_of_version_1(metagraph: MetaGraph) -> bool:
-    """Say whether `tf.saved_model.load` imports the main graph; with objects it takes the functions alone."""
-    return metagraph.tags is not None and (metagraph.objects is None or not metagraph.objects.nodes)
 
 
 def _kind_fault(attr: AttrDef, value: Any, found: tuple[str, ...], *, is_main: bool, is_asked: bool) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from graphsurgeon.checks.graphs.nodes import reached, severity_in
 from graphsurgeon.checks.graphs.ops import OUTPUT_SHAPES
-from graphsurgeon.checks.places import place
+from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
@@ -35,11 +35,11 @@ _PAIRS: dict[str, tuple[str, str, bool]] = {
 }
 
 
-def lengths(metagraph: MetaGraph) -> Iterator[Finding]:
+def lengths(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find lists with another number of entries than their op takes."""
     known = reached(metagraph)
     for graph in metagraph.graphs:
-        for node in graph.nodes:
+        for node in nodes(graph):
             for what in (*_fixed(node), *_paired(node), *_recorded(node)):
                 yield Finding(severity_in(graph, known), place(graph, node), what, "set it", "list-length")
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from graphsurgeon.analysis.flow.calls import reached_functions
-from graphsurgeon.checks.places import place
+from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.formats.graph.attr_kinds import class_fault, has_data_after_controls
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node
@@ -35,12 +35,12 @@ def severity_in(graph: Graph, known: frozenset[Graph]) -> Severity:
     return "error" if graph in known else "warning"
 
 
-def places(metagraph: MetaGraph) -> Iterator[Finding]:
+def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find devices and colocations that Python's importer cannot read."""
     has_objects = metagraph.objects is not None and bool(metagraph.objects.nodes)
     for graph in metagraph.graphs if has_objects else [metagraph.graph]:
         known: dict[str, str] = {}
-        for node in graph.nodes:
+        for node in nodes(graph):
             device = node.device
             if device and device not in known:
                 known[device] = _device_fault(device)
@@ -74,11 +74,11 @@ def _device_fault(device: str) -> str:
     return "has several types" if types > 1 else ""
 
 
-def input_order(metagraph: MetaGraph) -> Iterator[Finding]:
+def input_order(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find nodes with an input behind a control input."""
     known = reached(metagraph)
     for graph in metagraph.graphs:
-        for node in graph.nodes:
+        for node in nodes(graph):
             if has_data_after_controls(node):
                 what = "an input stands behind a control input"
                 yield Finding(severity_in(graph, known), place(graph, node), what, _AGAIN, "input-order")
@@ -103,11 +103,11 @@ def _named(graph: Graph) -> Iterator[tuple[str, str]]:
         yield node.name, place(graph, node)
 
 
-def empty_functions(metagraph: MetaGraph) -> Iterator[Finding]:
+def empty_functions(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find attributes that stand for a function and name none."""
     known = reached(metagraph)
     for graph in metagraph.graphs:
-        for node in graph.nodes:
+        for node in nodes(graph):
             if _runs_none(node):
                 what = "an attribute for a function names none"
                 yield Finding(severity_in(graph, known), place(graph, node), what, _AGAIN, "missing-function")

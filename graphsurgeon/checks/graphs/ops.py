@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphsurgeon.analysis.flow.calls import Place, origin
-from graphsurgeon.checks.places import place
+from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.checks.signatures import shapes as signature_shapes
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.formats.graph.nodetypes import Types
@@ -50,13 +50,13 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
         yield Finding("needs", where, what, "load it before the model", "unknown-op")
 
 
-def nodes_against_definitions(metagraph: MetaGraph) -> Iterator[Finding]:
+def nodes_against_definitions(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find nodes whose inputs or attributes are not those of their op, or that read outputs there are none of."""
     version = metagraph.producer.get("graph_version")
     demands: dict[str, _Demands] = {}
     for graph in metagraph.graphs:
         known = OutputTypes()
-        for node in graph.nodes:
+        for node in nodes(graph):
             opdef = definition(node)
             if opdef is None:
                 continue
@@ -222,10 +222,10 @@ def _fits(found: DType, wanted: DType) -> bool:
 _MOST_ELEMENTS = 1 << 60  # what is larger overflows the 64 bits of its number of bytes
 
 
-def constants(metagraph: MetaGraph) -> Iterator[Finding]:
+def constants(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find constants that no loader can make a tensor of."""
     for graph in metagraph.graphs:
-        for node in graph.nodes:
+        for node in nodes(graph):
             value = node.attrs.get("value") if node.op in CONSTANTS else None
             if isinstance(value, Tensor):
                 for what in _faults(node, value):
