@@ -274,8 +274,12 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterable[StepReport]) -> list[str]:
     """Give what becomes a SavedModel what loaders want of one, whichever steps made it; return notes on it."""
+    from graphsurgeon.surgery import COMPLETING
     from graphsurgeon.surgery.complete import complete
 
+    steps = list(steps)
+    if steps and steps[-1][0] in COMPLETING:
+        return []
     place, is_own = _place(model, where)
     if not resolve(model, place, format=where.format, in_place=is_own).traits.is_servable:
         return []
