@@ -170,9 +170,11 @@ def _edit(
     if where.confirm is not None:
         where.confirm(model)
     steps = _to_the_place(model, steps, where)
+    loaded = _loaded_as(model)
     reports = _run_all(model, steps)
     added = _fill_in(model, where, steps, reports)
-    warnings, faults = _require_sound(model, path, force_text=force_text)
+    is_other = loaded != _loaded_as(model)
+    warnings, faults = _require_sound(model, partial(read, path, force_text=force_text), path, is_other=is_other)
     plan = _plan(model, where)
     source = path_of(model.path)
     done = _Done([*model.notes, *added, *faults], reports, warnings, plan)
@@ -272,8 +274,12 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterable[StepReport]) -> list[str]:
     """Give what becomes a SavedModel what loaders want of one, whichever steps made it; return notes on it."""
+    from graphsurgeon.surgery import COMPLETING
     from graphsurgeon.surgery.complete import complete
 
+    steps = list(steps)
+    if steps and steps[-1][0] in COMPLETING:
+        return []
     place, is_own = _place(model, where)
     if not resolve(model, place, format=where.format, in_place=is_own).traits.is_servable:
         return []
@@ -282,19 +288,29 @@ def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterabl
     return [note for note in complete(model, tags=tags).notes if note not in told]
 
 
+def _loaded_as(model: Model) -> list[tuple[bool, object]]:
+    """Return what decides how loaders look at every node: whether they make objects, and the version of the graph."""
+    return [
+        (bool(metagraph.objects and metagraph.objects.nodes), metagraph.producer.get("graph_version"))
+        for metagraph in model.metagraphs
+    ]
+
+
 def _require_sound(
-    model: Model, path: str | os.PathLike[str], *, force_text: bool
+    model: Model, read_source: Callable[[], Model], path: str | os.PathLike[str], *, is_other: bool
 ) -> tuple[tuple[Finding, ...], list[str]]:
     """Return the findings that the source did not have, and a note on errors that it had and the result has still.
 
-    Faults that the source had are no reason to refuse: the source is checked too, but only if the result has any.
+    Faults that the source had are no reason to refuse: the source is checked too, but only if the result has any. A
+    node that the edit has left as it was is looked at by itself only where loaders look at the result in another way.
     """
     from graphsurgeon.checks.check import check, is_refused
 
-    findings = check(model, shapes=False)
+    findings = check(model, shapes=False, only_changed=not is_other)
     if all(finding.severity == "note" for finding in findings):
         return (), []
-    before = check(read(path, force_text=force_text), shapes=False)
+    findings = check(model, shapes=False)
+    before = check(read_source(), shapes=False)
     new = _new(findings, before)
     errors = [finding for finding in new if is_refused(finding)]
     if errors:
@@ -383,7 +399,7 @@ def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) 
 
 def _require_whole(result: Model, read_source: Callable[[], Model], path: Path) -> None:
     """Refuse files that do not belong together, unless those of the source did not either."""
-    from graphsurgeon.checks.files import of_model
+    from graphsurgeon.checks.saved.files import of_model
 
     # A missing asset that nothing reads on load is a warning of a model that is found, and no model to write.
     errors = [finding for finding in of_model(result) if "error" in (finding.severity, _MISSING.get(finding.rule))]
