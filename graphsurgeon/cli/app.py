@@ -43,6 +43,7 @@ COMMANDS = {
     "extract": "graphsurgeon.cli.commands.change.extract:extract",
     "freeze": "graphsurgeon.cli.commands.change.freeze:freeze",
     "optimize": "graphsurgeon.cli.commands.change.optimize:optimize",
+    "rewire": "graphsurgeon.cli.commands.change.rewire:rewire",
     "replace": "graphsurgeon.cli.commands.change.replace:replace",
     "strip": "graphsurgeon.cli.commands.change.strip:strip",
     "set-input": "graphsurgeon.cli.commands.change.set_input:set_input",

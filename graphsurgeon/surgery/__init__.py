@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.optimize import optimize
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.replace import replace
+    from graphsurgeon.surgery.rewire import rewire
     from graphsurgeon.surgery.set_input import set_input
     from graphsurgeon.surgery.strip import strip
     from graphsurgeon.surgery.tflite.set_types import set_output
@@ -39,6 +40,7 @@ OPERATIONS: dict[str, str] = {
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
     "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
     "rename": "graphsurgeon.surgery.rename:rename",
+    "rewire": "graphsurgeon.surgery.rewire:rewire",
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "remove_signature",
     "rename",
     "replace",
+    "rewire",
     "set_input",
     "set_output",
     "strip",
