@@ -68,7 +68,7 @@ def both_sides(model: Model, checkpoint: Checkpoint) -> BothSides:
     if checkpoint.objects is None:
         found = [_found(one, one.called if one.called in checkpoint.variables else None) for _, one in wanted]
         return BothSides(found, list(_entries(checkpoint)), by_objects=False)
-    twins = _twins(objects, checkpoint.objects)
+    twins = objects.restored_from(checkpoint.objects)
     return BothSides(
         [_found(one, _key(node, one, twins, checkpoint)) for node, one in wanted],
         [one for _, one in _of_objects(checkpoint.objects, checkpoint)],
@@ -105,18 +105,6 @@ def _of_objects(objects: ObjectGraph, checkpoint: Checkpoint | None) -> Iterator
             called = next((full for _, full, _ in node.attributes if full), "")
             is_slot = key in slots or node not in paths
             yield node, RestoreName(path, called, tensor.dtype, tensor.shape, key, is_slot)
-
-
-def _twins(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, ObjectNode]:
-    """Return the object of a checkpoint that restoring takes for each: by names of children, then by slots."""
-    twins = objects.paired(stored)
-    for node in objects.nodes:
-        theirs = {(of, name): slot for of, name, slot in twins[node].slots} if node in twins and node.slots else {}
-        for of, name, slot in node.slots:
-            twin = theirs.get((twins.get(of), name)) if of in twins else None  # type: ignore[arg-type]
-            if twin is not None:
-                twins.setdefault(slot, twin)
-    return twins
 
 
 def _key(node: ObjectNode, one: RestoreName, twins: dict[ObjectNode, ObjectNode], checkpoint: Checkpoint) -> str | None:

@@ -8,6 +8,7 @@ Source: `checkpoint_management.py` and `checkpoint_state.proto` of TensorFlow 2.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +21,8 @@ from graphsurgeon.model.checkpoint import STATE_FILE, StateFile
 
 INDEX = ".index"
 _MOST_BYTES = 1 << 20
+_FIELD = re.compile(rb'(\w+): (?:("[\x20\x21\x23-\x5b\x5d-\x7e]*")|(\d+(?:\.\d+)?))\n')
+_PLAIN = re.compile(rb'(?:\w+: (?:"[\x20\x21\x23-\x5b\x5d-\x7e]*"|\d+(?:\.\d+)?)\n)*')
 
 
 def read_state(folder: Path) -> StateFile | None:
@@ -98,9 +101,23 @@ def _holds_only(folder: Path, prefix: str) -> bool:
 
 
 def _parse(data: bytes) -> Any:
+    """Return the message of a text; None if it is none. What savers write is read here: the parser takes its time."""
+    message = schema.message("tensorflow.CheckpointState")()
+    if _PLAIN.fullmatch(data):
+        for name, path, number in _FIELD.findall(data):
+            if name == b"model_checkpoint_path" and path:
+                message.model_checkpoint_path = path[1:-1].decode("ascii")
+            elif name == b"all_model_checkpoint_paths" and path:
+                message.all_model_checkpoint_paths.append(path[1:-1].decode("ascii"))
+            elif name == b"last_preserved_timestamp" and number:
+                message.last_preserved_timestamp = float(number)
+            elif name == b"all_model_checkpoint_timestamps" and number:
+                message.all_model_checkpoint_timestamps.append(float(number))
+            else:
+                return None
+        return message
     from google.protobuf import text_format
 
-    message = schema.message("tensorflow.CheckpointState")()
     try:
         text_format.Parse(data, message)
     except (text_format.ParseError, UnicodeDecodeError):
