@@ -292,6 +292,10 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
         opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
+    if opened.get("checkpoints"):
+        opened["checkpoints"] = [
+            read_checkpoint(one) if isinstance(one, str | os.PathLike) else one for one in opened["checkpoints"]
+        ]
     if isinstance(opened.get("params"), str | os.PathLike):
         opened["params"] = read(opened["params"])
     if isinstance(opened.get("format"), str):

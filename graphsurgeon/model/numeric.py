@@ -105,6 +105,61 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
     raise UnsupportedError(f"elements of type {dtype} have no numbers")
 
 
+def from_numpy(dtype: DType, array: np.ndarray[Any, Any]) -> bytes:
+    """Return the row-major little-endian bytes of real numbers in a type, rounded to nearest, ties to even.
+
+    What is beyond the largest number becomes infinite (NaN in types without infinities) in a type of floats; for
+    integers the numbers must lie in range: ask `in_range` before. By way of float32, as TensorFlow's casts are.
+
+    Raises:
+        UnsupportedError: the type has no real numbers that numbers could be rounded to.
+    """
+    import numpy as np
+
+    name = dtype.base.name
+    with np.errstate(all="ignore"):
+        if name in _STRUCT:
+            kind = np.dtype("<" + _STRUCT[name])
+            return (array if kind.kind in "f?" else np.rint(array)).astype(kind).tobytes()
+        if name == "bfloat16":
+            bits = np.ascontiguousarray(array, "<f4").view("<u4")
+            rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+            return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2").tobytes()
+        if name in _SMALL_FLOATS and name != "float8_e8m0fnu":
+            return _to_small_floats(name, np.ascontiguousarray(array, "<f4"))
+    raise UnsupportedError(f"numbers are not rounded to {dtype}")
+
+
+def integer_range(dtype: DType) -> tuple[int, int]:
+    """Return the smallest and the largest number of a type of integers."""
+    low = 0 if dtype.base.name.startswith(("uint", "quint", "bool")) else -(1 << dtype.bits - 1)
+    return low, (1 if dtype.base.name == "bool" else low + (1 << dtype.bits) - 1)
+
+
+def _to_small_floats(name: str, array: np.ndarray[Any, Any]) -> bytes:
+    import numpy as np
+
+    table = np.array(small_float_values(name)[: 1 << sum(_SMALL_FLOATS[name][:2])], "f8")  # codes without a sign
+    finite = table[np.isfinite(table)]  # they rise with their codes
+    beyond = finite[-1] + (finite[-1] - finite[-2])
+    steps = np.append(finite, beyond)
+    size = np.abs(array).astype("f8")
+    high = np.clip(np.searchsorted(steps, size), 1, len(steps) - 1)
+    low = high - 1
+    middle = (steps[low] + steps[high]) / 2
+    up = (size > middle) | ((size == middle) & (low % 2 == 1))
+    code = np.where(up, high, low)
+    sign = 1 << sum(_SMALL_FLOATS[name][:2])
+    has_infinity, has_one_nan = _SMALL_FLOATS[name][3:]
+    nan = sign if has_one_nan else sign - 1
+    is_beyond = (code >= len(finite)) & ~np.isnan(size)
+    code = np.where(is_beyond, len(finite) if has_infinity else nan, code)
+    signed = code + np.where(np.signbit(array) & (code != sign), sign, 0)
+    signed = np.where(has_one_nan & (code == 0), 0, signed)  # there is no negative zero
+    signed = np.where(np.isnan(size) | (is_beyond & (not has_infinity)), nan, signed)
+    return signed.astype("u1").tobytes()
+
+
 def _byte_values(dtype: DType) -> Sequence[float]:
     """Return the value that each of the 256 bytes stands for, of a type whose elements fit in one."""
     name = dtype.base.name
