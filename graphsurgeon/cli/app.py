@@ -47,6 +47,7 @@ COMMANDS = {
     "strip": "graphsurgeon.cli.commands.strip:strip",
     "set-input": "graphsurgeon.cli.commands.set_input:set_input",
     "set-output": "graphsurgeon.cli.commands.set_output:set_output",
+    "set-weights": "graphsurgeon.cli.commands.set_weights:set_weights",
     "metadata": "graphsurgeon.cli.commands.metadata:metadata",
     "attach-checkpoint": "graphsurgeon.cli.commands.attach_checkpoint:attach_checkpoint",
     "render": "graphsurgeon.cli.commands.render:render",

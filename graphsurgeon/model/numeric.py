@@ -105,6 +105,68 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
     raise UnsupportedError(f"elements of type {dtype} have no numbers")
 
 
+def from_numpy(dtype: DType, array: np.ndarray[Any, Any]) -> bytes:
+    """Return the row-major little-endian bytes of an array's elements, rounding to nearest, ties to even.
+
+    Args:
+        dtype: of the bytes; elements smaller than a byte take one each.
+        array: of a kind that the type can hold: nothing is checked.
+
+    Raises:
+        UnsupportedError: the type has no fixed-size elements.
+    """
+    import numpy as np
+
+    name = dtype.base.name
+    with np.errstate(all="ignore"):
+        if name == "bfloat16":
+            bits = array.astype("<f4").view("<u4")
+            halves = (bits.astype("<u8") + 0x7FFF + ((bits >> 16) & 1)) >> 16
+            return np.where(np.isnan(array), (bits >> 16) | 0x40, halves).astype("<u2").tobytes()
+        if name in _SMALL_FLOATS:
+            return _small_floats(name, array).tobytes()
+        if dtype.is_small_integer:
+            return (array.astype("i8") & (1 << dtype.bits) - 1).astype("u1").tobytes()
+        if dtype.base.is_complex:
+            return array.astype("<c8" if name == "complex64" else "<c16").tobytes()
+        if name in _STRUCT:
+            return array.astype("<" + _STRUCT[name]).tobytes()
+    raise UnsupportedError(f"elements of type {dtype} have no numbers")
+
+
+def float_range(dtype: DType) -> tuple[float, float]:
+    """Return the smallest and the largest finite number of a floating-point type."""
+    name = dtype.base.name
+    if name in _SMALL_FLOATS:
+        finite = [value for value in small_float_values(name) if math.isfinite(value)]
+        return min(finite), max(finite)
+    bits, exponent = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127)}.get(name, (52, 1023))
+    largest = math.ldexp(2.0 - math.ldexp(1.0, -bits), exponent)
+    return -largest, largest
+
+
+def _small_floats(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the code of the nearest value of a type of so few that a table has them all; of two as near the even."""
+    import numpy as np
+
+    table = np.array(small_float_values(name))
+    codes = np.flatnonzero(np.isfinite(table) & ~np.signbit(table))
+    codes = codes[np.argsort(table[codes])]
+    values = table[codes]
+    given = array.astype("f8").reshape(-1)
+    wanted = np.clip(np.abs(given), values[0], values[-1])
+    above = np.clip(np.searchsorted(values, wanted), 1, len(values) - 1)
+    left, right = wanted - values[above - 1], values[above] - wanted
+    is_below = (left < right) | ((left == right) & (codes[above - 1] & 1 == 0))
+    found = codes[np.where(is_below, above - 1, above)]
+    (negative,) = np.nonzero(table == -values[-1]) if -values[-1] in table else ([0],)
+    sign = int(negative[0]) - int(codes[-1]) if negative[0] else 0  # the bit that the negative codes have
+    has_zero = sign and table[sign] == 0  # of some types that code is no zero, but the only NaN
+    found = np.where(np.signbit(given) & ((found > 0) | bool(has_zero)), found + sign, found)
+    nan = np.flatnonzero(np.isnan(table))
+    return np.where(np.isnan(given), nan[0] if nan.size else 0, found).astype("u1")
+
+
 def _byte_values(dtype: DType) -> Sequence[float]:
     """Return the value that each of the 256 bytes stands for, of a type whose elements fit in one."""
     name = dtype.base.name

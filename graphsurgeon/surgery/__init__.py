@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.replace import replace
     from graphsurgeon.surgery.set_input import set_input
+    from graphsurgeon.surgery.set_weights import set_weights
     from graphsurgeon.surgery.strip import strip
     from graphsurgeon.surgery.tflite.set_types import set_output
 
@@ -37,12 +38,17 @@ OPERATIONS: dict[str, str] = {
     "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
+    "set-weights": "graphsurgeon.surgery.set_weights:set_weights",
     "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
     "rename": "graphsurgeon.surgery.rename:rename",
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
+# Operations after which a model is meant to compute other numbers.
+CHANGES_NUMBERS = frozenset({"set-weights"})
+
 __all__ = [
+    "CHANGES_NUMBERS",
     "OPERATIONS",
     "add_output",
     "add_signature",
@@ -56,6 +62,7 @@ __all__ = [
     "replace",
     "set_input",
     "set_output",
+    "set_weights",
     "strip",
 ]
 
