@@ -28,12 +28,12 @@ from graphsurgeon.formats.recognise import foreign
 from graphsurgeon.formats.recognise.foreign import FOREIGN
 from graphsurgeon.lowering.builder import Builder
 from graphsurgeon.lowering.caffe import TABLE
-from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.layout import each
-from graphsurgeon.lowering.net import Net
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
 from graphsurgeon.lowering.table import lowering_functions, lowers
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Net
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Value

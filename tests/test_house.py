@@ -23,8 +23,8 @@ MAY_NAME_OPS = {
     "shapes/elements.py": "op -> function on elements",
     "shapes/tflite.py": "TFLite operator -> the TensorFlow op of the same shapes",
     "surgery/moves/known_scalars.py": "op -> function on scalars",
-    "scanning/fold.py": "op -> function on texts",
-    "checks/lengths.py": "op -> how long the lists of its attributes have to be",
+    "scanning/flow/fold.py": "op -> function on texts",
+    "checks/graphs/lengths.py": "op -> how long the lists of its attributes have to be",
 }
 # One function or rule an op; words of other frameworks.
 MAY_NAME_OPS_BELOW = ("shapes/families/", "shapes/onnx/", "patterns/", "lowering/", "kernels/", "formats/stablehlo/")
@@ -48,11 +48,11 @@ MAY_WALK = {
     "surgery/moves/carry_out.py": {"_no_way"},
     "render/choose/flow.py": {"_enter", "_trace", "insert"},
     "render/choose/select.py": {"run", "_conditions", "_origins", "behind"},
-    "scanning/reach.py": {"_spread", "_named_objects"},
+    "scanning/flow/reach.py": {"_spread", "_named_objects"},
     # What ends a walk is answered on the way, beside what it has come to.
-    "scanning/training.py": {"is_training_input"},
+    "scanning/flow/training.py": {"is_training_input"},
     # Not a graph, but JSON within JSON.
-    "scanning/keras.py": {"in_config"},
+    "scanning/files/keras.py": {"in_config"},
     "patterns/compiler.py": {"_all"},
     "patterns/routes.py": {"readers"},
     "patterns/subject.py": {"outside_reader"},
@@ -65,7 +65,7 @@ MAY_WALK = {
     "compare/align_functions.py": {"follow_calls"},
     "compare/alignment.py": {"_hand_on"},
     # What is looked for is a cycle.
-    "checks/graph.py": {"_find_cycle"},
+    "checks/graphs/edges.py": {"_find_cycle"},
     # Scopes of a picture, which are opened, joined or written as they are met.
     "render/arrange/compose.py": {"add"},
     "render/arrange/repeats.py": {"fold_repeats"},

@@ -53,7 +53,8 @@ FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
     "disk/files.py", "disk/append.py", "disk/atomic.py", "formats/schema/__init__.py",
     "ops/catalog.py", "ops/onnx.py", "ops/tflite.py", "ops/tflite_converter.py",
-    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/foreign.py",
+    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/files/archives.py",
+    "scanning/files/foreign.py",
     "scanning/modules.py", "scanning/other_ops.py",
     "scanning/table.py",
 }  # fmt: skip
@@ -131,7 +132,7 @@ def test_files_are_written_through_two_doors() -> None:
 
 # The record of a format, the modules that read and write one, and what goes by the kinds of files or by frameworks
 # may say names.
-NAMES_FORMATS = ("formats/", "model/format.py", "scanning/foreign.py", "render/scene/frameworks.py")
+NAMES_FORMATS = ("formats/", "model/format.py", "scanning/files/foreign.py", "render/scene/frameworks.py")
 
 
 def test_formats_are_asked_for_what_they_can_do() -> None:

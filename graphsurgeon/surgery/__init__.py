@@ -44,11 +44,15 @@ OPERATIONS: dict[str, str] = {
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
+# Operations that give a bare graph what a SavedModel needs, as `complete` does.
+COMPLETING = ("add-signature",)
+
 # Operations after which a model is meant to compute other numbers.
 CHANGES_NUMBERS = frozenset({"set-weights"})
 
 __all__ = [
     "CHANGES_NUMBERS",
+    "COMPLETING",
     "OPERATIONS",
     "add_output",
     "add_signature",

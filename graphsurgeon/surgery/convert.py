@@ -9,8 +9,8 @@ from pathlib import Path
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.lowering import LoweringOptions, lower
-from graphsurgeon.lowering.binding import bind
-from graphsurgeon.lowering.layers import MissingWeightsError
+from graphsurgeon.lowering.to_onnx.binding import bind
+from graphsurgeon.lowering.to_onnx.layers import MissingWeightsError
 from graphsurgeon.model.format import Format, Vocabulary
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape

@@ -15,7 +15,7 @@ from graphsurgeon.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from graphsurgeon.cli.commands.weights import Row
+    from graphsurgeon.cli.commands.look.weights import Row
 
 
 def print_rows(
