@@ -6,7 +6,7 @@ and so networks are measured. A TFLite tensor that does not follow from the inpu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.format import TFLITE
@@ -48,7 +48,8 @@ class RunShapes:
         if changed and self._stored:
             self._followed = infer_subgraph(graph, changed).shapes
         elif changed:
-            self._report = infer_shapes(metagraph, assume=dict(changed))
+            assumed: dict[str | Value, Shape | Sequence[int | None]] = dict(changed.items())
+            self._report = infer_shapes(metagraph, assume=assumed)
 
     def __call__(self, value: Value) -> Shape:
         """Return the shape of a value."""
