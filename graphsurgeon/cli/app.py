@@ -48,6 +48,7 @@ COMMANDS = {
     "strip": "graphsurgeon.cli.commands.change.strip:strip",
     "set-input": "graphsurgeon.cli.commands.change.set_input:set_input",
     "set-output": "graphsurgeon.cli.commands.change.set_output:set_output",
+    "set-weights": "graphsurgeon.cli.commands.change.set_weights:set_weights",
     "metadata": "graphsurgeon.cli.commands.change.metadata:metadata",
     "attach-checkpoint": "graphsurgeon.cli.commands.change.attach_checkpoint:attach_checkpoint",
     "average": "graphsurgeon.cli.commands.change.average:average",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.replace import replace
     from graphsurgeon.surgery.rewire import rewire
     from graphsurgeon.surgery.set_input import set_input
+    from graphsurgeon.surgery.set_weights import set_weights
     from graphsurgeon.surgery.strip import strip
     from graphsurgeon.surgery.tflite.set_types import set_output
 
@@ -44,6 +45,7 @@ OPERATIONS: dict[str, str] = {
     "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
+    "set-weights": "graphsurgeon.surgery.set_weights:set_weights",
     "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
     "rename": "graphsurgeon.surgery.rename:rename",
     "rewire": "graphsurgeon.surgery.rewire:rewire",
@@ -53,7 +55,11 @@ OPERATIONS: dict[str, str] = {
 # Operations that give a bare graph what a SavedModel needs, as `complete` does.
 COMPLETING = ("add-signature",)
 
+# Operations after which a model is meant to compute other numbers.
+CHANGES_NUMBERS = frozenset({"set-weights"})
+
 __all__ = [
+    "CHANGES_NUMBERS",
     "COMPLETING",
     "OPERATIONS",
     "add_output",
@@ -72,6 +78,7 @@ __all__ = [
     "rewire",
     "set_input",
     "set_output",
+    "set_weights",
     "strip",
 ]
 
