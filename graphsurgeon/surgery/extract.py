@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.analysis.names import choose_metagraph, find_signature
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.variables import names_of_variables
@@ -77,7 +77,8 @@ def extract(
         match: of a checkpoint: names, keys or object paths of variables, globs or `re:` expressions; any may match.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
-        signature: of a TFLite model: take this signature; without `outputs` whole, else names may be its keys.
+        signature: take this signature; without `outputs` whole, else names may be its keys. A TFLite model is also
+            cut by `graph` alone: that subgraph whole.
         tags: which MetaGraph of a SavedModel.
 
     Raises:
@@ -89,17 +90,15 @@ def extract(
         return _extract_variables(model, match)
     if match:
         raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
-    if signature is not None and model.traits.vocabulary != TFLITE:
-        raise UnsupportedError("only a TFLite model is cut by signature", hint="name its tensors with --outputs")
-    if not outputs and signature is None:
+    if not outputs and signature is None and not (graph is not None and model.traits.vocabulary == TFLITE):
         raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
     metagraph = choose_metagraph(model, tags)
     before = sum(len(one) for one in metagraph.graphs)
     if is_tflite(model, metagraph, "extract"):
         found = extract_tflite(metagraph, outputs or {}, inputs or {}, graph=graph, signature=signature)
     else:
-        assert outputs
-        found = extract_graph(model, metagraph, outputs, inputs or {}, calls=calls, graph=graph)
+        signed = None if signature is None else find_signature(metagraph, signature)
+        found = extract_graph(model, metagraph, outputs or {}, inputs or {}, calls=calls, graph=graph, signature=signed)
     after = sum(len(one) for one in model.graphs)
     return ExtractReport(
         found.inputs, found.outputs, before, after, found.functions, found.variables, found.tables, found.notes

@@ -84,7 +84,7 @@ def test_commands_that_read_take_it(task: Path, words: str) -> None:
 def test_of_several_models_one_is_asked_for(task: Path) -> None:
     with pytest.raises(UsageError, match="holds 2 models"):
         read(task)
-    with pytest.raises(GraphSurgeonError, match="'nix' is not in the bundle; it holds conv.tflite, float.tflite"):
+    with pytest.raises(GraphSurgeonError, match=r"'nix' is not in the bundle; it holds conv\.tflite, float\.tflite"):
         read(task / "nix")
 
 

@@ -30,7 +30,7 @@ def extract(
     ] = None,
     signature: Annotated[
         str | None,
-        typer.Option("--signature", metavar="NAME", help="TFLite: one signature as a model, or the part between keys."),
+        typer.Option("--signature", metavar="NAME", help="One signature as a model, or the part between its keys."),
     ] = None,
     graph: GraphName = None,
     tags: Tags = None,
@@ -47,6 +47,7 @@ def extract(
       gs extract model/ --inputs pool1/MaxPool --outputs dense/Relu=features -o middle/
       gs extract model.tflite --outputs conv_7 -o head.tflite
       gs extract llm.tflite --signature prefill -o prefill.tflite
+      gs extract model/ --signature embed -o embed/
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
     """
     commas = not has_free_names(model)
