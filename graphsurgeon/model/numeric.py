@@ -130,7 +130,8 @@ def from_numpy(dtype: DType, array: np.ndarray[Any, Any]) -> bytes:
         if name in _SMALL_FLOATS and name != "float8_e8m0fnu":
             return _to_small_floats(name, np.ascontiguousarray(array, "<f4"))
         if dtype.is_small_integer:
-            return (np.rint(array).astype("i8") & (1 << dtype.bits) - 1).astype("u1").tobytes()
+            codes: np.ndarray[Any, Any] = np.rint(array).astype("i8") & (1 << dtype.bits) - 1
+            return codes.astype("u1").tobytes()
         if dtype.base.is_complex:
             return array.astype("<c8" if name == "complex64" else "<c16").tobytes()
         if name in _STRUCT:
