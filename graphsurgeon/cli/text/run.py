@@ -22,7 +22,7 @@ def print_run(report: RunReport, save: Path | None = None) -> None:
     rows = [("input", *_row(array)) for array in report.inputs]
     output.table([*rows, *(("output", *_row(array)) for array in report.outputs)], indent=2)
     if save is not None:
-        output.line(f"wrote {save}")
+        output.line(output.mark("wrote", "done"), " ", output.mark(save, "strong"))
 
 
 def _row(array: ArraySummary) -> tuple[str, str, str, str, str]:
@@ -48,12 +48,13 @@ def print_equivalence(report: EquivalenceReport) -> None:
     """Print what was compared, output by output, and the verdict."""
     output.table([compared_row(item) for item in report.outputs], indent=2)
     for name, why in report.skipped:
-        output.line(f"not compared: {name}: {why}")
+        output.line(output.mark("not compared: ", "warning"), output.name(name), f": {why}")
     for note in report.notes:
-        output.line(f"note: {note}")
+        output.line(output.mark("note: ", "note"), note)
     if report.first is not None:
-        output.line(f"the first tensor that differs: {report.first}")
-    output.line(_verdict(report.outputs))
+        output.line("the first tensor that differs: ", output.name(report.first))
+    same = bool(report.outputs) and all(item.agrees for item in report.outputs)
+    output.line(output.mark(_verdict(report.outputs), "done" if same else "error"))
 
 
 def compared_row(item: ComparedOutput) -> tuple[str, str, str, str]:
