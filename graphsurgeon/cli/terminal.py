@@ -7,6 +7,7 @@ shortened: what has no room goes on in the next line, cut between the parts of a
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -52,7 +53,7 @@ def is_name(text: str) -> bool:
 
 def width() -> int:
     """Return the number of columns of the terminal."""
-    return int(_console().width)
+    return shutil.get_terminal_size().columns
 
 
 def draw(lines: Sequence[Line]) -> None:
