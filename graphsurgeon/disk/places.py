@@ -97,8 +97,8 @@ def refuse_writing(path: str | os.PathLike[str]) -> None:
     found = re.match(r"([a-z][a-z0-9+.-]+):/+", os.fspath(path))
     if found is not None:
         where = f"{found[1]}://{os.fspath(path)[found.end() :]}".partition("?")[0]
-        hint = "write to a local path, and copy it there"
-        raise UsageError("results are written to disks of this machine", path=where, hint=hint)
+        hint = "give -o a local path, and copy it there"
+        raise UsageError("of what goes behind a URL only models of one file are written there", path=where, hint=hint)
 
 
 def _placed(text: str, secret: Secret | None) -> Path:

@@ -42,7 +42,11 @@ OPERATIONS: dict[str, str] = {
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
+# Operations that give a bare graph what a SavedModel needs, as `complete` does.
+COMPLETING = ("add-signature",)
+
 __all__ = [
+    "COMPLETING",
     "OPERATIONS",
     "add_output",
     "add_signature",

@@ -121,7 +121,7 @@ def add_signature(
         raise UsageError("a signature needs a name and at least one output")
     if is_tflite(model, metagraph, "add-signature"):
         return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
-    shapes = infer_shapes(metagraph)
+    shapes = infer_shapes(metagraph, on_demand=True)
     outputs = {**outputs, **_found_by_shape(metagraph, outputs_by_shape or {}, shapes)}
     plan = _plan(
         metagraph, {key: find_value(metagraph, text, graph=graph) for key, text in outputs.items()}, shapes, calls
