@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from graphsurgeon.checks.graphs.nodes import reached, severity_in
 from graphsurgeon.checks.graphs.ops import OUTPUT_SHAPES
 from graphsurgeon.checks.places import Nodes, every_node, place
+from graphsurgeon.errors import plural
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
@@ -53,11 +54,14 @@ def _fixed(node: Node) -> Iterator[str]:
 
 
 def _recorded(node: Node) -> Iterator[str]:
-    """Hold the shapes that are noted down to the outputs (`ValidateShape` of graph_constructor.cc)."""
-    shapes = node.attrs.get(OUTPUT_SHAPES) if has_attr(node, OUTPUT_SHAPES) else None
-    outputs = node.output_dtypes() if isinstance(shapes, list) else None
-    if isinstance(shapes, list) and outputs is not None and len(shapes) != len(outputs):
-        yield f"it records shapes of {len(shapes)} outputs, and has {len(outputs)}"
+    """Hold the shapes that are noted down to the outputs: more may be (`ValidateShape` of graph_constructor.cc)."""
+    if not has_attr(node, OUTPUT_SHAPES):
+        return
+    shapes = node.attrs.get(OUTPUT_SHAPES)
+    outputs = node.output_dtypes()
+    count = len(shapes) if isinstance(shapes, list) else 0 if shapes is None else None
+    if count is not None and outputs is not None and count < len(outputs):
+        yield f"it records shapes of {plural(count, 'output')}, and has {len(outputs)}"
 
 
 def _paired(node: Node) -> Iterator[str]:
