@@ -15,7 +15,7 @@ from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.tflite import SubgraphShapes, infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
 from graphsurgeon.surgery.tflite.fix_reshapes import batch_of, fix_reshapes, state_tensors
-from graphsurgeon.surgery.tflite.set_types import Scale, plan_types, type_notes
+from graphsurgeon.surgery.tflite.set_types import Scale, plan_types
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def set_tflite_inputs(
     told, contradictions, count = _reshape(metagraph, shapes, asked, fixed) if shapes else ([], (), 0)
     told += [change() for change in retyped]
     affected = [s.key for s in metagraph.signatures.values() if s.graph is metagraph.graph]
-    notes = type_notes(metagraph, metagraph.graph.inputs, "input") if retyped else []
-    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, (*fixed, *notes))
+    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, tuple(fixed))
 
 
 def _reshape(
