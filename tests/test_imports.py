@@ -53,7 +53,8 @@ FILELESS = set(LAYERS) - {"bridges", "cli", "__main__", "__init__"}
 MAY_OPEN = {
     "disk/files.py", "disk/append.py", "disk/atomic.py", "formats/schema/__init__.py",
     "ops/catalog.py", "ops/onnx.py", "ops/tflite.py", "ops/tflite_converter.py",
-    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/archives.py", "scanning/foreign.py",
+    "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/files/archives.py",
+    "scanning/files/foreign.py",
     "scanning/modules.py", "scanning/other_ops.py",
     "scanning/table.py",
 }  # fmt: skip
@@ -68,9 +69,15 @@ def layer_of(module: Path) -> str:
 
 
 @functools.cache
+def tree_of(module: Path) -> ast.Module:
+    """Return a module's syntax tree."""
+    return ast.parse(module.read_text("utf-8"))
+
+
+@functools.cache
 def nodes_of(module: Path) -> list[ast.AST]:
     """Return every node of a module's syntax tree."""
-    return list(ast.walk(ast.parse(module.read_text("utf-8"))))
+    return list(ast.walk(tree_of(module)))
 
 
 def imports(module: Path) -> Iterator[tuple[str, bool]]:
@@ -131,7 +138,7 @@ def test_files_are_written_through_two_doors() -> None:
 
 # The record of a format, the modules that read and write one, and what goes by the kinds of files or by frameworks
 # may say names.
-NAMES_FORMATS = ("formats/", "model/format.py", "scanning/foreign.py", "render/scene/frameworks.py")
+NAMES_FORMATS = ("formats/", "model/format.py", "scanning/files/foreign.py", "render/scene/frameworks.py")
 
 
 def test_formats_are_asked_for_what_they_can_do() -> None:

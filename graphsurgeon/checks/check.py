@@ -1,7 +1,7 @@
 """Say whether a model is sound: whether loaders take it, and whether what its parts say of each other is true.
 
-Rules are small functions in the files beside this one, by what they look at; each yields findings. An error means that
-a loader refuses the model, or that a part of it cannot be used; faults of the source are found here, not while
+Rules are small functions in the folders beside this file, by what they look at; each yields findings. An error means
+that a loader refuses the model, or that a part of it cannot be used; faults of the source are found here, not while
 reading.
 """
 
@@ -9,33 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
-from graphsurgeon.checks import (
+from graphsurgeon.checks import keras, modules, onnx
+from graphsurgeon.checks.graphs import (
     attributes,
     calls,
     collections,
-    files,
-    graph,
-    keras,
+    edges,
     lengths,
     library,
     mentions,
-    modules,
     nodes,
-    object_functions,
-    objects,
-    onnx,
     ops,
     runs,
-    savers,
-    signature_keys,
-    signatures,
-    tflite,
-    tflite_operators,
-    tflite_tensors,
-    variables,
-)  # fmt: skip
-from graphsurgeon.checks import serving as serving_rules
+)
+from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
+from graphsurgeon.checks.saved import files, object_functions, objects, savers, variables
+from graphsurgeon.checks.signatures import entries, keys
+from graphsurgeon.checks.signatures import serving as serving_rules
+from graphsurgeon.checks.tflite import kernels, operators, tensors
+from graphsurgeon.checks.tflite import model as tflite
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
 from graphsurgeon.model.collector import collector_off
@@ -45,37 +39,42 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
 MetaGraphRule = Callable[[MetaGraph], Iterable[Finding]]
+NodeRule = Callable[[MetaGraph, Nodes], Iterable[Finding]]
 
 GRAPH_RULES: tuple[MetaGraphRule, ...] = (
-    graph.dangling_inputs,
-    graph.duplicate_names,
-    graph.illegal_names,
-    graph.cycles,
-    graph.colocation,
-    nodes.places,
-    nodes.input_order,
+    edges.dangling_inputs,
+    edges.duplicate_names,
+    edges.illegal_names,
+    edges.cycles,
+    edges.colocation,
     nodes.names_inside,
-    nodes.empty_functions,
     ops.unknown_ops,
-    ops.nodes_against_definitions,
-    ops.constants,
-    attributes.kinds,
+    attributes.left_to_callers,
     library.versions,
     library.functions,
     calls.missing_functions,
     calls.recursion,
     calls.call_arguments,
     calls.results,
-    lengths.lengths,
     mentions.dangling_mentions,
     collections.collections,
-    signatures.tensors,
-    signature_keys.spelling,
-    signatures.both_worlds,
+    entries.tensors,
+    keys.spelling,
+    entries.both_worlds,
     mentions.object_graph_functions,
     objects.objects,
     object_functions.object_functions,
     modules.modules,
+)
+# Rules that look at a node and at what it reads: an edit cannot have broken other nodes than those it has changed.
+NODE_RULES: tuple[NodeRule, ...] = (
+    nodes.places,
+    nodes.input_order,
+    nodes.empty_functions,
+    ops.nodes_against_definitions,
+    ops.constants,
+    attributes.kinds,
+    lengths.lengths,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.subgraphs,
@@ -83,18 +82,21 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.operators,
     tflite.recursion,
     tflite.order,
-    tflite_operators.kinds,
-    tflite_operators.tensors,
-    tflite_operators.results,
-    tflite_operators.sources,
-    tflite_operators.runners,
+    operators.kinds,
+    operators.tensors,
+    kernels.types,
+    kernels.quantization,
+    kernels.shapes,
+    operators.results,
+    operators.sources,
+    operators.runners,
     tflite.signatures,
     tflite.support_metadata,
-    tflite_tensors.sizes,
-    tflite_tensors.types,
-    tflite_tensors.names,
-    tflite_tensors.quantization,
-    tflite_tensors.sparsity,
+    tensors.sizes,
+    tensors.types,
+    tensors.names,
+    tensors.quantization,
+    tensors.sparsity,
     tflite.custom_operators,
 )
 KERAS_RULES: tuple[MetaGraphRule, ...] = (
@@ -117,11 +119,12 @@ RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
 }
 SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TENSORFLOW: (ops.contradictions,),
-    TFLITE: (tflite_tensors.contradictions,),
+    TFLITE: (tensors.contradictions,),
     ONNX: (onnx.contradictions,),
 }
 MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (
-    signature_keys.keys,
+    keys.keys,
+    collections.init_ops,
     collections.plain_variables,
     savers.savers,
     mentions.assets,
@@ -140,6 +143,7 @@ def check(
     checksums: bool = False,
     serving: bool = False,
     progress: Progress | None = None,
+    only_changed: bool = False,
 ) -> list[Finding]:
     """Return what is wrong with a model, errors first.
 
@@ -149,10 +153,13 @@ def check(
         checksums: also compare the stored weights with their checksums, which reads them all.
         serving: also say what TensorFlow Serving would refuse.
         progress: called with the bytes read and the bytes in all.
+        only_changed: let rules that look at single nodes pass over those that are as they were read.
     """
     found: list[Finding] = []
     rules = [_structure, *MODEL_RULES]
+    looked_at = NodesOfEdit(model) if only_changed else every_node
     with collector_off():
+        found += _of_nodes(model, looked_at)
         for rule in [*rules, serving_rules.of_model] if serving else rules:
             found += rule(model)
         if shapes:
@@ -175,8 +182,15 @@ def is_refused(finding: Finding) -> bool:
 
 
 def _structure(model: Model) -> Iterator[Finding]:
-    yield from signatures.repeated_tags(model)
+    yield from entries.repeated_tags(model)
     yield from _of_metagraphs(model, RULES)
+
+
+def _of_nodes(model: Model, looked_at: Nodes) -> Iterator[Finding]:
+    def look(metagraph: MetaGraph) -> Iterator[Finding]:
+        return chain.from_iterable(rule(metagraph, looked_at) for rule in NODE_RULES)
+
+    return _of_metagraphs(model, {TENSORFLOW: (look,), ANY: ()})
 
 
 def _of_metagraphs(model: Model, rules_of: Mapping[Vocabulary, Iterable[MetaGraphRule]]) -> Iterator[Finding]:

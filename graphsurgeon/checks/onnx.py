@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from graphsurgeon.checks.calls import call_circle
+from graphsurgeon.checks.graphs.calls import call_circle
 from graphsurgeon.errors import GraphSurgeonError, plural
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.finding import Finding

@@ -1,8 +1,47 @@
-"""How findings say where they are, and what is in a graph at all."""
+"""How findings say where they are, what is in a graph at all, and at which nodes a rule looks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.model import Model
+
+Nodes: TypeAlias = Callable[[Graph], Iterable[Node]]
+
+
+def every_node(graph: Graph) -> Iterable[Node]:
+    """Return all nodes of a graph."""
+    return graph.nodes
+
+
+class NodesOfEdit:
+    """The nodes that an edit can have broken, for rules that look at a node and at what it reads.
+
+    They are the changed ones, those that read a changed one, and those that call a function by its name. A function
+    that nobody has looked into is as it was; one that somebody has is looked at whole, since its arguments and results
+    can have changed as well.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._lifted = {graph for graph in model.graphs if graph.is_lifted}
+        self._chosen: dict[Graph, Iterable[Node]] = {}
+
+    def __call__(self, graph: Graph) -> Iterable[Node]:
+        """Return the nodes of a graph to look at, each once."""
+        if graph not in self._lifted:
+            return ()
+        if graph.kind != "main":
+            return graph.nodes
+        if graph not in self._chosen:  # several rules ask
+            self._chosen[graph] = self._of_main(graph)
+        return self._chosen[graph]
+
+    def _of_main(self, graph: Graph) -> Iterable[Node]:
+        changed = graph.changed_nodes()
+        readers = (consumer for node in changed for consumer in node.consumers)
+        return dict.fromkeys((*changed, *readers, *(node for node in graph.nodes if node.callee is not None)))
 
 
 def place(graph: Graph, node: Node | None = None) -> str:

@@ -27,34 +27,39 @@ from graphsurgeon.errors import GraphSurgeonError, UsageError
 
 # name -> "module:function", in the order of the help.
 COMMANDS = {
-    "show": "graphsurgeon.cli.commands.show:show",
-    "find": "graphsurgeon.cli.commands.find:find",
-    "inputs": "graphsurgeon.cli.commands.candidates:inputs",
-    "outputs": "graphsurgeon.cli.commands.candidates:outputs",
-    "weights": "graphsurgeon.cli.commands.weights:weights",
-    "check": "graphsurgeon.cli.commands.check:check",
-    "scan": "graphsurgeon.cli.commands.scan:scan",
-    "catalog": "graphsurgeon.cli.commands.catalog:catalog",
-    "diff": "graphsurgeon.cli.commands.diff:diff",
-    "rename": "graphsurgeon.cli.commands.rename:rename",
-    "add-output": "graphsurgeon.cli.commands.add_output:add_output",
-    "add-signature": "graphsurgeon.cli.commands.add_signature:add_signature",
-    "remove-signature": "graphsurgeon.cli.commands.add_signature:remove_signature",
-    "extract": "graphsurgeon.cli.commands.extract:extract",
-    "freeze": "graphsurgeon.cli.commands.freeze:freeze",
-    "optimize": "graphsurgeon.cli.commands.optimize:optimize",
-    "replace": "graphsurgeon.cli.commands.replace:replace",
-    "strip": "graphsurgeon.cli.commands.strip:strip",
-    "set-input": "graphsurgeon.cli.commands.set_input:set_input",
-    "set-output": "graphsurgeon.cli.commands.set_output:set_output",
-    "metadata": "graphsurgeon.cli.commands.metadata:metadata",
-    "attach-checkpoint": "graphsurgeon.cli.commands.attach_checkpoint:attach_checkpoint",
-    "render": "graphsurgeon.cli.commands.render:render",
-    "view": "graphsurgeon.cli.commands.view:view",
-    "apply": "graphsurgeon.cli.commands.apply:apply",
-    "run": "graphsurgeon.cli.commands.run:run",
-    "verify": "graphsurgeon.cli.commands.verify:verify",
-    "convert": "graphsurgeon.cli.commands.convert:convert",
+    "show": "graphsurgeon.cli.commands.look.show:show",
+    "find": "graphsurgeon.cli.commands.look.find:find",
+    "inputs": "graphsurgeon.cli.commands.look.candidates:inputs",
+    "outputs": "graphsurgeon.cli.commands.look.candidates:outputs",
+    "weights": "graphsurgeon.cli.commands.look.weights:weights",
+    "check": "graphsurgeon.cli.commands.look.check:check",
+    "scan": "graphsurgeon.cli.commands.many.scan:scan",
+    "catalog": "graphsurgeon.cli.commands.many.catalog:catalog",
+    "diff": "graphsurgeon.cli.commands.look.diff:diff",
+    "rename": "graphsurgeon.cli.commands.change.rename:rename",
+    "add-output": "graphsurgeon.cli.commands.change.add_output:add_output",
+    "add-signature": "graphsurgeon.cli.commands.change.add_signature:add_signature",
+    "remove-signature": "graphsurgeon.cli.commands.change.add_signature:remove_signature",
+    "extract": "graphsurgeon.cli.commands.change.extract:extract",
+    "freeze": "graphsurgeon.cli.commands.change.freeze:freeze",
+    "optimize": "graphsurgeon.cli.commands.change.optimize:optimize",
+    "rewire": "graphsurgeon.cli.commands.change.rewire:rewire",
+    "replace": "graphsurgeon.cli.commands.change.replace:replace",
+    "strip": "graphsurgeon.cli.commands.change.strip:strip",
+    "set-input": "graphsurgeon.cli.commands.change.set_input:set_input",
+    "set-output": "graphsurgeon.cli.commands.change.set_output:set_output",
+    "set-weights": "graphsurgeon.cli.commands.change.set_weights:set_weights",
+    "metadata": "graphsurgeon.cli.commands.change.metadata:metadata",
+    "attach-checkpoint": "graphsurgeon.cli.commands.change.attach_checkpoint:attach_checkpoint",
+    "average": "graphsurgeon.cli.commands.change.average:average",
+    "cast": "graphsurgeon.cli.commands.change.cast:cast",
+    "merge": "graphsurgeon.cli.commands.change.merge:merge",
+    "render": "graphsurgeon.cli.commands.look.render:render",
+    "view": "graphsurgeon.cli.commands.look.view:view",
+    "apply": "graphsurgeon.cli.commands.change.apply:apply",
+    "run": "graphsurgeon.cli.commands.run.run:run",
+    "verify": "graphsurgeon.cli.commands.run.verify:verify",
+    "convert": "graphsurgeon.cli.commands.change.convert:convert",
 }
 
 COLLECT_AFTER = 100_000  # objects; the usual 700 make the collector run 50 times in a process of 0.1 s
@@ -315,10 +320,10 @@ def _is_ghostscript_option(argument: str) -> bool:
 
 
 def _tell(message: str, status: int, excerpt: str = "") -> int:
-    from graphsurgeon.cli.output import escape
+    from graphsurgeon.cli.output import escape, sign
 
     with _ignoring_closed_pipe():
-        lines = [f"gs: {escape(message)}", *map(escape, excerpt.splitlines())]
+        lines = [f"{sign('error')} {escape(message)}", *map(escape, excerpt.splitlines())]
         print("\n".join(lines), file=sys.stderr, flush=True)
     if status not in (0, INTERRUPTED) and os.environ.get("GS_DEBUG"):
         _print_trace()

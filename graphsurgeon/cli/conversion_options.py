@@ -9,7 +9,7 @@ import typer
 
 from graphsurgeon.bridges.converting.table import Converter, converters
 from graphsurgeon.cli import output
-from graphsurgeon.cli.commands.freeze import SetValues, set_values
+from graphsurgeon.cli.commands.change.freeze import SetValues, set_values
 from graphsurgeon.cli.common import parse_allowed, split_list
 from graphsurgeon.cli.data_options import Seed, parse_shapes
 from graphsurgeon.cli.edit_command import Options

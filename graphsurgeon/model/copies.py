@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from graphsurgeon.model.node import Node, Value
+from graphsurgeon.model.node import Node, Output, Value
 
 if TYPE_CHECKING:
     from graphsurgeon.model.graph import Graph
@@ -37,7 +37,37 @@ def copy_value(value: Value, graph: Graph, producer: Node | None, made: dict[Val
     return made[value]
 
 
-def follow_values(copy: Graph, made: Mapping[Value, Value]) -> None:
+def fill_copy(graph: Graph, copy: Graph) -> None:
+    """Fill an empty graph of the same kind and MetaGraph with copies of all that a graph has."""
+    copy._attrs = dict(graph.attrs)
+    values: dict[Value, Value] = {}
+    copy._inputs = [copy_value(value, copy, None, values) for value in graph._inputs]
+    copy.original_arguments = {
+        text: values[value] for text, value in graph.original_arguments.items() if value in values
+    }
+    nodes = {node: copy_node(node, copy) for node in graph._nodes}
+    for node, twin in nodes.items():
+        for port, value in (node._outputs or {}).items():
+            twin._outputs = twin._outputs or {}
+            twin._outputs[port] = copy_value(value, copy, twin, values)
+        copy.attach(twin)
+    copy.originals = {text: nodes[node] for text, node in graph.originals.items() if node in nodes}
+    for node, twin in nodes.items():
+        twin.inputs = [copy_value(v, copy, nodes.get(v.producer) if v.producer else None, values) for v in node.inputs]
+        twin.controls = [nodes[other] for other in node.controls if other in nodes]
+    copy._values = [
+        copy_value(value, copy, nodes.get(value.producer) if value.producer else None, values)
+        for value in graph._values
+    ]
+    copy._outputs = [Output(o.name, values[o.value], o.dtype, o.raw) for o in graph._outputs if o.value in values]
+    copy.argument_controls = [(nodes[node], values[argument]) for node, argument in graph.argument_controls]
+    copy.dangling_controls = [(nodes[node], text) for node, text in graph.dangling_controls]
+    copy._control_outputs = {key: nodes[node] for key, node in graph._control_outputs.items() if node in nodes}
+    if graph.kind == "subgraph":
+        _follow_values(copy, values)
+
+
+def _follow_values(copy: Graph, made: Mapping[Value, Value]) -> None:
     """Let tensors that others name outside the edges (blockwise scales, intermediates) be those of the copy."""
     for value in copy._values:
         quantization = (value.extra or {}).get("quantization")

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, MutableMappi
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from graphsurgeon.errors import GraphSurgeonError, UsageError
-from graphsurgeon.model.copies import copy_node, copy_value, follow_values
+from graphsurgeon.model.copies import copy_node, fill_copy
 from graphsurgeon.model.display import authoring, svg_of, text_of
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
@@ -73,6 +73,7 @@ class Graph:
         "_absent",
         "_attrs",
         "_by_name",
+        "_changed",
         "_control_outputs",
         "_inputs",
         "_lifted",
@@ -96,6 +97,7 @@ class Graph:
         self._name = name
         self._lifted = raw is None
         self._nodes: dict[Node, None] = {}
+        self._changed: dict[Node, None] = {}  # entered, or given another op, inputs, controls or a device, since
         self._by_name: dict[str, Node] = {}
         self.originals: dict[str, Node] = {}
         self._inputs: list[Value] = []
@@ -203,6 +205,14 @@ class Graph:
         if self._lifted or self.raw is None:
             return [node for node in self.nodes if node.op in ops]
         return self.raw.peek(self, ops)
+
+    def changed_nodes(self) -> list[Node]:
+        """Return the nodes that are new, or not what the file says they are; renaming one changes nothing else of it.
+
+        An input that goes by another name now is the same input. Of a format that makes the attributes of its nodes
+        at once, every node whose attributes were asked for is among them.
+        """
+        return [node for node in self._nodes if node in self._changed or node.has_new_attrs] if self._lifted else []
 
     def node(self, name: str) -> Node | None:
         """Return the node with a name, None if there is none."""
@@ -330,6 +340,7 @@ class Graph:
         if node.keeps_spelling:
             self.originals.setdefault(node._name, node)
         self._nodes[node] = None
+        self._changed[node] = None
 
     def remove_nodes(self, nodes: Node | str | Iterable[Node | str]) -> None:
         """Take nodes out, with their edges; who waited for one of them waits no more.
@@ -354,6 +365,10 @@ class Graph:
             self._nodes.pop(node, None)
             if self._by_name.get(node._name) is node:
                 del self._by_name[node._name]
+
+    def arrange(self, nodes: Iterable[Node]) -> None:
+        """Put all nodes into another order, which is that of the file; operators of TFLite run in it."""
+        self._nodes = dict.fromkeys(nodes)
 
     def _named(self, nodes: Node | str | Iterable[Node | str]) -> Iterator[Node]:
         for node in [nodes] if isinstance(nodes, Node | str) else nodes:
@@ -412,34 +427,7 @@ class Graph:
         """Return a copy of a function or subgraph under another name, in the same MetaGraph, not yet entered there."""
         copy = Graph(self.metagraph, self.kind, name, self._lift().raw)
         copy._lifted = True
-        copy._attrs = dict(self.attrs)
-        values: dict[Value, Value] = {}
-        copy._inputs = [copy_value(value, copy, None, values) for value in self._inputs]
-        copy.original_arguments = {
-            text: values[value] for text, value in self.original_arguments.items() if value in values
-        }
-        nodes = {node: copy_node(node, copy) for node in self._nodes}
-        for node, twin in nodes.items():
-            for port, value in (node._outputs or {}).items():
-                twin._outputs = twin._outputs or {}
-                twin._outputs[port] = copy_value(value, copy, twin, values)
-            copy.attach(twin)
-        copy.originals = {text: nodes[node] for text, node in self.originals.items() if node in nodes}
-        for node, twin in nodes.items():
-            twin.inputs = [
-                copy_value(v, copy, nodes.get(v.producer) if v.producer else None, values) for v in node.inputs
-            ]
-            twin.controls = [nodes[other] for other in node.controls if other in nodes]
-        copy._values = [
-            copy_value(value, copy, nodes.get(value.producer) if value.producer else None, values)
-            for value in self._values
-        ]
-        copy._outputs = [Output(o.name, values[o.value], o.dtype, o.raw) for o in self._outputs if o.value in values]
-        copy.argument_controls = [(nodes[node], values[argument]) for node, argument in self.argument_controls]
-        copy.dangling_controls = [(nodes[node], text) for node, text in self.dangling_controls]
-        copy._control_outputs = {key: nodes[node] for key, node in self._control_outputs.items() if node in nodes}
-        if self.kind == "subgraph":
-            follow_values(copy, values)
+        fill_copy(self, copy)
         return copy
 
     # -- names as they were read (for formats and mentions) ----------------------------------------------
@@ -464,6 +452,7 @@ class Graph:
             assert self.raw is not None
             try:
                 self.raw.lift(self)
+                self._changed.clear()
             except GraphSurgeonError:
                 self._forget()  # half a graph must not pass for the whole when it is asked for again
                 raise
@@ -471,7 +460,14 @@ class Graph:
 
     def _forget(self) -> None:
         self._lifted = False
-        for container in (self._nodes, self._by_name, self.originals, self.original_arguments, self._control_outputs):
+        for container in (
+            self._nodes,
+            self._changed,
+            self._by_name,
+            self.originals,
+            self.original_arguments,
+            self._control_outputs,
+        ):
             container.clear()
         self._inputs, self._outputs, self._values = [], [], []
 

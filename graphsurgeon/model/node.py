@@ -63,6 +63,11 @@ class AttrView(MutableMapping[str, AttrValue]):
     def function_refs(self) -> Iterator[FunctionRef]:
         """Yield the functions that attributes name, without making values of the other attributes."""
 
+    @property
+    @abstractmethod
+    def is_changed(self) -> bool:
+        """Say whether an attribute is not what the file holds."""
+
 
 class NewAttrs(dict[str, AttrValue]):
     """Attributes of a node that was added: what is assigned takes the form that the definition of its op wants."""
@@ -189,15 +194,14 @@ class Node:
     """One operation. Made by `Graph.add_node` (or by a format); change it through its properties.
 
     Attributes:
-        device: requested device, empty if none.
         raw: the format's own form, None for a new node.
         keeps_spelling: the raw form spells inputs in the names of this graph; False for a node brought from
             another graph, whose inputs are spelled anew.
     """
 
     __slots__ = (
-        "_attrs", "_control_users", "_controls", "_inputs", "_name", "_op", "_outputs",
-        "device", "graph", "keeps_spelling", "raw",
+        "_attrs", "_control_users", "_controls", "_device", "_inputs", "_name", "_op", "_outputs",
+        "graph", "keeps_spelling", "raw",
     )  # fmt: skip
 
     def __init__(self, graph: Graph, name: str, op: str | Graph, raw: Any = None) -> None:
@@ -209,7 +213,7 @@ class Node:
         self._control_users: dict[Node, None] | None = None
         self._outputs: dict[Port, Value] | None = None
         self._attrs: MutableMapping[str, AttrValue] | None = None
-        self.device = ""
+        self._device = ""
         self.raw = raw
         self.keeps_spelling = raw is not None
 
@@ -231,6 +235,7 @@ class Node:
     @op.setter
     def op(self, op: str | Graph) -> None:
         self._op = op
+        self._note_change(also_readers=True)
 
     @property
     def qualified_op(self) -> str:
@@ -258,6 +263,7 @@ class Node:
         self._inputs = tuple(values)
         for value in self._inputs:
             _join(value, self)
+        self.graph._changed[self] = None
 
     def set_input(self, index: int, value: Value) -> None:
         """Replace one data input."""
@@ -278,6 +284,17 @@ class Node:
             if node._control_users is None:
                 node._control_users = {}
             node._control_users[self] = None
+        self.graph._changed[self] = None
+
+    @property
+    def device(self) -> str:
+        """The requested device, empty if none."""
+        return self._device
+
+    @device.setter
+    def device(self, device: str) -> None:
+        self._device = device
+        self.graph._changed[self] = None
 
     @property
     def consumers(self) -> tuple[Node, ...]:
@@ -317,6 +334,12 @@ class Node:
     def held_attrs(self) -> MutableMapping[str, AttrValue] | None:
         """The attributes if somebody has asked for them, else None: those of the raw form are then as they were."""
         return self._attrs
+
+    @property
+    def has_new_attrs(self) -> bool:
+        """Say whether the attributes are not those that the file holds."""
+        held = self._attrs
+        return self.raw is None or (held is not None and (not isinstance(held, AttrView) or held.is_changed))
 
     @property
     def known_outputs(self) -> Mapping[Port, Value]:
@@ -362,6 +385,7 @@ class Node:
         self._outputs = {ports.get(port, port): value for port, value in (self._outputs or {}).items()}
         for port, value in self._outputs.items():
             value.port = port
+        self._note_change(also_readers=True)
 
     def become(self, op: str | Graph, inputs: Sequence[Value], attrs: Mapping[str, AttrValue]) -> None:
         """Turn into another operation: of the earlier one remain name, device, controls and output values."""
@@ -370,6 +394,14 @@ class Node:
         self.keeps_spelling = False
         self.start_attrs(attrs)
         self.inputs = inputs
+        self._note_change(also_readers=True)
+
+    def _note_change(self, *, also_readers: bool) -> None:
+        """Enter this node among the changed ones; those that read it too where they would spell its outputs anew."""
+        changed = self.graph._changed
+        changed[self] = None
+        if also_readers:
+            changed.update(dict.fromkeys(self.consumers))
 
     @property
     def function_refs(self) -> list[FunctionRef]:

@@ -11,11 +11,11 @@ from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.flow.strings import texts_of
+from graphsurgeon.scanning.flow.trace import span
 from graphsurgeon.scanning.judge import Judge
 from graphsurgeon.scanning.modules import verdict_of
-from graphsurgeon.scanning.strings import texts_of
 from graphsurgeon.scanning.table import OpRule, known_packages, rules
-from graphsurgeon.scanning.trace import span
 
 FLEX = "Flex"
 _CALL = "STABLEHLO_CUSTOM_CALL"

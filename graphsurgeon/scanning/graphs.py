@@ -11,10 +11,11 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
-from graphsurgeon.scanning import flex, handles, modules
+from graphsurgeon.scanning import flex, modules
 from graphsurgeon.scanning.finding import Threat
+from graphsurgeon.scanning.flow import handles
+from graphsurgeon.scanning.flow.strings import MOST_BYTES, strings_of, texts_of
 from graphsurgeon.scanning.judge import Judge, unknown_ops
-from graphsurgeon.scanning.strings import MOST_BYTES, strings_of, texts_of
 from graphsurgeon.scanning.table import known_packages, rules
 
 _DEEPEST = 8  # graphs inside graphs inside graphs

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog, kinds
-from graphsurgeon.scanning import saver
-from graphsurgeon.scanning.constants import is_evaluated
 from graphsurgeon.scanning.finding import Severity, Threat
-from graphsurgeon.scanning.reach import Label, Reach, Stage
-from graphsurgeon.scanning.strings import texts_of
+from graphsurgeon.scanning.flow import saver
+from graphsurgeon.scanning.flow.constants import is_evaluated
+from graphsurgeon.scanning.flow.reach import Label, Reach, Stage
+from graphsurgeon.scanning.flow.strings import texts_of
+from graphsurgeon.scanning.flow.trace import Leaf, Text, Tracer
+from graphsurgeon.scanning.flow.training import is_training_input
 from graphsurgeon.scanning.table import ACTS, FILES, OpRule, rules
-from graphsurgeon.scanning.trace import Leaf, Text, Tracer
-from graphsurgeon.scanning.training import is_training_input
 from graphsurgeon.scanning.words import ActsOn, named, targets_of
 
 _MOST_SIGNATURES = 20  # of one node, that get a finding each

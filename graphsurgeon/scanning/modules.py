@@ -15,8 +15,8 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats.stablehlo.calls import calls_of
 from graphsurgeon.model.graph import Node
 from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.flow.strings import texts_of
 from graphsurgeon.scanning.judge import Judge, severity_at
-from graphsurgeon.scanning.strings import texts_of
 from graphsurgeon.scanning.words import readable
 
 OP = "XlaCallModule"

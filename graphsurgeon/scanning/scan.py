@@ -17,11 +17,12 @@ from graphsurgeon.model.format import TENSORFLOW, TFLITE
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
-from graphsurgeon.scanning import folder, foreign, other_ops, tflite_file
+from graphsurgeon.scanning import other_ops
 from graphsurgeon.scanning.allow import is_allowed
+from graphsurgeon.scanning.files import folder, foreign, tflite_file
 from graphsurgeon.scanning.finding import Threat, gathered
+from graphsurgeon.scanning.flow.variables import in_variables, stored
 from graphsurgeon.scanning.graphs import Surroundings, judge_graphs, judge_metagraph
-from graphsurgeon.scanning.variables import in_variables, stored
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from graphsurgeon.scanning.trace import Leaf, Text
+from graphsurgeon.scanning.flow.trace import Leaf, Text
 
 _SHOWN = 4  # targets of one finding
 _LONGEST = 500  # characters of a target

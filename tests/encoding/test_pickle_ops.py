@@ -13,7 +13,7 @@ import pytest
 from graphsurgeon.disk.files import FileRange, open_source
 from graphsurgeon.encoding.pickle_ops import instructions
 from graphsurgeon.errors import FormatError, UnsupportedError
-from graphsurgeon.scanning import pickles
+from graphsurgeon.scanning.files import pickles
 
 VALUES: list[Any] = [
     [1, 2.5, "x", b"y" * 300, {"a": (1, 2, 3, 4)}, True, None, 10**30, -5, 70000, "é" * 300],

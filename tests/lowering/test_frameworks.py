@@ -12,7 +12,7 @@ import pytest
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
-from graphsurgeon.lowering.net_windows import Windows
+from graphsurgeon.lowering.to_onnx.windows import Windows
 from tests.lowering.answers import assert_close, convert, names, unpack
 
 CASES = [(framework, name) for framework in ("mxnet", "caffe") for name in names(framework)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon.analysis.flow.effects import Effects, acts
-from graphsurgeon.checks.calls import call_arguments
+from graphsurgeon.checks.graphs.calls import call_arguments
 from graphsurgeon.model import Tensor
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Node

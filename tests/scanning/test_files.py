@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphsurgeon.scanning import keras, pickles
+from graphsurgeon.scanning.files import keras, pickles
 from graphsurgeon.scanning.scan import scan
 from tests.scanning.build import Made
 
@@ -281,7 +281,7 @@ def test_variables_of_strings_are_looked_into(fixtures_dir: Path, tmp_path: Path
     from graphsurgeon.formats.graph.graphbytes import metagraph_of
     from graphsurgeon.model.dtype import STRING
     from graphsurgeon.model.tensor import Tensor
-    from graphsurgeon.scanning.variables import _in_tensor
+    from graphsurgeon.scanning.flow.variables import _in_tensor
 
     tensor = Tensor.of(STRING, [2], [b"a word", pickled("os", "system")])
     assert [t.severity for t in _in_tensor("v", tensor, metagraph_of)] == ["medium"]

@@ -109,6 +109,11 @@ class NodeAttrs(AttrView):
         yield from function_refs(self.raw, self.context, changes)
         yield from refs_among(value for value in changes.values() if not isinstance(value, _Deleted))
 
+    @property
+    def is_changed(self) -> bool:
+        """Say whether an attribute is not what the file holds."""
+        return bool(self.changes)
+
     def copy(self) -> NodeAttrs:
         """Return a mapping of its own with the same changes over the same raw map."""
         return NodeAttrs(self.raw, self.context, self.changes)

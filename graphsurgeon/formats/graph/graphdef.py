@@ -143,6 +143,9 @@ def serialize_nodes(graph: Graph, context: Context) -> Iterator[bytes]:
     lowering = _Lowering(graph, context)
     node_def = schema.message("tensorflow.NodeDef")
     for node in graph.nodes:
+        if lowering.is_as_read(node) and not context.drops_debug_info:
+            yield node.raw.SerializeToString(deterministic=True)
+            continue
         texts = lowering.texts(node)
         drops_debug_info = context.drops_debug_info and has_debug_info(node)
         if not drops_debug_info and lowering.is_untouched(node, texts):
@@ -171,10 +174,17 @@ class _Lowering:
         self.references = References(graph, source.layout_of)
         self.renamed_functions = context.renamed_functions
         self.renamed_nodes = {old: node.name for old, node in graph.originals.items() if node.name != old}
+        renamed_arguments = any(value.name != old for old, value in graph.original_arguments.items())
+        has_other_names = self.renamed_functions or self.renamed_nodes or renamed_arguments
+        self._changed = None if has_other_names else set(graph.changed_nodes())
 
     def texts(self, node: Node) -> list[str]:
         """Return the inputs of a node as texts."""
         return self.references.texts(node, list(node.raw.input) if node.keeps_spelling else [])
+
+    def is_as_read(self, node: Node) -> bool:
+        """Say whether a node was not changed in a graph in which all names are as they were, so that it is known so."""
+        return self._changed is not None and node not in self._changed and node.raw.name == node.name
 
     def is_untouched(self, node: Node, texts: list[str]) -> bool:
         """Say whether the raw message of a node says all that is to be said."""

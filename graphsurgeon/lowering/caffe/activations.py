@@ -6,8 +6,8 @@ from math import log
 
 from graphsurgeon.lowering.caffe import TABLE
 from graphsurgeon.lowering.caffe.layers import weights
-from graphsurgeon.lowering.layers import SourceLayer
-from graphsurgeon.lowering.net import Net, dims, product, rank
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Net, dims, product, rank
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Value
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from graphsurgeon.lowering.caffe import TABLE
-from graphsurgeon.lowering.layers import SourceLayer
-from graphsurgeon.lowering.net import Net, axis_of, dims, known_dim, left_over, product, rank
 from graphsurgeon.lowering.table import LoweringError
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Net, axis_of, dims, known_dim, left_over, product, rank
 from graphsurgeon.model.dtype import FLOAT32, INT64
 from graphsurgeon.model.graph import Value
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from graphsurgeon.lowering.caffe import TABLE
-from graphsurgeon.lowering.layers import SourceLayer
-from graphsurgeon.lowering.net import Net, axis_of, dims, known, known_dim, product, rank
-from graphsurgeon.lowering.net_windows import Windows, average_pool, max_pool
 from graphsurgeon.lowering.table import LoweringError
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Net, axis_of, dims, known, known_dim, product, rank
+from graphsurgeon.lowering.to_onnx.windows import Windows, average_pool, max_pool
 from graphsurgeon.model.dtype import INT64
 from graphsurgeon.model.graph import Value
 

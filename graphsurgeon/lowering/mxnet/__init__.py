@@ -6,6 +6,6 @@ of the tests.
 
 from __future__ import annotations
 
-from graphsurgeon.lowering.layers import LayerTable
+from graphsurgeon.lowering.to_onnx.layers import LayerTable
 
 TABLE = LayerTable(__name__)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.mxnet import TABLE
-from graphsurgeon.lowering.net import Net, known_dim, rank, rank_or_none
 from graphsurgeon.lowering.table import LoweringError
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Net, known_dim, rank, rank_or_none
 from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import Value
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.mxnet import TABLE
-from graphsurgeon.lowering.net import Dims, Net, axis_of, dims, known, known_dim, left_over, product, rank
 from graphsurgeon.lowering.table import LoweringError
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Dims, Net, axis_of, dims, known, known_dim, left_over, product, rank
 from graphsurgeon.model.dtype import FLOAT32, INT64
 from graphsurgeon.model.graph import Value
 

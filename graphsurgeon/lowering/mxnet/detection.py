@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from math import sqrt
 
-from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.mxnet import TABLE
-from graphsurgeon.lowering.net import Net, dims, known_dim
 from graphsurgeon.lowering.table import LoweringError
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Net, dims, known_dim
 from graphsurgeon.model.dtype import FLOAT32, INT64
 from graphsurgeon.model.graph import Value
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from graphsurgeon.lowering import Lowered, LoweringOptions, refuse
-from graphsurgeon.lowering.layers import LayerWalk, require_weights
 from graphsurgeon.lowering.mxnet import TABLE
+from graphsurgeon.lowering.to_onnx.layers import LayerWalk, require_weights
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape

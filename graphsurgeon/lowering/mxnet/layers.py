@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import prod
 
-from graphsurgeon.lowering.layers import SourceLayer
 from graphsurgeon.lowering.mxnet import TABLE
-from graphsurgeon.lowering.net import Net, axis_of, known, known_dim, rank
-from graphsurgeon.lowering.net_windows import Windows, average_pool, max_pool
 from graphsurgeon.lowering.table import LoweringError
+from graphsurgeon.lowering.to_onnx.layers import SourceLayer
+from graphsurgeon.lowering.to_onnx.net import Net, axis_of, known, known_dim, rank
+from graphsurgeon.lowering.to_onnx.windows import Windows, average_pool, max_pool
 from graphsurgeon.model.dtype import FLOAT32, INT64
 from graphsurgeon.model.graph import Value
 

@@ -1,0 +1,1 @@
+"""Rules about graphs, functions and what a MetaGraph says beside them."""

@@ -1,0 +1,1 @@
+"""Rules about what a model keeps beside its graph: objects, variables, files."""

@@ -1,0 +1,111 @@
+"""Rules about variables: what the graph restores, what the checkpoint holds, and whether its files are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from graphsurgeon.analysis.flow.restore_map import restore_map
+from graphsurgeon.checks.saved.variable_values import variable_values
+from graphsurgeon.disk.files import Progress
+from graphsurgeon.errors import plural
+from graphsurgeon.formats.checkpoint import find as checkpoints
+from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.format import TENSORFLOW
+from graphsurgeon.model.model import Model
+from graphsurgeon.ops.kinds import VARIABLES
+
+_SEEN = 20  # entries that are named when they are listed
+
+
+def of_model(model: Model) -> Iterator[Finding]:
+    """Find damage of the checkpoint, and variables that only one of graph and checkpoint knows."""
+    problems = checkpoints.problems(model.checkpoint) if model.checkpoint is not None else []
+    yield from (replace(problem, rule="checkpoint-files") for problem in problems)
+    if model.checkpoint is not None:
+        for what in checkpoints.state_faults(model.checkpoint):
+            text, _, hint = what.partition("; ")
+            yield Finding("warning", "folder", text, hint, "state-file")
+    if _speak_tensorflow(model):
+        yield from _restored(model)
+    if model.checkpoint is not None:
+        yield from _object_keys(model.checkpoint)
+    if model.checkpoint is not None and all(problem.severity != "error" for problem in problems):
+        yield from variable_values(model, model.checkpoint)
+
+
+def checksums(model: Model, progress: Progress | None = None) -> Iterator[Finding]:
+    """Compare the stored values with their checksums. Reads them all."""
+    if model.checkpoint is not None:
+        for problem in checkpoints.verify_checksums(model.checkpoint, progress=progress):
+            yield replace(problem, rule="checksum")
+
+
+def _speak_tensorflow(model: Model) -> bool:
+    return any(metagraph.vocabulary == TENSORFLOW for metagraph in model.metagraphs)
+
+
+def _restored(model: Model) -> Iterator[Finding]:
+    keys: set[str] = set()
+    for metagraph in model.metagraphs:
+        found = restore_map(metagraph)
+        keys |= {restored.key for restored in found.variables.values()}
+        keys |= {restored.key for pair in found.tables.values() for restored in pair}
+    if model.checkpoint is None:
+        yield from _no_checkpoint(model, keys)
+        return
+    if model.traits.is_servable and not _is_where_loaders_look(model.checkpoint):
+        what = f"they lie in {Path(model.checkpoint.prefix).name}, in the format of version 1"
+        hint = "loaders look for variables/variables; no TensorFlow of today reads them"
+        yield Finding("error", "variables", what, hint, "variables-name")
+    stored = model.checkpoint.variables
+    missing = sorted(keys - stored.keys())
+    for key in missing:
+        what = "the graph restores it, and the checkpoint does not have it"
+        hint = "gs rename --what variables, or take the checkpoint that belongs to the graph"
+        yield Finding("error", f"variable {key}", what, hint, "variable-not-stored")
+    unused = sorted(stored.keys() - keys)
+    if keys and unused:
+        names = ", ".join(unused[:_SEEN]) + (", ..." if len(unused) > _SEEN else "")
+        what = f"{len(unused)} of its entries are not restored by the graph: {names}"
+        yield Finding("note", "checkpoint", what, "gs strip takes them out", "variable-not-used")
+
+
+def _no_checkpoint(model: Model, keys: set[str]) -> Iterator[Finding]:
+    """Judge a graph alone: it is no fault of a GraphDef, and of a SavedModel only if something is restored."""
+    if model.unreadable:
+        yield Finding("error", "variables", model.unreadable, "", "unreadable-checkpoint")
+        return
+    if not model.traits.is_servable:
+        return
+    hint = "put the variables/ folder of the model beside saved_model.pb"
+    if keys and any(graph.peek(VARIABLES) for graph in model.graphs):
+        what = f"the graph restores {plural(len(keys), 'variable')}, and there is no checkpoint"
+        yield Finding("error", "variables", what, hint, "missing-checkpoint")
+    elif any(metagraph.objects is not None and metagraph.objects.nodes for metagraph in model.metagraphs):
+        what = "there is no checkpoint, which tf.saved_model.load wants even for a model without variables"
+        yield Finding("error", "variables", what, hint, "missing-checkpoint")
+
+
+def _is_where_loaders_look(checkpoint: Checkpoint) -> bool:
+    files = [file.path.name for file in checkpoints.source_files(checkpoint)]
+    return checkpoint.version == 2 or files == ["variables"]
+
+
+def _is_stored(key: str, checkpoint: Checkpoint) -> bool:
+    """Look for a key, or for those that tables and iterators make of theirs: `key-keys`, `key-values`, `key_STATE`."""
+    return key in checkpoint.variables or any(
+        other.startswith((f"{key}-", f"{key}_")) for other in checkpoint.variables
+    )
+
+
+def _object_keys(checkpoint: Checkpoint) -> Iterator[Finding]:
+    """Find keys that the object graph of a TF2 checkpoint names and the index lacks."""
+    objects = checkpoint.objects
+    for node in objects.nodes if objects is not None else ():
+        for _, name, key in node.attributes:
+            if key and not _is_stored(key, checkpoint):
+                what = f"the object graph stores {name or 'a value'} under {key!r}, which the checkpoint does not have"
+                yield Finding("warning", "checkpoint", what, "its restoring fails or leaves it as it is", "object-key")

@@ -1,0 +1,1 @@
+"""Rules about signatures, and what TensorFlow Serving asks of them."""

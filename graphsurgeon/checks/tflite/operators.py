@@ -1,0 +1,213 @@
+"""Rules about the operators of TFLite subgraphs: which there are, how many tensors they take, where these come from.
+
+What an interpreter refuses is an error, also where only LiteRT with or only without its delegate XNNPACK does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphsurgeon.checks.tflite.places import ANEW, operator, own
+from graphsurgeon.errors import plural
+from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.tflite import Builtin, Range, builtin
+
+_CUSTOM = 32  # the code of an operator that is known by name only
+_COUNTED = {
+    "PACK": ("values_count", "inputs"), "SPLIT": ("num_splits", "outputs"), "SPLIT_V": ("num_splits", "outputs"),
+    "UNPACK": ("num", "outputs"),
+}  # fmt: skip
+_WINDOWS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"})
+RUNNERS = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"})
+
+
+def kinds(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find operators that no interpreter has, or not in this version."""
+    for graph in metagraph.graphs:
+        for number, node in enumerate(graph.nodes):
+            what = _unknown(node)
+            if what:
+                yield Finding("error", operator(graph, number, node), what, ANEW, "operator-kind")
+
+
+def is_custom(node: Node) -> bool:
+    """Say whether an operator is a custom one, whatever it is called."""
+    code = _code(node)
+    return builtin(node.op) is None if code is None else code.code == _CUSTOM
+
+
+def _code(node: Node) -> Any:
+    """Return the operator code that a node was read with, None for one that is new or has become something else."""
+    if node.raw is None:
+        return None
+    source: Any = node.graph.raw
+    code = source.model.operator(node.raw.get("opcode_index"))
+    return code if code.name == node.op else None
+
+
+def _unknown(node: Node) -> str:
+    """Say what keeps an interpreter from having a kernel for an operator; empty if nothing does."""
+    code = _code(node)
+    if code is None or node.op.startswith("#"):
+        return ""
+    if code.code == _CUSTOM:
+        return "" if code.custom else "it is a custom operator without a name"
+    known = builtin(node.op)
+    if known is None:
+        return f"no released interpreter has the builtin operator {code.code}"
+    if known.versions is None:
+        return "no released interpreter has a kernel for it"
+    least, most = known.versions
+    if not least <= code.version <= (most or code.version):
+        return f"version {code.version}; interpreters have {least} to {most}"
+    return ""
+
+
+def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find operators with too many or too few tensors, and tensors left out that they need."""
+    for graph in metagraph.graphs:
+        for number, node in enumerate(graph.nodes):
+            known = builtin(node.op) if not is_custom(node) else None
+            if known is not None:
+                where = operator(graph, number, node)
+                yield from _counts(where, node, known)
+                yield from _left_out(where, node, known)
+                yield from _said(where, node)
+
+
+def _counts(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
+    sides = ("input", known.inputs, len(node.inputs)), ("output", known.outputs, len(node.outputs))
+    for side, wanted, count in sides:
+        if wanted is not None and not wanted[0] <= count <= (count if wanted[1] is None else wanted[1]):
+            what = f"it has {plural(count, side)}; its kernel takes {_told(wanted)}"
+            yield Finding("error", where, what, ANEW, "operator-arity")
+
+
+def _said(where: str, node: Node) -> Iterator[Finding]:
+    """Find numbers of tensors, and steps of windows, that the options do not say."""
+    if node.op in _COUNTED:
+        key, values = _COUNTED[node.op]
+        said, count = node.attrs.get(key, 0), len(getattr(node, values))
+        if said != count:
+            what = f"it has {count} {values}, and its {key} says {said!r}"
+            yield Finding("error", where, what, ANEW, "operator-arity")
+    if node.op in _WINDOWS:
+        steps = [key for key in ("stride_h", "stride_w") if not node.attrs.get(key)]
+        if steps:
+            yield Finding("error", where, f"its options have no {steps[0]}", ANEW, "operator-options")
+    if node.op in RUNNERS - {"CALL"} and not any(isinstance(one, FunctionRef) for one in _flat(node)):
+        yield Finding("error", where, "its options name no subgraph", ANEW, "operator-options")
+
+
+def _flat(node: Node) -> Iterator[object]:
+    for value in node.attrs.values():
+        yield from value if isinstance(value, list) else [value]
+
+
+def _told(wanted: Range) -> str:
+    least, most = wanted
+    return f"{least} or more" if most is None else str(least) if least == most else f"{least} to {most}"
+
+
+def _left_out(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
+    for place, value in enumerate(node.inputs):
+        if value.is_absent and place not in known.optional and node.op not in RUNNERS:
+            yield Finding("error", where, f"its input {place} is left out, and it needs it", ANEW, "operator-input")
+    for place, value in enumerate(node.outputs):
+        if value.is_absent:
+            yield Finding("error", where, f"its output {place} is left out", ANEW, "operator-output")
+
+
+def results(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find operators that write what they read, what is stored, or what another one writes."""
+    for graph in metagraph.graphs:
+        written: dict[Value, int] = {}
+        for number, node in enumerate(graph.nodes):
+            for value in node.outputs:
+                what = _why_not_written(node, value, graph, written)
+                if what:
+                    yield Finding("error", operator(graph, number, node), what, ANEW, "operator-result")
+                written.setdefault(value, number)
+
+
+def _why_not_written(node: Node, value: Value, graph: Graph, written: dict[Value, int]) -> str:
+    if value.is_absent or value.is_dangling:
+        return ""
+    if any(read is value for read in node.inputs):
+        return f"its output {value} is its input too"
+    if value.tensor is not None:
+        return f"its output {value} is a constant"
+    if value in written:
+        return f"its output {value} is written by operator #{written[value]} too"
+    if value.dtype in (RESOURCE, VARIANT) and any(one is value for one in graph.inputs):
+        return f"its output {value} is an input of the subgraph"
+    return ""
+
+
+def sources(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find tensors that are read, or are outputs of a subgraph, and that nothing fills; and constants that are fed."""
+    for graph in metagraph.graphs:
+        filled = {id(value) for value in graph.inputs}
+        filled.update(id(value) for node in graph.nodes for value in node.outputs)
+        told: set[int] = set()
+        for number, node in enumerate(graph.nodes):
+            for value in node.inputs if not is_custom(node) else ():  # which may have scratch memory among its inputs
+                if id(value) not in filled and id(value) not in told and _needs_filling(value):
+                    told.add(id(value))
+                    what = f"it reads {value}, which is neither stored, fed nor computed"
+                    yield Finding("error", operator(graph, number, node), what, ANEW, "tensor-source")
+        for output in graph.outputs:
+            if id(output.value) not in filled and _needs_filling(output.value):
+                what = f"its output {output.value} is neither stored, fed nor computed"
+                yield Finding("error", own(graph), what, ANEW, "tensor-source")
+        for value in graph.inputs:
+            if value.tensor is not None:
+                yield Finding("error", own(graph), f"its input {value} is a constant", ANEW, "constant-input")
+
+
+def _needs_filling(value: Value) -> bool:
+    if value.is_absent or value.is_dangling or value.tensor is not None:
+        return False
+    is_empty = value.shape is not None and value.shape.num_elements == 0
+    return not is_empty and not (value.extra or {}).get("is_variable")
+
+
+def runners(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find control flow whose subgraphs take or give other tensors than it has."""
+    for graph in metagraph.graphs:
+        for number, node in enumerate(graph.nodes):
+            for what in _misfits(node) if node.op in RUNNERS else ():
+                yield Finding("error", operator(graph, number, node), what, ANEW, "subgraph-tensors")
+
+
+def _misfits(node: Node) -> Iterator[str]:
+    run = {name: ref.graph for name, ref in node.attrs.items() if isinstance(ref, FunctionRef)}
+    for name, inner in run.items():
+        if inner is None:
+            continue
+        inputs, outputs = _wanted(node, name)
+        if inputs not in (None, len(inner.inputs)):
+            yield f"its {name} takes {plural(len(inner.inputs), 'tensor')}, it gives it {inputs}"
+        if outputs not in (None, len(inner.outputs)):
+            yield f"its {name} gives {plural(len(inner.outputs), 'tensor')}, it takes {outputs}"
+        if "cond_" in name and len(inner.outputs) == 1 and inner.outputs[0].value.dtype not in (BOOL, None):
+            yield f"its {name} gives {inner.outputs[0].value.dtype}, not bool"
+    loops = [inner for name, inner in run.items() if inner is not None and ("cond_" in name or "body_" in name)]
+    if len(loops) == 2 and loops[0] is loops[1]:
+        yield "its condition and its body are one subgraph"
+
+
+def _wanted(node: Node, name: str) -> tuple[int | None, int | None]:
+    """Return how many inputs and outputs the subgraph behind an attribute must have, None where any will do."""
+    inputs, outputs = len(node.inputs), len(node.outputs)
+    if node.op in ("WHILE", "STABLEHLO_WHILE"):
+        return inputs, 1 if name.startswith("cond") else inputs
+    if node.op in ("IF", "STABLEHLO_CASE"):
+        return inputs - 1, outputs
+    if node.op == "CALL_ONCE":
+        return 0, 0
+    return inputs, outputs

@@ -1,0 +1,120 @@
+"""Rules about the tensors of TFLite subgraphs: types, shapes, quantization, sparsity, names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphsurgeon.checks.tflite.places import ANEW, subgraph, tensor
+from graphsurgeon.errors import plural
+from graphsurgeon.model.dtype import RESOURCE, STRING, VARIANT
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.quantization import Quantization
+from graphsurgeon.shapes import tflite as shapes
+
+_MOST_ELEMENTS = 1 << 47  # what a process can address
+
+
+def sizes(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find shapes that no memory holds."""
+    for graph in metagraph.graphs:
+        for value in graph.values:
+            stored = value.raw.table.scalars("shape") if value.raw is not None else ()
+            if any(dim < 0 for dim in stored) or math.prod(stored) > _MOST_ELEMENTS:
+                what = f"its shape is stored as {list(stored)}"
+                hint = "an unknown dimension is stored as 1, and -1 in shape_signature"
+                yield Finding("error", tensor(value), what, hint, "tensor-shape")
+
+
+def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find operators that do not take the shapes they are given; of subgraphs that are called from outside.
+
+    A subgraph that operators run gets its shapes from them, whatever is stored.
+    """
+    called = dict.fromkeys([metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())])
+    for graph in called:
+        for found in shapes.contradictions(graph) if graph.raw is not None else ():
+            yield Finding("error", f"{subgraph(graph)}{found.where}", found.what, ANEW, "shape")
+
+
+def types(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find element types that there are not, and variables that are stored or hold text."""
+    for graph in metagraph.graphs:
+        for value in graph.values:
+            is_variable = bool(value.extra and value.extra.get("is_variable"))
+            if value.dtype is not None and value.dtype.number < 0:
+                what = f"its element type is {-1 - value.dtype.number}, which there is not"
+                yield Finding("error", tensor(value), what, ANEW, "tensor-type")
+            elif is_variable and (value.tensor is not None or value.dtype in (STRING, RESOURCE, VARIANT)):
+                what = f"it is a variable{', and stored' if value.tensor is not None else f' of type {value.dtype}'}"
+                yield Finding("error", tensor(value), what, ANEW, "tensor-variable")
+
+
+def names(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find inputs and outputs whose names are no text: Python's interpreter cannot list them."""
+    for graph in metagraph.graphs:
+        for value in dict.fromkeys([*graph.inputs, *(output.value for output in graph.outputs)]):
+            if any("\udc80" <= letter <= "\udcff" for letter in value.name or ""):
+                hint = "gs rename gives it another name"
+                yield Finding("error", tensor(value), "its name is no UTF-8", hint, "tensor-name")
+
+
+def quantization(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find scales that do not fit the tensor."""
+    for graph in metagraph.graphs:
+        for value in graph.values:
+            found = value.extra.get("quantization") if value.extra else None
+            if isinstance(found, Quantization) and found.scale and found.scales is None and not found.custom:
+                for what in _misfits(value, found):
+                    yield Finding("error", tensor(value), what, ANEW, "quantization")
+
+
+def _misfits(value: Value, found: Quantization) -> Iterator[str]:
+    """Say what an interpreter does not take of the parameters (`ParseQuantization` in `interpreter_builder.cc`)."""
+    if len(found.zero_point) != len(found.scale):
+        yield f"{plural(len(found.scale), 'scale')} and {plural(len(found.zero_point), 'zero point')}"
+    dims = value.raw.table.scalars("shape") if value.raw is not None else ()
+    if dims and not 0 <= found.axis < len(dims):
+        yield f"its scales run along dimension {found.axis} of {len(dims)}"
+    elif dims and len(found.scale) > 1 and dims[found.axis] != len(found.scale):
+        yield f"{len(found.scale)} scales for {dims[found.axis]} channels"
+    is_stored = value.tensor is not None  # weights that are all zero may have any scale
+    bad = [scale for scale in found.scale if not (math.isfinite(scale) and (scale > 0 or (is_stored and scale == 0)))]
+    if bad and value.dtype is not None and value.dtype.is_integer:
+        yield f"one of its scales is {bad[0]}"
+    dtype = value.dtype
+    if dtype is not None and dtype.is_integer and 0 < dtype.bits <= 16:
+        least = 0 if dtype.name.startswith("u") else -(1 << (dtype.bits - 1))
+        outside = [zero for zero in found.zero_point if not least <= zero < least + (1 << dtype.bits)]
+        if outside:
+            yield f"its zero point is {outside[0]}, which {dtype} does not hold"
+
+
+def sparsity(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find sparse tensors that do not say where their values lie (`ParseSparsity` in `interpreter_builder.cc`)."""
+    for graph in metagraph.graphs:
+        for value in graph.values:
+            if value.extra and "sparsity" in value.extra and value.raw is not None:
+                what = _misplaced(value.raw.table.get("sparsity"), value)
+                if what:
+                    yield Finding("error", tensor(value), what, ANEW, "sparsity")
+
+
+def _misplaced(table: Any, value: Value) -> str:
+    order: Sequence[int] = list(table.scalars("traversal_order"))
+    blocks: Sequence[int] = list(table.scalars("block_map"))
+    levels = list(table.tables("dim_metadata"))
+    rank = (value.shape.rank if value.shape is not None else None) or 0
+    if not order or not levels:
+        return "its sparsity names no dimensions"
+    if not len(order) == len(levels) == rank + len(blocks) or sorted(order) != list(range(len(order))):
+        return f"its sparsity has {len(levels)} levels in the order {order[:8]}, for {rank} dimensions"
+    if any(not 0 <= block < rank for block in blocks):
+        return f"its sparsity has blocks of dimension {max(blocks)} of {rank}"
+    for level in levels:
+        if level.get("format") and not (level.place("array_segments") and level.place("array_indices")):
+            return "its sparsity has a level without places"
+    return ""

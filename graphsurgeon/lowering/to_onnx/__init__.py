@@ -1,0 +1,1 @@
+"""Networks of MXNet and Caffe made into graphs of ONNX's vocabulary."""

@@ -1,0 +1,1 @@
+"""Files round a graph, and files that hold no graph of TensorFlow."""

@@ -1,0 +1,192 @@
+"""Files that are no model of TensorFlow, and what they could do to whoever loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from graphsurgeon.disk.bundles.inside import kind_of
+from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
+from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
+from graphsurgeon.formats import registry
+from graphsurgeon.formats.bundle import models_in
+from graphsurgeon.formats.recognise import locate
+from graphsurgeon.formats.recognise.foreign import FOREIGN, error
+from graphsurgeon.formats.stablehlo.calls import calls_of
+from graphsurgeon.scanning.files import archives, keras, pickles
+from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.modules import verdict_of
+
+_MOST_BYTES = 1 << 30  # of a file that is looked through
+_MOST_MEMBER = 256 << 20  # of a member of an archive
+_ARRAY_HEAD = 1 << 16  # of an array; one of objects begins with its pickle
+_LOOKED_INTO = (".pb", ".pbtxt", ".meta", ".tflite", ".h5", ".hdf5", ".keras", ".pkl", ".npy")
+
+
+def kind(path: Path) -> str | None:
+    """Return what a file is that is looked at here; None for a model that is read, and for folders."""
+    if is_folder(path) or not exists(path):
+        return None
+    source = open_source(path)
+    found = locate.kind(source) if source.size else None
+    if found is None or _looks().get(found) in _WAYS:
+        return found
+    is_read = registry.of_kind(found) is not None
+    return found if found in FOREIGN and not is_read and found not in _IN_FOLDERS else None
+
+
+def threats(path: Path, kind: str) -> Iterator[Threat]:
+    """Yield what a file of another kind could do.
+
+    Raises:
+        FileError: it cannot be read.
+        UnsupportedError: it is no model, nor anything that holds one.
+    """
+    way = _looks().get(kind, "")
+    if way == "no model":
+        raise error(kind, path)
+    source = open_source(path)
+    if source.size > _MOST_BYTES and way not in ("zip", "bundle"):
+        yield Threat("medium", None, "too large to be looked into", path.name, "unknown", None, "unseen")
+    elif way in _WAYS:
+        yield from _WAYS[way](source, path.name)
+    elif way != "inert":
+        what = f"{FOREIGN[kind][0]}, which could not be looked into"
+        yield Threat("medium", None, what, path.name, "unknown", None, "unseen")
+
+
+@cache
+def _looks() -> dict[str, str]:
+    """Return how a file is looked at, by what it is (`containers.tsv`)."""
+    lines = Path(__file__).with_name("containers.tsv").read_text("utf-8").splitlines()[1:]
+    return dict(line.split("\t") for line in lines)
+
+
+def _keras(source: SourceFile, name: str) -> Iterator[Threat]:
+    yield from keras.in_archive(source)
+
+
+def _hdf5(source: SourceFile, name: str) -> Iterator[Threat]:
+    yield from keras.in_bytes(source.whole().read())
+
+
+def _pickle(source: SourceFile, name: str) -> Iterator[Threat]:
+    yield from pickles.threats(source.whole().read(), name)
+
+
+def _zip(source: SourceFile, name: str, looked_into: tuple[str, ...] = _LOOKED_INTO) -> Iterator[Threat]:
+    archive = archives.opened(source)
+    if archive is None:
+        yield Threat(
+            "medium", None, "an archive that could not be looked into: it is broken", name, "unknown", None, "unseen"
+        )
+        return
+    yield from archives.threats(archive, name, (".pkl", ".npy", ".storage"))
+    left = _MOST_BYTES
+    for member in archive.infolist()[: archives.MOST_MEMBERS]:
+        suffix = PurePosixPath(member.filename).suffix
+        if suffix not in looked_into:
+            continue
+        where = f"{name} > {member.filename}"
+        size = _ARRAY_HEAD if suffix == ".npy" else member.file_size
+        left -= size
+        data = archives.content(archive, member, size) if left >= 0 and size <= _MOST_MEMBER else None
+        if data is None:
+            yield Threat("medium", None, "a member that could not be looked into", where, "unknown", None, "unseen")
+        elif suffix == ".pkl":
+            yield from pickles.threats(data, where)
+        elif suffix == ".npy":
+            yield from _array(data, where)
+        else:
+            yield from _model(PurePosixPath(member.filename).name, data, where)
+
+
+def _bundle(source: SourceFile, name: str) -> Iterator[Threat]:
+    """Yield what the members of a ZIP could do when they are unpacked, and what the models in any bundle could do."""
+    is_zip = kind_of(source) == "zip"
+    try:
+        models = models_in(source.path)
+    except GraphSurgeonError:
+        if not is_zip:
+            raise
+        yield from _zip(source, name)  # careless unpackers take it, readers here do not
+        return
+    if is_zip:
+        yield from _zip(source, name, (".npy",))
+    yield from _in_bundle(source.path, models, name)
+
+
+def _in_bundle(bundle: Path, models: list[Path], name: str) -> Iterator[Threat]:
+    """Scan the models in a bundle, and in bundles within it, where they lie."""
+    from graphsurgeon.scanning.scan import scan
+
+    for model in models:
+        where = f"{name} > {model.relative_to(bundle).as_posix()}"
+        try:
+            found = scan(model).findings
+        except GraphSurgeonError as failure:
+            what = f"a model in an archive that could not be looked into: {failure.message}"
+            yield Threat("medium", None, what, where, "unknown", None, "unseen")
+            continue
+        yield from (replace(threat, where=f"{where} > {threat.where}") for threat in found)
+
+
+def _model(name: str, data: bytes, where: str) -> Iterator[Threat]:
+    """Scan a model that lies in an archive; archives in archives are not opened."""
+    from graphsurgeon.scanning.scan import scan
+
+    with archives.unpacked(name, data) as path:
+        try:
+            if _looks().get(kind(path) or "") in ("zip", "bundle"):
+                raise UnsupportedError("an archive in an archive")
+            found = scan(path).findings
+        except GraphSurgeonError as failure:
+            what = f"a model in an archive that could not be looked into: {failure.message}"
+            yield Threat("medium", None, what, where, "unknown", None, "unseen")
+            return
+    yield from (replace(threat, where=f"{where} > {threat.where}") for threat in found)
+
+
+def _array(data: bytes, where: str) -> Iterator[Threat]:
+    """Yield the pickle that a NumPy array of objects is."""
+    if not data.startswith(b"\x93NUMPY") or len(data) < 12:
+        return
+    size, at = (
+        (int.from_bytes(data[8:10], "little"), 10) if data[6] == 1 else (int.from_bytes(data[8:12], "little"), 12)
+    )
+    if b"|O" in data[at : at + size] or b"'O'" in data[at : at + size]:
+        yield from pickles.threats(data[at + size :], where)
+
+
+def _npy(source: SourceFile, name: str) -> Iterator[Threat]:
+    yield from _array(source.whole().read(), name)
+
+
+def _module(source: SourceFile, name: str) -> Iterator[Threat]:
+    """Yield what a module of StableHLO calls outside itself; it runs when somebody calls it."""
+    try:
+        calls = calls_of(source.whole().read())
+    except UnsupportedError as error:
+        yield Threat("medium", None, f"could not be looked into: {error.message}", name, "unknown", None, "unseen")
+        return
+    if not calls.is_complete:
+        what = "a module that calls native code by names that could not be read"
+        yield Threat("high", None, what, name, "unknown", None, "code")
+    for target in sorted(calls.targets):
+        verdict, what = verdict_of(target)
+        severity: Severity = {"known": "info", "compiled": "medium"}.get(verdict, "high")  # type: ignore[assignment]
+        yield Threat(severity, "custom_call", what, name, "unknown", target, "code", targets=(target,))
+
+
+_IN_FOLDERS = ("keras_metadata", "fingerprint")  # what belongs to a SavedModel and is looked at with it
+_WAYS: dict[str, Callable[[SourceFile, str], Iterator[Threat]]] = {
+    "archive": _keras,
+    "texts": _hdf5,
+    "pickle": _pickle,
+    "zip": _zip,
+    "bundle": _bundle,
+    "array": _npy,
+    "module": _module,
+}
