@@ -9,7 +9,7 @@ from model_explorer import Adapter, AdapterMetadata, ModelExplorerGraphs, graph_
 from graphsurgeon.adapters.graphs import graphs_of
 
 # Endings for which Model Explorer offers the extension; what a file is, is found from its content.
-ENDINGS = "pb pbtxt meta tflite onnx keras h5 hdf5 json prototxt caffemodel".split()
+ENDINGS = ".pb .pbtxt .meta .tflite .onnx .keras .h5 .hdf5 .json .prototxt .caffemodel"
 
 
 class GraphsurgeonAdapter(Adapter):  # type: ignore[misc]
@@ -20,7 +20,7 @@ class GraphsurgeonAdapter(Adapter):  # type: ignore[misc]
         name="graphsurgeon",
         description="Layers folded, equal blocks once, inferred shapes, statistics of weights",
         source_repo="",
-        fileExts=ENDINGS,
+        fileExts=[ending[1:] for ending in ENDINGS.split()],
     )
 
     def convert(self, model_path: str, settings: dict[str, Any]) -> ModelExplorerGraphs:
