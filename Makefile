@@ -7,7 +7,7 @@ SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q -n 2 --durations=20
 ORACLES := tensorflow or litert or onnx or fleet or processes or browser or corpus or distribution
 
-.PHONY: demo test check oracles clean python
+.PHONY: demo test check oracles pictures clean python
 
 demo: .venv-demo/ready
 	tools/demo.sh .venv-demo/bin/gs
@@ -32,6 +32,10 @@ oracles: .venv/ready .venv-keras-2/ready .venv-layers/ready .venv-mediapipe/read
 	.venv-layers/bin/python tools/mxnet_answers.py fixtures/mxnet/answers.npz
 	.venv-layers/bin/python tools/caffe_answers.py fixtures/caffe/answers.npz
 	$(BIN)/python tools/mediapipe_answers.py .venv-mediapipe/bin/python fixtures/mediapipe/answers.json
+
+# The pictures of README and docs, drawn anew; that of the page by a Chromium, where there is one.
+pictures: .venv/ready
+	$(BIN)/python tools/pictures.py
 
 clean:
 	rm -rf .venv .venv-demo .venv-keras-2 .venv-layers .venv-mediapipe demo tutorial

@@ -65,6 +65,7 @@ def extract(
     calls: Sequence[str] = (),
     graph: str | None = None,
     signature: str | None = None,
+    past_parser: bool = False,
     tags: Sequence[str] | None = None,
 ) -> ExtractReport:
     """Keep the part of a model between some inputs and outputs, or the variables of a checkpoint that match.
@@ -78,7 +79,8 @@ def extract(
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
         signature: take this signature; without `outputs` whole, else names may be its keys. A TFLite model is also
-            cut by `graph` alone: that subgraph whole.
+            cut by `graph` alone: that subgraph whole. With `past_parser`: whose outputs, if none are given.
+        past_parser: cut behind the parser of serialized `tf.train.Example`s: the inputs are the features.
         tags: which MetaGraph of a SavedModel.
 
     Raises:
@@ -90,19 +92,44 @@ def extract(
         return _extract_variables(model, match)
     if match:
         raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
-    if not outputs and signature is None and not (graph is not None and model.traits.vocabulary == TFLITE):
-        raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
+    _check_ends(model, outputs, inputs, signature, graph, past_parser=past_parser)
     metagraph = choose_metagraph(model, tags)
     before = sum(len(one) for one in metagraph.graphs)
     if is_tflite(model, metagraph, "extract"):
         found = extract_tflite(metagraph, outputs or {}, inputs or {}, graph=graph, signature=signature)
     else:
         signed = None if signature is None else find_signature(metagraph, signature)
-        found = extract_graph(model, metagraph, outputs or {}, inputs or {}, calls=calls, graph=graph, signature=signed)
+        found = extract_graph(
+            model,
+            metagraph,
+            outputs or {},
+            inputs or {},
+            calls=calls,
+            graph=graph,
+            past_parser=past_parser,
+            signature=signed,
+        )
     after = sum(len(one) for one in model.graphs)
     return ExtractReport(
         found.inputs, found.outputs, before, after, found.functions, found.variables, found.tables, found.notes
     )
+
+
+def _check_ends(
+    model: Model,
+    outputs: Mapping[str, str] | None,
+    inputs: Mapping[str, str] | None,
+    signature: str | None,
+    graph: str | None,
+    *,
+    past_parser: bool,
+) -> None:
+    """Refuse ends that contradict each other, or are not told."""
+    if past_parser and (inputs or model.traits.vocabulary == TFLITE):
+        raise UsageError("past the parser the inputs are the features of a TensorFlow graph", hint="leave out --inputs")
+    is_whole = signature is not None or past_parser or (graph is not None and model.traits.vocabulary == TFLITE)
+    if not outputs and not is_whole:
+        raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
 
 
 def _extract_variables(model: Model, match: Sequence[str]) -> ExtractReport:

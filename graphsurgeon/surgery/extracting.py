@@ -28,7 +28,9 @@ from graphsurgeon.surgery.freezing.filled import check_filled
 from graphsurgeon.surgery.freezing.saver import add_saver, keep_entries
 from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
+from graphsurgeon.surgery.moves.carry_in import legal_name
 from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part, needed_nodes
+from graphsurgeon.surgery.moves.feature_inputs import feature_inputs, parsing_signature, signature_outputs
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
 from graphsurgeon.surgery.moves.inline_on_the_way import OpenedGraph, open_graph
 from graphsurgeon.surgery.moves.reports import Extracted
@@ -49,6 +51,7 @@ class _End:
         value: in the source.
         name: that it is to have; empty for its own.
         key: of the signature.
+        suggested: name for a placeholder, if nothing else is called so.
     """
 
     value: Value
@@ -56,6 +59,7 @@ class _End:
     key: str
     dtype: DType
     shape: Shape
+    suggested: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ def extract_graph(
     *,
     calls: Sequence[str],
     graph: str | None,
+    past_parser: bool = False,
     signature: Signature | None = None,
 ) -> Extracted:
     """Make the part between some tensors the only graph of a model.
@@ -88,13 +93,18 @@ def extract_graph(
         UsageError: a name is unknown, taken or illegal, or an input is not needed.
         UnsupportedError: a tensor cannot be fed or fetched, or the part needs something that cannot be cut out.
     """
-    if signature is not None:
-        outputs = _by_key(outputs or dict.fromkeys(signature.outputs, ""), signature.outputs)
-        inputs = _by_key(inputs, signature.inputs)
     keys = _signature_keys([*([signature] if signature is not None else []), *metagraph.signatures.values()])
-    ends = _find_ends(metagraph, outputs, inputs, graph, keys)
+    notes: list[str] = []
+    if past_parser:
+        ends, notes = _ends_past_parser(metagraph, outputs, graph, signature, keys)
+    else:
+        if signature is not None:
+            outputs = _by_key(outputs or dict.fromkeys(signature.outputs, ""), signature.outputs)
+            inputs = _by_key(inputs, signature.inputs)
+        ends = _find_ends(metagraph, outputs, inputs, graph, keys)
     opened = open_graph(metagraph, [end.value for end in (*ends.inputs, *ends.outputs)], calls)
     built = _Builder(metagraph, opened, ends, keys).run()
+    built.notes += notes
     kept, tables = _keep_state(model, metagraph, built)
     return _commit(model, metagraph, built, kept, tables, SIGNATURE if signature is None else signature.key)
 
@@ -130,6 +140,30 @@ def _find_ends(
     found = _Ends([end(*item) for item in inputs.items()], [end(*item) for item in outputs.items()])
     _check_names(found)
     return found
+
+
+def _ends_past_parser(
+    metagraph: MetaGraph,
+    outputs: Mapping[str, str],
+    graph: str | None,
+    signature: Signature | None,
+    keys: Mapping[Value, str],
+) -> tuple[_Ends, list[str]]:
+    """Return the parsed features and the outputs, those of a signature if none are given; and what is to be told."""
+    ends = _find_ends(metagraph, outputs, {}, graph, keys)
+    shapes = infer_shapes(metagraph)
+    if not ends.outputs:
+        values = signature_outputs(parsing_signature(metagraph, None if signature is None else signature.key))
+        dtypes = {key: check_fetchable(value, shapes.dtype(value)) for key, value in values.items()}
+        ends.outputs.extend(_End(one, "", key, dtypes[key].base, shapes.shape(one)) for key, one in values.items())
+    inside = next((end.value for end in ends.outputs if end.value.graph is not metagraph.graph), None)
+    if inside is not None:
+        raise UnsupportedError(f"{inside} lies in a function", hint="name an output of the main graph")
+    found = feature_inputs(metagraph, [end.value for end in ends.outputs], shapes)
+    for one in found.fed:
+        check_fetchable(one.value, one.dtype)
+    ends.inputs.extend(_End(one.value, "", one.name, one.dtype, one.shape, legal_name(one.name)) for one in found.fed)
+    return ends, found.notes
 
 
 def _signature_keys(signatures: Iterable[Signature]) -> dict[Value, str]:
@@ -209,7 +243,8 @@ class _Builder:
         return name.removeprefix(self._opened.prefix) or name
 
     def _add_placeholder(self, end: _End) -> Value:
-        name = end.name or self._own_name(self._opened.values[end.value])
+        free = end.suggested and self._opened.graph.unique_name(end.suggested)
+        name = end.name or free or self._own_name(self._opened.values[end.value])
         attrs: dict[str, AttrValue] = {"dtype": end.dtype, "shape": end.shape}
         return self._graph.add_node("Placeholder", self._graph.unique_name(name), [], attrs).output(0)
 
