@@ -20,6 +20,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.model import Model
+from graphsurgeon.surgery.checkpoints.object_tree import make_objects
 from graphsurgeon.surgery.extracting import extract_graph
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
@@ -37,6 +38,7 @@ class ExtractReport:
         variables: names of variables that remain; of a checkpoint, the keys.
         tables: tables that now fill themselves.
         notes: what else the user should know, one line each.
+        damaged: (key, what is wrong with it) of the variables that were left out for it.
     """
 
     inputs: list[TensorFact] = field(default_factory=list)
@@ -47,6 +49,7 @@ class ExtractReport:
     variables: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    damaged: list[tuple[str, str]] = field(default_factory=list)
 
 
 @arguments.takes(
@@ -65,6 +68,7 @@ def extract(
     calls: Sequence[str] = (),
     graph: str | None = None,
     signature: str | None = None,
+    skip_damaged: bool = False,
     tags: Sequence[str] | None = None,
 ) -> ExtractReport:
     """Keep the part of a model between some inputs and outputs, or the variables of a checkpoint that match.
@@ -78,6 +82,8 @@ def extract(
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
         signature: of a TFLite model: take this signature; without `outputs` whole, else names may be its keys.
+        skip_damaged: of a checkpoint: leave out what cannot be trusted, of which all values are read; `match` may then
+            be left out for all the rest.
         tags: which MetaGraph of a SavedModel.
 
     Raises:
@@ -86,8 +92,8 @@ def extract(
         FileError: a table's contents cannot be read.
     """
     if not model.metagraphs:
-        return _extract_variables(model, match)
-    if match:
+        return _extract_variables(model, match, skip_damaged=skip_damaged)
+    if match or skip_damaged:
         raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
     if signature is not None and model.traits.vocabulary != TFLITE:
         raise UnsupportedError("only a TFLite model is cut by signature", hint="name its tensors with --outputs")
@@ -106,25 +112,55 @@ def extract(
     )
 
 
-def _extract_variables(model: Model, match: Sequence[str]) -> ExtractReport:
+def _extract_variables(model: Model, match: Sequence[str], *, skip_damaged: bool) -> ExtractReport:
     checkpoint = model.checkpoint
-    assert checkpoint is not None
-    if not match:
+    if checkpoint is None:
+        raise UnsupportedError("the model has no variables", path=model.path)
+    if not (match or skip_damaged):
         raise UsageError("nothing says which variables are to be kept", hint="give --match NAME")
     if checkpoint.version == 1:
         raise UnsupportedError("a V1 checkpoint can be read but not written", hint="gs convert it first")
     kept: set[str] = set()
     names = names_of_variables(checkpoint, model)
     known = sorted(set().union(*names.values()))
-    for pattern in match:
+    for pattern in match or ("*",):
         matches = matcher(pattern, known.__contains__)
         found = {key for key, called in names.items() if any(matches(name) for name in called)}
         if not found:
             raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, known))
         kept |= found
     notes = _keep_save_counter(checkpoint, kept)
-    _remove(checkpoint, [key for key in checkpoint.variables if key not in kept])
-    return ExtractReport(variables=list(checkpoint.variables), notes=notes)
+    damaged = _let_go_of_damaged(checkpoint) if skip_damaged else {}
+    made = skip_damaged and make_objects(checkpoint)
+    if skip_damaged:
+        model.notes = [] if damaged else model.notes  # which told the damage
+    gone = [key for key in checkpoint.variables if key not in kept or key in damaged]
+    if len(gone) == len(checkpoint.variables):
+        hint = "gs check --checksums names all damage"
+        raise UsageError("nothing of what is to be kept is sound", path=model.path, hint=hint)
+    _remove(checkpoint, gone)
+    if made:
+        notes.append("its objects could not be read: they were made anew of the paths in the keys, one way to each")
+    told = [(key, what) for key, what in damaged.items() if key in kept or key not in names]
+    return ExtractReport(variables=list(checkpoint.variables), damaged=told, notes=notes)
+
+
+def _let_go_of_damaged(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return key -> what is wrong with each variable that cannot be trusted; what is left is written anew.
+
+    A table goes whole where one of its two parts goes.
+    """
+    if checkpoint.raw is None:
+        raise UnsupportedError("only checkpoints have checksums that would tell what is damaged")
+    found: dict[str, str] = checkpoint.raw.damaged(checkpoint)
+    for node in checkpoint.objects.nodes if checkpoint.objects is not None and found else ():
+        parts = checkpoint.keys_of(node)
+        wrong = next((key for key in parts if key in found), None)
+        if wrong is not None:
+            found |= {key: f"belongs to {wrong}" for key in parts if key not in found}
+    if found or checkpoint.objects is None:
+        checkpoint.raw = None  # the index is written anew: what is wrong with it goes
+    return found
 
 
 def _keep_save_counter(checkpoint: Checkpoint, kept: set[str]) -> list[str]:

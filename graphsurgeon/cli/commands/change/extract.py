@@ -32,6 +32,10 @@ def extract(
         str | None,
         typer.Option("--signature", metavar="NAME", help="TFLite: one signature as a model, or the part between keys."),
     ] = None,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option("--skip-damaged", help="Of a checkpoint: leave out what is damaged, keep the rest."),
+    ] = False,
     graph: GraphName = None,
     tags: Tags = None,
 ) -> Steps:
@@ -48,6 +52,7 @@ def extract(
       gs extract model.tflite --outputs conv_7 -o head.tflite
       gs extract llm.tflite --signature prefill -o prefill.tflite
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
+      gs extract damaged.ckpt --skip-damaged -o rest.ckpt
     """
     commas = not has_free_names(model)
     arguments = {
@@ -57,6 +62,7 @@ def extract(
         "calls": split_list(call),
         "graph": graph,
         "signature": signature,
+        "skip_damaged": skip_damaged,
         "tags": parse_tags(tags),
     }
     return [("extract", arguments)]
