@@ -43,10 +43,12 @@ COMMANDS = {
     "extract": "graphsurgeon.cli.commands.change.extract:extract",
     "freeze": "graphsurgeon.cli.commands.change.freeze:freeze",
     "optimize": "graphsurgeon.cli.commands.change.optimize:optimize",
+    "rewire": "graphsurgeon.cli.commands.change.rewire:rewire",
     "replace": "graphsurgeon.cli.commands.change.replace:replace",
     "strip": "graphsurgeon.cli.commands.change.strip:strip",
     "set-input": "graphsurgeon.cli.commands.change.set_input:set_input",
     "set-output": "graphsurgeon.cli.commands.change.set_output:set_output",
+    "set-weights": "graphsurgeon.cli.commands.change.set_weights:set_weights",
     "metadata": "graphsurgeon.cli.commands.change.metadata:metadata",
     "attach-checkpoint": "graphsurgeon.cli.commands.change.attach_checkpoint:attach_checkpoint",
     "average": "graphsurgeon.cli.commands.change.average:average",
@@ -318,10 +320,10 @@ def _is_ghostscript_option(argument: str) -> bool:
 
 
 def _tell(message: str, status: int, excerpt: str = "") -> int:
-    from graphsurgeon.cli.output import escape
+    from graphsurgeon.cli.output import escape, sign
 
     with _ignoring_closed_pipe():
-        lines = [f"gs: {escape(message)}", *map(escape, excerpt.splitlines())]
+        lines = [f"{sign('error')} {escape(message)}", *map(escape, excerpt.splitlines())]
         print("\n".join(lines), file=sys.stderr, flush=True)
     if status not in (0, INTERRUPTED) and os.environ.get("GS_DEBUG"):
         _print_trace()

@@ -106,27 +106,37 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
 
 
 def from_numpy(dtype: DType, array: np.ndarray[Any, Any]) -> bytes:
-    """Return the row-major little-endian bytes of real numbers in a type, rounded to nearest, ties to even.
+    """Return the row-major little-endian bytes of an array's elements, rounded to nearest, ties to even.
 
     What is beyond the largest number becomes infinite (NaN in types without infinities) in a type of floats; for
-    integers the numbers must lie in range: ask `in_range` before. By way of float32, as TensorFlow's casts are.
+    integers the numbers must lie in range: ask `integer_range` before. Of floats by way of float32, as TensorFlow's
+    casts are.
+
+    Args:
+        dtype: of the bytes; elements smaller than a byte take one each.
+        array: of a kind that the type can hold.
 
     Raises:
-        UnsupportedError: the type has no real numbers that numbers could be rounded to.
+        UnsupportedError: the type has no elements of a fixed size that numbers could be rounded to.
     """
     import numpy as np
 
     name = dtype.base.name
     with np.errstate(all="ignore"):
-        if name in _STRUCT:
-            kind = np.dtype("<" + _STRUCT[name])
-            return (array if kind.kind in "f?" else np.rint(array)).astype(kind).tobytes()
         if name == "bfloat16":
             bits = np.ascontiguousarray(array, "<f4").view("<u4")
             rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
             return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2").tobytes()
         if name in _SMALL_FLOATS and name != "float8_e8m0fnu":
             return _to_small_floats(name, np.ascontiguousarray(array, "<f4"))
+        if dtype.is_small_integer:
+            codes: np.ndarray[Any, Any] = np.rint(array).astype("i8") & (1 << dtype.bits) - 1
+            return codes.astype("u1").tobytes()
+        if dtype.base.is_complex:
+            return array.astype("<c8" if name == "complex64" else "<c16").tobytes()
+        if name in _STRUCT:
+            kind = np.dtype("<" + _STRUCT[name])
+            return (array if kind.kind in "f?" or array.dtype.kind in "iub" else np.rint(array)).astype(kind).tobytes()
     raise UnsupportedError(f"numbers are not rounded to {dtype}")
 
 
@@ -134,6 +144,17 @@ def integer_range(dtype: DType) -> tuple[int, int]:
     """Return the smallest and the largest number of a type of integers."""
     low = 0 if dtype.base.name.startswith(("uint", "quint", "bool")) else -(1 << dtype.bits - 1)
     return low, (1 if dtype.base.name == "bool" else low + (1 << dtype.bits) - 1)
+
+
+def float_range(dtype: DType) -> tuple[float, float]:
+    """Return the smallest and the largest finite number of a floating-point type."""
+    name = dtype.base.name
+    if name in _SMALL_FLOATS:
+        finite = [value for value in small_float_values(name) if math.isfinite(value)]
+        return min(finite), max(finite)
+    bits, exponent = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127)}.get(name, (52, 1023))
+    largest = math.ldexp(2.0 - math.ldexp(1.0, -bits), exponent)
+    return -largest, largest
 
 
 def _to_small_floats(name: str, array: np.ndarray[Any, Any]) -> bytes:

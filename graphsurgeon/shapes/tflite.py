@@ -262,7 +262,10 @@ def _conv_2d(operator: RestatedOperator) -> list[Value] | None:
 @_rule("DEPTHWISE_CONV_2D")
 def _depthwise_conv_2d(operator: RestatedOperator) -> list[Value] | None:
     _, height, width, made = operator.dims(1, 4)
-    depth = operator.dims(0, 4)[-1]  # the multiplier of old files is missing, or wrong
+    depth = operator.dims(0, 4)[-1]  # as stored: the multiplier of old files is missing, or wrong
+    said = operator.number("depth_multiplier")
+    if made and depth and made % depth and said and not made % said:
+        depth = made // said  # what is stored of a tensor that is computed may be wrong
     multiplier = made // depth if made and depth else None
     weights = operator.weights(height, width, depth, multiplier)
     return operator.become("DepthwiseConv2dNative", operator.input(0), weights, **_window(operator))

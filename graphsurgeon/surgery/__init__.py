@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.optimize import optimize
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.replace import replace
+    from graphsurgeon.surgery.rewire import rewire
     from graphsurgeon.surgery.set_input import set_input
+    from graphsurgeon.surgery.set_weights import set_weights
     from graphsurgeon.surgery.strip import strip
     from graphsurgeon.surgery.tflite.set_types import set_output
 
@@ -43,15 +45,21 @@ OPERATIONS: dict[str, str] = {
     "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
+    "set-weights": "graphsurgeon.surgery.set_weights:set_weights",
     "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
     "rename": "graphsurgeon.surgery.rename:rename",
+    "rewire": "graphsurgeon.surgery.rewire:rewire",
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
 # Operations that give a bare graph what a SavedModel needs, as `complete` does.
 COMPLETING = ("add-signature",)
 
+# Operations after which a model is meant to compute other numbers.
+CHANGES_NUMBERS = frozenset({"set-weights"})
+
 __all__ = [
+    "CHANGES_NUMBERS",
     "COMPLETING",
     "OPERATIONS",
     "add_output",
@@ -67,8 +75,10 @@ __all__ = [
     "remove_signature",
     "rename",
     "replace",
+    "rewire",
     "set_input",
     "set_output",
+    "set_weights",
     "strip",
 ]
 

@@ -15,6 +15,7 @@ from graphsurgeon.cli.many import for_each
 from graphsurgeon.cli.remote import model_path
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.model import Model as ModelFile
 
 
 def check(
@@ -86,7 +87,7 @@ def check_one(
     elif not quiet:
         if among:
             output.heading(f"{path}:")
-        _print(findings)
+        _print(findings, _looked_at(model, checksums=checksums))
     counted = ("error", "needs", "warning") if strict else ("error",)
     return int(any(finding.severity in counted for finding in findings))
 
@@ -120,11 +121,32 @@ def _to_json(finding: Finding) -> dict[str, str]:
     return {name: getattr(finding, name) for name in ("severity", "where", "what", "hint", "rule")}
 
 
-def _print(findings: Sequence[Finding]) -> None:
+def _print(findings: Sequence[Finding], looked_at: str) -> None:
     for finding in findings:
-        hint = f"; {finding.hint}" if finding.hint else ""
-        output.line(f"{finding.severity}: {finding.where}: {finding.what}{hint}")
+        hint = (output.mark(f"; {finding.hint}", "faint"),) if finding.hint else ()
+        style = "error" if finding.severity == "error" else "note" if finding.severity == "note" else "warning"
+        where = output.mark(finding.where, "strong")
+        output.line(output.mark(f"{finding.severity}: ", style), where, f": {finding.what}", *hint)
     counts = Counter(finding.severity for finding in findings)
     nouns: dict[Severity, str] = {"error": "error", "needs": "missing package", "warning": "warning", "note": "note"}
     parts = [output.plural(counts[severity], noun) for severity, noun in nouns.items() if counts[severity]]
-    output.line(", ".join(parts) or "sound: nothing found")
+    style = "error" if counts["error"] else "warning" if counts["needs"] or counts["warning"] else "done"
+    verdict = ", ".join(parts) or "sound: nothing found"
+    output.line(output.mark(verdict, style), f" in {looked_at}" if looked_at else "")
+
+
+def _looked_at(model: ModelFile, *, checksums: bool) -> str:
+    """Say what was looked at: how much of which kind."""
+    graphs = [metagraph.graph for metagraph in model.metagraphs]
+    functions = [function for metagraph in model.metagraphs for function in metagraph.functions.values()]
+    nodes = sum(len(graph.nodes) for graph in (*graphs, *functions))
+    entries = len(model.checkpoint.variables) if model.checkpoint is not None else 0
+    counts = {
+        "node": nodes,
+        "function": len(functions),
+        "signature": sum(len(metagraph.signatures) for metagraph in model.metagraphs),
+        "variable": entries,
+    }
+    parts = [output.plural(count, noun) for noun, count in counts.items() if count]
+    read = ", values and their checksums" if checksums else ", values not read (--checksums)" if entries else ""
+    return ", ".join(parts) + read
