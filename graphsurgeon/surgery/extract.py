@@ -79,14 +79,14 @@ def extract(
         outputs: tensor -> name of an Identity that yields it; empty keeps its own name.
         inputs: tensor -> name of the placeholder that takes its place; empty takes the tensor's name. Without any
             the graph is cut nowhere.
-        match: of a checkpoint: names, keys or object paths of variables, globs or `re:` expressions; any may match.
+        match: variables, which become a checkpoint, also those of a graph: names, keys or paths of objects, globs or
+            `re:` expressions; any may match.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
         signature: take this signature; without `outputs` whole, else names may be its keys. A TFLite model is also
             cut by `graph` alone: that subgraph whole. With `past_parser`: whose outputs, if none are given.
         past_parser: cut behind the parser of serialized `tf.train.Example`s: the inputs are the features.
-        skip_damaged: of a checkpoint: leave out what cannot be trusted, of which all values are read; `match` may then
-            be left out for all the rest.
+        skip_damaged: of a checkpoint: leave out what is damaged, for which all values are read; needs no `match`.
         tags: which MetaGraph of a SavedModel.
 
     Raises:
@@ -94,10 +94,12 @@ def extract(
         UnsupportedError: a tensor cannot be fed or fetched, or the part needs something that cannot be cut out.
         FileError: a table's contents cannot be read.
     """
-    if not model.metagraphs:
+    wants_variables = (match or skip_damaged) and not (outputs or inputs or signature or graph or past_parser)
+    if not model.metagraphs or (wants_variables and model.checkpoint is not None):
         return _extract_variables(model, match, skip_damaged=skip_damaged)
     if match or skip_damaged:
-        raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
+        hint = "leave out --outputs for a checkpoint of them, --match for a part of the graph"
+        raise UsageError("patterns choose variables, and tensors a part of a graph", hint=hint)
     _check_ends(model, outputs, inputs, signature, graph, past_parser=past_parser)
     metagraph = choose_metagraph(model, tags)
     before = sum(len(one) for one in metagraph.graphs)
@@ -105,15 +107,9 @@ def extract(
         found = extract_tflite(metagraph, outputs or {}, inputs or {}, graph=graph, signature=signature)
     else:
         signed = None if signature is None else find_signature(metagraph, signature)
+        ends = outputs or {}, inputs or {}
         found = extract_graph(
-            model,
-            metagraph,
-            outputs or {},
-            inputs or {},
-            calls=calls,
-            graph=graph,
-            past_parser=past_parser,
-            signature=signed,
+            model, metagraph, *ends, calls=calls, graph=graph, past_parser=past_parser, signature=signed
         )
     after = sum(len(one) for one in model.graphs)
     return ExtractReport(
@@ -165,6 +161,7 @@ def _extract_variables(model: Model, match: Sequence[str], *, skip_damaged: bool
         hint = "gs check --checksums names all damage"
         raise UsageError("nothing of what is to be kept is sound", path=model.path, hint=hint)
     _remove(checkpoint, gone)
+    model.metagraphs = []  # variables alone are a checkpoint
     if made:
         notes.append("its objects could not be read: they were made anew of the paths in the keys, one way to each")
     told = [(key, what) for key, what in damaged.items() if key in kept or key not in names]
