@@ -62,7 +62,7 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
             raise FormatError("its object graph cannot be read, or is not there", path=other.prefix, hint=hint)
         raise UnsupportedError(
             f"{one.prefix} holds objects, {other.prefix} names: no program would restore both from one file",
-            hint="a program that restores by names reads either: gs convert each to .npz, and that to a checkpoint",
+            hint="keep two files, and restore them one after the other",
         )
     if first.objects is not None and second.objects is not None:
         return _Joining(first, first.objects, second, second.objects, prefix).run(keep)

@@ -15,9 +15,17 @@ FEW = 10  # names that are listed
 _MOST_PAIRS = 8  # that a command line holds; more go into a file
 _MAP = "renames.json"
 _RENAMED = "renamed.ckpt"
+_CONVERTED = "converted.ckpt"
 
 
-def print_restoring(report: RestoreReport, model: Path, checkpoint: Path, written: Path | None = None) -> None:
+def print_restoring(
+    report: RestoreReport,
+    model: Path,
+    checkpoint: Path,
+    written: Path | None = None,
+    *,
+    is_converted_first: bool = False,
+) -> None:
     """Print what would be restored, what not, and what mends that.
 
     Args:
@@ -25,6 +33,7 @@ def print_restoring(report: RestoreReport, model: Path, checkpoint: Path, writte
         model: as it was named.
         checkpoint: as it was named.
         written: the file that the pairs of the first proposal have been written to.
+        is_converted_first: the checkpoint is of version 1, or part of a SavedModel: a copy of it is renamed.
     """
     for problem in report.problems:
         output.line(f"error: {problem.where}: {problem.what}; {problem.hint}")
@@ -41,6 +50,10 @@ def print_restoring(report: RestoreReport, model: Path, checkpoint: Path, writte
         output.line(f"note: {note}")
     if report.is_complete:
         return
+    if report.proposals and is_converted_first:
+        output.line("the variables must be a checkpoint of their own first, of version 2")
+        output.line("  " + shlex.join(["gs", "convert", str(checkpoint), _CONVERTED]))
+        checkpoint = Path(_CONVERTED)
     for proposal in report.proposals:
         _print_proposal(proposal, model, checkpoint, written, is_only=len(report.proposals) == 1)
     if report.missing and not report.proposals:
@@ -67,7 +80,7 @@ def _print_proposal(
     if proposal.by_order:
         output.line("  an order is no proof: equal layers in another order would be exchanged; compare the values")
     for name, wanted in proposal.transposed[:FEW]:
-        output.line(f"  {name} would be {wanted}, but its shape is the reverse: transpose it where it is written")
+        output.line(f"  {name} would be {wanted}, but its dimensions come in another order: transpose it")
     if not is_only:
         output.line("  one of several that explain as much")
     for command in commands(proposal, model, checkpoint, written):
