@@ -21,6 +21,7 @@ from graphsurgeon.disk.files import Progress, exists, is_file
 from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
+from graphsurgeon.formats.arrays.values import read_values
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.target import EXISTS, named_format, own_place, resolve
 from graphsurgeon.formats.writing import WritePlan, plan_write
@@ -219,7 +220,7 @@ def _edit(
         gc.collect()  # nodes and values refer to each other: before the result is read, the source makes room
     plan.write(link=where.link, inspect=inspect, progress=progress)
     if verify is not None and verdict is None:
-        verdict = verify(source, plan.target.path)
+        verdict = verify(source, plan.target.place)
     return done.report(path, written=True, verdict=verdict)
 
 
@@ -292,11 +293,23 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
         opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
-    if isinstance(opened.get("params"), str | os.PathLike):
-        opened["params"] = read(opened["params"])
+    if opened.get("checkpoints"):
+        opened["checkpoints"] = [
+            read_checkpoint(one) if isinstance(one, str | os.PathLike) else one for one in opened["checkpoints"]
+        ]
+    for name in ("params", "source"):
+        if isinstance(opened.get(name), str | os.PathLike):
+            opened[name] = read(opened[name])
+    if isinstance(opened.get("values"), Mapping):
+        opened["values"] = {name: _value(name, value) for name, value in opened["values"].items()}
     if isinstance(opened.get("format"), str):
         opened["format"] = named_format("", opened["format"])
     return opened
+
+
+def _value(name: str, value: object) -> object:
+    """Return a value of a weight; in the place of `@FILE` what the file holds."""
+    return read_values(value[1:], name) if isinstance(value, str) and value.startswith("@") else value
 
 
 def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterable[StepReport]) -> list[str]:
@@ -406,7 +419,7 @@ def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) 
 
     def inspect(complete: Path) -> None:
         try:
-            result = read(complete)
+            result = read(plan.target.within(complete))
             written = _outline(result)
         except GraphSurgeonError as error:
             what = f"what was written does not read back: {error.message}"

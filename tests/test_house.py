@@ -20,6 +20,7 @@ FEWEST = 3  # names of ops that make a set
 
 # Who may name several ops beside `ops/kinds.py`: tables of what is done for each op, one by one.
 MAY_NAME_OPS = {
+    "analysis/work.py": "op -> function on shapes",
     "ops/kinds.py": "the place",
     "shapes/elements.py": "op -> function on elements",
     "shapes/tflite.py": "TFLite operator -> the TensorFlow op of the same shapes",
@@ -70,7 +71,7 @@ MAY_WALK = {
     # Scopes of a picture, which are opened, joined or written as they are met.
     "render/arrange/compose.py": {"add"},
     "render/arrange/repeats.py": {"fold_repeats"},
-    "render/write/dot.py": {"_nested"},
+    "render/write/dot.py": {"_nest"},
 }
 WITH_EDGES = (
     "analysis",

@@ -30,7 +30,7 @@ def extract(
     ] = None,
     signature: Annotated[
         str | None,
-        typer.Option("--signature", metavar="NAME", help="TFLite: this signature. With --past-parser: whose outputs."),
+        typer.Option("--signature", metavar="NAME", help="One signature as a model, or the part between its keys."),
     ] = None,
     past_parser: Annotated[
         bool, typer.Option("--past-parser", help="Cut behind the parser of tf.train.Examples: features go in.")
@@ -51,6 +51,7 @@ def extract(
       gs extract estimator/ --past-parser -o raw/
       gs extract model.tflite --outputs conv_7 -o head.tflite
       gs extract llm.tflite --signature prefill -o prefill.tflite
+      gs extract model/ --signature embed -o embed/
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
     """
     commas = not has_free_names(model)
