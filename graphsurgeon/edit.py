@@ -265,8 +265,9 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
         opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
-    if isinstance(opened.get("params"), str | os.PathLike):
-        opened["params"] = read(opened["params"])
+    for name in ("params", "other"):
+        if isinstance(opened.get(name), str | os.PathLike):
+            opened[name] = read(opened[name])
     if isinstance(opened.get("format"), str):
         opened["format"] = named_format("", opened["format"])
     return opened

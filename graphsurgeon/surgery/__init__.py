@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.convert import convert
     from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
+    from graphsurgeon.surgery.join import join
     from graphsurgeon.surgery.optimize import optimize
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.replace import replace
@@ -34,6 +35,7 @@ OPERATIONS: dict[str, str] = {
     "attach-checkpoint": "graphsurgeon.surgery.attach_checkpoint:attach_checkpoint",
     "convert": "graphsurgeon.surgery.convert:convert",
     "extract": "graphsurgeon.surgery.extract:extract",
+    "join": "graphsurgeon.surgery.join:join",
     "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
@@ -50,6 +52,7 @@ __all__ = [
     "convert",
     "extract",
     "freeze",
+    "join",
     "optimize",
     "remove_signature",
     "rename",

@@ -28,7 +28,13 @@ from graphsurgeon.surgery.complete import check_servable, make_servable
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.functionalize import PartBetween, bound_objects, make_function, part_between
+from graphsurgeon.surgery.moves.functionalize import (
+    PartBetween,
+    bound_objects,
+    captured_assets,
+    make_function,
+    part_between,
+)
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.signature_function import (
     BARE_FUNCTION,
@@ -136,7 +142,7 @@ def add_signature(
     targets, cloned = _carry(metagraph, plan)
     signature = _signature(metagraph, name, METHODS[method], feeds, targets, shapes, facts)
     if metagraph.objects is not None:
-        part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
+        part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()), captured_assets(metagraph))
         add_to_objects(metagraph, metagraph.objects, signature, part, bound)
     metagraph.signatures[name] = signature
     notes = make_servable(model, metagraph, tags, assets) if model.traits.is_bare_graph else []
@@ -240,7 +246,7 @@ def _feeds(
     if inputs is not None:
         feeds = {key: find_value(metagraph, text, graph="main") for key, text in inputs.items()}
     else:
-        part = part_between(metagraph.graph, [], outputs)
+        part = part_between(metagraph.graph, [], outputs, captured_assets(metagraph))
         feeds = {_input_key(metagraph, node): node.output() for node in part.unfed}
     by_value: dict[Value, str] = {}
     for key, value in feeds.items():
@@ -254,9 +260,39 @@ def _feeds(
         names = [parameter_name(key) for key in feeds]
         if len(set(names)) < len(names):
             raise UsageError("two inputs would have the same parameter name")
-    part = part_between(metagraph.graph, list(feeds.values()), outputs)
-    _check_fed(part)
+    part = part_between(metagraph.graph, list(feeds.values()), outputs, captured_assets(metagraph))
+    check_fed(part)
     return feeds, part
+
+
+def enter_signature(
+    model: Model, metagraph: MetaGraph, name: str, feeds: Mapping[str, Value], fetches: Mapping[str, Value]
+) -> Signature:
+    """Enter a signature of main-graph tensors, in place of one of that name, with its function where there are objects.
+
+    Raises:
+        UsageError: an output needs a placeholder that is not fed, or a key is none that both loaders take.
+        UnsupportedError: a variable or table has no object.
+    """
+    shapes = infer_shapes(metagraph)
+    part = part_between(metagraph.graph, list(feeds.values()), list(fetches.values()), captured_assets(metagraph))
+    check_fed(part)
+    facts = {key: (_dtype(value, shapes), shapes.shape(value)) for key, value in fetches.items()}
+    signature = _signature(metagraph, name, METHODS["predict"], feeds, fetches, shapes, facts)
+    if metagraph.objects is not None:
+        check_input_keys(list(feeds))
+        bound = bound_objects(metagraph, part.handles, model.checkpoint)
+        remove_wrapper(metagraph, name)
+        add_to_objects(metagraph, metagraph.objects, signature, part, bound)
+    metagraph.signatures[name] = signature
+    return signature
+
+
+def _dtype(value: Value, shapes: ShapeReport) -> DType:
+    dtype = shapes.dtype(value)
+    if dtype is None:
+        raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
+    return dtype.base
 
 
 def _input_key(metagraph: MetaGraph, node: Node) -> str:
@@ -268,7 +304,12 @@ def _input_key(metagraph: MetaGraph, node: Node) -> str:
     return signature_key(node.name)
 
 
-def _check_fed(part: PartBetween) -> None:
+def check_fed(part: PartBetween) -> None:
+    """Refuse outputs that need a placeholder which no input feeds.
+
+    Raises:
+        UsageError: with the first of them.
+    """
     if part.unfed:
         names = ", ".join(node.name for node in part.unfed[:5])
         raise UsageError(
