@@ -96,7 +96,7 @@ def edit_command(steps_of: Callable[..., Steps | Redirected], *, without: Collec
                 raise UsageError("where the result goes does not belong into a recipe", hint="say it to gs apply")
             collected += redirected.steps
         elif options.print_recipe:
-            output.line(_recipe_line(context, values["model"]))
+            output.verbatim(_recipe_line(context, values["model"]))
         elif redirected.export is not None:
             redirected.export(options)
         else:
@@ -241,6 +241,7 @@ def _no_tensor(target: str | Path | None) -> Callable[[ModelFile], None] | None:
 
 def _verifier(model: Path, steps: Steps, options: Options) -> Verifier:
     from graphsurgeon.bridges.verify import verifier
+    from graphsurgeon.surgery import CHANGES_NUMBERS
 
     joined = [arguments for step, arguments in steps if step == "join" and arguments.get("as_tags") is None]
     if joined:
@@ -256,6 +257,7 @@ def _verifier(model: Path, steps: Steps, options: Options) -> Verifier:
         tags=given.get("tags"),
         checkpoint=given.get("checkpoint"),
         set_values=given.get("set_values"),
+        changes_numbers=any(operation in CHANGES_NUMBERS for operation, _ in steps),
         allowed=parse_allowed(options.allow, options.allow_files),
         tell=output.warn,
     )

@@ -18,7 +18,6 @@ from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, TakenIn
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops.kinds import MUST_BE_FED, PLACEHOLDERS, TABLES, VARIABLES
-from graphsurgeon.surgery.add_signature import DEFAULT, enter_signature
 from graphsurgeon.surgery.joining.around import (
     free_child,
     join_assets,
@@ -33,6 +32,7 @@ from graphsurgeon.surgery.joining.names import check_apart, default_prefix, set_
 from graphsurgeon.surgery.joining.savers import join_savers
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.functionalize import captured_assets, part_between
+from graphsurgeon.surgery.moves.new_signature import enter_signature
 from graphsurgeon.surgery.moves.signature_function import SIGNATURES, signature_map
 
 
@@ -287,7 +287,7 @@ def _sign(
     for node in needed.unfed:
         free = key_of(node.output())
         inputs[free if free not in inputs else node.name.replace("/", "_")] = node.output()
-    signature = enter_signature(model, metagraph, key or DEFAULT, inputs, outputs)
+    signature = enter_signature(model, metagraph, key, inputs, outputs)
     facts = [
         {one: TensorFact(str(entry.mention.target), entry.dtype, entry.shape) for one, entry in side.items()}  # type: ignore[union-attr,arg-type]
         for side in (signature.inputs, signature.outputs)

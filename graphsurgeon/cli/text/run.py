@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def print_run(report: RunReport, save: Path | None = None) -> None:
     rows = [("input", *_row(array)) for array in report.inputs]
     output.table([*rows, *(("output", *_row(array)) for array in report.outputs)], indent=2)
     if save is not None:
-        output.line(f"wrote {save}")
+        output.line(output.mark("wrote", "done"), " ", output.mark(save, "strong"))
 
 
 def _row(array: ArraySummary) -> tuple[str, str, str, str, str]:
@@ -46,28 +47,41 @@ def _value(item: object) -> str:
 
 def print_equivalence(report: EquivalenceReport) -> None:
     """Print what was compared, output by output, and the verdict."""
-    output.table([compared_row(item) for item in report.outputs], indent=2)
+    judged = report.atol != math.inf
+    output.table([compared_row(item, judged=judged) for item in report.outputs], indent=2)
     for name, why in report.skipped:
-        output.line(f"not compared: {name}: {why}")
+        output.line(output.mark("not compared: ", "warning"), output.name(name), f": {why}")
     for note in report.notes:
-        output.line(f"note: {note}")
+        output.line(output.mark("note: ", "note"), note)
     if report.first is not None:
-        output.line(f"the first tensor that differs: {report.first}")
-    output.line(_verdict(report.outputs))
+        output.line("the first tensor that differs: ", output.name(report.first))
+    same = not judged or (bool(report.outputs) and all(item.agrees for item in report.outputs))
+    told = _verdict(report.outputs) if judged else _changes(report.outputs)
+    output.line(output.mark(told, "done" if same else "error"))
 
 
-def compared_row(item: ComparedOutput) -> tuple[str, str, str, str]:
-    """Return the row of a table that tells of one compared output."""
+def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str, str, str]:
+    """Return the row of a table that tells of one compared output; unless it is judged, by how much it differs."""
     if item.what:
         text = item.what
     elif item.identical:
         text = "the same to the bit"
+    elif item.agrees and not judged:
+        text = f"differs by up to {item.largest:.3g}" if item.largest is not None else "differs"
     elif item.agrees:
         text = f"within the tolerance, by at most {item.largest:.3g}" if item.largest is not None else "the same"
     else:
         amount = f", by up to {item.largest:.3g}" if item.largest is not None else ""
         text = f"{item.different:,} of {item.elements:,} differ{amount}"
     return (item.signature or "", item.name, item.loader, text)
+
+
+def _changes(outputs: Sequence[ComparedOutput]) -> str:
+    """Tell what an edit did that is meant to change numbers."""
+    if not all(item.agrees for item in outputs):
+        return _verdict(outputs)
+    changed = sum(not item.identical for item in outputs)
+    return f"both run: {changed} of {output.plural(len(outputs), 'output')} changed, as this edit is meant to do"
 
 
 def _verdict(outputs: Sequence[ComparedOutput]) -> str:

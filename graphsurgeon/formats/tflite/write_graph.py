@@ -168,7 +168,11 @@ class SubgraphLowering:
         if sparse and value.tensor is not None and isinstance(value.tensor.source, BufferSource):
             record.set("buffer", self.model.buffers.add(Payload.of(value.tensor.source.range())))  # as it is spread
             return
-        record.set("buffer", 0 if value.tensor is None else self.model.buffers.number(value.tensor))
+        number = self.model.own_buffer(value) if is_here else 0
+        if number and value.tensor is not None:
+            self.model.buffers.put(number, value.tensor)
+        else:
+            record.set("buffer", 0 if value.tensor is None else self.model.buffers.number(value.tensor))
         for name in ("external_buffer", "sparsity"):
             if record.base is not None and record.base.place(name):
                 record.changes[name] = None
