@@ -34,6 +34,7 @@ from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.functionalize import captured_assets, part_between
 from graphsurgeon.surgery.moves.new_signature import enter_signature
 from graphsurgeon.surgery.moves.signature_function import SIGNATURES, signature_map
+from graphsurgeon.surgery.stripping.attrs import take_out_with_wishes
 
 
 @dataclass(frozen=True)
@@ -306,4 +307,4 @@ def _take_out(metagraph: MetaGraph, gone: set[Value]) -> None:
         and node not in named
         and not (node.consumers or node.control_consumers)
     ]
-    metagraph.graph.take_out(nodes)
+    take_out_with_wishes(metagraph.graph, nodes)

@@ -134,6 +134,24 @@ def test_what_was_changed_before_stays_changed(tmp_path: Path) -> None:
     assert [inputs_of(first, name) for name in ("y", "z", "b/y")] == [["z:0"], ["w:0"], ["y:0"]]
 
 
+def test_a_wish_to_be_placed_with_what_goes_goes_too(tmp_path: Path) -> None:
+    made = read(written(tmp_path / "a.pb", "?,4"))
+    y = made.graph.node("y")
+    assert y is not None
+    y.attrs["_class"] = [b"loc:@x"]
+    graphsurgeon.write(made, tmp_path / "b.pb")
+    out = tmp_path / "out.pb"
+    edit(tmp_path / "b.pb", [("join", {"other": tmp_path / "b.pb", "connect": "y=x", "prefix": "b"})], output=out)
+    nodes = {node.name: node.attrs.get("_class") for node in read(out).graph.nodes}
+    assert nodes == {"x": None, "y": [b"loc:@x"], "b/y": None}
+
+
+def test_faults_that_the_second_had_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    model = FIXTURES / "savedmodel" / "v1_missing_entries"
+    report = edit(model, [("join", {"other": model, "prefix": "second"})], output=tmp_path / "out")
+    assert any("not sound, as in the source" in note for note in report.notes)
+
+
 def test_joined_twice_no_name_is_there_twice(tmp_path: Path) -> None:
     path = written(tmp_path / "a.pb", "?,4")
     step = ("join", {"other": path, "connect": {"y": "x"}, "prefix": "b"})

@@ -17,6 +17,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Saver
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS, SAVES
+from graphsurgeon.surgery.stripping.attrs import take_out_with_wishes
 from graphsurgeon.surgery.stripping.saver_v1 import shrink_save, texts
 from graphsurgeon.surgery.stripping.saver_v2 import TracedSaver
 
@@ -60,7 +61,7 @@ def _join(metagraph: MetaGraph, own: Saver, other: Saver, prefix: str, checkpoin
     for reader in [*second.consumers]:
         reader.inputs = [file if value is second else value for value in reader.inputs]
     if second.producer is not None and second.producer.op in PLACEHOLDERS:
-        graph.take_out([second.producer])
+        take_out_with_wishes(graph, [second.producer])
     restore = graph.add_node("NoOp", graph.unique_name(f"{prefix}/restore_all"), controls=restores)
     own.restore = Mention.of(restore, own.restore.where)
     return notes
