@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
 
 _VALUES = "gs diff compares its values"
+QUANTIZED_SHARE = 0.1  # of an output's range: what quantizing well stays far below, and quantizing wrongly does not
 
 
 def verify(
@@ -47,6 +48,7 @@ def verify(
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
     runtime: str | None = None,
+    dequantize: bool = False,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -61,6 +63,8 @@ def verify(
         checkpoint: where the variables of `before` are, if that is a bare graph.
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
         allowed: what the models may reach outside themselves; `tell` is told of it before they are run.
+        dequantize: compare the real numbers that integers at the ends of a quantized TFLite model stand for; without a
+            tolerance they may be apart by a tenth of an output's range.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
@@ -72,7 +76,8 @@ def verify(
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
     given = _given(first, feeds, tags)
 
-    within = tolerance or Tolerance()
+    within = tolerance or Tolerance(share=QUANTIZED_SHARE if dequantize else None)
+    is_alike = not dequantize and first.traits.vocabulary == second.traits.vocabulary
     find_first = partial(_first, Path(before), Path(after), within, tags, allowed.stand)
     return compare_models(
         first,
@@ -86,7 +91,8 @@ def verify(
         also=also,
         seed=seed,
         tolerance=within,
-        locate=find_first if with_place and first.traits.vocabulary == second.traits.vocabulary else None,
+        dequantize=dequantize,
+        locate=find_first if with_place and is_alike else None,
         runtimes=runtimes,
     )
 
