@@ -2,11 +2,13 @@
 
     python benchmarks/soundness.py --seed N [--count 1000] [--jobs 2] [--keep FOLDER] [MODEL...]
 
-The models are the fixtures, or what is named: GraphDefs (`.pb`), `.meta` files, SavedModel folders, `.tflite` files.
+The models are the fixtures, or what is named: GraphDefs (`.pb`), `.meta` files, SavedModel folders, `.tflite` files,
+folders with a checkpoint. Stored values are read (`gs check --checksums`), since loaders read them.
 Each unchanged model is judged first: a stage counts only where it passes, and so does a run. TensorFlow and LiteRT run
 in processes of their own; one that dies costs one mutant. A signal is a refusal, a run that does not end is none.
 
-`--keep` leaves the mutants and the loaders' answers, which a second run with the same seed takes as far as they go.
+Answers are written down as they come, the table every hundred mutants. `--keep` leaves both and the mutants; a second
+run with the same seed and count goes on where the first one was cut, and takes what is there.
 
 `silent` counts mutants that a loader or a run refuses and of which check says nothing it did not say before, or warns
 only; `needs` those that lack a library; `false` those that check calls an error and every loader and run takes.
@@ -28,8 +30,11 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import soundness_tflite  # noqa: F401  # enters its kinds
-from benchmarks.soundness_mutants import GRAPH, META, TFLITE, Change
+
+from benchmarks import soundness_checkpoints as checkpoints
+from benchmarks import soundness_graphs, soundness_metagraphs, soundness_tflite  # noqa: F401  # enter their kinds
+from benchmarks.soundness_judges import SOURCE
+from benchmarks.soundness_kinds import CHECKPOINT, GRAPH, META, TFLITE, Change
 from graphsurgeon.checks.check import check
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.fleet.pool import in_processes
@@ -37,10 +42,11 @@ from graphsurgeon.formats import read, schema
 from tests.oracle import tflite_objects
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
-TABLES: dict[str, dict[str, Change]] = {"graph": GRAPH, "meta": META, "tflite": TFLITE}
+TABLES: dict[str, dict[str, Change]] = {"graph": GRAPH, "meta": META, "tflite": TFLITE, "checkpoint": CHECKPOINT}
 SUFFIXES = (".pb", ".meta", ".tflite")
 _MOST_BYTES = 4 << 20  # of a model: larger ones take the oracles too long
 _SECONDS = 150.0  # for all that the loaders do with one model
+_SLICE = 100  # mutants after which the table is shown
 
 
 class Mutant(NamedTuple):
@@ -72,11 +78,14 @@ def main() -> None:
     try:
         models = list(_models(options.models))
         mutants = list(_mutants(models, options.count, options.seed, folder))
-        if not (folder / "answers.jsonl").exists():
-            _preload()
+        _preload()
         print(f"seed {options.seed}: {len(mutants)} mutants of {len(models)} models", flush=True)
-        outcomes = list(_judged(models, mutants, options.jobs, folder / "answers.jsonl"))
-        _report(outcomes)
+        outcomes: list[Outcome] = []
+        for outcome in _judged(models, mutants, options.jobs, folder / "answers.jsonl"):
+            outcomes.append(outcome)
+            if len(outcomes) % _SLICE == 0 or len(outcomes) == len(mutants):
+                (folder / "table.md").write_text(_report(outcomes))
+        print(_report(outcomes))
     finally:
         if not options.keep:
             shutil.rmtree(folder)
@@ -103,7 +112,8 @@ def _preload() -> None:
 def _models(named: Sequence[Path]) -> Iterator[Path]:
     for path in named or sorted(FIXTURES.glob("*/*")):
         if path.is_dir():
-            if (path / "saved_model.pb").exists() and path.parent.name != "hostile":
+            is_model = (path / "saved_model.pb").exists() or checkpoints.prefixes(path)
+            if is_model and path.parent.name != "hostile":
                 yield path
         elif path.suffix in SUFFIXES and path.parent.name != "hostile" and path.stat().st_size <= _MOST_BYTES:
             yield path
@@ -113,9 +123,7 @@ def _mutants(models: Sequence[Path], count: int, seed: int, folder: Path) -> Ite
     """Make mutants, each kind as often as the others: a kind is drawn first, then a model that has it."""
     chance = random.Random(seed)
     made = 0
-    kinds = (
-        [("graph", name) for name in GRAPH] + [("meta", name) for name in META] + [("tflite", name) for name in TFLITE]
-    )
+    kinds = [(group, name) for group, table in TABLES.items() for name in table]
     for turn in range(40 * count):
         group, name = kinds[turn % len(kinds)]
         suitable = [model for model in models if _suits(group, model)]
@@ -126,17 +134,29 @@ def _mutants(models: Sequence[Path], count: int, seed: int, folder: Path) -> Ite
         if found is not None:
             made += 1
             path = _place(folder / f"{made:05}", source, found[1])
+            if name == "state_file":
+                path = path.parent
             yield Mutant(source, f"{group}: {name.replace('_', ' ')}", found[0], path)
 
 
 def _suits(group: str, model: Path) -> bool:
+    if group == "checkpoint":
+        return model.is_dir() and len(checkpoints.prefixes(model)) == 1
+    if model.is_dir() and not (model / "saved_model.pb").exists():
+        return False
     if group == "tflite":
         return model.suffix == ".tflite"
     return model.suffix != ".tflite" and (group == "graph" or model.suffix != ".pb")
 
 
-def _changed(source: Path, group: str, name: str, chance: random.Random) -> tuple[str, bytes] | None:
+def _changed(
+    source: Path, group: str, name: str, chance: random.Random
+) -> tuple[str, bytes | checkpoints.Parts] | None:
     table = TABLES[group]
+    if group == "checkpoint":
+        found = checkpoints.parts(checkpoints.prefixes(source)[0])
+        what = table[name](found, chance)
+        return None if what is None else (what, found)
     if group == "tflite":
         tree = tflite_objects.model(source.read_bytes())
         what = table[name](tree, chance)
@@ -158,44 +178,62 @@ def _parsed(source: Path) -> tuple[Any, Any, Any]:
     return root, root, None
 
 
-def _place(folder: Path, source: Path, data: bytes) -> Path:
+def _place(folder: Path, source: Path, data: bytes | checkpoints.Parts) -> Path:
+    """Write a mutant; return the path that is given to loaders and to check: of a checkpoint alone its prefix."""
     folder.mkdir(exist_ok=True)
+    target = folder / source.name
     if source.is_dir():
-        target = folder / source.name
         shutil.copytree(source, target, dirs_exist_ok=True)
+    if isinstance(data, checkpoints.Parts):
+        prefix = checkpoints.prefixes(target)[0]
+        checkpoints.write(data, prefix)
+        (folder / SOURCE).write_text(os.fspath(checkpoints.prefixes(source)[0]))
+        return target if (target / "saved_model.pb").exists() else prefix
+    if source.is_dir():
         (target / "saved_model.pb").write_bytes(data)
         return target
     if source.suffix == ".meta":
         for beside in source.parent.glob(f"{source.stem}.*"):
             shutil.copy(beside, folder)
-    (folder / source.name).write_bytes(data)
-    return folder / source.name
+    target.write_bytes(data)
+    return target
 
 
 def _judged(models: Sequence[Path], mutants: Sequence[Mutant], jobs: int, kept: Path) -> Iterator[Outcome]:
-    """Ask the loaders, then check; what the unchanged model does not pass is left out, what check says of it too."""
-    paths = [*models, *(mutant.path for mutant in mutants)]
-    items = [os.fspath(path) for path in paths]
-    answers = _answers(items, jobs, kept)
-    before = dict(zip(models, answers, strict=False))
-    known = {model: _findings(model) for model in models}
-    for mutant, answer in zip(mutants, answers[len(models) :], strict=False):
-        refusal = _refusal(before[mutant.source], answer)
-        is_whole = not any(before[mutant.source].values())
-        yield Outcome(mutant, _said(known[mutant.source], _findings(mutant.path)), refusal, is_whole)
+    """Ask the loaders, then check; what the unchanged model does not pass is left out, what check says of it too.
+
+    A checkpoint by itself is judged by its prefix, and by its folder where the `checkpoint` file was changed.
+    """
+    starts = [checkpoints.prefixes(model)[0] if _is_checkpoint(model) else model for model in models]
+    paths = [*starts, *(model for model in models if _is_checkpoint(model)), *(mutant.path for mutant in mutants)]
+    answers = _answers([os.fspath(path) for path in paths], jobs, kept)
+    unchanged = paths[: len(paths) - len(mutants)]
+    before = {path: next(answers) for path in unchanged}
+    known: dict[Path, Counter[tuple[str, str]]] = {}
+    of_model = dict(zip(models, starts, strict=True))
+    for mutant, answer in zip(mutants, answers, strict=True):
+        source = mutant.source if "state file" in mutant.kind else of_model[mutant.source]
+        if source not in known:
+            known[source] = _findings(source)
+        refusal = _refusal(before[source], answer)
+        yield Outcome(mutant, _said(known[source], _findings(mutant.path)), refusal, not any(before[source].values()))
 
 
-def _answers(items: Sequence[str], jobs: int, kept: Path) -> list[dict[str, str]]:
-    """Return what the loaders say of each file, from an earlier run as far as it came."""
+def _is_checkpoint(model: Path) -> bool:
+    return model.is_dir() and not (model / "saved_model.pb").exists()
+
+
+def _answers(items: Sequence[str], jobs: int, kept: Path) -> Iterator[dict[str, str]]:
+    """Yield what the loaders say of each file, from an earlier run as far as it came."""
     found = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    if found:
-        return found
+    yield from found[: len(items)]
     with kept.open("a") as log:
-        for answer in in_processes("benchmarks.soundness_judges:judge", items, jobs=jobs, seconds=_SECONDS):
-            found.append(answer.result if answer.error is None else {"process": str(answer.error)})
-            log.write(json.dumps(found[-1]) + "\n")
+        judge = "benchmarks.soundness_judges:judge"
+        for answer in in_processes(judge, items[len(found) :], jobs=jobs, seconds=_SECONDS):
+            said = answer.result if answer.error is None else {"process": str(answer.error)}
+            log.write(json.dumps(said) + "\n")
             log.flush()
-    return found
+            yield said
 
 
 def _refusal(before: dict[str, str], answer: dict[str, str]) -> str:
@@ -209,7 +247,7 @@ def _refusal(before: dict[str, str], answer: dict[str, str]) -> str:
 
 def _findings(path: Path) -> Counter[tuple[str, str]]:
     try:
-        return Counter((finding.severity, finding.rule) for finding in check(read(path)))
+        return Counter((finding.severity, finding.rule) for finding in check(read(path), checksums=True))
     except GraphSurgeonError as error:
         return Counter([("error", f"read: {error}")])
 
@@ -219,23 +257,24 @@ def _said(before: Counter[tuple[str, str]], after: Counter[tuple[str, str]]) -> 
     return next((severity for severity in ("error", "needs", "warning") if severity in new), "silent")
 
 
-def _report(outcomes: Sequence[Outcome]) -> None:
+def _report(outcomes: Sequence[Outcome]) -> str:
+    """Return the table, and each disagreement."""
     kinds = sorted({outcome.mutant.kind for outcome in outcomes})
     rows = {kind: Counter(_column(one) for one in outcomes if one.mutant.kind == kind) for kind in kinds}
     columns = ("refused", "error", "needs", "silent", "taken", "false")
-    print(f"| {'kind':40} | {' | '.join(columns)} |")
-    print(f"|{'-' * 42}|{'---|' * len(columns)}")
+    lines = [f"| kind | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     total: Counter[str] = Counter()
     for kind, found in rows.items():
         found["refused"] = found["error"] + found["needs"] + found["silent"]
         total += found
-        print(f"| {kind:40} | {' | '.join(str(found[column]) for column in columns)} |")
-    print(f"| {'all':40} | {' | '.join(str(total[column]) for column in columns)} |\n")
+        lines.append(f"| {kind} | {' | '.join(str(found[column]) for column in columns)} |")
+    lines += [f"| all | {' | '.join(str(total[column]) for column in columns)} |", ""]
     for outcome in outcomes:
         if _column(outcome) in ("silent", "false"):
             mutant = outcome.mutant
             told = f"{_column(outcome)} ({outcome.said}) {mutant.kind}: {mutant.source.name}: {mutant.changed}"
-            print(f"{told} [{mutant.path}] | {outcome.refusal}")
+            lines.append(f"{told} [{mutant.path}] | {outcome.refusal}")
+    return "\n".join(lines) + "\n"
 
 
 def _column(outcome: Outcome) -> str:

@@ -15,6 +15,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 _SECONDS = 10.0  # of one run: a changed constant can make a loop endless
 _MOST_SINKS = 12
+_OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
+SOURCE = "source.txt"  # beside the folder of a mutant: the prefix of the checkpoint that it was made from
 Verdict = dict[str, str]
 
 
@@ -26,7 +28,7 @@ def judge(path: str) -> Verdict:
         return _graph(path)
     if path.endswith(".meta"):
         return _meta(path)
-    return _saved(path)
+    return _saved(path) if os.path.exists(os.path.join(path, "saved_model.pb")) else _checkpoint(path)
 
 
 def _said(verdict: Verdict, stage: str, act: Callable[[], Any]) -> Any:
@@ -90,6 +92,78 @@ def _meta(path: str) -> Verdict:
     return verdict
 
 
+def _checkpoint(path: str) -> Verdict:
+    """Open, read, restore by names, restore objects; of a folder: find the checkpoint that its state names."""
+    import tensorflow as tf
+
+    verdict: Verdict = {}
+    if os.path.isdir(path):
+        _said(verdict, "state", lambda: _latest(path))
+        return verdict
+    reader = _said(verdict, "open", lambda: tf.train.load_checkpoint(path))
+    if reader is not None:
+        source = _source(path)
+        known = tf.train.load_checkpoint(source)
+        names = sorted(known.get_variable_to_dtype_map())
+        _said(verdict, "read", lambda: [reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())])
+        _said(verdict, "restore", lambda: _restored(path, known, [name for name in names if name != _OBJECTS]))
+        if _OBJECTS in names:
+            _said(verdict, "objects", lambda: _bound(path, known))
+    return verdict
+
+
+def _source(path: str) -> str:
+    """Return the prefix of the checkpoint that was not changed."""
+    told = Path(path).parent.parent / SOURCE
+    return told.read_text() if told.exists() else path
+
+
+def _latest(folder: str) -> None:
+    import tensorflow as tf
+
+    if tf.train.latest_checkpoint(folder) is None:
+        raise ValueError("latest_checkpoint finds none")
+
+
+def _restored(path: str, known: Any, names: list[str]) -> None:
+    """Restore what the unchanged checkpoint has, as a graph does: by names and dtypes; the shapes are compared."""
+    import tensorflow as tf
+
+    dtypes, shapes = known.get_variable_to_dtype_map(), known.get_variable_to_shape_map()
+    for name in names:
+        (value,) = tf.raw_ops.RestoreV2(prefix=path, tensor_names=[name], shape_and_slices=[""], dtypes=[dtypes[name]])
+        value.shape.assert_is_compatible_with(shapes[name])
+
+
+def _bound(path: str, known: Any) -> None:
+    """Restore objects like those of the unchanged checkpoint, all of which must get a value."""
+    import tensorflow as tf
+    from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+    graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(known.get_tensor(_OBJECTS))
+    made: list[Any] = [_object(known, node) for node in graph.nodes]
+    for owner, node in zip(made[1:], graph.nodes[1:], strict=True):
+        for edge in node.children if not isinstance(owner, tf.Variable) else ():
+            owner._track_trackable(made[edge.node_id], edge.local_name)
+    root = tf.train.Checkpoint()
+    for edge in graph.nodes[0].children:
+        if edge.local_name != "save_counter":
+            root._track_trackable(made[edge.node_id], edge.local_name)
+    root.restore(path).assert_existing_objects_matched()
+
+
+def _object(known: Any, node: Any) -> Any:
+    import tensorflow as tf
+    from tensorflow.python.trackable.autotrackable import AutoTrackable
+
+    values = [one for one in node.attributes if one.name == "VARIABLE_VALUE"]
+    if not values:
+        return AutoTrackable()
+    key = values[0].checkpoint_key
+    dtype, shape = known.get_variable_to_dtype_map()[key], known.get_variable_to_shape_map()[key]
+    return tf.Variable(tf.zeros(shape, dtype))
+
+
 def _saved(path: str) -> Verdict:
     import tensorflow as tf
 
@@ -109,6 +183,8 @@ def _saved(path: str) -> Verdict:
         known = _said(verdict, "v2 signatures", lambda: dict(loaded.signatures)) or {}
         for key in sorted(known):
             _said(verdict, f"v2 {key}", lambda key=key: _call(known[key]))
+        for name, concrete in _functions(loaded):
+            _said(verdict, f"v2 function {name}", lambda concrete=concrete: _call_plainly(concrete))
     return verdict
 
 
@@ -138,6 +214,27 @@ def _call(function: Any) -> None:
     if all(isinstance(spec, tf.TensorSpec) for spec in specs.values()):
         dims = {key: list(spec.shape) if spec.shape.rank is not None else [] for key, spec in specs.items()}
         function(**{key: tf.constant(_value(spec.dtype, dims[key]), spec.dtype) for key, spec in specs.items()})
+
+
+def _functions(loaded: Any) -> list[tuple[str, Any]]:
+    """Return the functions of the object that loading returns, a concrete one each."""
+    found = []
+    for name in sorted(vars(loaded)):
+        concrete = getattr(getattr(loaded, name), "concrete_functions", None)
+        found += [(f"{name} {number}", one) for number, one in enumerate(concrete or ())]
+    return found
+
+
+def _call_plainly(function: Any) -> None:
+    import tensorflow as tf
+
+    arguments, keywords = function.structured_input_signature
+    specs = tf.nest.flatten((arguments, keywords))
+    if all(isinstance(spec, tf.TensorSpec) for spec in specs):
+        dims = [list(spec.shape) if spec.shape.rank is not None else [] for spec in specs]
+        values = [tf.constant(_value(spec.dtype, one), spec.dtype) for spec, one in zip(specs, dims, strict=True)]
+        given, named = tf.nest.pack_sequence_as((arguments, keywords), values)
+        function(*given, **named)
 
 
 def _tflite(path: str) -> Verdict:
@@ -172,5 +269,13 @@ def _invoke(interpreter: Any) -> None:
 
 
 def _runners(interpreter: Any) -> None:
+    """Call every signature once, on zeros."""
+    import numpy as np
+
     for key in interpreter.get_signature_list():
-        interpreter.get_signature_runner(key)
+        runner = interpreter.get_signature_runner(key)
+        details = runner.get_input_details().items()
+        texts = (np.bytes_, np.object_)
+        feeds = {name: np.zeros(one["shape"], one["dtype"]) for name, one in details if one["dtype"] not in texts}
+        if len(feeds) == len(details):
+            runner(**feeds)

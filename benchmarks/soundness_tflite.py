@@ -1,21 +1,19 @@
-"""Kinds of changes to a TFLite model that leave it a file that parses; as `soundness_mutants.py` has for graphs."""
+"""Kinds of changes to a TFLite model that leave it a file that parses; as `soundness_graphs.py` has for graphs."""
 
 from __future__ import annotations
 
 import random
 from typing import Any
 
-from benchmarks.soundness_mutants import TFLITE, kind_in
+from benchmarks.soundness_kinds import TFLITE, drawn, kind_in
 
 
 def _operator(model: Any, chance: random.Random) -> tuple[Any, Any] | None:
-    found = [(graph, one) for graph in model.subgraphs for one in graph.operators or ()]
-    return chance.choice(found) if found else None
+    return drawn(((graph, one) for graph in model.subgraphs for one in graph.operators or ()), chance)
 
 
 def _tensor(model: Any, chance: random.Random) -> Any | None:
-    found = [one for graph in model.subgraphs for one in graph.tensors or ()]
-    return chance.choice(found) if found else None
+    return drawn((one for graph in model.subgraphs for one in graph.tensors or ()), chance)
 
 
 def _ids(values: Any) -> list[int]:
@@ -120,19 +118,44 @@ def _tensor_other(model: Any, chance: random.Random) -> str | None:
     return how
 
 
+def _has(values: Any) -> bool:
+    return values is not None and len(values) > 0
+
+
+@kind_in(TFLITE)
+def _sparsity(model: Any, chance: random.Random) -> str | None:
+    tensor = drawn((one for graph in model.subgraphs for one in graph.tensors or () if one.sparsity), chance)
+    if tensor is None:
+        return None
+    found, how = tensor.sparsity, chance.choice(("order", "blocks", "levels", "places", "gone"))
+    if how == "order":
+        found.traversalOrder = [*_ids(found.traversalOrder), 9]
+    elif how == "blocks":
+        found.blockMap = [*_ids(found.blockMap), 0]
+    elif how == "levels":
+        found.dimMetadata = found.dimMetadata[:-1]
+    elif how == "places":
+        for level in found.dimMetadata:
+            level.arraySegments = level.arrayIndices = None
+            level.arraySegmentsType = level.arrayIndicesType = 0
+    else:
+        tensor.sparsity = None
+    return how
+
+
 @kind_in(TFLITE)
 def _quantization(model: Any, chance: random.Random) -> str | None:
-    found = [
-        one
-        for graph in model.subgraphs
-        for one in graph.tensors or ()
-        if one.quantization is not None and one.quantization.scale is not None and len(one.quantization.scale)
-    ]
-    if not found:
+    tensors = [one for graph in model.subgraphs for one in graph.tensors or ()]
+    tensor = drawn((one for one in tensors if one.quantization is not None and _has(one.quantization.scale)), chance)
+    if tensor is None:
         return None
-    item = chance.choice(found).quantization
-    how = chance.choice(("no zero", "axis", "nan", "negative", "zero point", "min"))
-    if how == "no zero":
+    item = tensor.quantization
+    how = chance.choice(("no zero", "axis", "nan", "negative", "zero point", "small zero point", "min", "gone"))
+    if how == "gone":
+        tensor.quantization = None
+    elif how == "small zero point":
+        item.zeroPoint = [3] * len(item.scale)
+    elif how == "no zero":
         item.zeroPoint = None
     elif how == "axis":
         item.quantizedDimension = 9
@@ -183,10 +206,12 @@ def _signatures(model: Any, chance: random.Random) -> str | None:
 
 @kind_in(TFLITE)
 def _buffers(model: Any, chance: random.Random) -> str | None:
-    found = [one for one in model.buffers if one.data is not None and len(one.data)]
-    if not found:
+    one, how = (
+        drawn((one for one in model.buffers if _has(one.data)), chance),
+        chance.choice(("shorter", "longer", "empty")),
+    )
+    if one is None:
         return None
-    one, how = chance.choice(found), chance.choice(("shorter", "longer", "empty"))
     data = list(one.data)
     one.data = data[:-1] if how == "shorter" else data * 2 if how == "longer" else []
     return how

@@ -220,7 +220,7 @@ def _edit(
         gc.collect()  # nodes and values refer to each other: before the result is read, the source makes room
     plan.write(link=where.link, inspect=inspect, progress=progress)
     if verify is not None and verdict is None:
-        verdict = verify(source, plan.target.path)
+        verdict = verify(source, plan.target.place)
     return done.report(path, written=True, verdict=verdict)
 
 
@@ -293,6 +293,10 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
         opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
+    if opened.get("checkpoints"):
+        opened["checkpoints"] = [
+            read_checkpoint(one) if isinstance(one, str | os.PathLike) else one for one in opened["checkpoints"]
+        ]
     for name in ("params", "source"):
         if isinstance(opened.get(name), str | os.PathLike):
             opened[name] = read(opened[name])
@@ -415,7 +419,7 @@ def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) 
 
     def inspect(complete: Path) -> None:
         try:
-            result = read(complete)
+            result = read(plan.target.within(complete))
             written = _outline(result)
         except GraphSurgeonError as error:
             what = f"what was written does not read back: {error.message}"

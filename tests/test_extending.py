@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -190,7 +192,7 @@ def test_a_kind_of_strip(gs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "hush", Kind("hush", "what is never asked for", When.NAMED))
     said = " ".join(gs("strip", "--help")[1].split())
     assert "internals, noise; with --inference" in said
-    assert "where --only names it recorded-shapes, hush." in said
+    assert re.search(r"where --only names it recorded-shapes, [a-z, ]*hush\.", said)
     assert test_pages.kinds_missing(test_pages.CLI) == {"noise", "hush"}
     status, out = gs("strip", "g.pbtxt", "--outputs", "y", "-o", "out.pbtxt", "--json")
     assert (status, json.loads(out)["kinds"]) == (0, {"noise": 1})
@@ -230,7 +232,7 @@ run(["inputs", "g.pbtxt"])
         for word in ("with", "without")
     ]
     assert ["x:0" in text for text in said] == [True, False]
-    assert list(test_house.op_sets("EARS = {'Placeholder', 'PlaceholderV2', 'PlaceholderWithDefault'}"))
+    assert list(test_house.op_sets(ast.parse("EARS = {'Placeholder', 'PlaceholderV2', 'PlaceholderWithDefault'}")))
 
 
 def test_a_rule_of_replace(gs: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

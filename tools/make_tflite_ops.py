@@ -5,9 +5,12 @@ operator: which versions of it are registered, and with how many inputs and outp
 something else. A model may kill the interpreter, so they are tried in a process of its own. Which inputs may be left
 out is stated below, from the kernels.
 
-A line is `NAME version=MIN-MAX inputs=MIN-MAX outputs=MIN-MAX optional=INDEX,... FIRST:PLACE=TYPE,...`; a bound that no
-kernel names is left out, so is a whole word. The last kind says which element types an input (or output, `o0`) may have
-where the first input has one.
+A line is `NAME version=MIN-MAX inputs=MIN-MAX outputs=MIN-MAX optional=INDEX,... FIRST,...:PLACE=TYPE,...`; a bound
+that no kernel names is left out, so is a whole word. The last kind says which element types an input (or output, `o0`)
+may have where the first input has one; after a `!` those that it may not have. The place `0` is the first input itself,
+`@` stands for its type, `s0` for an output to which the kernel gives a type whatever is stored. `ran` names types of
+the first input with which the kernel was seen to run, `zero` and `none` tensors that it does not take with a zero point
+other than 0, or without a scale.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tflite_types import TYPES, words
+
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "graphsurgeon" / "ops" / "tflite.txt"
 MOST_VERSIONS = 16
@@ -37,11 +42,33 @@ OPTIONAL = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": [1, 5, 9, 10, 11, 12, 16, 17, 20, 21, 22, 23],
     "BIDIRECTIONAL_SEQUENCE_LSTM": [1, 5, 9, 10, 11, 12, 16, 17, 18, 22, 26, 27, 28, 29, 33, 34, *range(39, 48)],
 }  # fmt: skip
+# Operators with too many inputs to make up a model: one that has it, and the biases, whose types are asked for. Types
+# of weights only have to be the same ones.
+FIXTURES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (ROOT / "fixtures" / "tflite" / "lstm.tflite", (12, 13, 14, 15))}
 COUNTED = {"PACK": "inputs", "SPLIT": "outputs", "SPLIT_V": "outputs", "UNPACK": "outputs"}  # the options say how many
 LEAST = {"FULLY_CONNECTED": 2}  # inputs; a kernel that asks for them only after it has looked at them
 FLAT, FLAT_OPS = [1, 1], {"FULLY_CONNECTED", "RNN", "SVDF", "SELECT", "MATRIX_DIAG"}  # operators of matrices
-FIRST = ("FLOAT32", "INT32")
-MINDS = re.compile(r"type|Type")
+# What inputs may be like where types are asked for.
+SHAPES: tuple[list[int], ...] = ([1, 1, 1, 1], [4, 2], [4], [1], [], [1, 1], [0])
+NUMBERS = {
+    "strideH": 1, "strideW": 1, "strideD": 1, "dilationHFactor": 1, "dilationWFactor": 1, "dilationDFactor": 1,
+    "filterHeight": 1, "filterWidth": 1, "depthMultiplier": 1, "blockSize": 1, "radius": 1, "tableId": 7,
+    "keyDtype": 4, "valueDtype": 5,  # INT64 and STRING, of a table
+}  # fmt: skip
+NUMPY = {
+    "FLOAT32",
+    "FLOAT16",
+    "INT32",
+    "INT64",
+    "INT16",
+    "INT8",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "FLOAT64",
+    "BOOL",
+}
 COUNTS = re.compile(r"NumInputs|num_inputs|inputs->size|NumOutputs|num_outputs|outputs->size")
 ANY = {"CALL", "CALL_ONCE", "CUSTOM", "DELEGATE", "IF", "PLACEHOLDER_FOR_GREATER_OP_CODES", "WHILE"}
 
@@ -51,15 +78,18 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     from graphsurgeon.formats.tflite.schema import operator_codes
 
-    lines = [f"# Made by tools/make_tflite_ops.py from ai-edge-litert {version('ai-edge-litert')}; do not edit."]
-    for name in operator_codes():
-        words = [] if name in ANY - {"IF", "WHILE", "CALL_ONCE"} else list(_words(name))
-        lines.append(" ".join([name, *words]))
+    only = sys.argv[1:]  # to try the tool: nothing is written then
+    lines = [f"# Made by tools/make_tflite_ops.py from ai-edge-litert {version('ai-edge-litert')}; do not edit.",
+             f"# Types that were asked for: {','.join(TYPES)}"]  # fmt: skip
+    for name in only or operator_codes():
+        found = [] if name in ANY - {"IF", "WHILE", "CALL_ONCE"} else list(_asked(name))
+        lines.append(" ".join([name, *found]))
         print(lines[-1], flush=True)
-    OUTPUT.write_text("\n".join(lines) + "\n", "utf-8")
+    if not only:
+        OUTPUT.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def _words(name: str) -> Iterator[str]:
+def _asked(name: str) -> Iterator[str]:
     versions: list[int] = []
     for v in range(MOST_VERSIONS):
         if "Didn't find op for" not in _tried(name, v, 1, 1):
@@ -83,31 +113,14 @@ def _words(name: str) -> Iterator[str]:
 
 
 def _types(name: str, number: int) -> Iterator[str]:
-    """Yield which types each tensor may have, for first inputs of some types, where the kernel minds."""
-    from graphsurgeon.formats.tflite.schema import schema
+    """Yield which types each tensor may have."""
 
-    every = [t for t in schema().enum("TensorType").values() if t not in ("RESOURCE", "VARIANT", "STRING")]
-    for inputs, outputs in ((n, m) for m in (1, 2) for n in (1, 2, 3, 4) if n >= LEAST.get(name, 0)):
-        if "died" in (said := _tried(name, number, inputs, outputs)) or COUNTS.search(said):
-            continue
-        for first in FIRST:
-            told = {types: _tried(name, number, inputs, outputs, types) for types in _bases(first, inputs, outputs)}
-            clean = [types for types, said in told.items() if not MINDS.search(said)]
-            for place in range(1, inputs + outputs) if clean else ():
-                base = clean[0]
-                tried = [(t, (*base[:place], t, *base[place + 1 :])) for t in every]
-                said_of = {t: _tried(name, number, inputs, outputs, types) for t, types in tried}
-                good = [t for t, said in said_of.items() if said == "died" or not MINDS.search(said)]
-                if good != every:
-                    where = str(place) if place < inputs else f"o{place - inputs}"
-                    yield f"{first}:{where}={','.join(good)}"
-        return
+    def asked(
+        inputs: int, outputs: int, types: tuple[str, ...], shapes: tuple[int, ...], odd: tuple[int, str] = (-1, "")
+    ) -> str:
+        return _tried(name, number, inputs, outputs, types, shapes, odd)
 
-
-def _bases(first: str, inputs: int, outputs: int) -> Iterator[tuple[str, ...]]:
-    for others in (first, "INT32"):
-        for results in (first, "INT32", "BOOL"):
-            yield (first, *[others] * (inputs - 1), *[results] * outputs)
+    return _types_of_fixture(name) if name in FIXTURES else words(asked, TYPES, len(SHAPES))
 
 
 def _bounds(word: str, counts: list[int], passes: Callable[[int], bool]) -> Iterator[str]:
@@ -159,7 +172,7 @@ class Worker:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             with os.fdopen(asked) as lines, os.fdopen(answered, "w") as out:
                 for line in lines:
-                    out.write(repr(_said(_model(*ast.literal_eval(line)))[:4000]) + "\n")
+                    out.write(repr(_answered(ast.literal_eval(line))[:4000]) + "\n")
                     out.flush()
             os._exit(0)
         os.close(asked)
@@ -170,25 +183,120 @@ class Worker:
 WORKER = Worker()
 
 
+def _answered(asked: tuple[Any, ...]) -> str:
+    return _said_of(asked[0], 0, ()) if len(asked) == 1 else _answer(*asked)
+
+
+def _types_of_fixture(name: str) -> Iterator[str]:
+    """Yield which types the tensors of an operator may have that needs more than a model of one shape: one by one."""
+    from ai_edge_litert import schema_py_generated as objects
+
+    path, places = FIXTURES[name]
+    data = path.read_bytes()
+    operator = objects.ModelT.InitFromPackedBuf(data).subgraphs[0].operators[0]
+    for place in places:
+        told = {type: WORKER.tried(_retyped(objects, data, int(operator.inputs[place]), type)) for type in TYPES}
+        refused = [type for type, said in told.items() if said and said != "died" and "type" in said]
+        if refused:
+            yield f"FLOAT32:{place}=!{','.join(refused)}"
+
+
+def _retyped(objects: Any, data: bytes, index: int, type: str) -> bytes:
+    """Return a model whose tensor is of another type; what is stored for it becomes zeros, of any width."""
+    model = objects.ModelT.InitFromPackedBuf(data)
+    tensor = model.subgraphs[0].tensors[index]
+    buffer, tensor.type = model.buffers[tensor.buffer], _number(type)
+    if buffer.data is not None and len(buffer.data):
+        buffer.data = [0] * 16 * len(buffer.data)
+    return _finished(model)
+
+
+def _finished(model: Any) -> bytes:
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+    builder.ForceDefaults(True)  # a type of 0 has its byte too
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 @cache
-def _tried(name: str, number: int, inputs: int, outputs: int, types: tuple[str, ...] = ()) -> str:
-    """Return what the interpreter says of a model of one operator."""
-    return WORKER.tried(name, number, inputs, outputs, types)
+def _tried(
+    name: str,
+    number: int,
+    inputs: int,
+    outputs: int,
+    types: tuple[str, ...] = (),
+    shapes: tuple[int, ...] = (),
+    odd: tuple[int, str] = (-1, ""),
+) -> str:
+    """Return what the interpreter says of a model of one operator; it is run where types are asked for.
+
+    All tensors are quantized then, with the scale 0.5 and the zero point 0, but for an odd one: that has another zero
+    point ("zero") or no parameters ("none").
+    """
+    return WORKER.tried(name, number, inputs, outputs, types, shapes, odd)
 
 
-def _said(data: bytes) -> str:
+def _answer(
+    name: str,
+    number: int,
+    inputs: int,
+    outputs: int,
+    types: tuple[str, ...],
+    shapes: tuple[int, ...],
+    odd: tuple[int, str],
+) -> str:
+    data, places = _packed(name, number, inputs, outputs, shapes, bool(types), odd)
+    for place, type in zip(places, types, strict=False):
+        data[place] = _number(type)
+    return _said_of(bytes(data), inputs, types)
+
+
+def _said_of(data: bytes, inputs: int, types: tuple[str, ...]) -> str:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     try:
         resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        Interpreter(model_content=data, experimental_op_resolver_type=resolver).allocate_tensors()
+        interpreter = Interpreter(model_content=data, experimental_op_resolver_type=resolver)
+        interpreter.allocate_tensors()
+        return _run(interpreter, inputs, types) if types else ""
     except (RuntimeError, ValueError) as error:
-        return str(error)
-    return ""
+        return str(error) or "an error"
 
 
-def _model(name: str, number: int, inputs: int, outputs: int, types: tuple[str, ...]) -> bytes:
-    import flatbuffers
+def _run(interpreter: Any, inputs: int, types: tuple[str, ...]) -> str:
+    """Run a model on zeros; return `made TYPE,...` where its kernel gave outputs other types than the file says."""
+    import numpy as np
+
+    for index, type in enumerate(types[:inputs]):
+        if type in NUMPY and interpreter._get_tensor_details(index, 0)["sparsity_parameters"] == {}:
+            detail = interpreter._get_tensor_details(index, 0)
+            interpreter.set_tensor(index, np.zeros(detail["shape"], detail["dtype"]))
+    made = [_made(interpreter, index, types[index]) for index in range(inputs, len(types))]
+    interpreter.invoke()
+    return f"made {','.join(made)}" if any(made) else ""
+
+
+def _made(interpreter: Any, index: int, stored: str) -> str:
+    """Return the type that a kernel gave a tensor, empty where it is the stored one or one that numpy lacks."""
+    import numpy as np
+
+    found = str(np.dtype(interpreter._get_tensor_details(index, 0)["dtype"])).upper() if stored in NUMPY else stored
+    return "" if found == stored else found
+
+
+@cache
+def _packed(
+    name: str,
+    number: int,
+    inputs: int,
+    outputs: int,
+    shapes: tuple[int, ...],
+    is_for_types: bool,
+    odd: tuple[int, str],
+) -> tuple[bytearray, list[int]]:
+    """Return a model, and where in it the types of its tensors stand, for the caller to change in place."""
     from ai_edge_litert import schema_py_generated as objects
 
     from graphsurgeon.formats.tflite.schema import operator_codes, option_tables, option_unions
@@ -196,29 +304,54 @@ def _model(name: str, number: int, inputs: int, outputs: int, types: tuple[str, 
     code, operator, graph, model = objects.OperatorCodeT(), objects.OperatorT(), objects.SubGraphT(), objects.ModelT()
     code.builtinCode, code.version = operator_codes()[name], number
     code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-    shape = FLAT if name in FLAT_OPS else [1, 1, 1, 1]
-    types = types or ("FLOAT32",) * (inputs + outputs)
-    graph.tensors = [_tensor(objects, index, type, shape) for index, type in enumerate(types)]
+    shape = FLAT if name in FLAT_OPS else SHAPES[0]
+    dims = [shape, *(SHAPES[n] for n in shapes[1:]), *[shape] * outputs] if shapes else [shape] * (inputs + outputs)
+    graph.tensors = [_tensor(objects, index, one, is_for_types, odd) for index, one in enumerate(dims)]
+    buffers = [objects.BufferT()]
+    if name == "DENSIFY" and is_for_types and inputs == 1:
+        buffers.append(_sparse(objects, graph.tensors[0]))
     graph.inputs, graph.outputs = list(range(inputs)), list(range(inputs, inputs + outputs))
     operator.inputs, operator.outputs = list(graph.inputs), list(graph.outputs)
+    graph.inputs = graph.inputs if len(buffers) == 1 else []
     if name in option_tables():
         field, member = option_unions()[option_tables()[name]]
         attribute = "builtinOptions2" if field.endswith("2") else "builtinOptions"
-        setattr(operator, attribute, getattr(objects, f"{option_tables()[name]}T")())
+        options = getattr(objects, f"{option_tables()[name]}T")()
+        counts = {"numSplits": outputs, "valuesCount": inputs, "num": outputs}
+        for key, value in {**NUMBERS, **counts}.items() if is_for_types else ():
+            if hasattr(options, key):
+                setattr(options, key, value)
+        setattr(operator, attribute, options)
         setattr(operator, f"{attribute}Type", member)
     graph.operators = [operator]
-    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [objects.BufferT()]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], buffers
+    data = bytearray(_finished(model))
+    tables = [objects.Model.GetRootAs(data).Subgraphs(0).Tensors(n)._tab for n in range(inputs + outputs)]
+    return data, [table.Pos + table.Offset(6) for table in tables]  # 6: the second field of Tensor
 
 
-def _tensor(objects: Any, index: int, type: str, shape: list[int]) -> Any:
+def _tensor(objects: Any, index: int, shape: list[int], is_quantized: bool, odd: tuple[int, str]) -> Any:
     tensor = objects.TensorT()
-    tensor.name, tensor.shape, tensor.type = f"t{index}", shape, _number(type)
+    tensor.name, tensor.shape, tensor.type = f"t{index}", shape, 0
+    if is_quantized and odd != (index, "none"):
+        tensor.quantization = objects.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [0.5], [3 if odd == (index, "zero") else 0]
     return tensor
 
 
+def _sparse(objects: Any, tensor: Any) -> Any:
+    """Make a tensor a sparse constant of one number, and return its buffer."""
+    buffer, tensor.buffer, tensor.sparsity = objects.BufferT(), 1, objects.SparsityParametersT()
+    buffer.data = [0] * 16
+    tensor.sparsity.traversalOrder, tensor.sparsity.dimMetadata = list(range(len(tensor.shape))), []
+    for _ in tensor.shape:
+        level = objects.DimensionMetadataT()
+        level.format, level.denseSize = 0, 1
+        tensor.sparsity.dimMetadata.append(level)
+    return buffer
+
+
+@cache
 def _number(type: str) -> int:
     from graphsurgeon.formats.tflite.schema import schema
 

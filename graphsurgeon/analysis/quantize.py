@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from graphsurgeon.analysis.dequantize import block_counts
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.numeric import integer_range
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import Shape
 
@@ -105,13 +106,6 @@ class Scales:
                 f"{len(self.quantization.scale)} scales along dimension {axis} do not fit the shape {shape}"
             )
         return [dim if place == axis else 1 for place, dim in enumerate(self.dims)]
-
-
-def integer_range(dtype: DType) -> tuple[int, int]:
-    """Return the smallest and the largest integer of a type."""
-    if dtype.base.name.startswith(("int", "qint")):
-        return -(1 << dtype.bits - 1), (1 << dtype.bits - 1) - 1
-    return 0, (1 << dtype.bits) - 1
 
 
 def _held(value: Value | None) -> Array:

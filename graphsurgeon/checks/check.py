@@ -28,8 +28,8 @@ from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
 from graphsurgeon.checks.saved import files, object_functions, objects, savers, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
+from graphsurgeon.checks.tflite import kernels, operators, tensors
 from graphsurgeon.checks.tflite import model as tflite
-from graphsurgeon.checks.tflite import operators, tensors
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
 from graphsurgeon.model.collector import collector_off
@@ -84,6 +84,9 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.order,
     operators.kinds,
     operators.tensors,
+    kernels.types,
+    kernels.quantization,
+    kernels.shapes,
     operators.results,
     operators.sources,
     operators.runners,
@@ -121,6 +124,7 @@ SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
 }
 MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (
     keys.keys,
+    collections.init_ops,
     collections.plain_variables,
     savers.savers,
     mentions.assets,

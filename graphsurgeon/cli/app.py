@@ -43,6 +43,7 @@ COMMANDS = {
     "extract": "graphsurgeon.cli.commands.change.extract:extract",
     "freeze": "graphsurgeon.cli.commands.change.freeze:freeze",
     "optimize": "graphsurgeon.cli.commands.change.optimize:optimize",
+    "rewire": "graphsurgeon.cli.commands.change.rewire:rewire",
     "replace": "graphsurgeon.cli.commands.change.replace:replace",
     "strip": "graphsurgeon.cli.commands.change.strip:strip",
     "set-input": "graphsurgeon.cli.commands.change.set_input:set_input",
@@ -50,6 +51,9 @@ COMMANDS = {
     "set-weights": "graphsurgeon.cli.commands.change.set_weights:set_weights",
     "metadata": "graphsurgeon.cli.commands.change.metadata:metadata",
     "attach-checkpoint": "graphsurgeon.cli.commands.change.attach_checkpoint:attach_checkpoint",
+    "average": "graphsurgeon.cli.commands.change.average:average",
+    "cast": "graphsurgeon.cli.commands.change.cast:cast",
+    "merge": "graphsurgeon.cli.commands.change.merge:merge",
     "render": "graphsurgeon.cli.commands.look.render:render",
     "view": "graphsurgeon.cli.commands.look.view:view",
     "apply": "graphsurgeon.cli.commands.change.apply:apply",
@@ -316,10 +320,10 @@ def _is_ghostscript_option(argument: str) -> bool:
 
 
 def _tell(message: str, status: int, excerpt: str = "") -> int:
-    from graphsurgeon.cli.output import escape
+    from graphsurgeon.cli.output import escape, sign
 
     with _ignoring_closed_pipe():
-        lines = [f"gs: {escape(message)}", *map(escape, excerpt.splitlines())]
+        lines = [f"{sign('error')} {escape(message)}", *map(escape, excerpt.splitlines())]
         print("\n".join(lines), file=sys.stderr, flush=True)
     if status not in (0, INTERRUPTED) and os.environ.get("GS_DEBUG"):
         _print_trace()

@@ -21,7 +21,6 @@ from graphsurgeon.compare.real import real_outcome, stands_for_real, stored_of
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import FLOAT32
-from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -181,18 +180,16 @@ def compare_models(
     """Run two models on the same inputs and compare what comes out.
 
     Args:
-        before, after: the models, as read from their files.
-        runner: runs calls on a file.
+        before, after: the models, as read from their files; `runner` runs calls on one.
         signatures, tags: only these signatures, None for every one that both have; of this MetaGraph.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
         assume: input -> shape of its random data, which `seed` makes.
-        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
-            the others decide, and a note says so.
+        also: further shapes to run with. Where the first does not run with one, the others decide, and a note says so.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
         runtimes: what runs each of the models; "" for what its format belongs to.
-        dequantize: compare the real numbers that integers of a quantized model stand for; both are given the same ones.
+        dequantize: give both the same real numbers and compare such, where integers stand for them.
 
     Raises:
         UnsupportedError: a model cannot be run at all.
@@ -213,10 +210,8 @@ def compare_models(
     jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
-    if dequantize:
-        one = [real_outcome(found, job.ours) for job, found in zip(jobs, one, strict=True)]
-        other = [real_outcome(found, job.theirs) for job, found in zip(jobs, other, strict=True)]
-    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate, tell_failed=bool(also))
+    done = [job.answered(ours, theirs, dequantize) for job, ours, theirs in zip(jobs, one, other, strict=True)]
+    report = _judged(done, tolerance, locate, tell_failed=bool(also))
     return replace(
         report,
         before=before.path,
@@ -339,16 +334,13 @@ class _Job:
     first: OneRun
     second: OneRun
 
-    @property
-    def ours(self) -> dict[str, Value]:
-        """The tensor of each result of the first model."""
-        return {name: self.item.pair.before.outputs[name] for name in self.item.pair.outputs}
-
-    @property
-    def theirs(self) -> dict[str, Value]:
-        """The tensor of each result of the second model."""
-        pair = self.item.pair
-        return {name: pair.after.outputs[other] for name, other in pair.outputs.items()}
+    def answered(self, one: RunOutcome, other: RunOutcome, dequantize: bool) -> tuple[_Job, RunOutcome, RunOutcome]:
+        """Return it with what both models gave, as real numbers if that is asked for."""
+        if not dequantize:
+            return self, one, other
+        before, after = self.item.pair.before.outputs, self.item.pair.after.outputs
+        theirs = {name: after[partner] for name, partner in self.item.pair.outputs.items()}
+        return self, real_outcome(one, before), real_outcome(other, theirs)
 
 
 def _run(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from graphsurgeon.analysis.quantize import Scales, integer_range
+from graphsurgeon.analysis.quantize import Scales
 from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.compare.entries import Result, RunOutcome
 from graphsurgeon.model.graph import Value
+from graphsurgeon.model.numeric import integer_range
 from graphsurgeon.model.shape import Shape
 
 if TYPE_CHECKING:

@@ -199,7 +199,7 @@ class _View:
         return self.file.read_at(place, 1)[0]
 
 
-def open_remote(path: RemotePath) -> RemoteFile:
+def open_file(path: RemotePath) -> RemoteFile:
     """Return a file behind a URL.
 
     Raises:
@@ -275,14 +275,14 @@ def tree_names(folder: RemotePath) -> list[str]:
 
 def file_size(path: RemotePath) -> int:
     """Return the bytes of a file."""
-    return open_remote(path).size
+    return open_file(path).size
 
 
 def stamp(path: RemotePath) -> tuple[int, int]:
     """Return the size of a file, and a number made of its mark."""
     import hashlib
 
-    file = open_remote(path)
+    file = open_file(path)
     return file.size, int.from_bytes(hashlib.blake2b(file.seen.mark.encode(), digest_size=7).digest(), "big")
 
 

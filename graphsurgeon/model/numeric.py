@@ -106,32 +106,44 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
 
 
 def from_numpy(dtype: DType, array: np.ndarray[Any, Any]) -> bytes:
-    """Return the row-major little-endian bytes of an array's elements, rounding to nearest, ties to even.
+    """Return the row-major little-endian bytes of an array's elements, rounded to nearest, ties to even.
+
+    What is beyond the largest number becomes infinite (NaN in types without infinities) in a type of floats; for
+    integers the numbers must lie in range: ask `integer_range` before. Of floats by way of float32, as TensorFlow's
+    casts are.
 
     Args:
         dtype: of the bytes; elements smaller than a byte take one each.
-        array: of a kind that the type can hold: nothing is checked.
+        array: of a kind that the type can hold.
 
     Raises:
-        UnsupportedError: the type has no fixed-size elements.
+        UnsupportedError: the type has no elements of a fixed size that numbers could be rounded to.
     """
     import numpy as np
 
     name = dtype.base.name
     with np.errstate(all="ignore"):
         if name == "bfloat16":
-            bits = array.astype("<f4").view("<u4")
-            halves = (bits.astype("<u8") + 0x7FFF + ((bits >> 16) & 1)) >> 16
-            return np.where(np.isnan(array), (bits >> 16) | 0x40, halves).astype("<u2").tobytes()
-        if name in _SMALL_FLOATS:
-            return _small_floats(name, array).tobytes()
+            bits = np.ascontiguousarray(array, "<f4").view("<u4")
+            rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+            return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2").tobytes()
+        if name in _SMALL_FLOATS and name != "float8_e8m0fnu":
+            return _to_small_floats(name, np.ascontiguousarray(array, "<f4"))
         if dtype.is_small_integer:
-            return (array.astype("i8") & (1 << dtype.bits) - 1).astype("u1").tobytes()
+            codes: np.ndarray[Any, Any] = np.rint(array).astype("i8") & (1 << dtype.bits) - 1
+            return codes.astype("u1").tobytes()
         if dtype.base.is_complex:
             return array.astype("<c8" if name == "complex64" else "<c16").tobytes()
         if name in _STRUCT:
-            return array.astype("<" + _STRUCT[name]).tobytes()
-    raise UnsupportedError(f"elements of type {dtype} have no numbers")
+            kind = np.dtype("<" + _STRUCT[name])
+            return (array if kind.kind in "f?" or array.dtype.kind in "iub" else np.rint(array)).astype(kind).tobytes()
+    raise UnsupportedError(f"numbers are not rounded to {dtype}")
+
+
+def integer_range(dtype: DType) -> tuple[int, int]:
+    """Return the smallest and the largest number of a type of integers."""
+    low = 0 if dtype.base.name.startswith(("uint", "quint", "bool")) else -(1 << dtype.bits - 1)
+    return low, (1 if dtype.base.name == "bool" else low + (1 << dtype.bits) - 1)
 
 
 def float_range(dtype: DType) -> tuple[float, float]:
@@ -145,26 +157,28 @@ def float_range(dtype: DType) -> tuple[float, float]:
     return -largest, largest
 
 
-def _small_floats(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the code of the nearest value of a type of so few that a table has them all; of two as near the even."""
+def _to_small_floats(name: str, array: np.ndarray[Any, Any]) -> bytes:
     import numpy as np
 
-    table = np.array(small_float_values(name))
-    codes = np.flatnonzero(np.isfinite(table) & ~np.signbit(table))
-    codes = codes[np.argsort(table[codes])]
-    values = table[codes]
-    given = array.astype("f8").reshape(-1)
-    wanted = np.clip(np.abs(given), values[0], values[-1])
-    above = np.clip(np.searchsorted(values, wanted), 1, len(values) - 1)
-    left, right = wanted - values[above - 1], values[above] - wanted
-    is_below = (left < right) | ((left == right) & (codes[above - 1] & 1 == 0))
-    found = codes[np.where(is_below, above - 1, above)]
-    (negative,) = np.nonzero(table == -values[-1]) if -values[-1] in table else ([0],)
-    sign = int(negative[0]) - int(codes[-1]) if negative[0] else 0  # the bit that the negative codes have
-    has_zero = sign and table[sign] == 0  # of some types that code is no zero, but the only NaN
-    found = np.where(np.signbit(given) & ((found > 0) | bool(has_zero)), found + sign, found)
-    nan = np.flatnonzero(np.isnan(table))
-    return np.where(np.isnan(given), nan[0] if nan.size else 0, found).astype("u1")
+    table = np.array(small_float_values(name)[: 1 << sum(_SMALL_FLOATS[name][:2])], "f8")  # codes without a sign
+    finite = table[np.isfinite(table)]  # they rise with their codes
+    beyond = finite[-1] + (finite[-1] - finite[-2])
+    steps = np.append(finite, beyond)
+    size = np.abs(array).astype("f8")
+    high = np.clip(np.searchsorted(steps, size), 1, len(steps) - 1)
+    low = high - 1
+    middle = (steps[low] + steps[high]) / 2
+    up = (size > middle) | ((size == middle) & (low % 2 == 1))
+    code = np.where(up, high, low)
+    sign = 1 << sum(_SMALL_FLOATS[name][:2])
+    has_infinity, has_one_nan = _SMALL_FLOATS[name][3:]
+    nan = sign if has_one_nan else sign - 1
+    is_beyond = (code >= len(finite)) & ~np.isnan(size)
+    code = np.where(is_beyond, len(finite) if has_infinity else nan, code)
+    signed = code + np.where(np.signbit(array) & (code != sign), sign, 0)
+    signed = np.where(has_one_nan & (code == 0), 0, signed)  # there is no negative zero
+    signed = np.where(np.isnan(size) | (is_beyond & (not has_infinity)), nan, signed)
+    return signed.astype("u1").tobytes()
 
 
 def _byte_values(dtype: DType) -> Sequence[float]:

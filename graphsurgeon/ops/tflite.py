@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from graphsurgeon.errors import FormatError
 
+_ASKED = "# Types that were asked for: "
+SAME = "@"  # the type of the first input
 Range = tuple[int, int | None]  # least and most; None for no bound
 
 
@@ -24,8 +26,14 @@ class Builtin(NamedTuple):
         versions: that are registered; None where there is no kernel.
         inputs, outputs: how many it has; None where nothing is known, or any number will do.
         optional: the inputs that may be left out.
-        types: element type of the first input, and input (`1`) or output (`o0`) -> types that it may have; names as
-            TFLite's. What is not there may have any, as far as is known.
+        refused: element type of the first input, and input (`1`) or output (`o0`) -> types that the kernel refuses
+            there; names as TFLite's. `("", "0")` is of the first input, `("", "o0")` of operators without inputs.
+        made: element type of the first input, and output (`o0`) -> the type that the kernel gives it, whatever is
+            stored: that of an input (`@` the first, `@1` the second), its name, or `?`.
+        ran: element types of the first input with which the kernel was seen to run: of the outputs that it does not
+            make itself the stored type holds.
+        zero: element type of the first input and a tensor of the same type whose zero point must be 0.
+        scaled: the same of one that must have a scale where others of the operator have one.
     """
 
     name: str
@@ -33,14 +41,32 @@ class Builtin(NamedTuple):
     inputs: Range | None = None
     outputs: Range | None = None
     optional: frozenset[int] = frozenset()
-    types: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
+    refused: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
+    made: Mapping[tuple[str, str], str] = MappingProxyType({})
+    ran: frozenset[str] = frozenset()
+    zero: frozenset[tuple[str, str]] = frozenset()
+    scaled: frozenset[tuple[str, str]] = frozenset()
+
+    def refuses(self, first: str, place: str, type: str) -> bool:
+        """Say whether the kernel refuses a type, where its first input has one ("" where it has no inputs)."""
+        if place == "0":
+            first = ""
+        elif self.takes_any_number and (first, place) not in self.refused and place.isdecimal():
+            place = "1"
+        return type in self.refused.get((first, place), ())
+
+    @property
+    def takes_any_number(self) -> bool:
+        """Whether there is no greatest number of inputs."""
+        return self.inputs is None or self.inputs[1] is None
 
 
 @cache
 def builtins() -> dict[str, Builtin]:
     """Return the operators by name."""
-    text = Path(__file__).with_name("tflite.txt").read_text("utf-8")
-    found = (_parsed(line) for line in text.splitlines() if line and not line.startswith("#"))
+    lines = Path(__file__).with_name("tflite.txt").read_text("utf-8").splitlines()
+    asked = next(line.removeprefix(_ASKED) for line in lines if line.startswith(_ASKED)).split(",")
+    found = (_parsed(line, frozenset(asked)) for line in lines if line and not line.startswith("#"))
     return {builtin.name: builtin for builtin in found}
 
 
@@ -49,18 +75,40 @@ def builtin(name: str) -> Builtin | None:
     return builtins().get(name)
 
 
-def _parsed(line: str) -> Builtin:
+def _parsed(line: str, asked: frozenset[str]) -> Builtin:
     name, *words = line.split(" ")
     values = dict(word.split("=") for word in words)
-    optional = frozenset(int(number) for number in values.get("optional", "").split(",") if number)
     version, inputs, outputs = (_range(values.get(key)) for key in ("version", "inputs", "outputs"))
-    types = {
-        (first, place): frozenset(values[key].split(","))
-        for key in values
-        for first, sign, place in (key.partition(":"),)
-        if sign
-    }
-    return Builtin(name, version, inputs, outputs, optional, MappingProxyType(types))
+    refused: dict[tuple[str, str], frozenset[str]] = {}
+    made: dict[tuple[str, str], str] = {}
+    for key, told in values.items():
+        firsts, sign, place = key.partition(":")
+        for first in firsts.split(",") if sign else ():
+            types = frozenset(first if one == SAME else one for one in told.removeprefix("!").split(","))
+            if place.startswith("s"):
+                made[first, f"o{place[1:]}"] = told
+            else:
+                refused[first, place] = types if told.startswith("!") else asked - types
+    return Builtin(
+        name,
+        version,
+        inputs,
+        outputs,
+        frozenset(int(number) for number in _listed(values, "optional")),
+        MappingProxyType(refused),
+        MappingProxyType(made),
+        frozenset(_listed(values, "ran")),
+        _places(values, "zero"),
+        _places(values, "none"),
+    )
+
+
+def _listed(values: Mapping[str, str], key: str) -> list[str]:
+    return values[key].split(",") if key in values else []
+
+
+def _places(values: Mapping[str, str], key: str) -> frozenset[tuple[str, str]]:
+    return frozenset((first, place) for first, _, place in (one.partition(":") for one in _listed(values, key)))
 
 
 def _range(text: str | None) -> Range | None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.model import Model
 from graphsurgeon.render.picture import Picture, View, build_scene, select_picture
+from graphsurgeon.render.place.engine import source_of
 from graphsurgeon.render.place.layout import SECONDS, Layout, LayoutTimeoutError, box_size
 from graphsurgeon.render.place.pages import Page, lay_out_page
 from graphsurgeon.render.place.paper import SMALLEST, Paper, paper_named
 from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.render.write.dot import dot_text
 from graphsurgeon.render.write.svg import sheet_size, svg_text
+
+if TYPE_CHECKING:
+    import graphviz
 
 FORMATS = ("svg", "dot", "png", "pdf", "html")
 MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
@@ -34,6 +39,11 @@ class Drawing:
 
     scene: Scene
     content: bytes
+
+    @property
+    def dot(self) -> graphviz.Source:
+        """The picture in Graphviz's language, as the package `graphviz` has it; shows itself in a notebook."""
+        return source_of(dot_text(self.scene))
 
 
 def draw(subject: Model | Graph, *, format: str = "svg", view: View | None = None, seconds: float = SECONDS) -> Drawing:

@@ -7,7 +7,7 @@ given other shapes than it was made for is told, since then nobody knows what it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.shapes.infer import infer_shapes
 
 _MOST_ELEMENTS = 1000  # of a constant that may say a shape, axes, paddings
@@ -78,8 +79,9 @@ class Restated:
         self.graph = Graph(source.metagraph, "main")
         self.values: dict[Value, Value] = {}
         self.unknown: dict[str, Node] = {}
-        for number, node in enumerate(source.nodes):
-            name = f"operator #{number} ({node.op})"
+        numbers = {node: number for number, node in enumerate(source.nodes)}
+        for node in _in_order(source.nodes):
+            name = f"operator #{numbers[node]} ({node.op})"
             restate = _RULES.get(node.op) if node.outputs else None
             try:
                 results = (
@@ -120,6 +122,11 @@ class Restated:
         return self.graph.add_node("Placeholder", name, [], {"dtype": dtype, "shape": shape}).output(0)
 
 
+def _in_order(nodes: Sequence[Node]) -> Iterable[Node]:
+    """Return operators so that each comes after those that it reads from: one that was added stands at the end."""
+    return in_postorder(nodes, lambda node: [value.producer for value in node.inputs if value.producer is not None])
+
+
 class _UnlikeItsKindError(Exception):
     """An operator does not have the inputs, or weights of the rank, that its kind takes."""
 
@@ -149,6 +156,17 @@ class RestatedOperator:
         if shape is None or shape.dims is None or len(shape.dims) != rank:
             raise _UnlikeItsKindError
         return tuple(shape.dims)
+
+    def last_dim(self, index: int) -> int | None:
+        """Return the stored size of the last dimension of an input."""
+        shape = self._node.inputs[index].shape
+        return shape.dims[-1] if shape is not None and shape.dims else None
+
+    @property
+    def last_output_dim(self) -> int | None:
+        """The stored size of the last dimension of the first output."""
+        shape = self._node.outputs[0].shape
+        return shape.dims[-1] if shape is not None and shape.dims else None
 
     def number(self, key: str, default: int = 0) -> int:
         """Return an integer (or bool) of the options."""
@@ -262,7 +280,10 @@ def _conv_2d(operator: RestatedOperator) -> list[Value] | None:
 @_rule("DEPTHWISE_CONV_2D")
 def _depthwise_conv_2d(operator: RestatedOperator) -> list[Value] | None:
     _, height, width, made = operator.dims(1, 4)
-    depth = operator.dims(0, 4)[-1]  # the multiplier of old files is missing, or wrong
+    depth = operator.dims(0, 4)[-1]  # as stored: the multiplier of old files is missing, or wrong
+    said = operator.number("depth_multiplier")
+    if made and depth and made % depth and said and not made % said:
+        depth = made // said  # what is stored of a tensor that is computed may be wrong
     multiplier = made // depth if made and depth else None
     weights = operator.weights(height, width, depth, multiplier)
     return operator.become("DepthwiseConv2dNative", operator.input(0), weights, **_window(operator))
@@ -292,6 +313,13 @@ def _fully_connected(operator: RestatedOperator) -> list[Value] | None:
         return None
     rows = operator.become("Reshape", given, operator.list_of([-1, depth]))[0]
     return operator.become("MatMul", rows, operator.weights(depth, units))
+
+
+@_rule("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "RNN")
+def _recurrent(operator: RestatedOperator) -> list[Value] | None:
+    """Restate one output: that of the input for each step, with as many elements as there are units."""
+    depth, units = operator.last_dim(0), operator.last_output_dim
+    return operator.become("BatchMatMulV2", operator.input(0), operator.weights(depth, units))
 
 
 @_rule("BATCH_MATMUL")

@@ -26,7 +26,6 @@ from graphsurgeon.model.traversal import downstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
-from graphsurgeon.surgery.add_signature import add_to_objects
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_inputs, count_users
 from graphsurgeon.surgery.moves.constants import constant_tensor
@@ -35,6 +34,7 @@ from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outp
 from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.known_scalars import Scalar
+from graphsurgeon.surgery.moves.new_signature import add_to_objects
 from graphsurgeon.surgery.moves.prune import (
     collected_nodes,
     forget_removed,

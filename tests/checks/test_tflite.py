@@ -55,6 +55,18 @@ def output(model: Any) -> int:
     return int(operator(model).outputs[0])
 
 
+def _unsigned(model: Any) -> None:
+    tensor(model, 0).shapeSignature = None
+
+
+def bias(model: Any) -> int:
+    return int(operator(model, 1).inputs[2])
+
+
+def zeros(model: Any) -> list[int]:
+    return [7] * len(tensor(model, bias(model)).quantization.scale)
+
+
 def constant(model: Any) -> int:
     return int(operator(model).inputs[1])
 
@@ -98,7 +110,17 @@ CASES: list[tuple[str, str, Change]] = [
     ("signature-key", "float", lambda m: _set(m.signatureDefs[0], "signatureKey", None)),
     ("signature-tensor", "metadata", lambda m: _set(m.signatureDefs[0].inputs[0], "tensorIndex", 1)),
     ("tensor-name", "float", lambda m: _set(tensor(m, 4), "name", b"\xff")),
-    ("shape", "metadata", lambda m: (_set(tensor(m, 0), "shape", [1, 7]), _set(tensor(m, 0), "shapeSignature", None))),
+    (
+        "operator-shape",
+        "metadata",
+        lambda m: (_set(tensor(m, 0), "shape", [1, 7]), _set(tensor(m, 0), "shapeSignature", None)),
+    ),
+    ("operator-shape", "sparse", lambda m: _set(tensor(m, 1), "shape", [3, 7])),
+    ("operator-shape", "lstm", lambda m: _set(tensor(m, 0), "shape", [1, 5, 3, 2])),
+    ("operator-type", "cnn_float", lambda m: _set(tensor(m, 0), "type", 2)),
+    ("operator-type", "lstm", lambda m: _set(tensor(m, int(operator(m).inputs[12])), "type", 2)),
+    ("operator-type", "sparse", lambda m: _set(tensor(m, 2), "type", 2)),
+    ("operator-quantization", "cnn_int8", lambda m: _set(tensor(m, bias(m)).quantization, "zeroPoint", zeros(m))),
 ]
 
 

@@ -186,12 +186,12 @@ def test_a_cut_connection_is_taken_up_again(tmp_path: Path) -> None:
     shutil.copy(FIXTURES / "tflite/cnn_float.tflite", here)
     with serving(tmp_path) as server:
         server.cut, server.cuts = 1000, 2
-        file = remote.open_remote(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
+        file = remote.open_file(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
         assert file.read_at(0, file.size) == here.read_bytes()
         server.cuts = 10**6
         server.cut = 0
         remote._opened.clear()
-        file = remote.open_remote(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
+        file = remote.open_file(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
         with pytest.raises(FileError, match="connection was cut"):
             file.read_at(0, file.size)
 
@@ -322,7 +322,7 @@ def test_an_s3_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gs: GS) -
             missing = gs("show", url)
             assert (missing.status, missing.err.count("\n")) == (3, 1)
         data = "models/savedmodel/linear/saved_model.pb"
-        file = remote.open_remote(path_of(f"s3://{data}"))  # type: ignore[arg-type]
+        file = remote.open_file(path_of(f"s3://{data}"))  # type: ignore[arg-type]
         file.read_at(0, 10)
         system.pipe_file(data, b"another")
         with pytest.raises(GraphSurgeonError, match="replaced"):

@@ -17,6 +17,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.ops.kinds import ENTERS
 from graphsurgeon.ops.opdef import AttrDef, OpDef
 
 
@@ -41,6 +42,8 @@ def _of_node(node: Node, opdef: OpDef) -> Iterator[Finding]:
         else:
             is_asked = _counts(node, opdef, name)
             what = _kind_fault(attr, value, found, is_main=node.graph.kind == "main", is_asked=is_asked)
+        if not what and name == "parallel_iterations" and node.op in ENTERS and node.attrs.get(name) == 0:
+            what = "is 0: the process that runs the loop ends"
         if what:
             hint = "set it in Python (`node.attrs`), or get the file again"
             yield Finding("error", place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphsurgeon.analysis.flow.calls import run_function
-from graphsurgeon.checks.graphs.nodes import reached, severity_in
+from graphsurgeon.checks.graphs.nodes import Running, reached
 from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import place
 from graphsurgeon.formats.graph.metagraph import repeated_gradients
@@ -108,18 +108,19 @@ def _missing(severity: str, where: str, what: str) -> Finding:
 
 def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find calls, branches and loops whose arguments or results are not those of their functions."""
-    known = reached(metagraph)
+    running = Running(metagraph)
     for graph in metagraph.graphs:
-        severity = severity_in(graph, known)
         for node in graph.nodes:
             if node.op in _CHECKED:
                 where = place(graph, node)
-                yield from (Finding(severity, where, what, _TYPES_HINT, CALL_TYPES) for what in _misfits(node))
+                yield from (
+                    Finding(running.severity(node), where, what, _TYPES_HINT, CALL_TYPES) for what in _misfits(node)
+                )
 
 
 def results(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find results of functions that are declared to be of another type than what they are made of."""
-    known = reached(metagraph)
+    running = Running(metagraph)
     for function in metagraph.functions.values():
         types = OutputTypes()
         for output in function.outputs:
@@ -127,7 +128,7 @@ def results(metagraph: MetaGraph) -> Iterator[Finding]:
             if found is not None and output.dtype is not None and found.base is not output.dtype.base:
                 what = f"its result {output.name!r} is declared {output.dtype}, {output.value} is {found}"
                 hint = "return a tensor of that type"
-                yield Finding(severity_in(function, known), place(function), what, hint, "result-type")
+                yield Finding(running.severity_in(function), place(function), what, hint, "result-type")
 
 
 def _misfits(node: Node) -> Iterator[str]:

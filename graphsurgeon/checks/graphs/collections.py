@@ -38,7 +38,6 @@ def collections(metagraph: MetaGraph) -> Iterator[Finding]:
                 what = _fault(item)
                 if what:
                     yield _finding(collection, f"collection {collection.key}[{index}]", what)
-    yield from _init(metagraph)
 
 
 def _finding(collection: Collection, where: str, what: str) -> Finding:
@@ -53,10 +52,14 @@ def _fault(item: CollectionItem) -> str:
     return f"it names no {missing}" if missing else ""
 
 
-def _init(metagraph: MetaGraph) -> Iterator[Finding]:
-    """Find several init ops: loaders of version 1 take one."""
-    if INIT_SIGNATURE in metagraph.signatures:
-        return
+def init_ops(model: Model) -> Iterator[Finding]:
+    """Find several init ops in a SavedModel: loaders of version 1 take one. Who imports a `.meta` runs none."""
+    for metagraph in model.metagraphs if model.traits.is_servable else ():
+        if INIT_SIGNATURE not in metagraph.signatures:
+            yield from _several(metagraph)
+
+
+def _several(metagraph: MetaGraph) -> Iterator[Finding]:
     for key in INIT_COLLECTIONS:
         collection = metagraph.collections.get(key)
         if collection is not None and collection.kind == "node_list" and collection.items:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from graphsurgeon.checks.graphs.nodes import reached, severity_in
 from graphsurgeon.checks.graphs.ops import OUTPUT_SHAPES
 from graphsurgeon.checks.places import Nodes, every_node, place
+from graphsurgeon.errors import plural
 from graphsurgeon.formats.graph import attr_kinds
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.model.finding import Finding
@@ -54,13 +55,13 @@ def _fixed(node: Node) -> Iterator[str]:
 
 
 def _recorded(node: Node) -> Iterator[str]:
-    """Hold the shapes that are noted down to the outputs (`ValidateShape` of graph_constructor.cc)."""
+    """Hold the shapes that are noted down to the outputs: more may be (`ValidateShape` of graph_constructor.cc)."""
     shapes = attr_kinds.StoredAttrs(node).get(OUTPUT_SHAPES) if has_attr(node, OUTPUT_SHAPES) else None
-    if shapes is None or shapes.WhichOneof("value") != "list":
+    if shapes is None or shapes.WhichOneof("value") not in (None, "list"):
         return
-    count, outputs = attr_kinds.size(shapes), node.output_dtypes()
-    if outputs is not None and count != len(outputs):
-        yield f"it records shapes of {count} outputs, and has {len(outputs)}"
+    count, outputs = attr_kinds.size(shapes) if shapes.HasField("list") else 0, node.output_dtypes()
+    if outputs is not None and count < len(outputs):
+        yield f"it records shapes of {plural(count, 'output')}, and has {len(outputs)}"
 
 
 def _paired(node: Node) -> Iterator[str]:

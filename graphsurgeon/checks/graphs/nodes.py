@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from graphsurgeon.analysis.flow.calls import reached_functions
+from graphsurgeon.analysis.flow.load_path import init_node
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.formats.graph.attr_kinds import class_fault, has_data_after_controls
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import upstream
 
 _LEGAL_INSIDE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.\\/>-]*")  # internal names too: `IsValidNodeName`
 _DEVICES = frozenset({"CPU", "GPU", "TPU"})  # that may be named without `device:` (device_spec.py)
@@ -35,6 +38,49 @@ def severity_in(graph: Graph, known: frozenset[Graph]) -> Severity:
     return "error" if graph in known else "warning"
 
 
+class Running:
+    """What a loader or a signature runs, found out when it is first asked for.
+
+    Of a graph alone everything can be run. Of a MetaGraph with signatures or objects that is what restores, what runs
+    on load, what computes a signature's outputs, and the functions that objects stand for: not what only saves.
+    """
+
+    def __init__(self, metagraph: MetaGraph) -> None:
+        self._metagraph = metagraph
+
+    def severity(self, node: Node) -> Severity:
+        """Return what a fault of a node is that only a run would notice."""
+        is_run = self._is_all or node in self._nodes or node.graph in self._functions
+        return "error" if is_run else "warning"
+
+    def severity_in(self, function: Graph) -> Severity:
+        """Return the same of a function."""
+        return "error" if self._is_all or function in self._functions else "warning"
+
+    @cached_property
+    def _is_all(self) -> bool:
+        objects = self._metagraph.objects
+        return not self._metagraph.signatures and (objects is None or not objects.nodes)
+
+    @cached_property
+    def _nodes(self) -> set[Node]:
+        saver, init = self._metagraph.saver, init_node(self._metagraph)
+        starts = [node for node in (saver.restore.node if saver is not None else None, init) if node is not None]
+        for signature in self._metagraph.signatures.values():
+            starts += [
+                mention.node for entry in signature.outputs.values() for mention in entry.mentions if mention.node
+            ]
+        return set(upstream(starts))
+
+    @cached_property
+    def _functions(self) -> set[Graph]:
+        named = (function for node in self._nodes for function in node.functions)
+        objects = self._metagraph.objects
+        entries = objects.concrete_functions if objects is not None else ()
+        starts = [*named, *(entry.function for entry in entries if isinstance(entry.function, Graph))]
+        return {*starts, *reached_functions(dict.fromkeys(starts))}
+
+
 def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find devices and colocations that Python's importer cannot read."""
     has_objects = metagraph.objects is not None and bool(metagraph.objects.nodes)
@@ -44,13 +90,19 @@ def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]
             device = node.device
             if device and device not in known:
                 known[device] = _device_fault(device)
-            if device and known[device]:
+            if device and known[device] and not _is_colocated(node):
                 what = f"its device {device!r} {known[device]}"
                 yield Finding("error", place(graph, node), what, "gs strip --only devices takes it out", "device")
             fault = class_fault(node)
             if fault:
                 what = f"its attribute '_class' {fault}"
                 yield Finding("error", place(graph, node), what, "gs strip takes such hints out", "colocation")
+
+
+def _is_colocated(node: Node) -> bool:
+    """Say whether a node goes where another one is: its own device is not looked at then (importer.py)."""
+    names = node.attrs.get("_class")
+    return isinstance(names, list) and any(isinstance(name, bytes) and name.startswith(b"loc:@") for name in names)
 
 
 def _device_fault(device: str) -> str:

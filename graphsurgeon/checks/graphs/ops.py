@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphsurgeon.analysis.flow.calls import Place, origin
+from graphsurgeon.checks.graphs.nodes import Running
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.checks.signatures import shapes as signature_shapes
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.formats.graph.nodetypes import Types
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
@@ -223,14 +224,19 @@ def _fits(found: DType, wanted: DType) -> bool:
 _MOST_ELEMENTS = 1 << 60  # what is larger overflows the 64 bits of its number of bytes
 
 
+_NO_SHAPE = "its value has the shape"  # which importers look at, whether anything runs the node or not
+
+
 def constants(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
-    """Find constants that no loader can make a tensor of."""
+    """Find constants that no loader can make a tensor of; where nothing runs them, only importers look at them."""
+    running = Running(metagraph)
     for graph in metagraph.graphs:
         for node in nodes(graph):
             value = node.attrs.get("value") if node.op in CONSTANTS else None
             if isinstance(value, Tensor):
                 for what in _faults(node, value):
-                    yield Finding("error", place(graph, node), what, "the file is damaged: get it again", "constant")
+                    severity: Severity = "error" if what.startswith(_NO_SHAPE) else running.severity(node)
+                    yield Finding(severity, place(graph, node), what, "the file is damaged: get it again", "constant")
 
 
 def _faults(node: Node, tensor: Tensor) -> Iterator[str]:
@@ -239,7 +245,7 @@ def _faults(node: Node, tensor: Tensor) -> Iterator[str]:
         yield f"its value is {tensor.dtype}, its dtype says {dtype}"
     count = tensor.shape.num_elements
     if count is None or count >= _MOST_ELEMENTS:
-        yield f"its value has the shape {tensor.shape}"
+        yield f"{_NO_SHAPE} {tensor.shape}"
         return
     stored = getattr(tensor.source, "content_size", None)
     if stored is not None and tensor.dtype.bits and stored != tensor.nbytes:

@@ -17,7 +17,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.objects import ObjectGraph
+from graphsurgeon.model.objects import ObjectGraph, ObjectNode
 from graphsurgeon.model.shape import Shape
 
 _HINT = "take the checkpoint that belongs to the graph"
@@ -64,13 +64,28 @@ def _of_objects(objects: ObjectGraph, checkpoint: Checkpoint) -> Iterator[Findin
     numbers = {node: number for number, node in enumerate(objects.nodes)}
     made = [node for node in objects.paths("/") if node.kind == "variable"]
     stored = checkpoint.objects
-    keys = object_keys(objects, stored) if stored is not None and stored.nodes else {}
+    is_stored = stored is not None and bool(stored.nodes)
+    keys = object_keys(objects, stored) if stored is not None and is_stored else {}
+    taken = _taken(objects, stored) if stored is not None and is_stored else {}
     for node in made:
         where = f"object {numbers[node]}" if node in numbers else "object graph"
         if node not in keys:
             what = f"it is the variable {node.name!r}, and the checkpoint's object graph has no value for it"
             yield Finding("error", where, what, _HINT, "variable-not-matched")
             continue
+        if node in taken:
+            what = (
+                f"what the checkpoint has for the variable {node.name!r} goes to object {numbers[taken[node]]} before"
+            )
+            yield Finding("error", where, what, _HINT, "variable-not-matched")
+            continue
         what = _misfit(checkpoint, keys[node], node.dtype, node.shape)
         if what:
             yield Finding("error", where, what, _HINT, "variable-value")
+
+
+def _taken(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, ObjectNode]:
+    """Return object -> the object that gets its values: the first to which a path of names leads keeps them."""
+    first: dict[ObjectNode, ObjectNode] = {}
+    pairs = objects.paired(stored).items()
+    return {node: first[twin] for node, twin in pairs if first.setdefault(twin, node) is not node}

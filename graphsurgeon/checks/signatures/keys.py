@@ -11,7 +11,7 @@ import keyword
 import re
 from collections.abc import Iterator
 
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
@@ -58,10 +58,13 @@ def spelling(metagraph: MetaGraph) -> Iterator[Finding]:
             continue
         for side, entries in (("input", signature.inputs), ("output", signature.outputs)):
             for key, entry in entries.items():
-                fault = _spelled(entry.mention.stored, entry.mention.text) if entry.mention is not None else ""
-                if fault:
+                mention = entry.mention
+                fault = _spelled(mention.stored, mention.text) if mention is not None else ""
+                if mention is not None and fault:
                     where = f"signature {signature.key}, {side} {key}"
-                    yield Finding("error", where, fault, "name a tensor, NODE:0", "signature-tensor")
+                    # Who fetches an operation gets nothing for it; nobody can feed one.
+                    severity: Severity = "warning" if side == "output" and mention.text else "error"
+                    yield Finding(severity, where, fault, "name a tensor, NODE:0", "signature-tensor")
 
 
 def _spelled(stored: str, text: str) -> str:

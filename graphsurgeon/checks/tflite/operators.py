@@ -22,7 +22,7 @@ _COUNTED = {
     "UNPACK": ("num", "outputs"),
 }  # fmt: skip
 _WINDOWS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"})
-_RUNNERS = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"})
+RUNNERS = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"})
 
 
 def kinds(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -77,7 +77,6 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield from _counts(where, node, known)
                 yield from _left_out(where, node, known)
                 yield from _said(where, node)
-                yield from _typed(where, node, known)
 
 
 def _counts(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
@@ -100,37 +99,8 @@ def _said(where: str, node: Node) -> Iterator[Finding]:
         steps = [key for key in ("stride_h", "stride_w") if not node.attrs.get(key)]
         if steps:
             yield Finding("error", where, f"its options have no {steps[0]}", ANEW, "operator-options")
-    if node.op in _RUNNERS - {"CALL"} and not any(isinstance(one, FunctionRef) for one in _flat(node)):
+    if node.op in RUNNERS - {"CALL"} and not any(isinstance(one, FunctionRef) for one in _flat(node)):
         yield Finding("error", where, "its options name no subgraph", ANEW, "operator-options")
-
-
-def _typed(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
-    """Find element types that the kernel does not take beside that of the first input."""
-    first = _type(node.inputs[0]) if node.inputs else ""
-    places = [*((str(place), value) for place, value in enumerate(node.inputs)),
-              *((f"o{place}", value) for place, value in enumerate(node.outputs))]  # fmt: skip
-    is_sure = known.types and node.inputs and _is_final(node.inputs[0])
-    for place, value in places if is_sure else ():
-        allowed = known.types.get((first, place))
-        is_known = not value.is_absent and value.dtype is not None and (value.producer is node or _is_final(value))
-        if allowed is not None and is_known and _type(value) not in allowed:
-            side = f"output {place[1:]}" if place.startswith("o") else f"input {place}"
-            what = f"its {side} is {value.dtype}, where its first input is {node.inputs[0].dtype}"
-            yield Finding("error", where, what, ANEW, "operator-type")
-
-
-def _is_final(value: Value) -> bool:
-    """Say whether a tensor has the type that is stored: some kernels (ADD) give their outputs the right one."""
-    node = value.producer
-    known = builtin(node.op) if node is not None else None
-    if node is None or known is None or not node.inputs:
-        return node is None
-    return (_type(node.inputs[0]), f"o{node.outputs.index(value)}") in known.types
-
-
-def _type(value: Value) -> str:
-    """Return the name that TFLite has for an element type."""
-    return value.dtype.name.upper() if value.dtype is not None else ""
 
 
 def _flat(node: Node) -> Iterator[object]:
@@ -145,7 +115,7 @@ def _told(wanted: Range) -> str:
 
 def _left_out(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
     for place, value in enumerate(node.inputs):
-        if value.is_absent and place not in known.optional and node.op not in _RUNNERS:
+        if value.is_absent and place not in known.optional and node.op not in RUNNERS:
             yield Finding("error", where, f"its input {place} is left out, and it needs it", ANEW, "operator-input")
     for place, value in enumerate(node.outputs):
         if value.is_absent:
@@ -210,7 +180,7 @@ def runners(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find control flow whose subgraphs take or give other tensors than it has."""
     for graph in metagraph.graphs:
         for number, node in enumerate(graph.nodes):
-            for what in _misfits(node) if node.op in _RUNNERS else ():
+            for what in _misfits(node) if node.op in RUNNERS else ():
                 yield Finding("error", operator(graph, number, node), what, ANEW, "subgraph-tensors")
 
 

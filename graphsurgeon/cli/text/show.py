@@ -10,7 +10,7 @@ from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSu
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, ConstantsSummary, ScopeWeights, VariablesSummary
 from graphsurgeon.cli import output
-from graphsurgeon.cli.output import number, plural, size
+from graphsurgeon.cli.output import mark, name, number, plural, size
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise.routes import route_of
 from graphsurgeon.model.format import TFLITE
@@ -41,6 +41,7 @@ def print_summary(summary: Summary, parts: Parts, *, also: Callable[[], None] | 
     if parts.signature is None:
         _print_inner(inner)
         _print_modules(summary, parts)
+        _print_members(summary)
         _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
     if also is not None:
@@ -82,6 +83,14 @@ def _print_modules(summary: Summary, parts: Parts) -> None:
             output.wrapped(calls, first="calls outside  ", indent=2)
 
 
+def _print_members(summary: Summary) -> None:
+    """List what is in a bundle; where a model is, the path that leads to it is the one to give to other commands."""
+    if summary.members:
+        rows = [(size(member.bytes), member.what, member.name) for member in summary.members]
+        output.heading(plural(len(rows), "member"), apart=True)
+        output.table(rows, align=["right"], indent=2)
+
+
 def _constants_size(graph: GraphSummary) -> str:
     constants = graph.constants
     if constants is None or not constants.count:
@@ -98,7 +107,7 @@ def _title(summary: Summary) -> str:
 
 
 def _print_header(summary: Summary) -> None:
-    output.heading(f"{_title(summary)}  {summary.path}  {size(summary.bytes)}")
+    output.heading(f"{_title(summary)}  ", mark(summary.path, "command"), f"  {size(summary.bytes)}")
     producer = summary.producer
     facts = []
     if producer["tensorflow"]:
@@ -161,12 +170,13 @@ def _print_signature(key: str, signature: SignatureSummary) -> None:
     method = f"  {signature.method}" if signature.method else ""
     calls = f"  calls {signature.function}" if signature.function else ""
     output.heading(f"signature {key}{method}{calls}")
-    rows = [
-        ("input", name, *_tensor(*entry), _detail(signature, name, entry.tensor))
-        for name, entry in signature.inputs.items()
+    rows: list[tuple[object, ...]] = [
+        ("input", mark(key, "strong"), *_tensor(*entry), _detail(signature, key, entry.tensor))
+        for key, entry in signature.inputs.items()
     ]
     rows += [
-        ("output", name, *_tensor(*entry), _quantization(entry.tensor)) for name, entry in signature.outputs.items()
+        ("output", mark(key, "strong"), *_tensor(*entry), _quantization(entry.tensor))
+        for key, entry in signature.outputs.items()
     ]
     output.table(rows, indent=2)
 
@@ -186,9 +196,9 @@ def _call(arguments: Sequence[CallArgument] | None) -> str:
     return ", ".join(texts) or "no arguments"
 
 
-def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[str, str, str]:
-    name = " + ".join(components) if tensor.name is None else tensor.name
-    return (str(tensor.dtype or "?"), str(tensor.shape), name)
+def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[object, object, object]:
+    text = " + ".join(components) if tensor.name is None else tensor.name
+    return (str(tensor.dtype or "?"), str(tensor.shape), name(text))
 
 
 def _quantization(tensor: TensorFact) -> str:
@@ -243,10 +253,11 @@ def _print_functions(graph: GraphSummary, parts: Parts) -> None:
         return
     output.line("functions" if parts.functions else "largest functions")
     shown = graph.largest_functions if parts.functions else graph.largest_functions[:3]
-    output.table([(plural(function.nodes, "node"), function.name) for function in shown], align=["right"], indent=2)
+    rows = [(plural(function.nodes, "node"), name(function.name)) for function in shown]
+    output.table(rows, align=["right"], indent=2)
     rest = len(graph.largest_functions) - len(shown)
     if rest:
-        output.line(f"  {rest} more (--functions)")
+        output.more(rest, "", "--functions")
 
 
 def _print_objects(graph: GraphSummary, parts: Parts) -> None:
@@ -287,9 +298,9 @@ def _print_largest(variables: VariablesSummary) -> None:
     """Name the variables: of a bare checkpoint they say what it is."""
     rest = variables.count - variables.slots - variables.repeated - len(variables.largest)
     output.line("largest variables" if rest else "variables")
-    output.table([(str(fact.dtype), str(fact.shape), fact.name) for fact in variables.largest], indent=2)
+    output.table([(str(fact.dtype), str(fact.shape), name(fact.name)) for fact in variables.largest], indent=2)
     if rest:
-        output.line(f"  {rest} more (gs weights)")
+        output.more(rest, "", "gs weights")
 
 
 def _print_constants(graph: GraphSummary, constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:
@@ -314,13 +325,19 @@ def _print_notes(summary: Summary) -> None:
     if summary.assets:
         output.line(f"assets  {', '.join(summary.assets)}")
     for note in summary.notes:
-        output.line(f"note: {note}")
+        output.line(mark("note: ", "note"), note)
 
 
 def _print_next(summary: Summary) -> None:
     import shlex
 
     keys = [key for graph in summary.graphs for key in graph.signatures if key != INIT]
+    if registry.get(summary.format).holds_models:
+        models = [member.path for member in summary.members if member.format is not None]
+        if models:
+            output.line()
+            output.line(f"next: gs show {shlex.quote(models[0])}")
+        return
     if not summary.graphs or (keys and summary.variables is not None):
         command, options = "weights", " --sort size"
     elif forms := [form for graph in summary.graphs for form in graph.callables]:
@@ -328,8 +345,7 @@ def _print_next(summary: Summary) -> None:
     else:
         has_outputs = any(graph.outputs for graph in summary.graphs)
         command, options = ("outputs", "") if has_outputs and not keys else ("find", " --op '*'")
-    output.line()
-    output.line(f"next: gs {command} {shlex.quote(summary.path)}{options}")
+    output.next_step(f"gs {command} {shlex.quote(summary.path)}{options}")
     route = route_of(summary.format)
     if route is not None:
         output.line(route.told)
@@ -342,4 +358,5 @@ def _print_rows(
     shown = listed if everything or len(listed) <= FEW else listed[: FEW - 1]
     output.table(shown, align=align, indent=2)
     if len(shown) < len(listed):
-        output.line(f"  {plural(len(listed) - len(shown), f'more {noun}')} (--all)")
+        rest = len(listed) - len(shown)
+        output.more(rest, plural(rest, noun).partition(" ")[2], "--all")

@@ -25,7 +25,7 @@ from graphsurgeon.formats.graph import objectgraph
 from graphsurgeon.formats.graph.tensorproto import read_shape, write_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
 from graphsurgeon.model.collector import collector_off
-from graphsurgeon.model.dtype import STRING
+from graphsurgeon.model.dtype import FIRST_FOREIGN, STRING
 from graphsurgeon.model.shape import SCALAR
 from graphsurgeon.model.tensor import StringsSource, Tensor
 
@@ -218,10 +218,16 @@ class _Writer:
         _, extents = decode_slice_key(source.entry.key) or (b"", [])
         return self._stored(encode_slice_key(name, extents), source)
 
+    def _require_known(self, key: bytes, tensor: Tensor) -> None:
+        if tensor.dtype.number >= FIRST_FOREIGN:
+            hint = "gs cast gives it another type, --match leaves it out"
+            raise UnsupportedError(f"{label(key)}: TensorFlow has no type {tensor.dtype}", hint=hint)
+
     def _whole(self, key: bytes, tensor: Tensor, raw: BundleEntry | None) -> _Item:
         source = tensor.source
         if isinstance(source, BundleSource) and self._is_plain(tensor, source):
             return self._stored(key, source, tensor)
+        self._require_known(key, tensor)
         home = raw if raw is not None and self.source is not None and self.source.entries.get(raw.key) is raw else None
         message = _parse(raw) if raw is not None else schema.message("tensorflow.BundleEntryProto")()
         del message.slices[:]

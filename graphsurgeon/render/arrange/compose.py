@@ -76,6 +76,10 @@ class Composer:
         boxes = [next((self._box_of[source] for source in end.sources if source in self._box_of), "") for end in inputs]
         return [self.describer.terminal(end, box) for end, box in zip(inputs, boxes, strict=True) if box]
 
+    def box_of(self, operation: int) -> str | None:
+        """Return the id of the box that an operation is in; None for one that is not drawn."""
+        return self._box_of.get(operation)
+
     def dtype(self, box: str) -> str | None:
         """Return the dtype that most operations of a box yield; None where none is known."""
         part = self.parts.get(box)

@@ -188,6 +188,13 @@ class Describer:
         return tuple(dict.fromkeys(mark for index in operations for mark in self.marks.get(index, ())))
 
 
+def main_operation(selection: Selection, part: Part) -> int | None:
+    """Return the operation that a part is about: its one product or convolution; None where there are several."""
+    inside = list(first_block(part).operations())
+    products = [index for index in inside if families.is_product(selection.flow.operations[index].op)]
+    return (products or inside)[0] if len(products) == 1 or len(inside) == 1 else None
+
+
 def first_block(part: Part) -> Part:
     """Return the block that is drawn for all of a repeat; any other part itself."""
     return part.children[0] if part.kind == "repeat" else part
@@ -197,6 +204,12 @@ def members(part: Part) -> list[int]:
     """Return every operation that a part is drawn for, those of equal blocks included."""
     leaves = [leaf for leaf in first_block(part).parts() if leaf.is_operation]
     return [leaf.operation for leaf in in_preorder(leaves, lambda leaf: leaf.twins)]
+
+
+def twins(part: Part) -> list[Part]:
+    """Return the parts that one is drawn for beside itself: those at its place in equal blocks, in order."""
+    first = first_block(part)
+    return [twin for twin in in_preorder([first], lambda one: one.twins) if twin is not first]
 
 
 def scope_title(part: Part) -> str:

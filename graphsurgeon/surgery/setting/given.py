@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphsurgeon.analysis.quantize import Scales, integer_range
+from graphsurgeon.analysis.quantize import Scales
 from graphsurgeon.analysis.weights import numbers
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model import numeric
@@ -240,7 +240,7 @@ class _Work:
         dtype = self.slot.dtype
         if self.parameters is not None or dtype.is_integer or dtype.is_quantized:
             wanted = block if self.parameters is None else self.parameters.quantized(block, start)
-            low, high = integer_range(dtype)
+            low, high = numeric.integer_range(dtype)
             bad = (wanted < low) | (wanted > high) | (wanted != wanted)
             if self.parameters is None and block.dtype.kind == "f":
                 bad = bad | (block != np.trunc(block))
@@ -299,7 +299,7 @@ class _Work:
         if self.parameters is not None:
             return self.parameters.real_range(dtype, self.place)
         if dtype.is_integer or dtype.is_quantized:
-            return integer_range(dtype)
+            return numeric.integer_range(dtype)
         return (0, 1) if dtype is BOOL else numeric.float_range(dtype)
 
     def _what(self) -> str:

@@ -3,27 +3,46 @@
 A RESHAPE to `[1,1917,4]` becomes one to `[-1,1917,4]`, which any batch fits, and whose shape interpreters know when
 they allocate. A RESHAPE that is a folded transpose (`[1,T,F]` to `[T,1,F]`) becomes a TRANSPOSE: with a larger batch
 the reshape would mix the examples. A slice `0:1` becomes the whole batch, or is meant: the file does not say which, so
-that is done only where it is allowed.
+that is done only where it is allowed. Where an operator needs a true shape (BROADCAST_TO, TRANSPOSE_CONV), or joins
+what is there for one example with a batch (CONCATENATION, PACK), the shape is a constant of the new batch, or computed
+where that is unknown. The state of SVDF and of an LSTM becomes one of the new batch; of an unknown one it cannot be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, plural
-from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.tflite import infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction
+from graphsurgeon.surgery.tflite.batch_shapes import batch_shape, broadcast, numbers
 
 MOST_FIXES = 200  # each is found by inferring the whole subgraph again
 
 Find = Callable[[Mapping[Value, Shape]], Sequence[Contradiction]]
 
 
-def fix_reshapes(graph: Graph, trial: Mapping[Value, Shape], find: Find, *, slices: bool) -> list[str]:
+@dataclass(frozen=True)
+class _Trial:
+    """What is tried: shapes of inputs, what slices may become, and whether the batch is to stay unknown."""
+
+    inputs: Mapping[Value, Shape]
+    shapes: Mapping[Value, Shape]
+    slices: bool
+    is_open: bool
+
+    def now(self, value: Value) -> tuple[int | None, ...]:
+        """Return the sizes of a tensor in the trial."""
+        shape = self.shapes.get(value, value.shape)
+        return tuple((shape.dims if shape is not None else None) or ())
+
+
+def fix_reshapes(
+    graph: Graph, trial: Mapping[Value, Shape], find: Find, *, slices: bool, is_open: bool = False
+) -> list[str]:
     """Change operators until nothing contradicts the shapes of a trial, or change nothing.
 
     Args:
@@ -31,6 +50,7 @@ def fix_reshapes(graph: Graph, trial: Mapping[Value, Shape], find: Find, *, slic
         trial: input -> shape with another batch.
         find: returns what contradicts shapes, in the order of operators.
         slices: let a slice of one element of the batch take the whole batch.
+        is_open: the trial stands for a batch of any size.
 
     Returns:
         What was changed, one line each.
@@ -44,7 +64,8 @@ def fix_reshapes(graph: Graph, trial: Mapping[Value, Shape], find: Find, *, slic
         while found := find(trial):
             if len(told) == MOST_FIXES:
                 raise UnsupportedError(f"more than {plural(MOST_FIXES, 'operator')} would have to be changed")
-            told.append(_fix(graph, trial, found[0], undo, slices=slices))
+            shapes = infer_subgraph(graph, trial).shapes
+            told.append(_fix(graph, found[0], undo, _Trial(trial, shapes, slices, is_open)))
     except GraphSurgeonError:
         for back in reversed(undo):
             back()
@@ -52,31 +73,40 @@ def fix_reshapes(graph: Graph, trial: Mapping[Value, Shape], find: Find, *, slic
     return told
 
 
-def _fix(
-    graph: Graph, trial: Mapping[Value, Shape], found: Contradiction, undo: list[Callable[[], None]], *, slices: bool
-) -> str:
+def state_tensors(node: Node) -> list[Value]:
+    """Return what an operator keeps from one run to the next."""
+    return [value for value in node.inputs if (value.extra or {}).get("is_variable")]
+
+
+def batch_of(node: Node, shape: Shape | None) -> int | None:
+    """Return the batch that an operator with a state is given, None if that is not known."""
+    axis = 1 if node.attrs.get("time_major") and shape is not None and (shape.rank or 0) > 2 else 0
+    return shape.dims[axis] if shape is not None and shape.dims is not None and len(shape.dims) > axis else None
+
+
+def _fix(graph: Graph, found: Contradiction, undo: list[Callable[[], None]], trial: _Trial) -> str:
     node = graph.nodes[int(found.where.partition("#")[2].partition(" ")[0])]
     undo.append(_undo(node))
-    shapes = infer_subgraph(graph, trial).shapes
-    now = shapes.get(node.inputs[0], node.inputs[0].shape)
-    was, made = node.inputs[0].shape, node.outputs[0].shape
-    if node.op == "RESHAPE" and was is not None and made is not None and now is not None:
-        what = _fix_reshape(node, was, now, made)
-    elif node.op in ("SLICE", "STRIDED_SLICE") and slices:
-        what = _fix_slice(node)
-    else:
-        what = ""
+    is_slice = node.op in ("SLICE", "STRIDED_SLICE") and not trial.slices
+    mend = _fix_state if state_tensors(node) else _MENDS.get(node.op)
+    what = mend(node, trial) if mend is not None and not is_slice else ""
     if what:
         return f"{found.where}: {what}"
-    is_slice = node.op in ("SLICE", "STRIDED_SLICE") and not slices
-    hint = "with --allow-contradictions it takes the whole batch" if is_slice else "--fix-reshapes does not mend this"
+    hint = "with --allow-contradictions it takes the whole batch" if is_slice else _HINTS.get(node.op, _NO_HINT)
+    if state_tensors(node):
+        hint = "give a fixed batch: LiteRT does not resize what is kept from run to run"
     raise UnsupportedError(f"{found.where}: {found.what}", hint=hint)
+
+
+_NO_HINT = "--fix-reshapes does not mend this"
+_HINTS = {"SQUEEZE": "the batch is squeezed away, and nothing says where it would go"}
 
 
 def _undo(node: Node) -> Callable[[], None]:
     op, raw, inputs, spelling = node.op, node.raw, node.inputs, node.keeps_spelling
     attrs = dict(node.attrs)
-    graph, count = node.graph, len(node.graph.values)
+    graph, count, operators = node.graph, len(node.graph.values), len(node.graph.nodes)
+    shapes = [(value, value.shape) for value in (*state_tensors(node), *node.outputs)]
 
     def back() -> None:
         changed = node.op != op
@@ -88,30 +118,98 @@ def _undo(node: Node) -> Callable[[], None]:
             node.forget_attrs()
         else:
             node.attrs.update(attrs)
+        for value, shape in shapes:
+            value.shape = shape
+        graph.take_out(graph.nodes[operators:])
         graph.remove_values(graph.values[count:])
 
     return back
 
 
-def _fix_reshape(node: Node, was: Shape, now: Shape, made: Shape) -> str:
+def _fix_reshape(node: Node, trial: _Trial) -> str:
     """Let a reshape keep the batch: by -1 in its place, or as a transpose. Returns what was done, empty if nothing."""
-    batch = _batch_axis(was, now)
+    was, made = node.inputs[0].shape, node.outputs[0].shape
+    if was is None or made is None:
+        return ""
+    batch = _batch_axis(was, Shape(trial.now(node.inputs[0])))
     before, after = was.dims or (), made.dims or ()
     if batch is None or None in after:
         return ""
     rest = [*before[:batch], *before[batch + 1 :]]
     places = [axis for axis, dim in enumerate(after) if dim == 1 and [*after[:axis], *after[axis + 1 :]] == rest]
     if batch == 0 and after[:1] == (1,):
-        wanted = [-1, *(dim or 0 for dim in after[1:])]
-        node.inputs = [node.inputs[0], _numbers(node, wanted)]
-        node.attrs["new_shape"] = list(wanted)
-        return f"reshapes to {Shape([None, *after[1:]])}"
+        return _reshape_to(node, [-1, *(dim or 0 for dim in after[1:])])
+    if batch == 0 and list(after) == rest and _only_broadcast(node.outputs[0], len(before)):
+        return _reshape_to(node, [-1, *(dim or 0 for dim in after)])
     if len(places) != 1 or len(before) != len(after):
         return ""
     order = [axis for axis in range(len(before)) if axis != batch]
     order.insert(places[0], batch)
     node.become("TRANSPOSE", [node.inputs[0], _numbers(node, order)], {})
     return f"transposes by {order}"
+
+
+def _reshape_to(node: Node, wanted: list[int]) -> str:
+    node.inputs = [node.inputs[0], _numbers(node, wanted)]
+    node.attrs["new_shape"] = list(wanted)
+    return f"reshapes to {Shape([None, *wanted[1:]])}"
+
+
+def _only_broadcast(value: Value, rank: int) -> bool:
+    """Say whether all that read a tensor without batch take one with a batch in front, and yield what they did."""
+    readers = value.consumers
+    is_output = any(output.value is value for output in value.graph.outputs)
+    ranks = [max((other.shape.rank or 0) for other in node.inputs if other.shape is not None) for node in readers]
+    return bool(readers) and not is_output and all(node.op in _BROADCAST for node in readers) and min(ranks) >= rank
+
+
+_BROADCAST = frozenset({"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "POW"})
+
+
+def _fix_shape(node: Node, trial: _Trial) -> str:
+    """Give an operator that asks for the shape it yields one of the batch."""
+    place, data = (0, 2) if node.op == "TRANSPOSE_CONV" else (1, 0)
+    said = node.inputs[place].tensor
+    items = said.items() if said is not None else None
+    source = node.inputs[data]
+    if not items or int(items[0]) != 1 or len(trial.now(source)) != len(items):
+        return ""
+    batch = None if trial.is_open else trial.now(source)[0]
+    inputs = list(node.inputs)
+    base = f"{node.outputs[0].name or node.op}/batch"
+    inputs[place] = batch_shape(source, batch, [int(item) for item in items[1:]], base)
+    node.inputs = inputs
+    if batch is not None:  # it yields that whatever comes in, so it is told from no other shape
+        node.outputs[0].shape = Shape([batch, *(int(item) for item in items[1:])])
+    return f"yields {Shape([batch, *(int(item) for item in items[1:])])}"
+
+
+def _fix_join(node: Node, trial: _Trial) -> str:
+    """Repeat what is there for one example, before it is joined with a batch along another dimension."""
+    ranks = {len(trial.now(value)) for value in node.inputs}
+    batches = [value for value in node.inputs if trial.now(value)[:1] not in ((1,), (None,), ())]
+    single = [value for value in node.inputs if trial.now(value)[:1] == (1,) and None not in trial.now(value)]
+    if len(ranks) != 1 or not batches or not single:
+        return ""
+    rank, axis = min(ranks), node.attrs.get("axis")
+    if (axis if isinstance(axis, int) else 0) % (rank + (node.op == "PACK")) == 0:
+        return ""
+    batch = None if trial.is_open else trial.now(batches[0])[0]
+    repeated = {value: broadcast(value, batches[0], batch) for value in dict.fromkeys(single)}
+    node.inputs = [repeated.get(value, value) for value in node.inputs]
+    names = ", ".join(value.name or f"#{value.port}" for value in repeated)
+    return f"joins {names}, repeated for each example"
+
+
+def _fix_state(node: Node, trial: _Trial) -> str:
+    """Give an operator a state of the new batch; one of unknown size there cannot be."""
+    batch = batch_of(node, Shape(trial.now(node.inputs[0])))
+    if trial.is_open or batch is None:
+        return ""
+    for value in state_tensors(node):
+        dims = (value.shape.dims if value.shape is not None else None) or ()
+        value.shape = Shape([batch, *dims[1:]])
+    return f"keeps a state for {batch} examples"
 
 
 def _batch_axis(was: Shape, now: Shape) -> int | None:
@@ -122,7 +220,7 @@ def _batch_axis(was: Shape, now: Shape) -> int | None:
     return other[0] if len(other) == 1 and was.dims[other[0]] == 1 else None
 
 
-def _fix_slice(node: Node) -> str:
+def _fix_slice(node: Node, trial: _Trial) -> str:
     """Let a slice take the whole first dimension. Returns what was done, empty if it takes something else."""
     constants = [value.tensor.items() if value.tensor is not None else None for value in node.inputs[1:]]
     if any(items is None or not items for items in constants) or constants[0][0] != 0:  # type: ignore[index]
@@ -143,15 +241,22 @@ def _become_strided(node: Node, begin: Sequence[int], sizes: Sequence[int]) -> N
     """Turn a SLICE into a STRIDED_SLICE of the whole batch: of a SLICE no shape is known before it has run."""
     ends = [0 if size == -1 else start + size for start, size in zip(begin, sizes, strict=True)]
     mask = sum(1 << axis for axis, size in enumerate(sizes) if size == -1 or axis == 0)
-    numbers = [_numbers(node, items) for items in (begin, ends, [1] * len(ends))]
+    bounds = [_numbers(node, items) for items in (begin, ends, [1] * len(ends))]
     masks = {"begin_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0, "end_mask": mask}
-    node.become("STRIDED_SLICE", [node.inputs[0], *numbers], {key: value for key, value in masks.items() if value})
+    node.become("STRIDED_SLICE", [node.inputs[0], *bounds], {key: value for key, value in masks.items() if value})
 
 
-def _numbers(node: Node, numbers: Sequence[int]) -> Value:
+def _numbers(node: Node, items: Sequence[int]) -> Value:
     """Add a constant of an operator's own: others may read the one it had."""
-    graph = node.graph
-    taken = {value.name for value in graph.values}
-    base = f"{node.outputs[0].name or node.op}/batch"
-    name = next(name for n in range(len(taken) + 1) if (name := f"{base}_{n}" if n else base) not in taken)
-    return graph.add_value(name, INT32, Shape([len(numbers)]), Tensor.of(INT32, [len(numbers)], list(numbers)))
+    return numbers(node.graph, f"{node.outputs[0].name or node.op}/batch", items)
+
+
+_MENDS: dict[str, Callable[[Node, _Trial], str]] = {
+    "RESHAPE": _fix_reshape,
+    "SLICE": _fix_slice,
+    "STRIDED_SLICE": _fix_slice,
+    "BROADCAST_TO": _fix_shape,
+    "TRANSPOSE_CONV": _fix_shape,
+    "CONCATENATION": _fix_join,
+    "PACK": _fix_join,
+}

@@ -14,8 +14,8 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.shapes.tflite import SubgraphShapes, infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
-from graphsurgeon.surgery.tflite.fix_reshapes import fix_reshapes
-from graphsurgeon.surgery.tflite.set_types import Scale, plan_types, type_notes
+from graphsurgeon.surgery.tflite.fix_reshapes import batch_of, fix_reshapes, state_tensors
+from graphsurgeon.surgery.tflite.set_types import Scale, plan_types
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def set_tflite_inputs(
     told, contradictions, count = _reshape(metagraph, shapes, asked, fixed) if shapes else ([], (), 0)
     told += [change() for change in retyped]
     affected = [s.key for s in metagraph.signatures.values() if s.graph is metagraph.graph]
-    notes = type_notes(metagraph, metagraph.graph.inputs, "input") if retyped else []
-    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, (*fixed, *notes))
+    return SetInputReport(tuple(told), tuple(affected), contradictions, (), count, tuple(fixed))
 
 
 def _reshape(
@@ -73,7 +72,9 @@ def _reshape(
     told = [_told(value, shape) for value, shape in changed.items()]
     trial = {value: _doubled(value, shape) for value, shape in changed.items()}
     if asked.fix_reshapes:
-        fixed += fix_reshapes(graph, trial, partial(_found, graph), slices=asked.allow_contradictions)
+        is_open = any(shape != trial[value] for value, shape in changed.items())
+        find = partial(_found, graph)
+        fixed += fix_reshapes(graph, trial, find, slices=asked.allow_contradictions, is_open=is_open)
     found = infer_subgraph(graph, changed)
     tried = infer_subgraph(graph, trial) if trial != changed else found
     _require_followed(found)
@@ -103,10 +104,15 @@ def _contradictions(
     said = "; ".join(f"{value.name or f'#{value.port}'} of {shape}" for value, shape in trial.items())
     for one in tried.findings:
         told.setdefault(one.where, Contradiction(one.where, f"{one.what} (at {said})"))
-    return (*told.values(), *_kept_batches(graph, tried))
+    return (*told.values(), *_kept_batches(graph, tried), *_kept_states(graph, tried))
 
 
 def _require_followed(found: SubgraphShapes) -> None:
+    if found.unknown and any(name in found.unknown[0] for name in _ONE_EXAMPLE):
+        raise UnsupportedError(
+            f"{found.unknown[0]} takes one example at a time: its kernel refuses any other batch",
+            hint="cut the model before it: gs extract MODEL --outputs ...",
+        )
     if found.unknown:
         raise UnsupportedError(
             f"{found.unknown[0]} would be given other shapes, and it is not known what it then yields",
@@ -147,9 +153,9 @@ def _kept_batches(graph: Graph, found: SubgraphShapes) -> list[Contradiction]:
     told = []
     for number, node in enumerate(graph.nodes):
         how = _KEEPS_ONE.get(node.op)
-        if how is None or not node.inputs or not node.outputs:
+        if how is None or len(node.inputs) <= _DATA.get(node.op, 0) or not node.outputs:
             continue
-        given, made = node.inputs[0], node.outputs[0]
+        given, made = node.inputs[_DATA.get(node.op, 0)], node.outputs[0]
         now = found.shapes.get(given, given.shape), found.shapes.get(made, made.shape)
         if _first(given.shape) == _first(made.shape) == _first(now[1]) == 1 != (_first(now[0]) or 1):
             told.append(Contradiction(f"operator #{number} ({node.op})", how))
@@ -160,7 +166,23 @@ _KEEPS_ONE = {
     "RESHAPE": "its shape keeps a batch of 1, the rest goes into another dimension",
     "SLICE": "it takes the first element of the batch alone",
     "STRIDED_SLICE": "it takes the first element of the batch alone",
+    "TRANSPOSE_CONV": "it yields a batch of 1, as its constant shape says",
+    "BROADCAST_TO": "it yields a batch of 1, as its constant shape says",
 }
+_DATA = {"TRANSPOSE_CONV": 2}  # which input has the batch, where it is not the first
+_ONE_EXAMPLE = ("TFLite_Detection_PostProcess",)  # `kBatchSize` in LiteRT's detection_postprocess.cc
+
+
+def _kept_states(graph: Graph, found: SubgraphShapes) -> list[Contradiction]:
+    """Return the operators that keep a state for one example, where they are given more: states are not resized."""
+    told = []
+    for number, node in enumerate(graph.nodes):
+        states = state_tensors(node)
+        shape = found.shapes.get(node.inputs[0]) if states else None
+        batch = batch_of(node, shape)
+        if batch is not None and any(_first(value.shape) != batch for value in states):
+            told.append(Contradiction(f"operator #{number} ({node.op})", "it keeps a state for one example"))
+    return told
 
 
 def _first(shape: Shape | None) -> int | None:

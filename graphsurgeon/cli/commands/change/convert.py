@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -130,7 +131,7 @@ def _write_events(model: Path, target: Path, tags: list[str] | None, options: Op
     if options.as_json:
         output.print_json({"path": str(file), "bytes": rope_size(rope)})
     elif not options.quiet:
-        done = "would write" if options.dry_run else "wrote"
-        output.line(f"{done} {file} ({output.size(rope_size(rope))}); large values were left out")
+        about = f"{output.size(rope_size(rope))}, without the large values"
+        output.wrote(file, about, dry_run=options.dry_run)
         if not options.dry_run:
-            output.line(f"next: tensorboard --logdir {target}")
+            output.next_step(f"tensorboard --logdir {shlex.quote(str(target))}", apart=False)

@@ -44,13 +44,11 @@ def verify(
     Each is run by what its format belongs to (TensorFlow, LiteRT, onnxruntime, Keras), or by OpenVINO where that is
     not installed; --runtime chooses. Inputs and outputs of different formats are paired by key, name, shape and order.
 
-    Exit status 1 if they differ, or nothing can be compared. If they differ, the first tensor along the graph that
-    does is named.
+    Exit status 1 if they differ (the first tensor that does is named), or nothing can be compared.
 
     Examples:
-        gs verify model/ edited/
+        gs verify model/ edited/ --seed 7
         gs verify model/ frozen.pb --feed x=@batch.npy
-        gs verify a.tflite b.tflite --seed 7
         gs verify model.onnx model/
         gs verify float.tflite int8.tflite --dequantize
     """

@@ -1,0 +1,161 @@
+"""Rules about what the kernels of TFLite operators take: element types, quantization, shapes that none can infer.
+
+What is not stated here is in the table of `ops/tflite.py`, which was made by asking LiteRT's interpreter. A tensor that
+an operator computes has the type that its kernel gives it, which need not be the stored one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from graphsurgeon.checks.tflite.operators import RUNNERS, is_custom
+from graphsurgeon.checks.tflite.places import ANEW, operator
+from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.quantization import Quantization
+from graphsurgeon.ops.tflite import SAME, Builtin, builtin
+
+Places = list[tuple[str, Value]]
+# Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
+_BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+
+
+def types(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find element types that a kernel does not take, beside that of its first input."""
+    for graph in metagraph.graphs:
+        known = KernelTypes(graph)
+        for number, node in enumerate(graph.nodes):
+            kernel = _kernel(node)
+            for what in _type_faults(node, kernel, known) if kernel is not None else ():
+                yield Finding("error", operator(graph, number, node), what, ANEW, "operator-type")
+
+
+def quantization(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find scales that a kernel needs and does not have, and zero points other than 0 where it wants 0."""
+    for graph in metagraph.graphs:
+        for number, node in enumerate(graph.nodes):
+            kernel = _kernel(node)
+            for what in _quantization_faults(node, kernel) if kernel is not None else ():
+                yield Finding("error", operator(graph, number, node), what, ANEW, "operator-quantization")
+
+
+def shapes(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find shapes that kernels refuse whatever the rest of the graph is."""
+    for graph in metagraph.graphs:
+        for number, node in enumerate(graph.nodes):
+            for what in _shape_faults(node):
+                yield Finding("error", operator(graph, number, node), what, ANEW, "operator-shape")
+
+
+class KernelTypes:
+    """The element types of the tensors of a subgraph, as an interpreter has them; empty where that is not known."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._made: dict[Value, str] = {}
+        for node in graph.nodes:
+            kernel = _kernel(node)
+            inputs = [self.of(value) for value in node.inputs]
+            for place, value in enumerate(node.outputs):
+                self._made[value] = _result(kernel, inputs, f"o{place}", value)
+
+    def of(self, value: Value) -> str:
+        """Return the type of a tensor, by the name that TFLite has for it."""
+        return self._made[value] if value in self._made else stored_type(value)
+
+
+def stored_type(value: Value) -> str:
+    """Return the type that the file states, by the name that TFLite has for it."""
+    return value.dtype.name.upper() if value.dtype is not None and not value.is_absent else ""
+
+
+def _result(kernel: Builtin | None, inputs: Sequence[str], place: str, value: Value) -> str:
+    """Return the type of what an operator yields: the one that its kernel gives it, or minds, or leaves."""
+    if kernel is None:
+        return ""
+    first = inputs[0] if inputs else ""
+    made = kernel.made.get((first, place))
+    if made is None:
+        is_left = first in kernel.ran or (first, place) in kernel.refused
+        return stored_type(value) if is_left else ""
+    if made.startswith(SAME):
+        number = int(made.removeprefix(SAME) or 0)
+        return inputs[number] if number < len(inputs) else ""
+    return "" if made == "?" else made
+
+
+def _kernel(node: Node) -> Builtin | None:
+    return None if is_custom(node) or node.op in RUNNERS else builtin(node.op)
+
+
+def _places(node: Node) -> tuple[Places, Places]:
+    inputs = [(str(place), value) for place, value in enumerate(node.inputs)]
+    return inputs, [(f"o{place}", value) for place, value in enumerate(node.outputs)]
+
+
+def _named(place: str) -> str:
+    return f"output {place[1:]}" if place.startswith("o") else f"input {place}"
+
+
+def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
+    first = known.of(node.inputs[0]) if node.inputs else ""
+    if node.inputs and not first:
+        return
+    inputs, outputs = _places(node)
+    for place, value in (*inputs, *outputs):
+        found = known.of(value) if place in dict(inputs) else stored_type(value)
+        if found and not value.is_absent and kernel.refuses(first, place, found):
+            beside = "" if place == "0" or not first else f" beside a first input of {first.lower()}"
+            yield f"its {_named(place)} is {found.lower()}, which its kernel does not take{beside}"
+
+
+def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
+    inputs, outputs = _places(node)
+    first = stored_type(node.inputs[0]) if node.inputs else ""
+    scaled = any(_parameters(value).scale for _, value in (*inputs, *outputs))
+    for place, value in (*inputs, *outputs):
+        found = _parameters(value)
+        if stored_type(value) != first:
+            continue  # what is known of them was asked for with tensors of one type
+        if (first, place) in kernel.zero and any(found.zero_point):
+            yield f"its {_named(place)} has the zero point {next(filter(None, found.zero_point))}, its kernel wants 0"
+        is_lacking = not found.scale and found.scales is None and not found.custom
+        if scaled and (first, place) in kernel.scaled and is_lacking and not value.is_absent:
+            yield f"its {_named(place)} has no scale"
+    bias = _BIASES.get(node.op, len(node.inputs))
+    if bias < len(node.inputs) and stored_type(node.inputs[bias]) == "INT32":
+        zero = next(filter(None, _parameters(node.inputs[bias]).zero_point), 0)
+        if zero:
+            yield f"its bias has the zero point {zero}"
+
+
+def _parameters(value: Value) -> Quantization:
+    found = value.extra.get("quantization") if value.extra and not value.is_absent else None
+    return found if isinstance(found, Quantization) else Quantization()
+
+
+def _shape_faults(node: Node) -> Iterator[str]:
+    if node.op == "DENSIFY" and node.inputs and node.outputs:
+        given, made = _dims(node.inputs[0]), _dims(node.outputs[0])
+        if given is not None and made is not None and given != made:
+            yield f"its output is stored as {list(made)}, what it unpacks is {list(given)}"
+    if node.op == "RESHAPE" and len(node.inputs) == 1 and not node.attrs.get("new_shape"):
+        elements = node.inputs[0].shape.num_elements if node.inputs[0].shape is not None else None
+        if elements not in (1, None):
+            yield f"nothing says to which shape, and its input has {elements} elements"
+    if node.op == "FULLY_CONNECTED" and len(node.inputs) > 1 and node.inputs[0].producer is None:
+        given, weights = _dims(node.inputs[0]), _dims(node.inputs[1])
+        if given is not None and weights is not None and len(weights) == 2 and weights[1] > 0:
+            elements = math.prod(given)
+            if elements % weights[1]:
+                yield f"its input has {elements} elements, its weights take rows of {weights[1]}"
+    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and node.inputs:
+        given = _dims(node.inputs[0])
+        if given is not None and len(given) != 3:
+            yield f"its input has {len(given)} dimensions, not time, batch and features"
+
+
+def _dims(value: Value) -> tuple[int, ...] | None:
+    """Return the stored dimensions of a tensor: interpreters take an unknown one for what is stored, 1."""
+    return None if value.raw is None or value.is_absent else tuple(value.raw.table.scalars("shape"))
