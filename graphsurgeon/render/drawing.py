@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("svg", "dot", "png", "pdf", "html")
 MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
+MOST_IN_NOTEBOOK = 4 << 20  # bytes of a page that a cell is given; a notebook keeps them
+FRAME_HEIGHT = 560  # pixels
 _COARSEST = 8  # levels that a view may be made coarser by before it is given up
 _MOST_ON_PAPER = 200  # boxes; no paper has room for so many
 _MISFIT = 1.2  # times as far from square as a paper is, from which on a picture is arranged anew for it
@@ -44,6 +46,14 @@ class Drawing:
     def dot(self) -> graphviz.Source:
         """The picture in Graphviz's language, as the package `graphviz` has it; shows itself in a notebook."""
         return source_of(dot_text(self.scene))
+
+    def _repr_html_(self) -> str | None:
+        """Show a page in a frame of its own, an SVG as wide as the notebook; None for other files."""
+        if self.content.startswith(b"<!DOCTYPE html>"):
+            return framed(self.content.decode())
+        if self.content.startswith(b"<svg"):
+            return f'<div style="width:100%;overflow:auto">{self.content.decode()}</div>'
+        return None
 
 
 def draw(subject: Model | Graph, *, format: str = "svg", view: View | None = None, seconds: float = SECONDS) -> Drawing:
@@ -90,6 +100,21 @@ def draw_picture(subject: Model | Graph, picture: Picture, *, format: str, view:
 def to_svg(subject: Model | Graph) -> str:
     """Return the default picture as SVG, for notebooks."""
     return draw(subject).content.decode()
+
+
+def to_page(subject: Model | Graph) -> str | None:
+    """Return the page of a model or graph in a frame, for notebooks; None where it is too large for a cell."""
+    content = draw(subject, format="html").content
+    return framed(content.decode()) if len(content) <= MOST_IN_NOTEBOOK else None
+
+
+def framed(page: str) -> str:
+    """Return a page as an element of another one: it reaches nothing outside its frame, and is not reached."""
+    text = page.replace("&", "&amp;").replace('"', "&quot;")
+    style = f"width:100%;height:{FRAME_HEIGHT}px;border:1px solid #8884;border-radius:6px"
+    return (
+        f'<iframe title="the graph" style="{style}" sandbox="allow-scripts allow-downloads" srcdoc="{text}"></iframe>'
+    )
 
 
 def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layout]:
