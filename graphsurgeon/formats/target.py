@@ -107,9 +107,7 @@ def resolve(
 def _refuse_member(path: Path) -> None:
     inside = path_of(path)
     if isinstance(inside, MemberPath):
-        hint = (
-            f"-o NEW{inside.bundle.suffix} writes the bundle with the model in its place; or --in-place"
-        )
+        hint = f"-o NEW{inside.bundle.suffix} writes the bundle with the model in its place; or --in-place"
         raise UsageError("a member of a bundle is no output", path=path, hint=hint)
 
 
