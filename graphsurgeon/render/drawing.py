@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ MOST_IN_NOTEBOOK = 4 << 20  # bytes of a page that a cell is given; a notebook k
 FRAME_HEIGHT = 560  # pixels
 _COARSEST = 8  # levels that a view may be made coarser by before it is given up
 _MOST_ON_PAPER = 200  # boxes; no paper has room for so many
+_MISFIT = 1.2  # times as far from square as a paper is, from which on a picture is arranged anew for it
 _STEP = 0.8  # of the boxes that the next coarser picture may have
 
 
@@ -137,36 +137,46 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
 
 def _on_paper(picture: Picture, view: View, paper: Paper, seconds: float) -> tuple[Scene, Layout]:
     """Return the picture with the most boxes whose text can be read on a paper; else the coarsest, with a note."""
-    page = Page(paper.proportion, view.direction)
-    drawn: list[tuple[float, Scene, Layout]] = []
-    for scene in _coarser_and_coarser(picture, view):
-        room = sum(width * height for width, height in map(box_size, scene.boxes))
-        if not paper.may_hold(room):
-            continue
-        try:
-            layout = lay_out_page(scene, seconds=seconds, page=page)
-        except LayoutTimeoutError:
-            continue
-        size = paper.smallest_text(*sheet_size(scene, layout, paper))
-        if size >= SMALLEST:
-            return scene, layout
-        drawn.append((size, scene, layout))
-    if not drawn:
+    page = Page(paper.proportion, view.direction, _MISFIT * max(paper.proportion, 1 / paper.proportion), 0.0)
+    scenes = _fine_to_coarse(picture, view)
+    hoped = [scene for scene in scenes if paper.may_hold(sum(w * h for w, h in map(box_size, scene.boxes)))]
+    scenes = hoped or scenes[-1:]
+    found: tuple[float, Scene, Layout] | None = None
+    first, last = 0, len(scenes) - 1
+    while first <= last:  # the more boxes, the smaller the text, but for a few
+        middle = (first + last) // 2
+        tried = _sized(scenes[middle], paper, page, seconds)
+        fits = tried is not None and tried[0] >= SMALLEST
+        first, last = (first, middle - 1) if fits else (middle + 1, last)
+        if tried is not None and (found is None or fits or (found[0] < SMALLEST and tried[0] > found[0])):
+            found = tried
+    if found is None:
         hint = "draw a part: --scope, --focus, --from and --to"
         raise UnsupportedError("no picture of it could be laid out in time", hint=hint)
-    size, scene, layout = max(drawn, key=lambda one: one[0])
+    size, scene, layout = found
+    if size >= SMALLEST:
+        return scene, layout
     note = f"on {paper.name} the smallest text has {size:.1f} points; draw a part: --scope, --focus"
     return replace(scene, notes=(*scene.notes, note)), layout
 
 
-def _coarser_and_coarser(picture: Picture, view: View) -> Iterator[Scene]:
-    """Yield what a view asks for and coarser pictures, by depth and by number of boxes, those with most boxes first."""
+def _sized(scene: Scene, paper: Paper, page: Page, seconds: float) -> tuple[float, Scene, Layout] | None:
+    """Return the size of a scene's smallest text on a paper, in points, with its layout; None: not laid out in time."""
+    try:
+        layout = lay_out_page(scene, seconds=seconds, page=page)
+    except LayoutTimeoutError:
+        return None
+    return paper.smallest_text(*sheet_size(scene, layout, paper)), scene, layout
+
+
+def _fine_to_coarse(picture: Picture, view: View) -> list[Scene]:
+    """Return what a view asks for and coarser pictures, by depth and by number of boxes, most boxes first."""
     views = [view]
     while views[-1].most > _COARSEST:
         views.append(replace(view, depth=None, everything=False, most=int(views[-1].most * _STEP)))
     views += [replace(view, depth=depth) for depth in (1, 2, 3)] if view.depth is None else []
     scenes = {len(scene.boxes): scene for scene in (build_scene(picture, one) for one in reversed(views))}
-    yield from (scenes[count] for count in sorted(scenes, reverse=True) if count <= _MOST_ON_PAPER)
+    return [scenes[count] for count in sorted(scenes, reverse=True) if count <= _MOST_ON_PAPER or count == min(scenes)]
 
 
 def _coarser(view: View, scene: Scene) -> View | None:

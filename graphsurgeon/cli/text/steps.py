@@ -148,6 +148,9 @@ def _is_said(cell: object) -> bool:
 
 
 def _rename(report: Any, verbose: bool) -> None:
+    if report.what == "state":
+        _list_rows("the state file names what is there", [one[1:] for one in report.renamed], verbose=True)
+        return
     what = report.what.removesuffix("s") if report.what.endswith("s") else report.what
     output.line(f"{plural(len(report.renamed), what)} renamed")
     rows = [[f"in {where}" if where else "", name(old), "->", name(new)] for where, old, new in report.renamed]
@@ -157,6 +160,7 @@ def _rename(report: Any, verbose: bool) -> None:
 def _extract(report: Any, verbose: bool) -> None:
     if not report.nodes_before:
         _list(f"{plural(len(report.variables), 'variable')} kept", report.variables, verbose=verbose)
+        _list_rows(f"{len(report.damaged):,} damaged, left out", report.damaged, verbose=True)
         return
     kept = [plural(len(report.variables), "variable") if report.variables else ""]
     kept += [plural(len(report.functions), "function") if report.functions else ""]

@@ -59,7 +59,7 @@ def convert(
 
     Examples:
       gs convert model/ graph.pbtxt
-      gs convert model.meta saved_model/
+      gs convert model.meta saved_model/ --checkpoint model.ckpt-100
       gs convert old.h5 new.h5 --for keras-3
       gs convert model.onnx saved_model/
       gs convert net-symbol.json net.onnx
@@ -76,13 +76,18 @@ def convert(
     way = converter_for(model, path, options.format)
     if way is not None and release is None:
         return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
-    require_no_conversion(asked)
+    checkpoint = asked["checkpoint"]
+    require_no_conversion({**asked, "checkpoint": None})
+    is_container = release is None and path.suffix not in (".npz", ".safetensors") and path.name != EVENTS
+    if checkpoint is not None and not is_container:
+        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {checkpoint} {path} writes them")
     if release is not None:
         return Redirected([], target, export=partial(_mend, model, path, release))
     export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
     if export is not None:
         return Redirected([], target, export=export)
-    steps: Steps = [("convert", {**step, "format": named_format(target, options.format)})]
+    steps: Steps = [] if checkpoint is None else [("attach-checkpoint", {"checkpoint": checkpoint})]
+    steps.append(("convert", {**step, "format": named_format(target, options.format)}))
     return Redirected(steps, target, force_text)
 
 
