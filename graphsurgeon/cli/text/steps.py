@@ -148,6 +148,9 @@ def _is_said(cell: object) -> bool:
 
 
 def _rename(report: Any, verbose: bool) -> None:
+    if report.what == "state":
+        _list_rows("the state file names what is there", [one[1:] for one in report.renamed], verbose=True)
+        return
     what = report.what.removesuffix("s") if report.what.endswith("s") else report.what
     output.line(f"{plural(len(report.renamed), what)} renamed")
     rows = [[f"in {where}" if where else "", name(old), "->", name(new)] for where, old, new in report.renamed]
@@ -157,6 +160,7 @@ def _rename(report: Any, verbose: bool) -> None:
 def _extract(report: Any, verbose: bool) -> None:
     if not report.nodes_before:
         _list(f"{plural(len(report.variables), 'variable')} kept", report.variables, verbose=verbose)
+        _list_rows(f"{len(report.damaged):,} damaged, left out", report.damaged, verbose=True)
         return
     kept = [plural(len(report.variables), "variable") if report.variables else ""]
     kept += [plural(len(report.functions), "function") if report.functions else ""]
@@ -256,6 +260,49 @@ def _metadata(report: Any, verbose: bool) -> None:
     output.table([("file", name(one), size(count)) for one, count in report.files.items()], indent=2)
 
 
+def _average(report: Any, verbose: bool) -> None:
+    factors = ", ".join(f"{factor:.6g}" for factor in report.factors)
+    equal = len(set(report.factors)) == 1
+    _sentence(f"{plural(report.checkpoints, 'checkpoint')} averaged", "each counts as much" if equal else factors)
+    _list(f"{plural(len(report.averaged), 'variable')} averaged", report.averaged, verbose=verbose)
+    _list(f"{len(report.taken_from_last):,} as in the last one", report.taken_from_last, verbose=verbose)
+
+
+def _cast(report: Any, verbose: bool) -> None:
+    _list_rows(f"{plural(len(report.cast), 'variable')} made {report.dtype}", report.cast, verbose=verbose)
+    zero = [(key, plural(count, "value")) for key, count in report.became_zero]
+    _list_rows("smaller than the type has numbers for, and 0 now", zero, verbose=verbose)
+
+
+def _merge(report: Any, verbose: bool) -> None:
+    output.line(f"{plural(report.added, 'variable')} of the second added")
+    _list_rows("renamed", [(old, "->", new) for old, new in report.renamed], verbose=verbose)
+    kept = [(one, f"of the {side}") for one, side in report.kept.items()]
+    _list_rows("both had", kept, verbose=verbose)
+
+
+def _set_weights(report: Any, verbose: bool) -> None:
+    output.line(f"{plural(len(report.weights), 'weight')} set")
+    rows = [[name(one.name), str(one.dtype), str(one.shape), one.kind, one.rounding] for one in report.weights]
+    _rows(_without_empty(rows), verbose=verbose)
+
+
+def _rewire(report: Any, verbose: bool) -> None:
+    for one in report.rewired:
+        readers = [plural(one.nodes, "node") if one.nodes else "", plural(one.results, "result") if one.results else ""]
+        told = " and ".join(filter(None, readers)) or "nothing"
+        verb = "reads" if one.nodes + one.results <= 1 else "read"
+        where = f" in {one.graph}" if one.graph else ""
+        output.line(f"{told} {verb} ", name(one.reads), " in place of ", name(one.tensor), where)
+
+
+def _list_rows(title: str, rows: Sequence[tuple[str, ...]], *, verbose: bool) -> None:
+    """Print a title and rows below it, each a name and what is told of it, if there are any."""
+    if rows:
+        output.line(title)
+        _rows([[name(row[0]), *row[1:]] for row in rows], verbose=verbose)
+
+
 def _tell_fields(report: Any, verbose: bool) -> None:
     """Tell a report that nobody wrote sentences for: counts in one line, then what is listed, each with its count."""
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report) if field.name != "notes"}
@@ -312,16 +359,21 @@ def _cell(key: str, value: object) -> str:
 _TOLD: dict[str, Callable[[Any, bool], None]] = {
     "AddOutputReport": _add_output,
     "AttachReport": _attach,
+    "AverageReport": _average,
+    "CastReport": _cast,
     "ConvertReport": _convert,
     "ExtractReport": _extract,
     "FreezeReport": _freeze,
+    "MergeReport": _merge,
     "MetadataReport": _metadata,
     "OptimizeReport": _optimize,
     "RemovalReport": _removal,
     "RenameReport": _rename,
     "ReplaceReport": _replace,
+    "RewireReport": _rewire,
     "SetInputReport": _set_ends,
     "SetOutputReport": _set_ends,
+    "SetWeightsReport": _set_weights,
     "SignatureReport": _signature,
     "StripReport": _strip,
 }
