@@ -330,3 +330,24 @@ def is_service(op: str) -> bool:
 @lru_cache(maxsize=8192)
 def _has_form(form: str, op: str) -> bool:
     return re.fullmatch(form, op) is not None
+
+
+# -- TFLite: where kernels keep what they yield -------------------------------------------------------------
+# `inplace_operator` of the registrations in `tflite/kernels/*.cc`: the inputs whose bytes the result may take.
+
+TFLITE_IN_PLACE = {
+    "ADD": (0, 1), "SUB": (0, 1), "MUL": (0, 1), "DIV": (0, 1), "SOFTMAX": (0,), "LOG_SOFTMAX": (0,),
+    "DYNAMIC_UPDATE_SLICE": (0,),
+}  # fmt: skip
+TFLITE_MOVED_IN_PLACE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "BITCAST"})  # the same bytes: nothing is moved
+TFLITE_UNPACKED = frozenset({"DEQUANTIZE", "DENSIFY", "CAST"})  # of a constant: once, and kept
+# The inputs that say how large the result is: unless they are constants that is known only when it runs. The first
+# ones yield as many elements as they find.
+TFLITE_AS_MANY_AS_FOUND = frozenset({"WHERE", "UNIQUE", "SEGMENT_SUM"})
+TFLITE_SIZED_BY = {
+    "RESHAPE": (1,), "FILL": (0,), "TILE": (1,), "BROADCAST_TO": (1,), "TRANSPOSE_CONV": (0,), "RANGE": (0, 1, 2),
+    "RESIZE_BILINEAR": (1,), "RESIZE_NEAREST_NEIGHBOR": (1,), "PAD": (1,), "PADV2": (1,), "MIRROR_PAD": (1,),
+    "SLICE": (1, 2), "STRIDED_SLICE": (1, 2, 3), "SCATTER_ND": (2,), "TOPK_V2": (1,), "ONE_HOT": (1,),
+    "EXPAND_DIMS": (1,), "SPACE_TO_BATCH_ND": (1, 2), "BATCH_TO_SPACE_ND": (1, 2), "CONV_3D_TRANSPOSE": (0,),
+    "NON_MAX_SUPPRESSION_V4": (2,), "NON_MAX_SUPPRESSION_V5": (2,), "RANDOM_UNIFORM": (0,), "MEAN": (1,), "SUM": (1,),
+}  # fmt: skip
