@@ -15,7 +15,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
-from graphsurgeon.shapes.tflite import infer_subgraph
+from graphsurgeon.shapes.tflite_flow import infer_subgraph
 
 
 class RunShapes:
@@ -57,6 +57,11 @@ class RunShapes:
             return self._report.shape(value)
         shape = self._followed.get(value) or value.shape or UNKNOWN_RANK
         return shape if shape.is_static else _sized(value.shape or UNKNOWN_RANK)
+
+    def bytes_of(self, value: Value) -> int | None:
+        """Return the bytes of a value, None where dtype or shape are not known, or its elements have no fixed size."""
+        dtype, count = self._report.dtype(value), self(value).num_elements
+        return None if dtype is None or not dtype.bits or count is None else count * dtype.itemsize
 
 
 def _named(inputs: list[Value], assume: Mapping[str, Shape]) -> dict[Value, Shape]:

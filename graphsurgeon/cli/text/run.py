@@ -64,6 +64,8 @@ def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str
     """Return the row of a table that tells of one compared output; unless it is judged, by how much it differs."""
     if item.what:
         text = item.what
+    elif item.range is not None and item.largest is not None:
+        text = _error(item.largest, item.mean or 0.0, item.range) + ("" if item.agrees else ": too much")
     elif item.identical:
         text = "the same to the bit"
     elif item.agrees and not judged:
@@ -74,6 +76,12 @@ def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str
         amount = f", by up to {item.largest:.3g}" if item.largest is not None else ""
         text = f"{item.different:,} of {item.elements:,} differ{amount}"
     return (item.signature or "", item.name, item.loader, text)
+
+
+def _error(largest: float, mean: float, range: float) -> str:
+    """Tell how far real numbers are off that one of two models quantizes."""
+    share = f" ({100 * largest / range:.2g}% of its range)" if range else ""
+    return f"off by at most {largest:.3g}{share}, {mean:.3g} in the mean"
 
 
 def _changes(outputs: Sequence[ComparedOutput]) -> str:
@@ -90,5 +98,7 @@ def _verdict(outputs: Sequence[ComparedOutput]) -> str:
     wrong = sum(not item.agrees for item in outputs)
     if wrong:
         return f"{wrong} of {output.plural(len(outputs), 'output')} differ{'s' if wrong == 1 else ''}"
+    if any(item.range is not None for item in outputs):
+        return f"close: {output.plural(len(outputs), 'output')}, by the range of what comes out"
     exact = all(item.identical for item in outputs)
     return f"the same: {output.plural(len(outputs), 'output')}{', to the bit' if exact else ''}"
