@@ -79,6 +79,8 @@ def resolve(
     path, is_named_folder = Path(place), _is_named_folder(place)
     if os.fspath(place) == "-":
         raise UsageError("a model is not written to the standard output", path=place, hint="give a file or folder")
+    if not in_place:
+        _refuse_member(path)
     if format is not None:
         traits, is_text = _named(format)
     elif in_place:
@@ -100,6 +102,13 @@ def resolve(
     if is_named_folder:
         raise UsageError("is the name of a folder, and a file is to be written", path=place, hint=AVOID)
     return Target(traits, path, is_text, "file")
+
+
+def _refuse_member(path: Path) -> None:
+    inside = path_of(path)
+    if isinstance(inside, MemberPath):
+        hint = f"-o NEW{inside.bundle.suffix} writes the bundle with the model in its place; or --in-place"
+        raise UsageError("a member of a bundle is no output", path=path, hint=hint)
 
 
 def _as_member(model: Model, path: Path) -> tuple[Format, bool | None] | None:

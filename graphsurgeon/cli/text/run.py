@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,10 +21,20 @@ def print_run(report: RunReport, save: Path | None = None) -> None:
     """Print what went in and what came out, in short."""
     what = f"signature {report.signature}" if report.signature is not None else "graph"
     output.heading(f"{what}, run by {LOADERS[report.loader]}")
-    rows = [("input", *_row(array)) for array in report.inputs]
-    output.table([*rows, *(("output", *_row(array)) for array in report.outputs)], indent=2)
+    ends = [*(("input", array) for array in report.inputs), *(("output", array) for array in report.outputs)]
+    if sys.stdout.isatty():
+        output.table([row for side, array in ends for row in _drawn(side, array)], indent=2)
+    else:
+        output.table([(side, *_row(array)) for side, array in ends], indent=2)
     if save is not None:
         output.line(output.mark("wrote", "done"), " ", output.mark(save, "strong"))
+
+
+def _drawn(side: str, array: ArraySummary) -> list[tuple[object, ...]]:
+    """Return an array as rows for a person: what its numbers are like, below it the first of them."""
+    *told, values, spread = _row(array)
+    first = (side, output.mark(told[0], "strong"), *told[1:], spread or values)
+    return [first, ("", "", "", "", output.mark(values, "faint"))] if spread else [first]
 
 
 def _row(array: ArraySummary) -> tuple[str, str, str, str, str]:
@@ -60,7 +71,7 @@ def print_equivalence(report: EquivalenceReport) -> None:
     output.line(output.mark(told, "done" if same else "error"))
 
 
-def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str, str, str]:
+def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[object, object, object, object]:
     """Return the row of a table that tells of one compared output; unless it is judged, by how much it differs."""
     if item.what:
         text = item.what
@@ -75,7 +86,8 @@ def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str
     else:
         amount = f", by up to {item.largest:.3g}" if item.largest is not None else ""
         text = f"{item.different:,} of {item.elements:,} differ{amount}"
-    return (item.signature or "", item.name, item.loader, text)
+    style = "error" if judged and not item.agrees else ""
+    return (item.signature or "", output.mark(item.name, "strong"), item.loader, output.mark(text, style))
 
 
 def _error(largest: float, mean: float, range: float) -> str:
