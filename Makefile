@@ -5,14 +5,14 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 BIN := .venv/bin
 SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q -n 2 --durations=20
-ORACLES := tensorflow or litert or onnx or fleet or browser or corpus or distribution
+ORACLES := tensorflow or litert or onnx or fleet or processes or browser or corpus or distribution
 
 .PHONY: demo test check oracles clean python
 
 demo: .venv-demo/ready
 	tools/demo.sh .venv-demo/bin/gs
 
-# The first run needs no TensorFlow and is quick; the second one has TensorFlow and LiteRT compute the right answers,
+# The first run needs no TensorFlow and is quick; the second one starts many processes, has TensorFlow and LiteRT compute the right answers,
 # and tries the corpus of models of others where it is there. Both run, also where the first one fails.
 test: .venv/ready
 	@status=0; \

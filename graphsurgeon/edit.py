@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from graphsurgeon.disk.atomic import Inspect, scratch_folder
-from graphsurgeon.disk.files import Progress
-from graphsurgeon.disk.places import path_of
+from graphsurgeon.disk.files import Progress, exists, is_file
+from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
+from graphsurgeon.formats.arrays.values import read_values
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
-from graphsurgeon.formats.target import named_format, own_place, resolve
+from graphsurgeon.formats.target import EXISTS, named_format, own_place, resolve
 from graphsurgeon.formats.writing import WritePlan, plan_write
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
@@ -131,7 +132,7 @@ def edit(
     force_text: bool = False,
     verify: Verifier | None = None,
     progress: Progress | None = None,
-    **place: Unpack[WhereFields],
+    **fields: Unpack[WhereFields],
 ) -> EditReport:
     """Change a model file.
 
@@ -144,14 +145,41 @@ def edit(
         force_text: read text protobufs of more than 64 MiB.
         verify: called with source and result; in place the source is replaced only if they agree.
         progress: called with the bytes written and the bytes in all.
-        **place: the fields of `where`.
+        **fields: the fields of `where`.
 
     Raises:
         GraphSurgeonError: by its subclass, why nothing was written.
     """
-    where = replace(where or Where(), **place)
+    where = replace(where or Where(), **fields)
+    place = path_of(where.output) if where.output is not None else None
+    one = partial(_edit, path, steps, dry_run=dry_run, force_text=force_text, verify=verify, progress=progress)
     with collector_seldom():
-        return _edit(path, steps, where, dry_run=dry_run, force_text=force_text, verify=verify, progress=progress)
+        return _onto_store(one, where, place) if isinstance(place, RemotePath) else one(where)
+
+
+def _onto_store(one: Callable[[Where], EditReport], where: Where, place: RemotePath) -> EditReport:
+    """Write a model of one file here, read it back and verify it; only then it is put where it goes.
+
+    Raises:
+        UsageError: the place is taken, or takes no files.
+        UnsupportedError: the model is a folder or several files, which no store takes in one step.
+    """
+    from tempfile import TemporaryDirectory
+
+    from graphsurgeon.disk import remote
+
+    remote.require_place(place)
+    if exists(place) and not (where.force and is_file(place)):
+        raise UsageError("there is something already", path=place, hint=EXISTS)
+    with TemporaryDirectory(prefix="gs-") as folder:
+        here = Path(folder) / place.name
+        report = one(replace(where, output=here, force=False))
+        if list(report.files) not in ([""], [str(here)], [here.name]):
+            what = "a model of several files would be there in part for a while"
+            raise UnsupportedError(what, path=place, hint="write to a local folder, and copy it there")
+        if report.written:
+            remote.put(place, here)
+    return replace(report, output=str(place), files={str(place): report.num_bytes})
 
 
 def _edit(
@@ -192,7 +220,7 @@ def _edit(
         gc.collect()  # nodes and values refer to each other: before the result is read, the source makes room
     plan.write(link=where.link, inspect=inspect, progress=progress)
     if verify is not None and verdict is None:
-        verdict = verify(source, plan.target.path)
+        verdict = verify(source, plan.target.place)
     return done.report(path, written=True, verdict=verdict)
 
 
@@ -265,17 +293,33 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
         opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
-    if isinstance(opened.get("params"), str | os.PathLike):
-        opened["params"] = read(opened["params"])
+    if opened.get("checkpoints"):
+        opened["checkpoints"] = [
+            read_checkpoint(one) if isinstance(one, str | os.PathLike) else one for one in opened["checkpoints"]
+        ]
+    for name in ("params", "source"):
+        if isinstance(opened.get(name), str | os.PathLike):
+            opened[name] = read(opened[name])
+    if isinstance(opened.get("values"), Mapping):
+        opened["values"] = {name: _value(name, value) for name, value in opened["values"].items()}
     if isinstance(opened.get("format"), str):
         opened["format"] = named_format("", opened["format"])
     return opened
 
 
+def _value(name: str, value: object) -> object:
+    """Return a value of a weight; in the place of `@FILE` what the file holds."""
+    return read_values(value[1:], name) if isinstance(value, str) and value.startswith("@") else value
+
+
 def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterable[StepReport]) -> list[str]:
     """Give what becomes a SavedModel what loaders want of one, whichever steps made it; return notes on it."""
+    from graphsurgeon.surgery import COMPLETING
     from graphsurgeon.surgery.complete import complete
 
+    steps = list(steps)
+    if steps and steps[-1][0] in COMPLETING:
+        return []
     place, is_own = _place(model, where)
     if not resolve(model, place, format=where.format, in_place=is_own).traits.is_servable:
         return []
@@ -375,7 +419,7 @@ def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) 
 
     def inspect(complete: Path) -> None:
         try:
-            result = read(complete)
+            result = read(plan.target.within(complete))
             written = _outline(result)
         except GraphSurgeonError as error:
             what = f"what was written does not read back: {error.message}"

@@ -187,7 +187,7 @@ def test_a_checkpoint_in_place(tmp_path: Path, name: str, by: str) -> None:
 
 def test_a_checkpoint_into_a_folder(tmp_path: Path) -> None:
     edit(FIXTURES / "checkpoint" / "name_based", [], output=tmp_path)
-    names = [name for name in os.listdir(FIXTURES / "checkpoint" / "name_based") if name != "checkpoint"]
+    names = {*os.listdir(FIXTURES / "checkpoint" / "name_based"), "checkpoint"}
     assert sorted(os.listdir(tmp_path)) == sorted(names)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -230,7 +231,7 @@ run(["inputs", "g.pbtxt"])
         for word in ("with", "without")
     ]
     assert ["x:0" in text for text in said] == [True, False]
-    assert list(test_house.op_sets("EARS = {'Placeholder', 'PlaceholderV2', 'PlaceholderWithDefault'}"))
+    assert list(test_house.op_sets(ast.parse("EARS = {'Placeholder', 'PlaceholderV2', 'PlaceholderWithDefault'}")))
 
 
 def test_a_rule_of_replace(gs: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ TOOL = Path(__file__).resolve().parents[1] / "tools" / "fuzz.py"
 CASES = 30  # in each of ten processes
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of processes, and paths of open folders")
 @pytest.mark.parametrize("part", range(10))
 def test_no_case_has_a_fault(part: int) -> None:

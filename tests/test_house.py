@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from graphsurgeon.ops import catalog
-from tests.test_imports import MODULES, name_of, nodes_of
+from tests.test_imports import MODULES, name_of, nodes_of, tree_of
 
 CONFTEST = Path(__file__).with_name("conftest.py")
 OPS = frozenset(catalog.names())
@@ -19,6 +20,7 @@ FEWEST = 3  # names of ops that make a set
 
 # Who may name several ops beside `ops/kinds.py`: tables of what is done for each op, one by one.
 MAY_NAME_OPS = {
+    "analysis/work.py": "op -> function on shapes",
     "ops/kinds.py": "the place",
     "shapes/elements.py": "op -> function on elements",
     "shapes/tflite.py": "TFLite operator -> the TensorFlow op of the same shapes",
@@ -90,7 +92,7 @@ def test_sets_of_ops_stand_in_one_place() -> None:
     for module in MODULES:
         name = name_of(module)
         if name not in MAY_NAME_OPS and not name.startswith(MAY_NAME_OPS_BELOW):
-            sets = [f"line {line}: {', '.join(sorted(ops))}" for line, ops in op_sets(module.read_text("utf-8"))]
+            sets = [f"line {line}: {', '.join(sorted(ops))}" for line, ops in op_sets(tree_of(module))]
             found |= {name: sets} if sets else {}
     assert found == {}, "give the set a name in ops/kinds.py"
 
@@ -109,15 +111,16 @@ def test_sets_of_ops_stand_in_one_place() -> None:
     ],
 )
 def test_a_set_is_found_however_it_is_spelled(source: str) -> None:
-    assert [ops for _, ops in op_sets(source)] == [{"Merge", "RefMerge", "Switch"}]
+    assert [ops for _, ops in op_sets(ast.parse(source))] == [{"Merge", "RefMerge", "Switch"}]
 
 
 def test_what_is_no_set_of_ops() -> None:
-    assert not list(op_sets("X = ('Merge', 'RefMerge')\n'''Merge RefMerge Switch and more.'''\nY = 'a Merge of three'"))
+    source = "X = ('Merge', 'RefMerge')\n'''Merge RefMerge Switch and more.'''\nY = 'a Merge of three'"
+    assert not list(op_sets(ast.parse(source)))
 
 
 def test_edges_are_walked_in_one_place() -> None:
-    walks = {name_of(m): set(worklists(m.read_text("utf-8"))) for m in MODULES if name_of(m).startswith(WITH_EDGES)}
+    walks = {name_of(m): set(worklists(tree_of(m))) for m in MODULES if name_of(m).startswith(WITH_EDGES)}
     assert {name: found for name, found in walks.items() if found - MAY_WALK.get(name, set())} == {}, (
         "use model/traversal.py"
     )
@@ -134,20 +137,24 @@ def test_edges_are_walked_in_one_place() -> None:
     ],
 )
 def test_a_walk_is_found_however_it_is_spelled(source: str) -> None:
-    assert list(worklists(source)) == ["f"]
+    assert list(worklists(ast.parse(source))) == ["f"]
 
 
 def test_nothing_is_taken_from_the_front_of_a_list() -> None:
     """`pop(0)` moves all that is behind it: a walk of n steps takes n * n."""
     graphs = [module for module in MODULES if name_of(module).startswith(WITH_EDGES)]
-    calls = {(name_of(module), node) for module in graphs for node in nodes_of(module) if isinstance(node, ast.Call)}
-    slow = {name for name, call in calls if ast.unparse(call).endswith(".pop(0)")}
+    slow = {name_of(module) for module in graphs for node in nodes_of(module) if _is_front_taken(node)}
     assert slow == set()
+
+
+def _is_front_taken(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "pop" and ast.unparse(node).endswith("(0)")
 
 
 def test_definitions_are_asked_for_through_the_vocabulary_of_a_graph() -> None:
     """`catalog.of(node)`: ONNX has an `Add`, a `Max` and an `If` of its own."""
-    asked = [(name_of(m), node) for m in MODULES for node in nodes_of(m) if isinstance(node, ast.Call)]
+    calls = [(name_of(m), node) for m in MODULES for node in nodes_of(m) if isinstance(node, ast.Call)]
+    asked = [(name, call) for name, call in calls if _called(call) == "catalog.get"]
     bare = {name for name, call in asked if re.fullmatch(r"catalog\.get\([\w.]*\.op\)", ast.unparse(call))}
     assert bare - {"ops/catalog.py"} == set()
 
@@ -194,14 +201,13 @@ def _is_of_self(node: ast.Attribute) -> bool:
     return is_private and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
-def op_sets(source: str) -> Iterator[tuple[int, set[str]]]:
+def op_sets(tree: ast.Module) -> Iterator[tuple[int, set[str]]]:
     """Yield the line and the names wherever a source spells `FEWEST` names of ops together."""
-    tree = ast.parse(source)
     bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        names = set() if id(node) in bare else _named(node) & OPS
+        names = set() if id(node) in bare else _named(node)
         if len(names) >= FEWEST:
             yield getattr(node, "lineno", 0), names
         else:
@@ -211,8 +217,7 @@ def op_sets(source: str) -> Iterator[tuple[int, set[str]]]:
 def _named(node: ast.AST) -> set[str]:
     """Return the texts that a node holds as members, keys or alternatives of one thing."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        words = re.split(r"[\s|()]+", node.value.strip())
-        return set(words) if all(re.fullmatch(r"[A-Za-z_]\w*", word) for word in words if word) else set()
+        return set(_ops_in(node.value))
     if isinstance(node, ast.Tuple | ast.List | ast.Set):
         members: list[ast.AST] = list(node.elts)
     elif isinstance(node, ast.Dict):
@@ -230,9 +235,16 @@ def _named(node: ast.AST) -> set[str]:
     return set().union(*map(_named, members))
 
 
-def worklists(source: str) -> Iterator[str]:
+@functools.cache
+def _ops_in(text: str) -> frozenset[str]:
+    """Return the names of ops that a text is made of; none where it says something else too."""
+    words = re.split(r"[\s|()]+", text.strip())
+    return OPS.intersection(words) if all(word.isidentifier() for word in words if word) else frozenset()
+
+
+def worklists(tree: ast.Module) -> Iterator[str]:
     """Yield each function that takes from a list, or goes over it, and adds to it meanwhile."""
-    for function in ast.walk(ast.parse(source)):
+    for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef) and any(map(_is_worklist, _own_nodes(function))):
             yield function.name
 
@@ -261,12 +273,19 @@ def _is_worklist(loop: ast.AST) -> bool:
 
 
 def _takes_from(name: str, node: ast.AST) -> bool:
-    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    called = _called(node)
     return called in (f"{name}.pop", f"{name}.popleft") or (called == "heapq.heappop" and name in ast.unparse(node))
+
+
+def _called(node: ast.AST) -> str:
+    """Return `x.f` of a call of a function of something that has a name; empty for anything else."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return ""
+    return f"{node.func.value.id}.{node.func.attr}" if isinstance(node.func.value, ast.Name) else ""
 
 
 def _adds_to(name: str, node: ast.AST) -> bool:
     if isinstance(node, ast.AugAssign):
         return isinstance(node.target, ast.Name) and node.target.id == name
-    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    called = _called(node)
     return called in (f"{name}.append", f"{name}.extend") or (called == "heapq.heappush" and name in ast.unparse(node))

@@ -69,9 +69,15 @@ def layer_of(module: Path) -> str:
 
 
 @functools.cache
+def tree_of(module: Path) -> ast.Module:
+    """Return a module's syntax tree."""
+    return ast.parse(module.read_text("utf-8"))
+
+
+@functools.cache
 def nodes_of(module: Path) -> list[ast.AST]:
     """Return every node of a module's syntax tree."""
-    return list(ast.walk(ast.parse(module.read_text("utf-8"))))
+    return list(ast.walk(tree_of(module)))
 
 
 def imports(module: Path) -> Iterator[tuple[str, bool]]:

@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 
 _SHAPE = (2, 4, 7, 6)
+_SHAPES = {"detection": (1, 4, 7, 6)}  # of nets that take one image
+_LAST = "permute_param { order: 0 order: 2 order: 3 order: 1 }"  # channels
 # name: (type, settings, shapes of the weights); what stands for a net of one layer.
 LAYERS: dict[str, tuple[str, str, Sequence[tuple[int, ...]]]] = {
     "convolution": (
@@ -117,11 +119,59 @@ NETS: dict[str, tuple[list[tuple[str, str, list[str], list[str], str]], dict[str
         ],
         {"c": [(4, 4, 1, 1)], "fc": [(3, 4), (3,)]},
     ),
+    "detection": (
+        [
+            ("map", "Convolution", ["data"], ["map"], "convolution_param { num_output: 4 kernel_size: 3 stride: 2 }"),
+            (
+                "priors",
+                "PriorBox",
+                ["map", "data"],
+                ["priors"],
+                "prior_box_param { min_size: 2 max_size: 4 aspect_ratio: 2 flip: true clip: false "
+                "variance: 0.1 variance: 0.1 variance: 0.2 variance: 0.2 offset: 0.5 }",
+            ),
+            ("where", "Convolution", ["map"], ["where"], "convolution_param { num_output: 16 kernel_size: 1 }"),
+            ("where_last", "Permute", ["where"], ["where_last"], _LAST),
+            ("where_flat", "Flatten", ["where_last"], ["where_flat"], "flatten_param { axis: 1 }"),
+            ("what", "Convolution", ["map"], ["what"], "convolution_param { num_output: 12 kernel_size: 1 }"),
+            ("what_last", "Permute", ["what"], ["what_last"], _LAST),
+            ("what_rows", "Reshape", ["what_last"], ["what_rows"], "reshape_param { shape { dim: 0 dim: -1 dim: 3 } }"),
+            ("sure", "Softmax", ["what_rows"], ["sure"], "softmax_param { axis: 2 }"),
+            ("sure_flat", "Flatten", ["sure"], ["sure_flat"], "flatten_param { axis: 1 }"),
+            (
+                "found",
+                "DetectionOutput",
+                ["where_flat", "sure_flat", "priors"],
+                ["found"],
+                "detection_output_param { num_classes: 3 share_location: true background_label_id: 0 keep_top_k: 7 "
+                "nms_param { nms_threshold: 0.4 top_k: 15 } code_type: CENTER_SIZE confidence_threshold: 0.1 }",
+            ),
+        ],
+        {
+            "map": [(4, 4, 3, 3), (4,)],
+            "where": [(16, 4, 1, 1), (16,)],
+            "what": [(12, 4, 1, 1), (12,)],
+        },
+    ),
+    "priors": (
+        [
+            ("map", "Pooling", ["data"], ["map"], "pooling_param { kernel_size: 2 stride: 2 }"),
+            (
+                "priors",
+                "PriorBox",
+                ["map", "data"],
+                ["priors"],
+                "prior_box_param { min_size: 2 min_size: 3 max_size: 4 max_size: 5 aspect_ratio: 2 aspect_ratio: 3 "
+                "flip: false clip: true step: 3 offset: 0.25 variance: 0.2 }",
+            ),
+        ],
+        {},
+    ),
 }
 
 
-def _text(layers: Sequence[tuple[str, str, list[str], list[str], str]]) -> str:
-    dims = " ".join(f"dim: {dim}" for dim in _SHAPE)
+def _text(layers: Sequence[tuple[str, str, list[str], list[str], str]], shape: Sequence[int]) -> str:
+    dims = " ".join(f"dim: {dim}" for dim in shape)
     lines = ['name: "net"', f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ {dims} }} }} }}']
     for name, kind, bottoms, tops, settings in layers:
         ends = " ".join([*(f'bottom: "{bottom}"' for bottom in bottoms), *(f'top: "{top}"' for top in tops)])
@@ -155,6 +205,14 @@ def _binary(layers: Sequence[tuple[str, str, list[str], list[str], str]], blobs:
     return out
 
 
+def _in_order_of_caffe(name: str, found: Any) -> Any:
+    """Return detections by class, and by score within, as `detection_output_layer.cpp` does; OpenCV goes by score."""
+    if name != "detection":
+        return found
+    rows = found[0, 0]
+    return rows[np.lexsort((-rows[:, 2], rows[:, 1], rows[:, 0]))][None, None]
+
+
 def main(file: Path) -> None:
     """Write the nets, and what OpenCV makes of seeded numbers."""
     nets = {
@@ -165,12 +223,13 @@ def main(file: Path) -> None:
     for name, (layers, shapes) in {**nets, **NETS}.items():
         random = np.random.RandomState(7)
         blobs = {layer: [random.rand(*shape).astype("f4") + 0.1 for shape in own] for layer, own in shapes.items()}
-        text, binary = _text(layers).encode(), _binary(layers, blobs)
-        x = random.randn(*_SHAPE).astype("f4")
+        shape = _SHAPES.get(name, _SHAPE)
+        text, binary = _text(layers, shape).encode(), _binary(layers, blobs)
+        x = random.randn(*shape).astype("f4")
         net = cv2.dnn.readNetFromCaffe(np.frombuffer(text, "u1"), np.frombuffer(binary, "u1"))
         net.enableFusion(False)
         net.setInput(x)
-        found = net.forward()
+        found = _in_order_of_caffe(name, net.forward())
         arrays[f"{name}/prototxt"], arrays[f"{name}/caffemodel"] = (
             np.frombuffer(part, "u1") for part in (text, binary)
         )

@@ -85,7 +85,7 @@ def _blockwise(stored: np.ndarray[Any, Any], quantization: Quantization) -> np.n
 def _parameter(value: Value | None, stored: np.ndarray[Any, Any], quantization: Quantization) -> Any:
     """Give the parameters of blocks the shape of what they are for: each is repeated over its block."""
     tensor = None if value is None else value.tensor
-    counts = _blocks(stored.shape, quantization)
+    counts = block_counts(stored.shape, quantization)
     if tensor is None or counts is None or tensor.num_elements != _product(counts):
         raise UnsupportedError(f"the scales of its blocks do not fit the shape {stored.shape}")
     spread = tensor.numpy().astype("f4").reshape(counts)
@@ -94,7 +94,7 @@ def _parameter(value: Value | None, stored: np.ndarray[Any, Any], quantization: 
     return spread
 
 
-def _blocks(shape: tuple[int, ...], quantization: Quantization) -> list[int] | None:
+def block_counts(shape: tuple[int, ...], quantization: Quantization) -> list[int] | None:
     """Return the number of blocks along each dimension; None if the dimensions are no multiples of the block."""
     if quantization.axes:
         return [size if axis in quantization.axes else 1 for axis, size in enumerate(shape)]

@@ -23,7 +23,7 @@ from graphsurgeon.analysis.weight_totals import (
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
-from graphsurgeon.model.model import FormatName, Model
+from graphsurgeon.model.model import FormatName, Model, ModelMember
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
@@ -172,6 +172,7 @@ class Summary(NamedTuple):
 
     Attributes:
         modules: programs inside nodes.
+        members: of a bundle.
     """
 
     format: FormatName
@@ -183,6 +184,7 @@ class Summary(NamedTuple):
     assets: Sequence[str]
     notes: Sequence[str] = ()
     modules: Sequence[ModuleSummary] = ()
+    members: Sequence[ModelMember] = ()
 
 
 def summarize(
@@ -217,6 +219,7 @@ def summarize(
         assets=list(assets),
         notes=list(dict.fromkeys([*model.notes, *_missing_variables(model, graphs)])),
         modules=_summarize_modules(chosen, graphs),
+        members=model.members,
     )
 
 

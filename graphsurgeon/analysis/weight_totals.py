@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.variables import NamedVariable, named_variables
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph
@@ -123,8 +124,54 @@ def first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]
     A name alone does not tell: it need not be unique.
     """
     listed = list(variables)
-    elsewhere = {_mark(named) for named in listed if not named.key.startswith(_KERAS_COPIES)}
-    yield from (named for named in listed if not named.key.startswith(_KERAS_COPIES) or _mark(named) not in elsewhere)
+    elsewhere = {_mark(named) for named in listed if not is_keras_copy(named.key)}
+    yield from (named for named in listed if not is_keras_copy(named.key) or _mark(named) not in elsewhere)
+
+
+def is_keras_copy(key: str) -> bool:
+    """Say whether a key is of the objects under which Keras 3's export saves variables once more."""
+    return key.startswith(_KERAS_COPIES)
+
+
+class KerasCopies:
+    """Which entries of a checkpoint are one variable, saved under two objects by Keras 3's export.
+
+    The loader of TensorFlow 2 reads one of them, that of TensorFlow 1 (and so TensorFlow Serving) the other.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._groups: dict[object, list[str]] = {}
+        self._marks: dict[str, object] = {}
+        for named in named_variables(checkpoint):
+            if named.kind == "variable" and named.name is not None:
+                mark = self._marks[named.key] = _mark(named)
+                self._groups.setdefault(mark, []).append(named.key)
+
+    def of(self, key: str) -> list[str]:
+        """Return the other entries of the variable behind a key, mostly none. Reads values where names repeat.
+
+        Raises:
+            UsageError: several are alike in name, shape and values, so that nothing tells which belongs to which.
+        """
+        group = self._groups.get(self._marks.get(key), [])
+        own = [other for other in group if is_keras_copy(other) == is_keras_copy(key)]
+        others = [other for other in group if other not in own]
+        if len(own) == 1 or not others:
+            return others if len(others) == 1 else []
+        value = self._value(key)
+        others = [other for other in others if self._value(other) == value]
+        if len(others) > 1:
+            raise UsageError(
+                f"{key!r} is stored twice, and {', '.join(others[:4])} are all like it",
+                hint="nothing tells which one is its copy: edit the source of the export",
+            )
+        return others
+
+    def _value(self, key: str) -> str:
+        from graphsurgeon.analysis.weights import checksum
+
+        return checksum(self._checkpoint.variables[key].tensor)
 
 
 def _largest(variables: Sequence[NamedVariable]) -> list[TensorFact]:

@@ -19,8 +19,10 @@ from typing import Any, NamedTuple
 
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
 from graphsurgeon.compare.entries import OneRun, Result, RunOutcome
-from graphsurgeon.disk.places import RemotePath, path_of
+from graphsurgeon.disk.files import open_source
+from graphsurgeon.disk.places import MemberPath, RemotePath, path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.export import export_file
 from graphsurgeon.model.format import TENSORFLOW, Format
 
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
@@ -211,8 +213,18 @@ def _write_request(folder: Path, runtime: str, source: dict[str, Any], calls: Se
             {"loader": call.loader, "signature": call.signature, "feeds": feeds, "fetches": dict(call.fetches)}
         )
     save_arrays(folder / FEEDS, arrays)
-    request = {"runtime": runtime, "source": _absolute(source), "calls": requests}
+    request = {"runtime": runtime, "source": _absolute(_on_disk(source, folder)), "calls": requests}
     (folder / REQUEST).write_text(json.dumps(request), "utf-8")
+
+
+def _on_disk(source: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Take a model out of the bundle that it lies in: runtimes read files."""
+    path = path_of(source["path"])
+    if not isinstance(path, MemberPath):
+        return source
+    taken = folder / "taken.model"
+    export_file(taken, [open_source(path).whole()], sources=())
+    return {**source, "path": str(taken)}
 
 
 def _absolute(source: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -158,6 +159,7 @@ def verifier(
     tags: Sequence[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     set_values: Mapping[str, object] | None = None,
+    changes_numbers: bool = False,
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
 ) -> Callable[[Path, Path], EquivalenceReport]:
@@ -168,6 +170,7 @@ def verifier(
         tags: of the MetaGraph.
         checkpoint: where the variables of a bare graph are.
         set_values: input (by its key or its node) -> what the edit makes of it; the source is fed the same.
+        changes_numbers: the edit is meant to; then they are told, and only whether the result runs is judged.
         allowed: what the models may reach outside themselves.
         tell: is told what they do there, before they are run.
 
@@ -178,7 +181,14 @@ def verifier(
     require_extra(runtime)
     _require_runnable((read(source),), (runtime,), None, tags, allowed, None)
     return lambda before, after: verify(
-        before, after, tags=tags, checkpoint=checkpoint, decided=set_values, allowed=allowed, tell=tell
+        before,
+        after,
+        tags=tags,
+        checkpoint=checkpoint,
+        decided=set_values,
+        tolerance=Tolerance(0.0, math.inf) if changes_numbers else None,
+        allowed=allowed,
+        tell=tell,
     )
 
 

@@ -26,6 +26,7 @@ class NodesOfEdit:
 
     def __init__(self, model: Model) -> None:
         self._lifted = {graph for graph in model.graphs if graph.is_lifted}
+        self._chosen: dict[Graph, Iterable[Node]] = {}
 
     def __call__(self, graph: Graph) -> Iterable[Node]:
         """Return the nodes of a graph to look at, each once."""
@@ -33,6 +34,11 @@ class NodesOfEdit:
             return ()
         if graph.kind != "main":
             return graph.nodes
+        if graph not in self._chosen:  # several rules ask
+            self._chosen[graph] = self._of_main(graph)
+        return self._chosen[graph]
+
+    def _of_main(self, graph: Graph) -> Iterable[Node]:
         changed = graph.changed_nodes()
         readers = (consumer for node in changed for consumer in node.consumers)
         return dict.fromkeys((*changed, *readers, *(node for node in graph.nodes if node.callee is not None)))

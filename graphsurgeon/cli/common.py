@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -154,6 +154,27 @@ def read_map(path: Path) -> dict[str, str]:
     if not all(isinstance(new, str) for new in pairs.values()):
         raise UsageError('is not of the form {"old": "new"}', path=path)
     return pairs
+
+
+def write_map(pairs: Mapping[str, str], path: Path, *, sources: Iterable[Path], force: bool) -> None:
+    """Write pairs as `read_map` reads them.
+
+    Args:
+        pairs: old -> new.
+        path: the file.
+        sources: the models that it is made from, as they were named.
+        force: replace an existing file.
+
+    Raises:
+        UsageError: the file exists, or belongs to a model that is read.
+        FileError: it cannot be written.
+    """
+    import json
+
+    from graphsurgeon.export import export_file
+
+    text = json.dumps(dict(pairs), indent=2, ensure_ascii=False) + "\n"
+    export_file(path, [text.encode("utf-8", "surrogateescape")], sources=sources, force=force)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -241,6 +241,7 @@ _BY_COMMAND: dict[tuple[str, str], _Words] = {
     ("remove-signature", "names"): _of_model(_signatures),
     ("rename", "pairs"): _renamed,
     ("add-output", "pairs"): _pair(_of_model(_tensors)),
+    ("rewire", "tensors"): _pair(_of_model(_tensors), _of_model(_tensors)),
 }
 for _command in ("find", "inputs", "outputs"):  # a shape alone: nothing to offer
     _BY_COMMAND[_command, "--shape"] = lambda context, typed: ()

@@ -241,6 +241,7 @@ def _no_tensor(target: str | Path | None) -> Callable[[ModelFile], None] | None:
 
 def _verifier(model: Path, steps: Steps, options: Options) -> Verifier:
     from graphsurgeon.bridges.verify import verifier
+    from graphsurgeon.surgery import CHANGES_NUMBERS
 
     given = {key: value for _, arguments in reversed(steps) for key, value in arguments.items() if value}
     return verifier(
@@ -248,6 +249,7 @@ def _verifier(model: Path, steps: Steps, options: Options) -> Verifier:
         tags=given.get("tags"),
         checkpoint=given.get("checkpoint"),
         set_values=given.get("set_values"),
+        changes_numbers=any(operation in CHANGES_NUMBERS for operation, _ in steps),
         allowed=parse_allowed(options.allow, options.allow_files),
         tell=output.warn,
     )

@@ -6,6 +6,7 @@ without signatures is compared by its likely outputs, or, against a model with s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -97,6 +98,11 @@ class Tolerance:
     rtol: float = RTOL
     atol: float = ATOL
 
+    @property
+    def judges_nothing(self) -> bool:
+        """Say whether any number counts as the same: of an edit that is meant to change them."""
+        return self.atol == math.inf
+
     def agree(self, call: OneRun, before: Result, after: Result) -> bool:
         """Say whether two results of a call are the same."""
         return self.compare(call, None, "", before, after).agrees
@@ -112,7 +118,8 @@ class Tolerance:
             return ComparedOutput(*place, False, False, one.size, one.size, None, what)
         if one.dtype.kind not in "fc":
             different = int(np.count_nonzero(one != other))
-            return ComparedOutput(*place, not different, not different, one.size, different)
+            agrees = not different or self.judges_nothing
+            return ComparedOutput(*place, agrees, not different, one.size, 0 if agrees else different)
         if one.tobytes() == other.tobytes():
             return ComparedOutput(*place, True, True, one.size)
         factor = _COARSE.get(before.dtype, 1.0)

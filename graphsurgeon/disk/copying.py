@@ -64,13 +64,14 @@ def copy_range(descriptor: int, piece: FileRange, meter: Meter) -> None:
             _write_all(descriptor, chunk, meter)
         return
     source = piece.file.descriptor()
-    is_all = piece.length == piece.file.size and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
+    begin = piece.file.start + piece.offset
+    is_all = piece.length == piece.file.size and not begin and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
     if is_all and _clone(descriptor, source, piece.length):
         meter.add(piece.length)
         return
     done = 0
     for copy in _system_copies():
-        done += _copy_by(copy, descriptor, source, piece.offset + done, piece.length - done, meter)
+        done += _copy_by(copy, descriptor, source, begin + done, piece.length - done, meter)
     for chunk in piece.part(done, piece.length - done).chunks():
         _write_all(descriptor, chunk, meter)
 

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias, Union
+from typing import Any, Protocol, TypeAlias, Union
 
 from graphsurgeon.disk.crc32c import crc32c, mask
-from graphsurgeon.disk.places import RemotePath
+from graphsurgeon.disk.places import MemberPath, RemotePath
 from graphsurgeon.disk.refusals import reason as reason
 from graphsurgeon.disk.refusals import translated as translated
 from graphsurgeon.errors import FileError, FormatError
@@ -37,13 +37,15 @@ class SourceFile:
     Attributes:
         path: as given.
         size: bytes when the object was made.
+        start: where its bytes begin in what the descriptor is of.
     """
 
-    __slots__ = ("_descriptor", "_identity", "path", "size")
+    __slots__ = ("_descriptor", "_identity", "path", "size", "start")
 
     def __init__(self, path: Path, size: int, identity: tuple[int, int]) -> None:
         self.path = path
         self.size = size
+        self.start = 0
         self._identity = identity
         self._descriptor: int | None = None
 
@@ -240,10 +242,9 @@ def open_source(path: str | os.PathLike[str]) -> SourceFile:
     Raises:
         FileError: it is missing, unreadable, a folder or not an ordinary file.
     """
-    if isinstance(path, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.open_remote(path)
+    keeper = _keeper(path)
+    if keeper is not None:
+        return keeper.open_file(path)
     with translated(path, "read"):
         status = os.stat(path)
         readable = os.access(path, os.R_OK)
@@ -285,20 +286,18 @@ def sync_folder(folder: Path) -> None:
 
 def exists(path: Path) -> bool:
     """Say whether something lies at a path (a broken symbolic link counts)."""
-    if isinstance(path, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.exists(path)
+    keeper = _keeper(path)
+    if keeper is not None:
+        return keeper.exists(path)
     with translated(path, "look at"):
         return os.path.lexists(path)
 
 
 def is_folder(path: Path) -> bool:
     """Say whether a path leads to a folder."""
-    if isinstance(path, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.is_folder(path)
+    keeper = _keeper(path)
+    if keeper is not None:
+        return keeper.is_folder(path)
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -307,10 +306,9 @@ def is_folder(path: Path) -> bool:
 
 def is_file(path: Path) -> bool:
     """Say whether a path leads to an ordinary file."""
-    if isinstance(path, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.is_file(path)
+    keeper = _keeper(path)
+    if keeper is not None:
+        return keeper.is_file(path)
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -328,10 +326,9 @@ def stamp(path: Path) -> tuple[int, int]:
     Raises:
         FileError: there is no such file.
     """
-    if isinstance(path, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.stamp(path)
+    keeper = _keeper(path)
+    if keeper is not None:
+        return keeper.stamp(path)
     with translated(path, "look at"):
         status = os.stat(path)
     return status.st_size, status.st_mtime_ns
@@ -348,20 +345,18 @@ def folder_names(folder: Path) -> list[str]:
     Raises:
         FileError: it cannot be listed.
     """
-    if isinstance(folder, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.folder_names(folder)
+    keeper = _keeper(folder)
+    if keeper is not None:
+        return keeper.folder_names(folder)
     with translated(folder, "list the folder"):
         return sorted(os.listdir(folder))
 
 
 def tree_names(folder: Path) -> list[str]:
     """Return every path below a folder as `a/b`, sorted; folders without content end in `/`. Links are not entered."""
-    if isinstance(folder, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.tree_names(folder)
+    keeper = _keeper(folder)
+    if keeper is not None:
+        return keeper.tree_names(folder)
     found: list[str] = []
     with translated(folder, "list the folder"):
         for place, folders, names in os.walk(folder, onerror=_raise):
@@ -398,10 +393,9 @@ def contained(folder: Path, name: str, root: Path | None = None) -> Path:
     Raises:
         FormatError: the name, or a link on its way, leads outside.
     """
-    if isinstance(folder, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote.contained(folder, name)
+    keeper = _keeper(folder)
+    if keeper is not None:
+        return keeper.contained(folder, name)
     pure = PurePosixPath(name.replace("\\", "/") if os.name == "nt" else name)
     if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name or (os.name == "nt" and ":" in name):
         raise FormatError(f"the file name {name!r} leads outside the model's folder", path=folder)
@@ -447,8 +441,33 @@ def check_range(offset: int, length: int, size: int, path: Path) -> None:
         raise FormatError(f"bytes {offset} to {offset + length} lie outside the {size} that there are", path=path)
 
 
+class _Keeper(Protocol):
+    """What knows a place that is not a folder or file of this machine."""
+
+    def open_file(self, path: Any) -> SourceFile: ...
+    def exists(self, path: Any) -> bool: ...
+    def is_file(self, path: Any) -> bool: ...
+    def is_folder(self, path: Any) -> bool: ...
+    def stamp(self, path: Any) -> tuple[int, int]: ...
+    def folder_names(self, folder: Any) -> list[str]: ...
+    def tree_names(self, folder: Any) -> list[str]: ...
+    def contained(self, folder: Any, name: str) -> Path: ...
+
+
+def _keeper(path: str | os.PathLike[str]) -> _Keeper | None:
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote
+    if isinstance(path, MemberPath):
+        from graphsurgeon.disk.bundles import inside
+
+        return inside
+    return None
+
+
 def _size_inside(folder: Path, name: str) -> int:
-    if isinstance(folder, RemotePath):
+    if _keeper(folder) is not None:
         return open_source(folder / name).size
     try:
         return contained(folder, name).stat().st_size if os.path.exists(folder / name) else 0

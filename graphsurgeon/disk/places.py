@@ -1,8 +1,10 @@
-"""Paths of files that lie behind a URL: they are handled as paths, and read through `remote.py`.
+"""Paths of files that lie behind a URL or in a bundle: handled as paths, read through `remote.py` and `bundles/`.
 
 A `pathlib.Path` makes `s3:/a/b` of `s3://a/b`. `path_of` makes a `RemotePath` of it, which keeps its scheme when it is
 joined and printed. What is secret in a URL (a user with a password, a signed query) is put aside: it is neither part
 of the path nor of any message, and is sent only where the URL said, and below.
+
+A path that goes on behind a ZIP, a tar or a `.litertlm` is a `MemberPath`: `face.task/face_detector.tflite`.
 """
 
 from __future__ import annotations
@@ -59,14 +61,35 @@ class RemotePath(_Native):
         return self.scheme in _WEB
 
 
+class MemberPath(_Native):
+    """A path that goes on behind a bundle, such as `face.task/face_detector.tflite`."""
+
+    @property
+    def bundle(self) -> Path:
+        """The file on disk that holds it."""
+        return next((Path(place) for place in (self, *self.parents) if os.path.isfile(place)), Path(self))
+
+    @property
+    def inner(self) -> str:
+        """Where it is in there; empty for the bundle itself."""
+        return "/".join(self.parts[len(self.bundle.parts) :])
+
+
+class BundleFolder(MemberPath):
+    """A bundle as the folder that it stands for."""
+
+    def __truediv__(self, name: str | os.PathLike[str]) -> MemberPath:  # type: ignore[override]
+        return MemberPath(f"{self}/{os.fspath(name)}")
+
+
 def path_of(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a file: behind a URL for a text that is one, else here."""
-    if isinstance(path, Path):
+    """Return the path of a file: behind a URL for a text that is one, in a bundle if it goes on behind one, or here."""
+    if isinstance(path, RemotePath | MemberPath):
         return path
     text = os.fspath(path)
-    found = _URL.fullmatch(text)
+    found = None if isinstance(path, Path) else _URL.fullmatch(text)
     if found is None:
-        return Path(text)
+        return _inside(path if isinstance(path, Path) else Path(text))
     scheme, rest = found.groups()
     if scheme == "file":
         return Path(rest)
@@ -78,6 +101,36 @@ def path_of(path: str | os.PathLike[str]) -> Path:
     host, slash, inside = rest.partition("/")
     user, at, host = host.rpartition("@")
     return _placed(f"{scheme}://{host}{slash}{inside}", Secret(user, query) if at or query else None)
+
+
+def file_of(path: Path) -> Path:
+    """Return the file on disk that a path is, or is in."""
+    return path.bundle if isinstance(path, MemberPath) else path
+
+
+def _inside(path: Path) -> Path:
+    """Return a path that leads nowhere as one behind the bundle that it goes through, if it does so."""
+    if os.path.lexists(path):
+        return path
+    text = str(path)
+    for place in path.parents:
+        if os.path.isdir(place):
+            break
+        if os.path.isfile(place):
+            return MemberPath(path) if _is_bundle(place) else path
+    bang = text.find("!")
+    while bang > 0:
+        if os.path.isfile(text[:bang]) and _is_bundle(Path(text[:bang])):
+            inner = text[bang + 1 :].replace("!/", "/").replace("!", "/").strip("/")
+            return MemberPath(f"{text[:bang]}/{inner}") if inner else Path(text[:bang])
+        bang = text.find("!", bang + 1)
+    return path
+
+
+def _is_bundle(path: Path) -> bool:
+    from graphsurgeon.disk.bundles.inside import is_bundle
+
+    return is_bundle(path)
 
 
 def secret_of(path: RemotePath) -> Secret | None:
@@ -97,8 +150,8 @@ def refuse_writing(path: str | os.PathLike[str]) -> None:
     found = re.match(r"([a-z][a-z0-9+.-]+):/+", os.fspath(path))
     if found is not None:
         where = f"{found[1]}://{os.fspath(path)[found.end() :]}".partition("?")[0]
-        hint = "write to a local path, and copy it there"
-        raise UsageError("results are written to disks of this machine", path=where, hint=hint)
+        hint = "give -o a local path, and copy it there"
+        raise UsageError("of what goes behind a URL only models of one file are written there", path=where, hint=hint)
 
 
 def _placed(text: str, secret: Secret | None) -> Path:

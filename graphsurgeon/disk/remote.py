@@ -18,7 +18,7 @@ from typing import Any
 
 from graphsurgeon.disk.files import SourceFile, check_range
 from graphsurgeon.disk.places import RemotePath
-from graphsurgeon.disk.stores import HEAD, SMALL, TRAFFIC, RemoteStore, Seen, Web, fetched, store_of
+from graphsurgeon.disk.stores import HEAD, SMALL, TRAFFIC, Listed, RemoteStore, Seen, Web, fetched, store_of
 from graphsurgeon.errors import FileError, FormatError, UsageError
 
 MOST_UNASKED = 100_000_000  # bytes of a file that is fetched whole, for want of ranges, without `--download`
@@ -199,7 +199,7 @@ class _View:
         return self.file.read_at(place, 1)[0]
 
 
-def open_remote(path: RemotePath) -> RemoteFile:
+def open_file(path: RemotePath) -> RemoteFile:
     """Return a file behind a URL.
 
     Raises:
@@ -211,6 +211,30 @@ def open_remote(path: RemotePath) -> RemoteFile:
         what = "is a folder, not a file" if is_folder(path) else "no such file on the store"
         raise FileError(what, path=path)
     return found
+
+
+def require_place(path: RemotePath) -> None:
+    """Refuse a place that no file can be put at.
+
+    Raises:
+        UsageError: it is on the web, whose servers give files out and take none; or nobody knows such a store.
+        UnsupportedError: the package for such a store is not installed.
+    """
+    if not isinstance(store_of(path), Listed):
+        raise UsageError("a server of the web takes no files", path=path, hint="write to a local path")
+
+
+def put(path: RemotePath, file: Path) -> None:
+    """Put a file of this machine at a place of a store, in one step: S3 and the like show it when all of it is there.
+
+    Raises:
+        FileError: the store refuses, or does not answer.
+    """
+    store = store_of(path)
+    assert isinstance(store, Listed)
+    fetched(path, "write", lambda: store.put(path, file))
+    for known in (_opened, _listed):  # what was known of it holds no more
+        known.clear()
 
 
 def exists(path: RemotePath) -> bool:
@@ -251,14 +275,14 @@ def tree_names(folder: RemotePath) -> list[str]:
 
 def file_size(path: RemotePath) -> int:
     """Return the bytes of a file."""
-    return open_remote(path).size
+    return open_file(path).size
 
 
 def stamp(path: RemotePath) -> tuple[int, int]:
     """Return the size of a file, and a number made of its mark."""
     import hashlib
 
-    file = open_remote(path)
+    file = open_file(path)
     return file.size, int.from_bytes(hashlib.blake2b(file.seen.mark.encode(), digest_size=7).digest(), "big")
 
 

@@ -9,7 +9,7 @@ from graphsurgeon.disk.files import is_folder
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 from graphsurgeon.fleet.pool import ItemLimits, as_they_come
-from graphsurgeon.formats.recognise.search import models_in
+from graphsurgeon.formats.recognise.search import as_folder, models_in
 
 # A folder of a hundred thousand files takes minutes; one that hangs must not hold up the others for ever.
 _LIMITS = ItemLimits(seconds=1800)
@@ -55,9 +55,10 @@ def look(path: str) -> WalkStep:
     Raises:
         FileError: it is a folder that cannot be listed.
     """
-    if not is_folder(path_of(path)):
+    place = as_folder(path_of(path))
+    if not is_folder(place):
         return WalkStep(path, (path,))
-    found = models_in(path_of(path))
+    found = models_in(place)
     return WalkStep(
         path, [str(model) for model in found.models], [str(folder) for folder in found.folders], found.others
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphsurgeon.formats.writing import WriteReport
 
 
-def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
+def read(path: str | os.PathLike[str], *, force_text: bool = False, listing: bool = False) -> Model:
     """Read a model: a SavedModel, GraphDef, MetaGraph, checkpoint or TFLite file, or a folder that holds one.
 
     The format is found from content. Values of weights stay on disk.
@@ -24,6 +24,8 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
     Args:
         path: the file, folder, or prefix of a checkpoint.
         force_text: parse a text protobuf of more than 64 MiB too, which takes minutes.
+        listing: of a bundle (a ZIP, a tar, a `.litertlm`) return what is in it, as `members` of a model without
+            graphs; otherwise it stands for the only model that it holds.
 
     Raises:
         FileError: a file is missing or unreadable; its subclass FormatError: it is damaged.
@@ -33,7 +35,7 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False) -> Model:
     from graphsurgeon.disk.atomic import leftovers
     from graphsurgeon.formats.recognise import locate
 
-    location = locate.locate(path_of(path))
+    location = locate.locate(path_of(path), listing=listing)
     try:
         model: Model = registry.module_of(location.traits).read(
             location.path, **_options(location, force_text=force_text)

@@ -44,6 +44,9 @@ def _read_checkpoint(path: Path, model: Model) -> None:
 
     try:
         model.checkpoint = checkpoint.find(str(path).removesuffix(".meta"))
+        if model.checkpoint is not None:
+            checkpoint.look_at_state(model.checkpoint)
+            model.notes += checkpoint.state_faults(model.checkpoint)
     except FileError as error:
         model.unreadable = f"the checkpoint beside it cannot be read: {error}"
         model.notes.append(model.unreadable)

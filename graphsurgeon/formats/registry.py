@@ -221,11 +221,19 @@ MMDNN = Format(
     vocabulary="mmdnn",
     edit_with="give the model that it was converted from",
 )
+BUNDLE = Format(
+    name="bundle",
+    title="bundle",
+    module="bundle",
+    kinds=("zip", "zip_tflite", "zip_saved_model", "tar", "litertlm"),
+    holds_models=True,
+    edit_with="give one of its members: BUNDLE/MEMBER",
+)
 _formats: dict[str, Format] = {
     record.name: record
     for record in (
         GRAPH_DEF, META_GRAPH, SAVED_MODEL, CHECKPOINT, TFLITE_MODEL, ONNX_MODEL, TFJS_GRAPH,
-        TFJS_LAYERS, TFJS_WEIGHTS, SAFETENSORS, NPZ, STABLEHLO_MODULE, KERAS, MXNET, CAFFE, CAFFE2, MMDNN,
+        TFJS_LAYERS, TFJS_WEIGHTS, SAFETENSORS, NPZ, STABLEHLO_MODULE, KERAS, MXNET, CAFFE, CAFFE2, MMDNN, BUNDLE,
     )
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
-from graphsurgeon.disk.places import path_of
+from graphsurgeon.disk.places import MemberPath, file_of, path_of
 from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.model.format import Format, Layout, Vocabulary
@@ -37,12 +37,23 @@ class Target:
         path: the file or folder; of a checkpoint the prefix, or `.index` for one with an empty name.
         is_text: write protobufs as text, or not; None keeps the form of the source.
         shape: one file, a folder, or a group of files in a folder.
+        member: where in the file: it is a bundle, in which the model takes the place of the one that was read.
     """
 
     traits: Format
     path: Path
     is_text: bool | None
     shape: Layout
+    member: str = ""
+
+    @property
+    def place(self) -> Path:
+        """Where the model is to be read again: the path, or the one that goes on behind it."""
+        return self.within(self.path)
+
+    def within(self, path: Path) -> Path:
+        """Return where the model is when what is written lies at another path."""
+        return MemberPath(f"{path}/{self.member}") if self.member else path
 
     @property
     def format(self) -> FormatName:
@@ -73,8 +84,11 @@ def resolve(
     elif in_place:
         traits, is_text = model.traits, None
     else:
-        traits, is_text = _by_name(model, path, is_named_folder=is_named_folder)
+        traits, is_text = _as_member(model, path) or _by_name(model, path, is_named_folder=is_named_folder)
     _require_convertible(model, traits, path)
+    source = path_of(model.path)
+    if format is None and isinstance(source, MemberPath) and (in_place or _as_member(model, path)):
+        return _in_bundle(source, traits, source.bundle if in_place else path)
     if traits.layout == "folder":
         is_single = _is_lone_protobuf(model, path)
         folder = path.parent if path.name in traits.entries else path
@@ -86,6 +100,21 @@ def resolve(
     if is_named_folder:
         raise UsageError("is the name of a folder, and a file is to be written", path=place, hint=AVOID)
     return Target(traits, path, is_text, "file")
+
+
+def _as_member(model: Model, path: Path) -> tuple[Format, bool | None] | None:
+    """Return the format of a model that goes back into a bundle of the kind that it came from; None for any other."""
+    source = path_of(model.path)
+    if isinstance(source, MemberPath) and path.suffix == source.bundle.suffix != source.suffix:
+        return model.traits, None
+    return None
+
+
+def _in_bundle(source: MemberPath, traits: Format, path: Path) -> Target:
+    if traits.layout != "file" or traits.planner:
+        hint = "give an output outside of the bundle"
+        raise UnsupportedError(f"{traits.a_title} is not put back into a bundle", path=path, hint=hint)
+    return Target(traits, path, None, "file", source.inner)
 
 
 def named_format(place: str | os.PathLike[str], format: str | None = None) -> Format | None:
@@ -279,7 +308,7 @@ def _is_lone_protobuf(model: Model, path: Path) -> bool:
 
 def _touches_source(model: Model, target: Target) -> bool:
     """Say whether a target is a file of the source, or holds one, or lies in the source's folder."""
-    sources = [path_of(file) for file in model.files]
+    sources = [file_of(path_of(file)) for file in model.files]
     if is_folder(path_of(model.path)) and model.traits.layout == "folder":
         sources = [path_of(model.path)]  # its files are named from there
         if lies_in(target.path, path_of(model.path)):
@@ -314,11 +343,19 @@ def _require_same_kind(target: Target) -> None:
     if is_folder(target.path):
         raise UsageError("is a folder, and a file is to be written", path=target.path, hint=AVOID)
     found = _format_of(target.path)
-    if found != target.traits:
+    if target.member:
+        _require_same_bundle(target, found)
+    elif found != target.traits:
         what = f"is {found.a_title}" if found is not None else "is no model"
         raise UsageError(
             f"{what}; --force replaces only {target.traits.a_title}", path=target.path, hint="remove it yourself"
         )
+
+
+def _require_same_bundle(target: Target, found: Format | None) -> None:
+    if found is None or not found.holds_models:
+        what = "is no bundle; --force replaces only one"
+        raise UsageError(what, path=target.path, hint="remove it yourself")
 
 
 def _format_of(path: Path) -> Format | None:

@@ -26,6 +26,7 @@ from graphsurgeon.disk.atomic import (
 )
 from graphsurgeon.disk.files import (
     Progress,
+    Rope,
     contained,
     exists,
     make_folder,
@@ -165,10 +166,19 @@ def plan_write(
     else:
         files = lower(model, target)
         plan = WritePlan(target, {**_beside(model, target, force=force), **files})
+    if target.member:
+        plan.files = {"": _put_back(path_of(model.path), plan.files[""])}
     plan.before = seen(_places(plan))
     plan.clears = force
     plan.notes += leftovers(target.path, cleared=force) + list(_losses(model, target))
     return plan
+
+
+def _put_back(place: Path, content: Content) -> Rope:
+    """Return the bundle that a model was read from with what the model is now."""
+    from graphsurgeon.formats.bundle import put_back
+
+    return put_back(place, [open_source(content).whole()] if isinstance(content, Path) else content)
 
 
 def write_message(model: Model, path: Path, traits: Format) -> None:

@@ -10,7 +10,7 @@ from graphsurgeon.lowering.builder import Builder, as_ordered, legal_name
 from graphsurgeon.lowering.ends import turned_inputs, turned_outputs
 from graphsurgeon.lowering.layout import channels_last
 from graphsurgeon.lowering.operand import Operand, is_held
-from graphsurgeon.lowering.scope import Refused, Scope, Work
+from graphsurgeon.lowering.scope import LoweringWork, Refused, Scope
 from graphsurgeon.lowering.table import LoweringError
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Output, Value
@@ -36,7 +36,7 @@ def lower(metagraph: MetaGraph, options: LoweringOptions) -> Lowered:
     """
     target = MetaGraph(vocabulary=TENSORFLOW, tags=["serve"])
     target.producer = {"graph_version": PRODUCER}
-    work = Work(metagraph, target, options.keep_layout)
+    work = LoweringWork(metagraph, target, options.keep_layout)
     _require_known_opset(work)
     scope = Scope(work, metagraph.graph, Builder(target.graph, work.session))
     keys = _Keys(work)
@@ -59,7 +59,7 @@ def _sweep(target: MetaGraph, outputs: Mapping[str, SignatureEntry]) -> None:
     target.graph.take_out([node for node in target.graph.nodes if node not in needed and node.op != "Placeholder"])
 
 
-def _require_known_opset(work: Work) -> None:
+def _require_known_opset(work: LoweringWork) -> None:
     for domain, version in work.opsets.items():
         newest = onnx.newest(domain)
         if newest and version > newest:
@@ -71,7 +71,7 @@ def _require_known_opset(work: Work) -> None:
 class _Keys:
     """Keys of the signature: letters, digits and `_`, a letter first, since loaders take others differently."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: LoweringWork) -> None:
         self.work = work
         self.taken: dict[str, set[str]] = {}
 

@@ -38,7 +38,7 @@ class Refused:
 
 
 @dataclass
-class Work:
+class LoweringWork:
     """What the scopes of one model share.
 
     Attributes:
@@ -97,7 +97,7 @@ class Scope:
 
     def __init__(
         self,
-        work: Work,
+        work: LoweringWork,
         graph: Graph,
         builder: Builder,
         outer: Scope | None = None,

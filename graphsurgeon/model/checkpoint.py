@@ -5,16 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from graphsurgeon.errors import UsageError
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from graphsurgeon.model.objects import ObjectGraph, ObjectNode
     from graphsurgeon.model.tensor import Tensor
 
+STATE_FILE = "checkpoint"  # of a folder: names its latest checkpoint
 OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 _PARTS = ("-keys", "-values", "_STATE")  # of a table and of an iterator: what savers put behind their key
@@ -46,6 +46,35 @@ class Variable:
         return f"Variable({self.key!r}, {self.tensor.dtype}, {self.tensor.shape})"
 
 
+@dataclass(frozen=True)
+class StateFile:
+    """What the file `checkpoint` of a folder says: which checkpoints are there.
+
+    Attributes:
+        latest: the latest checkpoint, as written.
+        paths: all that are kept.
+        wrong: path as written -> name in the folder that it should be, empty where there is no such checkpoint.
+        problem: why TensorFlow takes nothing from the file; empty if it does.
+        raw: the format's own form.
+    """
+
+    latest: str
+    paths: tuple[str, ...]
+    wrong: Mapping[str, str]
+    problem: str = ""
+    raw: Any = field(default=None, compare=False, repr=False)
+
+    def mended(self, name: str) -> StateFile:
+        """Return it with names of checkpoints that are there.
+
+        Args:
+            name: of the checkpoint in the folder that becomes the latest where that is not there.
+        """
+        latest = self.wrong.get(self.latest, self.latest) or name
+        paths = [right for path in self.paths if (right := self.wrong.get(path, path))]
+        return replace(self, latest=latest, paths=tuple(paths or [latest]), problem="")
+
+
 class CheckpointSource(Protocol):
     """What a format offers about a checkpoint."""
 
@@ -67,9 +96,10 @@ class Checkpoint:
         version: 2 for a tensor bundle, 1 for the single-table format (read only).
         variables: key -> Variable, the object graph's own entry not included.
         raw: the format's CheckpointSource; None for a new checkpoint.
+        state: what the file `checkpoint` in its folder says; None where there is none or nobody has looked.
     """
 
-    __slots__ = ("_objects", "prefix", "raw", "variables", "version")
+    __slots__ = ("_objects", "prefix", "raw", "state", "variables", "version")
 
     def __init__(
         self, prefix: str, version: int, variables: Mapping[str, Variable], raw: CheckpointSource | None = None
@@ -79,6 +109,7 @@ class Checkpoint:
         self.variables = dict(variables)
         self.raw: Any = raw
         self._objects: list[ObjectGraph | None] | None = None
+        self.state: StateFile | None = None
 
     @property
     def objects(self) -> ObjectGraph | None:

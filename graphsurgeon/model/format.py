@@ -49,6 +49,7 @@ class Format:
         vocabulary: of its ops, where a graph does not say otherwise; empty without a graph.
         holds_several_graphs, holds_functions, holds_signatures, holds_assets: whether a file of it can hold them.
         variables: where those of a model lie: inside it, beside it in a checkpoint of its own, or nowhere ("").
+        holds_models: it is a bundle: its files hold models, and are none.
         is_servable: it is what TensorFlow Serving and the loaders of TensorFlow 2 take.
         runtimes: what reads and runs such files, the one of the framework first ("tensorflow", "litert", "onnxruntime",
             "openvino", "keras"); none if nothing does here.
@@ -89,6 +90,7 @@ class Format:
     holds_signatures: bool = False
     holds_assets: bool = False
     variables: Literal["inside", "beside", ""] = ""
+    holds_models: bool = False
     is_servable: bool = False
     runtimes: tuple[str, ...] = ()
 

@@ -366,6 +366,10 @@ class Graph:
             if self._by_name.get(node._name) is node:
                 del self._by_name[node._name]
 
+    def arrange(self, nodes: Iterable[Node]) -> None:
+        """Put all nodes into another order, which is that of the file; operators of TFLite run in it."""
+        self._nodes = dict.fromkeys(nodes)
+
     def _named(self, nodes: Node | str | Iterable[Node | str]) -> Iterator[Node]:
         for node in [nodes] if isinstance(nodes, Node | str) else nodes:
             found = self.node(node) if isinstance(node, str) else node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.display import svg_of
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
 FormatName: TypeAlias = str  # of a record in `formats/registry.py`
 
 
+class ModelMember(NamedTuple):
+    """A file in a bundle.
+
+    Attributes:
+        name: in the bundle.
+        path: that leads to it.
+        bytes: of it, unpacked.
+        what: it is, in words; empty if nothing shows.
+        format: of a model, its name.
+    """
+
+    name: str
+    path: str
+    bytes: int
+    what: str
+    format: FormatName | None
+
+
 class Model:
     """What a file or folder holds.
 
@@ -30,11 +48,14 @@ class Model:
             checkpoint beside a `.meta`. None leaves a written SavedModel without variables.
         unreadable: why variables that are there could not be read (they are carried along); empty otherwise.
         files: every file of the model: path -> bytes.
+        members: of a bundle.
         notes: what the reader noticed and the user should know, one line each.
         raw: the format's own form.
     """
 
-    __slots__ = ("checkpoint", "files", "format", "metagraphs", "notes", "path", "raw", "traits", "unreadable")
+    __slots__ = (
+        "checkpoint", "files", "format", "members", "metagraphs", "notes", "path", "raw", "traits", "unreadable",
+    )  # fmt: skip
 
     def __init__(self, traits: Format, path: str, raw: Any = None) -> None:
         self.traits = traits
@@ -45,6 +66,7 @@ class Model:
         self.checkpoint: Checkpoint | None = None
         self.unreadable = ""
         self.files: dict[str, int] = {}
+        self.members: list[ModelMember] = []
         self.notes: list[str] = []
 
     @property

@@ -105,6 +105,82 @@ def to_numpy(dtype: DType, data: bytes | bytearray) -> np.ndarray[Any, Any]:
     raise UnsupportedError(f"elements of type {dtype} have no numbers")
 
 
+def from_numpy(dtype: DType, array: np.ndarray[Any, Any]) -> bytes:
+    """Return the row-major little-endian bytes of an array's elements, rounded to nearest, ties to even.
+
+    What is beyond the largest number becomes infinite (NaN in types without infinities) in a type of floats; for
+    integers the numbers must lie in range: ask `integer_range` before. Of floats by way of float32, as TensorFlow's
+    casts are.
+
+    Args:
+        dtype: of the bytes; elements smaller than a byte take one each.
+        array: of a kind that the type can hold.
+
+    Raises:
+        UnsupportedError: the type has no elements of a fixed size that numbers could be rounded to.
+    """
+    import numpy as np
+
+    name = dtype.base.name
+    with np.errstate(all="ignore"):
+        if name == "bfloat16":
+            bits = np.ascontiguousarray(array, "<f4").view("<u4")
+            rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+            return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2").tobytes()
+        if name in _SMALL_FLOATS and name != "float8_e8m0fnu":
+            return _to_small_floats(name, np.ascontiguousarray(array, "<f4"))
+        if dtype.is_small_integer:
+            codes: np.ndarray[Any, Any] = np.rint(array).astype("i8") & (1 << dtype.bits) - 1
+            return codes.astype("u1").tobytes()
+        if dtype.base.is_complex:
+            return array.astype("<c8" if name == "complex64" else "<c16").tobytes()
+        if name in _STRUCT:
+            kind = np.dtype("<" + _STRUCT[name])
+            return (array if kind.kind in "f?" or array.dtype.kind in "iub" else np.rint(array)).astype(kind).tobytes()
+    raise UnsupportedError(f"numbers are not rounded to {dtype}")
+
+
+def integer_range(dtype: DType) -> tuple[int, int]:
+    """Return the smallest and the largest number of a type of integers."""
+    low = 0 if dtype.base.name.startswith(("uint", "quint", "bool")) else -(1 << dtype.bits - 1)
+    return low, (1 if dtype.base.name == "bool" else low + (1 << dtype.bits) - 1)
+
+
+def float_range(dtype: DType) -> tuple[float, float]:
+    """Return the smallest and the largest finite number of a floating-point type."""
+    name = dtype.base.name
+    if name in _SMALL_FLOATS:
+        finite = [value for value in small_float_values(name) if math.isfinite(value)]
+        return min(finite), max(finite)
+    bits, exponent = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127)}.get(name, (52, 1023))
+    largest = math.ldexp(2.0 - math.ldexp(1.0, -bits), exponent)
+    return -largest, largest
+
+
+def _to_small_floats(name: str, array: np.ndarray[Any, Any]) -> bytes:
+    import numpy as np
+
+    table = np.array(small_float_values(name)[: 1 << sum(_SMALL_FLOATS[name][:2])], "f8")  # codes without a sign
+    finite = table[np.isfinite(table)]  # they rise with their codes
+    beyond = finite[-1] + (finite[-1] - finite[-2])
+    steps = np.append(finite, beyond)
+    size = np.abs(array).astype("f8")
+    high = np.clip(np.searchsorted(steps, size), 1, len(steps) - 1)
+    low = high - 1
+    middle = (steps[low] + steps[high]) / 2
+    up = (size > middle) | ((size == middle) & (low % 2 == 1))
+    code = np.where(up, high, low)
+    sign = 1 << sum(_SMALL_FLOATS[name][:2])
+    has_infinity, has_one_nan = _SMALL_FLOATS[name][3:]
+    nan = sign if has_one_nan else sign - 1
+    is_beyond = (code >= len(finite)) & ~np.isnan(size)
+    code = np.where(is_beyond, len(finite) if has_infinity else nan, code)
+    signed = code + np.where(np.signbit(array) & (code != sign), sign, 0)
+    signed = np.where(has_one_nan & (code == 0), 0, signed)  # there is no negative zero
+    signed = np.where(np.isnan(size) | (is_beyond & (not has_infinity)), nan, signed)
+    return signed.astype("u1").tobytes()
+
+
 def _byte_values(dtype: DType) -> Sequence[float]:
     """Return the value that each of the 256 bytes stands for, of a type whose elements fit in one."""
     name = dtype.base.name

@@ -252,6 +252,17 @@ class ObjectGraph:
                     waiting.append(child)
         return pairs
 
+    def restored_from(self, stored: ObjectGraph) -> dict[ObjectNode, ObjectNode]:
+        """Return the object of a checkpoint that restoring takes for each: by names of children, then by slots."""
+        twins = self.paired(stored)
+        for node in self.nodes:
+            theirs = {(of, name): slot for of, name, slot in twins[node].slots} if node in twins and node.slots else {}
+            for of, name, slot in node.slots:
+                twin = theirs.get((twins[of], name)) if of in twins else None
+                if twin is not None:
+                    twins.setdefault(slot, twin)
+        return twins
+
     def concrete(self, function: Graph | str) -> ConcreteFunction | None:
         """Return what the object graph knows of a function, None if nothing."""
         return next((entry for entry in self.concrete_functions if entry.function == function), None)

@@ -16,7 +16,7 @@ class Shape:
     dims: tuple[int | None, ...] | None
 
     def __init__(self, dims: Iterable[int | None] | None) -> None:
-        self.dims = None if dims is None else tuple(None if d is None or d < 0 else d for d in dims)
+        self.dims = None if dims is None else tuple([None if d is None or d < 0 else d for d in dims])
 
     @staticmethod
     def of(given: Shape | str | int | Iterable[int | None] | None) -> Shape:

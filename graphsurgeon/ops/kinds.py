@@ -74,6 +74,7 @@ QUEUES_BY_TYPES = frozenset({  # `component_types`, `shapes`
     "FIFOQueue", "FIFOQueueV2", "PaddingFIFOQueueV2", "RandomShuffleQueue", "RandomShuffleQueueV2",
 })  # fmt: skip
 PARSERS = frozenset({"ParseExample", "ParseExampleV2", "ParseSingleExample"})  # of serialized `tf.train.Example`
+SEQUENCE_PARSERS = frozenset({"ParseSequenceExample", "ParseSequenceExampleV2", "ParseSingleSequenceExample"})
 IMAGE_DECODERS = frozenset({"DecodeImage", "DecodeJpeg", "DecodePng", "DecodeAndCropJpeg", "ExtractJpegShape"})
 RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"})
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, suggestion
+from graphsurgeon.analysis.run_shapes import RunShapes
+from graphsurgeon.analysis.work import macs
 from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -24,7 +26,7 @@ from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
 from graphsurgeon.render.choose.select import Selection, behind, select, select_all
 from graphsurgeon.render.scene import boxes, color
 from graphsurgeon.render.scene.describe import Describer
-from graphsurgeon.render.scene.scene import Scene
+from graphsurgeon.render.scene.scene import NodeName, Scene
 from graphsurgeon.shapes import ShapeReport, infer_shapes
 
 FEW_BOXES = 5  # fewer, and constants are drawn too
@@ -52,7 +54,7 @@ class View:
         most: boxes of a picture that is drawn without a depth.
         direction: "down" or "right"; None chooses.
         paper: what the picture is to fit on, with text that can be read there (`place.paper.PAPERS`).
-        color_by: "params", "dtype", or node -> a number or word; None colours families of ops.
+        color_by: "params", "dtype", "macs", or node -> a number or word; None colours families of ops.
     """
 
     depth: int | None = None
@@ -145,9 +147,21 @@ def color_scene(scene: Scene, composer: Composer, view: View) -> Scene:
         return color.colored(scene, color.parameters, "param")
     if view.color_by == color.DTYPE:
         return color.colored(scene, lambda box: composer.dtype(box.id))
+    if view.color_by == color.MACS:
+        return color.colored(scene, color.macs(_macs(composer)), "MAC")
     raise UsageError(
-        f"boxes are not coloured by {view.color_by!r}", hint="params, dtype, or a JSON file: node -> number"
+        f"boxes are not coloured by {view.color_by!r}", hint="params, dtype, macs, or a JSON file: node -> number"
     )
+
+
+def _macs(composer: Composer) -> dict[NodeName, int]:
+    """Return the multiplications of everything that is drawn, at a batch of one where the batch is open."""
+    operations = [one for one in composer.selection.flow.operations if one.node is not None]
+    if not operations:
+        return {}
+    graph = operations[0].graph
+    shapes = RunShapes(graph.metagraph)
+    return {NodeName(one.name, one.graph.name): macs(one.node, shapes) or 0 for one in operations if one.node}
 
 
 def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene, Composer]:

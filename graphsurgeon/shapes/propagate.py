@@ -27,6 +27,7 @@ from graphsurgeon.shapes.fact import MOST_ELEMENTS, UNKNOWN, Fact, Held, join
 if TYPE_CHECKING:
     from graphsurgeon.shapes.session import Session
 
+RECORDS = "the file records"  # in findings about what is inferred against it
 MOST_FLOATS = 16  # elements of a floating-point constant worth computing with
 MOST_UNREAD = 256  # outputs of a node that are looked at although nobody may read them
 PATIENCE = 8  # turns of a loop before its elements, twice as many before its shape, are given up
@@ -224,7 +225,7 @@ class GraphPass:
         try:
             dims = dim.merge(fact.dims, recorded.dims)
         except dim.ShapeError:
-            self._find(node, f"output {port} has shape {dim.show(fact.dims)}, the file records {recorded}")
+            self._find(node, f"output {port} has shape {dim.show(fact.dims)}, {RECORDS} {recorded}")
             return fact
         return fact if dims is fact.dims else fact.with_dims(dims)
 

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.add_output import add_output
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
     from graphsurgeon.surgery.attach_checkpoint import attach_checkpoint
+    from graphsurgeon.surgery.average import average
+    from graphsurgeon.surgery.cast import cast
     from graphsurgeon.surgery.convert import convert
     from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
+    from graphsurgeon.surgery.merge import merge
     from graphsurgeon.surgery.optimize import optimize
     from graphsurgeon.surgery.rename import rename
     from graphsurgeon.surgery.replace import replace
+    from graphsurgeon.surgery.rewire import rewire
     from graphsurgeon.surgery.set_input import set_input
+    from graphsurgeon.surgery.set_weights import set_weights
     from graphsurgeon.surgery.strip import strip
     from graphsurgeon.surgery.tflite.set_types import set_output
 
@@ -32,30 +37,48 @@ OPERATIONS: dict[str, str] = {
     "set-input": "graphsurgeon.surgery.set_input:set_input",
     "remove-signature": "graphsurgeon.surgery.add_signature:remove_signature",
     "attach-checkpoint": "graphsurgeon.surgery.attach_checkpoint:attach_checkpoint",
+    "average": "graphsurgeon.surgery.average:average",
+    "cast": "graphsurgeon.surgery.cast:cast",
+    "merge": "graphsurgeon.surgery.merge:merge",
     "convert": "graphsurgeon.surgery.convert:convert",
     "extract": "graphsurgeon.surgery.extract:extract",
     "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
+    "set-weights": "graphsurgeon.surgery.set_weights:set_weights",
     "metadata": "graphsurgeon.formats.tflite.set_metadata:set_metadata",
     "rename": "graphsurgeon.surgery.rename:rename",
+    "rewire": "graphsurgeon.surgery.rewire:rewire",
     "strip": "graphsurgeon.surgery.strip:strip",
 }
 
+# Operations that give a bare graph what a SavedModel needs, as `complete` does.
+COMPLETING = ("add-signature",)
+
+# Operations after which a model is meant to compute other numbers.
+CHANGES_NUMBERS = frozenset({"set-weights"})
+
 __all__ = [
+    "CHANGES_NUMBERS",
+    "COMPLETING",
     "OPERATIONS",
     "add_output",
     "add_signature",
     "attach_checkpoint",
+    "average",
+    "cast",
     "convert",
     "extract",
     "freeze",
+    "merge",
     "optimize",
     "remove_signature",
     "rename",
     "replace",
+    "rewire",
     "set_input",
     "set_output",
+    "set_weights",
     "strip",
 ]
 

@@ -7,62 +7,38 @@ loaders read that. A tensor inside a function is carried out to the main graph f
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from graphsurgeon.analysis.candidates import by_shape
 from graphsurgeon.analysis.names import INTERNAL, choose_metagraph, find_signature, find_value
-from graphsurgeon.analysis.tensors import TensorFact
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec, parameter_name
-from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.objects import parameter_name
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.complete import check_servable, make_servable
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.functionalize import PartBetween, bound_objects, make_function, part_between
+from graphsurgeon.surgery.moves.functionalize import PartBetween, bound_objects, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
+from graphsurgeon.surgery.moves.new_signature import SignatureReport, add_to_objects, make_signature, signature_report
+from graphsurgeon.surgery.moves.past_parser import PARSED, add_past_parser
 from graphsurgeon.surgery.moves.signature_function import (
-    BARE_FUNCTION,
-    SIGNATURE_MAP,
-    SIGNATURES,
     check_input_keys,
     remove_wrapper,
-    signature_map,
 )
 from graphsurgeon.surgery.moves.signature_keys import METHODS, check_method, signature_key
 
 DEFAULT = "serving_default"
-
-Facts = Mapping[str, tuple[DType, Shape]]  # dtype and shape of a signature's outputs
-
-
-@dataclass(frozen=True)
-class SignatureReport:
-    """A signature that was added.
-
-    Attributes:
-        key, method: of the signature.
-        inputs, outputs: key -> tensor.
-        in_object_graph: `tf.saved_model.load` finds it through the object graph too.
-        cloned: functions that were copied to carry a tensor out.
-    """
-
-    key: str
-    method: str
-    inputs: dict[str, TensorFact]
-    outputs: dict[str, TensorFact]
-    in_object_graph: bool
-    cloned: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -83,11 +59,13 @@ class RemovalReport:
 )
 def add_signature(
     model: Model,
-    outputs: Mapping[str, str],
+    outputs: Mapping[str, str] | None = None,
     *,
     inputs: Mapping[str, str] | None = None,
+    past_parser: bool = False,
+    signature: str | None = None,
     outputs_by_shape: Mapping[str, str] | None = None,
-    name: str = DEFAULT,
+    name: str | None = None,
     method: str = "predict",
     calls: Sequence[str] = (),
     graph: str | None = None,
@@ -99,11 +77,15 @@ def add_signature(
 
     Args:
         model: changed in place; a GraphDef or `.meta` gets what a servable SavedModel needs.
-        outputs: key -> tensor.
+        outputs: key -> tensor; with `past_parser` those of `signature`, if none are given.
         inputs: key -> tensor; None takes every placeholder that the outputs need, by its name.
+        past_parser: the inputs are the features that the model parses out of serialized `tf.train.Example`s, by their
+            names; a sparse one is `K_indices`, `K_values` and `K_dense_shape`, a ragged one `K_values` and
+            `K_row_splits`.
+        signature: with `past_parser`: whose outputs; None for `serving_default`, or the only one that parses.
         outputs_by_shape: key -> shape pattern; the likeliest output of that shape, an empty key standing for one
             that the tensor's name gives.
-        name: key of the signature.
+        name: key of the new signature; None for `serving_default`, with `past_parser` for `parsed`.
         method: "predict", "classify" or "regress", checked against the rules of TensorFlow Serving.
         calls: nodes that call functions, to choose among several ways to a tensor inside a function.
         graph: limits the search for output tensors to one function.
@@ -116,31 +98,25 @@ def add_signature(
             are broken.
         UnsupportedError: a tensor cannot be fed or fetched, or the object graph cannot take the signature.
     """
+    name = (PARSED if past_parser else DEFAULT) if name is None else name
     metagraph = _metagraph(model, name, tags, replace=replace)
-    if not name or not (outputs or outputs_by_shape):
+    outputs = outputs or {}
+    if not name or not (outputs or outputs_by_shape or past_parser):
         raise UsageError("a signature needs a name and at least one output")
     if is_tflite(model, metagraph, "add-signature"):
         return _add_tflite(metagraph, name, dict(inputs or {}), outputs)
-    shapes = infer_shapes(metagraph)
+    shapes = infer_shapes(metagraph, on_demand=True)
     outputs = {**outputs, **_found_by_shape(metagraph, outputs_by_shape or {}, shapes)}
-    plan = _plan(
-        metagraph, {key: find_value(metagraph, text, graph=graph) for key, text in outputs.items()}, shapes, calls
-    )
-    anchors = {key: planned.anchor for key, planned in plan.items()}
-    facts = {key: (planned.dtype, planned.shape) for key, planned in plan.items()}
-    feeds, part = _feeds(metagraph, inputs, list(anchors.values()))
-    check_method(_signature(metagraph, name, METHODS[method], feeds, anchors, shapes, facts))
-    if model.traits.is_bare_graph:
-        check_servable(model, metagraph)
-    bound = bound_objects(metagraph, part.handles, model.checkpoint) if metagraph.objects is not None else []
-    targets, cloned = _carry(metagraph, plan)
-    signature = _signature(metagraph, name, METHODS[method], feeds, targets, shapes, facts)
-    if metagraph.objects is not None:
-        part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
-        add_to_objects(metagraph, metagraph.objects, signature, part, bound)
-    metagraph.signatures[name] = signature
-    notes = make_servable(model, metagraph, tags, assets) if model.traits.is_bare_graph else []
-    return _report(signature, metagraph.objects is not None, cloned, notes)
+    values = {key: find_value(metagraph, text, graph=graph) for key, text in outputs.items()}
+    if past_parser:
+        if inputs is not None:
+            raise UsageError("past the parser the inputs are the features", hint="leave out --input")
+        report = add_past_parser(model, metagraph, values, signature, name, METHODS[method], shapes)
+    else:
+        report = _add(model, metagraph, values, inputs, name, METHODS[method], shapes, calls)
+    if not model.traits.is_bare_graph:
+        return report
+    return dataclasses.replace(report, notes=[*report.notes, *make_servable(model, metagraph, tags, assets)])
 
 
 @arguments.takes(names=arguments.names, tags=arguments.names)
@@ -162,6 +138,34 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
         del metagraph.signatures[name]
         remove_wrapper(metagraph, name)
     return RemovalReport(list(dict.fromkeys(names)))
+
+
+def _add(
+    model: Model,
+    metagraph: MetaGraph,
+    values: Mapping[str, Value],
+    inputs: Mapping[str, str] | None,
+    name: str,
+    method: str,
+    shapes: ShapeReport,
+    calls: Sequence[str],
+) -> SignatureReport:
+    """Add the signature of some outputs, with the inputs as given or as needed."""
+    plan = _plan(metagraph, values, shapes, calls)
+    anchors = {key: planned.anchor for key, planned in plan.items()}
+    facts = {key: (planned.dtype, planned.shape) for key, planned in plan.items()}
+    feeds, part = _feeds(metagraph, inputs, list(anchors.values()))
+    check_method(make_signature(metagraph, name, method, feeds, anchors, shapes, facts))
+    if model.traits.is_bare_graph:
+        check_servable(model, metagraph)
+    bound = bound_objects(metagraph, part.handles, model.checkpoint) if metagraph.objects is not None else []
+    targets, cloned = _carry(metagraph, plan)
+    signature = make_signature(metagraph, name, method, feeds, targets, shapes, facts)
+    if metagraph.objects is not None:
+        part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
+        add_to_objects(metagraph, metagraph.objects, signature, part, bound)
+    metagraph.signatures[name] = signature
+    return signature_report(signature, metagraph.objects is not None, cloned, [])
 
 
 def _metagraph(model: Model, name: str, tags: Sequence[str] | None, *, replace: bool) -> MetaGraph:
@@ -277,67 +281,6 @@ def _check_fed(part: PartBetween) -> None:
         )
 
 
-def _signature(
-    metagraph: MetaGraph,
-    name: str,
-    method: str,
-    inputs: Mapping[str, Value],
-    outputs: Mapping[str, Value],
-    shapes: ShapeReport,
-    facts: Facts,
-) -> Signature:
-    """Return the signature; `facts` are those of the outputs, which may not be inferred yet."""
-    feeds = {
-        key: _entry(inputs[key], shapes.dtype(inputs[key]), shapes.shape(inputs[key]), f"signature {name}, input {key}")
-        for key in sorted(inputs)
-    }
-    fetches = {key: _entry(outputs[key], *facts[key], f"signature {name}, output {key}") for key in sorted(outputs)}
-    return Signature(name, metagraph.graph, feeds, fetches, method=method)
-
-
-def _entry(value: Value, dtype: DType | None, shape: Shape, where: str) -> SignatureEntry:
-    if dtype is None:
-        raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
-    return SignatureEntry(Mention.of(value, where), dtype.base, shape)
-
-
-def add_to_objects(
-    metagraph: MetaGraph, objects: ObjectGraph, signature: Signature, part: PartBetween, bound: list[ObjectNode]
-) -> None:
-    """Enter a function that computes a signature, in place of one of that key; its captures are bound as given."""
-    inputs = {key: _target(signature.inputs[key]) for key in sorted(signature.inputs, key=parameter_name)}
-    outputs = {key: _target(signature.outputs[key]) for key in sorted(signature.outputs)}
-    function = make_function(metagraph, f"signature_wrapper_{signature_key(signature.key)}", part, inputs, outputs)
-    concrete = ConcreteFunction(function, bound)
-    concrete.input_signature = ((), {key: _spec(key, signature.inputs[key]) for key in inputs})
-    concrete.output_signature = {key: _spec(key, signature.outputs[key]) for key in outputs}
-    objects.concrete_functions.append(concrete)
-    bare = ObjectNode(BARE_FUNCTION)
-    bare.functions = [function]
-    bare.argument_keywords = list(inputs)
-    objects.nodes.append(bare)
-    signatures = signature_map(objects)
-    if signatures is None:
-        signatures = ObjectNode("user_object")
-        signatures.identifier = SIGNATURE_MAP
-        objects.nodes.append(signatures)
-        objects.root.children.append((SIGNATURES, signatures))
-    signatures.children = [(key, child) for key, child in signatures.children if key != signature.key]
-    signatures.children.append((signature.key, bare))
-
-
-def _target(entry: SignatureEntry) -> tuple[Value, DType]:
-    target = entry.mention.target if entry.mention is not None else None
-    assert isinstance(target, Value)
-    assert entry.dtype is not None
-    return target, entry.dtype
-
-
-def _spec(key: str, entry: SignatureEntry) -> TensorSpec:
-    assert entry.dtype is not None
-    return TensorSpec(key, entry.shape or UNKNOWN_RANK, entry.dtype)
-
-
 def _add_tflite(
     metagraph: MetaGraph, name: str, inputs: Mapping[str, str], outputs: Mapping[str, str]
 ) -> SignatureReport:
@@ -366,17 +309,4 @@ def _add_tflite(
     ]
     signature = Signature(name, graph, entries[0], entries[1])
     metagraph.signatures[name] = signature
-    return _report(signature, False, [], [])
-
-
-def _report(signature: Signature, in_objects: bool, cloned: list[str], notes: list[str]) -> SignatureReport:
-    facts = [
-        {
-            key: TensorFact(
-                str(entry.mention.target) if entry.mention else None, entry.dtype, entry.shape or UNKNOWN_RANK
-            )
-            for key, entry in side.items()
-        }
-        for side in (signature.inputs, signature.outputs)
-    ]
-    return SignatureReport(signature.key, signature.method, facts[0], facts[1], in_objects, cloned, notes)
+    return signature_report(signature, False, [], [])

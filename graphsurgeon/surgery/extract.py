@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.analysis.names import choose_metagraph, find_signature
 from graphsurgeon.analysis.patterns import matcher, suggest_pattern
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.variables import names_of_variables
@@ -65,6 +65,7 @@ def extract(
     calls: Sequence[str] = (),
     graph: str | None = None,
     signature: str | None = None,
+    past_parser: bool = False,
     tags: Sequence[str] | None = None,
 ) -> ExtractReport:
     """Keep the part of a model between some inputs and outputs, or the variables of a checkpoint that match.
@@ -77,7 +78,9 @@ def extract(
         match: of a checkpoint: names, keys or object paths of variables, globs or `re:` expressions; any may match.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
-        signature: of a TFLite model: take this signature; without `outputs` whole, else names may be its keys.
+        signature: take this signature; without `outputs` whole, else names may be its keys. A TFLite model is also
+            cut by `graph` alone: that subgraph whole. With `past_parser`: whose outputs, if none are given.
+        past_parser: cut behind the parser of serialized `tf.train.Example`s: the inputs are the features.
         tags: which MetaGraph of a SavedModel.
 
     Raises:
@@ -89,21 +92,44 @@ def extract(
         return _extract_variables(model, match)
     if match:
         raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
-    if signature is not None and model.traits.vocabulary != TFLITE:
-        raise UnsupportedError("only a TFLite model is cut by signature", hint="name its tensors with --outputs")
-    if not outputs and signature is None:
-        raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
+    _check_ends(model, outputs, inputs, signature, graph, past_parser=past_parser)
     metagraph = choose_metagraph(model, tags)
     before = sum(len(one) for one in metagraph.graphs)
     if is_tflite(model, metagraph, "extract"):
         found = extract_tflite(metagraph, outputs or {}, inputs or {}, graph=graph, signature=signature)
     else:
-        assert outputs
-        found = extract_graph(model, metagraph, outputs, inputs or {}, calls=calls, graph=graph)
+        signed = None if signature is None else find_signature(metagraph, signature)
+        found = extract_graph(
+            model,
+            metagraph,
+            outputs or {},
+            inputs or {},
+            calls=calls,
+            graph=graph,
+            past_parser=past_parser,
+            signature=signed,
+        )
     after = sum(len(one) for one in model.graphs)
     return ExtractReport(
         found.inputs, found.outputs, before, after, found.functions, found.variables, found.tables, found.notes
     )
+
+
+def _check_ends(
+    model: Model,
+    outputs: Mapping[str, str] | None,
+    inputs: Mapping[str, str] | None,
+    signature: str | None,
+    graph: str | None,
+    *,
+    past_parser: bool,
+) -> None:
+    """Refuse ends that contradict each other, or are not told."""
+    if past_parser and (inputs or model.traits.vocabulary == TFLITE):
+        raise UsageError("past the parser the inputs are the features of a TensorFlow graph", hint="leave out --inputs")
+    is_whole = signature is not None or past_parser or (graph is not None and model.traits.vocabulary == TFLITE)
+    if not outputs and not is_whole:
+        raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
 
 
 def _extract_variables(model: Model, match: Sequence[str]) -> ExtractReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,7 +28,9 @@ from graphsurgeon.surgery.freezing.filled import check_filled
 from graphsurgeon.surgery.freezing.saver import add_saver, keep_entries
 from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
+from graphsurgeon.surgery.moves.carry_in import legal_name
 from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part, needed_nodes
+from graphsurgeon.surgery.moves.feature_inputs import feature_inputs, parsing_signature, signature_outputs
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
 from graphsurgeon.surgery.moves.inline_on_the_way import OpenedGraph, open_graph
 from graphsurgeon.surgery.moves.reports import Extracted
@@ -49,6 +51,7 @@ class _End:
         value: in the source.
         name: that it is to have; empty for its own.
         key: of the signature.
+        suggested: name for a placeholder, if nothing else is called so.
     """
 
     value: Value
@@ -56,6 +59,7 @@ class _End:
     key: str
     dtype: DType
     shape: Shape
+    suggested: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,26 +76,60 @@ def extract_graph(
     *,
     calls: Sequence[str],
     graph: str | None,
+    past_parser: bool = False,
+    signature: Signature | None = None,
 ) -> Extracted:
     """Make the part between some tensors the only graph of a model.
+
+    Args:
+        model: changed in place, with its MetaGraph.
+        metagraph: holds the tensors.
+        outputs, inputs: tensor -> new name, empty for its own.
+        calls: nodes that call functions, to choose among several ways to a function.
+        graph: limits the search for the tensors.
+        signature: whose keys are meant first, and which the part is called by; without outputs it is what they are.
 
     Raises:
         UsageError: a name is unknown, taken or illegal, or an input is not needed.
         UnsupportedError: a tensor cannot be fed or fetched, or the part needs something that cannot be cut out.
     """
-    ends = _find_ends(metagraph, outputs, inputs, graph)
+    keys = _signature_keys([*([signature] if signature is not None else []), *metagraph.signatures.values()])
+    notes: list[str] = []
+    if past_parser:
+        ends, notes = _ends_past_parser(metagraph, outputs, graph, signature, keys)
+    else:
+        if signature is not None:
+            outputs = _by_key(outputs or dict.fromkeys(signature.outputs, ""), signature.outputs)
+            inputs = _by_key(inputs, signature.inputs)
+        ends = _find_ends(metagraph, outputs, inputs, graph, keys)
     opened = open_graph(metagraph, [end.value for end in (*ends.inputs, *ends.outputs)], calls)
-    built = _Builder(metagraph, opened, ends).run()
+    built = _Builder(metagraph, opened, ends, keys).run()
+    built.notes += notes
     kept, tables = _keep_state(model, metagraph, built)
-    return _commit(model, metagraph, built, kept, tables)
+    return _commit(model, metagraph, built, kept, tables, SIGNATURE if signature is None else signature.key)
 
 
 # -- what is asked for ---------------------------------------------------------------------------------
 
 
-def _find_ends(metagraph: MetaGraph, outputs: Mapping[str, str], inputs: Mapping[str, str], graph: str | None) -> _Ends:
+def _by_key(names: Mapping[str, str], entries: Mapping[str, SignatureEntry]) -> dict[str, str]:
+    """Return the tensors behind keys of a signature; other names stay."""
+    found: dict[str, str] = {}
+    for text, name in names.items():
+        mentions = entries[text].mentions if text in entries else []
+        values = [mention.target for mention in mentions if isinstance(mention.target, Value)]
+        found |= {str(value): name for value in values} or {text: name}
+    return found
+
+
+def _find_ends(
+    metagraph: MetaGraph,
+    outputs: Mapping[str, str],
+    inputs: Mapping[str, str],
+    graph: str | None,
+    keys: Mapping[Value, str],
+) -> _Ends:
     shapes = infer_shapes(metagraph)
-    keys = _signature_keys(metagraph)
 
     def end(text: str, name: str) -> _End:
         value = find_value(metagraph, text, graph=graph)
@@ -104,10 +142,34 @@ def _find_ends(metagraph: MetaGraph, outputs: Mapping[str, str], inputs: Mapping
     return found
 
 
-def _signature_keys(metagraph: MetaGraph) -> dict[Value, str]:
-    """Return the keys by which signatures know tensors."""
+def _ends_past_parser(
+    metagraph: MetaGraph,
+    outputs: Mapping[str, str],
+    graph: str | None,
+    signature: Signature | None,
+    keys: Mapping[Value, str],
+) -> tuple[_Ends, list[str]]:
+    """Return the parsed features and the outputs, those of a signature if none are given; and what is to be told."""
+    ends = _find_ends(metagraph, outputs, {}, graph, keys)
+    shapes = infer_shapes(metagraph)
+    if not ends.outputs:
+        values = signature_outputs(parsing_signature(metagraph, None if signature is None else signature.key))
+        dtypes = {key: check_fetchable(value, shapes.dtype(value)) for key, value in values.items()}
+        ends.outputs.extend(_End(one, "", key, dtypes[key].base, shapes.shape(one)) for key, one in values.items())
+    inside = next((end.value for end in ends.outputs if end.value.graph is not metagraph.graph), None)
+    if inside is not None:
+        raise UnsupportedError(f"{inside} lies in a function", hint="name an output of the main graph")
+    found = feature_inputs(metagraph, [end.value for end in ends.outputs], shapes)
+    for one in found.fed:
+        check_fetchable(one.value, one.dtype)
+    ends.inputs.extend(_End(one.value, "", one.name, one.dtype, one.shape, legal_name(one.name)) for one in found.fed)
+    return ends, found.notes
+
+
+def _signature_keys(signatures: Iterable[Signature]) -> dict[Value, str]:
+    """Return the keys by which signatures know tensors; the first counts."""
     found: dict[Value, str] = {}
-    for signature in metagraph.signatures.values():
+    for signature in signatures:
         for entries in (signature.inputs, signature.outputs):
             for key, entry in entries.items():
                 target = entry.mention.target if entry.mention is not None else None
@@ -154,11 +216,10 @@ class _Built:
 class _Builder:
     """Builds the new main graph."""
 
-    def __init__(self, metagraph: MetaGraph, opened: OpenedGraph, ends: _Ends) -> None:
+    def __init__(self, metagraph: MetaGraph, opened: OpenedGraph, ends: _Ends, keys: Mapping[Value, str]) -> None:
         self._opened = opened
         self._ends = ends
         self._graph = metagraph.graph.blank()
-        keys = _signature_keys(metagraph)
         self._keys = {value.producer.name: key for value, key in keys.items() if value.producer is not None}
 
     def run(self) -> _Built:
@@ -182,7 +243,8 @@ class _Builder:
         return name.removeprefix(self._opened.prefix) or name
 
     def _add_placeholder(self, end: _End) -> Value:
-        name = end.name or self._own_name(self._opened.values[end.value])
+        free = end.suggested and self._opened.graph.unique_name(end.suggested)
+        name = end.name or free or self._own_name(self._opened.values[end.value])
         attrs: dict[str, AttrValue] = {"dtype": end.dtype, "shape": end.shape}
         return self._graph.add_node("Placeholder", self._graph.unique_name(name), [], attrs).output(0)
 
@@ -299,7 +361,7 @@ def _keep_state(model: Model, metagraph: MetaGraph, built: _Built) -> tuple[dict
 
 
 def _commit(
-    model: Model, metagraph: MetaGraph, built: _Built, kept: Mapping[Node, Restored], tables: list[str]
+    model: Model, metagraph: MetaGraph, built: _Built, kept: Mapping[Node, Restored], tables: list[str], key: str
 ) -> Extracted:
     """Make the new graph the model's only one."""
     functions = set(needed_functions(metagraph, built.graph))
@@ -317,7 +379,7 @@ def _commit(
     metagraph.saver = add_saver(built.graph, kept) if kept else None
     model.metagraphs = [metagraph]
     if model.traits.holds_signatures:
-        metagraph.signatures[SIGNATURE] = _signature(built)
+        metagraph.signatures[key] = _signature(built, key)
     if not kept:
         model.checkpoint = None
     elif model.checkpoint is not None and model.checkpoint.version != 1:
@@ -332,12 +394,12 @@ def _commit(
     )
 
 
-def _signature(built: _Built) -> Signature:
+def _signature(built: _Built, key: str) -> Signature:
     def entries(found: _Tensors, role: str) -> dict[str, SignatureEntry]:
         return {
-            key: SignatureEntry(Mention.of(value, f"signature {SIGNATURE}, {role} {key}"), dtype.base, shape)
-            for key, (value, dtype, shape) in sorted(found.items())
+            name: SignatureEntry(Mention.of(value, f"signature {key}, {role} {name}"), dtype.base, shape)
+            for name, (value, dtype, shape) in sorted(found.items())
         }
 
     inputs, outputs = entries(built.inputs, "input"), entries(built.outputs, "output")
-    return Signature(SIGNATURE, built.graph, inputs, outputs, method=METHODS["predict"])
+    return Signature(key, built.graph, inputs, outputs, method=METHODS["predict"])

@@ -17,6 +17,7 @@ from typing import Literal
 
 from graphsurgeon.analysis.names import INTERNAL, NO_TAGS, choose_graphs, choose_metagraph, find_node, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.checkpoint import STATE_FILE
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
@@ -26,7 +27,7 @@ from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.renaming.signatures import rename_key, rename_signatures
 from graphsurgeon.surgery.renaming.variables import rename_variables
 
-What = Literal["nodes", "functions", "variables", "signatures", "keys", "tags"]
+What = Literal["nodes", "functions", "variables", "signatures", "keys", "tags", "state"]
 
 LEGAL_NODE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # node_def.proto; loaders refuse other names
 
@@ -65,7 +66,8 @@ def rename(
         names: old name -> new name; where both end in `/` everything in that scope. For keys
             `signature.key` -> new key; for tags old tag -> new tag, where the new tag `none` drops one and the old tag
             `none` stands for no tags.
-        what: "nodes" by default, "variables" for a checkpoint.
+        what: "nodes" by default, "variables" for a checkpoint; "state": let the file `checkpoint` in the folder of
+            a checkpoint name what is there.
         regex: `s|PATTERN|REPLACEMENT|` with any delimiter: `re.sub` on the whole name, once per name.
         prefix: put before every name.
         strip_prefix: cut from every name that starts with it.
@@ -79,6 +81,8 @@ def rename(
     """
     kind = what or ("nodes" if model.metagraphs else "variables")
     rules = Rules(dict(names or {}), _rule(regex, strip_prefix, prefix))
+    if kind == "state":
+        return _mend_state(model, rules)
     if not rules.pairs and rules.rule is None:
         raise UsageError("nothing to rename", hint="give OLD=NEW pairs, --regex, --prefix or --strip-prefix")
     report = _rename(model, kind, rules, graph, tags)
@@ -96,6 +100,23 @@ def _rename(model: Model, kind: What, rules: Rules, graph: str | None, tags: Seq
     if kind == "nodes":
         return _rename_nodes(model, metagraph, rules, graph)
     return RenameReport(kind, _RENAMERS[kind](model, metagraph, rules))
+
+
+def _mend_state(model: Model, rules: Rules) -> RenameReport:
+    """Let the state file name what is there; the format writes it with the checkpoint."""
+    checkpoint = model.checkpoint
+    if checkpoint is None or model.traits.layout == "folder":
+        raise UnsupportedError("only a checkpoint has a state file", hint="name the checkpoint in place of the graph")
+    if rules.pairs or rules.rule is not None:
+        raise UsageError("the state file names what is there, whatever that is called", hint="give no names")
+    if checkpoint.state is None:
+        raise UsageError("there is no file 'checkpoint' beside it", hint="one is written into a folder of its own")
+    before, after = checkpoint.state, checkpoint.state.mended(checkpoint.prefix.rpartition("/")[2])
+    checkpoint.state = after
+    model.notes = [note for note in model.notes if not note.startswith(f"the file {STATE_FILE!r}")]
+    old, new = [before.latest, *before.paths], {**before.wrong, before.latest: after.latest}
+    renamed = [("", path, new.get(path) or "(gone)") for path in dict.fromkeys(old) if new.get(path, path) != path]
+    return RenameReport("state", renamed, [] if renamed or before.problem else ["all that it names is there"])
 
 
 def _metagraph(model: Model, kind: What, rules: Rules, tags: Sequence[str] | None) -> MetaGraph:

@@ -8,7 +8,7 @@ A signature of TF2 gets a new function for `tf.saved_model.load`; other restored
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
@@ -26,7 +26,6 @@ from graphsurgeon.model.traversal import downstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
-from graphsurgeon.surgery.add_signature import add_to_objects
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_inputs, count_users
 from graphsurgeon.surgery.moves.constants import constant_tensor
@@ -35,6 +34,7 @@ from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outp
 from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.known_scalars import Scalar
+from graphsurgeon.surgery.moves.new_signature import add_to_objects
 from graphsurgeon.surgery.moves.prune import (
     collected_nodes,
     forget_removed,
@@ -106,27 +106,28 @@ def set_input(
 
 def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Change]) -> SetInputReport:
     metagraph.resolve_mentions()
-    before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
+    ahead, before = _look_ahead(metagraph, changes)
     affected = _affected(metagraph, {change.node for change in changes})
     bound = _check(metagraph, model, changes, affected)
     for change in changes:
         _apply(change)
     removed, notes = _simplify(metagraph, [change.node for change in changes if change.constant is not None])
-    assume: dict[str | Value, Shape] = {
-        c.value: c.new_shape for c in changes if c.new_shape is not None and c.node in metagraph.graph
-    }
-    report = infer_shapes(metagraph, assume=assume)
+    assume = _assumed(change for change in changes if change.node in metagraph.graph)
+    report = ahead or infer_shapes(metagraph, assume=assume)
     recorded = record_shapes([change.value for change in changes if change.value in assume], report)
-    if recorded:  # what was recorded contradicts nothing any more
+    if recorded and _told_of_others(metagraph, report, changes):  # what was recorded contradicts nothing any more
         report = infer_shapes(metagraph, assume=assume)
     notes += fixed_modules(metagraph, report) if assume else []
     constants = {change.node for change in changes if change.constant is not None}
-    stale = list(signature_findings(metagraph, report))
+    found = _told_of_others(metagraph, report, changes)
     for signature in affected:
         _update_signature(signature, constants, report)
         _rebuild(metagraph, signature, bound)
-    found = [*(one for one in report.findings if one not in stale), *signature_findings(metagraph, report)]
-    found = [one for one in found if (one.graph, one.where, one.what) not in before]
+    found = [
+        one
+        for one in (*found, *signature_findings(metagraph, report))
+        if (one.graph, one.where, one.what) not in before
+    ]
     return SetInputReport(
         inputs=tuple(map(_told, changes)),
         signatures=tuple(signature.key for signature in affected),
@@ -135,6 +136,33 @@ def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Cha
         recorded_shapes=recorded,
         notes=tuple(notes),
     )
+
+
+def _look_ahead(
+    metagraph: MetaGraph, changes: Sequence[_Change]
+) -> tuple[ShapeReport | None, set[tuple[str, str, str]]]:
+    """Return what will be inferred, where that can be known before the change, and the contradictions there are now.
+
+    Inferring is most of the work on a large graph: new shapes alone can be assumed of the graph as it is, and if
+    nothing contradicts them, nobody has to know what did before.
+    """
+    ahead = None
+    if all(change.constant is None and change.new_dtype in (None, change.dtype) for change in changes):
+        ahead = infer_shapes(metagraph, assume=_assumed(changes))
+        if not _told_of_others(metagraph, ahead, changes):
+            return ahead, set()
+    return ahead, {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
+
+
+def _assumed(changes: Iterable[_Change]) -> dict[str | Value, Shape]:
+    return {change.value: change.new_shape for change in changes if change.new_shape is not None}
+
+
+def _told_of_others(metagraph: MetaGraph, report: ShapeReport, changes: Sequence[_Change]) -> list[Finding]:
+    """Return the contradictions, but for what signatures and changed placeholders say: both follow the change."""
+    left_out = set(signature_findings(metagraph, report))
+    names = {change.node.name for change in changes}
+    return [one for one in report.findings if one not in left_out and (one.graph or one.where not in names)]
 
 
 def _contradiction(found: Finding) -> Contradiction:

@@ -11,6 +11,8 @@ import typer
 from graphsurgeon.cli import app
 from tests.cli.conftest import GS
 
+pytestmark = pytest.mark.processes
+
 
 def test_it_runs_without_an_option(gs: GS, tmp_path: Path) -> None:
     target = tmp_path / "models.jsonl"

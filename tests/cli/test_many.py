@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.conftest import GS
 
+pytestmark = pytest.mark.processes
+
 MODELS = ("savedmodel/linear", "hostile/bad_signatures", "hostile/bad_signatures/nothing", "tflite/cnn_float.tflite")
 
 

@@ -186,12 +186,12 @@ def test_a_cut_connection_is_taken_up_again(tmp_path: Path) -> None:
     shutil.copy(FIXTURES / "tflite/cnn_float.tflite", here)
     with serving(tmp_path) as server:
         server.cut, server.cuts = 1000, 2
-        file = remote.open_remote(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
+        file = remote.open_file(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
         assert file.read_at(0, file.size) == here.read_bytes()
         server.cuts = 10**6
         server.cut = 0
         remote._opened.clear()
-        file = remote.open_remote(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
+        file = remote.open_file(path_of(f"{server.url}/w.tflite"))  # type: ignore[arg-type]
         with pytest.raises(FileError, match="connection was cut"):
             file.read_at(0, file.size)
 
@@ -220,13 +220,14 @@ def test_an_edit_writes_here(server: Server, gs: GS, tmp_path: Path) -> None:
     done = gs("rename", f"{server.url}/savedmodel/linear", "--what", "keys", "serving_default.x=y", "-o", target)
     assert (done.status, done.err) == (0, "")
     assert gs("check", target).status == 0
-    url = "s3://bucket/out.pb"
-    refused = gs("rename", FIXTURES / "graphdef/linear.pb", "--prefix", "a/", "-o", url)
-    assert (refused.status, refused.err.count("\n")) == (2, 1)
-    assert url in refused.err
+    for url in (f"{server.url}/out.pb", "s3://bucket/out.svg"):
+        words = ("rename", "--prefix", "a/") if url.endswith("pb") else ("render",)
+        refused = gs(words[0], FIXTURES / "graphdef/linear.pb", *words[1:], "-o", url)
+        assert (refused.status, refused.err.count("\n")) == (2, 1)
+        assert url in refused.err
     assert not Path("s3:").exists()
     with pytest.raises(UsageError):
-        refuse_writing(Path(url))
+        refuse_writing(Path("s3://bucket/out.pb"))
 
 
 def test_unknown_stores_are_named(gs: GS) -> None:
@@ -258,6 +259,26 @@ def test_a_store_gives_what_a_disk_gives(memory: str, name: str) -> None:
     here, there = FIXTURES / prefix(name), f"{memory}/{prefix(name)}"
     assert facts(read(there)) == facts(read(here))
     assert [threat.what for threat in scan(there).findings] == [threat.what for threat in scan(here).findings]
+
+
+def test_a_model_of_one_file_is_written_there(memory: str, gs: GS) -> None:
+    source, target = f"{memory}/graphdef/linear.pb", f"{memory}/new/linear.pb"
+    words = ("rename", source, "--prefix", "a/", "-o", target)
+    assert gs(*words, "--dry-run").status == 0
+    assert gs("show", target).status == 3
+    done = gs(*words, "--json")
+    written = json.loads(done.out)
+    assert (done.status, written["output"], written["files"]) == (0, target, {target: written["bytes"]})
+    expected = read(FIXTURES / "graphdef/linear.pb")
+    assert [node.name for node in read(target).graph] == [f"a/{node.name}" for node in expected.graph]
+    again = gs(*words)
+    assert (again.status, "--force" in again.err) == (2, True)
+    assert gs(*words, "--force").status == 0
+    taken = gs("rename", source, "--prefix", "a/", "-o", f"{memory}/graphdef", "--format", "graph_def", "--force")
+    assert taken.status == 2
+    several = gs("convert", source, f"{memory}/folder")
+    assert (several.status, several.err.count("\n")) == (4, 1)
+    assert gs("show", f"{memory}/folder").status == 3
 
 
 def test_a_store_that_is_cataloged(memory: str, tmp_path: Path) -> None:
@@ -294,11 +315,14 @@ def test_an_s3_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gs: GS) -
             assert facts(read(f"s3://models/{name}")) == facts(read(FIXTURES / name))
         shown = gs("show", "s3://models/savedmodel/linear", "--json")
         assert (shown.status, json.loads(shown.out)["path"]) == (0, "s3://models/savedmodel/linear")
+        target = "s3://models/new.pb"
+        assert gs("rename", FIXTURES / "graphdef/linear.pb", "--prefix", "a/", "-o", target).status == 0
+        assert read(target).graph.node("a/x") is not None
         for url in ("s3://models/nothing.pb", "s3://nobucket/a.pb"):
             missing = gs("show", url)
             assert (missing.status, missing.err.count("\n")) == (3, 1)
         data = "models/savedmodel/linear/saved_model.pb"
-        file = remote.open_remote(path_of(f"s3://{data}"))  # type: ignore[arg-type]
+        file = remote.open_file(path_of(f"s3://{data}"))  # type: ignore[arg-type]
         file.read_at(0, 10)
         system.pipe_file(data, b"another")
         with pytest.raises(GraphSurgeonError, match="replaced"):

@@ -17,6 +17,8 @@ from graphsurgeon.fleet import catalog as module
 from graphsurgeon.fleet.columns import COLUMNS
 from graphsurgeon.fleet.pool import ItemLimits, as_they_come
 
+pytestmark = pytest.mark.processes
+
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 

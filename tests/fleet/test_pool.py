@@ -8,6 +8,8 @@ import pytest
 
 from graphsurgeon.fleet.pool import in_processes
 
+pytestmark = pytest.mark.processes
+
 WORDS = "graphsurgeon.fleet.pool:_end"
 
 

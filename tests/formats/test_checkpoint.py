@@ -63,7 +63,9 @@ def test_which_of_two_is_taken_is_told(make_bundle: MakeBundle, floats: Floats) 
     assert checkpoint.read(folder).notes == []
     one(make_bundle, floats, "second")
     (folder / "checkpoint").write_text('model_checkpoint_path: "/elsewhere/second"')
-    assert checkpoint.read(folder).notes == ["second, which the file 'checkpoint' names; here too: first"]
+    taken, wrong = checkpoint.read(folder).notes
+    assert taken == "second, which the file 'checkpoint' names; here too: first"
+    assert "names /elsewhere/second, which is not there" in wrong
 
 
 def test_a_folder_with_data_and_no_index(make_bundle: MakeBundle, floats: Floats) -> None:

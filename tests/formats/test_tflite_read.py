@@ -16,7 +16,7 @@ import pytest
 from graphsurgeon.disk.files import open_source
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError
 from graphsurgeon.formats.tflite import file as tflite
-from graphsurgeon.formats.tflite.elements import packed, string_buffer, string_elements, unpacked_chunks
+from graphsurgeon.formats.tflite.elements import packed_chunks, string_buffer, string_elements, unpacked_chunks
 from graphsurgeon.formats.tflite.metadata import decode_edges, encode_edges
 from graphsurgeon.formats.tflite.schema import dtype_of, option_tables, schema
 from graphsurgeon.model import DType, FunctionRef, Graph, Model, Quantization, Value
@@ -254,7 +254,7 @@ def test_packing_is_undone_by_unpacking(name: str) -> None:
     low, high = (-(1 << dtype.bits - 1), 1 << dtype.bits - 1) if signed else (0, 1 << dtype.bits)
     items = [low + k % (high - low) for k in range(37)]
     data = bytes(item & 255 for item in items)
-    small = packed([data[:10], data[10:]], dtype)
+    small = b"".join(packed_chunks([data[:10], data[10:]], dtype))
     assert len(small) == -(-37 * dtype.bits // 8)
     assert b"".join(unpacked_chunks([small], dtype, 37)) == data
 

@@ -101,6 +101,16 @@ def test_boxes_by_parameters() -> None:
     assert all("param" in text for text in scene.colors.values())
 
 
+def test_boxes_by_multiplications() -> None:
+    scene = scene_of("graphdef/cnn.pb", color_by="macs")
+    assert all("MAC" in text for text in scene.colors.values())
+    steps = {box.nodes[0].name: SCALE.index(box.family) for box in scene.boxes if box.family in SCALE}
+    (stem,) = (step for name, step in steps.items() if "/stem_1/" in name)  # 64 * 4 * 27, the most of all
+    (last,) = (step for name, step in steps.items() if "/probs_1/MatMul" in name)  # 5 * 3, the fewest
+    assert (stem, last) == (len(SCALE) - 1, 0)
+    assert any(box.family == "scope" for box in scene.boxes if box.kind == "operation")
+
+
 def test_boxes_by_dtype_and_by_own_numbers(tmp_path: Path) -> None:
     scene = scene_of("savedmodel/many_dtypes", color_by="dtype")
     assert any("int" in text for text in scene.colors.values())

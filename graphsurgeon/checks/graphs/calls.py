@@ -128,7 +128,7 @@ def results(metagraph: MetaGraph) -> Iterator[Finding]:
             if found is not None and output.dtype is not None and found.base is not output.dtype.base:
                 what = f"its result {output.name!r} is declared {output.dtype}, {output.value} is {found}"
                 hint = "return a tensor of that type"
-                yield Finding(running.severity_in(function), place(function), what, hint, "result-type")
+                yield Finding(running.severity_in_graph(function), place(function), what, hint, "result-type")
 
 
 def _misfits(node: Node) -> Iterator[str]:

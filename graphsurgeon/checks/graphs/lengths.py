@@ -12,6 +12,7 @@ from graphsurgeon.checks.graphs.nodes import reached, severity_in
 from graphsurgeon.checks.graphs.ops import OUTPUT_SHAPES
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.errors import plural
+from graphsurgeon.formats.graph import attr_kinds
 from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
@@ -55,12 +56,11 @@ def _fixed(node: Node) -> Iterator[str]:
 
 def _recorded(node: Node) -> Iterator[str]:
     """Hold the shapes that are noted down to the outputs: more may be (`ValidateShape` of graph_constructor.cc)."""
-    if not has_attr(node, OUTPUT_SHAPES):
+    shapes = attr_kinds.StoredAttrs(node).get(OUTPUT_SHAPES) if has_attr(node, OUTPUT_SHAPES) else None
+    if shapes is None or shapes.WhichOneof("value") not in ("list", None):
         return
-    shapes = node.attrs.get(OUTPUT_SHAPES)
-    outputs = node.output_dtypes()
-    count = len(shapes) if isinstance(shapes, list) else 0 if shapes is None else None
-    if count is not None and outputs is not None and count < len(outputs):
+    count, outputs = attr_kinds.size(shapes), node.output_dtypes()
+    if outputs is not None and count < len(outputs):
         yield f"it records shapes of {plural(count, 'output')}, and has {len(outputs)}"
 
 

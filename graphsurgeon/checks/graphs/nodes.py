@@ -53,9 +53,9 @@ class Running:
         is_run = self._is_all or node in self._nodes or node.graph in self._functions
         return "error" if is_run else "warning"
 
-    def severity_in(self, function: Graph) -> Severity:
-        """Return the same of a function."""
-        return "error" if self._is_all or function in self._functions else "warning"
+    def severity_in_graph(self, function: Graph) -> Severity:
+        """Return the same of what a function declares: `tf.saved_model.load` makes the functions of objects anew."""
+        return "error" if self._is_all or function in self._called else "warning"
 
     @cached_property
     def _is_all(self) -> bool:
@@ -73,12 +73,16 @@ class Running:
         return set(upstream(starts))
 
     @cached_property
+    def _called(self) -> set[Graph]:
+        named = {function for node in self._nodes for function in node.functions}
+        return {*named, *reached_functions(named)}
+
+    @cached_property
     def _functions(self) -> set[Graph]:
-        named = (function for node in self._nodes for function in node.functions)
         objects = self._metagraph.objects
         entries = objects.concrete_functions if objects is not None else ()
-        starts = [*named, *(entry.function for entry in entries if isinstance(entry.function, Graph))]
-        return {*starts, *reached_functions(dict.fromkeys(starts))}
+        named = {entry.function for entry in entries if isinstance(entry.function, Graph)}
+        return {*self._called, *named, *reached_functions(named)}
 
 
 def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, PYTHON, SWIT
 from graphsurgeon.ops.libraries import tensorflow_library
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.shapes.propagate import RECORDS
 
 
 def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -254,7 +255,6 @@ def _faults(node: Node, tensor: Tensor) -> Iterator[str]:
 _SIGNATURE = "signature "
 _OF_THE_TENSOR = "set the signature's dtype and shape to those of the tensor"
 OUTPUT_SHAPES = "_output_shapes"
-RECORDS = "the file records"  # in what is inferred against it
 
 
 def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:

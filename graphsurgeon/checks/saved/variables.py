@@ -24,6 +24,10 @@ def of_model(model: Model) -> Iterator[Finding]:
     """Find damage of the checkpoint, and variables that only one of graph and checkpoint knows."""
     problems = checkpoints.problems(model.checkpoint) if model.checkpoint is not None else []
     yield from (replace(problem, rule="checkpoint-files") for problem in problems)
+    if model.checkpoint is not None:
+        for what in checkpoints.state_faults(model.checkpoint):
+            text, _, hint = what.partition("; ")
+            yield Finding("warning", "folder", text, hint, "state-file")
     if _speak_tensorflow(model):
         yield from _restored(model)
     if model.checkpoint is not None:

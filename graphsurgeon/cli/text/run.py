@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,28 +47,39 @@ def _value(item: object) -> str:
 
 def print_equivalence(report: EquivalenceReport) -> None:
     """Print what was compared, output by output, and the verdict."""
-    output.table([compared_row(item) for item in report.outputs], indent=2)
+    judged = report.atol != math.inf
+    output.table([compared_row(item, judged=judged) for item in report.outputs], indent=2)
     for name, why in report.skipped:
         output.line(f"not compared: {name}: {why}")
     for note in report.notes:
         output.line(f"note: {note}")
     if report.first is not None:
         output.line(f"the first tensor that differs: {report.first}")
-    output.line(_verdict(report.outputs))
+    output.line(_verdict(report.outputs) if judged else _changes(report.outputs))
 
 
-def compared_row(item: ComparedOutput) -> tuple[str, str, str, str]:
-    """Return the row of a table that tells of one compared output."""
+def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str, str, str]:
+    """Return the row of a table that tells of one compared output; unless it is judged, by how much it differs."""
     if item.what:
         text = item.what
     elif item.identical:
         text = "the same to the bit"
+    elif item.agrees and not judged:
+        text = f"differs by up to {item.largest:.3g}" if item.largest is not None else "differs"
     elif item.agrees:
         text = f"within the tolerance, by at most {item.largest:.3g}" if item.largest is not None else "the same"
     else:
         amount = f", by up to {item.largest:.3g}" if item.largest is not None else ""
         text = f"{item.different:,} of {item.elements:,} differ{amount}"
     return (item.signature or "", item.name, item.loader, text)
+
+
+def _changes(outputs: Sequence[ComparedOutput]) -> str:
+    """Tell what an edit did that is meant to change numbers."""
+    if not all(item.agrees for item in outputs):
+        return _verdict(outputs)
+    changed = sum(not item.identical for item in outputs)
+    return f"both run: {changed} of {output.plural(len(outputs), 'output')} changed, as this edit is meant to do"
 
 
 def _verdict(outputs: Sequence[ComparedOutput]) -> str:

@@ -41,6 +41,7 @@ def print_summary(summary: Summary, parts: Parts, *, also: Callable[[], None] | 
     if parts.signature is None:
         _print_inner(inner)
         _print_modules(summary, parts)
+        _print_members(summary)
         _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
         if also is not None:
@@ -79,6 +80,14 @@ def _print_modules(summary: Summary, parts: Parts) -> None:
         if module.custom_calls:
             calls = [f"{name} {count}" for name, count in module.custom_calls.items()]
             output.wrapped(calls, first="calls outside  ", indent=2)
+
+
+def _print_members(summary: Summary) -> None:
+    """List what is in a bundle; where a model is, the path that leads to it is the one to give to other commands."""
+    if summary.members:
+        rows = [(size(member.bytes), member.what, member.name) for member in summary.members]
+        output.heading(plural(len(rows), "member"), apart=True)
+        output.table(rows, align=["right"], indent=2)
 
 
 def _constants_size(graph: GraphSummary) -> str:
@@ -320,6 +329,12 @@ def _print_next(summary: Summary) -> None:
     import shlex
 
     keys = [key for graph in summary.graphs for key in graph.signatures if key != INIT]
+    if registry.get(summary.format).holds_models:
+        models = [member.path for member in summary.members if member.format is not None]
+        if models:
+            output.line()
+            output.line(f"next: gs show {shlex.quote(models[0])}")
+        return
     if not summary.graphs or (keys and summary.variables is not None):
         command, options = "weights", " --sort size"
     elif forms := [form for graph in summary.graphs for form in graph.callables]:

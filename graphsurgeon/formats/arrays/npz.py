@@ -83,14 +83,35 @@ def _variable(source: SourceFile, entry: ZipInfo) -> Variable:
         if len(head) >= min(_extent(head)[1], _MOST_HEADER):
             break
     header = _header(head, entry.filename)
-    name, shape = entry.filename.removesuffix(".npy"), Shape(header.shape)
+    name = entry.filename.removesuffix(".npy")
+    return Variable(name, _tensor(name, header, Packed(source, entry)))
+
+
+def _tensor(name: str, header: ArrayHeader, packed: Packed | Plain) -> Tensor:
+    shape = Shape(header.shape)
     kind = header.code[1:] if header.code[:1] in _ORDERS else ""
     if kind in _CODES:
         dtype = DType.named(_CODES[kind])
-        return Variable(name, Tensor(dtype, shape, MemberSource(source, entry, header, dtype)))
+        return Tensor(dtype, shape, ArraySource(packed, header, dtype))
     if kind[:1] in ("S", "U") and kind[1:].isdecimal():
-        return Variable(name, Tensor(STRING, shape, MemberSource(source, entry, header, STRING)))
-    return Variable(name, Tensor(DType.named("opaque"), shape, ObjectSource(name, header.code, entry.file_size)))
+        return Tensor(STRING, shape, ArraySource(packed, header, STRING))
+    return Tensor(DType.named("opaque"), shape, ObjectSource(name, header.code, packed.nbytes))
+
+
+def read_npy(path: Path) -> Tensor:
+    """Read one array from an `.npy` file; its values stay in the file.
+
+    Raises:
+        FormatError: it is no array, or shorter than its shape asks for.
+        FileError: the file is missing or unreadable.
+    """
+    file = open_source(path)
+    header = _header(file.read_at(0, min(file.size, _MOST_HEADER + _LOCAL_HEADER)), path.name)
+    tensor = _tensor(path.name, header, Plain(file))
+    if tensor.dtype.bits and header.size + tensor.nbytes > file.size:
+        left = header.size + tensor.nbytes - file.size
+        raise FormatError(f"it ends {left} bytes before its shape {tensor.shape} is filled", path=path)
+    return tensor
 
 
 def member(source: SourceFile, entry: ZipInfo) -> Iterator[bytes]:
@@ -153,14 +174,62 @@ def _extent(head: bytes) -> tuple[int, int]:
     return start, start + int.from_bytes(head[8:start], "little")
 
 
-class MemberSource:
-    """Elements of an array in the archive, as a `TensorSource`."""
+class Packed(NamedTuple):
+    """An array's file inside an archive."""
 
-    __slots__ = ("dtype", "entry", "file", "header")
+    file: SourceFile
+    entry: ZipInfo
 
-    def __init__(self, file: SourceFile, entry: ZipInfo, header: ArrayHeader, dtype: DType) -> None:
-        self.file = file
-        self.entry = entry
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.entry.filename
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file, unpacked."""
+        return self.entry.file_size
+
+    def start(self) -> int | None:
+        """Return where it lies as it is; None where it is compressed. Reads the archive."""
+        return data_start(self.file, self.entry) if self.entry.compress_type == _STORED else None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield its bytes."""
+        return member(self.file, self.entry)
+
+
+class Plain(NamedTuple):
+    """An array's file by itself."""
+
+    file: SourceFile
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.file.path.name
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file."""
+        return self.file.size
+
+    def start(self) -> int | None:
+        """Return where it lies."""
+        return 0
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield its bytes."""
+        return self.file.whole().chunks()
+
+
+class ArraySource:
+    """Elements of an array in a file, as a `TensorSource`."""
+
+    __slots__ = ("dtype", "header", "packed")
+
+    def __init__(self, packed: Packed | Plain, header: ArrayHeader, dtype: DType) -> None:
+        self.packed = packed
         self.header = header
         self.dtype = dtype
 
@@ -171,10 +240,8 @@ class MemberSource:
 
     def ranges(self) -> list[FileRange] | None:
         """Return where the little-endian, row-major elements lie; None if they are stored in another way."""
-        is_plain = self.entry.compress_type == _STORED and not self._is_swapped() and not self._is_transposed()
-        if not is_plain or self.dtype is STRING:
-            return None
-        return [FileRange(self.file, data_start(self.file, self.entry) + self.header.size, self.nbytes)]
+        start = None if self._is_swapped() or self._is_transposed() or self.dtype is STRING else self.packed.start()
+        return None if start is None else [FileRange(self.packed.file, start + self.header.size, self.nbytes)]
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the elements. Reads the file.
@@ -193,7 +260,7 @@ class MemberSource:
     def strings(self) -> list[bytes]:
         """Return the elements of an array of strings; numpy fills them up with zeros. Reads the file."""
         if self.nbytes > _MOST_STRINGS:
-            raise UnsupportedError(f"{self.entry.filename!r} holds {self.nbytes >> 20} MB of strings")
+            raise UnsupportedError(f"{self.packed.name!r} holds {self.nbytes >> 20} MB of strings")
         import numpy as np
 
         array = self._array(np.frombuffer(b"".join(self._unpacked()), self.header.code))
@@ -210,7 +277,7 @@ class MemberSource:
 
     def _unpacked(self) -> Iterator[bytes]:
         skipped, left = self.header.size, self.nbytes
-        for chunk in member(self.file, self.entry):
+        for chunk in self.packed.chunks():
             part = chunk[skipped : skipped + left]
             skipped = max(skipped - len(chunk), 0)
             left -= len(part)
@@ -218,8 +285,8 @@ class MemberSource:
             if not left:
                 return
         if left:
-            what = f"{self.entry.filename!r} ends {left} bytes before its shape {Shape(self.header.shape)} is filled"
-            raise FormatError(what, path=self.file.path)
+            what = f"{self.packed.name!r} ends {left} bytes before its shape {Shape(self.header.shape)} is filled"
+            raise FormatError(what, path=self.packed.file.path)
 
     def _count(self) -> int:
         return Shape(self.header.shape).num_elements or 0

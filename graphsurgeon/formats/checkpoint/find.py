@@ -25,20 +25,19 @@ from graphsurgeon.disk.files import (
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding.sstable import SSTable, is_table
 from graphsurgeon.errors import FileError, UsageError
-from graphsurgeon.formats import registry, schema
+from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import bundle_check, bundle_read, bundle_write
 from graphsurgeon.formats.checkpoint import v1 as checkpoint_v1
 from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, Bundle, BundleSource
 from graphsurgeon.formats.checkpoint.slices import SlicedSource
+from graphsurgeon.formats.checkpoint.state import INDEX, latest, read_state
 from graphsurgeon.formats.checkpoint.v1 import TableSet
-from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.checkpoint import STATE_FILE, Checkpoint
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 
 VARIABLES = "variables"  # the prefix inside a SavedModel
-STATE_FILE = "checkpoint"  # names the latest checkpoint of a folder
-INDEX = ".index"
 MAX_STATE_FILE = 1 << 20  # bytes
 MAX_LISTED = 10  # candidates in a message, errors in notes
 Located: TypeAlias = tuple[Path, list[str]]  # folder, and names of the files to open
@@ -60,12 +59,14 @@ def read(path: Path) -> Model:
         UsageError: the folder holds several.
     """
     checkpoint = read_checkpoint(path)
+    look_at_state(checkpoint)
     model = Model(registry.CHECKPOINT, str(path), checkpoint)
     model.checkpoint = checkpoint
     model.files = {str(file.path): file.size for file in source_files(checkpoint)}
     errors = [str(problem) for problem in problems(checkpoint) if problem.severity == "error"]
     more = len(errors) - MAX_LISTED
     model.notes = others_beside(path, os.path.basename(checkpoint.prefix)) if is_folder(path) else []
+    model.notes += state_faults(checkpoint)
     model.notes += errors[:MAX_LISTED] + ([f"{more} more errors of this kind: see `gs check`"] if more > 0 else [])
     return model
 
@@ -76,6 +77,33 @@ def others_beside(folder: Path, name: str) -> list[str]:
     more = f" and {len(others) - MAX_LISTED} more" if len(others) > MAX_LISTED else ""
     listed = ", ".join(other.removesuffix(INDEX) for other in others[:MAX_LISTED]) + more
     return [f"{name}, which the file {STATE_FILE!r} names; here too: {listed}"] if others else []
+
+
+def look_at_state(checkpoint: Checkpoint) -> None:
+    """Let a checkpoint know what the state file in its folder says."""
+    checkpoint.state = read_state(path_of(os.path.dirname(checkpoint.prefix) or "."))
+
+
+def state_faults(checkpoint: Checkpoint) -> list[str]:
+    """Say what the file `checkpoint` beside a checkpoint names that is not there; empty if nothing."""
+    import shlex
+
+    state = checkpoint.state
+    mend = f"gs rename {shlex.quote(checkpoint.prefix)} --what state --in-place mends it"
+    if state is None:
+        return []
+    if state.problem:
+        return [f"the file {STATE_FILE!r} {state.problem}; {mend}"]
+    right = state.wrong.get(state.latest, state.latest)
+    if right != state.latest and os.path.isabs(state.latest) and right and os.path.exists(state.latest + INDEX):
+        what = f"names {state.latest}, in another folder, which tf.train.latest_checkpoint returns in place of {right}"
+        return [f"the file {STATE_FILE!r} {what}; {mend}"]
+    if right != state.latest:
+        what = f"names {state.latest}, which is not there, so that tf.train.latest_checkpoint finds nothing"
+        return [f"the file {STATE_FILE!r} {what}; {mend}"]
+    others = [path for path in state.wrong if path != state.latest]
+    more = f"{len(others)} of the kept checkpoints, {others[0] if others else ''}"
+    return [f"the file {STATE_FILE!r} names what is not there: {more}; {mend}"] if others else []
 
 
 def lower(model: Model, *, basename: str | None = None) -> dict[str, Rope]:
@@ -218,24 +246,13 @@ def _named_by_state(folder: Path) -> Located | None:
     file = open_source(contained(folder, STATE_FILE))
     if file.size > MAX_STATE_FILE or is_table(file):
         return None
-    latest = PurePosixPath(_latest(file.read_at(0, file.size)).replace("\\", "/"))
-    inside = not latest.is_absolute() and ".." not in latest.parts
-    for parent in (folder / latest.parent, folder) if inside else (folder,):
-        found = _by_prefix(parent, latest.name) if latest.name else None
+    named = PurePosixPath(latest(file.read_at(0, file.size)).replace("\\", "/"))
+    inside = not named.is_absolute() and ".." not in named.parts
+    for parent in (folder / named.parent, folder) if inside else (folder,):
+        found = _by_prefix(parent, named.name) if named.name else None
         if found is not None:
             return found
     return None
-
-
-def _latest(data: bytes) -> str:
-    from google.protobuf import text_format
-
-    state = schema.message("tensorflow.CheckpointState")()
-    try:
-        text_format.Parse(data, state)
-    except (text_format.ParseError, UnicodeDecodeError):
-        return ""
-    return str(state.model_checkpoint_path)
 
 
 def lower_checkpoint(

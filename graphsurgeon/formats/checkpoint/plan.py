@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from graphsurgeon.disk.atomic import Content, copied_from
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.checkpoint import find as checkpoint
+from graphsurgeon.formats.checkpoint.state import INDEX, lower_state, state_after
 from graphsurgeon.formats.target import Target, basename, checkpoint_files, require_free, same_file
 from graphsurgeon.formats.writing import WritePlan, lower
-from graphsurgeon.model.checkpoint import Checkpoint
+from graphsurgeon.model.checkpoint import STATE_FILE, Checkpoint
 from graphsurgeon.model.model import Model
 
 
@@ -25,7 +28,10 @@ def plan_beside(model: Model, target: Target, *, force: bool, in_place: bool) ->
     """Write the `.meta`, and its checkpoint beside it, where the `.meta` finds it."""
     found = WritePlan(target, lower(model, target))
     prefix = target.path.with_name(target.path.stem if target.path.name != ".meta" else ".index")
-    if model.checkpoint is None or (in_place and checkpoint.is_untouched(model.checkpoint)):
+    if model.checkpoint is None:
+        return found
+    if in_place and checkpoint.is_untouched(model.checkpoint):
+        _add_state(found, model.checkpoint, prefix, is_new=False)
         return found
     if checkpoint.is_untouched(model.checkpoint) and not _takes_checkpoint(model.checkpoint, target, prefix):
         found.notes.append(f"its variables stay in {model.checkpoint.prefix}")
@@ -47,11 +53,21 @@ def _add_checkpoint(plan: WritePlan, source: Checkpoint, prefix: Path) -> None:
     *shards, _ = files
     stay = {name for name in shards if name in there and _is_itself(files[name], there[name])}
     if any(name in there and name not in stay for name in shards):
-        taken = frozenset(name for name in there if not name.endswith(checkpoint.INDEX))
+        taken = frozenset(name for name in there if not name.endswith(INDEX))
         files, stay = dict(checkpoint.lower_checkpoint(source, basename(prefix), avoid=taken)), set()
     plan.unchanged = {name: files.pop(name) for name in stay}
     plan.obsolete = [name for name in there if name not in files and name not in stay]
     plan.files = {**files, **plan.files}
+    _add_state(plan, source, prefix, is_new=not there)
+
+
+def _add_state(plan: WritePlan, source: Checkpoint, prefix: Path, *, is_new: bool) -> None:
+    """Let the folder's state file name what is there: when the checkpoint is in its place, so at the end."""
+    is_its_own = same_file(path_of(os.path.dirname(source.prefix) or "."), prefix.parent)
+    state = state_after(prefix.parent, basename(prefix), source.state if is_its_own else None, is_new=is_new)
+    if state is not None:
+        plan.notes.append(f"the file {STATE_FILE!r} there names {state.latest} as the latest checkpoint")
+        plan.files[STATE_FILE] = [lower_state(state)]
 
 
 def _is_itself(content: Content, file: Path) -> bool:

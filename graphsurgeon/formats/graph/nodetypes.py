@@ -56,12 +56,15 @@ class NodeTypes:
         return found
 
     def _key(self, node: Node, opdef: OpDef) -> tuple[Any, ...] | None:
-        """Return op and values of the telling attributes; None for a new or changed node."""
-        if node.raw is None or getattr(node.held_attrs, "changes", None) or isinstance(node.held_attrs, dict):
+        """Return op and values of the telling attributes; None for a new node, or where one of these is changed."""
+        if node.raw is None or isinstance(node.held_attrs, dict):
             return None
         telling = self._telling.get(opdef.name)
         if telling is None:
             telling = self._telling[opdef.name] = _telling_attrs(opdef)
+        changes = getattr(node.held_attrs, "changes", None)
+        if changes and any(name in changes for name, _ in telling):
+            return None
         stored = node.raw.attr.get
         key: list[Any] = [opdef.name]
         for name, field in telling:

@@ -39,7 +39,7 @@ _FIELDS = {
 
 def read_shape(message: Any) -> Shape:
     """Return the Shape of a `TensorShapeProto`."""
-    return Shape(None) if message.unknown_rank else Shape(dim.size for dim in message.dim)
+    return Shape(None) if message.unknown_rank else Shape([dim.size for dim in message.dim])
 
 
 def write_shape(shape: Shape, message: Any) -> None:

@@ -79,10 +79,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "utf16be": ("text in UTF-16", "convert it: iconv -f UTF-16BE -t UTF-8"),
     "utf32": ("text in UTF-32", "convert it: iconv -f UTF-32 -t UTF-8"),
     "gzip": ("a gzip archive", _UNPACK),
-    "zip": ("a zip archive", _UNPACK),
-    "zip_saved_model": ("a zip archive with a SavedModel inside", _UNPACK),
-    "zip_tflite": ("a zip archive with TFLite models inside, such as a MediaPipe task", _UNPACK),
-    "tar": ("a tar archive", _UNPACK),
     "bzip2": ("a bzip2 archive", _UNPACK),
     "xz": ("an xz archive", _UNPACK),
     "7z": ("a 7-Zip archive", _UNPACK),
@@ -124,6 +120,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "pdf"),
     (0, b"SQLite format 3\0", "sqlite"),
     (0, b"PAR1", "parquet"),
+    (0, b"LITERTLM", "litertlm"),
     (0, b"MZ\x90\0", "elf"),
     (0, b"\xcf\xfa\xed\xfe", "elf"),
     (0, b"\0asm", "elf"),
@@ -134,6 +131,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xfe\xff", "utf16"),
 )
 _HEAD = 64 << 10  # bytes in which every mark lies
+_MOST_ZEROS = 64 + 4
 _ZIP_TAIL = 256 << 10  # bytes that hold the end of a ZIP's directory: a comment is 64 KiB at most
 
 
@@ -193,7 +191,8 @@ def _hdf5(file: SourceFile, head: bytes) -> str | None:
 
 
 def _zip(file: SourceFile, head: bytes) -> str | None:
-    if head[:4] not in (b"PK\x03\x04", b"PK\x05\x06"):
+    # MediaPipe's writer of tasks puts zeros before the first member, too.
+    if head[:_MOST_ZEROS].lstrip(b"\0")[:4] not in (b"PK\x03\x04", b"PK\x05\x06"):
         return None
     tail = file.read_at(max(0, file.size - _ZIP_TAIL), min(file.size, _ZIP_TAIL))
     names = [*_zip_names(head, b"PK\x03\x04", 26, 30), *_zip_names(tail, b"PK\x01\x02", 28, 46)]

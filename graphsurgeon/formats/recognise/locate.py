@@ -15,7 +15,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.atomic import is_temporary, leftovers
 from graphsurgeon.disk.files import SourceFile, contained, exists, folder_names, is_file, is_folder, open_source
-from graphsurgeon.disk.places import RemotePath, path_of
+from graphsurgeon.disk.places import BundleFolder, MemberPath, RemotePath, path_of
 from graphsurgeon.encoding import sstable
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
 from graphsurgeon.formats import registry
@@ -62,8 +62,12 @@ class Location:
         return self.traits.name
 
 
-def locate(path: Path) -> Location:
+def locate(path: Path, *, listing: bool = False) -> Location:
     """Find the model that a path stands for. Reads the head of files.
+
+    Args:
+        path: a file, a folder, the prefix of a checkpoint.
+        listing: a bundle stands for itself, and not for the only model in it.
 
     Raises:
         FileError: there is nothing, or nothing readable.
@@ -71,9 +75,10 @@ def locate(path: Path) -> Location:
         UnsupportedError: the file is of a known format that is not read here.
         UsageError: a folder holds no model, or several.
     """
+    path = path_of(path)
     if is_folder(path):
         return _in_folder(path)
-    return _of_file(path) if exists(path) else _of_prefix(path)
+    return _of_file(path, listing=listing) if exists(path) else _of_prefix(path)
 
 
 def kind(file: SourceFile) -> str | None:
@@ -116,7 +121,7 @@ def _by_structure(file: SourceFile, found: str) -> str | None:
     return next((record.name for record in records if registry.module_of(record).sniff(file)), None)
 
 
-def _of_file(path: Path) -> Location:
+def _of_file(path: Path, *, listing: bool = False) -> Location:
     file = open_source(path)
     if not file.size:
         raise FormatError("the file is empty", path=path, hint="fetch or write it again")
@@ -124,6 +129,8 @@ def _of_file(path: Path) -> Location:
         return Location(registry.CHECKPOINT, path)
     found, is_text = _kind_and_form(file)
     record = registry.of_kind(found)
+    if record is not None and record.holds_models and not listing:
+        return _in_bundle(path)
     if record is not None:
         of_folder = found == _STATE or path.name in record.entries
         return Location(record, path.parent if of_folder else path, is_text)
@@ -150,6 +157,26 @@ def _in_folder(folder: Path) -> Location:
     if other is not None:
         raise foreign.error(other, folder)
     return _only_file(folder, names)
+
+
+def _in_bundle(path: Path) -> Location:
+    """Take the only model in a bundle.
+
+    Raises:
+        UsageError: it holds none, or several.
+    """
+    from graphsurgeon.formats.bundle import models_in
+
+    models = models_in(path)
+    if len(models) == 1:
+        found = locate(models[0])
+        name = models[0].relative_to(BundleFolder(path)).as_posix()
+        return replace(found, notes=(f"{name} is the only model in {path}", *found.notes))
+    if models:
+        names = [model.relative_to(path).as_posix() for model in models]
+        raise UsageError(f"the bundle holds {len(models)} models", path=path, hint=_choice(path, names))
+    hint = f"gs show {shlex.quote(str(path))} lists what is in it"
+    raise UsageError("the bundle holds no model", path=path, hint=hint)
 
 
 def _saved_model(folder: Path, name: str) -> Location:
@@ -312,6 +339,8 @@ def _of_prefix(path: Path) -> Location:
 
 
 def _missing(path: Path, names: Sequence[str]) -> GraphSurgeonError:
+    if isinstance(path, MemberPath):
+        open_source(path)  # says what there is
     interrupted = leftovers(path)
     if interrupted:
         return FileError("no such file or folder", path=path, hint="; ".join(interrupted))

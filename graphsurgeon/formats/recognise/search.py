@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import contained, folder_names, is_file, is_folder, is_link, open_source
-from graphsurgeon.disk.places import path_of
+from graphsurgeon.disk.places import BundleFolder, path_of
 from graphsurgeon.errors import FileError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
@@ -25,7 +25,7 @@ class FolderModels(NamedTuple):
 
     Attributes:
         models: paths to read, sorted.
-        folders: below this one, that may hold more.
+        folders: below this one, that may hold more; bundles are folders, too.
         others: number of files that are no models.
     """
 
@@ -46,11 +46,23 @@ def models_in(folder: Path) -> FolderModels:
     if entry is not None:
         return FolderModels([folder], [folder / name for name in below if name not in entry.folder_parts], 0)
     files = [name for name in names if name not in below and is_file(folder / name)]
-    models = _models(folder, files)
-    return FolderModels([folder / name for name in models], [folder / name for name in below], len(files) - len(models))
+    models, bundles = _models(folder, files)
+    others = len(files) - len(models) - len(bundles)
+    inside: list[Path] = [BundleFolder(folder / name) for name in bundles]
+    return FolderModels([folder / name for name in models], [*(folder / name for name in below), *inside], others)
 
 
-def _models(folder: Path, names: Sequence[str]) -> list[str]:
+def as_folder(path: Path) -> Path:
+    """Return a bundle as the folder that it stands for, any other path as it is."""
+    if not is_file(path):
+        return path
+    record = registry.of_kind(_kind(path.parent, path.name))
+    return BundleFolder(path) if record is not None and record.holds_models else path
+
+
+def _models(folder: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the models among files, and the bundles."""
+    bundles: list[str] = []
     known: list[tuple[Format, str, str]] = []
     others: list[str] = []
     for name in names:
@@ -60,12 +72,14 @@ def _models(folder: Path, names: Sequence[str]) -> list[str]:
         record = registry.of_kind(found)
         if found == "checkpoint_state":
             continue
-        if record is not None:
+        if record is not None and record.holds_models:
+            bundles.append(name)
+        elif record is not None:
             known.append((record, found or record.name, name))
         elif found not in locate.BESIDE and (found is not None or path_of(name).suffix in _MEANT):
             others.append(name)
     models = locate.without_parts(known)
-    return sorted([*_grouped(models), *others])
+    return sorted([*_grouped(models), *others]), bundles
 
 
 def _kind(folder: Path, name: str) -> str | None:

@@ -42,9 +42,18 @@ def unpacked_chunks(chunks: Iterable[bytes], dtype: DType, count: int) -> Iterat
         count -= min(count, len(out))
 
 
-def packed(chunks: Iterable[bytes], dtype: DType) -> bytes:
-    """Return elements, one per byte, packed."""
-    data = b"".join(chunks)
+def packed_chunks(chunks: Iterable[bytes], dtype: DType) -> Iterator[bytes]:
+    """Yield elements, one per byte, packed."""
+    per_byte, rest = 8 // dtype.bits, b""
+    for chunk in chunks:
+        data = rest + chunk
+        whole = len(data) - len(data) % per_byte
+        rest = data[whole:]
+        yield _packed(data[:whole], dtype)
+    yield _packed(rest, dtype)
+
+
+def _packed(data: bytes, dtype: DType) -> bytes:
     per_byte = 8 // dtype.bits
     mask = bytes(byte & ((1 << dtype.bits) - 1) for byte in range(256))
     data = data.translate(mask) + bytes(-len(data) % per_byte)

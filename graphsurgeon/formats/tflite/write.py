@@ -17,6 +17,7 @@ from graphsurgeon.encoding.flatbuffer.write import Record, emit
 from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
 from graphsurgeon.formats.tflite import write_metadata
 from graphsurgeon.formats.tflite.behind import data_behind, unexplained
+from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.metadata import CONTROL_DEPENDENCIES, entries
 from graphsurgeon.formats.tflite.read import Operator, TfliteModelSource, unique_keys
 from graphsurgeon.formats.tflite.schema import CUSTOM, PLACEHOLDER, UNKNOWN_OPERATOR, operator_codes, schema
@@ -60,6 +61,7 @@ class ModelLowering:
         if self.metagraph.graph.raw is None and not self.metagraph.graph.values:
             del self.graphs[0]  # stands for the main subgraph of a model that has none
         self.subgraph_index = {graph: number for number, graph in enumerate(self.graphs)}
+        self._held: set[int] | None = None
         self.has_moved = self.graphs != self.source.subgraphs
         self.has_control_entry = any(name == CONTROL_DEPENDENCIES for name, _ in entries(self.source.root))
         self.dropped_files: set[str] = set()
@@ -96,6 +98,19 @@ class ModelLowering:
             self.buffers.drop_unused(self.mentions, self._mentions_now(record))
             self.buffers.place()
         return record
+
+    def own_buffer(self, value: Value) -> int:
+        """Return the buffer that a tensor was read with, if its new data may go there; 0 if others have it too."""
+        before = value.raw.tensor.source if value.raw.tensor is not None else None
+        after = value.tensor.source if value.tensor is not None else None
+        if not isinstance(before, BufferSource) or before.index <= 0 or isinstance(after, BufferSource):
+            return 0
+        if self._held is None:
+            values = [one for graph in self.graphs if graph.is_lifted for one in graph.values]
+            sources = [one.tensor.source for one in values if one.tensor is not None]
+            own = [one for one in sources if isinstance(one, BufferSource) and one.buffers is before.buffers]
+            self._held = {one.index for one in own}
+        return 0 if before.index in self._held or self.mentions[before.index] != 1 else before.index
 
     def _subgraph(self, graph: Graph) -> Record:
         if graph in self.lowerings:

@@ -7,13 +7,14 @@ lay behind the FlatBuffer stays behind it, and all data goes there where a FlatB
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from graphsurgeon.disk.files import FileRange
+from graphsurgeon.disk.files import BLOCK, Computed, FileRange
 from graphsurgeon.encoding.flatbuffer.read import LIMIT
 from graphsurgeon.encoding.flatbuffer.write import PAYLOAD, Payload, Record
 from graphsurgeon.formats.tflite.buffers import BufferSource
-from graphsurgeon.formats.tflite.elements import packed, string_buffer
+from graphsurgeon.formats.tflite.elements import packed_chunks, packed_size, string_buffer
 from graphsurgeon.formats.tflite.schema import schema
 from graphsurgeon.model.dtype import STRING
 
@@ -56,7 +57,13 @@ class BufferTable:
         self.records.append(record)
         return len(self.records) - 1
 
-    def replace(self, number: int, data: bytes) -> None:
+    def put(self, number: int, tensor: Tensor) -> None:
+        """Give a buffer that one tensor alone has another tensor's data."""
+        if id(tensor) not in self._made:
+            self._made[id(tensor)] = tensor, number
+            self.replace(number, stored(tensor))
+
+    def replace(self, number: int, data: bytes | Payload) -> None:
         """Give a buffer other data."""
         self._empty(number)
         self.records[number].changes["data"] = data
@@ -115,5 +122,13 @@ def stored(tensor: Tensor) -> bytes | Payload:
     if tensor.dtype is STRING:
         return string_buffer(tensor.source.strings())
     if 0 < tensor.dtype.bits < 8:
-        return packed(tensor.chunks(), tensor.dtype)
-    return tensor.tobytes()
+        size = packed_size(tensor.num_elements, tensor.dtype.bits)
+        return _streamed(size, lambda: packed_chunks(tensor.chunks(), tensor.dtype))
+    ranges: list[FileRange] | None = getattr(source, "ranges", lambda: None)()
+    return Payload(list(ranges)) if ranges and tensor.nbytes >= PAYLOAD else _streamed(tensor.nbytes, tensor.chunks)
+
+
+def _streamed(size: int, chunks: Callable[[], Iterator[bytes]]) -> bytes | Payload:
+    """Return bytes; many of them are made when they are written."""
+    computed = Computed(size, chunks)
+    return Payload([computed]) if size > BLOCK else computed.read()

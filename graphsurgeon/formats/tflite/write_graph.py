@@ -163,7 +163,11 @@ class SubgraphLowering:
         if "data_buffer" in record.type.fields:
             record.changes["data_buffer"] = None if value.tensor is None else stored(value.tensor)
             return
-        record.set("buffer", 0 if value.tensor is None else self.model.buffers.number(value.tensor))
+        number = self.model.own_buffer(value) if is_here else 0
+        if number and value.tensor is not None:
+            self.model.buffers.put(number, value.tensor)
+        else:
+            record.set("buffer", 0 if value.tensor is None else self.model.buffers.number(value.tensor))
         for name in ("external_buffer", "sparsity"):
             if record.base is not None and record.base.place(name):
                 record.changes[name] = None

@@ -8,10 +8,10 @@ from dataclasses import replace
 from math import isfinite, log10
 
 from graphsurgeon.render.scene.boxes import count_text
-from graphsurgeon.render.scene.scene import Box, Scene
+from graphsurgeon.render.scene.scene import Box, NodeName, Scene
 from graphsurgeon.render.write.palette import KINDS, SCALE
 
-PARAMETERS, DTYPE = "params", "dtype"
+PARAMETERS, DTYPE, MACS = "params", "dtype", "macs"
 _UNCOLORED = ("input", "output")
 _BLANK = "scope"  # the family of boxes that have no number: neutral
 _WIDE = 100.0  # largest to smallest number, from which on a scale counts in powers
@@ -22,6 +22,15 @@ Measure = Callable[[Box], "float | str | None"]
 def parameters(box: Box) -> float | None:
     """Return the parameters of a box, of all the equal blocks that it stands for; None for none."""
     return float(box.parameters * box.count) or None
+
+
+def macs(work: Mapping[NodeName, int]) -> Measure:
+    """Return what sums multiplications over the nodes of a box; None for none."""
+
+    def measure(box: Box) -> float | None:
+        return float(sum(work.get(node, 0) for node in box.nodes)) or None
+
+    return measure
 
 
 def own_numbers(numbers: Mapping[str, float | str]) -> Measure:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.scanning.files.magic import HEAD, program
 from graphsurgeon.scanning.finding import Severity, Threat
 
@@ -20,10 +21,37 @@ _MOST_READ = 64 << 20  # bytes of one member
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 
-def opened(data: bytes) -> zipfile.ZipFile | None:
-    """Return the archive in some bytes; None if it is broken."""
+class _Stream(io.RawIOBase):
+    """A file to read from, as the standard library wants it."""
+
+    def __init__(self, file: SourceFile) -> None:
+        self.file = file
+        self.at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = offset + (0, self.at, self.file.size)[whence]
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self.file.size - self.at)
+        data = self.file.read_at(self.at, left if size < 0 else min(size, left)) if left else b""
+        self.at += len(data)
+        return data
+
+
+def opened(source: SourceFile | bytes) -> zipfile.ZipFile | None:
+    """Return the archive in a file or in some bytes; None if it is broken."""
     try:
-        return zipfile.ZipFile(io.BytesIO(data))
+        return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else _Stream(source))
     except _BROKEN:
         return None
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from graphsurgeon.disk.bundles.inside import kind_of
 from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import registry
+from graphsurgeon.formats.bundle import models_in
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.foreign import FOREIGN, error
 from graphsurgeon.formats.stablehlo.calls import calls_of
@@ -20,7 +22,7 @@ from graphsurgeon.scanning.modules import verdict_of
 _MOST_BYTES = 1 << 30  # of a file that is looked through
 _MOST_MEMBER = 256 << 20  # of a member of an archive
 _ARRAY_HEAD = 1 << 16  # of an array; one of objects begins with its pickle
-_MODELS = (".pb", ".pbtxt", ".meta", ".tflite", ".h5", ".hdf5", ".keras")
+_LOOKED_INTO = (".pb", ".pbtxt", ".meta", ".tflite", ".h5", ".hdf5", ".keras", ".pkl", ".npy")
 
 
 def kind(path: Path) -> str | None:
@@ -46,7 +48,7 @@ def threats(path: Path, kind: str) -> Iterator[Threat]:
     if way == "no model":
         raise error(kind, path)
     source = open_source(path)
-    if source.size > _MOST_BYTES:
+    if source.size > _MOST_BYTES and way not in ("zip", "bundle"):
         yield Threat("medium", None, "too large to be looked into", path.name, "unknown", None, "unseen")
     elif way in _WAYS:
         yield from _WAYS[way](source, path.name)
@@ -63,7 +65,7 @@ def _looks() -> dict[str, str]:
 
 
 def _keras(source: SourceFile, name: str) -> Iterator[Threat]:
-    yield from keras.in_archive(source.whole().read())
+    yield from keras.in_archive(source)
 
 
 def _hdf5(source: SourceFile, name: str) -> Iterator[Threat]:
@@ -74,8 +76,8 @@ def _pickle(source: SourceFile, name: str) -> Iterator[Threat]:
     yield from pickles.threats(source.whole().read(), name)
 
 
-def _zip(source: SourceFile, name: str) -> Iterator[Threat]:
-    archive = archives.opened(source.whole().read())
+def _zip(source: SourceFile, name: str, looked_into: tuple[str, ...] = _LOOKED_INTO) -> Iterator[Threat]:
+    archive = archives.opened(source)
     if archive is None:
         yield Threat(
             "medium", None, "an archive that could not be looked into: it is broken", name, "unknown", None, "unseen"
@@ -85,7 +87,7 @@ def _zip(source: SourceFile, name: str) -> Iterator[Threat]:
     left = _MOST_BYTES
     for member in archive.infolist()[: archives.MOST_MEMBERS]:
         suffix = PurePosixPath(member.filename).suffix
-        if suffix not in _MODELS and suffix not in (".pkl", ".npy"):
+        if suffix not in looked_into:
             continue
         where = f"{name} > {member.filename}"
         size = _ARRAY_HEAD if suffix == ".npy" else member.file_size
@@ -101,13 +103,43 @@ def _zip(source: SourceFile, name: str) -> Iterator[Threat]:
             yield from _model(PurePosixPath(member.filename).name, data, where)
 
 
+def _bundle(source: SourceFile, name: str) -> Iterator[Threat]:
+    """Yield what the members of a ZIP could do when they are unpacked, and what the models in any bundle could do."""
+    is_zip = kind_of(source) == "zip"
+    try:
+        models = models_in(source.path)
+    except GraphSurgeonError:
+        if not is_zip:
+            raise
+        yield from _zip(source, name)  # careless unpackers take it, readers here do not
+        return
+    if is_zip:
+        yield from _zip(source, name, (".npy",))
+    yield from _in_bundle(source.path, models, name)
+
+
+def _in_bundle(bundle: Path, models: list[Path], name: str) -> Iterator[Threat]:
+    """Scan the models in a bundle, and in bundles within it, where they lie."""
+    from graphsurgeon.scanning.scan import scan
+
+    for model in models:
+        where = f"{name} > {model.relative_to(bundle).as_posix()}"
+        try:
+            found = scan(model).findings
+        except GraphSurgeonError as failure:
+            what = f"a model in an archive that could not be looked into: {failure.message}"
+            yield Threat("medium", None, what, where, "unknown", None, "unseen")
+            continue
+        yield from (replace(threat, where=f"{where} > {threat.where}") for threat in found)
+
+
 def _model(name: str, data: bytes, where: str) -> Iterator[Threat]:
     """Scan a model that lies in an archive; archives in archives are not opened."""
     from graphsurgeon.scanning.scan import scan
 
     with archives.unpacked(name, data) as path:
         try:
-            if _looks().get(kind(path) or "") == "zip":
+            if _looks().get(kind(path) or "") in ("zip", "bundle"):
                 raise UnsupportedError("an archive in an archive")
             found = scan(path).findings
         except GraphSurgeonError as failure:
@@ -154,6 +186,7 @@ _WAYS: dict[str, Callable[[SourceFile, str], Iterator[Threat]]] = {
     "texts": _hdf5,
     "pickle": _pickle,
     "zip": _zip,
+    "bundle": _bundle,
     "array": _npy,
     "module": _module,
 }

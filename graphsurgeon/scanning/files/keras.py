@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 
+from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.scanning.files import archives
 from graphsurgeon.scanning.files.pickles import RUNNERS
 from graphsurgeon.scanning.finding import Severity, Threat
@@ -37,7 +38,7 @@ MOST_BYTES = 256 << 20  # of a configuration
 _WINDOW = 1 << 16  # bytes that are tried first; a configuration that is longer is tried again
 
 
-def in_archive(data: bytes, where: str = "") -> Iterator[Threat]:
+def in_archive(data: SourceFile | bytes, where: str = "") -> Iterator[Threat]:
     """Yield what a `.keras` archive holds."""
     archive = archives.opened(data)
     if archive is None:

@@ -26,10 +26,7 @@ def constant_tensor(value: object, dtype: DType, shape: Shape, where: str) -> Te
     Raises:
         UsageError: it cannot be of that dtype or shape.
     """
-    if isinstance(value, Tensor):
-        items, dims = value.items(), [dim or 0 for dim in value.shape]
-    else:
-        items, dims = _flatten(_parse(value, dtype), where)
+    items, dims = elements_of(value, dtype, where)
     converted = [_convert(item, dtype, where) for item in items]
     if not dims and shape.is_static and shape.num_elements:
         dims, converted = [dim or 0 for dim in shape], converted * shape.num_elements
@@ -39,6 +36,17 @@ def constant_tensor(value: object, dtype: DType, shape: Shape, where: str) -> Te
         return Tensor.of(dtype, dims, converted)
     except (struct.error, OverflowError) as error:
         raise UsageError(f"{where} is {dtype}, which cannot hold {value!r}") from error
+
+
+def elements_of(value: object, dtype: DType, where: str) -> tuple[list[Any], list[int]]:
+    """Return the elements of a value that a user gave, in row-major order, and its shape. Arguments: `constant_tensor`.
+
+    Raises:
+        UsageError: it has rows of different lengths.
+    """
+    if isinstance(value, Tensor):
+        return value.items(), [dim or 0 for dim in value.shape]
+    return _flatten(_parse(value, dtype), where)
 
 
 def _parse(value: object, dtype: DType) -> object:

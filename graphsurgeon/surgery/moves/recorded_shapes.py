@@ -12,6 +12,7 @@ from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.traversal import downstream
+from graphsurgeon.shapes.propagate import RECORDS
 from graphsurgeon.shapes.report import ShapeReport
 
 OUTPUT_SHAPES = "_output_shapes"
@@ -42,6 +43,8 @@ def drop_stale_shapes(graph: Graph, report: ShapeReport) -> int:
     TensorFlow versions differ in the shapes of a few outputs (those of FusedBatchNormGrad), and none loads a graph
     that says other than it infers itself.
     """
+    if not any(RECORDS in finding.what for finding in report.findings):
+        return 0
     stale = [node for node in graph.nodes if OUTPUT_SHAPES in node.attrs and _contradicts(node, report)]
     for node in stale:
         del node.attrs[OUTPUT_SHAPES]
@@ -59,12 +62,12 @@ def _contradicts(node: Node, report: ShapeReport) -> bool:
 def _record(node: Node, report: ShapeReport, *, widen: bool) -> bool:
     is_changed = False
     for key in RECORDED:
-        before = node.attrs.get(key) if key in node.attrs else None
-        outputs = node.outputs
-        if not isinstance(before, list) or len(before) != len(outputs):
-            continue
         if key == "output_shapes" and "Dataset" in node.op:
             continue  # the shapes of elements, not of outputs
+        before = node.attrs.get(key)
+        outputs = node.outputs if isinstance(before, list) else ()
+        if not isinstance(before, list) or len(before) != len(outputs):
+            continue
         after = [_recorded(old, report.shape(value), widen=widen) for old, value in zip(before, outputs, strict=True)]
         if after != before:
             node.attrs[key] = list(after)

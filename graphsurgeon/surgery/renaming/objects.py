@@ -74,7 +74,8 @@ class ObjectPaths:
         targets = {(parent, name): parent.child(name) for parent, name in moves}
         for parent, _ in moves:
             parent.children = [(name, child) for name, child in parent.children if (parent, name) not in moves]
-        for edge, (start, names) in moves.items():
+        # Shorter paths first: what goes below an object that moves finds it where it then is.
+        for edge, (start, names) in sorted(moves.items(), key=lambda move: len(move[1][1])):
             parent, target = start, targets[edge]
             for name in names[:-1]:
                 parent = self._container(parent, name)

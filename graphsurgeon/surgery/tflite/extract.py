@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graphsurgeon.analysis.flow.calls import reached_functions
-from graphsurgeon.analysis.names import find_signature, find_value
+from graphsurgeon.analysis.names import choose_graphs, find_signature, find_value
 from graphsurgeon.analysis.tensors import stored_tensor
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import RESOURCE, VARIANT
@@ -45,9 +45,11 @@ def extract_tflite(
     if signature is not None:
         found = find_signature(metagraph, signature)
         if not outputs and not inputs:
-            return _take(metagraph, found)
+            return _take(metagraph, found.graph, [found])
         graph = graph or found.graph.name or "main"
         outputs, inputs = _by_key(outputs, found.outputs), _by_key(inputs, found.inputs)
+    if not outputs:
+        return _take_graph(metagraph, graph or "main", inputs)
     fetched = {_find(metagraph, text, graph): name for text, name in outputs.items()}
     place = next(iter(fetched)).graph
     fed = {_find(metagraph, text, place.name or "main"): name for text, name in inputs.items()}
@@ -74,12 +76,30 @@ def extract_tflite(
     return _told(metagraph)
 
 
-def _take(metagraph: MetaGraph, signature: Signature) -> Extracted:
-    """Leave the subgraph of a signature, with what it runs, and this signature alone."""
-    place = signature.graph
+def _take_graph(metagraph: MetaGraph, name: str, inputs: Mapping[str, str]) -> Extracted:
+    """Leave a subgraph whole, with its inputs and outputs, and the signatures that it has.
+
+    Raises:
+        UsageError: there is no such subgraph, or several, or inputs are given without outputs.
+        UnsupportedError: it yields nothing, as what fills variables.
+    """
+    if inputs:
+        raise UsageError("inputs are given, and no outputs", hint="give --outputs too, or neither")
+    found = choose_graphs(metagraph, name)
+    if len(found) > 1:
+        names = ", ".join(one.name or "main" for one in found[:5])
+        raise UsageError(f"{len(found)} subgraphs are called {name!r}", hint=f"--graph takes one: {names}")
+    place = found[0]
+    if not place.outputs:
+        raise UnsupportedError(f"subgraph {place.name or 'main'} yields nothing")
+    return _take(metagraph, place, [one for one in metagraph.signatures.values() if one.graph is place])
+
+
+def _take(metagraph: MetaGraph, place: Graph, signatures: Sequence[Signature]) -> Extracted:
+    """Leave a subgraph, with what it runs, and these signatures alone."""
     len(place.values)  # it is looked at before anything changes
     metagraph.signatures.clear()
-    metagraph.signatures[signature.key] = signature
+    metagraph.signatures.update({signature.key: signature for signature in signatures})
     _forget(metagraph, place)
     return _told(metagraph)
 

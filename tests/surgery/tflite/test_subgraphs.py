@@ -92,8 +92,23 @@ def test_outputs_of_two_subgraphs_are_no_model() -> None:
 def test_unknown_signatures_and_other_formats_are_refused(fixtures_dir: Path) -> None:
     with pytest.raises(UsageError, match="no signature 'decod'"):
         surgery.extract(read(FIXTURES / "dynamic_range.tflite"), signature="decod")
-    with pytest.raises(UnsupportedError, match="only a TFLite model"):
+    with pytest.raises(UsageError, match="no signature 'serving_default'"):
         surgery.extract(read(fixtures_dir / "graphdef" / "cnn.pb"), signature="serving_default")
+
+
+@pytest.mark.litert
+@pytest.mark.parametrize(
+    ("name", "graph"), [("dynamic_range", "decode"), ("shared_buffers", "main"), ("control_flow", None)]
+)
+def test_a_subgraph_is_a_model(name: str, graph: str | None, tmp_path: Path) -> None:
+    source, target = FIXTURES / f"{name}.tflite", tmp_path / "one.tflite"
+    inner = next(one for one in read(source).graphs[1:] if one.outputs)
+    assert gs("extract", source, "--graph", graph or inner.name, "-o", target) == 0
+    model = read(target)
+    assert model.graphs[0].op_counts == next(
+        one.op_counts for one in read(source).graphs if one.name == (graph or inner.name) or (graph == "main")
+    )
+    assert len(run_alone(target)) == len(model.graphs[0].outputs)
 
 
 @pytest.mark.litert

@@ -30,6 +30,29 @@ Inputs = Annotated[
     ),
 ]
 
+PastParser = Annotated[
+    bool,
+    typer.Option("--past-parser", help="The inputs are the features parsed out of tf.train.Examples, by name."),
+]
+OfSignature = Annotated[
+    str | None,
+    typer.Option("--signature", metavar="NAME", help="With --past-parser: whose outputs. Default: what parses."),
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--name", metavar="NAME", help="Key of the signature. Default: serving_default, or parsed."),
+]
+ServingDir = Annotated[
+    Path | None,
+    typer.Option("--serving-dir", metavar="DIR", help="Write DIR/N, the next version for TensorFlow Serving."),
+]
+ByShape = Annotated[
+    str | None,
+    typer.Option(
+        "--outputs-by-shape", metavar="KEY=SHAPE", help="The likeliest output of a shape; KEY can be left out."
+    ),
+]
+
 
 @edit_command
 def add_signature(
@@ -38,23 +61,17 @@ def add_signature(
     outputs: Annotated[
         list[str] | None, typer.Option("--output", metavar="KEY=TENSOR", help="An output of the signature.")
     ] = None,
-    shape: Annotated[
-        str | None,
-        typer.Option(
-            "--outputs-by-shape", metavar="KEY=SHAPE", help="The likeliest output of a shape; KEY can be left out."
-        ),
-    ] = None,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Key of the signature.")] = "serving_default",
+    past_parser: PastParser = False,
+    signature: OfSignature = None,
+    shape: ByShape = None,
+    name: Key = None,
     method: Annotated[Method, typer.Option("--method", help="What TensorFlow Serving does with it.")] = Method.predict,
     call: Annotated[
         list[str] | None,
         typer.Option("--call", metavar="NODE", help="Choose among several calls that lead to a function."),
     ] = None,
     asset: Assets = None,
-    serving_dir: Annotated[
-        Path | None,
-        typer.Option("--serving-dir", metavar="DIR", help="Write DIR/N, the next version for TensorFlow Serving."),
-    ] = None,
+    serving_dir: ServingDir = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a signature of that name.")] = False,
     graph: GraphName = None,
     tags: Tags = None,
@@ -66,13 +83,16 @@ def add_signature(
     Examples:
       gs add-signature frozen.pb --input image=input:0 --output prob=softmax:0 -o served/
       gs add-signature model.meta --outputs-by-shape embedding=None,512 --serving-dir models/face
+      gs add-signature estimator/ --past-parser -o out/
       gs add-signature model/ --name features --output features=block4/Relu -o out/
     """
-    if not outputs and shape is None:
+    if not outputs and shape is None and not past_parser:
         raise UsageError("a signature needs an output", hint="give --output KEY=TENSOR or --outputs-by-shape SHAPE")
     arguments = {
         "outputs": dict(map(_entry, outputs or ())),
         "inputs": dict(map(_entry, inputs)) if inputs else None,
+        "past_parser": past_parser,
+        "signature": signature,
         "outputs_by_shape": _by_shape(shape) if shape is not None else None,
         "name": name,
         "method": method.value,

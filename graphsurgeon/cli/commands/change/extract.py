@@ -30,8 +30,11 @@ def extract(
     ] = None,
     signature: Annotated[
         str | None,
-        typer.Option("--signature", metavar="NAME", help="TFLite: one signature as a model, or the part between keys."),
+        typer.Option("--signature", metavar="NAME", help="One signature as a model, or the part between its keys."),
     ] = None,
+    past_parser: Annotated[
+        bool, typer.Option("--past-parser", help="Cut behind the parser of tf.train.Examples: features go in.")
+    ] = False,
     graph: GraphName = None,
     tags: Tags = None,
 ) -> Steps:
@@ -45,8 +48,10 @@ def extract(
       gs extract frozen.pb --inputs conv1/Relu=x --outputs logits -o tail.pb
       gs extract model.meta --outputs embeddings -o embedding.meta
       gs extract model/ --inputs pool1/MaxPool --outputs dense/Relu=features -o middle/
+      gs extract estimator/ --past-parser -o raw/
       gs extract model.tflite --outputs conv_7 -o head.tflite
       gs extract llm.tflite --signature prefill -o prefill.tflite
+      gs extract model/ --signature embed -o embed/
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
     """
     commas = not has_free_names(model)
@@ -57,6 +62,7 @@ def extract(
         "calls": split_list(call),
         "graph": graph,
         "signature": signature,
+        "past_parser": past_parser,
         "tags": parse_tags(tags),
     }
     return [("extract", arguments)]

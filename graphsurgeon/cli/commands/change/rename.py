@@ -21,6 +21,7 @@ class What(str, Enum):
     signatures = "signatures"
     keys = "keys"
     tags = "tags"
+    state = "state"
 
 
 @edit_command
@@ -50,12 +51,14 @@ def rename(
     """Rename nodes, scopes, functions, variables, signatures, their keys, or tags; every mention follows.
 
     Of a TFLite model tensors are renamed. Renaming nodes leaves checkpoint keys alone; --what variables renames
-    keys, nodes and objects together, so that the model still restores. A tag renamed to `none` is dropped.
+    keys, nodes and objects together, so that the model still restores. A tag renamed to `none` is dropped. --what state
+    lets the file `checkpoint` beside a checkpoint name what is there, as after a folder was moved.
 
     Examples:
       gs rename frozen.pb input:0=image prob/Softmax=prob -o renamed.pb
       gs rename model/ --what keys serving_default.output_0=scores -o out/
       gs rename model/ --regex "s|^while/|loop/|" -o out/
+      gs rename train/ --what state --in-place
       gs rename model.ckpt-1000 --strip-prefix tower_0/ -o plain.ckpt
     """
     names = {**(read_map(mapping) if mapping is not None else {}), **dict(map(split_pair, pairs or ()))}

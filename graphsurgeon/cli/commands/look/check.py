@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import Jobs, Json, Models, Quiet
+from graphsurgeon.cli.common import Jobs, Json, Models, Quiet, write_map
 from graphsurgeon.cli.many import for_each
+from graphsurgeon.cli.remote import model_path
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.finding import Finding, Severity
 
 
@@ -24,6 +26,20 @@ def check(
         bool, typer.Option("--serving", help="Also what TensorFlow Serving would refuse: folder, tags, signatures.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings, and what is needed, count as errors.")] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="CKPT",
+            help="Say what MODEL would restore from it, and what would mend the rest.",
+            parser=model_path,
+        ),
+    ] = None,
+    rename_map: Annotated[
+        Path | None,
+        typer.Option("--rename-map", metavar="FILE", help="With --checkpoint: write the proposed pairs, as JSON."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing FILE.")] = False,
     jobs: Jobs = 1,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -34,12 +50,22 @@ def check(
     be used; "needs", that it loads only where a library is installed, which is named. With several models, one after
     the other (with --json one object a line), and the worst status.
 
+    With --checkpoint it is said what the model (a graph, a SavedModel, or a checkpoint that the program wrote) would
+    restore from it, what not, and which rename mends that; exit status 1 if something would not be restored.
+
     Examples:
         gs check model/
         gs check model.ckpt-1000 --checksums
         gs check models/detector/1 --serving
         gs check models/*.tflite --strict --json -j 4
+        gs check model.meta --checkpoint pretrained.ckpt
     """
+    if checkpoint is not None:
+        options = {"checkpoint": checkpoint, "rename_map": rename_map, "force": force}
+        for_each(models, f"{__name__}:restore_one", {**options, "as_json": as_json, "quiet": quiet}, jobs=jobs)
+        return
+    if rename_map is not None:
+        raise UsageError("--rename-map writes pairs for a checkpoint", hint="give --checkpoint CKPT")
     options = {"checksums": checksums, "serving": serving, "strict": strict, "as_json": as_json, "quiet": quiet}
     for_each(models, f"{__name__}:check_one", options, jobs=jobs)
 
@@ -63,6 +89,31 @@ def check_one(
         _print(findings)
     counted = ("error", "needs", "warning") if strict else ("error",)
     return int(any(finding.severity in counted for finding in findings))
+
+
+def restore_one(
+    path: Path, *, checkpoint: Path, rename_map: Path | None, force: bool, as_json: bool, quiet: bool, among: bool
+) -> int:
+    """Say what one model would restore from a checkpoint. Returns the exit status."""
+    from graphsurgeon.cli.text.restoring import print_restoring
+    from graphsurgeon.compare.restore.restore import restoring
+    from graphsurgeon.formats import read
+
+    model, source = read(path), read(checkpoint)
+    if source.checkpoint is None:
+        raise UsageError("is no checkpoint, and has none", path=checkpoint)
+    report = restoring(model, source.checkpoint)
+    if rename_map is not None:
+        if not report.proposals:
+            raise UsageError("nothing is proposed that could be written", path=rename_map)
+        write_map(report.proposals[0].pairs, rename_map, sources=[path, checkpoint], force=force)
+    if as_json:
+        output.print_json({"path": str(path), **output.to_json(report)}, compact=among)
+    elif not quiet:
+        if among:
+            output.heading(f"{path}:")
+        print_restoring(report, path, checkpoint, rename_map)
+    return int(not report.is_complete)
 
 
 def _to_json(finding: Finding) -> dict[str, str]:

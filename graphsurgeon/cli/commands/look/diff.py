@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import All, Json, Quiet
+from graphsurgeon.cli.common import All, Json, Quiet, write_map
 from graphsurgeon.cli.remote import model_path
+
+if TYPE_CHECKING:
+    from graphsurgeon.compare.diff import DiffReport
 
 
 def diff(
@@ -24,7 +27,11 @@ def diff(
     picture: Annotated[
         Path | None, typer.Option("--render", metavar="OUT", help="Draw both in one picture: .html, .svg and so on.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing OUT.")] = False,
+    rename_map: Annotated[
+        Path | None,
+        typer.Option("--rename-map", metavar="FILE", help="Write the names that differ, for gs rename A --map FILE."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing OUT or FILE.")] = False,
     everything: All = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -38,6 +45,7 @@ def diff(
         gs diff frozen.pb smaller.pb --all
         gs diff model.ckpt-100 model.ckpt-200 --json
         gs diff model/ edited/ --render changes.html
+        gs diff old.ckpt new.ckpt --rename-map renames.json
     """
     from graphsurgeon.compare.diff_files import difference
 
@@ -49,6 +57,8 @@ def diff(
         report = difference(before, after, values=values, progress=progress)
     if picture is not None:
         draw_changes(before, after, report, picture, force=force)
+    if rename_map is not None:
+        _write_map(before, after, report, rename_map, force=force)
     if as_json:
         output.print_json(report)
     elif not quiet:
@@ -57,3 +67,11 @@ def diff(
         print_diff(report, everything=everything)
     if not report.equal:
         raise typer.Exit(1)
+
+
+def _write_map(before: Path, after: Path, report: DiffReport, target: Path, *, force: bool) -> None:
+    from graphsurgeon.compare.rename_map import rename_map
+    from graphsurgeon.formats import read
+
+    pairs = rename_map(read(before), read(after), report)
+    write_map(pairs, target, sources=[before, after], force=force)

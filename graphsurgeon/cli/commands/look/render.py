@@ -64,7 +64,7 @@ def render_options(
     ] = None,
     color_by: Annotated[
         str | None,
-        typer.Option("--color-by", metavar="WHAT", help="params, dtype, or FILE.json: node -> number or word."),
+        typer.Option("--color-by", metavar="WHAT", help="params, dtype, macs, or FILE.json: node -> number or word."),
     ] = None,
 ) -> View:
     """Return what the options ask for."""

@@ -111,7 +111,7 @@ def _summarize(
     from graphsurgeon.analysis.names import choose_metagraph
     from graphsurgeon.formats import read
 
-    model = read(path)
+    model = read(path, listing=True)
     chosen = None if tags is None else [choose_metagraph(model, tags)]
     summary = summarize(model, chosen, with_objects=objects, all_outputs=everything)
     return summary if signature is None else _only_signature(summary, signature)

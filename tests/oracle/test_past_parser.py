@@ -1,0 +1,85 @@
+"""Signatures and models that are fed parsed features compute what the model computes of the serialized examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphsurgeon import edit, read
+from tests.oracle import sessions
+from tests.oracle.parsing_models import MODELS, Parsing
+
+pytestmark = pytest.mark.tensorflow
+
+
+def loaded(path: Path, key: str, feeds: dict[str, Any]) -> dict[str, Any]:
+    """Run a signature of `tf.saved_model.load`."""
+    import tensorflow as tf
+
+    signature = tf.saved_model.load(str(path)).signatures[key]
+    return {name: value.numpy() for name, value in signature(**{k: tf.constant(v) for k, v in feeds.items()}).items()}
+
+
+def in_session(path: Path, key: str, feeds: dict[str, Any]) -> dict[str, Any]:
+    """Run a signature in a session, by the tensors that signature_def names."""
+    with sessions.saved_model(path, ["serve"], optimize=False) as model:
+        inputs, outputs = model.signature(key)
+        named = {inputs[name].name: value for name, value in feeds.items()}
+        return model.run({name: end.name for name, end in outputs.items()}, named)
+
+
+def record_key(path: Path) -> str:
+    """Return the key by which the old signature is fed."""
+    return next(iter(read(path).metagraphs[0].signatures["serving_default"].inputs))
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_features_give_the_numbers_of_the_examples(kind: str, tmp_path: Path) -> None:
+    source, out, part = tmp_path / "source", tmp_path / "out", tmp_path / "part"
+    model: Parsing = MODELS[kind](source)
+    report = edit.edit(source, [("add-signature", {"past_parser": True})], output=out)
+    records = {record_key(source): model.records}
+    expected = in_session(source, "serving_default", records)
+    signatures = read(out).metagraphs[0].signatures
+    assert set(signatures["parsed"].inputs) == set(model.features)
+    assert {k: v.dtype.name for k, v in signatures["parsed"].inputs.items() if v.dtype} == {
+        key: {"object": "string"}.get(value.dtype.name, value.dtype.name) for key, value in model.features.items()
+    }
+    for run in (in_session, loaded):
+        assert same(run(out, "parsed", model.features), expected), run
+        assert same(run(out, "serving_default", records), expected), run
+    for name in model.required:
+        assert any(note.startswith(f"{name} is required") for note in report.steps[0].report.notes)
+    edit.edit(source, [("extract", {"past_parser": True})], output=part)
+    assert same(in_session(part, "serving_default", model.features), expected)
+
+
+def test_a_default_of_one_example_is_kept_for_serving(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    MODELS["ParseSingleExample"](source)
+    edit.edit(source, [("add-signature", {"past_parser": True})], output=out)
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    stored = saved_model_pb2.SavedModel.FromString((out / "saved_model.pb").read_bytes())
+    defaults = stored.meta_graphs[0].signature_def["parsed"].defaults
+    assert {key: tf.make_ndarray(value).tolist() for key, value in defaults.items()} == {"size": [0.5, 0.25]}
+
+
+def test_the_model_saved_again_keeps_the_signature(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source, out, again = tmp_path / "source", tmp_path / "out", tmp_path / "again"
+    model = MODELS["function"](source)
+    edit.edit(source, [("add-signature", {"past_parser": True})], output=out)
+    module = tf.saved_model.load(str(out))
+    tf.saved_model.save(module, str(again), signatures=dict(module.signatures))
+    expected = in_session(source, "serving_default", {record_key(source): model.records})
+    assert same(in_session(again, "parsed", model.features), expected)

@@ -1,0 +1,44 @@
+"""A signature of a graph as a model of its own, under its own key; TensorFlow loads it and computes the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon import read, surgery, write
+from graphsurgeon.errors import UsageError
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "savedmodel"
+
+
+@pytest.mark.tensorflow
+def test_a_signature_is_a_model_that_computes_the_same(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source, target = FIXTURES / "several_signatures", tmp_path / "encode"
+    model = read(source)
+    surgery.extract(model, signature="encode")
+    write(model, target)
+    x = tf.constant([[1.0, 2.0, 3.0, 4.0]])
+    before = tf.saved_model.load(str(source)).signatures["encode"](x=x)
+    after = tf.saved_model.load(str(target))
+    assert list(after.signatures) == ["encode"]
+    assert after.signatures["encode"](x=x)["code"].numpy().tolist() == before["code"].numpy().tolist()
+
+
+def test_outputs_may_be_keys_of_the_signature() -> None:
+    model = read(FIXTURES / "composite_inputs")
+    surgery.extract(model, {"words": "w"}, signature="serving_default")
+    assert list(model.metagraphs[0].signatures["serving_default"].outputs) == ["w"]
+
+
+def test_its_keys_count_where_another_signature_has_the_same_tensors() -> None:
+    model = read(FIXTURES / "several_signatures")
+    tensors = {"inputs": {"image": "encode_x:0"}, "outputs": {"scores": "StatefulPartitionedCall_2:0"}}
+    surgery.add_signature(model, name="again", **tensors)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no signature 'agin'"):
+        surgery.extract(model, signature="agin")
+    surgery.extract(model, signature="again")
+    (found,) = model.metagraphs[0].signatures.values()
+    assert (found.key, list(found.inputs), list(found.outputs)) == ("again", ["image"], ["scores"])
