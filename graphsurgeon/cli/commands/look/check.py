@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from graphsurgeon.cli.many import for_each
 from graphsurgeon.cli.remote import model_path
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from graphsurgeon.checks.checked import Checked
 
 
 def check(
@@ -75,18 +78,22 @@ def check_one(
 ) -> int:
     """Check one model. Returns the exit status."""
     from graphsurgeon.checks.check import check as sound
+    from graphsurgeon.checks.checked import checked
     from graphsurgeon.formats import read
 
     model = read(path)
     with output.progress_bar("reading", quiet=quiet or as_json) as progress:
         findings = sound(model, checksums=checksums, serving=serving, progress=progress)
+    looked_at = checked(model, checksums=checksums, serving=serving)
     if as_json:
         named = {"path": str(path)} if among else {}
-        output.print_json({**named, "findings": [_to_json(finding) for finding in findings]}, compact=among)
+        found = {"findings": [_to_json(finding) for finding in findings], "checked": output.to_json(looked_at)}
+        output.print_json({**named, **found}, compact=among)
     elif not quiet:
         if among:
             output.heading(f"{path}:")
         _print(findings)
+        _print_extent(looked_at)
     counted = ("error", "needs", "warning") if strict else ("error",)
     return int(any(finding.severity in counted for finding in findings))
 
@@ -128,3 +135,25 @@ def _print(findings: Sequence[Finding]) -> None:
     nouns: dict[Severity, str] = {"error": "error", "needs": "missing package", "warning": "warning", "note": "note"}
     parts = [output.plural(counts[severity], noun) for severity, noun in nouns.items() if counts[severity]]
     output.line(", ".join(parts) or "sound: nothing found")
+
+
+_LEFT_OUT = {
+    "checksums": "stored values (--checksums)",
+    "serving": "what TensorFlow Serving asks (--serving)",
+    "ops": "what its ops mean",
+    "loaders": "by a loader (gs run)",
+}
+
+
+def _print_extent(looked_at: Checked) -> None:
+    """Say what was looked at, and what was not."""
+    counts = [
+        output.plural(count, noun)
+        for count, noun in (
+            (looked_at.graphs, "graph"), (looked_at.nodes, "node"), (looked_at.signatures, "signature"),
+            (looked_at.tensors, "stored tensor"), (looked_at.checksums, "checksum"), (looked_at.assets, "asset"),
+        )
+        if count
+    ]  # fmt: skip
+    output.line(f"checked: {', '.join(counts) or 'the file'}")
+    output.line(f"not checked: {', '.join(_LEFT_OUT[name] for name in looked_at.left_out)}")
