@@ -7,7 +7,7 @@ SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q -n 2 --durations=20
 ORACLES := tensorflow or litert or onnx or fleet or processes or browser or corpus or distribution
 
-.PHONY: demo test check oracles clean python
+.PHONY: demo test check oracles pictures clean python
 
 demo: .venv-demo/ready
 	tools/demo.sh .venv-demo/bin/gs
@@ -26,14 +26,19 @@ check: .venv/ready
 	$(BIN)/mypy
 
 # Asks Keras 3 and Keras 2 anew which files of each other they load, as they are and mended; MXNet and OpenCV what
-# layers of MXNet and Caffe yield.
-oracles: .venv/ready .venv-keras-2/ready .venv-layers/ready
+# layers of MXNet and Caffe yield; MediaPipe which models with metadata it takes.
+oracles: .venv/ready .venv-keras-2/ready .venv-layers/ready .venv-mediapipe/ready
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python tools/keras_answers.py $(BIN)/python .venv-keras-2/bin/python
 	.venv-layers/bin/python tools/mxnet_answers.py fixtures/mxnet/answers.npz
 	.venv-layers/bin/python tools/caffe_answers.py fixtures/caffe/answers.npz
+	$(BIN)/python tools/mediapipe_answers.py .venv-mediapipe/bin/python fixtures/mediapipe/answers.json
+
+# The pictures of README and docs, drawn anew; that of the page by a Chromium, where there is one.
+pictures: .venv/ready
+	$(BIN)/python tools/pictures.py
 
 clean:
-	rm -rf .venv .venv-demo .venv-keras-2 .venv-layers demo tutorial
+	rm -rf .venv .venv-demo .venv-keras-2 .venv-layers .venv-mediapipe demo tutorial
 
 python:
 	@test -n "$(PYTHON)" || { echo "no Python 3.10 to 3.13 found; call make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -56,6 +61,11 @@ python:
 	test -x .venv-layers/bin/python || $(PYTHON) -m venv .venv-layers
 	.venv-layers/bin/python -m pip install --quiet --disable-pip-version-check \
 		mxnet==1.9.1 numpy==1.23.5 opencv-python-headless==4.8.1.78
+	touch $@
+
+.venv-mediapipe/ready: | python
+	test -x .venv-mediapipe/bin/python || $(PYTHON) -m venv .venv-mediapipe
+	.venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check 'mediapipe==1.2.*'
 	touch $@
 
 .venv-keras-2/ready: | python

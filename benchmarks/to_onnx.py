@@ -12,19 +12,19 @@ do. At the end the counts.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.forked import forked
 from graphsurgeon.bridges import child, runner
 from graphsurgeon.bridges.converting import to_onnx
 from graphsurgeon.bridges.converting.convert import convert
@@ -102,29 +102,6 @@ def ask_here(runtime: str, source: dict[str, Any], calls: Sequence[OneRun], **_:
     ]
 
 
-def forked(model: Path) -> tuple[str, str]:
-    """Return the outcome of a model from a process of its own."""
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-
-    def work() -> None:
-        with tempfile.TemporaryDirectory() as name:
-            os.chdir(name)
-            theirs.send(outcome(model, Path(name)))
-
-    process = multiprocessing.get_context("fork").Process(target=work)
-    process.start()
-    theirs.close()
-    found = ("took too long", "")
-    if ours.poll(SECONDS):
-        try:
-            found = ours.recv()
-        except EOFError:
-            found = ("crashed", "")
-    process.terminate()
-    process.join()
-    return found
-
-
 def main() -> None:
     """Print a row a model, and the counts."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -141,7 +118,7 @@ def main() -> None:
         module.ask = ask_here
     for model in list(models([folder.resolve() for folder in options.folders], options.largest))[:: options.every]:
         start = time.perf_counter()
-        result, why = forked(model)
+        result, why = forked(partial(outcome, model), SECONDS)
         counts[result] += 1
         row = f"{result}\t{time.perf_counter() - start:.0f}\t{model}\t{why}"
         print(row, flush=True)

@@ -1,10 +1,11 @@
 """Which models become TFLite models that compute the same: `gs convert`, beside TensorFlow's converter alone.
 
-    python benchmarks/to_tflite.py [--alone] [--here] [FOLDER...]
+    nice python benchmarks/to_tflite.py [--alone] [FOLDER...]
 
 A row is a model that TensorFlow runs with data that are made up for it: its default signature, or the likeliest outputs
 of a graph without one. `equal` says that LiteRT gives what TensorFlow gives; anything else is why not. At the end come
-the counts. With --alone the converter is given each SavedModel as it is, too.
+the counts. With --alone the converter is given each SavedModel as it is, too. Each model has a process of its own,
+which is forked from one that has TensorFlow, and some minutes.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.forked import forked
 from graphsurgeon.bridges import child, worker
 from graphsurgeon.bridges.converting.convert import convert
 from graphsurgeon.bridges.run import run
@@ -31,7 +33,8 @@ from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 
-EQUAL = "equal"
+EQUAL, NOT_RUN = "equal", "not run by TensorFlow"
+SECONDS = 300  # that one model may take
 LARGEST = 60 << 20  # bytes of a model
 ENDS = (".pb", ".pbtxt", ".meta")
 PREFERRED = ("serving_default", "predict", "default")
@@ -42,25 +45,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--alone", action="store_true", help="try the converter without our edits, too")
-    parser.add_argument("--here", action="store_true", help="no process of its own for each run: faster, less safe")
     options = parser.parse_args()
-    if options.here:
-        child._run_child = carried_out_here
+    import tensorflow  # noqa: F401  # once, before the forks
+
+    child._run_child = carried_out_here
     ours: Counter[str] = Counter()
     alone: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        for path, metagraph, entry in cases(options.folders):
-            verdicts = [with_edits(path, metagraph, entry, Path(scratch) / "ours.tflite")]
-            if verdicts[0] != EQUAL and not runs(path, metagraph, entry):
-                continue
-            ours[verdicts[0].partition(":")[0]] += 1
-            if options.alone:
-                verdicts.append(without(path, metagraph, entry, Path(scratch) / "alone.tflite"))
-                alone[verdicts[1].partition(":")[0]] += 1
-            print(path, entry.key, *verdicts, sep=" | ", flush=True)
+    for path, metagraph, entry in cases([folder.resolve() for folder in options.folders]):
+        verdicts = forked(partial(verdicts_of, path, metagraph, entry, alone=options.alone), SECONDS)
+        if verdicts[0] == NOT_RUN:
+            continue
+        ours[verdicts[0].partition(":")[0]] += 1
+        if options.alone:
+            alone[verdicts[1].partition(":")[0]] += 1
+        print(path, entry.key, *verdicts, sep=" | ", flush=True)
     for name, counts in (("gs convert", ours), ("converter alone", alone)):
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
         print(f"{name}: {told} of {counts.total()}" if counts else "")
+
+
+def verdicts_of(path: Path, metagraph: MetaGraph, entry: Entry, folder: Path, *, alone: bool) -> tuple[str, str]:
+    """Return what comes of a model, and what of it without our edits."""
+    verdict = with_edits(path, metagraph, entry, folder / "ours.tflite")
+    if verdict != EQUAL and not runs(path, metagraph, entry):
+        return NOT_RUN, ""
+    return verdict, without(path, metagraph, entry, folder / "alone.tflite") if alone else ""
 
 
 def carried_out_here(folder: Path, stand: Path | None) -> None:

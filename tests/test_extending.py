@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -191,7 +192,7 @@ def test_a_kind_of_strip(gs: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "hush", Kind("hush", "what is never asked for", When.NAMED))
     said = " ".join(gs("strip", "--help")[1].split())
     assert "internals, noise; with --inference" in said
-    assert "where --only names it recorded-shapes, hush." in said
+    assert re.search(r"where --only names it recorded-shapes, [a-z, ]*hush\.", said)
     assert test_pages.kinds_missing(test_pages.CLI) == {"noise", "hush"}
     status, out = gs("strip", "g.pbtxt", "--outputs", "y", "-o", "out.pbtxt", "--json")
     assert (status, json.loads(out)["kinds"]) == (0, {"noise": 1})

@@ -71,7 +71,7 @@ MAY_WALK = {
     # Scopes of a picture, which are opened, joined or written as they are met.
     "render/arrange/compose.py": {"add"},
     "render/arrange/repeats.py": {"fold_repeats"},
-    "render/write/dot.py": {"_nested"},
+    "render/write/dot.py": {"_nest"},
 }
 WITH_EDGES = (
     "analysis",

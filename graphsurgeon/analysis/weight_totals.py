@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.tensors import TensorFact
@@ -124,8 +124,19 @@ def first_entries(variables: Iterable[NamedVariable]) -> Iterator[NamedVariable]
     A name alone does not tell: it need not be unique.
     """
     listed = list(variables)
-    elsewhere = {_mark(named) for named in listed if not is_keras_copy(named.key)}
-    yield from (named for named in listed if not is_keras_copy(named.key) or _mark(named) not in elsewhere)
+    second = second_keys((named.key, _mark(named)) for named in listed)
+    yield from (named for named in listed if named.key not in second)
+
+
+def second_keys(entries: Iterable[tuple[str, Hashable]]) -> set[str]:
+    """Return the keys under which Keras 3 saves a variable a second time.
+
+    Args:
+        entries: key, and what tells one variable from others: name, dtype and shape.
+    """
+    listed = list(entries)
+    elsewhere = {mark for key, mark in listed if not is_keras_copy(key)}
+    return {key for key, mark in listed if is_keras_copy(key) and mark in elsewhere}
 
 
 def is_keras_copy(key: str) -> bool:

@@ -16,20 +16,22 @@ class Checked:
     """How far a check went.
 
     Attributes:
-        graphs: main graphs, functions and subgraphs.
-        nodes: their nodes, or operators.
+        nodes: of main graphs, functions and subgraphs; operators.
+        functions: and subgraphs behind the first one.
         signatures: of all MetaGraphs.
-        tensors: stored ones whose place, dtype and shape were looked at: entries of a checkpoint, constants of TFLite.
-        checksums: how many of them were read and compared with their checksums.
+        variables: entries of a checkpoint whose place, dtype and shape were looked at.
+        constants: the same, that lie in a TFLite or ONNX file.
+        checksums: how many variables were read and compared with their checksums.
         assets: files that the model names.
         left_out: what was not looked at: "checksums" (there are some, and they were not asked for), "serving" (what
             TensorFlow Serving alone asks), "ops" (what the ops of this framework mean), "loaders" (no loader was run).
     """
 
-    graphs: int
     nodes: int
+    functions: int
     signatures: int
-    tensors: int
+    variables: int
+    constants: int
     checksums: int
     assets: int
     left_out: tuple[str, ...]
@@ -48,10 +50,11 @@ def checked(model: Model, *, checksums: bool = False, serving: bool = False) -> 
         LOADERS: True,
     }
     return Checked(
-        graphs=len(graphs),
         nodes=sum(len(graph.nodes) for graph in graphs),
+        functions=sum(len(metagraph.functions) for metagraph in model.metagraphs),
         signatures=sum(len(metagraph.signatures) for metagraph in model.metagraphs),
-        tensors=stored + held,
+        variables=stored,
+        constants=held,
         checksums=stored if checksums else 0,
         assets=sum(len(metagraph.assets) for metagraph in model.metagraphs),
         left_out=tuple(name for name, is_so in left_out.items() if is_so),

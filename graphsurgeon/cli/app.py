@@ -320,10 +320,10 @@ def _is_ghostscript_option(argument: str) -> bool:
 
 
 def _tell(message: str, status: int, excerpt: str = "") -> int:
-    from graphsurgeon.cli.output import escape
+    from graphsurgeon.cli.output import escape, sign
 
     with _ignoring_closed_pipe():
-        lines = [f"gs: {escape(message)}", *map(escape, excerpt.splitlines())]
+        lines = [f"{sign('error')} {escape(message)}", *map(escape, excerpt.splitlines())]
         print("\n".join(lines), file=sys.stderr, flush=True)
     if status not in (0, INTERRUPTED) and os.environ.get("GS_DEBUG"):
         _print_trace()

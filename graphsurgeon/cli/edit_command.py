@@ -96,7 +96,7 @@ def edit_command(steps_of: Callable[..., Steps | Redirected], *, without: Collec
                 raise UsageError("where the result goes does not belong into a recipe", hint="say it to gs apply")
             collected += redirected.steps
         elif options.print_recipe:
-            output.line(_recipe_line(context, values["model"]))
+            output.verbatim(_recipe_line(context, values["model"]))
         elif redirected.export is not None:
             redirected.export(options)
         else:

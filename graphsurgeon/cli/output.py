@@ -1,8 +1,8 @@
 """The one place where reports become text or JSON.
 
-On a terminal rows are drawn by rich: long names fold, nothing is shortened. In a pipe rows are plain columns
-of any width, and rich is not imported. Text from a model is never taken for markup; what would move the cursor
-or reorder the line is shown escaped.
+On a terminal `cli/terminal.py` draws rows: long names fold, nothing is shortened, colours have a meaning. In a pipe
+rows are plain columns of any width, and rich is not imported. Text from a model is never taken for markup; what would
+move the cursor or reorder the line is shown escaped.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from graphsurgeon.analysis.patterns import escape as escape
 from graphsurgeon.analysis.tensors import TensorFact
+from graphsurgeon.cli import terminal
+from graphsurgeon.cli.terminal import Align as Align
+from graphsurgeon.cli.terminal import Piece as Piece
 from graphsurgeon.errors import plural as plural
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
@@ -26,10 +29,7 @@ from graphsurgeon.model.tensor import Tensor
 SCHEMA = 1
 MOST_ITEMS = 1000  # of a small tensor's values that JSON holds
 FEW_VALUES = 8  # of a tensor that are shown in a line
-SHORT = 16  # characters up to which a column of a table is never folded
-LEAST = 24  # characters that a longer column gets at least, else the rows are stacked
 PATIENCE = 0.5  # seconds before a progress bar is drawn
-Align = Literal["left", "right"]
 
 
 # -- JSON ----------------------------------------------------------------------------------------------
@@ -116,29 +116,71 @@ def _well_formed(text: str) -> str:
 # -- text ----------------------------------------------------------------------------------------------
 
 
-def line(text: object = "") -> None:
-    """Print one line."""
+def name(text: object) -> Piece:
+    """Return a name as a part of a line or a cell: on a terminal its scope is faint and its last part bold."""
+    return Piece(escape(text), "name")
+
+
+def mark(text: object, style: str) -> Piece:
+    """Return a part of a line or a cell that is more than plain text; `style` is a key of `terminal.STYLES`."""
+    return Piece(escape(text), style)
+
+
+def line(*parts: object, hang: int = terminal.HANG) -> None:
+    """Print one line of parts; on a terminal one that is too long goes on below, cut between words, `hang` inwards."""
+    made = tuple(map(_part, parts))
+    if sys.stdout.isatty() and made:
+        terminal.draw_line(made, hang)
+    else:
+        print("".join(part.text for part in made))
+
+
+def verbatim(text: object) -> None:
+    """Print one line that somebody will copy: it is never cut."""
     print(escape(text))
 
 
-def warn(text: str) -> None:
-    """Tell something beside the answer, on stderr."""
-    print(f"gs: {escape(text)}", file=sys.stderr)
+def warn(text: str, *, prefix: str = "warning") -> None:
+    """Tell something beside the answer, in one line on stderr."""
+    print(f"{sign(prefix)} {escape(text)}", file=sys.stderr)
 
 
-def heading(text: str, *, apart: bool = False) -> None:
+def sign(style: str) -> str:
+    """Return the `gs:` that begins a line on stderr, in the colour of an error or a warning where there is one."""
+    return terminal.painted("gs:", style) if sys.stderr.isatty() else "gs:"
+
+
+def heading(*parts: object, apart: bool = False) -> None:
     """Print a line that begins a part, bold on a terminal; `apart` puts an empty line before it."""
     if apart:
         print()
+    line(*(Piece(part.text, part.style or "heading") for part in map(_part, parts)))
+
+
+def wrote(path: object, about: str, *, dry_run: bool = False) -> None:
+    """Tell what was written, or would be: `wrote out.npz (27 weights, 4.0 kB)`."""
+    line(mark("would write" if dry_run else "wrote", "done"), " ", mark(path, "strong"), f" ({about})")
+
+
+def more(count: int, noun: str, option: str, *, indent: int = 2) -> None:
+    """Tell how many rows are not shown, and how to see them."""
+    line(" " * indent, mark(f"{count:,} more{' ' if noun else ''}{noun} ({option})", "faint"))
+
+
+def next_step(command: str, *, apart: bool = True) -> None:
+    """Tell which command goes on from here."""
+    if apart:
+        print()
     if sys.stdout.isatty():
-        _console().print(_text(text, "bold"), soft_wrap=True)
+        terminal.draw([[Piece("next: ", "title"), Piece(escape(command), "command")]])
     else:
-        print(escape(text))
+        print(f"next: {escape(command)}")
 
 
 def table(
-    rows: Iterable[Sequence[object]], *, titles: Sequence[str] = (), align: Sequence[Align] = (), indent: int = 0
-) -> None:
+    rows: Iterable[Sequence[object]], *, titles: Sequence[str] = (), align: Sequence[Align] = (), indent: int = 0,
+    totals: Iterable[Sequence[object]] = (),
+) -> None:  # fmt: skip
     """Print rows as columns: folded to the width of a terminal, as wide as they are in a pipe.
 
     Args:
@@ -146,51 +188,30 @@ def table(
         titles: of the columns, shown on a terminal only: in a pipe every line is a row.
         align: of each column, "left" where not given.
         indent: spaces before each row.
+        totals: rows that sum up the others, shown on a terminal only.
     """
-    cells = [["" if cell is None else escape(cell) for cell in row] for row in rows]
+    cells = [[_part(cell) for cell in row] for row in rows]
     if not cells:
         return
     sides: list[Align] = [align[column] if column < len(align) else "left" for column in range(len(cells[0]))]
     if sys.stdout.isatty():
-        _draw(cells, titles, sides, indent)
+        sums = [[Piece(part.text, part.style or "strong") for part in map(_part, row)] for row in totals]
+        terminal.draw_table(cells, titles, sides, indent, sums)
         return
-    widths = [max(len(row[column]) for row in cells) for column in range(len(sides))]
+    widths = [max(len(row[column].text) for row in cells) for column in range(len(sides))]
     for row in cells:
-        padded = [_pad(*cell) for cell in zip(row, widths, sides, strict=True)]
+        padded = [_pad(cell.text, width, side) for cell, width, side in zip(row, widths, sides, strict=True)]
         print((" " * indent + "  ".join(padded)).rstrip())
+
+
+def _part(value: object) -> Piece:
+    if isinstance(value, Piece):
+        return value
+    return Piece("" if value is None else escape(value))
 
 
 def _pad(text: str, width: int, side: Align) -> str:
     return text.rjust(width) if side == "right" else text.ljust(width)
-
-
-def _draw(cells: Sequence[Sequence[str]], titles: Sequence[str], sides: Sequence[Align], indent: int) -> None:
-    """Draw a table whose long columns fold; where there is no room for that, each row over several lines."""
-    console = _console()
-    widths = [max(len(row[column]) for row in [*cells, titles or [""] * len(sides)]) for column in range(len(sides))]
-    long = [column for column, width in enumerate(widths) if width > SHORT]
-    room = console.width - indent - sum(widths[column] + 2 for column in range(len(sides)) if column not in long)
-    if room < sum(min(widths[column], LEAST) + 2 for column in long):
-        _stack(cells, titles, indent)
-        return
-    from rich.padding import Padding
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=bool(titles), header_style="dim")
-    for column, side in enumerate(sides):
-        title = titles[column] if titles else ""
-        table.add_column(title, overflow="fold", justify=side, no_wrap=column not in long)
-    for row in cells:
-        table.add_row(*(_text(cell) for cell in row))
-    console.print(Padding(table, (0, 0, 0, indent)))
-
-
-def _stack(cells: Sequence[Sequence[str]], titles: Sequence[str], indent: int) -> None:
-    """Print each row as its first cell and, below it, the others with their titles."""
-    for row in cells:
-        print(" " * indent + row[0])
-        named = list(zip(titles[1:], row[1:], strict=True)) if titles else [("", cell) for cell in row[1:]]
-        wrapped([f"{title} {cell}".strip() for title, cell in named if cell], indent=indent + 4, between="  ")
 
 
 def wrapped(items: Sequence[str], *, first: str = "", indent: int = 0, between: str = ", ") -> None:
@@ -202,7 +223,7 @@ def wrapped(items: Sequence[str], *, first: str = "", indent: int = 0, between: 
         indent: spaces before each line; `first` stands in those of the first.
         between: separates items.
     """
-    width = _console().width if sys.stdout.isatty() else 0
+    width = terminal.width() if sys.stdout.isatty() else 0
     lines = [first.ljust(indent)]
     for number, item in enumerate(items):
         text = escape(item) + (between if number + 1 < len(items) else "")
@@ -211,18 +232,6 @@ def wrapped(items: Sequence[str], *, first: str = "", indent: int = 0, between: 
         lines[-1] += text
     for text in lines:
         print(text.rstrip())
-
-
-def _text(text: str, style: str = "") -> Any:
-    from rich.text import Text
-
-    return Text(escape(text), style=style, overflow="fold")
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, emoji=False)
 
 
 def values(tensor: Tensor) -> str:

@@ -81,6 +81,9 @@ class CheckpointSource(Protocol):
     def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
         """Return the object graph, None if the checkpoint has none. Asked once, when somebody looks."""
 
+    def damaged(self, checkpoint: Checkpoint, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
+        """Return key -> what is wrong with each variable whose values cannot be trusted. Reads all values."""
+
     def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
         """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
 
@@ -144,6 +147,25 @@ class Checkpoint:
         respell = self._respelling(keys)
         for node in self.objects.nodes if self.objects else []:
             node.attributes = [(name, full, respell(key)) for name, full, key in node.attributes]
+
+    def exchange(self, pairs: Mapping[str, str]) -> None:
+        """Let the values of two keys each change places; whoever names a key gets the other's value.
+
+        Raises:
+            UsageError: a key is unknown.
+        """
+        self._require([*pairs, *pairs.values()])
+        other = {**pairs, **{second: first for first, second in pairs.items()}}
+        entries = {key: self.variables[other.get(key, key)] for key in self.variables}
+        for key, variable in entries.items():
+            variable.key = key
+        self.variables = entries
+
+    def seen_as(self, keys: Mapping[str, str]) -> Checkpoint:
+        """Return a checkpoint in which some keys have the values of others, to be read; this one stays as it is."""
+        self._require([*keys, *keys.values()])
+        variables = {key: self.variables[keys.get(key, key)] for key in self.variables}
+        return Checkpoint(self.prefix, self.version, variables, self.raw)
 
     def respelled_objects(self, data: bytes, keys: Mapping[str, str]) -> bytes:
         """Return a serialized object graph, such as a graph keeps to save it along, as `rename` leaves its keys."""

@@ -7,6 +7,7 @@ numbered from 1001. A reference type (what a `VariableV2` yields) is its base ty
 from __future__ import annotations
 
 REF_OFFSET = 100
+FIRST_FOREIGN = 1001  # number of the first type that TensorFlow does not have
 
 
 class DType:

@@ -14,8 +14,14 @@ from graphsurgeon.lowering.to_onnx.layers import MissingWeightsError
 from graphsurgeon.model.format import Format, Vocabulary
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.surgery.checkpoints.object_tree import make_objects
 from graphsurgeon.surgery.complete import complete
 from graphsurgeon.surgery.moves import arguments
+
+_MADE = (
+    "objects were made of the paths in the keys: tf.train.Checkpoint restores along them; other ways to the same"
+    " objects are not known"
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,9 @@ def _checkpoint_alone(model: Model) -> ConvertReport:
         what = model.unreadable or "the model has no variables that a checkpoint could hold"
         raise UnsupportedError(what, path=model.path)
     model.metagraphs = []
+    # Names of arrays may be keys of a checkpoint of objects that was written to them.
+    if not model.traits.holds_graph and make_objects(model.checkpoint):
+        return ConvertReport(notes=[_MADE])
     return ConvertReport()
 
 

@@ -19,7 +19,7 @@ from graphsurgeon.analysis.flow.load_path import LoadPath
 from graphsurgeon.analysis.flow.placeholders import placeholder_shape
 from graphsurgeon.analysis.flow.restore_map import RestoreMap, restore_map
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -39,6 +39,9 @@ from graphsurgeon.surgery.moves.constants import constant_tensor
 from graphsurgeon.surgery.moves.copy_part import copy_part
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.prune import prune_graph
+from graphsurgeon.surgery.renaming.averages import required_averages
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def freeze(
     keep_names: bool = False,
     keep_devices: bool = False,
     no_lowering: bool = False,
+    ema: bool = False,
 ) -> FreezeReport:
     """Turn the variables of a model into constants, keeping what some outputs need. Reads small constants only.
 
@@ -112,6 +116,7 @@ def freeze(
         keep_devices: keep device strings.
         no_lowering: let loops and branches stay functions when they run, too: converters then recognise
             recurrent layers, but TensorFlow may run kernels whose last bits differ.
+        ema: take the moving averages of weights in place of the weights, where there are any.
 
     Raises:
         UsageError: a name does not exist, or a placeholder that is needed is neither fed nor set.
@@ -122,23 +127,21 @@ def freeze(
     asked = {"signature": signature, "inputs": inputs, "outputs": outputs, "outputs_by_shape": outputs_by_shape}
     endpoints = _endpoints(model, metagraph, asked)
     restored, load_path = restore_map(metagraph), LoadPath(metagraph)
-    variables = _variables(model, metagraph, restored, load_path, keep_vars)
-    nodes_before = sum(len(graph) for graph in metagraph.graphs)
+    variables = _variables(model, metagraph, restored, load_path, keep_vars, ema=ema)
+    before = sum(len(graph) for graph in metagraph.graphs)
     graph, feeds = _copy_needed(metagraph, endpoints, set_values or {})
     specializer = Specializer(variables, keep_functions=keep_functions)
     specializer.run(graph, list(feeds.values()))
-    read_assets(graph, variables.asset_paths, list(feeds.values()))
-    tables = _fill(graph, TableContents(restored, load_path, model.checkpoint, [metagraph.graph]))
-    notes = _check_inputs(graph, set(feeds.values()), endpoints)
-    _check_kept(keep_vars, variables)
-    _prune(graph, feeds, load_path)
+    tables = _fill(graph, feeds, variables, TableContents(restored, load_path, model.checkpoint, [metagraph.graph]))
+    notes = [*_check_inputs(graph, set(feeds.values()), endpoints), *_told_averages(variables)]
+    _prune(graph, feeds, load_path, keep_vars, variables)
     fed, fetched = name_endpoints(graph, feeds, endpoints, keep_names=keep_names)
-    stay = variables.sources(graph) if variables.kept else {}
-    keeps: dict[str, Any] = {"kept": stay, "keep_devices": keep_devices, "no_lowering": no_lowering}
+    keeps: dict[str, Any] = {"keep_devices": keep_devices, "no_lowering": no_lowering}
+    keeps["kept"] = variables.sources(graph) if variables.kept else {}
     functions = commit(model, metagraph, graph, endpoints, fed, fetched, **keeps)
-    facts = {"dropped_writes": tuple(specializer.dropped), "tables": tables, "notes": tuple(notes)}
-    names = {"feeds": _names(fed), "fetches": _names(fetched), "functions": tuple(f.name for f in functions)}
-    return _report(metagraph, endpoints, variables, nodes_before=nodes_before, **facts, **names)
+    facts: dict[str, Any] = {"dropped_writes": tuple(specializer.dropped), "tables": tables, "notes": tuple(notes)}
+    facts |= {"feeds": _names(fed), "fetches": _names(fetched), "functions": tuple(one.name for one in functions)}
+    return _report(metagraph, endpoints, variables, nodes_before=before, **facts)
 
 
 def _endpoints(model: Model, metagraph: MetaGraph, asked: Mapping[str, Any]) -> Endpoints:
@@ -147,12 +150,18 @@ def _endpoints(model: Model, metagraph: MetaGraph, asked: Mapping[str, Any]) -> 
     return resolve_endpoints(metagraph, **asked)
 
 
-def _prune(graph: Graph, feeds: Mapping[str, Node], load_path: LoadPath) -> None:
+def _prune(
+    graph: Graph, feeds: Mapping[str, Node], load_path: LoadPath, keep_vars: str | None, variables: FrozenVariables
+) -> None:
+    _check_kept(keep_vars, variables)
     prune_graph(graph, feeds.values())
     check_filled(load_path, graph)
 
 
-def _fill(graph: Graph, contents: TableContents) -> tuple[str, ...]:
+def _fill(
+    graph: Graph, feeds: Mapping[str, Node], variables: FrozenVariables, contents: TableContents
+) -> tuple[str, ...]:
+    read_assets(graph, variables.asset_paths, list(feeds.values()))
     return tuple(fill_tables(graph, reached_functions([graph]), contents))
 
 
@@ -161,7 +170,13 @@ def _names(values: Mapping[str, Value]) -> dict[str, str]:
 
 
 def _variables(
-    model: Model, metagraph: MetaGraph, restored: RestoreMap, load_path: LoadPath, keep_vars: str | None
+    model: Model,
+    metagraph: MetaGraph,
+    restored: RestoreMap,
+    load_path: LoadPath,
+    keep_vars: str | None,
+    *,
+    ema: bool,
 ) -> FrozenVariables:
     return FrozenVariables(
         restored,
@@ -169,8 +184,31 @@ def _variables(
         model.checkpoint,
         captured=lambda: captured_keys(metagraph, model.checkpoint) if model.checkpoint is not None else {},
         is_kept=_kept(keep_vars),
+        averages=_averages(model, keep_vars) if ema else None,
         why_not=model.unreadable,
     )
+
+
+def _averages(model: Model, keep_vars: str | None) -> dict[str, str]:
+    if keep_vars is not None:
+        raise UsageError(
+            "a variable that stays has its trained value",
+            hint="gs rename --ema puts the averages into the checkpoint first",
+        )
+    return required_averages(model.checkpoint)
+
+
+def _told_averages(variables: FrozenVariables) -> list[str]:
+    """Say how many constants are averages, and which weights have none, if somebody asked for averages."""
+    averages = variables.averages
+    if not averages:
+        return []
+    frozen = [one for one in variables.frozen.values() if one.key is not None and one.tensor is not None]
+    plain = [one.name for one in frozen if one.key not in averages and one.tensor and one.tensor.dtype.is_floating]
+    count = sum(one.key in averages for one in frozen)
+    more = f" and {len(plain) - _MOST_NAMED} more" if len(plain) > _MOST_NAMED else ""
+    rest = f"; without one: {', '.join(plain[:_MOST_NAMED])}{more}" if plain else ""
+    return [f"{plural(count, 'variable')} took the value of a moving average{rest}"]
 
 
 def _report(metagraph: MetaGraph, endpoints: Endpoints, variables: FrozenVariables, **facts: Any) -> FreezeReport:

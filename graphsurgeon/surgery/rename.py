@@ -24,6 +24,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
+from graphsurgeon.surgery.renaming.averages import exchange_averages
 from graphsurgeon.surgery.renaming.signatures import rename_key, rename_signatures
 from graphsurgeon.surgery.renaming.variables import rename_variables
 
@@ -56,6 +57,7 @@ def rename(
     regex: Sequence[str] = (),
     prefix: str = "",
     strip_prefix: str = "",
+    ema: bool = False,
     graph: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> RenameReport:
@@ -71,6 +73,7 @@ def rename(
         regex: `s|PATTERN|REPLACEMENT|` with any delimiter: `re.sub` on the whole name, once per name.
         prefix: put before every name.
         strip_prefix: cut from every name that starts with it.
+        ema: instead: weights and their moving averages change places; a second time puts them back.
         graph: limits nodes to one function or subgraph (glob); `main` is the main graph.
         tags: which MetaGraph of a SavedModel; variables are renamed in all of them. Tags need none where only one
             MetaGraph has what is renamed.
@@ -79,6 +82,11 @@ def rename(
         UsageError: a name is unknown, illegal, taken, or would capture a dangling reference.
         UnsupportedError: this model has no such names.
     """
+    if ema:
+        if names or regex or prefix or strip_prefix or what not in (None, "variables"):
+            raise UsageError("weights and their averages change places alone", hint="leave other names out")
+        renamed, notes = exchange_averages(model)
+        return RenameReport("variables", [("", old, new) for old, new in renamed], notes)
     kind = what or ("nodes" if model.metagraphs else "variables")
     rules = Rules(dict(names or {}), _rule(regex, strip_prefix, prefix))
     if kind == "state":

@@ -28,8 +28,8 @@ def test_report_says_what_changed_and_where_it_went(gs: GS, tmp_path: Path) -> N
     result = gs("rename", LINEAR, "x=image", "-o", target)
     assert result.status == 0
     lines = result.out.splitlines()
-    assert "renamed: 1" in lines
-    assert lines[-1] == f"wrote {target} (graph_def, {target.stat().st_size} B in 1 file)"
+    assert "1 node renamed" in lines
+    assert lines[-1] == f"wrote {target} (GraphDef, {target.stat().st_size} B)"
     assert next(iter(read(target).metagraphs[0].graph)).name == "image"
 
 

@@ -17,7 +17,7 @@ from tests.cli.conftest import GS
 def test_the_suffix_says_the_format(gs: GS, tmp_path: Path, name: str, start: bytes) -> None:
     result = gs("render", "savedmodel/keras_export", "-o", tmp_path / name)
     assert (result.status, result.err) == (0, "")
-    assert result.out.startswith(f"{tmp_path / name}: 18 boxes, 18 edges; ")
+    assert result.out.startswith(f"wrote {tmp_path / name} (18 boxes, 18 edges; ")
     assert (tmp_path / name).read_bytes().startswith(start)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import read
+from graphsurgeon.cli import terminal
 from graphsurgeon.cli.output import escape
 
 pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
@@ -50,9 +51,13 @@ def test_long_names_fold_and_are_whole(fixtures_dir: Path) -> None:
     shown = COLOUR.sub("", on_terminal(fixtures_dir, "find", "metagraph/face_resnet/model-1.meta", "--shape", "?,512"))
     lines = shown.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0].split() == ["name", "dtype", "shape", "op"]
-    first_column = "".join(line[:49].strip() for line in lines[1:])
-    assert "gradients/logits/l2_normalize_grad/tuple/control_dependency:0" in first_column
+    assert lines[0].split() == ["op", "name", "dtype", "shape"]
+    column = slice(lines[0].index("name"), lines[0].index("dtype"))
+    folded = next(number for number, line in enumerate(lines) if "gradients/logits/l2_normalize_grad/tuple/" in line)
+    assert lines[folded][column].strip() == "gradients/logits/l2_normalize_grad/tuple/"
+    assert lines[folded + 1].strip() == "control_dependency:0"
+    assert lines[-1] == "17 values"
+    assert not any(line != line.rstrip() for line in lines)
     assert "…" not in shown
     assert "..." not in shown
 
@@ -63,6 +68,27 @@ def test_rows_that_do_not_fit_are_stacked(fixtures_dir: Path) -> None:
     assert "functional_1/stem_1/convolution/ReadVariableOp/resource" in lines
     assert "    dtype float32  shape [3,3,3,4]  size 432 B  kind constant" in lines
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "lines"),
+    [
+        ("conv1/weights", 20, ["conv1/weights"]),
+        ("conv1/BatchNorm/moving_mean", 16, ["conv1/BatchNorm/", "moving_mean"]),
+        ("a_very_long_leaf_of_no_scope", 12, ["a_very_long_", "leaf_of_", "no_scope"]),
+        ("says what the op says", 10, ["says what", "the op", "says"]),
+        ("nothingtofoldat", 6, ["nothin", "gtof", "olda", "t"]),
+        ("", 6, [""]),
+    ],
+)
+def test_folding(text: str, room: int, lines: list[str]) -> None:
+    assert terminal.fold(text, room, hang=2) == lines
+
+
+def test_a_column_that_cannot_be_cut_gets_what_it_needs() -> None:
+    assert terminal.fitting([30, 7], [10, 7], 40) == [30, 7]
+    assert terminal.fitting([50, 7, 64], [18, 7, 64], 120) == [45, 7, 64]
+    assert terminal.fitting([50, 7, 64], [18, 7, 64], 80) is None
 
 
 def test_wide_terminal_needs_no_folding(fixtures_dir: Path) -> None:

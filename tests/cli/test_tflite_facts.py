@@ -86,6 +86,6 @@ def test_names_joined_by_commas_are_told_to_be_repeated(gs: GS, fixtures_dir: Pa
 
 def test_show_prints_what_a_model_says_of_itself(gs: GS) -> None:
     out = gs("show", "tflite/metadata.tflite").out
-    assert "name: Dense classifier" in out
+    assert "\nDense classifier\n" in out
     assert out.index("Dense classifier") < out.index("next:")
     assert "says of itself" not in gs("show", "tflite/float.tflite").out

@@ -177,7 +177,7 @@ def test_a_format_that_is_only_read_is_looked_at(gs: Answers) -> None:
     assert [found["name"] for found in gs.json("find m.toy --op Max")["values"]] == ["v0", "o"]
     assert len(gs.json("find m.toy --pattern Conv(Max(a,b),c)")["matches"]) == 1
     assert gs.json("weights m.toy --checksum")["weights"][0]["shape"] == [20]
-    assert gs("check m.toy")[1].startswith("sound: nothing found\nchecked: 2 graphs, 4 nodes, ")
+    assert gs("check m.toy")[1].startswith("sound: nothing found in ")
     assert gs("check m.toy --serving")[0] == 1
     assert gs("diff m.toy m.toy")[0] == 0
     assert gs("render m.toy -o m.svg")[0] == 0

@@ -154,12 +154,13 @@ def test_other_formats_are_refused(fixtures_dir: Path) -> None:
 
 
 def test_what_mediapipe_will_not_take_is_said() -> None:
-    report = set_metadata(read(FIXTURES / "cnn_int8.tflite"), norm={"": [0, 1]})
-    assert any("takes no int8" in note for note in report.notes)
-    model = read(PLAIN)
-    surgery.set_input(model, shapes={"image": [2, 8, 8, 3]})
-    report = set_metadata(model, labels={"probs": ("l.txt", b"a\nb\n")})
-    assert any("one picture at a time" in note for note in report.notes)
+    step = ("metadata", {"norm": {"": [0, 1]}})
+    report = edit(FIXTURES / "cnn_int8.tflite", [step], dry_run=True)
+    assert all("it takes no int8" in warning.what for warning in report.warnings)
+    two = ("set-input", {"shapes": {"image": [2, 8, 8, 3]}})
+    assert "one picture at a time" in edit(PLAIN, [two, step], dry_run=True).warnings[0].what
+    assert edit(PLAIN, [two], dry_run=True).warnings == ()
+    report = set_metadata(read(PLAIN), labels={"probs": ("l.txt", b"a\nb\n")})
     assert any("l.txt has 2 labels, output" in note for note in report.notes)
 
 

@@ -13,6 +13,7 @@ import graphsurgeon
 from graphsurgeon.model.model import Model
 from graphsurgeon.render import View, draw
 from tests.render.build import Maker
+from tests.render.test_page import repeated
 from tests.render.test_pictures import hostile
 
 pytestmark = pytest.mark.browser
@@ -128,6 +129,7 @@ def test_search_finds_what_is_closed(show: Any) -> None:
 
 def test_the_address_reopens_the_view(show: Any, browser: Any) -> None:
     shown = show(detector(), depth=1)
+    shown.page.keyboard.press("0")  # everything in the window
     shown.box("onet").dblclick()
     shown.box("CropAndResize").click()
     shown.page.keyboard.press("u")
@@ -284,3 +286,132 @@ def test_the_legend_stays_where_the_panel_is_long(show: Any) -> None:
     page.box("Relu").click()
     page.page.wait_for_selector("#panel h2")
     assert page.page.locator("footer").bounding_box() == before
+
+
+def found(shown: Any, text: str) -> list[str]:
+    shown.page.fill("#search", text)
+    return [" | ".join(line.split("\n")) for line in shown.page.locator("#results li").all_inner_texts()]
+
+
+def test_search_finds_weights_folded_nodes_and_equal_blocks(show: Any) -> None:
+    shown = show(repeated(), depth=1)
+    assert found(shown, "block0/first/kernel") == ["block0/first/kernel | weight of MatMul"]
+    assert found(shown, "block0/passed") == ["block0/passed | folded into MatMul"]
+    assert found(shown, "block2/second/kernel") == ["block2/second/kernel | weight of 3 of 4 like MatMul"]
+    assert len(found(shown, "block?/first/bias")) == 4
+    assert len(found(shown, "/^block[12].first.bias$/")) == 2
+    assert found(shown, "/(/") == ["this is no regular expression"]
+    found(shown, "block2/second/kernel")
+    shown.page.keyboard.press("Enter")
+    assert shown.page.locator("#scene .box.selected text.title").inner_html() == "MatMul"
+    assert shown.page.locator("#panel select").input_value() == "2"
+    assert "block2/second/kernel" in shown.page.locator("#panel .weight").inner_text()
+
+
+def test_panel_of_a_closed_layer_tells_about_all_inside(show: Any) -> None:
+    shown = show(repeated())
+    shown.page.fill("#search", "block0/first")
+    shown.page.keyboard.press("Enter")
+    text = shown.page.locator("#panel").inner_text()
+    for fact in ("OPERATIONS INSIDE", "x:0", "BiasAdd", "WEIGHTS: 2", "block0/first/kernel", "float32 [4,4]"):
+        assert fact in text
+    shown.page.locator("#panel select").select_option("1")
+    assert "block1/first/kernel" in shown.page.locator("#panel").inner_text()
+    shown.page.keyboard.press("Escape")
+    linear = show(graphsurgeon.read(FIXTURES / "savedmodel/linear"))
+    linear.box("MatMul").click()
+    assert linear.page.locator("#panel svg.histogram rect").count() == 24
+
+
+def test_the_small_picture_shows_and_goes_where_the_window_is(show: Any) -> None:
+    shown = show(graphsurgeon.read(FIXTURES / "savedmodel/linear"))
+    assert shown.page.locator("#minimap").is_hidden()  # all is seen
+    maker = Maker()
+    source = x = maker.placeholder()
+    for number in range(30):
+        source = maker.node("Relu" if number % 2 else "Tanh", f"step{number}", source)
+    shown = show(maker.sign({"x": x}, {"y": source}), everything=True)
+    place = shown.page.locator("#minimap").bounding_box()
+    shown.page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] - 8)
+    end = shown.page.locator("#scene .box.k-output").bounding_box()
+    assert 0 < end["y"] < 900
+    shown.page.keyboard.press("m")
+    assert shown.page.locator("#minimap").is_hidden()
+
+
+CROSSED = """() => layout.segments.flatMap(({ points }) => points.slice(1).map((end, k) => [points[k], end]))
+  .filter(([[ax, ay], [bx, by]]) => [...layout.frames].some(([index, place]) => {
+    const left = place.x + place.title + 6;
+    const right = left + tree.parts[index].frame.length * 6.6 + 30;
+    for (let t = 0; t <= 1; t += 0.05) {
+      const [x, y] = [ax + (bx - ax) * t, ay + (by - ay) * t];
+      if (x > left && x < right && y > place.y + 5 && y < place.y + 22) return true;
+    }
+    return false;
+  })).length"""
+
+
+def test_no_line_runs_through_the_name_of_a_frame(show: Any) -> None:
+    for model in (detector(), repeated(), graphsurgeon.read(FIXTURES / "savedmodel/keras_rnn")):
+        shown = show(model, depth=1)
+        for _ in range(4):
+            assert shown.page.evaluate(CROSSED) == 0
+            shown.page.click("#more")
+
+
+def test_of_a_large_picture_what_is_near_is_painted(show: Any) -> None:
+    maker = Maker()
+    source = x = maker.placeholder()
+    for number in range(1200):
+        source = maker.node("Relu" if number % 2 else "Tanh", f"step{number}", source)
+    shown = show(maker.sign({"x": x}, {"y": source}), everything=True)
+    assert shown.page.evaluate("layout.boxes.size") > 1200
+    assert shown.page.locator("#scene .box").count() < 100
+    found(shown, "step1199")
+    shown.page.keyboard.press("Enter")
+    assert 0 < shown.page.locator("#scene .box.selected").bounding_box()["y"] < 900
+    shown.page.keyboard.press("0")  # everything: too small to be read
+    assert shown.page.locator("#scene .box").count() > 1200
+    assert shown.page.locator("#scene text").count() == 0
+    shown.page.locator("#canvas").focus()
+    shown.page.keyboard.press("d")
+    with shown.page.expect_download() as whole:
+        shown.page.keyboard.press("Escape")
+        shown.page.click("#save")
+    assert whole.value.path().read_text().count("step") > 1200
+
+
+def test_nothing_stands_in_the_way_of_those_who_cannot_see_it(browser: Any, tmp_path: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python")
+    file = tmp_path / "page.html"
+    file.write_bytes(draw(repeated(), format="html").content)
+    script = next(Path(axe.__file__).parent.glob("axe*.js")).read_text("utf-8")
+    for scheme in ("light", "dark"):
+        context = browser.new_context(viewport={"width": 1400, "height": 900}, bypass_csp=True, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(file.as_uri())
+        page.evaluate(script)
+        for step in ("help()", "select(0, true)", "select(layout.boxes.keys().next().value)", "help()"):
+            page.evaluate(step)
+            page.fill("#search", "block")
+            findings = page.evaluate("axe.run()")["violations"]
+            assert [(found["id"], found["nodes"][0]["html"]) for found in findings] == []
+        context.close()
+
+
+def test_the_page_in_a_notebook(browser: Any, tmp_path: Path) -> None:
+    shown = graphsurgeon.read(FIXTURES / "savedmodel/keras_export")._repr_html_()
+    (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><html><body>{shown}</body></html>", "utf-8")
+    context = browser.new_context(viewport={"width": 1000, "height": 700}, offline=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((tmp_path / "notebook.html").as_uri())
+    frame = page.frames[1]
+    for button in ("#more", "#reset"):
+        frame.wait_for_selector("#scene .box", timeout=PATIENCE)
+        frame.click(button)
+    frame.wait_for_selector("#scene .box", timeout=PATIENCE)
+    assert complaints == []
+    context.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import graphviz
 import pytest
 
 import graphsurgeon
@@ -16,6 +19,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.render import View, draw
 from graphsurgeon.render.drawing import Drawing
 from graphsurgeon.render.picture import build_scene, select_picture
+from graphsurgeon.render.place import engine as engines
 from graphsurgeon.render.place import layout as layouts
 from graphsurgeon.render.place.layout import Layout, Rectangle, lay_out
 from graphsurgeon.render.place.text import LINE_SIZE, TITLE_SIZE, text_width
@@ -42,10 +46,10 @@ ENGINES = ["dot", "graphviz-pure"]
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    programs = [program for program in layouts._programs() if Path(program).stem == request.param]
+    programs = [program for program in engines.programs() if Path(program).stem == request.param]
     if not programs:
         pytest.skip(f"needs the program {request.param}")
-    monkeypatch.setattr(layouts, "_programs", lambda: programs)
+    monkeypatch.setattr(engines, "programs", lambda: programs)
     return str(request.param)
 
 
@@ -134,7 +138,7 @@ def test_hostile_names_in_dot(engine: str) -> None:
     maker = Maker()
     hostile(maker)
     source = draw(maker.model, format="dot").content
-    program = layouts._programs()[0]
+    program = engines.programs()[0]
     done = subprocess.run([program, "-Tsvg"], input=source, capture_output=True, check=True, timeout=20)
     # The program writes a document type that names an address; what follows it is what counts.
     texts = ["".join(text.itertext()) for text in ElementTree.fromstring(done.stdout).iter(f"{SVG}text")]
@@ -146,6 +150,16 @@ def test_a_file_of_dot_says_what_the_picture_says() -> None:
     assert source.startswith("digraph model {")
     assert 'label="Conv2D\\n3×3 · 4 filters · SAME' in source
     assert 'label="?×8×8×3"' in source
+
+
+def test_a_drawing_is_a_source_of_the_package_graphviz(engine: str) -> None:
+    drawing = draw(graphsurgeon.read(FIXTURES / "savedmodel/linear"))
+    source = drawing.dot
+    assert isinstance(source, graphviz.Source)
+    root = ElementTree.fromstring(source.pipe("svg"))
+    assert len(root.findall(f".//{SVG}g[@class='node']")) == len(drawing.scene.boxes)
+    assert len(root.findall(f".//{SVG}g[@class='edge']")) == len(drawing.scene.edges)
+    assert source._repr_mimebundle_()["image/svg+xml"].startswith("<?xml")
 
 
 def test_dark_paper_through_css_only() -> None:
@@ -173,15 +187,15 @@ def test_unknown_format() -> None:
 
 
 def test_nothing_that_lays_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layouts, "_programs", list)
+    monkeypatch.setattr(engines, "programs", list)
     with pytest.raises(UnsupportedError, match="install graphviz, or pip install graphviz-pure"):
         draw(graphsurgeon.read(FIXTURES / "savedmodel/linear"))
 
 
 def test_a_broken_program_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    working = layouts._programs()
+    working = engines.programs()
     broken = shutil.which("false")
-    monkeypatch.setattr(layouts, "_programs", lambda: [str(broken), "/no/such/program", *working])
+    monkeypatch.setattr(engines, "programs", lambda: [str(broken), "/no/such/program", *working])
     assert draw(graphsurgeon.read(FIXTURES / "savedmodel/linear")).content.startswith(b"<svg")
 
 
@@ -202,7 +216,7 @@ def test_a_stuck_program_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     stuck = tmp_path / "dot"
     stuck.write_text("#!/bin/sh\nexec sleep 60\n")
     stuck.chmod(0o755)
-    monkeypatch.setattr(layouts, "_programs", lambda: [str(stuck)])
+    monkeypatch.setattr(engines, "programs", lambda: [str(stuck)])
     with pytest.raises(UnsupportedError, match=r"took longer than 0.1 s; draw a part"):
         draw(graphsurgeon.read(FIXTURES / "savedmodel/linear"), seconds=0.1)
 
@@ -221,3 +235,29 @@ def test_a_function_by_itself() -> None:
     assert {box.kind for box in drawing.scene.boxes} >= {"input", "output", "operation"}
     with pytest.raises(UsageError, match="functions match"):
         draw(model, view=View(graph="*"))
+
+
+def test_a_notebook_is_given_the_page_in_a_frame() -> None:
+    model = graphsurgeon.read(FIXTURES / "savedmodel/keras_rnn")
+    shown = model._repr_html_()
+    assert shown is not None
+    frame = ElementTree.fromstring(re.sub(r' srcdoc="[^"]*"', "", shown))
+    assert frame.tag == "iframe"
+    assert set((frame.get("sandbox") or "").split()) == {"allow-scripts", "allow-downloads"}
+    (page,) = re.findall(r' srcdoc="([^"]*)"', shown)
+    assert html.unescape(page).encode() == draw(model, format="html").content
+    assert graphsurgeon.read(FIXTURES / "checkpoint/v1/model.ckpt")._repr_html_() is None
+
+
+def test_a_page_too_large_for_a_cell_leaves_the_svg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphsurgeon.render.drawing.MOST_IN_NOTEBOOK", 1000)
+    model = graphsurgeon.read(FIXTURES / "savedmodel/linear")
+    assert model._repr_html_() is None
+    assert model._repr_svg_() is not None
+
+
+def test_a_drawing_shows_itself() -> None:
+    model = graphsurgeon.read(FIXTURES / "savedmodel/linear")
+    assert (draw(model)._repr_html_() or "").startswith('<div style="width:100%;overflow:auto"><svg')
+    assert (draw(model, format="html")._repr_html_() or "").startswith("<iframe")
+    assert draw(model, format="dot")._repr_html_() is None

@@ -57,9 +57,9 @@ def _fixed(node: Node) -> Iterator[str]:
 def _recorded(node: Node) -> Iterator[str]:
     """Hold the shapes that are noted down to the outputs: more may be (`ValidateShape` of graph_constructor.cc)."""
     shapes = attr_kinds.StoredAttrs(node).get(OUTPUT_SHAPES) if has_attr(node, OUTPUT_SHAPES) else None
-    if shapes is None or shapes.WhichOneof("value") not in ("list", None):
+    if shapes is None or shapes.WhichOneof("value") not in (None, "list"):
         return
-    count, outputs = attr_kinds.size(shapes), node.output_dtypes()
+    count, outputs = attr_kinds.size(shapes) if shapes.HasField("list") else 0, node.output_dtypes()
     if outputs is not None and count < len(outputs):
         yield f"it records shapes of {plural(count, 'output')}, and has {len(outputs)}"
 

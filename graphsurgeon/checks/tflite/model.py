@@ -15,6 +15,7 @@ from graphsurgeon.formats.tflite.metadata import content, entries
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.ops import mediapipe
 from graphsurgeon.ops.libraries import BUILT_IN_CUSTOM, litert_library
 
 _MOST_METADATA = 16 << 20  # bytes that are looked at
@@ -106,8 +107,11 @@ def custom_operators(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def support_metadata(metagraph: MetaGraph) -> Iterator[Finding]:
-    """Find what MediaPipe Tasks would refuse of what was read: lists not parallel to inputs and outputs."""
+    """Find what MediaPipe Tasks refuses: types and shapes of ends; of what was read, lists not parallel to them."""
     source: Any = metagraph.raw
+    if mediapipe.METADATA in metagraph.collections:
+        for what in mediapipe.refusals(metagraph.graph):
+            yield Finding("warning", support.NAME, f"MediaPipe Tasks does not take the model: {what}", "", "mediapipe")
     root = getattr(source, "root", None)
     if root is None or not source.subgraphs:
         return

@@ -46,7 +46,7 @@ def print_report(report: CatalogReport) -> None:
     output.line(
         f"  {size(report.bytes)}, {number(report.parameters)} parameters; {plural(report.others, 'other file')}"
     )
-    _print_counts("formats", report.formats)
+    _print_counts("formats", Counts({_title(one): count for one, count in report.formats.items()}))
     _print_counts("TensorFlow", report.versions)
     _print_counts("ops, in how many models", report.ops)
     _print_counts("ops that nobody defines", report.unknown_ops)
@@ -57,6 +57,12 @@ def print_report(report: CatalogReport) -> None:
     _print_counts("could not be looked at", report.failures)
 
 
+def _title(format: str) -> str:
+    from graphsurgeon.formats import registry
+
+    return registry.get(format).title
+
+
 def _print_counts(title: str, counts: Counts[str]) -> None:
     if not counts:
         return
@@ -64,7 +70,7 @@ def _print_counts(title: str, counts: Counts[str]) -> None:
     rows = [(name, f"{count:,}") for name, count in counts.most_common(_MOST)]
     output.table(rows, align=("left", "right"), indent=2)
     if len(counts) > _MOST:
-        output.line(f"  and {len(counts) - _MOST:,} more")
+        output.line("  ", output.mark(f"{len(counts) - _MOST:,} more", "faint"))
 
 
 def _span(seconds: float) -> str:

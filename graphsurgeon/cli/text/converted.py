@@ -5,6 +5,8 @@ from __future__ import annotations
 from graphsurgeon.bridges.converting.accuracy import Measured
 from graphsurgeon.bridges.converting.request import ConversionReport
 from graphsurgeon.cli import output
+from graphsurgeon.cli.output import mark
+from graphsurgeon.cli.text.edit import print_notes
 from graphsurgeon.cli.text.run import compared_row
 
 
@@ -14,14 +16,13 @@ def print_converted(report: ConversionReport, *, dry_run: bool) -> None:
         output.line(step)
     output.table([compared_row(item) for item in report.outputs], indent=2)
     _print_quantized(report.details.get("quantized"))
-    for note in report.notes:
-        output.line(f"note: {note}")
+    print_notes(report.notes)
     if report.problem:
-        output.line(f"nothing was written: {report.problem}")
+        output.line(mark("nothing was written", "error"), f": {report.problem}")
         return
     done = "would write" if dry_run else "wrote"
     told = "" if report.verified else "; it was not compared with the source"
-    output.line(f"{done} {report.output} ({output.size(report.bytes)}){told}")
+    output.line(mark(done, "done"), " ", mark(report.output, "strong"), f" ({output.size(report.bytes)}){told}")
 
 
 def _print_quantized(measured: Measured | None) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.output import plural, size
+from graphsurgeon.cli.output import mark, name, plural, size
+from graphsurgeon.cli.text.edit import print_notes
 from graphsurgeon.compare.change import Change, Detail
 from graphsurgeon.compare.diff import DiffReport
+from graphsurgeon.errors import with_article
+from graphsurgeon.formats import registry
 
 FEW = 8  # changes of one kind without --all
 FEW_DETAILS = 3  # of one change without --all
@@ -17,16 +20,22 @@ KINDS = ("removed", "added", "renamed", "rewired", "changed")
 def print_diff(report: DiffReport, *, everything: bool = False) -> None:
     """Print what differs, or that nothing does."""
     if report.equal:
-        output.line(f"equal: {_compared(report)}")
+        output.line(mark("equal", "done"), f": {_compared(report)}")
     elif report.formats[0] != report.formats[1]:
-        output.line(f"a {report.formats[0]} and a {report.formats[1]} model")
+        output.line(" and ".join(with_article(registry.get(one).title) for one in report.formats))
     for part, changes in _by_part(report.changes):
-        kinds = [f"{count} {kind}" for kind in KINDS if (count := report.counts[part].get(kind))]
-        output.line(f"{part}s: {', '.join(kinds)}")
+        output.line(mark(f"{part}s: ", "heading"), *_counts(report.counts[part]))
         for kind in KINDS:
             _print_kind([change for change in changes if change.kind == kind], everything=everything)
-    for note in report.notes:
-        output.line(f"note: {note}")
+    print_notes(report.notes)
+
+
+def _counts(counts: Mapping[str, int]) -> list[object]:
+    parts: list[object] = []
+    for kind in KINDS:
+        if counts.get(kind):
+            parts += [*([", "] if parts else []), mark(f"{counts[kind]:,} {kind}", kind)]
+    return parts
 
 
 def _compared(report: DiffReport) -> str:
@@ -48,25 +57,31 @@ def _print_kind(changes: Sequence[Change], *, everything: bool) -> None:
         return
     rule = _rule(changes) if not everything else None
     if rule is not None:
-        output.table([(changes[0].kind, f"{len(changes)} of them", rule)], indent=2)
+        output.table([(_kind(changes[0]), f"{len(changes)} of them", rule)], indent=2)
         return
     shown = changes if everything or len(changes) <= FEW else changes[: FEW - 1]
     rows = [row for change in shown for row in _rows(change, everything=everything)]
     output.table(rows, indent=2)
     if len(shown) < len(changes):
-        output.line(f"  {len(changes) - len(shown):,} more (--all)")
+        output.line("  ", mark(f"{len(changes) - len(shown):,} more (--all)", "faint"))
 
 
-def _rows(change: Change, *, everything: bool) -> list[tuple[str, str, str]]:
-    name = f"{change.name} in {change.graph}" if change.graph else change.name
-    name = f"{name} ({','.join(change.tags)})" if change.tags else name
+def _kind(change: Change) -> output.Piece:
+    """Return the kind in a column of one width, so that the lists of several kinds stand below each other."""
+    return mark(f"{change.kind:<{max(map(len, KINDS))}}", change.kind)
+
+
+def _rows(change: Change, *, everything: bool) -> list[tuple[object, object, object]]:
+    place = f" in {change.graph}" if change.graph else ""
+    tags = f" ({','.join(change.tags)})" if change.tags else ""
+    shown_name = name(change.name) if not place + tags else f"{change.name}{place}{tags}"
     if change.new_name is not None:
-        return [(change.kind, name, f"-> {change.new_name}")]
+        return [(_kind(change), shown_name, f"-> {change.new_name}")]
     shown = change.details if everything else change.details[:FEW_DETAILS]
-    texts = [_detail(change, detail) for detail in shown] or [""]
+    texts: list[object] = [_detail(change, detail) for detail in shown] or [""]
     if len(shown) < len(change.details):
-        texts.append(f"{len(change.details) - len(shown)} more (--all)")
-    return [(change.kind, name, texts[0]), *(("", "", text) for text in texts[1:])]
+        texts.append(mark(f"{len(change.details) - len(shown)} more (--all)", "faint"))
+    return [(_kind(change), shown_name, texts[0]), *(("", "", text) for text in texts[1:])]
 
 
 def _detail(change: Change, detail: Detail) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from graphsurgeon.analysis.matches import FoundMatch, PatternReport
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.cli import output
-from graphsurgeon.cli.output import plural
+from graphsurgeon.cli.output import mark, plural
 
 
 def print_matches(reports: Sequence[PatternReport]) -> None:
@@ -17,8 +18,10 @@ def print_matches(reports: Sequence[PatternReport]) -> None:
     for match in matches:
         where = f"  in {match.graph}" if match.graph else ""
         tags = f"  tags {','.join(match.tags or ()) or 'none'}" if many_tags else ""
-        output.line(f"{match.root}  {plural(len(match.nodes), 'node')}{where}{tags}")
+        output.line(output.name(match.root), f"  {plural(len(match.nodes), 'node')}{where}{tags}")
         output.table(list(_rows(match)), indent=2)
+    if sys.stdout.isatty() and matches:
+        output.line(mark(plural(len(matches), "match"), "strong"))
 
 
 def _rows(match: FoundMatch) -> list[list[object]]:
@@ -30,5 +33,5 @@ def _rows(match: FoundMatch) -> list[list[object]]:
             rows.append([name, "nothing", None, None])
         for place, tensor in enumerate(tensors):
             text = f"#{tensor.index}" if tensor.index is not None and not tensor.name else tensor.name
-            rows.append([f"{name}[{place}]" if several else name, text, tensor.dtype or "?", tensor.shape])
+            rows.append([f"{name}[{place}]" if several else name, output.name(text), tensor.dtype or "?", tensor.shape])
     return rows

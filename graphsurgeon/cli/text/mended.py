@@ -17,4 +17,5 @@ def print_mended(report: MendReport, *, dry_run: bool = False) -> None:
         output.line(f"  {what}: {edit}, in {places[0]}{more} ({since})")
     changed = plural(len(report.changes), "change") if report.changes else "nothing to change"
     done = "would write" if dry_run else "wrote"
-    output.line(f"{done} {report.path} for {report.release} ({size(report.bytes)}): {changed}; weights as they were")
+    written = f" for {report.release} ({size(report.bytes)}): {changed}; weights as they were"
+    output.line(output.mark(done, "done"), " ", output.mark(report.path, "strong"), written)

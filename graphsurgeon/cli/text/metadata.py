@@ -7,16 +7,20 @@ from typing import Any
 
 from graphsurgeon.cli import output
 
-_FACTS = ("name", "version", "author", "license", "description", "min_parser_version")
+_FACTS = {"author": "by", "license": "under the license", "min_parser_version": "needs a metadata parser of version"}
 
 
 def print_metadata(said: Mapping[str, Any], files: Sequence[str]) -> None:
     """Print what a model says of itself to MediaPipe Tasks."""
     if not said:
         output.line("the model says nothing of itself (no TFLITE_METADATA)")
-    for name in _FACTS:
-        if said.get(name):
-            output.line(f"{name.replace('_', ' ')}: {said[name]}")
+    if said.get("name") or said.get("version"):
+        output.heading(" ".join(str(said[key]) for key in ("name", "version") if said.get(key)))
+    if said.get("description"):
+        output.line(f"  {said['description']}")
+    facts = [f"{before} {said[key]}" for key, before in _FACTS.items() if said.get(key)]
+    if facts:
+        output.line("  " + ", ".join(facts))
     for subgraph in (said.get("subgraph_metadata") or ())[:1]:
         for side in ("input", "output"):
             tensors = subgraph.get(f"{side}_tensor_metadata") or ()

@@ -29,9 +29,9 @@ def print_request(
         output.print_json({**named, "request": {**fields, "body": body, "notes": request.notes}}, compact=among)
         return
     for note in request.notes:
-        output.line(f"# {note}")
+        output.verbatim(f"# {note}")
     for line in (*_curl(request), "", *_python(request)):
-        output.line(line)
+        output.verbatim(line)
 
 
 def _curl(request: ServingRequest) -> Sequence[str]:

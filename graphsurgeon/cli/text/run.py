@@ -23,7 +23,7 @@ def print_run(report: RunReport, save: Path | None = None) -> None:
     rows = [("input", *_row(array)) for array in report.inputs]
     output.table([*rows, *(("output", *_row(array)) for array in report.outputs)], indent=2)
     if save is not None:
-        output.line(f"wrote {save}")
+        output.line(output.mark("wrote", "done"), " ", output.mark(save, "strong"))
 
 
 def _row(array: ArraySummary) -> tuple[str, str, str, str, str]:
@@ -50,12 +50,14 @@ def print_equivalence(report: EquivalenceReport) -> None:
     judged = report.atol != math.inf
     output.table([compared_row(item, judged=judged) for item in report.outputs], indent=2)
     for name, why in report.skipped:
-        output.line(f"not compared: {name}: {why}")
+        output.line(output.mark("not compared: ", "warning"), output.name(name), f": {why}")
     for note in report.notes:
-        output.line(f"note: {note}")
+        output.line(output.mark("note: ", "note"), note)
     if report.first is not None:
-        output.line(f"the first tensor that differs: {report.first}")
-    output.line(_verdict(report.outputs) if judged else _changes(report.outputs))
+        output.line("the first tensor that differs: ", output.name(report.first))
+    same = not judged or (bool(report.outputs) and all(item.agrees for item in report.outputs))
+    told = _verdict(report.outputs) if judged else _changes(report.outputs)
+    output.line(output.mark(told, "done" if same else "error"))
 
 
 def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str, str, str]:

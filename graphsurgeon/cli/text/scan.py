@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from graphsurgeon.cli import output
+from graphsurgeon.cli.output import mark
 from graphsurgeon.scanning.finding import SEVERITIES, Threat
 from graphsurgeon.scanning.scan import ScanReport
 
@@ -29,13 +30,24 @@ def _finding(threat: Threat) -> dict[str, Any]:
 def print_scan(report: ScanReport, *, everything: bool) -> None:
     """Print a line of counts, and two lines for each finding: what it does to what, and when, on which way."""
     shown = [threat for threat in report.findings if everything or threat.severity != "info"]
-    output.heading(f"{report.path}: {_counts(report)}")
+    worst = min((_STYLES.index(one.severity) for one in report.findings if one.severity in _STYLES[:-1]), default=None)
+    style = "done" if worst is None else _style(_STYLES[worst])
+    output.line(mark(f"{report.path}: ", "heading"), mark(_counts(report), style))
     for threat in shown:
         times = f" ({threat.count} times)" if threat.count > 1 else ""
-        target = f": {threat.target}" if threat.target else ""
-        op = f"{threat.op}  " if threat.op else ""
-        output.line(f"  {threat.severity:<8}  {op}{threat.what}{target}{times}")
-        output.line(f"            {_when(threat)}: {threat.where}")
+        target = (f": {threat.target}",) if threat.target else ()
+        op = (mark(f"{threat.op}  ", "strong"),) if threat.op else ()
+        output.line(
+            "  ", mark(f"{threat.severity:<8}", _style(threat.severity)), "  ", *op, threat.what, *target, times
+        )
+        output.line(" " * 12, mark(f"{_when(threat)}: ", "strong"), mark(threat.where, "faint"))
+
+
+_STYLES = ("critical", "high", "medium", "info")
+
+
+def _style(severity: str) -> str:
+    return {"critical": "error", "high": "error", "medium": "warning"}.get(severity, "faint")
 
 
 def _counts(report: ScanReport) -> str:

@@ -10,7 +10,7 @@ from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSu
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, ConstantsSummary, ScopeWeights, VariablesSummary
 from graphsurgeon.cli import output
-from graphsurgeon.cli.output import number, plural, size
+from graphsurgeon.cli.output import mark, name, number, plural, size
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise.routes import route_of
 from graphsurgeon.model.format import TFLITE
@@ -106,7 +106,7 @@ def _title(summary: Summary) -> str:
 
 
 def _print_header(summary: Summary) -> None:
-    output.heading(f"{_title(summary)}  {summary.path}  {size(summary.bytes)}")
+    output.heading(f"{_title(summary)}  ", mark(summary.path, "command"), f"  {size(summary.bytes)}")
     producer = summary.producer
     facts = []
     if producer["tensorflow"]:
@@ -169,12 +169,13 @@ def _print_signature(key: str, signature: SignatureSummary) -> None:
     method = f"  {signature.method}" if signature.method else ""
     calls = f"  calls {signature.function}" if signature.function else ""
     output.heading(f"signature {key}{method}{calls}")
-    rows = [
-        ("input", name, *_tensor(*entry), _detail(signature, name, entry.tensor))
-        for name, entry in signature.inputs.items()
+    rows: list[tuple[object, ...]] = [
+        ("input", mark(key, "strong"), *_tensor(*entry), _detail(signature, key, entry.tensor))
+        for key, entry in signature.inputs.items()
     ]
     rows += [
-        ("output", name, *_tensor(*entry), _quantization(entry.tensor)) for name, entry in signature.outputs.items()
+        ("output", mark(key, "strong"), *_tensor(*entry), _quantization(entry.tensor))
+        for key, entry in signature.outputs.items()
     ]
     output.table(rows, indent=2)
 
@@ -194,9 +195,9 @@ def _call(arguments: Sequence[CallArgument] | None) -> str:
     return ", ".join(texts) or "no arguments"
 
 
-def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[str, str, str]:
-    name = " + ".join(components) if tensor.name is None else tensor.name
-    return (str(tensor.dtype or "?"), str(tensor.shape), name)
+def _tensor(tensor: TensorFact, components: Sequence[str] = ()) -> tuple[object, object, object]:
+    text = " + ".join(components) if tensor.name is None else tensor.name
+    return (str(tensor.dtype or "?"), str(tensor.shape), name(text))
 
 
 def _quantization(tensor: TensorFact) -> str:
@@ -251,10 +252,11 @@ def _print_functions(graph: GraphSummary, parts: Parts) -> None:
         return
     output.line("functions" if parts.functions else "largest functions")
     shown = graph.largest_functions if parts.functions else graph.largest_functions[:3]
-    output.table([(plural(function.nodes, "node"), function.name) for function in shown], align=["right"], indent=2)
+    rows = [(plural(function.nodes, "node"), name(function.name)) for function in shown]
+    output.table(rows, align=["right"], indent=2)
     rest = len(graph.largest_functions) - len(shown)
     if rest:
-        output.line(f"  {rest} more (--functions)")
+        output.more(rest, "", "--functions")
 
 
 def _print_objects(graph: GraphSummary, parts: Parts) -> None:
@@ -295,9 +297,9 @@ def _print_largest(variables: VariablesSummary) -> None:
     """Name the variables: of a bare checkpoint they say what it is."""
     rest = variables.count - variables.slots - variables.repeated - len(variables.largest)
     output.line("largest variables" if rest else "variables")
-    output.table([(str(fact.dtype), str(fact.shape), fact.name) for fact in variables.largest], indent=2)
+    output.table([(str(fact.dtype), str(fact.shape), name(fact.name)) for fact in variables.largest], indent=2)
     if rest:
-        output.line(f"  {rest} more (gs weights)")
+        output.more(rest, "", "gs weights")
 
 
 def _print_constants(graph: GraphSummary, constants: ConstantsSummary, parts: Parts, *, alone: bool) -> None:
@@ -322,7 +324,7 @@ def _print_notes(summary: Summary) -> None:
     if summary.assets:
         output.line(f"assets  {', '.join(summary.assets)}")
     for note in summary.notes:
-        output.line(f"note: {note}")
+        output.line(mark("note: ", "note"), note)
 
 
 def _print_next(summary: Summary) -> None:
@@ -342,8 +344,7 @@ def _print_next(summary: Summary) -> None:
     else:
         has_outputs = any(graph.outputs for graph in summary.graphs)
         command, options = ("outputs", "") if has_outputs and not keys else ("find", " --op '*'")
-    output.line()
-    output.line(f"next: gs {command} {shlex.quote(summary.path)}{options}")
+    output.next_step(f"gs {command} {shlex.quote(summary.path)}{options}")
     route = route_of(summary.format)
     if route is not None:
         output.line(route.told)
@@ -356,4 +357,5 @@ def _print_rows(
     shown = listed if everything or len(listed) <= FEW else listed[: FEW - 1]
     output.table(shown, align=align, indent=2)
     if len(shown) < len(listed):
-        output.line(f"  {plural(len(listed) - len(shown), f'more {noun}')} (--all)")
+        rest = len(listed) - len(shown)
+        output.more(rest, plural(rest, noun).partition(" ")[2], "--all")

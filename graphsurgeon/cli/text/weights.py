@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS
+from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, second_keys
 from graphsurgeon.analysis.weights import Statistics, Weight
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from graphsurgeon.cli.commands.look.weights import Row
 
+FEW = 20  # rows that a terminal gets without --all
+
 
 def print_rows(
     rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, as_json: bool, path: Path | None = None,
-    left_out: int = 0,
+    left_out: int = 0, everything: bool = False,
 ) -> None:  # fmt: skip
     """Print a list of weights with its totals and how many it leaves out, and the path of one model of several."""
     if as_json:
@@ -29,11 +32,55 @@ def print_rows(
         return
     if path is not None:
         output.heading(f"{path}:")
+    if sys.stdout.isatty():
+        _draw_rows(rows, with_checksum=with_checksum, with_stats=with_stats, left_out=left_out, everything=everything)
+        return
     columns = _columns(rows, with_checksum=with_checksum, with_stats=with_stats)
-    titles = [title for title, _, _ in columns]
     cells = [[cell(row) for _, _, cell in columns] for row in rows]
-    output.table(cells, titles=titles, align=[align for _, align, _ in columns])
+    output.table(cells, align=[align for _, align, _ in columns])
     output.wrapped(_totals(rows, left_out), between="; ")
+
+
+def _draw_rows(
+    rows: Sequence[Row], *, with_checksum: bool, with_stats: bool, left_out: int, everything: bool
+) -> None:  # fmt: skip
+    """Draw the list for a person: the name that people use first, no more rows than they read, sums below."""
+    columns = _columns(rows, with_checksum=with_checksum, with_stats=with_stats)
+    hides_keys = any(row.variable not in (None, row.name) for row in rows)
+    hides_graphs = any(title == "graph" for title, _, _ in columns)
+    columns = [column for column in columns if column[0] not in ("name", "variable", "graph")]
+    at = 1 if columns and columns[0][0] == "index" else 0
+    columns.insert(at, ("name", "left", lambda row: output.name(row.variable or row.name)))
+    copies = second_keys((row.name, (row.variable, row.dtype, row.shape)) for row in rows if row.kind == "variable")
+    first = [row for row in rows if row.kind != "variable" or row.name not in copies]
+    shown = first if everything or len(first) <= FEW else first[: FEW - 1]
+    cells = [[_faint_kind(title, cell(row)) for title, _, cell in columns] for row in shown]
+    rest = [_rest_row(columns, len(first) - len(shown))] if len(shown) < len(first) else []
+    sums = [_total_row(columns, *total) for total in _sums(rows, copies)]
+    titles = [title for title, _, _ in columns]
+    output.table(cells, titles=titles, align=[align for _, align, _ in columns], totals=[*rest, *sums])
+    if not rows:
+        output.line("no weights")
+    if left_out:
+        output.line(output.mark(_small(left_out), "faint"))
+    hides = [*(["keys of the checkpoint"] if hides_keys else []), *(["graphs"] if hides_graphs else [])]
+    if hides:
+        output.line(output.mark(f"{' and '.join(hides)}: in a pipe, and with --json", "faint"))
+
+
+def _faint_kind(title: str, cell: object) -> object:
+    return output.mark(cell, "faint") if title == "kind" and cell != "variable" else cell
+
+
+def _rest_row(columns: Sequence[tuple[str, output.Align, Any]], count: int) -> list[object]:
+    return [output.mark(f"{count:,} more (--all)", "faint"), *[""] * (len(columns) - 1)]
+
+
+def _total_row(
+    columns: Sequence[tuple[str, output.Align, Any]], what: str, elements: int, num_bytes: int
+) -> list[object]:  # fmt: skip
+    sums = [size(num_bytes) if title == "size" else "" for title, _, _ in columns]
+    return [f"{what}, {_elements(elements)}", *sums[1:]]
 
 
 def print_values(weight: Weight, part: str | None, *, as_json: bool) -> None:
@@ -76,8 +123,7 @@ def export(
             {"path": str(path), "bytes": rope_size(rope), "weights": [name for name, _ in _named(weights)]}
         )
     elif not quiet:
-        done = "would write" if dry_run else "wrote"
-        output.line(f"{done} {plural(len(weights), 'weight')} to {path} ({size(rope_size(rope))})")
+        output.wrote(path, f"{plural(len(weights), 'weight')}, {size(rope_size(rope))}", dry_run=dry_run)
 
 
 def _columns(rows: Sequence[Row], *, with_checksum: bool, with_stats: bool) -> list[tuple[str, output.Align, Any]]:
@@ -107,20 +153,38 @@ def _statistic(stats: Statistics | None, name: str) -> str:
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def _sums(rows: Sequence[Row], copies: Collection[str] = ()) -> list[tuple[str, int, int]]:
+    """Return for each kind of weight what it is and how many there are, its elements and its bytes; then for all."""
+    kinds: dict[str, list[Row]] = {"variable": [], "second copy": [], "optimizer slot": [], "constant": []}
+    for row in rows:
+        is_copy = row.kind == "variable" and row.name in copies
+        kinds["optimizer slot" if row.kind == "slot" else "second copy" if is_copy else row.kind].append(row)
+    found = [(_count(kind, len(of_kind)), *_size(of_kind)) for kind, of_kind in kinds.items() if of_kind]
+    return [*found, ("total", *_size(rows))] if len(found) > 1 else found
+
+
+def _count(kind: str, count: int) -> str:
+    return f"{count:,} second copies" if kind == "second copy" and count > 1 else plural(count, kind)
+
+
+def _elements(count: int) -> str:
+    return f"{number(count)} element{'' if count == 1 else 's'}"
+
+
+def _size(rows: Sequence[Row]) -> tuple[int, int]:
+    return sum(row.tensor.num_elements for row in rows), sum(row.bytes for row in rows)
+
+
 def _totals(rows: Sequence[Row], left_out: int) -> list[str]:
     parts = []
-    for kind in ("variable", "slot", "constant"):
-        of_kind = [row for row in rows if row.kind == kind]
-        if of_kind:
-            what = "optimizer slot" if kind == "slot" else kind
-            elements = sum(row.tensor.num_elements for row in of_kind)
-            total = size(sum(row.bytes for row in of_kind))
-            parts.append(
-                f"{plural(len(of_kind), what)}, {number(elements)} element{'' if elements == 1 else 's'}, {total}"
-            )
-    if left_out:
-        parts.append(f"{plural(left_out, 'constant')} of fewer than {FEW_ELEMENTS} elements (--all)")
-    return parts or ["no weights"]
+    for what, elements, num_bytes in _sums(rows):
+        if what != "total":
+            parts.append(f"{what}, {_elements(elements)}, {size(num_bytes)}")
+    return [*parts, *([_small(left_out)] if left_out else [])] or ["no weights"]
+
+
+def _small(count: int) -> str:
+    return f"{plural(count, 'constant')} of fewer than {FEW_ELEMENTS} elements (--all)"
 
 
 def _sliced(array: np.ndarray[Any, Any], text: str) -> Any:

@@ -92,7 +92,7 @@ ROUTES: tuple[Lead, ...] = (
     Lead("OpenVINO", ANY, "give the model that it was converted from: there is no way back", NOT_TRIED, ("openvino",)),
     Lead("TensorRT", ANY, "give the model that it was built from: an engine is of one machine",
           NOT_TRIED, ("tensorrt",)),
-    Lead("safetensors, .npz", "checkpoint", "they hold weights alone: load them into the model's code", NOT_TRIED,
+    Lead("safetensors, .npz", "checkpoint", "gs convert w.npz weights.ckpt", OURS,
           ("safetensors", "npz")),
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
@@ -18,6 +19,8 @@ from graphsurgeon.model.tensor import Tensor
 
 LABELS = "TENSOR_AXIS_LABELS"
 _RGB = 3  # channels of a picture
+_NORMALIZATION = "NormalizationOptions"
+_NORMALIZATION = "NormalizationOptions"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def set_metadata(
             raise UsageError("--remove leaves nothing to be set")
         if metagraph.collections.pop(support.NAME, None) is None:
             raise UsageError("the model has no metadata")
-        return MetadataReport()
+        return MetadataReport(notes=tuple(_norm_notes(metagraph.graph, {})))
     if not (fields or labels or norm):
         raise UsageError("nothing to set", hint="give --fields, --labels or --norm")
     graph = metagraph.graph
@@ -87,24 +90,11 @@ def set_metadata(
     described.inputs, described.outputs = list(graph.inputs), [output.value for output in graph.outputs]
     described.files = files
     _enter(metagraph, described)
-    notes = [*_label_notes(metagraph, labels or {}), *refusals(graph)]
+    notes = [*_label_notes(metagraph, labels or {}), *_norm_notes(graph, said)]
     told = [f"field {name}" for name in fields or ()]
     told += [f"normalization of {name or 'the input'}" for name in norm or ()]
     told += [f"labels of {name or 'the output'}" for name in labels or ()]
     return MetadataReport(tuple(told), {name: len(data) for name, data in files.items()}, tuple(notes))
-
-
-def refusals(graph: Graph) -> list[str]:
-    """Say where MediaPipe Tasks will not take a model, whatever its metadata says."""
-    told = []
-    ends = [("input", value) for value in graph.inputs] + [("output", output.value) for output in graph.outputs]
-    for side, value in ends:
-        if value.dtype is not None and value.dtype.name == "int8":
-            told.append(f"MediaPipe Tasks takes no int8: {side} {value}")
-        dims = value.shape.dims if value.shape is not None else None
-        if side == "input" and dims and len(dims) == 4 and dims[0] not in (1, None):
-            told.append(f"MediaPipe Tasks takes one picture at a time: input {value} is {value.shape}")
-    return told
 
 
 def _bytes(metagraph: MetaGraph) -> bytes:
@@ -189,11 +179,29 @@ def _normalize(tensor: Json, numbers: Sequence[float]) -> None:
     mean, std = list(numbers[:half]), list(numbers[half:])
     if 0 in std:
         raise UsageError("a deviation of 0 divides by zero", hint="MEAN,STD such as 127.5,127.5")
-    units = [one for one in tensor.get("process_units") or () if one.get("options_type") != "NormalizationOptions"]
+    units = [one for one in tensor.get("process_units") or () if one.get("options_type") != _NORMALIZATION]
     options = {"mean": mean, "std": std}
-    tensor["process_units"] = [{"options_type": "NormalizationOptions", "options": options}, *units]
+    tensor["process_units"] = [{"options_type": _NORMALIZATION, "options": options}, *units]
     image = {"content_properties_type": "ImageProperties", "content_properties": {"color_space": "RGB"}}
     tensor.setdefault("content", image)
+
+
+def _norm_notes(graph: Graph, said: Json) -> list[str]:
+    """Say where a picture has no normalization, or one by channel: it wants one pair, unless pixels are uint8."""
+    subgraph: Json = next(iter(said.get("subgraph_metadata") or ()), {})
+    entries = list(subgraph.get("input_tensor_metadata") or ())
+    told = []
+    for value, entry in zip_longest(graph.inputs, entries[: len(graph.inputs)], fillvalue=None):
+        dims = value.shape.dims if value is not None and value.shape is not None else None
+        if value is None or not dims or len(dims) != 4 or dims[-1] != _RGB or str(value.dtype) != "float32":
+            continue
+        units = [one for one in (entry or {}).get("process_units") or () if one.get("options_type") == _NORMALIZATION]
+        options = units[0].get("options") or {} if units else {}
+        if not units:
+            told.append(f"MediaPipe Tasks takes no float32 picture without normalization (--norm): input {value}")
+        elif any(len(set(options.get(name) or ())) > 1 for name in ("mean", "std")):
+            told.append(f"MediaPipe Tasks takes no normalization by channel: input {value}")
+    return told
 
 
 def _label(tensor: Json, file: str) -> None:

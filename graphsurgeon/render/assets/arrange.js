@@ -1,7 +1,9 @@
 "use strict";
-/* global dagre */
+/* global layered */
 // Where everything goes. Every open scope is laid out on its own, so that opening one moves nothing inside another;
 // edges that enter or leave a scope run through a port on its frame.
+
+const HEAD = 30; // of a frame: its name, and the button that closes it
 
 class Arranger {
   constructor(tree) {
@@ -20,9 +22,11 @@ class Arranger {
     return found;
   }
 
-  // Sorts every visible edge into the scopes it runs through: between siblings, and from or to ports.
+  // Sorts every visible edge into the scopes it runs through: between siblings, and from or to ports. A port is true at
+  // the top of a frame, false at its foot: what goes from one turn of a loop to the next runs upwards.
   levels() {
     const levels = new Map();
+    this.turns = new Map(); // a box that holds a whole loop -> what one turn hands to the next
     const level = (scope) => {
       if (!levels.has(scope)) levels.set(scope, { edges: new Map(), ports: new Map() });
       return levels.get(scope);
@@ -37,7 +41,10 @@ class Arranger {
     for (const edge of this.tree.edges) {
       const source = this.path(edge.source);
       const target = this.path(edge.target);
-      if (source.at(-1) === target.at(-1)) continue;
+      if (source.at(-1) === target.at(-1)) {
+        if (edge.kind === "loop") this.turns.set(source.at(-1), [...(this.turns.get(source.at(-1)) || []), edge]);
+        continue;
+      }
       let depth = 0;
       while (source[depth] === target[depth]) depth += 1;
       const scope = depth ? source[depth - 1] : -1;
@@ -45,11 +52,11 @@ class Arranger {
       const joined = join(scope, source[depth], target[depth], edge.kind, edge);
       if (!joined.label) joined.label = edge.label;
       for (let at = depth; at < source.length - 1; at += 1) {
-        level(source[at]).ports.set(`out ${outer}`, false);
+        level(source[at]).ports.set(`out ${outer}`, edge.kind === "loop");
         join(source[at], source[at + 1], `out ${outer}`, outer, edge);
       }
       for (let at = depth; at < target.length - 1; at += 1) {
-        level(target[at]).ports.set(`in ${outer}`, true);
+        level(target[at]).ports.set(`in ${outer}`, edge.kind !== "loop");
         join(target[at], `in ${outer}`, target[at + 1], outer, edge);
       }
     }
@@ -67,6 +74,13 @@ class Arranger {
     return found;
   }
 
+  // The line from a box back to itself.
+  turn(index, scope, { x, y, width, height }) {
+    const right = x + width;
+    const points = [[right, y + height * 0.75], [right + 16, y + height * 0.75], [right + 16, y + height * 0.3], [right, y + height * 0.3]];
+    return { from: index, to: index, kind: "loop", items: this.turns.get(index), label: "", points, around: around(points), scope, at: null, ends: true };
+  }
+
   children(scope) {
     return scope < 0 ? this.tree.roots : this.tree.parts[scope].children;
   }
@@ -78,87 +92,39 @@ class Arranger {
     for (const child of this.children(index)) {
       const open = child.scope && this.tree.isOpen(child.index);
       if (open) inner.set(child.index, this.scope(child.index, levels));
-      const size = open ? [inner.get(child.index).width, inner.get(child.index).height] : child.size;
-      sizes.set(child.index, size);
+      sizes.set(child.index, open ? [inner.get(child.index).width, inner.get(child.index).height] : child.size);
     }
-    const key = JSON.stringify([index, [...sizes], [...level.edges.keys()], [...level.edges.values()].map((e) => e.label)]);
-    if (!this.cache.has(key)) {
-      if (this.cache.size > 500) this.cache.clear();
-      this.cache.set(key, this.laidOut(index, sizes, level));
-    }
-    return { ...this.cache.get(key), inner, index };
+    return { ...this.laidOut(index, sizes, level, inner), inner, index };
   }
 
-  laidOut(index, sizes, level) {
-    const graph = new dagre.graphlib.Graph({ multigraph: true });
-    graph.setGraph({ rankdir: "TB", nodesep: 22, edgesep: 10, ranksep: 26, ranker: sizes.size > 150 ? "longest-path" : "network-simplex" });
-    for (const [child, [width, height]] of sizes) graph.setNode(String(child), { width, height });
-    const name = (end) => String(end);
-    for (const [port] of level.ports) graph.setNode(port, { width: 8, height: 1 });
-    let key = 0;
-    for (const edge of level.edges.values()) {
+  // Equal scopes are laid out once: what is laid out knows children, ports and edges by their numbers alone.
+  laidOut(index, sizes, level, inner) {
+    const ports = [...level.ports].sort((a, b) => b[1] - a[1]).map(([port]) => port);
+    const entries = ports.filter((port) => level.ports.get(port)).length;
+    const number = new Map([...sizes.keys(), ...ports].map((end, place) => [end, place]));
+    const edges = [...level.edges.values()];
+    const told = edges.map((edge) => {
       const isPort = typeof edge.from === "string" || typeof edge.to === "string";
-      edge.wide = isPort || !edge.label ? 0 : edge.label.length * 5.6 + 6;
-      // The label stands to the right of the line; the same room to the left keeps the line straight.
-      const room = edge.wide ? { width: 2 * edge.wide, height: 13, labelpos: "c" } : {};
-      const back = edge.kind === "loop";
-      // Crossings count by weight: without any, lines to ports would be crossed at will.
-      const weight = isPort || edge.kind === "condition" ? 1 : 3;
+      const wide = isPort || !edge.label ? 0 : Math.round(edge.label.length * 5.6 + 6);
       // Laid out against its direction, what one turn hands to the next does not turn the loop upside down.
-      const [from, to] = back && !isPort ? [edge.to, edge.from] : [edge.from, edge.to];
-      graph.setEdge(name(from), name(to), { ...room, weight, minlen: 1 }, String(key));
-      edge.key = { v: name(from), w: name(to), name: String(key), turned: back && !isPort };
-      key += 1;
+      return [number.get(edge.from), number.get(edge.to), wide, edge.kind === "condition" ? 1 : 2, edge.kind === "loop",
+        portShift(inner.get(edge.from), `out ${through(edge)}`), portShift(inner.get(edge.to), `in ${through(edge)}`)];
+    });
+    const title = index < 0 ? 0 : Math.round(this.tree.parts[index].frame.length * 6.6 + 46);
+    const key = JSON.stringify([[...sizes.values()], entries, ports.length, told, title]);
+    if (!this.cache.has(key)) {
+      if (this.cache.size > 2000) this.cache.clear();
+      this.cache.set(key, measured(layered([...sizes.values()], entries, ports.length - entries, told), [...sizes.values()], entries, title));
     }
-    this.pinPorts(graph, level, sizes);
-    dagre.layout(graph);
-    return this.measured(graph, index, sizes, level);
-  }
-
-  // Keeps ports at the top and bottom: all entries hang from one node above everything, exits likewise below.
-  pinPorts(graph, level, sizes) {
-    const entries = [...level.ports].filter(([, isEntry]) => isEntry).map(([port]) => port);
-    const exits = [...level.ports].filter(([, isEntry]) => !isEntry).map(([port]) => port);
-    for (const [pin, ports, isTop] of [["top", entries, true], ["bottom", exits, false]]) {
-      if (!ports.length) continue;
-      graph.setNode(pin, { width: 1, height: 1 });
-      for (const port of ports) graph.setEdge(isTop ? pin : port, isTop ? port : pin, { weight: 40, minlen: 1 }, "pin");
-      for (const child of sizes.keys()) {
-        const id = String(child);
-        const isEnd = isTop ? !(graph.inEdges(id) || []).length : !(graph.outEdges(id) || []).length;
-        if (isEnd) graph.setEdge(isTop ? pin : id, isTop ? id : pin, { weight: 0, minlen: 2 }, "pin");
-      }
-    }
-  }
-
-  measured(graph, index, sizes, level) {
-    const isWhole = index < 0;
-    const pad = isWhole ? 8 : 14;
-    const head = isWhole ? 8 : 30;
-    const nodes = [...sizes.keys(), ...level.ports.keys()].map((id) => graph.node(String(id)));
-    const xs = nodes.flatMap((n) => [n.x - n.width / 2, n.x + n.width / 2]);
-    const ys = nodes.flatMap((n) => [n.y - n.height / 2, n.y + n.height / 2]);
-    const segments = [];
-    for (const edge of level.edges.values()) {
-      const laid = graph.edge(edge.key);
-      const points = (laid.points || []).map((p) => [p.x, p.y]);
-      attach(points, graph.node(edge.key.v), graph.node(edge.key.w));
-      if (edge.key.turned) points.reverse();
-      const label = edge.wide && laid.x !== undefined ? [laid.x + 2 + edge.wide / 2, laid.y] : null;
-      xs.push(...points.map((p) => p[0]), ...(label ? [label[0] + edge.wide / 2] : []));
-      segments.push({ from: edge.from, to: edge.to, kind: edge.kind, items: edge.items, label: label ? edge.label : "", points, at: label });
-    }
-    const left = Math.min(...xs, Infinity) - pad;
-    const top = Math.min(...ys, Infinity) - head;
-    const width = Math.max(...xs, -Infinity) + pad - left;
-    const height = Math.max(...ys, -Infinity) + pad - top;
-    const title = isWhole ? 0 : this.tree.parts[index].frame.length * 6.6 + 46;
-    const shift = ([x, y]) => [x - left, y - top];
-    const ports = new Map([...level.ports.keys()].map((port) => [port, graph.node(port).x - left]));
+    const found = this.cache.get(key);
     return {
-      width: Math.max(nodes.length ? width : 40, title), height: nodes.length ? height : 40, ports,
-      at: new Map([...sizes.keys()].map((child) => [child, shift([graph.node(String(child)).x, graph.node(String(child)).y])])),
-      segments: segments.map((s) => ({ ...s, points: s.points.map(shift), at: s.at && shift(s.at) })),
+      width: found.width, height: found.height, title: found.title, isTop: level.ports,
+      ports: new Map(ports.map((port, place) => [port, found.at[sizes.size + place][0]])),
+      at: new Map([...sizes.keys()].map((child, place) => [child, found.at[place]])),
+      segments: edges.map((edge, place) => ({
+        from: edge.from, to: edge.to, kind: edge.kind, items: edge.items, label: found.lines[place].label ? edge.label : "",
+        points: found.lines[place].points, at: found.lines[place].label,
+      })),
     };
   }
 
@@ -170,44 +136,83 @@ class Arranger {
       const [width, height] = inner ? [inner.width, inner.height] : child.size;
       const rectangle = { x: x + cx - width / 2, y: y + cy - height / 2, width, height };
       corner.set(child.index, rectangle);
-      (inner ? found.frames : found.boxes).set(child.index, rectangle);
+      (inner ? found.frames : found.boxes).set(child.index, inner ? { ...rectangle, title: inner.title } : rectangle);
       if (inner) this.place(inner, rectangle.x, rectangle.y, levels, found);
+      else if (this.turns.has(child.index)) found.segments.push(this.turn(child.index, scope.index, rectangle));
     }
     for (const segment of scope.segments) {
       const points = segment.points.map(([px, py]) => [px + x, py + y]);
-      this.connect(segment, points, scope, corner, x, y);
+      const end = (port, near) => [near[0], scope.isTop.get(port) ? y : y + scope.height];
+      if (typeof segment.from === "string") points.unshift(end(segment.from, points[0]));
+      if (typeof segment.to === "string") points.push(end(segment.to, points.at(-1)));
       found.segments.push({
-        ...segment, points, scope: scope.index, at: segment.at && [segment.at[0] + x, segment.at[1] + y],
+        ...segment, points, around: around(points), scope: scope.index, at: segment.at && [segment.at[0] + x, segment.at[1] + y],
         ends: typeof segment.to !== "string" && !scope.inner.has(segment.to),
       });
     }
   }
-
-  // Leads a segment to ports: those of this scope, on its frame, and those of open scopes within.
-  connect(segment, points, scope, corner, x, y) {
-    const outer = (end) => (typeof end === "string" ? end.slice(end.indexOf(" ") + 1) : null);
-    const through = outer(segment.from) || outer(segment.to) || `${segment.from}>${segment.to}>${segment.kind}`;
-    const from = scope.inner.get(segment.from);
-    const to = scope.inner.get(segment.to);
-    if (typeof segment.from === "string") points.unshift([x + scope.ports.get(segment.from), y]);
-    else if (from && from.ports.has(`out ${through}`)) {
-      const place = corner.get(segment.from);
-      points[0] = [place.x + from.ports.get(`out ${through}`), place.y + place.height];
-    }
-    if (typeof segment.to === "string") points.push([x + scope.ports.get(segment.to), y + scope.height]);
-    else if (to && to.ports.has(`in ${through}`)) {
-      const place = corner.get(segment.to);
-      points[points.length - 1] = [place.x + to.ports.get(`in ${through}`), place.y];
-    }
-  }
 }
 
-// Lets a line leave a box at its bottom and enter the next at its top, straight where the next bend allows.
-function attach(points, above, below) {
-  if (points.length < 2) return;
-  const within = (x, box) => Math.min(Math.max(x, box.x - box.width / 2 + Math.min(10, box.width / 2)), box.x + box.width / 2 - Math.min(10, box.width / 2));
-  const last = points.length - 1;
-  const [first, final] = [points[1][0], points[last - 1][0]];
-  points[0] = [within(first, above), above.y + above.height / 2];
-  points[last] = [within(final, below), below.y - below.height / 2];
+// The room that a line takes, its label beside it included.
+function around(points) {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [x, y] of points) {
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return { x: left - 60, y: top, width: right - left + 120, height: bottom - top };
+}
+
+// The name that the ports of an edge have in the scopes that it runs through.
+function through(edge) {
+  const port = [edge.from, edge.to].find((end) => typeof end === "string");
+  return port ? port.slice(port.indexOf(" ") + 1) : `${edge.from}>${edge.to}>${edge.kind}`;
+}
+
+// How far right of a frame's middle an edge meets it; null where it meets no frame.
+function portShift(frame, port) {
+  return frame && frame.ports.has(port) ? Math.round(frame.ports.get(port) - frame.width / 2) : null;
+}
+
+// Brings what was laid out into a frame: its corner at the origin, room around it, and above it for the name.
+function measured({ at, lines }, sizes, entries, title) {
+  const pad = title ? 14 : 8;
+  const head = title ? HEAD : 8;
+  const edge = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  const take = (x, y) => {
+    edge.left = Math.min(edge.left, x);
+    edge.right = Math.max(edge.right, x);
+    edge.top = Math.min(edge.top, y);
+    edge.bottom = Math.max(edge.bottom, y);
+  };
+  at.forEach(([x, y], node) => {
+    const [width, height] = sizes[node] || [8, 1];
+    take(x - width / 2, y - height / 2);
+    take(x + width / 2, y + height / 2);
+  });
+  for (const { points, label } of lines) {
+    for (const [x, y] of points) take(x, y);
+    if (label) take(label[0] + Math.abs(label[0] - points[0][0]), label[1]);
+  }
+  if (!at.length) return { at, lines, width: Math.max(40, title), height: 40, title: 0 };
+  const shift = ([x, y]) => [x - edge.left + pad, y - edge.top + head];
+  const places = at.map(shift);
+  const entering = places.slice(sizes.length, sizes.length + entries).map(([x]) => x).sort((a, b) => a - b);
+  const begin = titlePlace(entering, title, edge.right - edge.left + 2 * pad);
+  return {
+    at: places, title: begin, width: Math.max(edge.right - edge.left + 2 * pad, begin + title), height: edge.bottom - edge.top + head + pad,
+    lines: lines.map(({ points, label }) => ({ points: points.map(shift), label: label && shift(label) })),
+  };
+}
+
+// Where the name of a frame begins: in the first gap between the lines that enter it that has room, else right of all.
+function titlePlace(entering, title, width) {
+  let left = 0;
+  for (const x of [...entering, Math.max(width, left + title + 6)]) {
+    if (x - 6 - left >= title) return left;
+    left = Math.max(left, x + 4);
+  }
+  return left;
 }

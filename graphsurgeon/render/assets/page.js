@@ -1,6 +1,6 @@
 "use strict";
-/* global Tree, Arranger, Painter */
-// The page: what keys, pointer and buttons do, what the panel tells, and the address that reopens a view.
+/* global Tree, Arranger, Painter, Finder, Minimap, element, foot, tell, showResults, searchKeys */
+// The page: what keys, pointer and buttons do, and the address that reopens a view.
 
 const DATA = JSON.parse(document.getElementById("graph").textContent);
 const tree = new Tree(DATA);
@@ -10,7 +10,15 @@ const canvas = $("canvas");
 const painter = new Painter(tree, $("scene"));
 const LEAST = 1.1; // zoom at which a picture opens: the smallest text, labels of edges, then has 11 pixels
 const READABLE = 0.85;
-const view = { x: 0, y: 0, zoom: 1, selected: -1, far: "" };
+const LARGEST_VIEW = 0.002; // zoom
+const view = { x: 0, y: 0, zoom: 1, selected: -1, far: "", twin: 0 };
+const finder = new Finder(tree);
+const minimap = new Minimap($("minimap"), (x, y) => {
+  view.x = canvas.clientWidth / 2 - x * view.zoom;
+  view.y = canvas.clientHeight / 2 - y * view.zoom;
+  move();
+  remember();
+});
 let layout = null;
 
 function made(name, text = "", attributes = {}) {
@@ -22,10 +30,20 @@ function made(name, text = "", attributes = {}) {
 
 // -- drawing ---------------------------------------------------------------------------------------------
 
+// Lays out what is open; it is painted when `move` says what the window shows.
 function draw() {
   layout = arranger.arrange();
-  painter.paint(layout);
+  painter.forget();
   mark();
+}
+
+// What the window shows, and as much again around it.
+function area(beyond) {
+  const { clientWidth: wide, clientHeight: high } = canvas;
+  return {
+    left: (-view.x - wide * beyond) / view.zoom, right: (-view.x + wide * (1 + beyond)) / view.zoom,
+    top: (-view.y - high * beyond) / view.zoom, bottom: (-view.y + high * (1 + beyond)) / view.zoom,
+  };
 }
 
 function mark() {
@@ -36,7 +54,30 @@ function mark() {
 }
 
 function move() {
+  if (painter.isStale(area(0), view.zoom)) painter.paint(layout, area(0.5), view.zoom);
   $("scene").setAttribute("transform", `translate(${view.x.toFixed(1)} ${view.y.toFixed(1)}) scale(${view.zoom.toFixed(4)})`);
+  minimap.show(layout, area(0), minimapColors());
+}
+
+// The colours of the minimap are those of the style sheet, in the light or the dark.
+function minimapColors() {
+  const style = getComputedStyle(document.documentElement);
+  const fills = new Map();
+  const fill = (family) => {
+    const sample = canvas.appendChild(element("g", { class: `f-${family}` }));
+    const body = sample.appendChild(element("rect", { class: "body" }));
+    const found = getComputedStyle(body).fill;
+    sample.remove();
+    return found;
+  };
+  return {
+    focus: style.getPropertyValue("--focus"), line: style.getPropertyValue("--frame-line"),
+    box: (index) => {
+      const { family } = tree.parts[index];
+      if (!fills.has(family)) fills.set(family, fill(family));
+      return fills.get(family);
+    },
+  };
 }
 
 function place(index) {
@@ -51,7 +92,7 @@ function start() {
 }
 
 // Shows everything; or, of a picture much larger than the window, what can be read from the inputs on.
-function fit(least = 0.02) {
+function fit(least = LARGEST_VIEW) {
   const { clientWidth, clientHeight } = canvas;
   const wide = (clientWidth - 24) / layout.width;
   view.zoom = Math.max(Math.min(wide, (clientHeight - 24) / layout.height, 1.2), least);
@@ -72,7 +113,7 @@ function centre(index) {
 }
 
 function zoomAt(x, y, factor) {
-  const zoom = Math.min(Math.max(view.zoom * factor, 0.02), 6);
+  const zoom = Math.min(Math.max(view.zoom * factor, LARGEST_VIEW), 6);
   view.x = x - ((x - view.x) * zoom) / view.zoom;
   view.y = y - ((y - view.y) * zoom) / view.zoom;
   view.zoom = zoom;
@@ -100,10 +141,12 @@ function toggle(index) {
   redrawAround(index);
 }
 
-// -- selection and panel ---------------------------------------------------------------------------------
+// -- selection -------------------------------------------------------------------------------------------
 
-function select(index, show = false) {
+function select(index, show = false, twin = 0) {
   view.selected = index;
+  view.twin = twin;
+  tell();
   if (index >= 0 && show) {
     if (!tree.isVisible(index)) {
       tree.reveal(index);
@@ -112,63 +155,7 @@ function select(index, show = false) {
     centre(index);
   }
   mark();
-  tell();
   remember();
-}
-
-function tell() {
-  const panel = $("panel");
-  panel.hidden = view.selected < 0;
-  if (panel.hidden) return;
-  const part = tree.parts[view.selected];
-  const facts = part.details || {};
-  panel.replaceChildren(made("h2", part.title), made("p", facts.name && !part.name.endsWith(facts.name) ? facts.name : part.name));
-  for (const line of part.lines) panel.append(made("p", line));
-  if (facts.graph) panel.append(made("p", `in function ${facts.graph}`));
-  if (facts.device) panel.append(made("p", `on ${facts.device}`));
-  if (part.twins && part.twins.length) panel.append(made("p", `drawn for ${part.twins.length} more: ${part.twins.join(", ")}`));
-  if (part.scope) panel.append(action(tree.isOpen(part.index) ? "Close (Enter)" : "Open (Enter)", () => toggle(part.index)));
-  panel.append(action("Depends on (u)", () => far("up")), action("Is needed by (d)", () => far("down")));
-  table(panel, "Attributes", facts.attributes);
-  table(panel, "Inputs", facts.inputs);
-  table(panel, "Outputs", facts.outputs);
-  table(panel, "Weights", facts.weights);
-  neighbours(panel, "Reads from", false);
-  neighbours(panel, "Feeds", true);
-}
-
-function action(text, run) {
-  const button = made("button", text, { class: "tool", type: "button" });
-  button.addEventListener("click", run);
-  return button;
-}
-
-function table(panel, title, rows) {
-  if (!rows || !rows.length) return;
-  panel.append(made("h3", title));
-  const body = made("table");
-  for (const [name, ...rest] of rows) {
-    const row = made("tr");
-    row.append(made("td", name), made("td", rest.filter(Boolean).join("  ")));
-    body.append(row);
-  }
-  panel.append(body);
-}
-
-function neighbours(panel, title, forward) {
-  const found = new Set();
-  for (const edge of tree.reach(view.selected, forward, false).edges) found.add(tree.shown(forward ? edge.target : edge.source));
-  found.delete(tree.shown(view.selected));
-  if (!found.size) return;
-  panel.append(made("h3", title));
-  for (const index of [...found].slice(0, 40)) {
-    const part = tree.parts[index];
-    const line = made("p");
-    const link = made("button", part.scope ? part.title : `${part.title}  ${part.name.split("/").slice(-2).join("/")}`, { class: "link", type: "button" });
-    link.addEventListener("click", () => select(index, true));
-    line.append(link);
-    panel.append(line);
-  }
 }
 
 function far(key) {
@@ -179,48 +166,14 @@ function far(key) {
 
 // -- search ----------------------------------------------------------------------------------------------
 
-function showResults() {
-  const list = $("results");
-  const found = tree.search($("search").value);
-  list.hidden = !$("search").value.trim();
-  list.replaceChildren();
-  for (const part of found.slice(0, 50)) {
-    const item = made("li");
-    const button = made("button", part.title, { type: "button" });
-    button.append(made("br"), made("small", part.name));
-    button.addEventListener("click", () => choose(part.index));
-    item.append(button);
-    list.append(item);
-  }
-  const rest = found.length ? (found.length > 50 ? `${found.length - 50} more` : "") : "nothing found";
-  if (rest) list.append(made("li", rest));
-}
-
-function choose(index) {
-  $("results").hidden = true;
-  select(index, true);
-  focusOn(index);
-}
-
 function focusOn(index) {
   const group = painter.drawn.get(tree.shown(index));
   if (group && group.hasAttribute("tabindex")) group.focus({ preventScroll: true });
   else canvas.focus({ preventScroll: true });
 }
 
-$("search").addEventListener("input", showResults);
-$("search-box").addEventListener("keydown", (event) => {
-  const buttons = [...$("results").querySelectorAll("button")];
-  const at = buttons.indexOf(document.activeElement);
-  if (event.key === "Enter" && at < 0 && buttons.length) buttons[0].click();
-  else if (event.key === "ArrowDown" && buttons.length) buttons[Math.min(at + 1, buttons.length - 1)].focus();
-  else if (event.key === "ArrowUp") (at > 0 ? buttons[at - 1] : $("search")).focus();
-  else if (event.key === "Escape") {
-    $("results").hidden = true;
-    canvas.focus();
-  } else return;
-  event.preventDefault();
-});
+$("search").addEventListener("input", () => showResults(finder));
+$("search-box").addEventListener("keydown", searchKeys);
 
 // -- the address that reopens a view -----------------------------------------------------------------------
 
@@ -283,11 +236,12 @@ function save() {
   const index = view.selected < 0 ? -1 : tree.shown(view.selected);
   const at = index < 0 ? { x: 0, y: 0, width: layout.width, height: layout.height } : place(index);
   const inside = (part) => index < 0 || part === index || (part >= 0 && tree.around(part).includes(index));
-  const copy = canvas.cloneNode(true);
+  const copy = canvas.cloneNode(false);
+  const scene = copy.appendChild(element("g", { id: "scene" }));
+  new Painter(tree, scene).paint(layout, null);
   for (const group of copy.querySelectorAll("[data-part]")) if (!inside(Number(group.dataset.part))) group.remove();
   for (const group of copy.querySelectorAll("[data-scope]")) if (!inside(Number(group.dataset.scope))) group.remove();
   for (const group of copy.querySelectorAll("[data-toggle]")) group.remove();
-  copy.querySelector("#scene").removeAttribute("transform");
   copy.removeAttribute("class");
   copy.setAttribute("viewBox", `${at.x - 8} ${at.y - 8} ${at.width + 16} ${at.height + 16}`);
   copy.setAttribute("width", Math.ceil(at.width + 16));
@@ -384,6 +338,10 @@ const KEYS = {
   "[": () => step(false),
   "]": () => step(true),
   "?": () => help(),
+  m: () => {
+    minimap.isWanted = !minimap.isWanted;
+    move();
+  },
   s: save,
   u: () => far("up"),
   d: () => far("down"),
@@ -421,7 +379,11 @@ $("less").addEventListener("click", () => step(false));
 $("save").addEventListener("click", save);
 $("help").addEventListener("click", help);
 $("reset").addEventListener("click", () => {
-  history.replaceState(null, "", "#");
+  try {
+    history.replaceState(null, "", "#");
+  } catch {
+    // A frame of a notebook has no address.
+  }
   recall();
 });
 
@@ -429,4 +391,12 @@ $("reset").addEventListener("click", () => {
 
 $("title").textContent = DATA.title;
 foot();
-recall();
+// A frame of a notebook or a tab behind others has no size yet: what is fitted to it waits until it has.
+if (canvas.clientWidth && canvas.clientHeight) recall();
+else {
+  new ResizeObserver((_, sizes) => {
+    if (!canvas.clientWidth || !canvas.clientHeight) return;
+    sizes.disconnect();
+    recall();
+  }).observe(canvas);
+}

@@ -11,38 +11,78 @@ function element(name, attributes = {}, text = "") {
   return made;
 }
 
+const MOST_PAINTED = 250; // boxes; of a larger picture only what is near the window is painted
+const MOST_TOLD = 700; // boxes in the window; more are too small to be read, and are painted without texts
+
 class Painter {
   constructor(tree, scene) {
     this.tree = tree;
     this.scene = scene;
     this.drawn = new Map();
-    this.edges = [];
+    this.marks = [-1, null, null];
+    this.forget();
   }
 
-  paint(layout) {
+  // What is painted shows a layout of the past.
+  forget() {
     this.drawn.clear();
     this.edges = [];
-    const frames = element("g");
-    const edges = element("g");
-    const boxes = element("g");
-    for (const [index, place] of layout.frames) frames.append(this.frame(this.tree.parts[index], place));
-    for (const segment of layout.segments) edges.append(this.segment(segment));
-    for (const [index, place] of layout.boxes) boxes.append(this.box(this.tree.parts[index], place));
+    this.layout = null;
+    this.isFar = false;
+  }
+
+  // Paints what lies in an area, {left, top, right, bottom} in the coordinates of the layout; null for everything.
+  paint(layout, area, zoom = 1) {
+    this.forget();
+    this.layout = layout;
+    this.zoom = zoom;
+    this.area = layout.boxes.size > MOST_PAINTED ? area : null;
+    const isNear = ([, place]) => !this.area || meets(place, this.area);
+    const [frames, edges, boxes] = [element("g"), element("g"), element("g")];
+    const near = [...layout.boxes].filter(isNear);
+    this.isFar = Boolean(this.area) && near.length > MOST_TOLD;
+    const segments = this.area ? layout.segments.filter((segment) => meets(segment.around, this.area)) : layout.segments;
+    for (const [index, place] of [...layout.frames].filter(isNear)) frames.append(this.frame(this.tree.parts[index], place));
+    if (this.isFar) for (const path of lines(segments)) edges.append(path);
+    else for (const segment of segments) edges.append(this.segment(segment));
+    for (const [index, place] of near) boxes.append(this.isFar ? this.plain(this.tree.parts[index], place) : this.box(this.tree.parts[index], place));
     this.scene.replaceChildren(frames, edges, boxes);
+    this.mark(...this.marks);
+  }
+
+  // Says whether an area must be painted anew: it was left, or is seen much nearer or from much farther away.
+  isStale({ left, top, right, bottom }, zoom) {
+    const { area } = this;
+    if (!this.layout) return true;
+    if (!area) return false;
+    const isCovered = area.left <= left && area.top <= top && area.right >= right && area.bottom >= bottom;
+    return !isCovered || Math.max(zoom / this.zoom, this.zoom / zoom) > 1.6;
+  }
+
+  // A box too small to be read: its shape and colour.
+  plain(part, place) {
+    const group = element("g", { class: this.classes(part), "data-part": part.index, id: part.id });
+    group.append(element("rect", { class: "body", ...corner(place) }));
+    this.drawn.set(part.index, group);
+    return group;
+  }
+
+  classes(part) {
+    return ["box", `k-${part.kind}`, `f-${part.family}`, ...(part.marks || []).map((mark) => `m-${mark}`)].join(" ");
   }
 
   frame(part, place) {
     const group = element("g", { class: `frame k-${part.kind}`, "data-part": part.index, id: part.id });
     group.append(element("title", {}, part.name), element("rect", { class: "outline", ...corner(place), rx: 8 }));
-    group.append(element("text", { x: place.x + 28, y: place.y + 17 }, part.frame), this.toggle(part, place.x + 15, place.y + 13, true));
+    const left = place.x + place.title;
+    group.append(element("text", { x: left + 28, y: place.y + 17 }, part.frame), this.toggle(part, left + 15, place.y + 13, true));
     this.drawn.set(part.index, group);
     return group;
   }
 
   box(part, place) {
-    const classes = ["box", `k-${part.kind}`, `f-${part.family}`, ...(part.marks || []).map((mark) => `m-${mark}`)];
     const group = element("g", {
-      class: classes.join(" "), "data-part": part.index, id: part.id, tabindex: 0, role: "button",
+      class: this.classes(part), "data-part": part.index, id: part.id, tabindex: 0, role: "button",
       "aria-label": [part.title, ...part.lines].join(", "),
     });
     group.append(element("title", {}, [part.name, ...part.lines].join("\n")));
@@ -82,6 +122,7 @@ class Painter {
 
   // Marks what is selected, what it reads and what it feeds; without a selection nothing.
   mark(selected, upstream, downstream) {
+    this.marks = [selected, upstream, downstream];
     const reads = this.shownParts(upstream);
     const feeds = this.shownParts(downstream);
     for (const [index, group] of this.drawn) {
@@ -89,15 +130,44 @@ class Painter {
       group.classList.toggle("reads", reads.has(index));
       group.classList.toggle("feeds", feeds.has(index));
     }
+    if (this.isFar) this.markFar(upstream, downstream);
     for (const { group, items } of this.edges) {
       group.classList.toggle("reads", Boolean(upstream) && items.some((edge) => upstream.edges.has(edge)));
       group.classList.toggle("feeds", Boolean(downstream) && items.some((edge) => downstream.edges.has(edge)));
     }
   }
 
+  // Of lines that are painted as one, draws those that are marked over it.
+  markFar(upstream, downstream) {
+    const edges = this.scene.children[1];
+    for (const old of edges.querySelectorAll(".reads, .feeds")) old.remove();
+    for (const [reach, mark] of [[upstream, "reads"], [downstream, "feeds"]]) {
+      const found = reach ? this.layout.segments.filter((segment) => segment.items.some((edge) => reach.edges.has(edge))) : [];
+      edges.append(...lines(found).map((path) => { path.classList.add(mark); return path; }));
+    }
+  }
+
   shownParts(reach) {
     return new Set(reach ? [...reach.parts].map((index) => this.tree.shown(index)) : []);
   }
+}
+
+function meets(place, area) {
+  return place.x <= area.right && place.x + place.width >= area.left && place.y <= area.bottom && place.y + place.height >= area.top;
+}
+
+// Segments as one path for each kind.
+function lines(segments) {
+  const kinds = new Map();
+  for (const segment of segments) {
+    if (!kinds.has(segment.kind)) kinds.set(segment.kind, []);
+    kinds.get(segment.kind).push(`M${segment.points.map(([x, y]) => `${x.toFixed(0)} ${y.toFixed(0)}`).join("L")}`);
+  }
+  return [...kinds].map(([kind, paths]) => {
+    const group = element("g", { class: `edge e-${kind}` });
+    group.append(element("path", { d: paths.join("") }));
+    return group;
+  });
 }
 
 function corner(place) {

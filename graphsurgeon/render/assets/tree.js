@@ -16,6 +16,8 @@ class Tree {
       this.after[edge.source].push(edge);
       this.before[edge.target].push(edge);
     }
+    this.folded = new Map(); // part -> names of nodes that are folded into it
+    for (const [name, index] of data.folded || []) this.folded.set(index, [...(this.folded.get(index) || []), name]);
     this.first = new Set(this.parts.filter((part) => part.open).map((part) => part.index));
     this.opened = new Set(this.first);
   }
@@ -100,24 +102,5 @@ class Tree {
       border = found;
     } while (far && border.length);
     return { parts, edges };
-  }
-
-  search(text) {
-    const wanted = text.trim().toLowerCase();
-    if (!wanted) return [];
-    const found = [];
-    for (const part of this.parts) {
-      const name = part.name.toLowerCase();
-      const title = part.title.toLowerCase();
-      const op = part.details ? part.details.op.toLowerCase() : "";
-      const own = name.slice(name.lastIndexOf("/") + 1);
-      let rank = -1;
-      if (own === wanted || title === wanted) rank = 0;
-      else if (own.startsWith(wanted) || title.startsWith(wanted) || op === wanted) rank = 1;
-      else if (name.includes(wanted) || title.includes(wanted) || op.includes(wanted)) rank = 2;
-      if (rank >= 0) found.push({ rank, part });
-    }
-    found.sort((a, b) => a.rank - b.rank || a.part.name.length - b.part.name.length || a.part.at - b.part.at);
-    return found.map((hit) => hit.part);
   }
 }

@@ -1,23 +1,17 @@
 """Where everything goes: sizes from texts, positions from Graphviz's `dot` algorithm.
 
-`lay_out` is the one place that knows who lays out: the system's `dot` where there is one, else the program of
-the package `graphviz-pure`, a port of it without dependencies. Both get boxes of fixed size, so that no font on
-this machine decides anything. They run as processes of their own, which can be stopped when time is up.
+Boxes have fixed sizes, so that no font on this machine decides anything; who lays out is known to `engine`.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
+from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.render.place.engine import EngineTimeoutError, piped
 from graphsurgeon.render.place.text import EDGE_SIZE, LINE_HEIGHT, LINE_SIZE, TITLE_SIZE, text_width
 from graphsurgeon.render.scene.scene import Box, Scene
 from graphsurgeon.render.write.dot import positioning_source
@@ -25,7 +19,6 @@ from graphsurgeon.render.write.dot import positioning_source
 SECONDS = 20.0  # for one try
 _PADDING = (12.0, 8.0)
 _LEAST_WIDTH = 72.0
-_PORTED = "graphviz-pure"
 
 Point = tuple[float, float]
 
@@ -90,22 +83,11 @@ def lay_out(
     sizes = {box.id: box_size(box) for box in scene.boxes}
     labels = [label_size(edge.label) if edge.label else None for edge in scene.edges]
     source = positioning_source(scene, sizes, labels, direction, rooms or {})
-    failure = ""
-    for program in _programs():
-        try:
-            done = subprocess.run(
-                [program, "-Tjson"], input=source.encode(), capture_output=True, timeout=seconds, check=False
-            )
-        except subprocess.TimeoutExpired as late:
-            raise LayoutTimeoutError(f"laying out {len(scene.boxes)} boxes took longer than {seconds:g} s") from late
-        except OSError as error:
-            failure = f"{program}: {error.strerror}"
-            continue
-        if done.returncode == 0 and done.stdout:
-            return _positions(scene, json.loads(done.stdout))
-        failure = f"{program}: {done.stderr.decode('utf-8', 'replace').strip()[:200]}"
-    hint = "install graphviz, or pip install graphviz-pure"
-    raise UnsupportedError(failure or "no program lays out graphs here", hint=hint)
+    try:
+        drawn = json.loads(piped(source, "json", seconds=seconds))
+    except EngineTimeoutError as late:
+        raise LayoutTimeoutError(f"laying out {len(scene.boxes)} boxes took longer than {seconds:g} s") from late
+    return _positions(scene, drawn)
 
 
 def box_size(box: Box) -> tuple[float, float]:
@@ -119,16 +101,6 @@ def box_size(box: Box) -> tuple[float, float]:
 def label_size(label: str) -> tuple[float, float]:
     """Return width and height of an edge's label."""
     return float(round(text_width(label, EDGE_SIZE) + 6)), 14.0
-
-
-def _programs() -> list[str]:
-    """Return the programs that lay out, best first."""
-    folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
-    user = sysconfig.get_preferred_scheme("user")
-    folders.append(sysconfig.get_path("scripts", user))
-    ported = (shutil.which(_PORTED, path=folder) for folder in folders)
-    found = [shutil.which("dot"), *ported, shutil.which(_PORTED)]
-    return list(dict.fromkeys(program for program in found if program))
 
 
 def _positions(scene: Scene, drawn: Mapping[str, Any]) -> Layout:

@@ -1,13 +1,18 @@
-"""A scene in the DOT language: for `.dot` files, and for laying out."""
+"""A scene in the DOT language, written by the package `graphviz`: for `.dot` files, and for laying out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from graphsurgeon.render.place.text import TITLE_SIZE, printable, text_width
 from graphsurgeon.render.scene.scene import Box, Cluster, Edge, Scene
 from graphsurgeon.render.write.palette import FILLS, INK, STROKES
 
+if TYPE_CHECKING:
+    from graphviz import Digraph
+
+_FONT = {"fontname": "Helvetica", "fontsize": "11"}
 _LONGEST = 2000  # characters
 _LARGE = 300  # boxes
 _STYLES = {"shape": "dashed", "control": "dotted", "condition": "dotted", "resource": "bold", "loop": "dashed"}
@@ -15,17 +20,17 @@ _STYLES = {"shape": "dashed", "control": "dotted", "condition": "dotted", "resou
 
 def dot_text(scene: Scene) -> str:
     """Return a scene as a `.dot` file, as good as any tool for such files can draw it."""
-    attributes = 'rankdir=TB; fontname="Helvetica"; fontsize=11; compound=true; nodesep=0.35; ranksep=0.35;'
-    lines = [
-        "digraph model {",
-        f"  {attributes}",
-        f"  label={_quoted(scene.title)}; labelloc=t;",
-        '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=11];',
-        '  edge [fontname="Helvetica", fontsize=9, arrowsize=0.7];',
-    ]
-    lines += _nested(scene, lambda box: _attributes(_box_style(box)), lambda cluster: f"label={_quoted(cluster.title)}")
-    lines += [f"  {_quoted(e.source)} -> {_quoted(e.target)} [{_attributes(_edge_style(e))}];" for e in scene.edges]
-    return "\n".join([*lines, "}", ""])
+    graph = _digraph(
+        "model",
+        {"rankdir": "TB", **_FONT, "compound": "true", "nodesep": "0.35", "ranksep": "0.35",
+         "label": _text(scene.title), "labelloc": "t"},
+        {"shape": "box", "style": "rounded,filled", **_FONT},
+        {"fontname": "Helvetica", "fontsize": "9", "arrowsize": "0.7"},
+    )  # fmt: skip
+    _nest(graph, scene, _box_style, lambda cluster: {"label": _text(cluster.title)})
+    for edge in scene.edges:
+        graph.edge(edge.source, edge.target, **_edge_style(edge))
+    return str(graph.source)
 
 
 def positioning_source(
@@ -45,59 +50,66 @@ def positioning_source(
         rooms: frame -> the least width that it is to have.
     """
 
-    def box_attributes(box: Box) -> str:
+    def box_attributes(box: Box) -> dict[str, str]:
         width, height = sizes[box.id]
-        return f"width={width / 72:.4f}, height={height / 72:.4f}"
+        return {"width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
 
-    def cluster_attributes(cluster: Cluster) -> str:
+    def cluster_attributes(cluster: Cluster) -> dict[str, str]:
         width = max(text_width(cluster.title, TITLE_SIZE), (rooms or {}).get(cluster.id, 0.0))
-        return f"margin=10; label={_room(width, 18)}; labeljust=l"
+        return {"margin": "10", "label": _room(width, 18), "labeljust": "l"}
 
-    lines = [
-        "digraph model {",
-        # newrank: with frames ranked one by one, as is the habit, edges between them may point upwards.
-        f"  rankdir={direction}; compound=true; newrank=true; nodesep=0.3; ranksep=0.28; {_effort(len(scene.boxes))}",
-        '  node [shape=box, fixedsize=true, label=""];',
-        "  edge [arrowsize=0.7];",
-    ]
-    lines += _nested(scene, box_attributes, cluster_attributes)
+    # newrank: with frames ranked one by one, as is the habit, edges between them may point upwards.
+    style = {"rankdir": direction, "compound": "true", "newrank": "true", "nodesep": "0.3", "ranksep": "0.28"}
+    boxes = {"shape": "box", "fixedsize": "true", "label": ""}
+    graph = _digraph("model", style | _effort(len(scene.boxes)), boxes, {"arrowsize": "0.7"})
+    _nest(graph, scene, box_attributes, cluster_attributes)
     weights = _weights(scene.edges)
     for index, (edge, label) in enumerate(zip(scene.edges, labels, strict=True)):
-        text = f", label={_room(*label)}" if label is not None else ""
-        free = ", constraint=false" if edge.kind == "loop" else ""
-        line = f"{_quoted(edge.source)} -> {_quoted(edge.target)} [id={index}, weight={weights[index]}{text}{free}];"
-        lines.append(f"  {line}")
-    return "\n".join([*lines, "}", ""])
+        attributes = {"id": str(index), "weight": str(weights[index])}
+        attributes |= {"label": _room(*label)} if label is not None else {}
+        attributes |= {"constraint": "false"} if edge.kind == "loop" else {}
+        graph.edge(edge.source, edge.target, **attributes)
+    return str(graph.source)
 
 
-def _nested(
-    scene: Scene, box_attributes: Callable[[Box], str], cluster_attributes: Callable[[Cluster], str]
-) -> Iterator[str]:
-    """Yield boxes and the frames around them."""
+def _digraph(name: str, graph: Mapping[str, str], node: Mapping[str, str], edge: Mapping[str, str]) -> Digraph:
+    from graphviz import Digraph
+
+    return Digraph(name, graph_attr=dict(graph), node_attr=dict(node), edge_attr=dict(edge))
+
+
+def _nest(
+    graph: Digraph, scene: Scene, box_attributes: Callable[[Box], dict[str, str]],
+    cluster_attributes: Callable[[Cluster], dict[str, str]],
+) -> None:  # fmt: skip
+    """Add boxes and the frames around them."""
     boxes: dict[str, list[Box]] = {}
     for box in scene.boxes:
         boxes.setdefault(box.cluster, []).append(box)
     frames: dict[str, list[Cluster]] = {}
     for cluster in scene.clusters:
         frames.setdefault(cluster.parent, []).append(cluster)
-    waiting: list[tuple[str, int] | str] = [("", 1)]
+    made: dict[str, Digraph] = {"": graph}
+    waiting = [("", False)]
     while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            yield item
+        frame, is_full = waiting.pop()
+        inner = frames.get(frame, [])
+        if is_full:
+            for cluster in inner:
+                made[frame].subgraph(made.pop(cluster.id))
             continue
-        frame, level = item
-        indent = "  " * level
         for box in boxes.get(frame, ()):
-            yield f"{indent}{_quoted(box.id)} [{box_attributes(box)}];"
-        for cluster in reversed(frames.get(frame, [])):
-            head = f"{indent}subgraph {_quoted('cluster_' + cluster.id)} {{ {cluster_attributes(cluster)};"
-            waiting += [f"{indent}}}", (cluster.id, level + 1), head]
+            made[frame].node(box.id, **box_attributes(box))
+        for cluster in inner:
+            made[cluster.id] = _digraph(f"cluster_{cluster.id}", cluster_attributes(cluster), {}, {})
+        waiting += [(frame, True), *((cluster.id, False) for cluster in reversed(inner))]
 
 
-def _effort(boxes: int) -> str:
+def _effort(boxes: int) -> dict[str, str]:
     """Return how long to look for straight lines; of a large picture the tenth part of the time must do."""
-    return "nslimit=1; nslimit1=2; mclimit=0.3;" if boxes > _LARGE else "searchsize=200; nslimit=8;"
+    if boxes > _LARGE:
+        return {"nslimit": "1", "nslimit1": "2", "mclimit": "0.3"}
+    return {"searchsize": "200", "nslimit": "8"}
 
 
 def _weights(edges: Sequence[Edge]) -> list[int]:
@@ -122,8 +134,8 @@ def _room(width: float, height: float) -> str:
 
 def _box_style(box: Box) -> dict[str, str]:
     style = {
-        "label": "\n".join([box.title, *box.lines]),
-        "tooltip": box.name,
+        "label": _text("\n".join([box.title, *box.lines])),
+        "tooltip": _text(box.name),
         "fillcolor": FILLS.get(box.family, FILLS["other"]),
         "color": STROKES.get(box.family, STROKES["other"]),
         "fontcolor": INK,
@@ -135,7 +147,7 @@ def _box_style(box: Box) -> dict[str, str]:
 
 
 def _edge_style(edge: Edge) -> dict[str, str]:
-    style = {"label": edge.label} if edge.label else {}
+    style = {"label": _text(edge.label)} if edge.label else {}
     if edge.kind in _STYLES:
         style["style"] = _STYLES[edge.kind]
     if edge.kind == "loop":
@@ -143,11 +155,13 @@ def _edge_style(edge: Edge) -> dict[str, str]:
     return style
 
 
-def _attributes(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}={_quoted(value)}" for key, value in values.items())
+def _text(text: str) -> str:
+    """Return a text as a value.
 
+    The language reads entities as HTML does, also between quotes, and nothing beyond 16 kB.
+    """
+    from graphviz import escape, nohtml
 
-def _quoted(text: str) -> str:
-    """Quote a text; the language reads entities as HTML does, also between quotes, and nothing beyond 16 kB."""
     shown = printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…").replace("&", "&amp;")
-    return '"' + shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    value: str = nohtml(escape(shown).replace("\n", "\\n"))
+    return value

@@ -53,6 +53,7 @@ class FrozenVariables:
         captured: asked for the keys of captured variables, if the saver leaves one out.
         is_kept: says of a variable's name, or of its key in the checkpoint, that it stays a variable (unless
             the init op assigns it).
+        averages: key -> key whose value it is to have.
         why_not: why there is no checkpoint, for messages.
     """
 
@@ -64,9 +65,11 @@ class FrozenVariables:
         *,
         captured: Callable[[], Mapping[Node, str]],
         is_kept: Callable[[str], bool],
+        averages: Mapping[str, str] | None = None,
         why_not: str = "",
     ) -> None:
-        self._checkpoint = checkpoint
+        self.averages = averages or {}
+        self._checkpoint = checkpoint.seen_as(self.averages) if checkpoint is not None else None
         self._is_kept = is_kept
         self._why_not = why_not
         self._restored = {resource_key(node): source for node, source in restored.variables.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from graphsurgeon.analysis.averages import moving_averages
 from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.analysis.variables import OBJECT_SUFFIX, slot_keys
 from graphsurgeon.model.checkpoint import Checkpoint
@@ -32,9 +33,12 @@ def entries_of_training(checkpoint: Checkpoint, kinds: Collection[str]) -> list[
     """Return key, kind and reason of each entry of some kinds, in file order. Reads no values."""
     slots = slot_keys(checkpoint)
     owned = training_keys(checkpoint.objects, kinds) if checkpoint.objects is not None else {}
+    averages = set(moving_averages(checkpoint).values()) if "averages" in kinds else set()
     found = []
     for key in checkpoint.variables:
-        if key in slots:
+        if key in averages:
+            found.append((key, "averages", "the moving average of a weight"))
+        elif key in slots:
             found.append((key, "optimizers", "an optimizer keeps it beside a variable"))
         elif _is_of_optimizer(key) or (slots and key.rpartition("/")[2] in _POWERS):
             found.append((key, "optimizers", _WHY["optimizers"]))

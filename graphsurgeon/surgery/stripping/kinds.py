@@ -148,6 +148,11 @@ _ALL = (
         step=steps.debug,
         turn=110,
     ),
+    Kind(
+        "averages",
+        "of a checkpoint the moving averages of its weights, such as `gs rename --ema` leaves behind",
+        When.NAMED,
+    ),
     Kind("internals", "of a checkpoint its `save_counter`"),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -6,7 +6,7 @@ A model whose ends are integers computes what its converter's own build with suc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.names import suggestion
@@ -23,7 +23,6 @@ from graphsurgeon.surgery.moves.reports import InputChange
 
 _SHIFT = 128  # between the zero points of uint8 and int8
 _STORED = ("int8", "uint8", "int16")
-_METADATA = "TFLITE_METADATA"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def set_output(
         raise UsageError("nothing to set", hint="give --dtype OUTPUT=DTYPE")
     metagraph = model.metagraphs[0]
     changes = plan_types(metagraph, dtypes, "output", scale_of(scale, zero_point))
-    return SetOutputReport(tuple(change() for change in changes), _affected(metagraph, "outputs"), _notes(metagraph))
+    return SetOutputReport(tuple(change() for change in changes), _affected(metagraph, "outputs"))
 
 
 def scale_of(scale: float | None, zero_point: int | None) -> Scale | None:
@@ -303,18 +302,3 @@ def _tell_signatures(metagraph: MetaGraph, value: Value) -> None:
 def _affected(metagraph: MetaGraph, side: str) -> tuple[str, ...]:
     signatures = metagraph.signatures.values()
     return tuple(one.key for one in signatures if one.graph is metagraph.graph and getattr(one, side))
-
-
-def _notes(metagraph: MetaGraph) -> tuple[str, ...]:
-    return tuple(type_notes(metagraph, [output.value for output in metagraph.graph.outputs], "output"))
-
-
-def type_notes(metagraph: MetaGraph, values: Sequence[Value], side: str) -> list[str]:
-    """Say where MediaPipe Tasks does not take the types of a model that is made for it."""
-    if _METADATA not in metagraph.collections:
-        return []
-    names = {value.dtype.name for value in values if value.dtype is not None}
-    told = [f"MediaPipe Tasks takes no int8 {side}"] if "int8" in names else []
-    if side == "output" and len(names & {"uint8", "int8"}) and "float32" in names:
-        told.append("MediaPipe Tasks wants all outputs quantized, or none")
-    return told

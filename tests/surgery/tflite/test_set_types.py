@@ -11,6 +11,7 @@ import pytest
 from graphsurgeon import read, surgery, write
 from graphsurgeon.checks.check import check
 from graphsurgeon.cli import app
+from graphsurgeon.edit import edit
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats.tflite.set_metadata import set_metadata
 from tests.formats.tflite_support_bytes import names
@@ -163,4 +164,8 @@ def test_metadata_of_the_ends_stays(tmp_path: Path) -> None:
     data: Any = read(tmp_path / "m.tflite").metagraphs[0].collections["TFLITE_METADATA"].items[0].value
     assert names(data.tobytes(), 2) == ["image"]
     assert sorted(names(data.tobytes(), 3) or ()) == ["pooled", "probs"]
-    assert surgery.set_input(model, dtypes={"image": "int8"}).notes == ("MediaPipe Tasks takes no int8 input",)
+    report = edit(tmp_path / "m.tflite", [("set-input", {"dtypes": {"image": "int8"}})], dry_run=True)
+    (warning,) = report.warnings
+    assert (
+        warning.what == "MediaPipe Tasks does not take the model: it takes no int8, as input serving_default_image:0 is"
+    )

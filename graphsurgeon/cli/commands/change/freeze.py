@@ -19,6 +19,15 @@ SetValues = Annotated[
 MapOfValues = Annotated[
     Path | None, typer.Option("--map", metavar="FILE", help='Values to set, as JSON: {"name": "value"}.')
 ]
+KeepVars = Annotated[
+    str | None, typer.Option("--keep-vars", metavar="REGEX", help="Leave variables with such names or keys.")
+]
+KeepFunctions = Annotated[
+    bool, typer.Option("--keep-functions", help="Leave function calls that no variable passes through.")
+]
+CheckpointOption = Annotated[
+    Path | None, typer.Option("--checkpoint", metavar="PATH", help="Where the variables are, of a bare graph.")
+]
 NoLowering = Annotated[
     bool, typer.Option("--no-lowering", help="Loops stay functions when run: for converters, such as to ONNX.")
 ]
@@ -44,20 +53,15 @@ def freeze(
     ] = None,
     values: SetValues = None,
     mapping: MapOfValues = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", metavar="PATH", help="Where the variables are, of a bare graph.")
-    ] = None,
-    keep_vars: Annotated[
-        str | None, typer.Option("--keep-vars", metavar="REGEX", help="Leave variables with such names or keys.")
-    ] = None,
-    keep_functions: Annotated[
-        bool, typer.Option("--keep-functions", help="Leave function calls that no variable passes through.")
-    ] = False,
+    checkpoint: CheckpointOption = None,
+    keep_vars: KeepVars = None,
+    keep_functions: KeepFunctions = False,
     keep_names: Annotated[
         bool, typer.Option("--keep-names", help="Keep the names of feeds and fetches; else signature keys name them.")
     ] = False,
     keep_devices: Annotated[bool, typer.Option("--keep-devices", help="Keep device strings.")] = False,
     no_lowering: NoLowering = False,
+    ema: Annotated[bool, typer.Option("--ema", help="Take moving averages in place of the trained weights.")] = False,
     tags: Tags = None,
 ) -> Steps:
     """Turn variables into constants and keep what the outputs need.
@@ -82,6 +86,7 @@ def freeze(
         "keep_names": keep_names,
         "keep_devices": keep_devices,
         "no_lowering": no_lowering,
+        "ema": ema,
         "tags": parse_tags(tags),
     }
     return [*steps, ("freeze", arguments)]

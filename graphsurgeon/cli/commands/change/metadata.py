@@ -144,4 +144,4 @@ def _extract(model: Path, folder: Path) -> None:
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
-    output.line(f"wrote metadata.json and {output.plural(len(files), 'file')} into {folder}")
+    output.wrote(folder, f"metadata.json and {output.plural(len(files), 'file')}")

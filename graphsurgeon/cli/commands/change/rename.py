@@ -45,6 +45,9 @@ def rename(
     strip_prefix: Annotated[
         str, typer.Option("--strip-prefix", metavar="TEXT", help="Cut from every name that begins so.")
     ] = "",
+    ema: Annotated[
+        bool, typer.Option("--ema", help="Weights and their moving averages change places; twice puts them back.")
+    ] = False,
     graph: GraphName = None,
     tags: Tags = None,
 ) -> Steps:
@@ -60,6 +63,7 @@ def rename(
       gs rename model/ --regex "s|^while/|loop/|" -o out/
       gs rename train/ --what state --in-place
       gs rename model.ckpt-1000 --strip-prefix tower_0/ -o plain.ckpt
+      gs rename model.ckpt-1000 --ema -o averaged.ckpt
     """
     names = {**(read_map(mapping) if mapping is not None else {}), **dict(map(split_pair, pairs or ()))}
     arguments = {
@@ -68,6 +72,7 @@ def rename(
         "regex": regex or [],
         "prefix": prefix,
         "strip_prefix": strip_prefix,
+        "ema": ema,
         "graph": graph,
         "tags": parse_tags(tags),
     }

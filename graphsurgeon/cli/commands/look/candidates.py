@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -104,9 +105,12 @@ def _print(side: str, shown: Sequence[Candidate], report: ShapeReport, *, more: 
             row |= {"role": candidate.role} if side == "inputs" else {}
             row |= {"score": candidate.score, "why": candidate.why}
         output.print_json({side: rows})
-    elif side == "inputs":
+    elif side == "inputs" and not sys.stdout.isatty():
         print_values(values, [(candidate.role, why) for candidate, why in zip(shown, reasons, strict=True)])
+    elif side == "inputs":
+        told = zip(shown, reasons, strict=True)
+        print_values(values, [(f"{candidate.role}: {why}" if why else candidate.role,) for candidate, why in told])
     else:
         print_values(values, [(why,) for why in reasons])
     if more and not as_json:
-        output.warn(f"{more} more with --all")
+        output.warn(f"{more} more with --all", prefix="note")

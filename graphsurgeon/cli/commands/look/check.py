@@ -92,8 +92,8 @@ def check_one(
     elif not quiet:
         if among:
             output.heading(f"{path}:")
-        _print(findings)
-        _print_extent(looked_at)
+        _print(findings, _told(looked_at))
+        _print_left_out(looked_at)
     counted = ("error", "needs", "warning") if strict else ("error",)
     return int(any(finding.severity in counted for finding in findings))
 
@@ -119,7 +119,9 @@ def restore_one(
     elif not quiet:
         if among:
             output.heading(f"{path}:")
-        print_restoring(report, path, checkpoint, rename_map)
+        is_part = source.traits.layout == "folder" or source.checkpoint.version == 1
+        named = Path(source.checkpoint.prefix) if source.metagraphs and not is_part else checkpoint
+        print_restoring(report, path, named, rename_map, is_converted_first=is_part)
     return int(not report.is_complete)
 
 
@@ -127,33 +129,45 @@ def _to_json(finding: Finding) -> dict[str, str]:
     return {name: getattr(finding, name) for name in ("severity", "where", "what", "hint", "rule")}
 
 
-def _print(findings: Sequence[Finding]) -> None:
+def _print(findings: Sequence[Finding], looked_at: str) -> None:
     for finding in findings:
-        hint = f"; {finding.hint}" if finding.hint else ""
-        output.line(f"{finding.severity}: {finding.where}: {finding.what}{hint}")
+        hint = (output.mark(f"; {finding.hint}", "faint"),) if finding.hint else ()
+        style = "error" if finding.severity == "error" else "note" if finding.severity == "note" else "warning"
+        where = output.mark(finding.where, "strong")
+        output.line(output.mark(f"{finding.severity}: ", style), where, f": {finding.what}", *hint)
     counts = Counter(finding.severity for finding in findings)
     nouns: dict[Severity, str] = {"error": "error", "needs": "missing package", "warning": "warning", "note": "note"}
     parts = [output.plural(counts[severity], noun) for severity, noun in nouns.items() if counts[severity]]
-    output.line(", ".join(parts) or "sound: nothing found")
+    style = "error" if counts["error"] else "warning" if counts["needs"] or counts["warning"] else "done"
+    verdict = ", ".join(parts) or "sound: nothing found"
+    output.line(output.mark(verdict, style), f" in {looked_at}" if looked_at else "")
+
+
+def _told(looked_at: Checked) -> str:
+    """Say what was looked at: how much of which kind."""
+    counts = {
+        "node": looked_at.nodes,
+        "function": looked_at.functions,
+        "signature": looked_at.signatures,
+        "variable": looked_at.variables,
+        "constant": looked_at.constants,
+        "asset": looked_at.assets,
+    }
+    parts = [output.plural(count, noun) for noun, count in counts.items() if count]
+    if "checksums" in looked_at.left_out:
+        parts.append("values not read (--checksums)")
+    elif looked_at.checksums:
+        parts.append("values and their checksums")
+    return ", ".join(parts)
 
 
 _LEFT_OUT = {
-    "checksums": "stored values (--checksums)",
-    "serving": "what TensorFlow Serving asks (--serving)",
     "ops": "what its ops mean",
-    "loaders": "by a loader (gs run)",
+    "serving": "what TensorFlow Serving asks (--serving)",
+    "loaders": "whether a loader runs it (gs run)",
 }
 
 
-def _print_extent(looked_at: Checked) -> None:
-    """Say what was looked at, and what was not."""
-    counts = [
-        output.plural(count, noun)
-        for count, noun in (
-            (looked_at.graphs, "graph"), (looked_at.nodes, "node"), (looked_at.signatures, "signature"),
-            (looked_at.tensors, "stored tensor"), (looked_at.checksums, "checksum"), (looked_at.assets, "asset"),
-        )
-        if count
-    ]  # fmt: skip
-    output.line(f"checked: {', '.join(counts) or 'the file'}")
-    output.line(f"not checked: {', '.join(_LEFT_OUT[name] for name in looked_at.left_out)}")
+def _print_left_out(looked_at: Checked) -> None:
+    told = [text for name, text in _LEFT_OUT.items() if name in looked_at.left_out]
+    output.line(output.mark(f"not checked: {', '.join(told)}", "faint"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from graphsurgeon.cli import output
 from graphsurgeon.cli.common import GraphName, Json, Model, Tags, expanding, parse_tags
 from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, require_graph, selection
 from graphsurgeon.cli.output import plural
+from graphsurgeon.cli.text import values as values_text
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import MetaGraph
 
@@ -124,22 +126,11 @@ def print_values(found: Sequence[FoundValue], extra: Sequence[Sequence[object]] 
         found: the values.
         extra: more cells for each row.
     """
-    columns = [("name", [value.name for value in found])]
-    if any(value.index is not None for value in found):
-        columns.insert(0, ("index", ["-" if value.index is None else f"#{value.index}" for value in found]))
-    columns += [
-        ("dtype", ["-" if value.shape is None else str(value.dtype or "?") for value in found]),
-        ("shape", ["-" if value.shape is None else str(value.shape) for value in found]),
-        ("op", [value.op for value in found]),
-    ]
-    if any(value.quantization is not None for value in found):
-        columns.append(("quantization", [str(value.quantization or "") for value in found]))
-    if any(value.graph for value in found):
-        columns.append(("graph", [value.graph or "main" for value in found]))
-    if len({tuple(value.tags or ()) for value in found}) > 1:
-        columns.append(("tags", [",".join(value.tags or ()) or "none" for value in found]))
-    rows = [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
+    if sys.stdout.isatty():
+        values_text.draw_values(found, extra)
+        return
+    columns = values_text.columns_of(found, with_graph=True)
+    rows = [[str(part) for part in row] for row in zip(*(cells for _, cells in columns), strict=True)]
     for row, more in zip(rows, extra, strict=False):
         row += [str(cell) for cell in more]
-    titles = [title for title, _ in columns] + [""] * (len(extra[0]) if extra else 0)
-    output.table(rows, titles=titles)
+    output.table(rows)

@@ -122,7 +122,7 @@ def _tell(scene: Scene, target: Path | None, *, quiet: bool, as_json: bool) -> N
     if not quiet:
         drawn = f"{output.plural(len(scene.boxes), 'box')}, {output.plural(len(scene.edges), 'edge')}"
         rest = f"; {output.plural(scene.hidden_nodes, 'node')} folded or left out" if scene.hidden_nodes else ""
-        print(f"{target}: {drawn}{rest}")
+        output.wrote(target, drawn + rest)
     for note in scene.notes:
         output.warn(note)
 

@@ -40,7 +40,7 @@ def view(
     with served(page, port) as server:
         address = f"http://{LOOPBACK}:{port_of(server)}/"
         if not quiet:
-            output.line(f"{model} at {address}; Ctrl-C ends it")
+            output.line(output.mark(model, "strong"), " at ", output.mark(address, "command"), "; Ctrl-C ends it")
         if not no_browser:
             import webbrowser
 

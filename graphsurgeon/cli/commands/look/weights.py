@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -50,7 +51,10 @@ def weights(
         list[str] | None,
         typer.Option("--match", metavar="PATTERN", help="Only names like this: a name, a glob, re:REGEX. Repeatable."),
     ] = None,
-    sort: Annotated[Order, typer.Option("--sort", help="Order of the list; sizes largest first.")] = Order.FILE,
+    sort: Annotated[
+        Order | None,
+        typer.Option("--sort", help="Order of the list; on a terminal by size, largest first, else as in the file."),
+    ] = None,
     with_checksum: Annotated[
         bool, typer.Option("--checksum", help="SHA-256 of each weight; stored checksums are verified.")
     ] = False,
@@ -73,7 +77,8 @@ def weights(
     """List the weights: variables of the checkpoint and constants of the graphs.
 
     Values are read only for --checksum, --stats, --values and --export. Constants of fewer than 16 elements are
-    listed with --all. Several models are listed one after the other (with --json one object a line).
+    listed with --all. A terminal gets the 20 largest under the names of the variables, and sums; a pipe all of them
+    in file order. Several models are listed one after the other (with --json one object a line).
 
     Examples:
         gs weights model/ --sort size
@@ -106,7 +111,7 @@ def list_one(
     path: Path,
     *,
     match: list[str] | None,
-    sort: Order,
+    sort: Order | None,
     with_checksum: bool,
     with_stats: bool,
     values: str | None,
@@ -131,7 +136,9 @@ def list_one(
     patterns = split_list(match, commas=not file.traits.has_free_names)
     chosen = _select(file, found, [values] if values is not None else patterns)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
-    chosen = sorted(chosen, key=_ORDERS[sort]) if sort is not Order.FILE else chosen
+    for_people = sys.stdout.isatty() and not as_json and export is None
+    order = sort or (Order.SIZE if for_people else Order.FILE)
+    chosen = sorted(chosen, key=_ORDERS[order]) if order is not Order.FILE else chosen
     if values is not None:
         weights_text.print_values(_only(chosen, values), part, as_json=as_json)
     elif export is not None:
@@ -142,7 +149,7 @@ def list_one(
         rows = _rows(file, chosen, with_checksum=with_checksum, with_stats=with_stats, quiet=as_json)
         weights_text.print_rows(
             rows, with_checksum=with_checksum, with_stats=with_stats, as_json=as_json, path=path if among else None,
-            left_out=0 if patterns else len(every) - len(found),
+            left_out=0 if patterns else len(every) - len(found), everything=everything,
         )  # fmt: skip
         _require_intact(file, rows)
     return 0
