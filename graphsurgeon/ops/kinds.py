@@ -160,6 +160,7 @@ TABLES = FIXED_TABLES | DENSE_TABLES | {
 TABLE_IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2"})
 TABLE_FILLS = TABLE_IMPORTS | {"InitializeTable", "InitializeTableV2"}  # from tensors: inputs 1 and 2
 TABLE_FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+TABLE_READS = frozenset({"LookupTableFind", "LookupTableFindV2", "LookupTableSize", "LookupTableSizeV2"})
 TABLE_CHANGES = frozenset({"LookupTableInsert", "LookupTableInsertV2", "LookupTableRemoveV2"})
 # Which have a form of the same arguments on handles: the name with "V2" behind it. `MutableDenseHashTableV2` has one
 # argument more, the key that stands for what is deleted.
