@@ -111,7 +111,8 @@ def _attached(asked: dict[str, Any], path: Path, *, is_container: bool) -> Steps
     if checkpoint is None:
         return []
     if not is_container or path.suffix in (".npz", ".safetensors") or path.name == EVENTS:
-        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {checkpoint} {path} writes them")
+        quoted = shlex.join([str(checkpoint), str(path)])
+        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {quoted} writes them")
     return [("attach-checkpoint", {"checkpoint": checkpoint})]
 
 
