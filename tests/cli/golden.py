@@ -52,6 +52,8 @@ CASES = {
     "add-output": ["add-output export functional_1/pool_1/Mean=pooled --signature serving_default -o out/a --force"],
     "add-signature": ["add-signature face/model-1.meta --outputs-by-shape embedding=?,512 -o out/served --force"],
     "remove-signature": ["remove-signature export serve -o out/one --force"],
+    "join": ["join cnn.pb train_phase.pb -o out/both.pb --force",
+             "join cnn.tflite labels.tflite -o out/both.tflite --force"],
     "rewire": ["rewire cnn.pb functional_1/pointwise_1/BiasAdd=functional_1/depthwise_1/BiasAdd -o out/r.pb --force"],
     "set-weights": ["set-weights cnn.pb functional_1/probs_1/Cast/ReadVariableOp/resource=0.5 -o out/w.pb --force"],
     "average": ["average training/ckpt-1 training/ckpt-2 -o out/mean/model --force"],

@@ -76,14 +76,24 @@ def convert(
     way = converter_for(model, path, options.format)
     if way is not None and release is None:
         return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
-    steps = _attached(asked, path, is_container=release is None)
+    require_no_conversion({**asked, "checkpoint": None})
+    given = _given_variables(asked["checkpoint"], path, release)
     if release is not None:
         return Redirected([], target, export=partial(_mend, model, path, release))
     export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
     if export is not None:
         return Redirected([], target, export=export)
-    steps.append(("convert", {**step, "format": named_format(target, options.format)}))
-    return Redirected(steps, target, force_text)
+    change = ("convert", {**step, "format": named_format(target, options.format)})
+    return Redirected([*given, change], target, force_text)
+
+
+def _given_variables(checkpoint: Any, path: Path, release: str | None) -> Steps:
+    """Return the step that gives a graph the variables of a checkpoint, where one is named."""
+    if checkpoint is None:
+        return []
+    if release is not None or path.suffix in (".npz", ".safetensors") or path.name == EVENTS:
+        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {checkpoint} {path} writes them")
+    return [("attach-checkpoint", {"checkpoint": checkpoint})]
 
 
 def _one_target(place: str | None, options: Options) -> str | Path | None:
@@ -102,18 +112,6 @@ def _weights_or_events(
     if keep_functions:
         raise UsageError("--keep-functions is for a TensorBoard log", hint="give a folder logdir, or --format logdir")
     return partial(_export, model, path) if path.suffix in (".npz", ".safetensors") else None
-
-
-def _attached(asked: dict[str, Any], path: Path, *, is_container: bool) -> Steps:
-    """Return the step that gives a graph its variables, none if nobody names them; refuse what is for converters."""
-    checkpoint = asked["checkpoint"]
-    require_no_conversion({**asked, "checkpoint": None})
-    if checkpoint is None:
-        return []
-    if not is_container or path.suffix in (".npz", ".safetensors") or path.name == EVENTS:
-        quoted = shlex.join([str(checkpoint), str(path)])
-        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {quoted} writes them")
-    return [("attach-checkpoint", {"checkpoint": checkpoint})]
 
 
 def _mend(model: Path, target: Path, release: str, options: Options) -> None:
