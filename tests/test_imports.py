@@ -41,6 +41,7 @@ LAYERS = {
     | {"analysis", "patterns", "surgery", "formats", "checks", "compare", "edit", "export", "scanning"},
 }
 EVERYTHING = {*LAYERS, "cli"}
+LAYERS |= {"adapters": BELOW_ANALYSIS | {"analysis", "formats", "render"}}
 LAYERS |= {"cli": EVERYTHING, "__main__": {"cli"}, "moved": set(), "__init__": {*EVERYTHING, "moved"} - {"cli"}}
 
 MESSAGES = {"google", "flatbuffers", "tflite"}

@@ -31,7 +31,7 @@ NETWORK = FIXTURES / "graphdef" / "encoder.pb"
 FROZEN = FIXTURES / "graphdef" / "cnn.pb"
 EXPORT = FIXTURES / "savedmodel" / "keras_export"
 SELECTED = "functional_1/stem_1/convolution"  # end of the name of what the panel tells of
-WINDOW = (1200, 620)
+WINDOW = (1200, 900)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
-from graphsurgeon.shapes.tflite import infer_subgraph
+from graphsurgeon.shapes.tflite_flow import infer_subgraph
 
 
 class RunShapes:

@@ -27,6 +27,12 @@ _SLOTS = frozenset(
     }
 )  # fmt: skip
 _JOINED = ("_slot_v", "_slot_vr", "_slot_vc", "_slot_m")  # mesh-tensorflow's Adafactor puts them behind the name itself
+# Names of slots below `training/OPTIMIZER/VARIABLE/`, where Estimators put those of Keras's optimizers.
+_PREFIXED = frozenset(
+    {
+        "accumulator", "linear", "m", "v", "vhat", "momentum", "rms", "mg", "velocity", "accum_grad", "accum_var",
+    }
+)  # fmt: skip
 # Averages are kept like slots but stand in for the variable at inference.
 _AVERAGES = ("exponentialmovingaverage", "moving_average", "ema")
 
@@ -143,9 +149,8 @@ def _is_slot(key: str, variable: Variable, variables: Mapping[str, Variable], op
     kept_as = _without_number(last)
     if kept_as.lower().endswith(_AVERAGES):
         return False
-    return any(
-        _is_kept_for(variable, variables[name]) for name in _owners(owner, kept_as in _SLOTS) if name in variables
-    )
+    owners = [*_owners(owner, kept_as in _SLOTS), *(_behind_optimizer(owner) if last in _PREFIXED else ())]
+    return any(_is_kept_for(variable, variables[name]) for name in owners if name in variables)
 
 
 def _is_kept_by_optimizer(path: Sequence[str], optimizers: set[str]) -> bool:
@@ -168,6 +173,13 @@ def _owners(owner: str, is_known: bool) -> Iterator[str]:
     if is_known:
         parts = owner.split("/")
         yield from ("/".join(parts[start:]) for start in range(1, len(parts)))
+
+
+def _behind_optimizer(owner: str) -> list[str]:
+    """Return the name of the variable in `training/Adagrad/VARIABLE`, with or without more scopes in between."""
+    parts = owner.split("/")
+    place = next((index for index, part in enumerate(parts) if _without_number(part) in _SLOTS), len(parts))
+    return ["/".join(parts[start:]) for start in range(place + 1, len(parts))]
 
 
 def _is_kept_for(slot: Variable, variable: Variable) -> bool:

@@ -162,12 +162,17 @@ def statistics(tensor: Tensor, allowance: Allowance | None = None) -> Statistics
     return total.result()
 
 
-def numbers(tensor: Tensor) -> Iterator[np.ndarray[Any, Any]]:
-    """Yield the elements as flat arrays, block by block, types that numpy lacks widened. Reads the values."""
+def numbers(tensor: Tensor, *, checked: bool = False) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the elements as flat arrays, block by block, types that numpy lacks widened. Reads the values.
+
+    Args:
+        tensor: whose elements.
+        checked: compare them with the checksum of the file; see `Tensor.checked_chunks`.
+    """
     from graphsurgeon.model import numeric
 
     rest = b""
-    for chunk in tensor.chunks():
+    for chunk in tensor.checked_chunks() if checked else tensor.chunks():
         data = rest + chunk
         whole = len(data) - len(data) % tensor.dtype.itemsize
         rest = data[whole:]

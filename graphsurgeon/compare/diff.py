@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from graphsurgeon.analysis.patterns import matcher, suggest_pattern
+from graphsurgeon.analysis.variables import names_of_variables
 from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.change import Change, Detail, different
@@ -17,7 +19,7 @@ from graphsurgeon.compare.diff_graphs import GraphComparison
 from graphsurgeon.compare.diff_objects import object_changes
 from graphsurgeon.compare.diff_parts import PartsComparison, producer_changes
 from graphsurgeon.compare.diff_tensors import same_values, tensor_details
-from graphsurgeon.errors import FileError, UnsupportedError
+from graphsurgeon.errors import FileError, UnsupportedError, UsageError
 from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.format import TENSORFLOW, Vocabulary
@@ -56,6 +58,7 @@ def diff(
     after: Model,
     *,
     values: bool = True,
+    match: Sequence[str] = (),
     same_file: SameFile | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> DiffReport:
@@ -64,6 +67,8 @@ def diff(
     Args:
         before, after: the models; nothing in them is changed.
         values: compare the values of weights, block by block. Reads both models' files.
+        match: compare these variables alone, which either has: names, keys or paths of objects, globs or `re:`
+            expressions.
         same_file: compares files of both models that no message describes, such as assets.
         progress: called with the bytes of variables done and in all.
 
@@ -73,6 +78,8 @@ def diff(
     if _speaks(before) != _speaks(after):
         raise UnsupportedError(f"a {before.format} and a {after.format} model have nothing in common", path=after.path)
     allowance = Allowance(sum(before.files.values()) + sum(after.files.values())) if values else None
+    if match:
+        return _of_variables(before, after, match, values=allowance, progress=progress)
     changes = [*_pairs(before, after, values=allowance)]
     if before.checkpoint is not None or after.checkpoint is not None:
         changes += _checkpoint_changes(before, after, values=allowance, progress=progress)
@@ -88,6 +95,44 @@ def diff(
         _compared(before, after, values=values),
         notes,
     )
+
+
+def _of_variables(
+    before: Model,
+    after: Model,
+    match: Sequence[str],
+    *,
+    values: Allowance | None,
+    progress: Callable[[int, int], None] | None,
+) -> DiffReport:
+    """Compare the variables that patterns choose, and nothing else."""
+    first, second = _narrowed(before, match), _narrowed(after, match)
+    known = sorted({name for model in (before, after) for name in _every_name(model)})
+    for pattern in match:
+        matches = matcher(pattern, known.__contains__)
+        if not any(map(matches, known)):
+            raise UsageError(f"no variable matches {pattern!r}", path=after.path, hint=suggest_pattern(pattern, known))
+    changes = [*_variable_changes(first, second, before, after, values=values, progress=progress)]
+    shared = first.keys() & second.keys()
+    read = sum(first[key].tensor.nbytes for key in shared) if values is not None else 0
+    compared = {"nodes": 0, "functions": 0, "variables": len(shared), "bytes": read}
+    formats, notes = (before.format, after.format), [f"only what matches {', '.join(match)} was compared"]
+    return DiffReport(before.path, after.path, formats, not changes, _counts(changes), changes, compared, notes)
+
+
+def _every_name(model: Model) -> set[str]:
+    names = names_of_variables(model.checkpoint, model) if model.checkpoint is not None else {}
+    return set().union(*names.values()) if names else set()
+
+
+def _narrowed(model: Model, match: Sequence[str]) -> dict[str, Variable]:
+    """Return the variables of a model that patterns choose by any of their names, by key."""
+    if model.checkpoint is None:
+        return {}
+    names = names_of_variables(model.checkpoint, model)
+    tests = [matcher(pattern, set().union(*names.values()).__contains__) for pattern in match]
+    chosen = {key for key, called in names.items() if any(test(name) for test in tests for name in called)}
+    return {key: variable for key, variable in model.checkpoint.variables.items() if key in chosen}
 
 
 def _speaks(model: Model) -> set[Vocabulary]:
@@ -149,6 +194,30 @@ def _checkpoint_changes(
     before: Model, after: Model, *, values: Allowance | None, progress: Callable[[int, int], None] | None
 ) -> Iterator[Change]:
     first, second = _variables(before.checkpoint), _variables(after.checkpoint)
+    yield from _variable_changes(first, second, before, after, values=values, progress=progress)
+    is_alone = not (before.traits.holds_graph or after.traits.holds_graph)
+    if is_alone and before.checkpoint and after.checkpoint:
+        yield from object_changes(before.checkpoint.objects, after.checkpoint.objects)
+
+
+def _variable_changes(
+    first: Mapping[str, Variable],
+    second: Mapping[str, Variable],
+    before: Model,
+    after: Model,
+    *,
+    values: Allowance | None,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[Change]:
+    twins = _by_objects(first, second, before.checkpoint, after.checkpoint)
+    left, right = set(twins), set(twins.values())
+    for key, twin in twins.items():
+        yield Change("renamed", "variable", "", key, twin)
+        details = _variable_details(first[key], second[twin], values=values)
+        if details:
+            yield Change("changed", "variable", "", key, details=details)
+    first = {key: variable for key, variable in first.items() if key not in left}
+    second = {key: variable for key, variable in second.items() if key not in right}
     renamed = _renamed(first, second) if values is not None else {}
     yield from (_variable("removed", first[key]) for key in first if key not in second and key not in renamed)
     new = set(renamed.values())
@@ -164,9 +233,24 @@ def _checkpoint_changes(
             done += variable.tensor.nbytes
             if progress is not None and values is not None:
                 progress(done, total)
-    is_alone = not (before.traits.holds_graph or after.traits.holds_graph)
-    if is_alone and before.checkpoint and after.checkpoint:
-        yield from object_changes(before.checkpoint.objects, after.checkpoint.objects)
+
+
+def _by_objects(
+    first: Mapping[str, Variable],
+    second: Mapping[str, Variable],
+    before: Checkpoint | None,
+    after: Checkpoint | None,
+) -> dict[str, str]:
+    """Return old key -> new key of what is one variable to a program that restores objects, under other keys."""
+    ours, theirs = (one.objects if one is not None else None for one in (before, after))
+    if before is None or after is None or ours is None or theirs is None:
+        return {}
+    found: dict[str, str] = {}
+    for node, twin in ours.restored_from(theirs).items():
+        pairs = zip(before.keys_of(node), after.keys_of(twin), strict=False)
+        found |= {key: new for key, new in pairs if key in first and new in second and key != new}
+    taken = Counter(found.values())
+    return {key: new for key, new in found.items() if new not in first and key not in second and taken[new] == 1}
 
 
 def _variable_details(before: Variable, after: Variable, *, values: Allowance | None) -> list[Detail]:

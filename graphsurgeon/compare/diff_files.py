@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ def difference(
     after: str | os.PathLike[str],
     *,
     values: bool = True,
+    match: Sequence[str] = (),
     force_text: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> DiffReport:
@@ -27,6 +28,7 @@ def difference(
     Args:
         before, after: files, folders, or prefixes of checkpoints.
         values: compare the values of weights, block by block.
+        match: compare these variables alone, by any of their names.
         force_text: read text protobufs of more than 64 MiB.
         progress: called with the bytes of variables done and in all.
 
@@ -40,10 +42,11 @@ def difference(
         first,
         second,
         values=values,
+        match=match,
         same_file=lambda name: name in ours and name in theirs and same_content(ours[name], theirs[name]),
         progress=progress,
     )
-    if report.equal and values and first.format == second.format and not _same_files(ours, theirs):
+    if report.equal and values and not match and first.format == second.format and not _same_files(ours, theirs):
         return replace(report, notes=[*report.notes, "the files are not the same byte for byte, but say the same"])
     return report
 

@@ -29,6 +29,7 @@ def rename_map(before: Model, after: Model, report: DiffReport) -> Mapping[str, 
     if part == "variable" and before.checkpoint is not None and after.checkpoint is not None:
         sides = both_sides(after, before.checkpoint)
         taken = {one.key for one in sides.wanted}
+        pairs = {old: new for old, new in pairs.items() if old not in taken}  # another key of the same object
         unused = [one for one in sides.stored if one.key not in taken]
         found = propose([one for one in sides.wanted if one.key is None and not one.is_slot], unused)
         if len(found) == 1 and not (pairs and (found[0].left or found[0].by_order)):

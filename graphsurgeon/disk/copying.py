@@ -38,17 +38,20 @@ def write_rope(descriptor: int, rope: Rope, meter: Meter) -> None:
     pending: list[bytes] = []
     size = 0
     for piece in rope:
-        if isinstance(piece, bytes) or (isinstance(piece, FileRange) and piece.length <= _SMALL):
-            pending.append(piece if isinstance(piece, bytes) else piece.read())
+        is_small = isinstance(piece, bytes) or (isinstance(piece, FileRange) and piece.length <= _SMALL)
+        if is_small:
+            pending.append(piece if isinstance(piece, bytes) else b"".join(piece.chunks()))
             size += len(piece)
             if size < BLOCK:
                 continue
         _write_all(descriptor, b"".join(pending), meter)
         pending, size = [], 0
+        if is_small:
+            continue
         if isinstance(piece, Computed | CheckedRange):
             for chunk in piece.chunks():
                 _write_all(descriptor, chunk, meter)
-        elif isinstance(piece, FileRange) and piece.length > _SMALL:
+        elif isinstance(piece, FileRange):
             copy_range(descriptor, piece, meter)
     _write_all(descriptor, b"".join(pending), meter)
 

@@ -130,6 +130,10 @@ class Translated:
             return FileError("no such file on the store", path=self.path)
         if isinstance(error, PermissionError):
             return FileError("the store refuses access (403)", path=self.path, hint="look at your credentials")
+        from urllib.error import URLError
+
+        if isinstance(error, URLError) and isinstance(error.reason, OSError):
+            return _unreached(self.path, error.reason)
         what = type(error).__name__ + (f": {clean(str(error))}" if str(error) else "")
         kind = (
             _PassingError
@@ -137,6 +141,16 @@ class Translated:
             else FileError
         )
         return kind(f"cannot {self.doing}: {what}", path=self.path)
+
+
+def _unreached(path: RemotePath, why: OSError) -> FileError:
+    """Say why nothing answers at an address; a refusal and an unknown name do not change within seconds."""
+    what = clean(why.strerror or str(why)) or type(why).__name__
+    what = what[:1].lower() + what[1:] if what[1:2].islower() else what
+    kind = _PassingError if isinstance(why, TimeoutError | ConnectionResetError) else FileError
+    return kind(
+        f"the server cannot be reached: {what}", path=path, hint="look at the address, and whether the server runs"
+    )
 
 
 def _is_of_library(error: BaseException) -> bool:

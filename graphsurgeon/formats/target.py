@@ -267,6 +267,9 @@ def _is_of_tensorflow(model: Model) -> bool:
 
 
 def _require_convertible(model: Model, traits: Format, path: Path) -> None:
+    if traits.holds_graph and model.traits.holds_graph and not model.metagraphs and model.checkpoint is not None:
+        what = f"variables alone are to be written, which are no {traits.title}"
+        raise UsageError(what, path=path, hint=f"use {path.with_suffix('')}.ckpt, or --format checkpoint")
     if not traits.can_write or (traits == model.traits and not traits.can_edit):
         raise _not_written(traits, path)
     if traits == model.traits or (model.metagraphs and traits.holds_graph and _speaks(model) <= traits.writes):

@@ -81,6 +81,9 @@ class CheckpointSource(Protocol):
     def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
         """Return the object graph, None if the checkpoint has none. Asked once, when somebody looks."""
 
+    def damaged(self, checkpoint: Checkpoint, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
+        """Return key -> what is wrong with each variable whose values cannot be trusted. Reads all values."""
+
     def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
         """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
 

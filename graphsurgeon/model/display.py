@@ -23,6 +23,15 @@ def svg_of(subject: Model | Graph) -> str | None:
     return svg
 
 
+def page_of(subject: Model | Graph) -> str | None:
+    """Return the page to explore as an element of a notebook; None if there is none, or it is too large for that."""
+    try:
+        page: str | None = import_module("graphsurgeon.render").to_page(subject)
+    except GraphSurgeonError:
+        return None
+    return page
+
+
 def text_of(graph: Graph) -> str:
     """Return a graph as text, a line a node, with what is known of its values."""
     text: str = import_module("graphsurgeon.shapes.text").to_text(graph)

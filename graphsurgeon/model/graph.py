@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 from graphsurgeon.model.copies import copy_node, fill_copy
-from graphsurgeon.model.display import authoring, svg_of, text_of
+from graphsurgeon.model.display import authoring, page_of, svg_of, text_of
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
 
@@ -479,6 +479,9 @@ class Graph:
     def __str__(self) -> str:
         """The whole graph as text, a line a node, with the dtypes and shapes that are known or inferred."""
         return text_of(self)
+
+    def _repr_html_(self) -> str | None:
+        return page_of(self)
 
     def _repr_svg_(self) -> str | None:
         return svg_of(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.model.display import svg_of
+from graphsurgeon.model.display import page_of, svg_of
 from graphsurgeon.model.graph import Graph
 
 if TYPE_CHECKING:
@@ -89,6 +89,9 @@ class Model:
     def num_bytes(self) -> int:
         """Bytes of all its files."""
         return sum(self.files.values())
+
+    def _repr_html_(self) -> str | None:
+        return page_of(self)
 
     def _repr_svg_(self) -> str | None:
         return svg_of(self)

@@ -226,6 +226,30 @@ class Tensor:
                 count -= at_once
             yield item * count
 
+    def checked_chunks(self) -> Iterator[bytes]:
+        """Yield what `chunks` yields, compared with the checksum of the file where it has one. Reads the file.
+
+        Raises:
+            FormatError: they do not match it; after the last block, so that what is made of them must not be kept.
+        """
+        ranges = getattr(self.source, "checked_ranges", lambda: None)()
+        if ranges is None:
+            self.verify()
+            yield from self.chunks()
+            return
+        for stored in ranges:
+            yield from stored.chunks()
+
+    def verify(self) -> None:
+        """Compare the values with the checksum of the file where it has one. Reads the file.
+
+        Raises:
+            FormatError: they do not match it.
+        """
+        verify = getattr(self.source, "verify", None)
+        if verify is not None:
+            verify()
+
     def tobytes(self) -> bytes:
         """Return the row-major little-endian bytes of all elements. Reads the file.
 

@@ -56,6 +56,27 @@ IRREGULAR_RUNNERS = frozenset({
     "ChooseFastestBranchDataset", "XlaLaunch", "XlaLaunchV2", "XlaCallModule", "_TPUReplicate",
 })  # fmt: skip
 
+# -- what only another machine runs ---------------------------------------------------------------------------
+
+TPU_CALLS = frozenset({"TPUPartitionedCall"})  # run their function on the TPU that the last input numbers
+# One input and one output for each replica: with one replica they hand a value on (`tpu_replication_ops.cc`).
+TPU_REPLICATED = frozenset({"TPUReplicatedInput", "TPUReplicatedOutput"})
+# Say how a TPU is set up, which one is meant, or that a program compiles; no number of a model comes from them.
+TPU_SETTINGS = frozenset({
+    "TPUOrdinalSelector", "TPURoundRobin", "TPUReplicateMetadata", "TPUCompilationResult", "ConfigureDistributedTPU",
+    "ShutdownDistributedTPU", "ShutdownTPUSystem", "ConfigureAndInitializeGlobalTPU", "_ConfigureDistributedTPU",
+    "_WaitForDistributedTPU", "_SetGlobalTPUArray", "_InitializeHostForDistributedTPU",
+    "_DisconnectHostFromDistributedTPUSystem",
+})  # fmt: skip
+TPU_OPS = TPU_CALLS | TPU_REPLICATED | TPU_SETTINGS
+TPU_ATTRS = frozenset({
+    "_tpu_replicate", "_replication_info", "_xla_compile_device_type", "_tpu_compilation_status",
+    "_xla_outside_compilation", "_tpu_input_identity", "_tpu_output_identity", "_pre_partitioned",
+})  # fmt: skip
+TRT_ENGINES = frozenset({"TRTEngineOp"})  # a segment that TensorRT compiled; the function it was made of stands beside
+# Make, fill and write the cache of engines that a SavedModel keeps as a resource.
+TRT_RESOURCES = frozenset({"CreateTRTResourceHandle", "InitializeTRTResource", "SerializeTRTResource"})
+
 MODULE_CALLS = frozenset({"XlaCallModule"})  # run a program of StableHLO that they hold
 
 # -- what goes in -------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
 
 FORMATS = ("svg", "dot", "png", "pdf", "html")
 MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
+MOST_IN_NOTEBOOK = 4 << 20  # bytes of a page that a cell is given; a notebook keeps them
+FRAME_HEIGHT = 560  # pixels
 _COARSEST = 8  # levels that a view may be made coarser by before it is given up
 _MOST_ON_PAPER = 200  # boxes; no paper has room for so many
+_MISFIT = 1.2  # times as far from square as a paper is, from which on a picture is arranged anew for it
 _STEP = 0.8  # of the boxes that the next coarser picture may have
 
 
@@ -44,6 +46,14 @@ class Drawing:
     def dot(self) -> graphviz.Source:
         """The picture in Graphviz's language, as the package `graphviz` has it; shows itself in a notebook."""
         return source_of(dot_text(self.scene))
+
+    def _repr_html_(self) -> str | None:
+        """Show a page in a frame of its own, an SVG as wide as the notebook; None for other files."""
+        if self.content.startswith(b"<!DOCTYPE html>"):
+            return framed(self.content.decode())
+        if self.content.startswith(b"<svg"):
+            return f'<div style="width:100%;overflow:auto">{self.content.decode()}</div>'
+        return None
 
 
 def draw(subject: Model | Graph, *, format: str = "svg", view: View | None = None, seconds: float = SECONDS) -> Drawing:
@@ -92,6 +102,21 @@ def to_svg(subject: Model | Graph) -> str:
     return draw(subject).content.decode()
 
 
+def to_page(subject: Model | Graph) -> str | None:
+    """Return the page of a model or graph in a frame, for notebooks; None where it is too large for a cell."""
+    content = draw(subject, format="html").content
+    return framed(content.decode()) if len(content) <= MOST_IN_NOTEBOOK else None
+
+
+def framed(page: str) -> str:
+    """Return a page as an element of another one: it reaches nothing outside its frame, and is not reached."""
+    text = page.replace("&", "&amp;").replace('"', "&quot;")
+    style = f"width:100%;height:{FRAME_HEIGHT}px;border:1px solid #8884;border-radius:6px"
+    return (
+        f'<iframe title="the graph" style="{style}" sandbox="allow-scripts allow-downloads" srcdoc="{text}"></iframe>'
+    )
+
+
 def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layout]:
     if view.paper:
         return _on_paper(picture, view, paper_named(view.paper), seconds)
@@ -112,36 +137,46 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
 
 def _on_paper(picture: Picture, view: View, paper: Paper, seconds: float) -> tuple[Scene, Layout]:
     """Return the picture with the most boxes whose text can be read on a paper; else the coarsest, with a note."""
-    page = Page(paper.proportion, view.direction)
-    drawn: list[tuple[float, Scene, Layout]] = []
-    for scene in _coarser_and_coarser(picture, view):
-        room = sum(width * height for width, height in map(box_size, scene.boxes))
-        if not paper.may_hold(room):
-            continue
-        try:
-            layout = lay_out_page(scene, seconds=seconds, page=page)
-        except LayoutTimeoutError:
-            continue
-        size = paper.smallest_text(*sheet_size(scene, layout, paper))
-        if size >= SMALLEST:
-            return scene, layout
-        drawn.append((size, scene, layout))
-    if not drawn:
+    page = Page(paper.proportion, view.direction, _MISFIT * max(paper.proportion, 1 / paper.proportion), 0.0)
+    scenes = _fine_to_coarse(picture, view)
+    hoped = [scene for scene in scenes if paper.may_hold(sum(w * h for w, h in map(box_size, scene.boxes)))]
+    scenes = hoped or scenes[-1:]
+    found: tuple[float, Scene, Layout] | None = None
+    first, last = 0, len(scenes) - 1
+    while first <= last:  # the more boxes, the smaller the text, but for a few
+        middle = (first + last) // 2
+        tried = _sized(scenes[middle], paper, page, seconds)
+        fits = tried is not None and tried[0] >= SMALLEST
+        first, last = (first, middle - 1) if fits else (middle + 1, last)
+        if tried is not None and (found is None or fits or (found[0] < SMALLEST and tried[0] > found[0])):
+            found = tried
+    if found is None:
         hint = "draw a part: --scope, --focus, --from and --to"
         raise UnsupportedError("no picture of it could be laid out in time", hint=hint)
-    size, scene, layout = max(drawn, key=lambda one: one[0])
+    size, scene, layout = found
+    if size >= SMALLEST:
+        return scene, layout
     note = f"on {paper.name} the smallest text has {size:.1f} points; draw a part: --scope, --focus"
     return replace(scene, notes=(*scene.notes, note)), layout
 
 
-def _coarser_and_coarser(picture: Picture, view: View) -> Iterator[Scene]:
-    """Yield what a view asks for and coarser pictures, by depth and by number of boxes, those with most boxes first."""
+def _sized(scene: Scene, paper: Paper, page: Page, seconds: float) -> tuple[float, Scene, Layout] | None:
+    """Return the size of a scene's smallest text on a paper, in points, with its layout; None: not laid out in time."""
+    try:
+        layout = lay_out_page(scene, seconds=seconds, page=page)
+    except LayoutTimeoutError:
+        return None
+    return paper.smallest_text(*sheet_size(scene, layout, paper)), scene, layout
+
+
+def _fine_to_coarse(picture: Picture, view: View) -> list[Scene]:
+    """Return what a view asks for and coarser pictures, by depth and by number of boxes, most boxes first."""
     views = [view]
     while views[-1].most > _COARSEST:
         views.append(replace(view, depth=None, everything=False, most=int(views[-1].most * _STEP)))
     views += [replace(view, depth=depth) for depth in (1, 2, 3)] if view.depth is None else []
     scenes = {len(scene.boxes): scene for scene in (build_scene(picture, one) for one in reversed(views))}
-    yield from (scenes[count] for count in sorted(scenes, reverse=True) if count <= _MOST_ON_PAPER)
+    return [scenes[count] for count in sorted(scenes, reverse=True) if count <= _MOST_ON_PAPER or count == min(scenes)]
 
 
 def _coarser(view: View, scene: Scene) -> View | None:

@@ -18,6 +18,7 @@ from graphsurgeon.render.arrange.compose import Composer
 from graphsurgeon.render.arrange.composites import gather_composites
 from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
 from graphsurgeon.render.arrange.levels import Part, build_levels
+from graphsurgeon.render.arrange.recurrent import gather_recurrent
 from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
 from graphsurgeon.render.arrange.titles import operations_titled, titles
 from graphsurgeon.render.choose import zoom
@@ -32,7 +33,6 @@ from graphsurgeon.shapes import ShapeReport, infer_shapes
 FEW_BOXES = 5  # fewer, and constants are drawn too
 SMALL_PICTURE = 40  # operations of a picture that needs no levels
 WIDEST_SCOPE = 60  # parts of one scope that can still be looked at
-MARKS = ("highlight", "added", "removed", "changed")
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _facts(picture: Picture, scene: Scene, composer: Composer) -> tuple[str, ...
     """Return a model in numbers; of a part of one nothing, since only some of its weights are drawn."""
     if not picture.made_by:
         return ()
-    weights = composer.describer.weights(picture.selection.order)
+    weights = composer.describer.counted(picture.selection.order)
     ends = [
         plural(len({end.key for end in ends}), word)
         for ends, word in ((scene.inputs, "input"), (scene.outputs, "output"))
@@ -347,6 +347,7 @@ def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     root = build_levels(selection, apart)
     if not view.everything:
         gather_composites(root, selection, picture.metagraph, picture.report)
+        gather_recurrent(root, selection, picture.report)
     whole = open_to_depth(root, len(selection.order) + 1, composites=False)
     is_small = len(visible(root, whole.opened)) <= min(SMALL_PICTURE, view.most)
     if view.depth is None and (view.everything or is_small):
@@ -354,7 +355,7 @@ def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
     if not is_small:
         find_levels(root, selection, apart)
         fold_repeats(root, selection)
-        limit_width(root, selection, min(WIDEST_SCOPE, view.most))
+        limit_width(root, selection, min(WIDEST_SCOPE, view.most), apart)
         complete_classes(root)
     if view.depth is not None:
         return root, open_to_depth(root, max(view.depth, 1))

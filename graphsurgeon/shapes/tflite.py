@@ -7,8 +7,7 @@ given other shapes than it was made for is told, since then nobody knows what it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from graphsurgeon.model.dtype import INT32, DType
@@ -20,42 +19,6 @@ from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.shapes.infer import infer_shapes
 
 _MOST_ELEMENTS = 1000  # of a constant that may say a shape, axes, paddings
-
-
-@dataclass(frozen=True)
-class SubgraphShapes:
-    """What follows from other shapes of inputs.
-
-    Attributes:
-        shapes: tensors whose shape is another now.
-        findings: operators that do not take what they are given; `where` is `operator #3 (RESHAPE)`.
-        unknown: operators that are given other shapes than before, and of which nothing is known.
-    """
-
-    shapes: dict[Value, Shape]
-    findings: list[Finding]
-    unknown: list[str]
-
-
-def infer_subgraph(graph: Graph, inputs: Mapping[Value, Shape]) -> SubgraphShapes:
-    """Infer the shapes of a TFLite subgraph for other shapes of its inputs. Reads small constants from the file.
-
-    Args:
-        graph: the subgraph; it is not changed.
-        inputs: input -> its new shape.
-    """
-    restated = Restated(graph)
-    before = infer_shapes(restated.graph)
-    for value, shape in inputs.items():
-        restated.reshape(value, shape)
-    after = infer_shapes(restated.graph)
-    twins = restated.values.items()
-    shapes = {value: after.shape(twin) for value, twin in twins if before.shape(twin) != after.shape(twin)}
-    shapes |= inputs
-    known = set(before.findings)
-    findings = [found for found in after.findings if found not in known]
-    unknown = [name for name, node in restated.unknown.items() if any(value in shapes for value in node.inputs)]
-    return SubgraphShapes(shapes, findings, unknown)
 
 
 def contradictions(graph: Graph) -> list[Finding]:
@@ -73,15 +36,20 @@ class Restated:
         graph: the graph.
         values: tensor of the subgraph -> value of the graph.
         unknown: name -> operator that cannot be restated.
+        calls: name -> operator that runs other subgraphs.
     """
 
     def __init__(self, source: Graph) -> None:
         self.graph = Graph(source.metagraph, "main")
         self.values: dict[Value, Value] = {}
         self.unknown: dict[str, Node] = {}
+        self.calls: dict[str, Node] = {}
         numbers = {node: number for number, node in enumerate(source.nodes)}
         for node in _in_order(source.nodes):
             name = f"operator #{numbers[node]} ({node.op})"
+            if node.op in ("WHILE", "IF") and node.functions:
+                self._call(name, node)
+                continue
             restate = _RULES.get(node.op) if node.outputs else None
             try:
                 results = (
@@ -93,6 +61,18 @@ class Restated:
                 self.unknown[name] = node
             for value, result in zip(node.outputs, results or (), strict=False):
                 self.values[value] = result
+
+    def _call(self, name: str, node: Node) -> None:
+        """Restate a loop, whose states keep their shapes, or a branch, which yields what is stored so far."""
+        self.calls[name] = node
+        for place, value in enumerate(node.outputs):
+            if node.op == "IF":
+                self.value(value)
+            elif place < len(node.inputs):
+                given = self.value(node.inputs[place])
+                unique = self.graph.unique_name(f"{name} keeps")
+                attrs: dict[str, AttrValue] = {"T": value.dtype or INT32}
+                self.values[value] = self.graph.add_node("Identity", unique, [given], attrs, checked=False).output(0)
 
     def value(self, value: Value) -> Value:
         """Return what stands for a tensor: what computes it, a constant, or a placeholder of its stored shape."""

@@ -20,6 +20,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.model import Model
+from graphsurgeon.surgery.checkpoints.object_tree import make_objects
 from graphsurgeon.surgery.extracting import extract_graph
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
@@ -37,6 +38,7 @@ class ExtractReport:
         variables: names of variables that remain; of a checkpoint, the keys.
         tables: tables that now fill themselves.
         notes: what else the user should know, one line each.
+        damaged: (key, what is wrong with it) of the variables that were left out for it.
     """
 
     inputs: list[TensorFact] = field(default_factory=list)
@@ -47,6 +49,7 @@ class ExtractReport:
     variables: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    damaged: list[tuple[str, str]] = field(default_factory=list)
 
 
 @arguments.takes(
@@ -65,6 +68,7 @@ def extract(
     calls: Sequence[str] = (),
     graph: str | None = None,
     signature: str | None = None,
+    skip_damaged: bool = False,
     past_parser: bool = False,
     tags: Sequence[str] | None = None,
 ) -> ExtractReport:
@@ -75,12 +79,14 @@ def extract(
         outputs: tensor -> name of an Identity that yields it; empty keeps its own name.
         inputs: tensor -> name of the placeholder that takes its place; empty takes the tensor's name. Without any
             the graph is cut nowhere.
-        match: of a checkpoint: names, keys or object paths of variables, globs or `re:` expressions; any may match.
+        match: variables, which become a checkpoint, also those of a graph: names, keys or paths of objects, globs or
+            `re:` expressions; any may match.
         calls: nodes that call functions, to choose among several ways to a function.
         graph: limits the search for the tensors to one function or subgraph.
         signature: take this signature; without `outputs` whole, else names may be its keys. A TFLite model is also
             cut by `graph` alone: that subgraph whole. With `past_parser`: whose outputs, if none are given.
         past_parser: cut behind the parser of serialized `tf.train.Example`s: the inputs are the features.
+        skip_damaged: of a checkpoint: leave out what is damaged, for which all values are read; needs no `match`.
         tags: which MetaGraph of a SavedModel.
 
     Raises:
@@ -88,10 +94,12 @@ def extract(
         UnsupportedError: a tensor cannot be fed or fetched, or the part needs something that cannot be cut out.
         FileError: a table's contents cannot be read.
     """
-    if not model.metagraphs:
-        return _extract_variables(model, match)
-    if match:
-        raise UsageError("patterns choose the variables of a checkpoint", hint="give --outputs for a graph")
+    wants_variables = (match or skip_damaged) and not (outputs or inputs or signature or graph or past_parser)
+    if not model.metagraphs or (wants_variables and model.checkpoint is not None):
+        return _extract_variables(model, match, skip_damaged=skip_damaged)
+    if match or skip_damaged:
+        hint = "leave out --outputs for a checkpoint of them, --match for a part of the graph"
+        raise UsageError("patterns choose variables, and tensors a part of a graph", hint=hint)
     _check_ends(model, outputs, inputs, signature, graph, past_parser=past_parser)
     metagraph = choose_metagraph(model, tags)
     before = sum(len(one) for one in metagraph.graphs)
@@ -99,15 +107,9 @@ def extract(
         found = extract_tflite(metagraph, outputs or {}, inputs or {}, graph=graph, signature=signature)
     else:
         signed = None if signature is None else find_signature(metagraph, signature)
+        ends = outputs or {}, inputs or {}
         found = extract_graph(
-            model,
-            metagraph,
-            outputs or {},
-            inputs or {},
-            calls=calls,
-            graph=graph,
-            past_parser=past_parser,
-            signature=signed,
+            model, metagraph, *ends, calls=calls, graph=graph, past_parser=past_parser, signature=signed
         )
     after = sum(len(one) for one in model.graphs)
     return ExtractReport(
@@ -132,25 +134,56 @@ def _check_ends(
         raise UsageError("nothing says what is to be kept", hint="give --outputs A,B (gs outputs lists likely ones)")
 
 
-def _extract_variables(model: Model, match: Sequence[str]) -> ExtractReport:
+def _extract_variables(model: Model, match: Sequence[str], *, skip_damaged: bool) -> ExtractReport:
     checkpoint = model.checkpoint
-    assert checkpoint is not None
-    if not match:
+    if checkpoint is None:
+        raise UnsupportedError("the model has no variables", path=model.path)
+    if not (match or skip_damaged):
         raise UsageError("nothing says which variables are to be kept", hint="give --match NAME")
     if checkpoint.version == 1:
         raise UnsupportedError("a V1 checkpoint can be read but not written", hint="gs convert it first")
     kept: set[str] = set()
     names = names_of_variables(checkpoint, model)
     known = sorted(set().union(*names.values()))
-    for pattern in match:
+    for pattern in match or ("*",):
         matches = matcher(pattern, known.__contains__)
         found = {key for key, called in names.items() if any(matches(name) for name in called)}
         if not found:
             raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, known))
         kept |= found
     notes = _keep_save_counter(checkpoint, kept)
-    _remove(checkpoint, [key for key in checkpoint.variables if key not in kept])
-    return ExtractReport(variables=list(checkpoint.variables), notes=notes)
+    damaged = _let_go_of_damaged(checkpoint) if skip_damaged else {}
+    made = skip_damaged and make_objects(checkpoint)
+    if skip_damaged:
+        model.notes = [] if damaged else model.notes  # which told the damage
+    gone = [key for key in checkpoint.variables if key not in kept or key in damaged]
+    if len(gone) == len(checkpoint.variables):
+        hint = "gs check --checksums names all damage"
+        raise UsageError("nothing of what is to be kept is sound", path=model.path, hint=hint)
+    _remove(checkpoint, gone)
+    model.metagraphs = []  # variables alone are a checkpoint
+    if made:
+        notes.append("its objects could not be read: they were made anew of the paths in the keys, one way to each")
+    told = [(key, what) for key, what in damaged.items() if key in kept or key not in names]
+    return ExtractReport(variables=list(checkpoint.variables), damaged=told, notes=notes)
+
+
+def _let_go_of_damaged(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return key -> what is wrong with each variable that cannot be trusted; what is left is written anew.
+
+    A table goes whole where one of its two parts goes.
+    """
+    if checkpoint.raw is None:
+        raise UnsupportedError("only checkpoints have checksums that would tell what is damaged")
+    found: dict[str, str] = checkpoint.raw.damaged(checkpoint)
+    for node in checkpoint.objects.nodes if checkpoint.objects is not None and found else ():
+        parts = checkpoint.keys_of(node)
+        wrong = next((key for key in parts if key in found), None)
+        if wrong is not None:
+            found |= {key: f"belongs to {wrong}" for key in parts if key not in found}
+    if found or checkpoint.objects is None:
+        checkpoint.raw = None  # the index is written anew: what is wrong with it goes
+    return found
 
 
 def _keep_save_counter(checkpoint: Checkpoint, kept: set[str]) -> list[str]:

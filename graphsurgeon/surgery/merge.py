@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from graphsurgeon.analysis.variables import OBJECT_SUFFIX
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names, path_text
@@ -48,6 +48,7 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
 
     Raises:
         UsageError: both have a variable of one name, and `keep` does not say which counts.
+        FormatError: the object graph of one cannot be read.
         UnsupportedError: the model is no checkpoint, or one of the two holds objects and the other names.
     """
     first = checkpoint_of(model, "merge")
@@ -56,9 +57,12 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
         raise UsageError(f"--keep {keep!r} is neither first nor second")
     if (first.objects is None) != (second.objects is None):
         one, other = (first, second) if second.objects is None else (second, first)
+        if any(OBJECT_SUFFIX in key for key in other.variables):
+            hint = "gs extract --skip-damaged makes one of the paths in the keys"
+            raise FormatError("its object graph cannot be read, or is not there", path=other.prefix, hint=hint)
         raise UnsupportedError(
             f"{one.prefix} holds objects, {other.prefix} names: no program would restore both from one file",
-            hint="a program that restores by names reads either: gs convert each to .npz, and that to a checkpoint",
+            hint="keep two files, and restore them one after the other",
         )
     if first.objects is not None and second.objects is not None:
         return _Joining(first, first.objects, second, second.objects, prefix).run(keep)

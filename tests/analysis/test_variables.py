@@ -85,3 +85,21 @@ def test_names_without_object_graph_come_from_the_restore_path(fixtures_dir: Pat
 def test_plain_keys_are_names() -> None:
     [named] = named_variables(checkpoint(**{"conv/weights": (1,)}))
     assert (named.name, named.label, named.kind) == ("conv/weights", "conv/weights", "variable")
+
+
+def test_slots_of_keras_below_the_scope_of_training() -> None:
+    """As Estimators with optimizers of Keras name them, in a public model of TFX."""
+    keys = {
+        "dnn/hidden_0/kernel": (3, 4),
+        "training/Adagrad/dnn/hidden_0/kernel/accumulator": (3, 4),
+        "linear/bias": (1,),
+        "training/Ftrl/linear/bias/linear": (1,),
+        "training/Ftrl/iter": (),
+        "training/Adagrad/other/accumulator": (3, 4),
+        "m": (2,),
+        "dnn/m": (2,),
+    }
+    assert slot_keys(checkpoint(**keys)) == {
+        "training/Adagrad/dnn/hidden_0/kernel/accumulator",
+        "training/Ftrl/linear/bias/linear",
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,11 +91,68 @@ def test_tensorflow_reads_the_event_file(fixtures_dir: Path, tmp_path: Path) -> 
     import tensorflow as tf
 
     source = fixtures_dir / "savedmodel" / "control_flow"
-    assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 0
+    assert app.run(["convert", str(source), str(tmp_path / "logdir"), "--keep-functions"]) == 0
     [file] = (tmp_path / "logdir").iterdir()
     events = list(tf.compat.v1.train.summary_iterator(str(file)))
     graph = tf.compat.v1.GraphDef.FromString(events[1].graph_def)
     assert len(graph.library.function) == len(read(source).metagraphs[0].functions)
+
+
+@pytest.mark.tensorflow
+def test_tensorboard_shows_the_network_with_its_calls_opened(fixtures_dir: Path, tmp_path: Path) -> None:
+    readers = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    import tensorflow as tf
+
+    source = fixtures_dir / "savedmodel" / "keras_export"
+    assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 0
+    log = readers.EventAccumulator(str(tmp_path / "logdir"))
+    log.Reload()
+    shown = log.Graph()
+    loaded = tf.saved_model.load(str(source))
+    inner = loaded.signatures["serving_default"].graph._functions.values()
+    ops = {node.op for function in inner for node in function.definition.node_def} - {"StatefulPartitionedCall"}
+    assert ops <= {node.op for node in shown.node}
+    names = {node.name for node in shown.node}
+    assert all(read.lstrip("^").partition(":")[0] in names for node in shown.node for read in node.input)
+
+
+def graph_in(folder: Path) -> Any:
+    """Return the GraphDef of an event file: the second of its records."""
+    [file] = folder.iterdir()
+    data = file.read_bytes()
+    (first,) = struct.unpack("<Q", data[:8])
+    (second,) = struct.unpack("<Q", data[16 + first : 24 + first])
+    event = schema.message("tensorflow.Event").FromString(data[28 + first : 28 + first + second])
+    return schema.message("tensorflow.GraphDef").FromString(event.graph_def)
+
+
+def test_calls_are_opened_for_tensorboard(
+    fixtures_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = fixtures_dir / "savedmodel" / "keras_export"
+    assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 0
+    assert "4 calls opened" in capsys.readouterr().out
+    graph = graph_in(tmp_path / "logdir")
+    calls = [node.attr["f"].func.name for node in graph.node if node.op == "StatefulPartitionedCall"]
+    assert sorted(calls) == sorted(function.signature.name for function in graph.library.function)
+    assert all(name.startswith(("__inference__traced_save", "__inference__traced_restore")) for name in calls)
+    inside = [node.name for node in graph.node if node.op == "Conv2D" and "stem_1" in node.name]
+    assert sorted(inside) == [
+        f"{call}/StatefulPartitionedCall/functional_1/stem_1/convolution"
+        for call in ("StatefulPartitionedCall", "StatefulPartitionedCall_1")
+    ]
+
+
+def test_a_call_of_itself_stays_a_call(fixtures_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = fixtures_dir / "hostile" / "recursive_functions.pb"
+    assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 0
+    assert "function calls stay as they are: function 'f0' calls itself" in capsys.readouterr().err
+    assert {node.op for node in graph_in(tmp_path / "logdir").node} == {"PartitionedCall", "Placeholder"}
+
+
+def test_functions_are_kept_for_tensorboard_alone(fixtures_dir: Path, tmp_path: Path) -> None:
+    source = fixtures_dir / "savedmodel" / "linear"
+    assert app.run(["convert", str(source), str(tmp_path / "out.pb"), "--keep-functions"]) == 2
 
 
 def test_weights_alone(fixtures_dir: Path, tmp_path: Path) -> None:

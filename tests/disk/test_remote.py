@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -329,3 +330,14 @@ def test_an_s3_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gs: GS) -
             file.require_unchanged()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_nobody_answers(gs: GS, scheme: str) -> None:
+    with socket.socket() as free:  # a port that nothing listens at
+        free.bind(("127.0.0.1", 0))
+        url = f"{scheme}://127.0.0.1:{free.getsockname()[1]}/model.pb"
+        refused = gs("show", url)
+    assert (refused.status, refused.out) == (3, "")
+    hint = "look at the address, and whether the server runs"
+    assert refused.err == f"gs: {url}: the server cannot be reached: connection refused; {hint}\n"

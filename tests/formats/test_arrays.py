@@ -71,9 +71,9 @@ def test_safetensors_of_every_dtype(every_dtype: dict[str, Tensor]) -> None:
     assert found["dense/bfloat16"]["dtype"] == "BF16"
 
 
-def test_stored_values_are_copied_not_read(every_dtype: dict[str, Tensor]) -> None:
+def test_stored_values_are_copied_and_compared_with_their_checksum(every_dtype: dict[str, Tensor]) -> None:
     rope = arrayfiles.lower({"x": every_dtype["dense/float32"]}, ".safetensors")
-    assert [type(piece).__name__ for piece in rope] == ["bytes", "FileRange"]
+    assert [type(piece).__name__ for piece in rope] == ["bytes", "CheckedRange"]
 
 
 def test_types_that_are_not_there() -> None:

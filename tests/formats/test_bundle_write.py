@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import BLOCK, FileRange, Rope, open_source, rope_chunks
 from graphsurgeon.encoding.orderedcode import encode_slice_key
 from graphsurgeon.encoding.sstable import SSTable, write_table
@@ -222,7 +223,7 @@ def test_from_another_checkpoint(
         for key, variable in checkpoint.read_checkpoint(other).variables.items():
             first.variables[key] = variable
     files = checkpoint.lower_checkpoint(first, "merged")
-    assert sum(isinstance(piece, FileRange) for piece in files[f"merged{DATA}"]) == 2
+    assert sum(isinstance(piece, FileRange) for piece in files[f"merged{DATA}"]) == 3
     write_files(tmp_path / "out", files)
     again = checkpoint.read_checkpoint(tmp_path / "out/merged")
     assert {k: v.tensor.items() for k, v in again.variables.items()} == {"a": [1], "w": [5, 6], "big": [7, 8]}
@@ -350,7 +351,8 @@ def test_what_could_not_be_read_is_not_dropped(make_bundle: MakeBundle, floats: 
 def test_unknown_fields_of_entries_and_header_stay(tmp_path: Path, floats: Floats, write_files: WriteFiles) -> None:
     unknown = b"\xfa\x3f\x03new"  # field 1023
     header = b"\x08\x01\x1a\x02\x08\x01" + unknown
-    row = b"\x08\x01\x12\x04\x12\x02\x08\x01\x28\x04\x35\x00\x00\x00\x00" + unknown
+    checksum = struct.pack("<I", crc32c.mask(crc32c.crc32c(floats(1))))
+    row = b"\x08\x01\x12\x04\x12\x02\x08\x01\x28\x04\x35" + checksum + unknown
     (tmp_path / "m.index").write_bytes(write_table([(b"", header), (b"a", row), (b"b", row)]))
     (tmp_path / f"m{DATA}").write_bytes(floats(1))
     found = checkpoint.read_checkpoint(tmp_path / "m")

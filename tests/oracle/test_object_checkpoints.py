@@ -180,3 +180,40 @@ def test_a_path_inside_a_saved_model_stays_as_long_as_it_is(tmp_path: Path) -> N
     names = {"weight": "scope/weight"}  # the variable's own name, which is no path
     edit(tmp_path / "source", [("rename", {"names": names, "what": "variables"})], output=tmp_path / "out")
     assert tf.saved_model.load(str(tmp_path / "out")).model.w.name == "scope/weight:0"
+
+
+def test_part_of_a_saved_model_is_a_checkpoint(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    def program(value: float) -> tuple[Any, list[Any]]:
+        holder = tf.Module()
+        holder.encoder, holder.head = tf.Module(), tf.Variable([value], name="head")
+        holder.encoder.w = tf.Variable([value + 1], name="encoder/w")
+        return holder, [holder.encoder.w, holder.head]
+
+    saved, _ = program(1.0)
+    tf.saved_model.save(saved, str(tmp_path / "saved"))
+    edit(tmp_path / "saved", [("extract", {"match": ["encoder/*"]})], output=tmp_path / "part.ckpt")
+    fresh, (inner, head) = program(50.0)
+    tf.train.Checkpoint(encoder=fresh.encoder).read(f"{tmp_path}/part.ckpt").assert_consumed()
+    assert (inner.numpy(), head.numpy()) == ([2.0], [50.0])
+    with pytest.raises(UsageError, match="variables alone"):
+        edit(tmp_path / "saved", [("extract", {"match": ["encoder/*"]})], output=tmp_path / "folder")
+
+
+def test_one_variable_under_two_keys_is_one(tmp_path: Path) -> None:
+    """The shortest path gives a key: beside an optimizer it is another than alone."""
+    import tensorflow as tf
+
+    from graphsurgeon.compare.diff import diff
+
+    net = network(1)
+    both = read(saved(net, tmp_path / "both"))
+    alone = read(tf.train.Checkpoint(model=net).save(str(tmp_path / "alone")))
+    report = diff(both, alone, match=["model/*"])
+    assert report.counts["variable"]["renamed"] == 6  # kernels and biases, gamma and beta
+    assert not any(change.kind == "changed" for change in report.changes)
+    net.set_weights([weight + 1 for weight in net.get_weights()])
+    other = read(tf.train.Checkpoint(model=net).save(str(tmp_path / "other")))
+    changed = [one for one in diff(both, other, match=["model/*"]).changes if one.kind == "changed"]
+    assert len(changed) == 8

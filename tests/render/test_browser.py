@@ -397,3 +397,21 @@ def test_nothing_stands_in_the_way_of_those_who_cannot_see_it(browser: Any, tmp_
             findings = page.evaluate("axe.run()")["violations"]
             assert [(found["id"], found["nodes"][0]["html"]) for found in findings] == []
         context.close()
+
+
+def test_the_page_in_a_notebook(browser: Any, tmp_path: Path) -> None:
+    shown = graphsurgeon.read(FIXTURES / "savedmodel/keras_export")._repr_html_()
+    (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><html><body>{shown}</body></html>", "utf-8")
+    context = browser.new_context(viewport={"width": 1000, "height": 700}, offline=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((tmp_path / "notebook.html").as_uri())
+    frame = page.frames[1]
+    for button in ("#more", "#reset"):
+        frame.wait_for_selector("#scene .box", timeout=PATIENCE)
+        frame.click(button)
+    frame.wait_for_selector("#scene .box", timeout=PATIENCE)
+    assert complaints == []
+    context.close()

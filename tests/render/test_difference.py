@@ -11,6 +11,7 @@ from graphsurgeon.compare.diff import diff
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.model import Model
+from graphsurgeon.render import View
 from graphsurgeon.render.difference import draw_difference
 from graphsurgeon.render.scene.scene import Scene
 
@@ -110,3 +111,36 @@ def test_every_format(format: str) -> None:
     text = draw_difference(before, after, diff(before, after), format=format).content.decode()
     assert "removed" in text
     assert "added" in text
+
+
+def test_a_freeze_is_told_as_one(tmp_path: Path) -> None:
+    from graphsurgeon.edit import edit
+
+    source = FIXTURES / "savedmodel/keras_export"
+    target = tmp_path / "frozen.pb"
+    edit(source, [("freeze", {})], output=target)
+    scene = scene_of(graphsurgeon.read(source), graphsurgeon.read(target))
+    assert all(box.marks == ("frozen",) for box in scene.boxes if box.parameters)
+    others = {(box.kind, mark) for box in scene.boxes for mark in box.marks if not box.parameters}
+    assert others <= {("input", "renamed")}  # as the frozen graph has no signature
+
+
+def test_what_was_renamed_is_no_change() -> None:
+    before, after = read("graphdef/face_detector.pb"), read("graphdef/face_detector.pb")
+    (relu,) = [node for node in after.metagraphs[0].graph.nodes if node.op == "Relu" and "rnet" in node.name]
+    relu.name = "rnet/other"
+    assert marked(scene_of(before, after)) == {"Conv2D": "renamed"}  # the layer that it belongs to
+
+
+def test_a_closed_box_opens_to_what_is_changed_within() -> None:
+    from tests.render.test_page import data_of
+
+    before, after = read("graphdef/face_detector.pb"), read("graphdef/face_detector.pb")
+    replace_relu(after, "rnet")
+    report = diff(before, after)
+    page = draw_difference(before, after, report, format="html", view=View(depth=1)).content.decode()
+    parts = data_of(page)["parts"]
+    scope = next(part for part in parts if part.get("scope") and part["name"] == "rnet")
+    assert {"added", "removed"} <= set(scope["marks"])
+    inside = [part for part in parts if part["parent"] >= 0 and part.get("marks") and not part.get("scope")]
+    assert {(part["title"], *part["marks"]) for part in inside} >= {("Tanh", "added"), ("Relu", "removed")}

@@ -19,6 +19,7 @@ from graphsurgeon.render.place.pages import Page, lay_out_page
 from graphsurgeon.render.place.paper import PAPERS, SMALLEST, paper_named
 from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.render.write.palette import SCALE
+from tests.render.build import Maker
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FRAMED = ("graphdef/lowered.pb", "graphdef/cnn.pb", "savedmodel/keras_trained")
@@ -126,3 +127,17 @@ def test_boxes_by_dtype_and_by_own_numbers(tmp_path: Path) -> None:
     file.write_text('{"a": [1]}')
     assert app.run(["render", str(FIXTURES / "graphdef/cnn.pb"), "--json", "--color-by", str(file)]) == 2
     assert app.run(["render", str(FIXTURES / "graphdef/cnn.pb"), "--json", "--color-by", "speed"]) == 2
+
+
+@pytest.mark.parametrize("most", [8, 12, 20])
+def test_a_long_network_is_divided_as_finely_as_is_wanted(most: int) -> None:
+    maker = Maker()
+    source = x = maker.placeholder()
+    for number in range(14):
+        for part in ("expand", "squeeze", "project"):
+            source = maker.dense(f"block{number}_{part}_{'abc'[number % 3]}", source)
+            source = maker.node("Exp" if number % 2 else "Sigmoid", f"act{number}_{part}", source)
+    view = View(most=most)
+    scene = build_scene(select_picture(maker.sign({"x": x}, {"y": source}), view), view)
+    assert most / 2 <= len(scene.boxes) <= most + 1
+    assert [box.title for box in scene.boxes if box.kind == "input"] == ["x"]

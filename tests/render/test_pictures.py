@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
 import subprocess
 import sys
@@ -233,3 +235,29 @@ def test_a_function_by_itself() -> None:
     assert {box.kind for box in drawing.scene.boxes} >= {"input", "output", "operation"}
     with pytest.raises(UsageError, match="functions match"):
         draw(model, view=View(graph="*"))
+
+
+def test_a_notebook_is_given_the_page_in_a_frame() -> None:
+    model = graphsurgeon.read(FIXTURES / "savedmodel/keras_rnn")
+    shown = model._repr_html_()
+    assert shown is not None
+    frame = ElementTree.fromstring(re.sub(r' srcdoc="[^"]*"', "", shown))
+    assert frame.tag == "iframe"
+    assert set((frame.get("sandbox") or "").split()) == {"allow-scripts", "allow-downloads"}
+    (page,) = re.findall(r' srcdoc="([^"]*)"', shown)
+    assert html.unescape(page).encode() == draw(model, format="html").content
+    assert graphsurgeon.read(FIXTURES / "checkpoint/v1/model.ckpt")._repr_html_() is None
+
+
+def test_a_page_too_large_for_a_cell_leaves_the_svg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphsurgeon.render.drawing.MOST_IN_NOTEBOOK", 1000)
+    model = graphsurgeon.read(FIXTURES / "savedmodel/linear")
+    assert model._repr_html_() is None
+    assert model._repr_svg_() is not None
+
+
+def test_a_drawing_shows_itself() -> None:
+    model = graphsurgeon.read(FIXTURES / "savedmodel/linear")
+    assert (draw(model)._repr_html_() or "").startswith('<div style="width:100%;overflow:auto"><svg')
+    assert (draw(model, format="html")._repr_html_() or "").startswith("<iframe")
+    assert draw(model, format="dot")._repr_html_() is None

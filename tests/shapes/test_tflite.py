@@ -9,7 +9,8 @@ import pytest
 from graphsurgeon import read
 from graphsurgeon.model import Shape
 from graphsurgeon.shapes.infer import infer_shapes
-from graphsurgeon.shapes.tflite import Restated, infer_subgraph
+from graphsurgeon.shapes.tflite import Restated
+from graphsurgeon.shapes.tflite_flow import infer_subgraph
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tflite"
 

@@ -35,7 +35,7 @@ class RenameProposal:
         arguments: of `gs rename`, where one rule says the pairs; else empty, and a file of pairs is needed.
         by_order: the pairs rest on an order; two equal layers in another order would be exchanged.
         left: what is looked for and has no pair.
-        transposed: what would have a pair, if the shape were not the reverse: (name, wanted name).
+        transposed: what would have a pair, if its dimensions came in another order: (name, wanted name).
     """
 
     why: str
@@ -60,10 +60,11 @@ def propose(
         return []
     names = list(fixed)
     rules = [*_by_prefix(wanted, stored, names), *_by_suffix(wanted, stored, names)]
-    part = [*rules, *_by_called(wanted, stored)]
-    whole = [one for one in part if not one.left]
+    called = _by_called(wanted, stored)
+    whole = [one for one in rules if not one.left] or [one for one in called if not one.left]
     if whole:
-        return whole[:_MOST] if whole[0] in rules else whole[:1]
+        return whole[:_MOST]
+    part = [*rules, *called]
     joined = [_joined(one, wanted, stored, names) for one in part[:_MOST]]
     for found in (
         [one for one in joined if not one.left][:1],
@@ -105,9 +106,10 @@ def fits(one: RestoreName, other: RestoreName) -> bool:
 
 
 def is_transposed(one: RestoreName, other: RestoreName) -> bool:
-    """Say whether one has the reverse of the other's shape, which is another one."""
-    own, theirs = one.shape.dims, other.shape.dims
-    return bool(own and theirs) and own != theirs and own == tuple(reversed(theirs or ()))
+    """Say whether the shapes have the same dimensions in another order."""
+    own, theirs = one.shape.dims or (), other.shape.dims or ()
+    is_known = one.shape.is_static and other.shape.is_static
+    return is_known and own != theirs and sorted(map(str, own)) == sorted(map(str, theirs))
 
 
 # -- names of variables ----------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def _misfit(one: RestoreName, sides: BothSides, checkpoint: Checkpoint) -> list[
         return []
     what = f"it is {_typed(one)}, and the checkpoint has {_typed(stored)} under {one.key!r}"
     if is_transposed(one, stored):
-        hint = "the shape is the reverse: transpose the values in the program that writes the checkpoint"
+        hint = "the dimensions come in another order: transpose the values in the program that writes the checkpoint"
     elif one.dtype is not None and one.dtype.base is not entry.dtype.base:
         hint = f"gs cast CKPT --match {one.key!r} --dtype {one.dtype.base}, if that is meant"
     else:

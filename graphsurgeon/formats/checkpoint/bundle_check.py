@@ -80,6 +80,59 @@ def verify_checksums(
     return found
 
 
+def damaged(checkpoint: Checkpoint, progress: Progress | None = None) -> dict[str, str]:
+    """Return key -> what is wrong with each variable whose values cannot be trusted. Reads all values.
+
+    That is what is cut off or missing, does not match its checksum, overlaps with another, or is there twice.
+
+    Raises:
+        FormatError: the index itself is damaged: names and places may be wrong.
+    """
+    bundle: Bundle = checkpoint.raw
+    if bundle.is_damaged:
+        what = "blocks of the index do not match their checksums: names and places of all values may be wrong"
+        raise FormatError(what, path=bundle.index.path, hint=RESTORE)
+    found = dict.fromkeys(bundle.lost, "it is there twice, or its entry makes no sense")
+    for entry, other in overlaps(bundle):
+        found[label(entry.key)] = f"its bytes overlap with those of {label(other.key)}"
+        found[label(other.key)] = f"its bytes overlap with those of {label(entry.key)}"
+    total = sum(variable.tensor.nbytes for variable in checkpoint.variables.values())
+    done = 0
+    for key, variable in checkpoint.variables.items():
+        source = variable.tensor.source
+        try:
+            if isinstance(source, BundleSource | SlicedSource):
+                source.verify()
+        except FileError as error:
+            found.setdefault(key, error.message.removeprefix(f"{key}: "))
+        parts = [part.source for part in source.slices] if isinstance(source, SlicedSource) else []
+        for part in parts:  # what overlaps is found by the keys of slices
+            where = label(part.entry.key) if isinstance(part, BundleSource) else ""
+            if where in found:
+                found.setdefault(key, found[where])
+        done += variable.tensor.nbytes
+        if progress is not None:
+            progress(done, total)
+    return {key: found[key] for key in [*checkpoint.variables, *bundle.lost] if key in found}
+
+
+def overlaps(bundle: Bundle) -> list[tuple[BundleEntry, BundleEntry]]:
+    """Return entries over some of the same bytes, each with the one that it overlaps; the same range may be meant."""
+    found = []
+    furthest: BundleEntry | None = None
+    stored = [entry for entry in _stored_entries(bundle) if entry.size > 0]
+    for entry in sorted(stored, key=lambda entry: (entry.shard, entry.offset, -entry.size)):
+        is_new_shard = furthest is None or furthest.shard != entry.shard
+        if furthest is None or is_new_shard or entry.offset >= furthest.offset + furthest.size:
+            furthest = entry
+            continue
+        if (entry.offset, entry.size) != (furthest.offset, furthest.size):
+            found.append((entry, furthest))
+        if entry.offset + entry.size > furthest.offset + furthest.size:
+            furthest = entry
+    return found
+
+
 def _sources(checkpoint: Checkpoint, keys: Iterable[str] | None) -> Iterator[BundleSource]:
     if keys is None and isinstance(checkpoint.raw, Bundle):
         yield from (BundleSource(checkpoint.raw, entry) for entry in _stored_entries(checkpoint.raw))
@@ -152,9 +205,12 @@ def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
         elif expected is not None and entry.size != expected:
             what = f"{entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}"
             yield Finding("error", where, what, RESTORE)
-        if last is not None and entry.size > 0 and last.shard == entry.shard and entry.offset < last.offset + last.size:
-            yield Finding("warning", where, f"shares bytes with {label(last.key)}")
+        is_same = last is not None and (entry.shard, entry.offset, entry.size) == (last.shard, last.offset, last.size)
+        if last is not None and is_same and entry.size > 0:
+            yield Finding("warning", where, f"has the same bytes as {label(last.key)}")
         last = entry
+    for entry, other in overlaps(bundle):
+        yield Finding("error", label(entry.key), f"its bytes overlap with those of {label(other.key)}", RESTORE)
 
 
 def _slice_problems(bundle: Bundle) -> Iterator[Finding]:

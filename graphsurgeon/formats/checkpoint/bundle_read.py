@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk import crc32c
-from graphsurgeon.disk.files import BLOCK, CheckedRange, FileRange, SourceFile, contained, open_source
+from graphsurgeon.disk.files import BLOCK, CheckedRange, FileRange, Progress, SourceFile, contained, open_source
 from graphsurgeon.encoding.orderedcode import MAX_RANK, Extent, decode_slice_key
 from graphsurgeon.encoding.sstable import SSTable
 from graphsurgeon.errors import FileError, FormatError
@@ -166,12 +166,19 @@ class Bundle:
         if entry is None:
             return None
         try:
+            BundleSource(self, entry).verify()
             strings = decode_strings(self.stored(entry), 1)
             self.trackable = objectgraph.parse_trackable(strings[0])
         except FileError as error:
             self.report(OBJECT_GRAPH_KEY, f"the object graph cannot be read: {error}")
             return None
         return objectgraph.lift_trackable(self.trackable)
+
+    def damaged(self, checkpoint: Checkpoint, progress: Progress | None = None) -> dict[str, str]:
+        """Return key -> what is wrong with the values of each variable that cannot be trusted. Reads them all."""
+        from graphsurgeon.formats.checkpoint import bundle_check
+
+        return bundle_check.damaged(checkpoint, progress)
 
     def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
         """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from graphsurgeon.disk import crc32c
-from graphsurgeon.disk.files import BLOCK, Computed, FileRange, Rope, rope_chunks, rope_size
+from graphsurgeon.disk.files import BLOCK, CheckedRange, Computed, FileRange, Rope, rope_chunks, rope_size
 from graphsurgeon.encoding.orderedcode import decode_slice_key, encode_slice_key
 from graphsurgeon.encoding.sstable import write_table
 from graphsurgeon.errors import FormatError, UnsupportedError
@@ -25,7 +25,7 @@ from graphsurgeon.formats.graph import objectgraph
 from graphsurgeon.formats.graph.tensorproto import read_shape, write_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
 from graphsurgeon.model.collector import collector_off
-from graphsurgeon.model.dtype import FIRST_FOREIGN, STRING
+from graphsurgeon.model.dtype import FIRST_FOREIGN, STRING, DType
 from graphsurgeon.model.shape import SCALAR
 from graphsurgeon.model.tensor import StringsSource, Tensor
 
@@ -40,7 +40,7 @@ class _Item:
         message: its `BundleEntryProto`, a copy; shard and offset are filled in by the layout.
         rope: its bytes; None for the entry of a partitioned tensor, which has none of its own.
         home: the entry of the source whose bytes these are, or whose place they take; None for a new one.
-        is_kept: the bytes are those of `home`.
+        is_kept: the bytes are those of an entry of the source, or of another bundle, with the checksum they have there.
     """
 
     __slots__ = ("home", "is_kept", "key", "message", "rope")
@@ -119,11 +119,16 @@ def _require_whole(source: Bundle, checkpoint: Checkpoint) -> None:
     Raises:
         FormatError: with the first such entry.
     """
-    where, hint = source.index.path, "only an unchanged copy can be made of it"
+    where, hint = source.index.path, "gs extract --skip-damaged saves the rest, gs check names all damage"
     if source.is_damaged:
-        raise FormatError("its blocks do not match their checksums", path=where, hint=hint)
+        what = "its blocks do not match their checksums"
+        raise FormatError(what, path=where, hint="only an unchanged copy can be made of it")
     if source.lost:
         raise FormatError(f"the entry {source.lost[0]!r} cannot be carried over", path=where, hint=hint)
+    overlapping = bundle_check.overlaps(source)
+    if overlapping:
+        entry, other = overlapping[0]
+        raise FormatError(f"{label(entry.key)} overlaps with {label(other.key)}", path=where, hint=hint)
     if checkpoint.objects is None and source.trackable is None and _OBJECTS in source.entries:
         raise FormatError("the object graph inside cannot be read, to be kept in step", path=where, hint=hint)
 
@@ -246,7 +251,7 @@ class _Writer:
         if source.bundle is self.source:
             item = self._kept(key, source.entry)
         else:
-            item = _Item(key, _parse(source.entry), [source.bundle.stored(source.entry)])
+            item = _Item(key, _parse(source.entry), [source.bundle.stored(source.entry)], is_kept=True)
         if tensor is not None:
             _describe(item.message, tensor)
         return item
@@ -290,6 +295,15 @@ class _Writer:
         data = objectgraph.serialize_trackable(objects)
         yield self._whole(_OBJECTS, Tensor(STRING, SCALAR, StringsSource([data])), entry)
 
+    def _compare_when_written(self, item: _Item) -> None:
+        """Let bytes that are taken out of their shard be compared with their checksum on the way."""
+        dtype = DType.of(item.message.dtype)
+        if item.is_kept and item.rope and dtype.bits:
+            item.rope = [
+                CheckedRange(piece, item.message.crc32c, label(item.key)) if isinstance(piece, FileRange) else piece
+                for piece in item.rope
+            ]
+
     def _idle(self) -> list[int]:
         """Return the shards of the source that hold no entry but are there."""
         return [shard.number for shard in bundle_check.shards(self.source)] if self.source is not None else []
@@ -307,6 +321,7 @@ class _Writer:
             if where is not None and where in placed:  # two entries over the same bytes
                 _put(item, number, placed[where])
                 continue
+            self._compare_when_written(item)
             _put(item, number, end)
             if where is not None:
                 placed[where] = end
@@ -322,14 +337,16 @@ def _original_place(item: _Item) -> tuple[bool, int]:
 def _same_bytes(items: list[_Item], before: list[BundleEntry]) -> bool:
     """Say whether a shard keeps every byte range it has, and gets no other."""
     kept = {(item.home.offset, item.home.size) for item in items if item.home is not None and item.is_kept}
-    return all(item.is_kept for item in items) and kept == {(entry.offset, entry.size) for entry in before}
+    are_home = all(item.is_kept and item.home is not None for item in items)
+    return are_home and kept == {(entry.offset, entry.size) for entry in before}
 
 
 def _append(rope: Rope, pieces: Rope) -> int:
     """Append pieces, joining ranges that follow each other in one file; return their bytes."""
     for piece in pieces:
         last = rope[-1] if rope else None
-        if isinstance(piece, FileRange) and isinstance(last, FileRange) and _follows(piece, last):
+        are_plain = type(piece) is FileRange and type(last) is FileRange
+        if are_plain and isinstance(piece, FileRange) and isinstance(last, FileRange) and _follows(piece, last):
             rope[-1] = FileRange(last.file, last.offset, last.length + piece.length)
         else:
             rope.append(piece)

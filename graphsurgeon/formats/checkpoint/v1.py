@@ -12,7 +12,7 @@ from graphsurgeon.disk.files import BLOCK, FileRange, Progress, SourceFile
 from graphsurgeon.encoding.orderedcode import Extent, encode_slice_key
 from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.encoding.sstable import SSTable
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint.bundle_read import read_extents
 from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource, resolve, slice_shape
@@ -47,6 +47,16 @@ class TableSet:
     def objects(self, checkpoint: Checkpoint) -> ObjectGraph | None:
         """Return None: the format is older than object graphs."""
         return None
+
+    def damaged(self, checkpoint: Checkpoint, progress: Progress | None = None) -> dict[str, str]:
+        """Refuse: the values of a table cannot be told apart from its index.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "of a checkpoint of version 1 nothing is left out", hint="gs check --checksums names damage"
+        )
 
     def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
         """Return the data as they are: the format is older than object graphs."""

@@ -177,6 +177,7 @@ def _npy(name: str, tensor: Tensor) -> tuple[int, Callable[[], Iterator[bytes]]]
     """Return the size of an array file and what yields it."""
     shape = tuple(dim or 0 for dim in tensor.shape)
     if tensor.dtype is STRING:
+        tensor.verify()
         items = tensor.items()
         width = max((len(item) for item in items), default=0) or 1
         head = _npy_header(f"|S{width}", shape)
@@ -191,7 +192,7 @@ def _npy(name: str, tensor: Tensor) -> tuple[int, Callable[[], Iterator[bytes]]]
 
     def chunks() -> Iterator[bytes]:
         yield head
-        for chunk in tensor.chunks():
+        for chunk in tensor.checked_chunks():
             yield _widen(tensor.dtype, chunk)
 
     return size, chunks
@@ -223,8 +224,9 @@ def _widen(dtype: DType, chunk: bytes) -> bytes:
 def _pieces(tensor: Tensor) -> list[Piece]:
     """Return where the little-endian bytes lie, else what yields them."""
     if tensor.dtype.is_small_integer:
-        return [Computed(tensor.nbytes, lambda: (_widen(tensor.dtype, chunk) for chunk in tensor.chunks()))]
-    ranges: list[FileRange] | None = getattr(tensor.source, "ranges", lambda: None)()
-    if ranges is not None and sum(map(len, ranges)) == tensor.nbytes:
-        return list(ranges)
-    return [Computed(tensor.nbytes, tensor.chunks)]
+        return [Computed(tensor.nbytes, lambda: (_widen(tensor.dtype, chunk) for chunk in tensor.checked_chunks()))]
+    for kind in ("checked_ranges", "ranges"):
+        ranges: list[FileRange] | None = getattr(tensor.source, kind, lambda: None)()
+        if ranges is not None and sum(map(len, ranges)) == tensor.nbytes:
+            return list(ranges)
+    return [Computed(tensor.nbytes, tensor.checked_chunks)]

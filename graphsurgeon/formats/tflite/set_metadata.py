@@ -187,7 +187,7 @@ def _normalize(tensor: Json, numbers: Sequence[float]) -> None:
 
 
 def _norm_notes(graph: Graph, said: Json) -> list[str]:
-    """Say where a picture has no normalization, or one by channel: MediaPipe wants one pair, but for bytes."""
+    """Say where a picture has no normalization, or one by channel: it wants one pair, unless pixels are uint8."""
     subgraph: Json = next(iter(said.get("subgraph_metadata") or ()), {})
     entries = list(subgraph.get("input_tensor_metadata") or ())
     told = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
+from math import ceil
 
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops.kinds import PADS
@@ -17,6 +18,9 @@ from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.render.scene import families
 
 MANY = 12  # parts of one scope; fewer need no further level
+_FEW = 40  # parts of one scope that are wanted; where more are, stretches have about `MANY` of them
+_LEAST_STRETCH = 2
+_UNEVEN = 1.3  # stretches are cut where it suits, so that some are longer than others
 _MOST_PREFIX_SHARE = 0.9  # a group that holds nearly everything says nothing
 _SHORT_EDGE = 8  # parts that an edge may pass and still belong to a block, where long edges hide all cuts
 _TAIL_NAME = re.compile(
@@ -212,7 +216,7 @@ class _Layers:
         if not self._may_head(before):
             return False
         if part.title:
-            return part.family != "dense"
+            return part.family not in ("dense", "recurrent")
         if self._consists_of(part, families.is_pointwise):
             return self._is_chain(part)
         return bool(_TAIL_NAME.search(part.name.lower())) and self._consists_of(
@@ -288,30 +292,42 @@ def _crossing(parts: Sequence[Part], joints: Joints, longest: int) -> list[int]:
     return found
 
 
-def limit_width(root: Part, selection: Selection, most: int) -> None:
+def limit_width(root: Part, selection: Selection, most: int, outside: Collection[int] = ()) -> None:
     """Divide scopes with more parts than can be looked at into stretches, cut where least passes on; in place.
 
-    A scope of few parts stays whole, however few are wanted: no stretch has less than half of `MANY` parts.
+    Where few are wanted, stretches are as short as they may be, so that the picture says as much as it can.
+
+    Args:
+        root: of the scopes.
+        selection: what they hold.
+        most: parts of one scope.
+        outside: as `find_levels` takes it.
     """
+    outside = frozenset(outside)
+    apart = [child for child in root.children if child.operation in outside]
+    root.children = [child for child in root.children if child.operation not in outside]
     joints = Joints(root, selection.links)
     for scope in _scopes(root):
         while len(scope.children) > most:
             members = scope.children
-            stretches = _stretches(members, _crossing(members, joints, len(members)))
+            size = MANY if most > _FEW else max(_LEAST_STRETCH, ceil(_UNEVEN * len(members) / most))
+            stretches = _stretches(members, _crossing(members, joints, len(members)), size)
             if len(stretches) == 1:
                 break
             _regroup(scope, stretches, "group", span_name)
             joints.inherit(scope.children, members)
+    root.children = [*apart, *root.children]
     settle(root)
 
 
-def _stretches(parts: Sequence[Part], crossing: Sequence[int]) -> list[list[Part]]:
+def _stretches(parts: Sequence[Part], crossing: Sequence[int], size: int) -> list[list[Part]]:
+    """Return stretches of about so many parts, of half as many at least and twice as many at most."""
     groups: list[list[Part]] = []
     start = 0
     while start < len(parts):
-        ends = range(start + MANY // 2, min(start + 2 * MANY, len(parts)))
-        end = min(ends, key=lambda index: (crossing[index], abs(index - start - MANY)), default=len(parts) - 1)
-        end = len(parts) - 1 if len(parts) - end <= MANY // 2 else end
+        ends = range(start + size // 2, min(start + 2 * size, len(parts)))
+        end = min(ends, key=lambda index: (crossing[index], abs(index - start - size)), default=len(parts) - 1)
+        end = len(parts) - 1 if len(parts) - end <= size // 2 else end
         groups.append(list(parts[start : end + 1]))
         start = end + 1
     return groups

@@ -13,7 +13,7 @@ from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.ends import End
 from graphsurgeon.render.choose.flow import is_empty_name
 from graphsurgeon.render.choose.select import Link, behind, dtype_of
-from graphsurgeon.render.scene.describe import Describer, first_block, members, scope_title
+from graphsurgeon.render.scene.describe import Describer, first_block, frame_title, members
 from graphsurgeon.render.scene.scene import Box, Cluster, Edge, NodeName, Terminal
 
 _LONGEST_ID = 80  # characters of an id that tools which read the picture still show
@@ -93,7 +93,7 @@ class Composer:
     def _open(self, part: Part, cluster: str) -> str:
         path = first_block(part).path
         identity = self._identity(path, "scope")
-        self.clusters.append(Cluster(identity, cluster, part.kind, scope_title(part), path, part.count))
+        self.clusters.append(Cluster(identity, cluster, part.kind, frame_title(part), path, part.count))
         self.parts[identity] = part
         return identity
 
@@ -126,7 +126,9 @@ class Composer:
         joined: dict[tuple[str, str, str], list[Link]] = {}
         for link in links:
             source, target = self._box_of.get(link.source), self._box_of.get(link.target)
-            if source is None or target is None or source == target or self._is_carried(link):
+            # What one turn hands to the next is drawn on the box that holds the whole turn, too.
+            is_inner = source == target and link.kind != "loop"
+            if source is None or target is None or is_inner or self._is_carried(link):
                 continue
             joined.setdefault((source, target, _kind(link)), []).append(link)
         for (source, target, kind), same in joined.items():

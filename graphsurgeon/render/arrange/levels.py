@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from graphsurgeon.model.traversal import in_preorder
+from graphsurgeon.render.choose.conditions import frame_condition, loop_condition
 from graphsurgeon.render.choose.flow import OpenedCall, is_empty_name
 from graphsurgeon.render.choose.select import Link, Selection
 
@@ -35,12 +36,14 @@ class Part:
         depth: scopes by name around it; found levels do not count.
         count: of a repeat, how many equal blocks it stands for; 1 otherwise.
         title, family: of a construct that has a name of its own, and its colour; empty for others.
+        about: of such a construct, its size in words; empty for others.
+        condition: of a loop, what it goes on for; empty for others, and where that is not told.
         twins: of a part inside the drawn block of a repeat, the parts at its place in the other blocks.
     """
 
     __slots__ = (
-        "children", "count", "depth", "family", "is_named", "key", "kind", "name", "operation", "parent", "path",
-        "position", "size", "title", "twins",
+        "about", "children", "condition", "count", "depth", "family", "is_named", "key", "kind", "name", "operation",
+        "parent", "path", "position", "size", "title", "twins",
     )  # fmt: skip
 
     def __init__(self, kind: PartKind, name: str, path: str, parent: Part | None, operation: int = -1) -> None:
@@ -56,6 +59,8 @@ class Part:
         self.count = 1
         self.title = ""
         self.family = ""
+        self.about = ""
+        self.condition = ""
         self.twins: list[Part] = []
         self.position = 0
         self.key: object = None
@@ -93,6 +98,11 @@ def build_levels(selection: Selection, outside: Sequence[int] = ()) -> Part:
         parent = _scope(selection, scopes, inside)
         path = "/".join(operation.path)
         parent.children.append(Part("operation", operation.path[-1], path, parent, index))
+    for operation in selection.flow.operations:
+        if operation.op == "LoopCond" and operation.node is not None and operation.path[:-1] in scopes:
+            scope = scopes[operation.path[:-1]]
+            if scope is not root and scope.kind == "scope":
+                scope.kind, scope.condition = "loop", frame_condition(operation.node)
     _move_into_own_scopes(scopes)
     _join(root)
     _open_only_scope(root, apart)
@@ -181,6 +191,8 @@ def _scope(selection: Selection, scopes: dict[tuple[str, ...], Part], path: tupl
         kind: PartKind = "scope" if opened is None else opened.kind  # type: ignore[assignment]
         parent = scopes[path[:-1]]
         scopes[path] = Part(kind, _scope_name(path[-1], opened), "/".join(path), parent)
+        if opened is not None and kind == "loop":
+            scopes[path].condition = loop_condition(opened.node)
         parent.children.append(scopes[path])
     return scopes[path]
 
@@ -229,7 +241,7 @@ def _without_corridor(part: Part) -> Part:
     again = next((n for n in range(min(len(outer), len(inner), _LONGEST_REPEAT), 0, -1) if outer[-n:] == inner[:n]), 0)
     child.name = "/".join([*outer, *inner[again:]]) or child.name
     if part.kind not in ("scope", "call") and child.kind in ("scope", "call"):
-        child.kind = part.kind
+        child.kind, child.condition = part.kind, part.condition
     return child
 
 

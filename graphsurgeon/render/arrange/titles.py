@@ -13,6 +13,7 @@ from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.scene.boxes import LONGEST_TITLE, shortened
 
+WHILE = " · while "  # between the name of a loop and what it goes on for
 _TIMES = re.compile(r"^(?P<name>.*?) ?[×x](?P<count>\d+)$")
 
 
@@ -36,7 +37,7 @@ def titles(root: Part) -> Iterator[str]:
 
 
 def _matcher(text: str) -> Callable[[Part], bool]:
-    wanted = text.strip("/")
+    wanted = text.partition(WHILE)[0].strip("/")
     times = _TIMES.fullmatch(wanted)
     run = (times["name"], int(times["count"])) if times else None
     is_glob = any(char in wanted for char in "*?[")

@@ -26,6 +26,7 @@ class Arranger {
   // the top of a frame, false at its foot: what goes from one turn of a loop to the next runs upwards.
   levels() {
     const levels = new Map();
+    this.turns = new Map(); // a box that holds a whole loop -> what one turn hands to the next
     const level = (scope) => {
       if (!levels.has(scope)) levels.set(scope, { edges: new Map(), ports: new Map() });
       return levels.get(scope);
@@ -40,7 +41,10 @@ class Arranger {
     for (const edge of this.tree.edges) {
       const source = this.path(edge.source);
       const target = this.path(edge.target);
-      if (source.at(-1) === target.at(-1)) continue;
+      if (source.at(-1) === target.at(-1)) {
+        if (edge.kind === "loop") this.turns.set(source.at(-1), [...(this.turns.get(source.at(-1)) || []), edge]);
+        continue;
+      }
       let depth = 0;
       while (source[depth] === target[depth]) depth += 1;
       const scope = depth ? source[depth - 1] : -1;
@@ -68,6 +72,13 @@ class Arranger {
     }
     found.push(index);
     return found;
+  }
+
+  // The line from a box back to itself.
+  turn(index, scope, { x, y, width, height }) {
+    const right = x + width;
+    const points = [[right, y + height * 0.75], [right + 16, y + height * 0.75], [right + 16, y + height * 0.3], [right, y + height * 0.3]];
+    return { from: index, to: index, kind: "loop", items: this.turns.get(index), label: "", points, around: around(points), scope, at: null, ends: true };
   }
 
   children(scope) {
@@ -127,6 +138,7 @@ class Arranger {
       corner.set(child.index, rectangle);
       (inner ? found.frames : found.boxes).set(child.index, inner ? { ...rectangle, title: inner.title } : rectangle);
       if (inner) this.place(inner, rectangle.x, rectangle.y, levels, found);
+      else if (this.turns.has(child.index)) found.segments.push(this.turn(child.index, scope.index, rectangle));
     }
     for (const segment of scope.segments) {
       const points = segment.points.map(([px, py]) => [px + x, py + y]);

@@ -379,7 +379,11 @@ $("less").addEventListener("click", () => step(false));
 $("save").addEventListener("click", save);
 $("help").addEventListener("click", help);
 $("reset").addEventListener("click", () => {
-  history.replaceState(null, "", "#");
+  try {
+    history.replaceState(null, "", "#");
+  } catch {
+    // A frame of a notebook has no address.
+  }
   recall();
 });
 
@@ -387,4 +391,12 @@ $("reset").addEventListener("click", () => {
 
 $("title").textContent = DATA.title;
 foot();
-recall();
+// A frame of a notebook or a tab behind others has no size yet: what is fitted to it waits until it has.
+if (canvas.clientWidth && canvas.clientHeight) recall();
+else {
+  new ResizeObserver((_, sizes) => {
+    if (!canvas.clientWidth || !canvas.clientHeight) return;
+    sizes.disconnect();
+    recall();
+  }).observe(canvas);
+}

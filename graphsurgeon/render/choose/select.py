@@ -140,7 +140,9 @@ class _Selector:
             values = [operand for operand in reads[index] if operand.role != "shape"]
             selection.links += [_link(self.flow, operand, index) for operand in values or reads[index]]
             folded = [operand for operand in visible[index] if operand.source not in visible]
-            weights = self._weights(operand.source for operand in folded)
+            # What a loop begins with is no weight of what the first turn reads.
+            turning = {operand.slot for operand in visible[index] if operand.role == "loop"}
+            weights = self._weights(operand.source for operand in folded if operand.slot not in turning)
             if weights:
                 selection.weights[index] = weights
                 selection.folded[index] = [operand.read for operand in folded]

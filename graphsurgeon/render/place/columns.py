@@ -18,6 +18,9 @@ from graphsurgeon.render.place.splines import Point, passes, rounded, split
 
 _MOST_COLUMNS = 8  # more side by side make a strip again, only a lying one
 _MOST_CUT = 4  # edges that may run from one column to the next
+_WHOLE = 0.5  # of the height of a column: frames that are no higher are not cut
+_HALVINGS = 10  # of the range in which the height of even columns is looked for
+_DETOUR = 0.04  # of a column's height that a cut through one edge less is worth
 _GAP = 34.0  # between columns
 _LANE = 7.0  # between edges that run side by side
 _NAME = 24.0  # the height of a frame's name
@@ -52,7 +55,7 @@ class _Columns:
 def in_columns(layout: Layout, proportion: float) -> Layout:
     """Return a layout in as many columns as come nearest to a page of some width to height; unchanged if none do."""
     crossed = _Crossed(layout)
-    ways = {tuple(_cuts(layout, layout.height / number, crossed)) for number in range(2, _MOST_COLUMNS + 1)}
+    ways = {tuple(_cuts(layout, number, crossed)) for number in range(2, _MOST_COLUMNS + 1)}
     pages = [layout, *(_cut(layout, cuts) for cuts in sorted(ways) if cuts)]
     return min(pages, key=lambda page: max(page.width / proportion, page.height))
 
@@ -89,25 +92,35 @@ class _Crossed(dict[float, int]):
         return self[height]
 
 
-def _cuts(layout: Layout, height: float, crossed: _Crossed) -> list[float]:
-    """Return where to cut so that columns are about so high, each cut where few edges pass."""
-    allowed = [place for place in _gaps(layout, height) if crossed[place] <= _MOST_CUT]
-    cuts: list[float] = []
-    start = 0.0
-    while layout.height - start > 1.3 * height:
-        target = start + height
-        near = [place for place in allowed if abs(place - target) < 0.35 * height]
-        later = [place for place in allowed if place >= target]
-        if not near and not later:
-            break
-        start = min(near, key=lambda p: 0.1 * crossed[p] + abs(p - target) / height) if near else later[0]
-        cuts.append(start)
-    return cuts
+def _cuts(layout: Layout, number: int, crossed: _Crossed) -> list[float]:
+    """Return where to cut for so many columns, as even as can be, each cut where few edges pass; none if it cannot."""
+    allowed = [place for place in _gaps(layout, layout.height / number) if crossed[place] <= _MOST_CUT]
+    low, high = layout.height / number, layout.height
+    best: list[float] = []
+    for _ in range(_HALVINGS):
+        height = (low + high) / 2
+        cuts = _cuts_within(layout.height, height, allowed, crossed)
+        if cuts is None or len(cuts) >= number:
+            low = height
+        else:
+            best, high = cuts, height
+    return best
+
+
+def _cuts_within(whole: float, height: float, allowed: Sequence[float], crossed: _Crossed) -> list[float] | None:
+    """Return cuts that leave no column higher than this; None if there are none."""
+    cuts = [0.0]
+    while whole - cuts[-1] > height:
+        within = [place for place in allowed if cuts[-1] < place <= cuts[-1] + height]
+        if not within:
+            return None
+        cuts.append(max(within, key=lambda place: place - _DETOUR * height * crossed[place]))
+    return cuts[1:]
 
 
 def _gaps(layout: Layout, height: float) -> list[float]:
-    """Return heights at which a line across the picture meets no box, and no frame that a column can hold."""
-    frames = [place for place in layout.clusters.values() if place.height <= height]
+    """Return heights at which a line across the picture meets no box, and no frame that a column has much room for."""
+    frames = [place for place in layout.clusters.values() if place.height <= _WHOLE * height]
     places = sorted([*layout.boxes.values(), *frames], key=lambda place: place.y)
     gaps = []
     low = places[0].y + places[0].height

@@ -26,10 +26,14 @@ class Page:
     Attributes:
         proportion: width to height that is wanted.
         direction: "down" or "right"; None goes down, and to the right where that is far too wide.
+        tall: how many times as high as wide a picture may be, or the reverse, before it is arranged anew.
+        large: what is no larger stays as it is.
     """
 
     proportion: float = _PROPORTION
     direction: str | None = None
+    tall: float = _TALL
+    large: float = _LARGE
 
 
 def lay_out_page(scene: Scene, *, seconds: float, page: Page | None = None) -> Layout:
@@ -41,7 +45,7 @@ def lay_out_page(scene: Scene, *, seconds: float, page: Page | None = None) -> L
     """
     page = page or Page()
     layout = _with_free_titles(scene, page, seconds)
-    if len(scene.boxes) > _MOST_BOXES or page.direction or layout.width <= max(_TALL * layout.height, _LARGE):
+    if len(scene.boxes) > _MOST_BOXES or page.direction or layout.width <= max(page.tall * layout.height, page.large):
         return layout
     try:
         sideways = _with_free_titles(scene, replace(page, direction="right"), seconds)
@@ -78,9 +82,9 @@ def paged(scene: Scene, layout: Layout, page: Page | None = None) -> Layout:
     page = page or Page()
     if len(scene.boxes) > _MOST_BOXES:
         return layout
-    if layout.height > max(_TALL * layout.width, _LARGE) and page.direction != "right":
+    if layout.height > max(page.tall * layout.width, page.large) and page.direction != "right":
         return in_columns(layout, page.proportion)
-    if layout.width > max(_TALL * layout.height, _LARGE):
+    if layout.width > max(page.tall * layout.height, page.large):
         return _in_rows(scene, layout, page.proportion)
     return layout
 

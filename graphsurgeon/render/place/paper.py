@@ -8,7 +8,7 @@ from graphsurgeon.errors import UsageError
 from graphsurgeon.render.place.text import EDGE_SIZE
 
 SMALLEST = 6.0  # points: what a reader of a printed page can still make out
-_SPREAD = 3.0  # times the room of its boxes, at the least, that a network takes with its edges and their labels
+_SPREAD = 1.5  # times the room of its boxes, at the least, that a network takes with its edges and their labels
 
 
 class Paper(NamedTuple):

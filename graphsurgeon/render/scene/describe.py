@@ -10,8 +10,9 @@ from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.traversal import in_preorder
-from graphsurgeon.ops.kinds import BATCH_NORMS
+from graphsurgeon.ops.kinds import BATCH_NORMS, CONSTANTS, VARIABLES
 from graphsurgeon.render.arrange.levels import Part
+from graphsurgeon.render.arrange.titles import WHILE
 from graphsurgeon.render.choose.ends import End
 from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.choose.select import Selection, dtype_of
@@ -22,9 +23,11 @@ from graphsurgeon.shapes import ShapeReport
 LONGEST_LINE = 48  # characters of a line in a box
 _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
 _MOST_OPS = 4  # kinds of operations that a box lists
+_LONGEST_CONDITION = 36
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
 _TITLES = dict.fromkeys(BATCH_NORMS, "BatchNorm")
-_COMPARED = frozenset({"added", "removed", "changed"})
+_LEARNING = frozenset({"convolution", "dense", "recurrent", "lookup", "normalization"})
+_COMPARED = frozenset({"added", "removed", "changed", "frozen", "renamed"})
 _NORMS = (
     (re.compile(r"batch_?norm|(^|[_/])bn(_?\d+)?($|/)"), "BatchNorm"),
     (re.compile(r"layer_?norm"), "LayerNorm"),
@@ -46,6 +49,11 @@ class Describer:
         for end in inputs:
             for source in end.sources:
                 self._inputs.setdefault(source, []).append(end)
+        self._readers: dict[int, set[int]] = {}
+        for reader, weights in selection.weights.items():
+            for weight in weights:
+                self._readers.setdefault(weight, set()).add(reader)
+        self._made_with = self._constants_made_with()
 
     def box(self, part: Part, identity: str, cluster: str) -> Box:
         """Return the box of a part that is closed."""
@@ -99,6 +107,39 @@ class Describer:
         found = dict.fromkeys(weight for index in operations for weight in self.selection.weights.get(index, ()))
         return [self.operations[index] for index in found]
 
+    def counted(self, operations: Iterable[int]) -> list[Drawn]:
+        """Return the weights folded into operations that count as parameters, each once.
+
+        Where a model has variables, a constant is one only if a product, a lookup or a normalization reads it: others
+        are what it was made with (a mean, a scale), not what it has learnt.
+        """
+        return [weight for weight in self.weights(operations) if weight.index not in self._made_with]
+
+    def _constants_made_with(self) -> set[int]:
+        found = {index for weights in self.selection.weights.values() for index in weights}
+        if not any(self.operations[index].op in VARIABLES for index in found):
+            return set()
+        learnt = {
+            weight
+            for reader, weights in self.selection.weights.items()
+            if families.family(self.operations[reader].op) in _LEARNING
+            for weight in weights
+        }
+        return {index for index in found - learnt if self.operations[index].op in CONSTANTS}
+
+    def _size(self, part: Part) -> str:
+        """Tell how many parameters a part has; shared ones are those that something else in the picture reads too."""
+        own = list(first_block(part).operations())
+        weights = self.counted(own)
+        count = boxes.parameters(weights)
+        if not count:
+            return ""
+        telling = [weight.index for weight in weights if boxes.parameters([weight])]
+        inside = set(own)
+        is_shared = all(self._readers[index] - inside for index in telling)
+        each = " shared" if is_shared else " each" if part.count > 1 else ""
+        return boxes.count_text(count, "param") + each
+
     def _weight_shapes(self, index: int) -> list[Shape]:
         """Return the shapes of the weights folded into an operation, largest first; of one in parts, as it is read."""
         own = [boxes.weight_shape(weight) for weight in self.weights([index])]
@@ -114,15 +155,15 @@ class Describer:
         operation = self.operations[head]
         is_one = shown.is_operation or bool(shown.title)
         tails = [] if is_one else [tail for child in shown.children for tail in self._tails(child, head)]
-        facts = "" if shown.title else _joined(boxes.attributes(operation, self._weight_shapes(head)))
-        count = boxes.parameters(self.weights(inside))
+        facts = shown.about if shown.title else _joined(boxes.attributes(operation, self._weight_shapes(head)))
+        count = boxes.parameters(self.counted(inside))
         name = shown.name or operation.name
         told = "" if name.lower() == operation.label.lower() else name
         return Box(
             identity,
             "layer" if tails or shown.title else "operation",
             (shown.title or _op_title(operation)) + _times(part),
-            _fitting([facts, _listed(tails), _size(count, part), told, self._told_marks(part)]),
+            _fitting([facts, _listed(tails), self._size(part), told, self._told_marks(part)]),
             shown.path,
             shown.family or families.family(operation.op),
             cluster,
@@ -135,8 +176,8 @@ class Describer:
     def _scope_box(self, part: Part, identity: str, cluster: str) -> Box:
         shown = first_block(part)
         inside = list(shown.operations())
-        count = boxes.parameters(self.weights(inside))
-        lines = [self._census(inside), _size(count, part), _KIND_LINES.get(shown.kind, ""), self._told_marks(part)]
+        count = boxes.parameters(self.counted(inside))
+        lines = [self._census(inside), self._size(part), _loop_line(shown), self._told_marks(part)]
         is_norm = "norm" in shown.name.lower() and all(_rank(self.operations[index].op) == 2 for index in inside)
         family = "normalization" if is_norm else "scope"
         return Box(
@@ -212,18 +253,24 @@ def twins(part: Part) -> list[Part]:
     return [twin for twin in in_preorder([first], lambda one: one.twins) if twin is not first]
 
 
+def frame_title(part: Part) -> str:
+    """Return the name of a scope as its frame shows it: of a loop with what it goes on for."""
+    condition = first_block(part).condition
+    told = f"{WHILE}{boxes.shortened(condition, _LONGEST_CONDITION)}" if condition else ""
+    return scope_title(part) + told
+
+
+def _loop_line(part: Part) -> str:
+    return f"while {part.condition}" if part.condition else _KIND_LINES.get(part.kind, "")
+
+
 def scope_title(part: Part) -> str:
-    """Return the name of a scope as its box or frame shows it."""
+    """Return the name of a scope as its box shows it."""
     return boxes.shortened(first_block(part).name, boxes.LONGEST_TITLE) + _times(part)
 
 
 def _times(part: Part) -> str:
     return f" ×{part.count}" if part.count > 1 else ""
-
-
-def _size(parameters: int, part: Part) -> str:
-    each = " each" if part.count > 1 else ""
-    return boxes.count_text(parameters, "param") + each if parameters else ""
 
 
 def _rank(op: str) -> int:

@@ -11,7 +11,7 @@ from graphsurgeon.render.arrange.depth import Opening, contents
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.picture import Picture, View, color_scene, compose_scene
 from graphsurgeon.render.place.layout import box_size
-from graphsurgeon.render.scene.describe import first_block, main_operation, scope_title, twins
+from graphsurgeon.render.scene.describe import first_block, frame_title, main_operation, twins
 from graphsurgeon.render.scene.details import Details
 from graphsurgeon.render.scene.hidden import folded_into
 from graphsurgeon.render.scene.scene import Box
@@ -71,7 +71,7 @@ class PageData:
 
     def _scope(self, identity: str, parent: int) -> dict[str, Any]:
         part = self.composer.parts[identity]
-        facts = _box(self.closed[identity], parent) | {"scope": True, "frame": scope_title(part)}
+        facts = _box(self.closed[identity], parent) | {"scope": True, "frame": frame_title(part)}
         facts["family"] = self.families[identity]
         facts["at"] = part.position
         facts["size"][0] += _BUTTON

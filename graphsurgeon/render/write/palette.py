@@ -64,8 +64,13 @@ MARKS = {
     "added": ("#00785a", "#3fc79f"),
     "removed": ("#b5382a", "#f28b7f"),
     "changed": ("#a87400", "#e8b53a"),
+    "frozen": ("#0063a8", "#6db4ee"),
+    "renamed": ("#7a4fa3", "#c3a1e8"),
 }
-MARK_LABELS = {"highlight": "highlighted", "added": "added", "removed": "removed", "changed": "changed"}
+MARK_LABELS = {
+    "highlight": "highlighted", "added": "added", "removed": "removed", "changed": "changed",
+    "frozen": "frozen: variables made constants", "renamed": "renamed",
+}  # fmt: skip
 EDGE_LABELS = {
     "quantized": "quantized", "shape": "shape only", "resource": "resource", "loop": "next turn",
     "condition": "chooses a branch", "control": "runs before", "removed": "was read",

@@ -19,13 +19,14 @@ MOST = 1 << 18  # elements at once: of float64 2 MiB
 def in_blocks(tensor: Tensor) -> Iterator[np.ndarray[Any, Any]]:
     """Yield the elements as flat arrays of `MOST` elements, the last one shorter. Reads the values.
 
-    Types that numpy lacks come as float32, as `numeric.to_numpy` widens them.
+    Types that numpy lacks come as float32, as `numeric.to_numpy` widens them. The values are compared with the checksum
+    of the file: what is computed of damaged ones would look sound.
     """
     import numpy as np
 
     held: list[np.ndarray[Any, Any]] = []
     count = 0
-    for array in numbers(tensor):
+    for array in numbers(tensor, checked=True):
         while array.size:
             part = array[: MOST - count]
             array = array[part.size :]

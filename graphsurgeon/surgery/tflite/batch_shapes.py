@@ -26,46 +26,65 @@ def free_name(graph: Graph, base: str) -> str:
     return next(name for n in range(len(taken) + 1) if (name := f"{base}_{n}" if n else base) not in taken)
 
 
-def batch_shape(source: Value, batch: int | None, rest: Sequence[int], base: str) -> Value:
-    """Return a shape `[batch, *rest]` as a tensor.
+def batch_shape(source: Value, sizes: Sequence[int], base: str, axis: int = 0) -> Value:
+    """Return a shape that has the batch along an axis as a tensor, computed.
 
     Args:
         source: a tensor whose first dimension is the batch.
-        batch: its size; None has it computed from `source`.
-        rest: the other sizes.
+        sizes: the shape for one example.
         base: begins the names of new tensors.
+        axis: the dimension that is the batch.
     """
-    graph = source.graph
-    if batch is not None:
-        return numbers(graph, base, [batch, *rest])
+    graph, before, rest = source.graph, list(sizes[:axis]), list(sizes[axis + 1 :])
     rank = source.shape.rank if source.shape is not None else None
-    sizes = _new(graph, "SHAPE", [source], f"{base}_of", rank or 1)
-    sizes.producer.attrs["out_type"] = INT32  # type: ignore[union-attr]
-    if rank == 1 and not rest:
-        return sizes
+    whole = _new(graph, "SHAPE", [source], f"{base}_of", rank or 1)
+    whole.producer.attrs["out_type"] = INT32  # type: ignore[union-attr]
+    if rank == len(sizes) == 1:
+        return whole
     ends = [numbers(graph, f"{base}_{what}", [item]) for what, item in (("begin", 0), ("end", 1), ("step", 1))]
-    first = _new(graph, "STRIDED_SLICE", [sizes, *ends], f"{base}_first", 1)
-    if not rest:
+    first = _new(graph, "STRIDED_SLICE", [whole, *ends], f"{base}_first", 1)
+    front = [numbers(graph, f"{base}_before", before)] if before else []
+    behind = [numbers(graph, f"{base}_rest", rest)] if rest else []
+    if not front and not behind:
         return first
-    return _new(graph, "CONCATENATION", [first, numbers(graph, f"{base}_rest", rest)], base, 1 + len(rest))
+    return _new(graph, "CONCATENATION", [*front, first, *behind], base, len(sizes))
 
 
-def broadcast(value: Value, source: Value, batch: int | None) -> Value:
+def broadcast(value: Value, source: Value, axis: int = 0) -> Value:
     """Return a tensor that repeats what another yields for one example as often as there are examples.
 
     Args:
-        value: of shape `[1, ...]`, all known.
+        value: of a shape that is known, 1 along the axis.
         source: a tensor whose first dimension is the batch.
-        batch: its size; None has it computed.
+        axis: the dimension that becomes the batch.
     """
     graph, dims = value.graph, [dim or 1 for dim in (value.shape.dims if value.shape is not None else None) or ()]
     base = f"{value.name or f'tensor_{value.port}'}/batch"
-    shape = batch_shape(source, batch, dims[1:], f"{base}_shape")
+    shape = batch_shape(source, dims, f"{base}_shape", axis)
     assert value.dtype is not None
-    repeated = graph.add_value(free_name(graph, base), value.dtype, Shape([batch or 1, *dims[1:]]))
+    repeated = graph.add_value(free_name(graph, base), value.dtype, Shape(dims))
     repeated.extra = {key: item for key, item in (value.extra or {}).items() if key == "quantization"} or None
     graph.add_node("BROADCAST_TO", "", [value, shape]).set_outputs([repeated])
     return repeated
+
+
+def settle(shape: Value) -> None:
+    """Make a computed shape a constant, where what is made of that shape has one that is known."""
+    graph = shape.graph
+    (user,) = shape.consumers
+    made = user.outputs[0].shape
+    dims = [dim for dim in (made.dims if made is not None else None) or () if dim is not None]
+    if shape.shape != Shape([len(dims)]):
+        return
+    chain = [shape.producer]
+    while chain[-1] is not None and chain[-1].op != "SHAPE":
+        chain.append(next(value.producer for value in chain[-1].inputs if value.producer is not None))
+    nodes = [node for node in chain if node is not None]
+    gone = [value for node in nodes for value in (*node.outputs, *node.inputs) if value is not nodes[-1].inputs[0]]
+    known = numbers(graph, f"{shape.name}_known", dims)
+    user.inputs = [known if value is shape else value for value in user.inputs]
+    graph.take_out(nodes)
+    graph.remove_values(dict.fromkeys(gone))
 
 
 def _new(graph: Graph, op: str, inputs: Sequence[Value], base: str, size: int) -> Value:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, plural
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.shapes.tflite import infer_subgraph
+from graphsurgeon.shapes.tflite_flow import infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction
 from graphsurgeon.surgery.tflite.batch_shapes import batch_shape, broadcast, numbers
 
@@ -29,10 +29,20 @@ Find = Callable[[Mapping[Value, Shape]], Sequence[Contradiction]]
 class _Trial:
     """What is tried: shapes of inputs, what slices may become, and whether the batch is to stay unknown."""
 
+    graph: Graph
     inputs: Mapping[Value, Shape]
     shapes: Mapping[Value, Shape]
     slices: bool
     is_open: bool
+    undo: list[Callable[[], None]]
+    computed: list[Value]
+
+    def repeat(self, value: Value, source: Value, axis: int = 0) -> Value:
+        """Return a tensor repeated for each example."""
+        repeated = broadcast(value, source, axis)
+        assert repeated.producer is not None
+        self.computed.append(repeated.producer.inputs[1])
+        return repeated
 
     def now(self, value: Value) -> tuple[int | None, ...]:
         """Return the sizes of a tensor in the trial."""
@@ -42,7 +52,7 @@ class _Trial:
 
 def fix_reshapes(
     graph: Graph, trial: Mapping[Value, Shape], find: Find, *, slices: bool, is_open: bool = False
-) -> list[str]:
+) -> tuple[list[str], list[Value]]:
     """Change operators until nothing contradicts the shapes of a trial, or change nothing.
 
     Args:
@@ -53,24 +63,35 @@ def fix_reshapes(
         is_open: the trial stands for a batch of any size.
 
     Returns:
-        What was changed, one line each.
+        What was changed, one line each; and shapes that are computed now, to be settled where the batch is known.
 
     Raises:
         UnsupportedError: something contradicts the shapes and cannot be changed; it is named.
     """
     undo: list[Callable[[], None]] = []
     told: list[str] = []
+    computed: list[Value] = []
     try:
         while found := find(trial):
             if len(told) == MOST_FIXES:
                 raise UnsupportedError(f"more than {plural(MOST_FIXES, 'operator')} would have to be changed")
             shapes = infer_subgraph(graph, trial).shapes
-            told.append(_fix(graph, found[0], undo, _Trial(trial, shapes, slices, is_open)))
+            told.append(_fix(found[0], _Trial(graph, trial, shapes, slices, is_open, undo, computed)))
     except GraphSurgeonError:
         for back in reversed(undo):
             back()
         raise
-    return told
+    return told, computed
+
+
+def operators_of(graph: Graph, before: str = "") -> dict[str, Node]:
+    """Return every operator of a subgraph and of those that it runs, by how it is told, the inner ones first."""
+    found: dict[str, Node] = {}
+    for number, node in enumerate(graph.nodes):
+        for called in node.functions if node.op in ("WHILE", "IF") else ():
+            found |= operators_of(called, f"{before}subgraph {called.name}: ")
+        found[f"{before}operator #{number} ({node.op})"] = node
+    return found
 
 
 def state_tensors(node: Node) -> list[Value]:
@@ -84,9 +105,9 @@ def batch_of(node: Node, shape: Shape | None) -> int | None:
     return shape.dims[axis] if shape is not None and shape.dims is not None and len(shape.dims) > axis else None
 
 
-def _fix(graph: Graph, found: Contradiction, undo: list[Callable[[], None]], trial: _Trial) -> str:
-    node = graph.nodes[int(found.where.partition("#")[2].partition(" ")[0])]
-    undo.append(_undo(node))
+def _fix(found: Contradiction, trial: _Trial) -> str:
+    node = operators_of(trial.graph)[found.where]
+    trial.undo.append(_undo(node))
     is_slice = node.op in ("SLICE", "STRIDED_SLICE") and not trial.slices
     mend = _fix_state if state_tensors(node) else _MENDS.get(node.op)
     what = mend(node, trial) if mend is not None and not is_slice else ""
@@ -131,16 +152,16 @@ def _fix_reshape(node: Node, trial: _Trial) -> str:
     was, made = node.inputs[0].shape, node.outputs[0].shape
     if was is None or made is None:
         return ""
-    batch = _batch_axis(was, Shape(trial.now(node.inputs[0])))
+    batch = batch_axis(was, Shape(trial.now(node.inputs[0])))
     before, after = was.dims or (), made.dims or ()
     if batch is None or None in after:
         return ""
     rest = [*before[:batch], *before[batch + 1 :]]
     places = [axis for axis, dim in enumerate(after) if dim == 1 and [*after[:axis], *after[axis + 1 :]] == rest]
     if batch == 0 and after[:1] == (1,):
-        return _reshape_to(node, [-1, *(dim or 0 for dim in after[1:])])
+        return _reshape_to(node, after, _free_axis(node, after, trial))
     if batch == 0 and list(after) == rest and _only_broadcast(node.outputs[0], len(before)):
-        return _reshape_to(node, [-1, *(dim or 0 for dim in after)])
+        return _reshape_to(node, (1, *after), 0)
     if len(places) != 1 or len(before) != len(after):
         return ""
     order = [axis for axis in range(len(before)) if axis != batch]
@@ -149,10 +170,30 @@ def _fix_reshape(node: Node, trial: _Trial) -> str:
     return f"transposes by {order}"
 
 
-def _reshape_to(node: Node, wanted: list[int]) -> str:
+def _reshape_to(node: Node, sizes: Sequence[int | None], axis: int) -> str:
+    wanted = [-1 if place == axis else dim or 0 for place, dim in enumerate(sizes)]
     node.inputs = [node.inputs[0], _numbers(node, wanted)]
     node.attrs["new_shape"] = list(wanted)
-    return f"reshapes to {Shape([None, *wanted[1:]])}"
+    return f"reshapes to {Shape([None if dim == -1 else dim for dim in wanted])}"
+
+
+def _free_axis(node: Node, sizes: Sequence[int | None], trial: _Trial) -> int:
+    """Return the one of several dimensions of 1 in front that is the batch: not the one along which it is joined.
+
+    What a loop writes into an array of steps has the step in front: `[1, batch, units]`; and so has an array of the
+    last step alone, which is taken out of it behind the loop.
+    """
+    joined = {
+        axis % len(sizes)
+        for user in node.outputs[0].consumers
+        if user.op == "CONCATENATION" and isinstance(axis := user.attrs.get("axis", 0), int)
+    }
+    loop = _loop_of(node.graph, trial)
+    for place, output in enumerate(node.graph.outputs if loop is not None else ()):
+        if loop is not None and output.value is node.outputs[0] and any(map(_takes_one, loop.outputs[place].consumers)):
+            joined.add(0)
+    ones = next((place for place, dim in enumerate(sizes) if dim != 1), len(sizes))
+    return next((place for place in range(ones) if place not in joined), 0)
 
 
 def _only_broadcast(value: Value, rank: int) -> bool:
@@ -174,14 +215,12 @@ def _fix_shape(node: Node, trial: _Trial) -> str:
     source = node.inputs[data]
     if not items or int(items[0]) != 1 or len(trial.now(source)) != len(items):
         return ""
-    batch = None if trial.is_open else trial.now(source)[0]
     inputs = list(node.inputs)
     base = f"{node.outputs[0].name or node.op}/batch"
-    inputs[place] = batch_shape(source, batch, [int(item) for item in items[1:]], base)
+    inputs[place] = batch_shape(source, [int(item) for item in items], base)
     node.inputs = inputs
-    if batch is not None:  # it yields that whatever comes in, so it is told from no other shape
-        node.outputs[0].shape = Shape([batch, *(int(item) for item in items[1:])])
-    return f"yields {Shape([batch, *(int(item) for item in items[1:])])}"
+    trial.computed.append(inputs[place])
+    return f"yields {Shape([None, *(int(item) for item in items[1:])])}"
 
 
 def _fix_join(node: Node, trial: _Trial) -> str:
@@ -189,13 +228,14 @@ def _fix_join(node: Node, trial: _Trial) -> str:
     ranks = {len(trial.now(value)) for value in node.inputs}
     batches = [value for value in node.inputs if trial.now(value)[:1] not in ((1,), (None,), ())]
     single = [value for value in node.inputs if trial.now(value)[:1] == (1,) and None not in trial.now(value)]
+    if node.op == "CONCATENATION" and len(ranks) == 1 and (what := _fix_array(node, trial)):
+        return what
     if len(ranks) != 1 or not batches or not single:
         return ""
     rank, axis = min(ranks), node.attrs.get("axis")
     if (axis if isinstance(axis, int) else 0) % (rank + (node.op == "PACK")) == 0:
         return ""
-    batch = None if trial.is_open else trial.now(batches[0])[0]
-    repeated = {value: broadcast(value, batches[0], batch) for value in dict.fromkeys(single)}
+    repeated = {value: trial.repeat(value, batches[0]) for value in dict.fromkeys(single)}
     node.inputs = [repeated.get(value, value) for value in node.inputs]
     names = ", ".join(value.name or f"#{value.port}" for value in repeated)
     return f"joins {names}, repeated for each example"
@@ -212,9 +252,9 @@ def _fix_state(node: Node, trial: _Trial) -> str:
     return f"keeps a state for {batch} examples"
 
 
-def _batch_axis(was: Shape, now: Shape) -> int | None:
+def batch_axis(was: Shape | None, now: Shape) -> int | None:
     """Return the one dimension that was 1 and is more now, None where there is no such, or others changed too."""
-    if was.dims is None or now.dims is None or len(was.dims) != len(now.dims):
+    if was is None or was.dims is None or now.dims is None or len(was.dims) != len(now.dims):
         return None
     other = [axis for axis, (a, b) in enumerate(zip(was.dims, now.dims, strict=True)) if a != b]
     return other[0] if len(other) == 1 and was.dims[other[0]] == 1 else None
@@ -251,6 +291,72 @@ def _numbers(node: Node, items: Sequence[int]) -> Value:
     return numbers(node.graph, f"{node.outputs[0].name or node.op}/batch", items)
 
 
+def _fix_array(node: Node, trial: _Trial) -> str:
+    """Let a loop start with an array for each example, into which its body writes a step of several."""
+    shapes = [trial.now(value) for value in node.inputs]
+    joined = node.attrs.get("axis")
+    axes = [
+        axis
+        for axis in range(len(shapes[0]))
+        if axis != joined and 1 in (sizes := {shape[axis] for shape in shapes}) and len(sizes - {None}) == 2
+    ]
+    states = {
+        _state_of(value) for value, shape in zip(node.inputs, shapes, strict=True) if axes and shape[axes[0]] == 1
+    }
+    loop = _loop_of(node.graph, trial)
+    if len(axes) != 1 or len(states) != 1 or loop is None or loop.graph is not trial.graph:
+        return ""
+    (place,) = states
+    source = _batch_source(trial)
+    if place is None or source is None or None in trial.now(loop.inputs[place]):
+        return ""
+    trial.undo.append(_undo(loop))
+    start = loop.inputs[place]
+    loop.set_input(place, trial.repeat(start, source, axes[0]))
+    return f"joins to an array that the loop starts with, {start}, repeated for each example"
+
+
+def _loop_of(body: Graph, trial: _Trial) -> Node | None:
+    """Return the loop whose body a subgraph is, None if it is none."""
+    operators = operators_of(trial.graph).values()
+    return next((one for one in operators if one.op == "WHILE" and body is one.functions[-1]), None)
+
+
+def _takes_one(node: Node) -> bool:
+    """Say whether an operator takes one element along the first dimension, which is none of the examples then."""
+    mask = node.attrs.get("shrink_axis_mask")
+    is_slice = node.op == "STRIDED_SLICE" and isinstance(mask, int) and bool(mask & 1)
+    return is_slice or (node.op == "GATHER" and node.attrs.get("axis", 0) == 0)
+
+
+def _state_of(value: Value) -> int | None:
+    """Return which state of a loop a tensor of its body is a part of, as slices take one; None if it is none."""
+    while value.producer is not None and value.producer.op in ("SLICE", "STRIDED_SLICE"):
+        value = value.producer.inputs[0]
+    return value.graph.inputs.index(value) if value in value.graph.inputs else None
+
+
+def _batch_source(trial: _Trial) -> Value | None:
+    """Return an input whose first dimension is the batch."""
+    return next((value for value, shape in trial.inputs.items() if batch_axis(value.shape, shape) == 0), None)
+
+
+def _fix_loop(node: Node, trial: _Trial) -> str:
+    """Let a loop start with a state for each example."""
+    repeated = {}
+    source = _batch_source(trial)
+    for value, output in zip(node.inputs, node.functions[-1].outputs, strict=False):
+        given, made = trial.now(value), trial.now(output.value)
+        known = tuple(was if now is None else now for was, now in zip(given, made, strict=False))
+        axis = batch_axis(Shape(given), Shape(known)) if given and len(given) == len(made) else None
+        if axis is not None and source is not None and source.graph is node.graph and value not in repeated:
+            repeated[value] = trial.repeat(value, source, axis)
+    if not repeated:
+        return ""
+    node.inputs = [repeated.get(value, value) for value in node.inputs]
+    return f"starts with {', '.join(str(value) for value in repeated)}, repeated for each example"
+
+
 _MENDS: dict[str, Callable[[Node, _Trial], str]] = {
     "RESHAPE": _fix_reshape,
     "SLICE": _fix_slice,
@@ -259,4 +365,5 @@ _MENDS: dict[str, Callable[[Node, _Trial], str]] = {
     "TRANSPOSE_CONV": _fix_shape,
     "CONCATENATION": _fix_join,
     "PACK": _fix_join,
+    "WHILE": _fix_loop,
 }

@@ -12,9 +12,10 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
-from graphsurgeon.shapes.tflite import SubgraphShapes, infer_subgraph
+from graphsurgeon.shapes.tflite_flow import SubgraphShapes, infer_subgraph
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
-from graphsurgeon.surgery.tflite.fix_reshapes import batch_of, fix_reshapes, state_tensors
+from graphsurgeon.surgery.tflite.batch_shapes import settle
+from graphsurgeon.surgery.tflite.fix_reshapes import batch_axis, batch_of, fix_reshapes, operators_of, state_tensors
 from graphsurgeon.surgery.tflite.set_types import Scale, plan_types
 
 
@@ -71,10 +72,12 @@ def _reshape(
     changed = {_input(metagraph, name): shape for name, shape in shapes.items()}
     told = [_told(value, shape) for value, shape in changed.items()]
     trial = {value: _doubled(value, shape) for value, shape in changed.items()}
+    computed: list[Value] = []
+    is_open = any(shape != trial[value] for value, shape in changed.items())
     if asked.fix_reshapes:
-        is_open = any(shape != trial[value] for value, shape in changed.items())
         find = partial(_found, graph)
-        fixed += fix_reshapes(graph, trial, find, slices=asked.allow_contradictions, is_open=is_open)
+        told_fixes, computed = fix_reshapes(graph, trial, find, slices=asked.allow_contradictions, is_open=is_open)
+        fixed += told_fixes
     found = infer_subgraph(graph, changed)
     tried = infer_subgraph(graph, trial) if trial != changed else found
     _require_followed(found)
@@ -89,6 +92,8 @@ def _reshape(
         if shape.dims is not None and shape != value.shape:
             count += value not in changed
             value.shape = shape
+    for value in () if is_open else computed:
+        settle(value)
     return told, contradictions, count
 
 
@@ -133,7 +138,8 @@ def _found(graph: Graph, trial: Mapping[Value, Shape]) -> list[Contradiction]:
     found = _contradictions(graph, tried, tried, trial)
     if not found:
         _require_ranks(tried)
-    return sorted(found, key=lambda one: int(one.where.partition("#")[2].partition(" ")[0]))
+    order = {where: number for number, where in enumerate(operators_of(graph))}
+    return sorted(found, key=lambda one: order.get(one.where, 0))
 
 
 def _doubled(value: Value, shape: Shape) -> Shape:
@@ -151,14 +157,17 @@ def _kept_batches(graph: Graph, found: SubgraphShapes) -> list[Contradiction]:
     them. That a slice may be meant so the file does not say.
     """
     told = []
-    for number, node in enumerate(graph.nodes):
+    for where, node in operators_of(graph).items():
         how = _KEEPS_ONE.get(node.op)
         if how is None or len(node.inputs) <= _DATA.get(node.op, 0) or not node.outputs:
             continue
         given, made = node.inputs[_DATA.get(node.op, 0)], node.outputs[0]
         now = found.shapes.get(given, given.shape), found.shapes.get(made, made.shape)
-        if _first(given.shape) == _first(made.shape) == _first(now[1]) == 1 != (_first(now[0]) or 1):
-            told.append(Contradiction(f"operator #{number} ({node.op})", how))
+        is_kept = _first(given.shape) == _first(made.shape) == _first(now[1]) == 1 != (_first(now[0]) or 1)
+        if is_kept and (
+            now[1] is None or batch_axis(made.shape, now[1]) is None
+        ):  # else it has become another dimension
+            told.append(Contradiction(where, how))
     return told
 
 
@@ -176,12 +185,12 @@ _ONE_EXAMPLE = ("TFLite_Detection_PostProcess",)  # `kBatchSize` in LiteRT's det
 def _kept_states(graph: Graph, found: SubgraphShapes) -> list[Contradiction]:
     """Return the operators that keep a state for one example, where they are given more: states are not resized."""
     told = []
-    for number, node in enumerate(graph.nodes):
+    for where, node in operators_of(graph).items():
         states = state_tensors(node)
         shape = found.shapes.get(node.inputs[0]) if states else None
         batch = batch_of(node, shape)
         if batch is not None and any(_first(value.shape) != batch for value in states):
-            told.append(Contradiction(f"operator #{number} ({node.op})", "it keeps a state for one example"))
+            told.append(Contradiction(where, "it keeps a state for one example"))
     return told
 
 

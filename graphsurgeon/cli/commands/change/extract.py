@@ -22,7 +22,7 @@ def extract(
         typer.Option("--inputs", metavar="A,B=NAME", help="Tensors to be fed: the graph is cut there."),
     ] = None,
     match: Annotated[
-        list[str] | None, typer.Option("--match", metavar="NAME", help="Of a checkpoint: variables to keep; globs.")
+        list[str] | None, typer.Option("--match", metavar="NAME", help="Variables, for a checkpoint of them; globs.")
     ] = None,
     call: Annotated[
         list[str] | None,
@@ -32,6 +32,9 @@ def extract(
         str | None,
         typer.Option("--signature", metavar="NAME", help="One signature as a model, or the part between its keys."),
     ] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Of a checkpoint: leave out what is damaged, keep the rest.")
+    ] = False,
     past_parser: Annotated[
         bool, typer.Option("--past-parser", help="Cut behind the parser of tf.train.Examples: features go in.")
     ] = False,
@@ -46,13 +49,14 @@ def extract(
 
     Examples:
       gs extract frozen.pb --inputs conv1/Relu=x --outputs logits -o tail.pb
-      gs extract model.meta --outputs embeddings -o embedding.meta
       gs extract model/ --inputs pool1/MaxPool --outputs dense/Relu=features -o middle/
       gs extract estimator/ --past-parser -o raw/
       gs extract model.tflite --outputs conv_7 -o head.tflite
       gs extract llm.tflite --signature prefill -o prefill.tflite
       gs extract model/ --signature embed -o embed/
       gs extract model.ckpt --match 'encoder/*' -o encoder.ckpt
+      gs extract saved_model/ --match 'encoder/*' -o encoder.ckpt
+      gs extract damaged.ckpt --skip-damaged -o rest.ckpt
     """
     commas = not has_free_names(model)
     arguments = {
@@ -62,6 +66,7 @@ def extract(
         "calls": split_list(call),
         "graph": graph,
         "signature": signature,
+        "skip_damaged": skip_damaged,
         "past_parser": past_parser,
         "tags": parse_tags(tags),
     }

@@ -113,7 +113,9 @@ def restore_one(
     elif not quiet:
         if among:
             output.heading(f"{path}:")
-        print_restoring(report, path, checkpoint, rename_map)
+        is_part = source.traits.layout == "folder" or source.checkpoint.version == 1
+        named = Path(source.checkpoint.prefix) if source.metagraphs and not is_part else checkpoint
+        print_restoring(report, path, named, rename_map, is_converted_first=is_part)
     return int(not report.is_complete)
 
 

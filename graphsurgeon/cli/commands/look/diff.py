@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphsurgeon.cli import output
-from graphsurgeon.cli.common import All, Json, Quiet, write_map
+from graphsurgeon.cli.common import All, Json, Quiet, split_list, write_map
 from graphsurgeon.cli.remote import model_path
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ def diff(
     values: Annotated[
         bool, typer.Option("--values/--no-values", help="Compare the values of weights too; reads them all.")
     ] = True,
+    match: Annotated[
+        list[str] | None,
+        typer.Option("--match", metavar="NAME", help="Compare these variables alone: a name, a glob, re:REGEX."),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--render", metavar="OUT", help="Draw both in one picture: .html, .svg and so on.")
     ] = None,
@@ -45,6 +49,7 @@ def diff(
         gs diff frozen.pb smaller.pb --all
         gs diff model.ckpt-100 model.ckpt-200 --json
         gs diff model/ edited/ --render changes.html
+        gs diff model.ckpt-100 model.ckpt-200 --match 'encoder/*'
         gs diff old.ckpt new.ckpt --rename-map renames.json
     """
     from graphsurgeon.compare.diff_files import difference
@@ -54,7 +59,7 @@ def diff(
 
         picture_format(picture, [before, after], force=force)
     with output.progress_bar("reading", quiet=quiet or as_json) as progress:
-        report = difference(before, after, values=values, progress=progress)
+        report = difference(before, after, values=values, match=split_list(match), progress=progress)
     if picture is not None:
         draw_changes(before, after, report, picture, force=force)
     if rename_map is not None:
