@@ -341,6 +341,7 @@ TFLITE_IN_PLACE = {
     "DYNAMIC_UPDATE_SLICE": (0,),
 }  # fmt: skip
 TFLITE_MOVED_IN_PLACE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "BITCAST"})  # the same bytes: nothing is moved
+TFLITE_TYPES_ONLY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})  # the same numbers, stored in another way
 TFLITE_UNPACKED = frozenset({"DEQUANTIZE", "DENSIFY", "CAST"})  # of a constant: once, and kept
 # The inputs that say how large the result is: unless they are constants that is known only when it runs. The first
 # ones yield as many elements as they find.
