@@ -76,19 +76,24 @@ def convert(
     way = converter_for(model, path, options.format)
     if way is not None and release is None:
         return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
-    checkpoint = asked["checkpoint"]
     require_no_conversion({**asked, "checkpoint": None})
-    is_container = release is None and path.suffix not in (".npz", ".safetensors") and path.name != EVENTS
-    if checkpoint is not None and not is_container:
-        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {checkpoint} {path} writes them")
+    given = _given_variables(asked["checkpoint"], path, release)
     if release is not None:
         return Redirected([], target, export=partial(_mend, model, path, release))
     export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
     if export is not None:
         return Redirected([], target, export=export)
-    steps: Steps = [] if checkpoint is None else [("attach-checkpoint", {"checkpoint": checkpoint})]
-    steps.append(("convert", {**step, "format": named_format(target, options.format)}))
-    return Redirected(steps, target, force_text)
+    change = ("convert", {**step, "format": named_format(target, options.format)})
+    return Redirected([*given, change], target, force_text)
+
+
+def _given_variables(checkpoint: Any, path: Path, release: str | None) -> Steps:
+    """Return the step that gives a graph the variables of a checkpoint, where one is named."""
+    if checkpoint is None:
+        return []
+    if release is not None or path.suffix in (".npz", ".safetensors") or path.name == EVENTS:
+        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {checkpoint} {path} writes them")
+    return [("attach-checkpoint", {"checkpoint": checkpoint})]
 
 
 def _one_target(place: str | None, options: Options) -> str | Path | None:
