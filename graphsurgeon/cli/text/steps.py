@@ -180,13 +180,16 @@ def _tensors(inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
     output.table(_without_empty(rows), indent=2)
 
 
+def _tensors_by_key(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    ends = [("input", key, one) for key, one in inputs.items()] + [("output", key, one) for key, one in outputs.items()]
+    rows = [(side, mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
+            for side, key, one in ends]  # fmt: skip
+    output.table(rows, indent=2)
+
+
 def _signature(report: Any, verbose: bool) -> None:
     output.line("signature ", mark(report.key, "strong"), f" added, method {report.method}")
-    rows = [("input", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
-            for key, one in report.inputs.items()]  # fmt: skip
-    rows += [("output", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
-             for key, one in report.outputs.items()]  # fmt: skip
-    output.table(rows, indent=2)
+    _tensors_by_key(report.inputs, report.outputs)
     _list("functions copied on the way to the main graph", report.cloned, verbose=verbose)
 
 
@@ -250,6 +253,17 @@ def _convert(report: Any, verbose: bool) -> None:
     if report.turned:
         output.line("channels are the last axis now")
         _rows([(name(one), f"axes {list(axes)} of the source") for one, axes in report.turned.items()], verbose=verbose)
+
+
+def _join(report: Any, verbose: bool) -> None:
+    tags = f", under the tags {', '.join(report.tags)}" if report.tags else ""
+    output.line("joined with ", mark(report.other, "strong"), tags)
+    rows = [[name(ours), "goes into", name(theirs)] for ours, theirs in report.connected]
+    _rows(rows, verbose=verbose)
+    _tensors_by_key(report.inputs, report.outputs)
+    if report.renamed:
+        output.line(f"{plural(len(report.renamed), 'name')} of the second changed")
+        _rows([(what, name(old), "->", name(new)) for what, old, new in report.renamed], verbose=verbose)
 
 
 def _metadata(report: Any, verbose: bool) -> None:
@@ -365,6 +379,7 @@ _TOLD: dict[str, Callable[[Any, bool], None]] = {
     "ExtractReport": _extract,
     "FreezeReport": _freeze,
     "MergeReport": _merge,
+    "JoinReport": _join,
     "MetadataReport": _metadata,
     "OptimizeReport": _optimize,
     "RemovalReport": _removal,
