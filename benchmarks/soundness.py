@@ -33,7 +33,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import soundness_checkpoints as checkpoints
 from benchmarks import soundness_graphs, soundness_metagraphs, soundness_tflite  # noqa: F401  # enter their kinds
-from benchmarks.soundness_judges import SOURCE
 from benchmarks.soundness_kinds import CHECKPOINT, GRAPH, META, TFLITE, Change
 from graphsurgeon.checks.check import check
 from graphsurgeon.errors import GraphSurgeonError
@@ -187,7 +186,6 @@ def _place(folder: Path, source: Path, data: bytes | checkpoints.Parts) -> Path:
     if isinstance(data, checkpoints.Parts):
         prefix = checkpoints.prefixes(target)[0]
         checkpoints.write(data, prefix)
-        (folder / SOURCE).write_text(os.fspath(checkpoints.prefixes(source)[0]))
         return target if (target / "saved_model.pb").exists() else prefix
     if source.is_dir():
         (target / "saved_model.pb").write_bytes(data)

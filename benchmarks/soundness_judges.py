@@ -14,9 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 _SECONDS = 10.0  # of one run: a changed constant can make a loop endless
-_MOST_SINKS = 12
+_MOST_SINKS = 40
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
-SOURCE = "source.txt"  # beside the folder of a mutant: the prefix of the checkpoint that it was made from
 Verdict = dict[str, str]
 
 
@@ -102,20 +101,11 @@ def _checkpoint(path: str) -> Verdict:
         return verdict
     reader = _said(verdict, "open", lambda: tf.train.load_checkpoint(path))
     if reader is not None:
-        source = _source(path)
-        known = tf.train.load_checkpoint(source)
-        names = sorted(known.get_variable_to_dtype_map())
         _said(verdict, "read", lambda: [reader.get_tensor(name) for name in sorted(reader.get_variable_to_shape_map())])
-        _said(verdict, "restore", lambda: _restored(path, known, [name for name in names if name != _OBJECTS]))
-        if _OBJECTS in names:
-            _said(verdict, "objects", lambda: _bound(path, known))
+        _said(verdict, "restore", lambda: _restored(path, reader))
+        if _OBJECTS in reader.get_variable_to_dtype_map():
+            _said(verdict, "objects", lambda: _bound(path, reader))
     return verdict
-
-
-def _source(path: str) -> str:
-    """Return the prefix of the checkpoint that was not changed."""
-    told = Path(path).parent.parent / SOURCE
-    return told.read_text() if told.exists() else path
 
 
 def _latest(folder: str) -> None:
@@ -125,18 +115,19 @@ def _latest(folder: str) -> None:
         raise ValueError("latest_checkpoint finds none")
 
 
-def _restored(path: str, known: Any, names: list[str]) -> None:
-    """Restore what the unchanged checkpoint has, as a graph does: by names and dtypes; the shapes are compared."""
+def _restored(path: str, reader: Any) -> None:
+    """Restore all that it has as a graph does: by names and dtypes; the shapes are compared."""
     import tensorflow as tf
 
-    dtypes, shapes = known.get_variable_to_dtype_map(), known.get_variable_to_shape_map()
-    for name in names:
-        (value,) = tf.raw_ops.RestoreV2(prefix=path, tensor_names=[name], shape_and_slices=[""], dtypes=[dtypes[name]])
-        value.shape.assert_is_compatible_with(shapes[name])
+    shapes = reader.get_variable_to_shape_map()
+    for name, dtype in sorted(reader.get_variable_to_dtype_map().items()):
+        if name != _OBJECTS:
+            (value,) = tf.raw_ops.RestoreV2(prefix=path, tensor_names=[name], shape_and_slices=[""], dtypes=[dtype])
+            value.shape.assert_is_compatible_with(shapes[name])
 
 
 def _bound(path: str, known: Any) -> None:
-    """Restore objects like those of the unchanged checkpoint, all of which must get a value."""
+    """Restore objects as it says that they were, all of which must get a value."""
     import tensorflow as tf
     from tensorflow.core.protobuf import trackable_object_graph_pb2
 

@@ -10,7 +10,7 @@ that no kernel names is left out, so is a whole word. The last kind says which e
 may have where the first input has one; after a `!` those that it may not have. The place `0` is the first input itself,
 `@` stands for its type, `s0` for an output to which the kernel gives a type whatever is stored. `ran` names types of
 the first input with which the kernel was seen to run, `zero` and `none` tensors that it does not take with a zero point
-other than 0, or without a scale.
+other than 0, or without a scale, `same` inputs that must have one type.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ OPTIONAL = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": [1, 5, 9, 10, 11, 12, 16, 17, 20, 21, 22, 23],
     "BIDIRECTIONAL_SEQUENCE_LSTM": [1, 5, 9, 10, 11, 12, 16, 17, 18, 22, 26, 27, 28, 29, 33, 34, *range(39, 48)],
 }  # fmt: skip
-# Operators with too many inputs to make up a model: one that has it, and the biases, whose types are asked for. Types
-# of weights only have to be the same ones.
-FIXTURES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (ROOT / "fixtures" / "tflite" / "lstm.tflite", (12, 13, 14, 15))}
+# Operators with too many inputs to make up a model: one that has it, the weights, whose types have to be the same ones,
+# and the biases, whose types are asked for.
+LSTM = ROOT / "fixtures" / "tflite" / "lstm.tflite"
+FIXTURES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (LSTM, range(1, 9), range(12, 16))}
 COUNTED = {"PACK": "inputs", "SPLIT": "outputs", "SPLIT_V": "outputs", "UNPACK": "outputs"}  # the options say how many
 LEAST = {"FULLY_CONNECTED": 2}  # inputs; a kernel that asks for them only after it has looked at them
 FLAT, FLAT_OPS = [1, 1], {"FULLY_CONNECTED", "RNN", "SVDF", "SELECT", "MATRIX_DIAG"}  # operators of matrices
@@ -191,14 +192,17 @@ def _types_of_fixture(name: str) -> Iterator[str]:
     """Yield which types the tensors of an operator may have that needs more than a model of one shape: one by one."""
     from ai_edge_litert import schema_py_generated as objects
 
-    path, places = FIXTURES[name]
+    path, weights, biases = FIXTURES[name]
     data = path.read_bytes()
     operator = objects.ModelT.InitFromPackedBuf(data).subgraphs[0].operators[0]
-    for place in places:
+    refused: dict[int, list[str]] = {}
+    for place in (*weights, *biases):
         told = {type: WORKER.tried(_retyped(objects, data, int(operator.inputs[place]), type)) for type in TYPES}
-        refused = [type for type, said in told.items() if said and said != "died" and "type" in said]
-        if refused:
-            yield f"FLOAT32:{place}=!{','.join(refused)}"
+        refused[place] = [type for type, said in told.items() if said and said != "died" and "type" in said]
+    yield f"same={','.join(str(place) for place in weights if len(refused[place]) == len(TYPES) - 1)}"
+    for place in biases:
+        if refused[place]:
+            yield f"FLOAT32:{place}=!{','.join(refused[place])}"
 
 
 def _retyped(objects: Any, data: bytes, index: int, type: str) -> bytes:
@@ -230,10 +234,10 @@ def _tried(
     shapes: tuple[int, ...] = (),
     odd: tuple[int, str] = (-1, ""),
 ) -> str:
-    """Return what the interpreter says of a model of one operator; it is run where types are asked for.
+    """Return what the interpreter says of a model of one operator, which is run where types are asked for.
 
-    All tensors are quantized then, with the scale 0.5 and the zero point 0, but for an odd one: that has another zero
-    point ("zero") or no parameters ("none").
+    All tensors are quantized then, with the scale 1 (so that a bias has the product of the others) and the zero point
+    0, but for an odd one: that has another zero point ("zero") or no parameters ("none").
     """
     return WORKER.tried(name, number, inputs, outputs, types, shapes, odd)
 
@@ -335,7 +339,7 @@ def _tensor(objects: Any, index: int, shape: list[int], is_quantized: bool, odd:
     tensor.name, tensor.shape, tensor.type = f"t{index}", shape, 0
     if is_quantized and odd != (index, "none"):
         tensor.quantization = objects.QuantizationParametersT()
-        tensor.quantization.scale, tensor.quantization.zeroPoint = [0.5], [3 if odd == (index, "zero") else 0]
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [1.0], [3 if odd == (index, "zero") else 0]
     return tensor
 
 

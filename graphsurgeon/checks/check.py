@@ -25,7 +25,7 @@ from graphsurgeon.checks.graphs import (
     runs,
 )
 from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
-from graphsurgeon.checks.saved import files, object_functions, objects, savers, variables
+from graphsurgeon.checks.saved import files, object_functions, objects, savers, tables, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
 from graphsurgeon.checks.tflite import kernels, operators, tensors
@@ -129,6 +129,7 @@ MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (
     savers.savers,
     mentions.assets,
     runs.runs,
+    tables.tables,
     variables.of_model,
     files.of_model,
 )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.across import in_the_same_words, laid_out
@@ -73,6 +73,38 @@ class ComparedOutput:
 
 
 @dataclass(frozen=True)
+class ComparedTensor:
+    """A tensor inside both models.
+
+    Attributes:
+        name: in the first model; `other` in the second, `op` what yields it.
+        agrees, identical, largest, range, what: as of `ComparedOutput`; of integers that stand for real numbers, these.
+    """
+
+    name: str
+    other: str
+    op: str
+    agrees: bool
+    identical: bool
+    largest: float | None = None
+    range: float | None = None
+    what: str = ""
+
+
+class Locate(Protocol):
+    """Looks for the first difference along the graph.
+
+    Attributes:
+        always: whether it looks where all outputs agree too.
+    """
+
+    always: bool
+
+    def __call__(self, pair: EntryPair, ours: Arrays, theirs: Arrays, /) -> str | None:
+        """Return the first tensor that differs, with its op; None if none can be told."""
+
+
+@dataclass(frozen=True)
 class EquivalenceReport:
     """What comparing two models by running them gave.
 
@@ -83,6 +115,7 @@ class EquivalenceReport:
         skipped: what could not be compared, and why.
         first: where along the graph the first difference is; None if there is none, or nobody looked.
         seed, rtol, atol: how the inputs were made and what counts as the same.
+        tensors: what is inside, where all of it was compared.
         notes: what the user should know.
     """
 
@@ -96,6 +129,7 @@ class EquivalenceReport:
     rtol: float = RTOL
     atol: float = ATOL
     notes: list[str] = field(default_factory=list)
+    tensors: list[ComparedTensor] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -173,7 +207,7 @@ def compare_models(
     also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
-    locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
+    locate: Locate | None = None,
     runtimes: Sequence[str] = ("", ""),
     dequantize: bool = False,
 ) -> EquivalenceReport:
@@ -225,7 +259,7 @@ def compare_models(
 def _judged(
     done: Iterable[tuple[_Job, RunOutcome, RunOutcome]],
     tolerance: Tolerance,
-    locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None,
+    locate: Locate | None,
     *,
     tell_failed: bool,
 ) -> EquivalenceReport:
@@ -242,7 +276,8 @@ def _judged(
             notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
-        if first is None and locate is not None and not theirs.error and not all(output.agrees for output in found):
+        is_told = locate is not None and (locate.always or not all(output.agrees for output in found))
+        if first is None and locate is not None and is_told and not theirs.error:
             first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
     ran = {output.signature or "the graph" for output in outputs}
     skipped = [(name, why) for name, why in failed.items() if name not in ran]

@@ -160,6 +160,7 @@ TABLES = FIXED_TABLES | DENSE_TABLES | {
 TABLE_IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2"})
 TABLE_FILLS = TABLE_IMPORTS | {"InitializeTable", "InitializeTableV2"}  # from tensors: inputs 1 and 2
 TABLE_FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+TABLE_READS = frozenset({"LookupTableFind", "LookupTableFindV2", "LookupTableSize", "LookupTableSizeV2"})
 TABLE_CHANGES = frozenset({"LookupTableInsert", "LookupTableInsertV2", "LookupTableRemoveV2"})
 # Which have a form of the same arguments on handles: the name with "V2" behind it. `MutableDenseHashTableV2` has one
 # argument more, the key that stands for what is deleted.
@@ -340,6 +341,7 @@ TFLITE_IN_PLACE = {
     "DYNAMIC_UPDATE_SLICE": (0,),
 }  # fmt: skip
 TFLITE_MOVED_IN_PLACE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "BITCAST"})  # the same bytes: nothing is moved
+TFLITE_TYPES_ONLY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})  # the same numbers, stored in another way
 TFLITE_UNPACKED = frozenset({"DEQUANTIZE", "DENSIFY", "CAST"})  # of a constant: once, and kept
 # The inputs that say how large the result is: unless they are constants that is known only when it runs. The first
 # ones yield as many elements as they find.

@@ -34,6 +34,7 @@ class Builtin(NamedTuple):
             make itself the stored type holds.
         zero: element type of the first input and a tensor of the same type whose zero point must be 0.
         scaled: the same of one that must have a scale where others of the operator have one.
+        same: inputs that must have one type.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Builtin(NamedTuple):
     ran: frozenset[str] = frozenset()
     zero: frozenset[tuple[str, str]] = frozenset()
     scaled: frozenset[tuple[str, str]] = frozenset()
+    same: frozenset[int] = frozenset()
 
     def refuses(self, first: str, place: str, type: str) -> bool:
         """Say whether the kernel refuses a type, where its first input has one ("" where it has no inputs)."""
@@ -100,6 +102,7 @@ def _parsed(line: str, asked: frozenset[str]) -> Builtin:
         frozenset(_listed(values, "ran")),
         _places(values, "zero"),
         _places(values, "none"),
+        frozenset(int(number) for number in _listed(values, "same")),
     )
 
 

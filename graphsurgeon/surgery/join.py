@@ -110,7 +110,8 @@ def join(
     if as_tags is not None:
         beside = join_tags(model, metagraph, other, added, as_tags, prefix, share=share_variables)
         return JoinReport(other.path, renamed=beside.renamed, tags=beside.tags, notes=beside.notes)
-    first, second = _ends(model, metagraph, signature), _ends(other, added, other_signature)
+    first = _partner(model, metagraph, signature, "--signature")
+    second = _partner(other, added, other_signature, "--other-signature")
     if metagraph.vocabulary == TFLITE:
         from graphsurgeon.surgery.tflite.join import join_tflite
 
@@ -119,8 +120,13 @@ def join(
     return _join(model, other, first, second, joints(first, second, pairs), list(keep or ()), prefix, name)
 
 
-def _ends(model: Model, metagraph: MetaGraph, signature: str | None) -> Partner:
-    return Partner(metagraph, model.path, signature)
+def _partner(model: Model, metagraph: MetaGraph, signature: str | None, option: str) -> Partner:
+    """Return one of the two models with its ends; `option` is what chooses its signature on the command line."""
+    try:
+        return Partner(metagraph, model.path, signature)
+    except UsageError as error:
+        hint = (error.hint or "").replace("--signature", option)
+        raise UsageError(f"{error.message} ({model.path})", hint=hint) from None
 
 
 def _join(

@@ -5,6 +5,7 @@ What TensorFlow 2.21 refuses, in a session, by `tf.saved_model.load`, or when a 
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from graphsurgeon.checks.check import check
+from graphsurgeon.edit import edit
 from graphsurgeon.formats import read, schema
 
 SAVED = Path(__file__).resolve().parents[2] / "fixtures" / "savedmodel"
@@ -100,7 +102,20 @@ CHANGES: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("linear", "object-graph", CALL, twins),
     ("linear", "variable-value", V2, lambda meta: nodes(meta, "variable")[0].variable.shape.dim.add(size=3)),
     ("linear", "variable-value", V2, lambda meta: put(nodes(meta, "variable")[0].variable, "dtype", 3)),
+    ("keras_export", "variable-not-matched", V2, lambda meta: stolen(meta, "7")),
+    ("v1_table_main_op", "table-unfilled", V1, lambda meta: meta.collection_def.pop("saved_model_main_op")),
+    ("v1_functions", "list-length", V1, lambda meta: put_empty(meta)),
 ]
+
+
+def stolen(meta: Any, name: str) -> None:
+    """Let a name lead to a signature's function, which then gets what the checkpoint has for a variable."""
+    edge = next(edge for node in meta.object_graph_def.nodes for edge in node.children if edge.local_name == name)
+    edge.node_id = len(meta.object_graph_def.nodes) - 1
+
+
+def put_empty(meta: Any) -> None:
+    meta.graph_def.node[0].attr["_output_shapes"].Clear()
 
 
 def changed(folder: Path, index: int) -> Path:
@@ -154,3 +169,42 @@ def test_loading_refuses(tmp_path: Path, index: int) -> None:
     path = str(changed(tmp_path, index))
     with pytest.raises(Exception, match=r"."):
         tf.saved_model.load(path)
+
+
+def test_a_file_outside_is_needed(tmp_path: Path) -> None:
+    path = with_a_path(tmp_path)
+    needed = [(found.rule, found.what) for found in check(read(path)) if found.severity == "needs"]
+    assert [rule for rule, _ in needed] == ["file-outside"]
+    assert "'/home/me/train/vocab.txt'" in needed[0][1]
+
+
+@pytest.mark.tensorflow
+def test_a_session_wants_the_file(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="/home/me/train/vocab"):
+        run_in_a_session(with_a_path(tmp_path))
+
+
+def with_a_path(folder: Path) -> Path:
+    """Make a model whose table is filled from a file of somebody's machine, no asset."""
+    shutil.copytree(SAVED / "v1_table_legacy_init", folder / "m")
+    message = schema.message("tensorflow.SavedModel")()
+    message.ParseFromString((folder / "m" / "saved_model.pb").read_bytes())
+    meta = message.meta_graphs[0]
+    for key in ("saved_model_assets", "asset_filepaths"):
+        del meta.collection_def[key]
+    node = next(node for node in meta.graph_def.node if node.name == "asset_path")
+    node.attr["value"].tensor.string_val[:] = [b"/home/me/train/vocab.txt"]
+    (folder / "m" / "saved_model.pb").write_bytes(message.SerializeToString())
+    return folder / "m"
+
+
+def test_a_missing_and_a_surplus_key_are_a_rename(tmp_path: Path) -> None:
+    shutil.copytree(SAVED / "v1_methods", tmp_path / "m")
+    prefix = tmp_path / "m" / "variables" / "variables"
+    edit(prefix, [("rename", {"names": {"w": "weights"}})], in_place=True)
+    (found,) = [found for found in check(read(tmp_path / "m")) if found.rule.startswith("variable")]
+    assert (found.severity, found.where) == ("error", "variable w")
+    words = shlex.split(found.hint.partition(": gs ")[2])
+    assert words == ["rename", str(prefix), "weights=w", "--in-place"]
+    edit(prefix, [("rename", {"names": {"weights": "w"}})], in_place=True)
+    assert check(read(tmp_path / "m")) == []

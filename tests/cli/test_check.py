@@ -13,9 +13,20 @@ def test_sound_model(gs: GS) -> None:
     model = read("savedmodel/linear")
     nodes = sum(len(graph.nodes) for one in model.metagraphs for graph in (one.graph, *one.functions.values()))
     said = f"sound: nothing found in {nodes} nodes, {len(model.metagraphs[0].functions)} functions, 2 signatures, "
-    assert gs("check", "savedmodel/linear") == (0, f"{said}2 variables, values not read (--checksums)\n", "")
-    assert gs("check", "savedmodel/linear", "--checksums").out.endswith(", values and their checksums\n")
-    assert gs("check", "savedmodel/linear", "--json").json == {"schema": 1, "findings": []}
+    left = "not checked: what TensorFlow Serving asks (--serving), whether a loader runs it (gs run)\n"
+    assert gs("check", "savedmodel/linear") == (0, f"{said}2 variables, values not read (--checksums)\n{left}", "")
+    assert gs("check", "savedmodel/linear", "--checksums").out.endswith(f", values and their checksums\n{left}")
+    assert gs("check", "savedmodel/linear", "--json").json["findings"] == []
+
+
+def test_what_was_checked_is_said(gs: GS) -> None:
+    # By TensorFlow's own protos: a main graph and 7 functions, 2 signatures, 2 assets; one variable.
+    counts = gs("check", "savedmodel/table_asset", "--checksums", "--json").json["checked"]
+    assert (counts["functions"], counts["signatures"], counts["assets"]) == (7, 2, 2)
+    assert (counts["variables"], counts["checksums"], counts["left_out"]) == (1, 1, ["serving", "loaders"])
+    assert gs("check", "savedmodel/table_asset", "--json").json["checked"]["left_out"][0] == "checksums"
+    tflite = gs("check", "tflite/cnn_int8.tflite").out
+    assert tflite.endswith("7 constants\nnot checked: whether a loader runs it (gs run)\n")
 
 
 def test_findings(gs: GS) -> None:
@@ -27,7 +38,7 @@ def test_findings(gs: GS) -> None:
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
     text = gs("check", "hostile/bad_signatures").out.splitlines()
     assert text[0].startswith("error: ")
-    found = text[-1].partition(" in ")[0]
+    found = text[-2].partition(" in ")[0]
     assert found == f"{severities.count('error')} errors, {severities.count('warning')} warnings"
 
 

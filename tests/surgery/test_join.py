@@ -152,6 +152,19 @@ def test_faults_that_the_second_had_are_no_reason_to_refuse(tmp_path: Path) -> N
     assert any("not sound, as in the source" in note for note in report.notes)
 
 
+def test_which_signature_is_asked_of_which_model() -> None:
+    one, several = FIXTURES / "savedmodel" / "linear", FIXTURES / "savedmodel" / "several_signatures"
+    names = [key for key in read(several).metagraphs[0].signatures if not key.startswith("__")]
+    with pytest.raises(UsageError, match=r"no signature 'z'.*several_signatures"):
+        surgery.join(read(one), read(several), other_signature="z")
+    model = read(several)
+    for key in [key for key in names if key == "serving_default"]:
+        surgery.rename(model, {key: "other"}, what="signatures")
+    with pytest.raises(UsageError, match="several signatures") as error:
+        surgery.join(read(one), model)
+    assert "--other-signature" in (error.value.hint or "")
+
+
 def test_joined_twice_no_name_is_there_twice(tmp_path: Path) -> None:
     path = written(tmp_path / "a.pb", "?,4")
     step = ("join", {"other": path, "connect": {"y": "x"}, "prefix": "b"})

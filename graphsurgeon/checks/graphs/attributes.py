@@ -8,14 +8,16 @@ does not define are nobody's business: importers drop them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from graphsurgeon.checks.graphs.nodes import Running
 from graphsurgeon.checks.graphs.ops import definition
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.formats.graph import attr_kinds
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import Node
+from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import ENTERS
 from graphsurgeon.ops.opdef import AttrDef, OpDef
@@ -23,14 +25,15 @@ from graphsurgeon.ops.opdef import AttrDef, OpDef
 
 def kinds(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find attributes of another kind than the op defines, empty ones, and types, numbers and shapes that cannot be."""
+    running = Running(metagraph)
     for graph in metagraph.graphs:
         for node in nodes(graph):
             opdef = definition(node) if node.callee is None else None
             if opdef is not None:
-                yield from _of_node(node, opdef)
+                yield from _of_node(node, opdef, running)
 
 
-def _of_node(node: Node, opdef: OpDef) -> Iterator[Finding]:
+def _of_node(node: Node, opdef: OpDef, running: Running) -> Iterator[Finding]:
     stored = attr_kinds.StoredAttrs(node)
     for name, attr in opdef.attrs.items():
         value = stored.get(name)
@@ -48,8 +51,19 @@ def _of_node(node: Node, opdef: OpDef) -> Iterator[Finding]:
             hint = "set it in Python (`node.attrs`), or get the file again"
             yield Finding("error", place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")
     for name in stored.names() if node.graph.kind != "main" else ():
-        if name not in opdef.attrs and not attr_kinds.kinds(stored.get(name)):
+        value = stored.get(name)
+        found = attr_kinds.kinds(value)
+        if name not in opdef.attrs and not found:
             yield _undefined(node, f"{name!r} is empty")
+        elif value is not None and found == (attr_kinds.PLACEHOLDER,) and not _is_given(node.graph, value.placeholder):
+            what = f"{name!r} is left to a caller ({value.placeholder!r}), and none gives that"
+            yield replace(_undefined(node, what), severity=running.severity(node))
+
+
+def _is_given(function: Graph, name: str) -> bool:
+    """Say whether callers of a function have an attribute to give, which is put in place of its name."""
+    raw: Any = function.raw
+    return raw is None or name in raw.opdef(function).attrs
 
 
 def left_to_callers(metagraph: MetaGraph) -> Iterator[Finding]:

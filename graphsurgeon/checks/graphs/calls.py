@@ -23,19 +23,22 @@ _TYPES_HINT = "make the types of the node those of the function"
 
 def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find functions that nodes or gradients name and the library lacks: one finding a function."""
-    missing: dict[str, tuple[int, Node]] = {}
+    missing: dict[str, list[Node]] = {}
     plain: dict[str, bool] = {}
+    running = Running(metagraph)
     for graph in metagraph.graphs:
         for node in graph.nodes:
             if _names_none(node, plain):
                 continue
             for ref in node.function_refs:
                 if ref.graph is None and ref.name:
-                    number, first = missing.get(ref.name, (0, node))
-                    missing[ref.name] = (number + 1, first)
-    for name, (number, first) in missing.items():
-        where = place(first.graph, first) + (f" and {number - 1} more" if number > 1 else "")
-        yield _missing("error", where, f"it names the function {name!r}, which the library lacks")
+                    missing.setdefault(ref.name, []).append(node)
+    for name, found in missing.items():
+        first, more = found[0], len(found) - 1
+        where = place(first.graph, first) + (f" and {more} more" if more else "")
+        is_run = any(running.severity(node) == "error" for node in found)
+        severity = "error" if is_run else "warning"
+        yield _missing(severity, where, f"it names the function {name!r}, which the library lacks")
     for function, gradient in metagraph.gradients.items():
         if gradient not in metagraph.functions:
             yield _missing("error", f"function {function}", f"its gradient {gradient!r} is not in the library")
@@ -128,7 +131,7 @@ def results(metagraph: MetaGraph) -> Iterator[Finding]:
             if found is not None and output.dtype is not None and found.base is not output.dtype.base:
                 what = f"its result {output.name!r} is declared {output.dtype}, {output.value} is {found}"
                 hint = "return a tensor of that type"
-                yield Finding(running.severity_in(function), place(function), what, hint, "result-type")
+                yield Finding(running.severity_in_graph(function), place(function), what, hint, "result-type")
 
 
 def _misfits(node: Node) -> Iterator[str]:

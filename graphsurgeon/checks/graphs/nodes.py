@@ -50,20 +50,17 @@ class Running:
 
     def severity(self, node: Node) -> Severity:
         """Return what a fault of a node is that only a run would notice."""
-        is_run = self._is_all or node in self._nodes or node.graph in self._functions
-        return "error" if is_run else "warning"
+        return "error" if node in self._nodes or node.graph in self._functions else "warning"
 
-    def severity_in(self, function: Graph) -> Severity:
-        """Return the same of a function."""
-        return "error" if self._is_all or function in self._functions else "warning"
-
-    @cached_property
-    def _is_all(self) -> bool:
-        objects = self._metagraph.objects
-        return not self._metagraph.signatures and (objects is None or not objects.nodes)
+    def severity_in_graph(self, function: Graph) -> Severity:
+        """Return the same of what a function declares: `tf.saved_model.load` makes the functions of objects anew."""
+        return "error" if function in self._called else "warning"
 
     @cached_property
     def _nodes(self) -> set[Node]:
+        objects = self._metagraph.objects
+        if not self._metagraph.signatures and (objects is None or not objects.nodes):
+            return set(self._metagraph.graph.nodes)
         saver, init = self._metagraph.saver, init_node(self._metagraph)
         starts = [node for node in (saver.restore.node if saver is not None else None, init) if node is not None]
         for signature in self._metagraph.signatures.values():
@@ -73,12 +70,16 @@ class Running:
         return set(upstream(starts))
 
     @cached_property
+    def _called(self) -> set[Graph]:
+        named = {function for node in self._nodes for function in node.functions}
+        return {*named, *reached_functions(named)}
+
+    @cached_property
     def _functions(self) -> set[Graph]:
-        named = (function for node in self._nodes for function in node.functions)
         objects = self._metagraph.objects
         entries = objects.concrete_functions if objects is not None else ()
-        starts = [*named, *(entry.function for entry in entries if isinstance(entry.function, Graph))]
-        return {*starts, *reached_functions(dict.fromkeys(starts))}
+        named = {entry.function for entry in entries if isinstance(entry.function, Graph)}
+        return {*self._called, *named, *reached_functions(named)}
 
 
 def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
@@ -101,8 +102,9 @@ def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]
 
 def _is_colocated(node: Node) -> bool:
     """Say whether a node goes where another one is: its own device is not looked at then (importer.py)."""
-    names = node.attrs.get("_class")
-    return isinstance(names, list) and any(isinstance(name, bytes) and name.startswith(b"loc:@") for name in names)
+    names, own = node.attrs.get("_class"), f"loc:@{node.name}".encode()
+    others = (name for name in names if name != own) if isinstance(names, list) else ()
+    return any(isinstance(name, bytes) and name.startswith(b"loc:@") for name in others)
 
 
 def _device_fault(device: str) -> str:

@@ -60,9 +60,14 @@ def _misfit(checkpoint: Checkpoint, key: str, dtype: DType | None, shape: Shape 
 
 
 def _of_objects(objects: ObjectGraph, checkpoint: Checkpoint) -> Iterator[Finding]:
-    """Judge the variables that the loader makes by name: those that children lead to."""
+    """Judge the variables that the loader makes by name: those that children lead to; functions capture no others."""
     numbers = {node: number for number, node in enumerate(objects.nodes)}
     made = [node for node in objects.paths("/") if node.kind == "variable"]
+    captured = dict.fromkeys(node for entry in objects.concrete_functions for node in entry.bound_inputs)
+    for node in captured.keys() - set(made):
+        if node.kind == "variable" and node in numbers:
+            what = f"functions read the variable {node.name!r}, to which no names lead: nothing restores it"
+            yield Finding("error", f"object {numbers[node]}", what, _HINT, "variable-not-matched")
     stored = checkpoint.objects
     is_stored = stored is not None and bool(stored.nodes)
     keys = object_keys(objects, stored) if stored is not None and is_stored else {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops.kinds import VARIABLES
 
 _SEEN = 20  # entries that are named when they are listed
@@ -62,15 +64,41 @@ def _restored(model: Model) -> Iterator[Finding]:
         yield Finding("error", "variables", what, hint, "variables-name")
     stored = model.checkpoint.variables
     missing = sorted(keys - stored.keys())
+    unused = sorted(stored.keys() - keys)
+    renamed = _renamed(model, missing, unused, model.checkpoint)
     for key in missing:
         what = "the graph restores it, and the checkpoint does not have it"
-        hint = "gs rename --what variables, or take the checkpoint that belongs to the graph"
+        hint = "take the checkpoint that belongs to the graph, or rename what it has with gs rename"
+        if key in renamed:
+            what += f"; {renamed[key]!r} alone is of its dtype and shape there, and nothing restores that"
+            prefix = model.checkpoint.prefix
+            hint = f"if it is the same one: gs rename {shlex.quote(str(prefix))} {_pair(renamed[key], key)} --in-place"
         yield Finding("error", f"variable {key}", what, hint, "variable-not-stored")
-    unused = sorted(stored.keys() - keys)
+    unused = [key for key in unused if key not in renamed.values()]
     if keys and unused:
         names = ", ".join(unused[:_SEEN]) + (", ..." if len(unused) > _SEEN else "")
         what = f"{len(unused)} of its entries are not restored by the graph: {names}"
         yield Finding("note", "checkpoint", what, "gs strip takes them out", "variable-not-used")
+
+
+def _pair(old: str, new: str) -> str:
+    return shlex.quote(f"{old}={new}")
+
+
+def _renamed(model: Model, missing: Sequence[str], unused: Sequence[str], checkpoint: Checkpoint) -> dict[str, str]:
+    """Return key that is missing -> key that is too many, where each is the only one of its dtype and shape."""
+    wanted: dict[tuple[object, object], list[str]] = {}
+    for metagraph in model.metagraphs:
+        for node, restored in restore_map(metagraph).variables.items():
+            shape = node.attrs.get("shape")
+            if restored.key in missing and not restored.slice and isinstance(shape, Shape):
+                wanted.setdefault((node.attrs.get("dtype"), shape.dims), []).append(restored.key)
+    there: dict[tuple[object, object], list[str]] = {}
+    for key in unused:
+        tensor = checkpoint.variables[key].tensor
+        there.setdefault((tensor.dtype, tensor.shape.dims), []).append(key)
+    alike = ((dict.fromkeys(keys), there.get(kind, [])) for kind, keys in wanted.items())
+    return {next(iter(keys)): others[0] for keys, others in alike if len(keys) == len(others) == 1}
 
 
 def _no_checkpoint(model: Model, keys: set[str]) -> Iterator[Finding]:

@@ -18,6 +18,10 @@ from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.ops.tflite import SAME, Builtin, builtin
 
 Places = list[tuple[str, Value]]
+_QUANTIZED = frozenset({"INT8", "UINT8", "INT16"})
+_NO_ACTIVATION = b"NONE"
+# Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, by what they are; those of each kind but the states are as large as another.
+_LSTM_WEIGHTS, _LSTM_RECURRENT, _LSTM_BIASES, _LSTM_STATES = range(1, 5), range(5, 9), range(12, 16), (18, 19)
 # Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
@@ -99,6 +103,7 @@ def _named(place: str) -> str:
 
 
 def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
+    yield from _unlike(node, kernel, known)
     first = known.of(node.inputs[0]) if node.inputs else ""
     if node.inputs and not first:
         return
@@ -108,6 +113,16 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
         if found and not value.is_absent and kernel.refuses(first, place, found):
             beside = "" if place == "0" or not first else f" beside a first input of {first.lower()}"
             yield f"its {_named(place)} is {found.lower()}, which its kernel does not take{beside}"
+
+
+def _unlike(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
+    """Find inputs of different types where one is wanted."""
+    found = {place: known.of(node.inputs[place]) for place in sorted(kernel.same) if place < len(node.inputs)}
+    types = {place: type for place, type in found.items() if type}
+    first = next(iter(types), 0)
+    for place, type in types.items():
+        if type != types[first]:
+            yield f"its input {place} is {type.lower()}, its input {first} {types[first].lower()}: they must be alike"
 
 
 def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
@@ -123,6 +138,10 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
         is_lacking = not found.scale and found.scales is None and not found.custom
         if scaled and (first, place) in kernel.scaled and is_lacking and not value.is_absent:
             yield f"its {_named(place)} has no scale"
+    if scaled and node.attrs.get("fused_activation_function", _NO_ACTIVATION) != _NO_ACTIVATION:
+        for place, value in outputs:  # the bounds of the activation are divided by the scale
+            if stored_type(value) in _QUANTIZED and not _parameters(value).scale:
+                yield f"its {_named(place)} has no scale"
     bias = _BIASES.get(node.op, len(node.inputs))
     if bias < len(node.inputs) and stored_type(node.inputs[bias]) == "INT32":
         zero = next(filter(None, _parameters(node.inputs[bias]).zero_point), 0)
@@ -144,16 +163,45 @@ def _shape_faults(node: Node) -> Iterator[str]:
         elements = node.inputs[0].shape.num_elements if node.inputs[0].shape is not None else None
         if elements not in (1, None):
             yield f"nothing says to which shape, and its input has {elements} elements"
-    if node.op == "FULLY_CONNECTED" and len(node.inputs) > 1 and node.inputs[0].producer is None:
-        given, weights = _dims(node.inputs[0]), _dims(node.inputs[1])
-        if given is not None and weights is not None and len(weights) == 2 and weights[1] > 0:
-            elements = math.prod(given)
-            if elements % weights[1]:
-                yield f"its input has {elements} elements, its weights take rows of {weights[1]}"
-    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and node.inputs:
-        given = _dims(node.inputs[0])
-        if given is not None and len(given) != 3:
+    if node.op == "FULLY_CONNECTED" and len(node.inputs) > 1:
+        yield from _matrix_faults(node)
+    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) > _LSTM_STATES[-1]:
+        yield from _lstm_faults(node)
+
+
+def _matrix_faults(node: Node) -> Iterator[str]:
+    given, weights = _dims(node.inputs[0]), _dims(node.inputs[1])
+    if weights is not None and len(weights) != 2:
+        yield f"its weights have {len(weights)} dimensions, not 2"
+    elif given is not None and weights is not None and weights[1] > 0 and node.inputs[0].producer is None:
+        rest = math.prod(given) % weights[1]
+        if rest:
+            yield f"its input has {math.prod(given)} elements, its weights take rows of {weights[1]}"
+
+
+def _lstm_faults(node: Node) -> Iterator[str]:
+    """Hold weights, biases and states to each other, as `CheckInputTensorDimensions` of the kernel does."""
+    given = _dims(node.inputs[0])
+    if given is None or len(given) != 3:
+        if given is not None:
             yield f"its input has {len(given)} dimensions, not time, batch and features"
+        return
+    batch = given[1] if node.attrs.get("time_major") else given[0]
+    cells, outputs = (_dims(node.inputs[place]) for place in (_LSTM_WEIGHTS[-1], _LSTM_RECURRENT[-1]))
+    if cells is None or outputs is None or len(cells) != 2 or len(outputs) != 2:
+        yield "its weights have not 2 dimensions"
+        return
+    wanted: dict[int, tuple[int, ...]] = dict.fromkeys(_LSTM_WEIGHTS, (cells[0], given[2]))
+    wanted |= dict.fromkeys(_LSTM_RECURRENT, (cells[0], outputs[1]))
+    wanted |= dict.fromkeys(_LSTM_BIASES, (cells[0],))
+    for place, dims in wanted.items():
+        found = _dims(node.inputs[place])
+        if found is not None and found != dims:
+            yield f"its input {place} is {list(found)}, where {list(dims)} fits the others"
+    for place, count in zip(_LSTM_STATES, (batch * outputs[1], batch * cells[0]), strict=True):
+        found = _dims(node.inputs[place])
+        if found is not None and math.prod(found) != count:
+            yield f"its state {place} has {math.prod(found)} elements, where {count} fit the others"
 
 
 def _dims(value: Value) -> tuple[int, ...] | None:

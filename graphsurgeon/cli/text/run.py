@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graphsurgeon.bridges.run import ArraySummary, RunReport
 from graphsurgeon.cli import output
-from graphsurgeon.compare.equivalence import ComparedOutput, EquivalenceReport
+from graphsurgeon.compare.equivalence import ComparedOutput, ComparedTensor, EquivalenceReport
 
 LOADERS = {
     "object": "tf.saved_model.load", "session": "a TensorFlow session", "interpreter": "LiteRT",
@@ -60,6 +60,7 @@ def print_equivalence(report: EquivalenceReport) -> None:
     """Print what was compared, output by output, and the verdict."""
     judged = report.atol != math.inf
     output.table([compared_row(item, judged=judged) for item in report.outputs], indent=2)
+    _print_tensors(report)
     for name, why in report.skipped:
         output.line(output.mark("not compared: ", "warning"), output.name(name), f": {why}")
     for note in report.notes:
@@ -88,6 +89,26 @@ def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[object, 
         text = f"{item.different:,} of {item.elements:,} differ{amount}"
     style = "error" if judged and not item.agrees else ""
     return (item.signature or "", output.mark(item.name, "strong"), item.loader, output.mark(text, style))
+
+
+def _print_tensors(report: EquivalenceReport) -> None:
+    """Print the walk along the tensors that both models have, as far as it says something."""
+    if not report.tensors:
+        return
+    output.heading(f"tensors inside, in the order in which they are computed: {len(report.tensors):,}", apart=True)
+    rows = [
+        (item.name, item.op, _inside(item), item.other if item.other != item.name else "") for item in report.tensors
+    ]
+    output.table(rows, indent=2)
+
+
+def _inside(item: ComparedTensor) -> str:
+    if item.identical:
+        return "the same to the bit"
+    if item.what or item.largest is None:
+        return item.what or ("the same" if item.agrees else "differs")
+    share = f" ({100 * item.largest / item.range:.2g}% of its range)" if item.range else ""
+    return f"off by at most {item.largest:.3g}{share}{'' if item.agrees else ': too much'}"
 
 
 def _error(largest: float, mean: float, range: float) -> str:

@@ -180,17 +180,19 @@ def _tensors(inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
     output.table(_without_empty(rows), indent=2)
 
 
-def _tensors_by_key(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-    ends = [("input", key, one) for key, one in inputs.items()] + [("output", key, one) for key, one in outputs.items()]
-    rows = [(side, mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
-            for side, key, one in ends]  # fmt: skip
-    output.table(rows, indent=2)
-
-
 def _signature(report: Any, verbose: bool) -> None:
     output.line("signature ", mark(report.key, "strong"), f" added, method {report.method}")
-    _tensors_by_key(report.inputs, report.outputs)
+    _by_key(report.inputs, report.outputs)
     _list("functions copied on the way to the main graph", report.cloned, verbose=verbose)
+
+
+def _by_key(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    """Print what goes in and what comes out, by the keys of a signature."""
+    rows = [("input", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
+            for key, one in inputs.items()]  # fmt: skip
+    rows += [("output", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
+             for key, one in outputs.items()]  # fmt: skip
+    output.table(rows, indent=2)
 
 
 def _removal(report: Any, verbose: bool) -> None:
@@ -255,17 +257,6 @@ def _convert(report: Any, verbose: bool) -> None:
         _rows([(name(one), f"axes {list(axes)} of the source") for one, axes in report.turned.items()], verbose=verbose)
 
 
-def _join(report: Any, verbose: bool) -> None:
-    tags = f", under the tags {', '.join(report.tags)}" if report.tags else ""
-    output.line("joined with ", mark(report.other, "strong"), tags)
-    rows = [[name(ours), "goes into", name(theirs)] for ours, theirs in report.connected]
-    _rows(rows, verbose=verbose)
-    _tensors_by_key(report.inputs, report.outputs)
-    if report.renamed:
-        output.line(f"{plural(len(report.renamed), 'name')} of the second changed")
-        _rows([(what, name(old), "->", name(new)) for what, old, new in report.renamed], verbose=verbose)
-
-
 def _metadata(report: Any, verbose: bool) -> None:
     if not report.set:
         output.line("all metadata taken out")
@@ -293,6 +284,16 @@ def _merge(report: Any, verbose: bool) -> None:
     _list_rows("renamed", [(old, "->", new) for old, new in report.renamed], verbose=verbose)
     kept = [(one, f"of the {side}") for one, side in report.kept.items()]
     _list_rows("both had", kept, verbose=verbose)
+
+
+def _join(report: Any, verbose: bool) -> None:
+    beside = f" under the tags {','.join(report.tags)}" if report.tags else ""
+    output.line("joined with ", mark(report.other, "strong"), beside)
+    for tensor, place in report.connected:
+        output.line("  ", name(tensor), " is read in place of ", name(place))
+    _by_key(report.inputs, report.outputs)
+    renamed = [(old, "->", new, what) for what, old, new in report.renamed]
+    _list_rows("renamed in the second, because the first has such a name", renamed, verbose=verbose)
 
 
 def _set_weights(report: Any, verbose: bool) -> None:
@@ -378,8 +379,8 @@ _TOLD: dict[str, Callable[[Any, bool], None]] = {
     "ConvertReport": _convert,
     "ExtractReport": _extract,
     "FreezeReport": _freeze,
-    "MergeReport": _merge,
     "JoinReport": _join,
+    "MergeReport": _merge,
     "MetadataReport": _metadata,
     "OptimizeReport": _optimize,
     "RemovalReport": _removal,

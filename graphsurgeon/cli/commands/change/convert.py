@@ -76,20 +76,24 @@ def convert(
     way = converter_for(model, path, options.format)
     if way is not None and release is None:
         return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
-    checkpoint = asked["checkpoint"]
     require_no_conversion({**asked, "checkpoint": None})
-    export = _no_container(model, path, options.format, chosen, release, keep_functions=keep_functions)
+    given = _given_variables(asked["checkpoint"], path, release)
+    if release is not None:
+        return Redirected([], target, export=partial(_mend, model, path, release))
+    export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
     if export is not None:
-        _refuse_checkpoint(checkpoint, path)
         return Redirected([], target, export=export)
-    attached: Steps = [] if checkpoint is None else [("attach-checkpoint", {"checkpoint": checkpoint})]
-    made: Steps = [("convert", {**step, "format": named_format(target, options.format)})]
-    return Redirected([*attached, *made], target, force_text)
+    change = ("convert", {**step, "format": named_format(target, options.format)})
+    return Redirected([*given, change], target, force_text)
 
 
-def _refuse_checkpoint(checkpoint: Path | None, path: Path) -> None:
-    if checkpoint is not None:
+def _given_variables(checkpoint: Any, path: Path, release: str | None) -> Steps:
+    """Return the step that gives a graph the variables of a checkpoint, where one is named."""
+    if checkpoint is None:
+        return []
+    if release is not None or path.suffix in (".npz", ".safetensors") or path.name == EVENTS:
         raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {checkpoint} {path} writes them")
+    return [("attach-checkpoint", {"checkpoint": checkpoint})]
 
 
 def _one_target(place: str | None, options: Options) -> str | Path | None:
@@ -98,18 +102,16 @@ def _one_target(place: str | None, options: Options) -> str | Path | None:
     return place or options.target
 
 
-def _no_container(
-    model: Path, path: Path, format: str | None, tags: list[str] | None, release: str | None, *, keep_functions: bool
+def _weights_or_events(
+    model: Path, path: Path, format: str | None, tags: list[str] | None, *, keep_functions: bool
 ) -> Callable[[Options], None] | None:
-    """Return what mends a Keras file, or writes weights or a TensorBoard log; None if a model is to be written."""
+    """Return what writes a file of weights or a TensorBoard log; None if something else is to be written."""
     is_log = format == EVENTS or (format is None and path.name == EVENTS)
-    if keep_functions and (release is not None or not is_log):
+    if is_log:
+        return partial(_write_events, model, path, tags, keep_functions)
+    if keep_functions:
         raise UsageError("--keep-functions is for a TensorBoard log", hint="give a folder logdir, or --format logdir")
-    if release is not None:
-        return partial(_mend, model, path, release)
-    if path.suffix in (".npz", ".safetensors"):
-        return partial(_export, model, path)
-    return partial(_write_events, model, path, tags, keep_functions) if is_log else None
+    return partial(_export, model, path) if path.suffix in (".npz", ".safetensors") else None
 
 
 def _mend(model: Path, target: Path, release: str, options: Options) -> None:

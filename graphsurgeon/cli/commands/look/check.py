@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,9 @@ from graphsurgeon.cli.many import for_each
 from graphsurgeon.cli.remote import model_path
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.finding import Finding, Severity
-from graphsurgeon.model.model import Model as ModelFile
+
+if TYPE_CHECKING:
+    from graphsurgeon.checks.checked import Checked
 
 
 def check(
@@ -76,18 +78,22 @@ def check_one(
 ) -> int:
     """Check one model. Returns the exit status."""
     from graphsurgeon.checks.check import check as sound
+    from graphsurgeon.checks.checked import checked
     from graphsurgeon.formats import read
 
     model = read(path)
     with output.progress_bar("reading", quiet=quiet or as_json) as progress:
         findings = sound(model, checksums=checksums, serving=serving, progress=progress)
+    looked_at = checked(model, checksums=checksums, serving=serving)
     if as_json:
         named = {"path": str(path)} if among else {}
-        output.print_json({**named, "findings": [_to_json(finding) for finding in findings]}, compact=among)
+        found = {"findings": [_to_json(finding) for finding in findings], "checked": output.to_json(looked_at)}
+        output.print_json({**named, **found}, compact=among)
     elif not quiet:
         if among:
             output.heading(f"{path}:")
-        _print(findings, _looked_at(model, checksums=checksums))
+        _print(findings, _told(looked_at))
+        _print_left_out(looked_at)
     counted = ("error", "needs", "warning") if strict else ("error",)
     return int(any(finding.severity in counted for finding in findings))
 
@@ -137,18 +143,31 @@ def _print(findings: Sequence[Finding], looked_at: str) -> None:
     output.line(output.mark(verdict, style), f" in {looked_at}" if looked_at else "")
 
 
-def _looked_at(model: ModelFile, *, checksums: bool) -> str:
+def _told(looked_at: Checked) -> str:
     """Say what was looked at: how much of which kind."""
-    graphs = [metagraph.graph for metagraph in model.metagraphs]
-    functions = [function for metagraph in model.metagraphs for function in metagraph.functions.values()]
-    nodes = sum(len(graph.nodes) for graph in (*graphs, *functions))
-    entries = len(model.checkpoint.variables) if model.checkpoint is not None else 0
     counts = {
-        "node": nodes,
-        "function": len(functions),
-        "signature": sum(len(metagraph.signatures) for metagraph in model.metagraphs),
-        "variable": entries,
+        "node": looked_at.nodes,
+        "function": looked_at.functions,
+        "signature": looked_at.signatures,
+        "variable": looked_at.variables,
+        "constant": looked_at.constants,
+        "asset": looked_at.assets,
     }
     parts = [output.plural(count, noun) for noun, count in counts.items() if count]
-    read = ", values and their checksums" if checksums else ", values not read (--checksums)" if entries else ""
-    return ", ".join(parts) + read
+    if "checksums" in looked_at.left_out:
+        parts.append("values not read (--checksums)")
+    elif looked_at.checksums:
+        parts.append("values and their checksums")
+    return ", ".join(parts)
+
+
+_LEFT_OUT = {
+    "ops": "what its ops mean",
+    "serving": "what TensorFlow Serving asks (--serving)",
+    "loaders": "whether a loader runs it (gs run)",
+}
+
+
+def _print_left_out(looked_at: Checked) -> None:
+    told = [text for name, text in _LEFT_OUT.items() if name in looked_at.left_out]
+    output.line(output.mark(f"not checked: {', '.join(told)}", "faint"))

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def verify(
     before: Annotated[Path, typer.Argument(metavar="A", help="A model.", show_default=False, parser=model_path)],
-    after: Annotated[
-        Path, typer.Argument(metavar="B", help="Another, or an edited one.", show_default=False, parser=model_path)
-    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False, parser=model_path)],
     feeds: Feeds = None,
     signature: Annotated[
         list[str] | None, typer.Option("--signature", metavar="NAME", help="Only these; every common one without it.")
@@ -31,6 +29,9 @@ def verify(
     atol: Annotated[float | None, typer.Option("--atol", help="Absolute tolerance; 1e-5 without it.")] = None,
     dequantize: Annotated[
         bool, typer.Option("--dequantize", help="TFLite: compare the real numbers that quantized ends stand for.")
+    ] = False,
+    per_tensor: Annotated[
+        bool, typer.Option("--per-tensor", help="Compare every tensor inside too, TensorFlow's and TFLite's.")
     ] = False,
     tags: Tags = None,
     runtime: RuntimeName = None,
@@ -47,22 +48,21 @@ def verify(
     Exit status 1 if they differ (the first tensor that does is named), or nothing can be compared.
 
     Examples:
-        gs verify model/ edited/ --seed 7
-        gs verify model/ frozen.pb --feed x=@batch.npy
+        gs verify model/ frozen.pb --feed x=@batch.npy --per-tensor
         gs verify model.onnx model/
         gs verify float.tflite int8.tflite --dequantize
     """
     from graphsurgeon.bridges.verify import verify as verify_models
 
     report = verify_models(
-        before,
-        after,
+        *(before, after),
         signatures=split_list(signature) or None,
         feeds=feeds or [],
         assume=parse_shapes(assume),
         seed=seed,
         tolerance=_tolerance(rtol, atol),
         dequantize=dequantize,
+        per_tensor=per_tensor,
         tags=parse_tags(tags),
         allowed=parse_allowed(allow, allow_files),
         tell=output.warn,
