@@ -85,7 +85,8 @@ class Running:
 def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find devices and colocations that Python's importer cannot read."""
     has_objects = metagraph.objects is not None and bool(metagraph.objects.nodes)
-    for graph in metagraph.graphs if has_objects else [metagraph.graph]:
+    is_saved = has_objects or bool(metagraph.tags)  # tf.saved_model.load makes each function of the library
+    for graph in metagraph.graphs if is_saved else [metagraph.graph]:
         known: dict[str, str] = {}
         for node in nodes(graph):
             device = node.device
