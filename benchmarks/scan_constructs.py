@@ -1,6 +1,7 @@
 """What scanners find: every construct in every container that holds it, and honest models; run by hand.
 
-    python -m benchmarks.scan_constructs [--containers saved_model,pb] [--other COMMAND ...] [--honest PATH ...]
+    python -m benchmarks.scan_constructs [--containers saved_model,pb] [--places main,loop] [--other COMMAND ...]
+        [--honest PATH ...]
 
 A construct counts as found by `gs scan` if a finding has its op, severity high, and the right `when` and target.
 Another scanner (`--other "modelscan -p"`, `--other "modelaudit scan"`: a command that takes a path last) is judged by
@@ -27,38 +28,39 @@ def main() -> None:
     parser.add_argument("--other", action="append", default=[], metavar="COMMAND")
     parser.add_argument("--honest", nargs="*", default=[], type=Path)
     parser.add_argument("--containers", default="saved_model,v1,text,pb,pbtxt,meta", metavar="A,B")
+    parser.add_argument("--places", default="main", metavar="A,B", help="main, nested, branch, case, loop, map")
     options = parser.parse_args()
-    missed = _constructs(options.other, options.containers.split(","))
+    missed = 0
+    for place in options.places.split(","):
+        missed += _constructs(options.other, options.containers.split(","), place)
     _honest(options.honest, options.other)
     sys.exit(int(missed > 0))
 
 
-def _constructs(others: list[str], containers: list[str]) -> int:
+def _constructs(others: list[str], containers: list[str], place: str) -> int:
     from tests.oracle.scan_models import CONSTRUCTS, build, special
 
     missed = 0
     with tempfile.TemporaryDirectory() as name:
         folder, at = Path(name), Path(name) / "outside"
-        print("construct", "container", "gs scan", *(shlex.split(other)[0] for other in others), sep="\t")
+        print("construct", "container", "place", "gs scan", *(shlex.split(other)[0] for other in others), sep="\t")
         for construct, what in CONSTRUCTS.items():
             for container in containers:
-                path = build(construct, container, folder / f"{construct}_{container}", at)
+                path = build(construct, container, folder / f"{construct}_{container}", at, place)
                 when = "signature:steal" if container in ("saved_model", "v1", "text") else "unknown"
                 found = _is_found(path, {what.op, what.op.removesuffix("V2")}, "high", when, what.target)
                 missed += not found
-                print(
-                    construct, container, _mark(found), *(_mark(_finds(o, path)) for o in others), sep="\t", flush=True
-                )
-        for construct, path, (severity, op, when, target) in special(folder, at):
+                _row(construct, container, place, found, others, path)
+        for construct, path, (severity, op, when, target) in special(folder, at) if place == "main" else ():
             found = _is_found(path, {str(op)}, severity, when, target or "")
             missed += not found
-            _row(construct, "-", found, others, path)
+            _row(construct, "-", "-", found, others, path)
     return missed
 
 
-def _row(construct: str, container: str, found: bool, others: list[str], path: Path) -> None:
+def _row(construct: str, container: str, place: str, found: bool, others: list[str], path: Path) -> None:
     marks = [_mark(found), *(_mark(_finds(other, path)) for other in others)]
-    print(construct, container, *marks, sep="\t", flush=True)
+    print(construct, container, place, *marks, sep="\t", flush=True)
 
 
 def _is_found(path: Path, ops: set[str], severity: str, when: str, target: str) -> bool:

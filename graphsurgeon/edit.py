@@ -198,11 +198,12 @@ def _edit(
     if where.confirm is not None:
         where.confirm(model)
     steps = _to_the_place(model, steps, where)
+    sources = partial(_sources, path, steps, force_text=force_text)
     loaded = _loaded_as(model)
     reports = _run_all(model, steps)
     added = _fill_in(model, where, steps, reports)
     is_other = loaded != _loaded_as(model)
-    warnings, faults = _require_sound(model, partial(read, path, force_text=force_text), path, is_other=is_other)
+    warnings, faults = _require_sound(model, sources, path, is_other=is_other)
     plan = _plan(model, where)
     source = path_of(model.path)
     done = _Done([*model.notes, *added, *faults], reports, warnings, plan)
@@ -213,7 +214,7 @@ def _edit(
         verdict = _verdict_before(model, plan, verify)
         if not verdict.agrees:
             return done.report(path, written=False, verdict=verdict)
-    inspect = _read_back(model, plan, partial(read, path, force_text=force_text))
+    inspect = _read_back(model, plan, sources)
     is_large = sum(map(len, model.graphs)) > _LARGE
     del model
     if is_large:
@@ -297,7 +298,7 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         opened["checkpoints"] = [
             read_checkpoint(one) if isinstance(one, str | os.PathLike) else one for one in opened["checkpoints"]
         ]
-    for name in ("params", "source"):
+    for name in ("params", "source", "other"):
         if isinstance(opened.get(name), str | os.PathLike):
             opened[name] = read(opened[name])
     if isinstance(opened.get("values"), Mapping):
@@ -328,6 +329,12 @@ def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterabl
     return [note for note in complete(model, tags=tags).notes if note not in told]
 
 
+def _sources(path: str | os.PathLike[str], steps: Sequence[Step], *, force_text: bool) -> list[Model]:
+    """Read what was read anew: the model, and those that steps bring into it. What was a fault there is no new one."""
+    others = [arguments.get("other") for _, arguments in steps]
+    return [read(path, force_text=force_text), *(read(one) for one in others if isinstance(one, str | os.PathLike))]
+
+
 def _loaded_as(model: Model) -> list[tuple[bool, object]]:
     """Return what decides how loaders look at every node: whether they make objects, and the version of the graph."""
     return [
@@ -337,7 +344,7 @@ def _loaded_as(model: Model) -> list[tuple[bool, object]]:
 
 
 def _require_sound(
-    model: Model, read_source: Callable[[], Model], path: str | os.PathLike[str], *, is_other: bool
+    model: Model, read_sources: Callable[[], list[Model]], path: str | os.PathLike[str], *, is_other: bool
 ) -> tuple[tuple[Finding, ...], list[str]]:
     """Return the findings that the source did not have, and a note on errors that it had and the result has still.
 
@@ -350,7 +357,7 @@ def _require_sound(
     if all(finding.severity == "note" for finding in findings):
         return (), []
     findings = check(model, shapes=False)
-    before = check(read_source(), shapes=False)
+    before = [finding for source in read_sources() for finding in check(source, shapes=False)]
     new = _new(findings, before)
     errors = [finding for finding in new if is_refused(finding)]
     if errors:
@@ -409,7 +416,7 @@ def _verdict_before(model: Model, plan: WritePlan, verify: Verifier) -> Verdict:
         return verify(source, trial.target.path)
 
 
-def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) -> Inspect:
+def _read_back(model: Model, plan: WritePlan, read_sources: Callable[[], list[Model]]) -> Inspect:
     """Return what reads a result before it takes its place, and refuses one that is not what was meant."""
     meant = _outline(model, plan.target.traits)
     if plan.is_one_file:  # what lies beside it in its place is not beside the temporary file
@@ -432,18 +439,18 @@ def _read_back(model: Model, plan: WritePlan, read_source: Callable[[], Model]) 
                 path=path,
                 hint=hint,
             )
-        _require_whole(result, read_source, path)
+        _require_whole(result, read_sources, path)
 
     return inspect
 
 
-def _require_whole(result: Model, read_source: Callable[[], Model], path: Path) -> None:
+def _require_whole(result: Model, read_sources: Callable[[], list[Model]], path: Path) -> None:
     """Refuse files that do not belong together, unless those of the source did not either."""
     from graphsurgeon.checks.saved.files import of_model
 
     # A missing asset that nothing reads on load is a warning of a model that is found, and no model to write.
     errors = [finding for finding in of_model(result) if "error" in (finding.severity, _MISSING.get(finding.rule))]
-    new = _new(errors, list(of_model(read_source()))) if errors else []
+    new = _new(errors, [one for source in read_sources() for one in of_model(source)]) if errors else []
     if new:
         raise _unsound(new, path)
 

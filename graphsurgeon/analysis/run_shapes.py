@@ -58,6 +58,11 @@ class RunShapes:
         shape = self._followed.get(value) or value.shape or UNKNOWN_RANK
         return shape if shape.is_static else _sized(value.shape or UNKNOWN_RANK)
 
+    def bytes_of(self, value: Value) -> int | None:
+        """Return the bytes of a value, None where dtype or shape are not known, or its elements have no fixed size."""
+        dtype, count = self._report.dtype(value), self(value).num_elements
+        return None if dtype is None or not dtype.bits or count is None else count * dtype.itemsize
+
 
 def _named(inputs: list[Value], assume: Mapping[str, Shape]) -> dict[Value, Shape]:
     """Return the inputs that names mean."""

@@ -74,7 +74,7 @@ def macs(node: Node, shape_of: ShapeOf) -> int | None:
         return None
 
 
-class Work(NamedTuple):
+class MacCounts(NamedTuple):
     """The MACs of a model.
 
     Attributes:
@@ -92,7 +92,7 @@ class Work(NamedTuple):
     once: bool
 
 
-def work_of(nodes: Sequence[Node], shape_of: ShapeOf) -> Work:
+def work_of(nodes: Sequence[Node], shape_of: ShapeOf) -> MacCounts:
     """Return the MACs of some nodes of one graph and of what they run."""
     counted: list[tuple[Node, int | None]] = []
     by_node: dict[Node, int] = {}
@@ -109,7 +109,7 @@ def work_of(nodes: Sequence[Node], shape_of: ShapeOf) -> Work:
     for node, number in counted:
         if number:
             by_op[node.op] = by_op.get(node.op, 0) + number
-    return Work(
+    return MacCounts(
         sum(by_op.values()),
         dict(sorted(by_op.items(), key=lambda item: -item[1])),
         by_node,

@@ -65,8 +65,8 @@ def first_difference(
         stand: the folder that relative paths in the models start from; a scratch folder without one.
     """
     try:
-        ours = _Side.open(before, pair.before, first_feeds, tags)
-        theirs = _Side.open(after, pair.after, second_feeds, tags)
+        ours = Side.open(before, pair.before, first_feeds, tags)
+        theirs = Side.open(after, pair.after, second_feeds, tags)
         with ours as one, theirs as other:
             one.stand = other.stand = stand
             return _search(one, other, tolerance)
@@ -74,8 +74,8 @@ def first_difference(
         return None
 
 
-class _Side:
-    """One model, opened up.
+class Side:
+    """One model, opened up, so that every tensor of it can be fetched.
 
     Attributes:
         place: where to load it from.
@@ -96,7 +96,7 @@ class _Side:
 
     @staticmethod
     @contextmanager
-    def open(path: Path, entry: Entry, feeds: Arrays, tags: Sequence[str] | None) -> Iterator[_Side]:
+    def open(path: Path, entry: Entry, feeds: Arrays, tags: Sequence[str] | None) -> Iterator[Side]:
         """Read a model anew and inline its calls."""
         model = read(path)
         metagraph = choose_metagraph(model, tags)
@@ -104,9 +104,7 @@ class _Side:
         names = {tensor_name(entry.inputs[name].value): array for name, array in feeds.items()}
         outputs = [graph.value(tensor_name(value)) for value in entry.outputs.values()]
         if graph.kind == "subgraph":
-            yield _Side(
-                model, metagraph, path, [value.producer for value in outputs if value and value.producer], names
-            )
+            yield Side(model, metagraph, path, [value.producer for value in outputs if value and value.producer], names)
             return
         # What reads the result of a call reads the result of its body when the call is inlined.
         ends = [
@@ -117,7 +115,7 @@ class _Side:
         kept = _run_on_load(metagraph)
         Inliner(graph, keep=lambda call, _: call in kept, effects=Effects(), results_wait=False).run()
         with written(model) as place:
-            yield _Side(model, metagraph, place, ends, names)
+            yield Side(model, metagraph, place, ends, names)
 
     def fetch(self, batches: Sequence[Sequence[Value]]) -> list[list[Result] | None]:
         """Return the results of each batch of tensors, None for one that cannot be fetched."""
@@ -143,12 +141,12 @@ def _run_on_load(metagraph: MetaGraph) -> set[Node]:
     return {node for node in nodes if node is not None}
 
 
-def _search(one: _Side, other: _Side, tolerance: Tolerance) -> str | None:
+def _search(one: Side, other: Side, tolerance: Tolerance) -> str | None:
     alignment = align(one.graph, other.graph, {})
     shapes = infer_shapes(one.graph)
-    batches = list(_batches(_candidates(alignment, shapes, upstream(one.ends)), shapes))
-    for start in range(0, min(len(batches), MOST_BATCHES), AT_ONCE):
-        some = batches[start : start + AT_ONCE]
+    every = list(batches(_candidates(alignment, shapes, upstream(one.ends)), shapes))
+    for start in range(0, min(len(every), MOST_BATCHES), AT_ONCE):
+        some = every[start : start + AT_ONCE]
         images = [[image for value in batch if (image := alignment.image(value)) is not None] for batch in some]
         for batch, ours, theirs in zip(some, one.fetch(some), other.fetch(images), strict=True):
             found = _first(batch, ours, theirs, tolerance) if ours is not None and theirs is not None else None
@@ -188,7 +186,8 @@ def _computed(graph: Graph) -> list[Node]:
     return list(in_postorder(graph.nodes, lambda node: (*producers(node.inputs), *node.controls)))
 
 
-def _batches(values: Sequence[Value], shapes: ShapeReport) -> Iterator[list[Value]]:
+def batches(values: Sequence[Value], shapes: ShapeReport) -> Iterator[list[Value]]:
+    """Yield tensors, as many at a time as one run may fetch."""
     batch: list[Value] = []
     elements = 0
     for value in values:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.child import is_meant, require_extra, runtime_of
@@ -15,6 +15,7 @@ from graphsurgeon.bridges.feeds import maker, parse_feeds
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
+from graphsurgeon.bridges.walk import Walk
 from graphsurgeon.compare.entries import EntryPair, OneRun, Runner, RunOutcome, entries
 from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance, compare_models
 from graphsurgeon.formats import read
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
 
 _VALUES = "gs diff compares its values"
+QUANTIZED_SHARE = 0.1  # of an output's range: what quantizing well stays far below, and quantizing wrongly does not
 
 
 def verify(
@@ -47,20 +49,20 @@ def verify(
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
     runtime: str | None = None,
+    dequantize: bool = False,
+    per_tensor: bool = False,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
     Args:
         before, after: the model files.
         signatures: only these; None means every one that both have.
-        feeds: input -> data, or `NAME=DATA` texts; the others are random, by `seed`, of the shapes in `assume`.
-        also: further shapes, with each of which the models are run once more.
-        tolerance: what counts as the same.
-        tags: of the MetaGraph, in both.
-        with_place: if they differ, find the first tensor along the graph that does.
-        checkpoint: where the variables of `before` are, if that is a bare graph.
+        feeds: input -> data, or `NAME=DATA` texts; the others are random, by `seed`, of shapes `assume`, and `also`.
+        tolerance: what counts as the same; `with_place` finds the first tensor along the graph that is not.
+        tags, checkpoint: of the MetaGraph, in both; where the variables of `before` are, if that is a bare graph.
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
         allowed: what the models may reach outside themselves; `tell` is told of it before they are run.
+        dequantize: compare what integers of a TFLite model stand for; `per_tensor`: everything inside too.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
@@ -70,38 +72,46 @@ def verify(
     first, second = _read(before, checkpoint), read(after)
     runtimes = _runtimes((first, second), runtime)
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
-    given = _given(first, feeds, tags)
-
-    within = tolerance or Tolerance()
-    find_first = partial(_first, Path(before), Path(after), within, tags, allowed.stand)
-    return compare_models(
+    within = tolerance or Tolerance(share=QUANTIZED_SHARE if dequantize else None)
+    is_alike = not dequantize and first.traits.vocabulary == second.traits.vocabulary
+    look = (Walk if per_tensor else _First)(Path(before), Path(after), within, tags, allowed.stand)
+    report = compare_models(
         first,
         second,
         _runner_of(first, second, stand=allowed.stand),
         signatures=signatures,
         tags=tags,
-        feeds={name: maker(data, seed=seed, shape=(assume or {}).get(name)) for name, data in given.items()},
-        decided={name: maker(data, seed=seed) for name, data in (decided or {}).items()},
+        feeds=_makers(_given(first, feeds, tags), seed, assume or {}),
+        decided=_makers(decided or {}, seed, {}),
         assume=assume,
         also=also,
         seed=seed,
         tolerance=within,
-        locate=find_first if with_place and first.traits.vocabulary == second.traits.vocabulary else None,
+        dequantize=dequantize,
+        locate=look if per_tensor or (with_place and is_alike) else None,
         runtimes=runtimes,
     )
+    return replace(report, tensors=look.tensors) if isinstance(look, Walk) else report
 
 
-def _first(
-    before: Path,
-    after: Path,
-    within: Tolerance,
-    tags: Sequence[str] | None,
-    stand: Path | None,
-    pair: EntryPair,
-    ours: Arrays,
-    theirs: Arrays,
-) -> str | None:
-    return first_difference(before, after, pair, ours, theirs, within, tags, stand)
+def _makers(given: Mapping[str, object], seed: int, assume: Mapping[str, Shape]) -> dict[str, Any]:
+    """Return what makes the data of each input."""
+    return {name: maker(data, seed=seed, shape=assume.get(name)) for name, data in given.items()}
+
+
+@dataclass(frozen=True)
+class _First:
+    """Finds the first difference of what was run, as `Locate` has it."""
+
+    before: Path
+    after: Path
+    within: Tolerance
+    tags: Sequence[str] | None
+    stand: Path | None
+    always = False
+
+    def __call__(self, pair: EntryPair, ours: Arrays, theirs: Arrays) -> str | None:
+        return first_difference(self.before, self.after, pair, ours, theirs, self.within, self.tags, self.stand)
 
 
 def _read(path: str | os.PathLike[str], checkpoint: str | os.PathLike[str] | None) -> Model:

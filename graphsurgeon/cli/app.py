@@ -42,6 +42,7 @@ COMMANDS = {
     "remove-signature": "graphsurgeon.cli.commands.change.add_signature:remove_signature",
     "extract": "graphsurgeon.cli.commands.change.extract:extract",
     "freeze": "graphsurgeon.cli.commands.change.freeze:freeze",
+    "join": "graphsurgeon.cli.commands.change.join:join",
     "optimize": "graphsurgeon.cli.commands.change.optimize:optimize",
     "rewire": "graphsurgeon.cli.commands.change.rewire:rewire",
     "replace": "graphsurgeon.cli.commands.change.replace:replace",

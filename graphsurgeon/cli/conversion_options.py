@@ -33,7 +33,7 @@ def conversion(
     ] = None,
     values: SetValues = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", metavar="PATH", help="Of a conversion: variables of a bare graph.")
+        Path | None, typer.Option("--checkpoint", metavar="PATH", help="Where the variables of a bare graph are.")
     ] = None,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Of a conversion: do not compare the result with the source.")

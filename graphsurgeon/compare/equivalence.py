@@ -10,15 +10,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.across import in_the_same_words, laid_out
-from graphsurgeon.compare.entries import EntryPair, Input, OneRun, Result, Runner, RunOutcome, loaders_of
+from graphsurgeon.compare.entries import EntryPair, Input, Loader, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call, pair_entries
+from graphsurgeon.compare.real import real_outcome, stands_for_real, stored_of
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -51,6 +53,9 @@ class ComparedOutput:
         elements: how many numbers there are.
         different: how many are not within the tolerances; all of them if type or shape differ.
         largest: largest absolute difference; None where there is none to tell.
+        mean: mean absolute difference, and
+        range: of the first model's numbers, from the least to the largest; both only where real numbers are compared
+            that one of them quantizes.
         what: what differs beside the numbers; empty if nothing.
     """
 
@@ -63,6 +68,40 @@ class ComparedOutput:
     different: int = 0
     largest: float | None = None
     what: str = ""
+    mean: float | None = None
+    range: float | None = None
+
+
+@dataclass(frozen=True)
+class ComparedTensor:
+    """A tensor inside both models.
+
+    Attributes:
+        name: in the first model; `other` in the second, `op` what yields it.
+        agrees, identical, largest, range, what: as of `ComparedOutput`; of integers that stand for real numbers, these.
+    """
+
+    name: str
+    other: str
+    op: str
+    agrees: bool
+    identical: bool
+    largest: float | None = None
+    range: float | None = None
+    what: str = ""
+
+
+class Locate(Protocol):
+    """Looks for the first difference along the graph.
+
+    Attributes:
+        always: whether it looks where all outputs agree too.
+    """
+
+    always: bool
+
+    def __call__(self, pair: EntryPair, ours: Arrays, theirs: Arrays, /) -> str | None:
+        """Return the first tensor that differs, with its op; None if none can be told."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +115,7 @@ class EquivalenceReport:
         skipped: what could not be compared, and why.
         first: where along the graph the first difference is; None if there is none, or nobody looked.
         seed, rtol, atol: how the inputs were made and what counts as the same.
+        tensors: what is inside, where all of it was compared.
         notes: what the user should know.
     """
 
@@ -89,14 +129,20 @@ class EquivalenceReport:
     rtol: float = RTOL
     atol: float = ATOL
     notes: list[str] = field(default_factory=list)
+    tensors: list[ComparedTensor] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two numbers may be apart: atol + rtol * the first."""
+    """How far two numbers may be apart: atol + rtol * the first.
+
+    Attributes:
+        share: instead of these, of the range of the first model's numbers; None judges by the others.
+    """
 
     rtol: float = RTOL
     atol: float = ATOL
+    share: float | None = None
 
     @property
     def judges_nothing(self) -> bool:
@@ -115,6 +161,8 @@ class Tolerance:
         place = (signature, call.loader, name)
         if before.dtype != after.dtype or one.shape != other.shape:
             what = f"{before.dtype} {Shape(one.shape)} and {after.dtype} {Shape(other.shape)}"
+            if one.shape == other.shape and {one.dtype.kind, other.dtype.kind} in ({"f", "i"}, {"f", "u"}):
+                what += ": --dequantize compares what integers stand for"
             return ComparedOutput(*place, False, False, one.size, one.size, None, what)
         if one.dtype.kind not in "fc":
             different = int(np.count_nonzero(one != other))
@@ -129,8 +177,21 @@ class Tolerance:
             gaps = np.abs(one.astype(wide) - other.astype(wide))
         finite = gaps[np.isfinite(gaps)]
         largest = float(finite.max()) if finite.size else None
+        if self.share is not None and one.dtype.kind == "f":
+            return self._by_range(place, one, gaps)
         different = int(close.size - np.count_nonzero(close))
         return ComparedOutput(*place, not different, False, one.size, different, largest)
+
+    def _by_range(self, place: tuple[str | None, Loader, str], one: Any, gaps: Any) -> ComparedOutput:
+        """Judge real numbers that are known as exactly as integers allow."""
+        import numpy as np
+
+        known = one[np.isfinite(one)]
+        span = float(np.ptp(known)) if known.size else 0.0
+        close = (gaps <= max((self.share or 0.0) * span, self.atol)) | ~np.isfinite(one)
+        different, error = int(close.size - np.count_nonzero(close)), gaps[np.isfinite(gaps)]
+        largest, mean = (float(error.max()), float(error.mean())) if error.size else (None, None)
+        return ComparedOutput(*place, not different, False, one.size, different, largest, "", mean, span)
 
 
 def compare_models(
@@ -146,23 +207,23 @@ def compare_models(
     also: Sequence[Mapping[str, Shape]] = (),
     seed: int = 0,
     tolerance: Tolerance | None = None,
-    locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None = None,
+    locate: Locate | None = None,
     runtimes: Sequence[str] = ("", ""),
+    dequantize: bool = False,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
     Args:
-        before, after: the models, as read from their files.
-        runner: runs calls on a file.
+        before, after: the models, as read from their files; `runner` runs calls on one.
         signatures, tags: only these signatures, None for every one that both have; of this MetaGraph.
         feeds: input -> makes its data; the others get random data.
         decided: input, node or tensor of the first model -> makes what the second has made a constant of.
         assume: input -> shape of its random data, which `seed` makes.
-        also: further shapes; with each, the models are run once more. Where the first does not run with one of them,
-            the others decide, and a note says so.
+        also: further shapes to run with. Where the first does not run with one, the others decide, and a note says so.
         tolerance: what counts as the same.
         locate: finds the first difference along the graph, for the first output that differs.
         runtimes: what runs each of the models; "" for what its format belongs to.
+        dequantize: give both the same real numbers and compare such, where integers stand for them.
 
     Raises:
         UnsupportedError: a model cannot be run at all.
@@ -176,14 +237,15 @@ def compare_models(
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
     prepared = [
-        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed)
+        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed, dequantize)
         for shapes in (assume or {}, *also)
         for pair in pairs
     ]
     jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
     one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
     other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
-    report = _judged(list(zip(jobs, one, other, strict=True)), tolerance, locate, tell_failed=bool(also))
+    done = [job.answered(ours, theirs, dequantize) for job, ours, theirs in zip(jobs, one, other, strict=True)]
+    report = _judged(done, tolerance, locate, tell_failed=bool(also))
     return replace(
         report,
         before=before.path,
@@ -197,7 +259,7 @@ def compare_models(
 def _judged(
     done: Iterable[tuple[_Job, RunOutcome, RunOutcome]],
     tolerance: Tolerance,
-    locate: Callable[[EntryPair, Arrays, Arrays], str | None] | None,
+    locate: Locate | None,
     *,
     tell_failed: bool,
 ) -> EquivalenceReport:
@@ -214,7 +276,8 @@ def _judged(
             notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
-        if first is None and locate is not None and not theirs.error and not all(output.agrees for output in found):
+        is_told = locate is not None and (locate.always or not all(output.agrees for output in found))
+        if first is None and locate is not None and is_told and not theirs.error:
             first = locate(job.item.pair, job.item.first_feeds, job.item.second_feeds)
     ran = {output.signature or "the graph" for output in outputs}
     skipped = [(name, why) for name, why in failed.items() if name not in ran]
@@ -233,12 +296,16 @@ class _Prepared:
     notes: list[str]
 
     @staticmethod
-    def of(pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int) -> _Prepared:
+    def of(
+        pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int, dequantize: bool
+    ) -> _Prepared:
         shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
         first: dict[str, Any] = {}
         second: dict[str, Any] = {}
         notes = list(pair.notes)
-        for key, entry in pair.before.inputs.items():
+        for key, own in pair.before.inputs.items():
+            is_real = dequantize and stands_for_real(own.value)
+            entry = replace(own, dtype=FLOAT32) if is_real else own
             partner = pair.after.inputs.get(pair.inputs.get(key, ""))
             is_left_out = entry.optional and key not in feeds and (partner is None or partner.optional)
             if is_left_out and entry.default is None:
@@ -256,7 +323,11 @@ class _Prepared:
                     notes.append(f"the second model has no input {key!r}; the first is fed zeros (--feed {key}=...)")
             if partner is not None:
                 axes = pair.layouts.get(key, tuple(range(first[key].ndim)))
-                second[partner.name] = _cast(first[key].transpose(axes), partner)
+                turned = first[key].transpose(axes)
+                is_stored = dequantize and stands_for_real(partner.value) and turned.dtype.kind == "f"
+                second[partner.name] = stored_of(turned, partner.value) if is_stored else _cast(turned, partner)
+            if is_real:
+                first[key] = stored_of(first[key], own.value)
         return _Prepared(pair, first, second, notes)
 
     @property
@@ -297,6 +368,14 @@ class _Job:
     item: _Prepared
     first: OneRun
     second: OneRun
+
+    def answered(self, one: RunOutcome, other: RunOutcome, dequantize: bool) -> tuple[_Job, RunOutcome, RunOutcome]:
+        """Return it with what both models gave, as real numbers if that is asked for."""
+        if not dequantize:
+            return self, one, other
+        before, after = self.item.pair.before.outputs, self.item.pair.after.outputs
+        theirs = {name: after[partner] for name, partner in self.item.pair.outputs.items()}
+        return self, real_outcome(one, before), real_outcome(other, theirs)
 
 
 def _run(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphsurgeon.errors import UnsupportedError
+
 if TYPE_CHECKING:
-    from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature
+    from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, TakenIn
     from graphsurgeon.model.objects import ObjectGraph
 
 
@@ -40,3 +42,15 @@ class BareSource:
 
     def function_source(self) -> None:
         """Return None: functions and subgraphs are read, not made."""
+
+    def function_names(self) -> frozenset[str]:
+        """Return none: nothing names a subgraph but by its number."""
+        return frozenset()
+
+    def take_in(self, metagraph: MetaGraph, other: MetaGraph) -> TakenIn:
+        """Refuse: graphs of these formats are not joined."""
+        raise UnsupportedError(f"graphs of {metagraph.vocabulary} are not joined")
+
+    def beside(self, metagraph: MetaGraph, other: MetaGraph) -> MetaGraph:
+        """Refuse: a file of these formats holds one graph."""
+        raise UnsupportedError("a file of this format holds one MetaGraph")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,13 @@ from graphsurgeon.formats import registry
 from graphsurgeon.model.format import Format, Layout, Vocabulary
 from graphsurgeon.model.model import FormatName, Model
 
-FOREIGN_SUFFIXES = (".h5", ".hdf5", ".keras", ".npz", ".safetensors", ".json", ".pt", ".pth", ".mlmodel")
+_KERAS = (".h5", ".hdf5", ".keras")
+_ARRAYS = (".npz", ".safetensors")
+_CONVERTED = (".onnx", ".tflite")
+_INTERNAL = "__"  # signatures that loaders use
+FOREIGN_SUFFIXES = (
+    *_KERAS, *_ARRAYS, ".json", ".params", ".npy", ".caffemodel", ".prototxt", ".pt", ".pth", ".mlmodel"
+)  # fmt: skip
 _CHECKPOINT_NAME = re.compile(r".*\.ckpt(-\d+)?", re.DOTALL)
 _OF_CHECKPOINT = re.compile(r"\.index|\.data-\d{5}-of-\d{5}")
 AVOID = "give another output"  # hints that every command gives in the same words
@@ -79,6 +86,8 @@ def resolve(
     path, is_named_folder = Path(place), _is_named_folder(place)
     if os.fspath(place) == "-":
         raise UsageError("a model is not written to the standard output", path=place, hint="give a file or folder")
+    if not in_place:
+        _refuse_member(path)
     if format is not None:
         traits, is_text = _named(format)
     elif in_place:
@@ -100,6 +109,13 @@ def resolve(
     if is_named_folder:
         raise UsageError("is the name of a folder, and a file is to be written", path=place, hint=AVOID)
     return Target(traits, path, is_text, "file")
+
+
+def _refuse_member(path: Path) -> None:
+    inside = path_of(path)
+    if isinstance(inside, MemberPath):
+        hint = f"-o NEW{inside.bundle.suffix} writes the bundle with the model in its place; or --in-place"
+        raise UsageError("a member of a bundle is no output", path=path, hint=hint)
 
 
 def _as_member(model: Model, path: Path) -> tuple[Format, bool | None] | None:
@@ -221,7 +237,7 @@ def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format
         if is_alike and not model.traits.can_edit:
             raise _not_written(model.traits, path)
         if path.suffix in FOREIGN_SUFFIXES:
-            raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint="see gs convert --help")
+            raise UnsupportedError(f"a {path.suffix} file is not written here", path=path, hint=_way_to(model, path))
         raise _unknown_suffix(model, path)
     traits, is_text = said
     if traits.layout == "folder" and is_text is None and not _is_of_tensorflow(model):
@@ -283,9 +299,26 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
     if not traits.holds_graph and model.checkpoint is not None:
         return
     why = "; it has no variables" if not traits.holds_graph and model.metagraphs else ""
-    raise UnsupportedError(
-        f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path, hint=model.traits.edit_with
-    )
+    hint = model.traits.edit_with or _way_to(model, path)
+    raise UnsupportedError(f"{model.traits.a_title} cannot be written as {traits.a_title}{why}", path=path, hint=hint)
+
+
+def _way_to(model: Model, path: Path) -> str:
+    """Say which commands lead from a graph of TensorFlow to what another framework takes; empty for other models."""
+    if not model.metagraphs or not _is_of_tensorflow(model) or not path.suffix:
+        return ""
+    if path.suffix in _ARRAYS:
+        return f"gs convert {shlex.quote(model.path)} {shlex.quote(str(path))} writes the weights alone"
+    folder = f"{path.with_suffix('')}/"
+    first = f"-o {shlex.quote(folder)} writes a SavedModel"
+    if not any(not key.startswith(_INTERNAL) for one in model.metagraphs for key in one.signatures):
+        source, made = shlex.quote(model.path), shlex.quote(folder)
+        first = f"gs add-signature {source} --output KEY=TENSOR -o {made} makes a SavedModel"
+    if path.suffix in _KERAS:
+        return f"{first}, which keras.layers.TFSMLayer takes"
+    file = path if path.suffix in _CONVERTED else path.with_suffix(".onnx")
+    made = "it" if file is path else "what other frameworks read"
+    return f"{first}, and gs convert {shlex.quote(folder)} {shlex.quote(str(file))} makes {made}"
 
 
 def _not_written(traits: Format, path: Path) -> GraphSurgeonError:

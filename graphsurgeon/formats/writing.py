@@ -228,7 +228,7 @@ def _beside(model: Model, target: Target, *, force: bool) -> dict[str, Content]:
 def _losses(model: Model, target: Target) -> Iterable[str]:
     """Say what the format that is written cannot hold."""
     traits = target.traits
-    if traits == model.traits or not traits.holds_graph:
+    if not traits.holds_graph:
         return
     if not traits.holds_signatures and any(graph.signatures for graph in model.metagraphs):
         yield f"{traits.a_title} holds no signatures"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from graphsurgeon.model.node import Node, Output, Value
@@ -64,17 +64,42 @@ def fill_copy(graph: Graph, copy: Graph) -> None:
     copy.dangling_controls = [(nodes[node], text) for node, text in graph.dangling_controls]
     copy._control_outputs = {key: nodes[node] for key, node in graph._control_outputs.items() if node in nodes}
     if graph.kind == "subgraph":
-        _follow_values(copy, values)
+        _follow_values(copy, values, copy._nodes)
 
 
-def _follow_values(copy: Graph, made: Mapping[Value, Value]) -> None:
+def copy_into(graph: Graph, target: Graph) -> dict[Value, Value]:
+    """Enter copies of all tensors and operators of a TFLite subgraph into another one; return tensor -> its copy.
+
+    Inputs and outputs of the target stay as they are.
+    """
+    values: dict[Value, Value] = {}
+    nodes = {}
+    for node in graph.nodes:
+        _ = node.attrs  # what they mention is found in the subgraph that they were read in
+        nodes[node] = copy_node(node, target)
+    for value in graph.values:
+        copy = copy_value(value, target, nodes.get(value.producer) if value.producer else None, values)
+        copy.port = len(target.values)
+        target._values.append(copy)
+    for node, twin in nodes.items():
+        target.attach(twin)
+        twin.inputs = [target.absent if value.is_absent else values.get(value, value) for value in node.inputs]
+        outputs = [target.absent if value.is_absent else values.get(value, value) for value in node.outputs]
+        twin.set_outputs(outputs)
+        twin.controls = [nodes[other] for other in node.controls if other in nodes]
+    _follow_values(target, values, nodes.values())
+    target.absent.producer = None
+    return values
+
+
+def _follow_values(copy: Graph, made: Mapping[Value, Value], nodes: Iterable[Node]) -> None:
     """Let tensors that others name outside the edges (blockwise scales, intermediates) be those of the copy."""
     for value in copy._values:
         quantization = (value.extra or {}).get("quantization")
         if value.extra and quantization is not None:
             scales, zero_points = (made.get(v, v) for v in (quantization.scales, quantization.zero_points))
             value.extra["quantization"] = quantization._replace(scales=scales, zero_points=zero_points)
-    for node in copy._nodes:
+    for node in nodes:
         for name, attr in list((node._attrs or {}).items()):
             if isinstance(attr, list) and node._attrs is not None:
                 node._attrs[name] = [made.get(item, item) if isinstance(item, Value) else item for item in attr]

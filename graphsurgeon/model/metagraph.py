@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.dtype import DType
@@ -195,6 +195,33 @@ class MetaGraphSource(Protocol):
 
     def function_source(self) -> GraphSource | None:
         """Return the GraphSource of an empty new function, None if the format has no functions."""
+
+    def function_names(self) -> frozenset[str]:
+        """Return the names that functions had when they were read."""
+
+    def take_in(self, metagraph: MetaGraph, other: MetaGraph) -> TakenIn:
+        """Enter nodes and functions of another MetaGraph of the same family of formats, whose names are free here."""
+
+    def beside(self, metagraph: MetaGraph, other: MetaGraph) -> MetaGraph:
+        """Return another MetaGraph of the same family of formats as one of this file."""
+
+
+class TakenIn(NamedTuple):
+    """What another MetaGraph has, over the graphs of the one that took it in; nodes and functions are entered there.
+
+    Attributes:
+        nodes: of the main graph.
+        functions: of the library.
+        signatures, collections, saver, assets, objects: as MetaGraph has them, entered nowhere yet.
+    """
+
+    nodes: list[Node]
+    functions: list[Graph]
+    signatures: dict[str, Signature]
+    collections: dict[str, Collection]
+    saver: Saver | None
+    assets: list[Asset]
+    objects: ObjectGraph | None
 
 
 class MetaGraph:

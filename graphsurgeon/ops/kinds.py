@@ -56,6 +56,27 @@ IRREGULAR_RUNNERS = frozenset({
     "ChooseFastestBranchDataset", "XlaLaunch", "XlaLaunchV2", "XlaCallModule", "_TPUReplicate",
 })  # fmt: skip
 
+# -- what only another machine runs ---------------------------------------------------------------------------
+
+TPU_CALLS = frozenset({"TPUPartitionedCall"})  # run their function on the TPU that the last input numbers
+# One input and one output for each replica: with one replica they hand a value on (`tpu_replication_ops.cc`).
+TPU_REPLICATED = frozenset({"TPUReplicatedInput", "TPUReplicatedOutput"})
+# Say how a TPU is set up, which one is meant, or that a program compiles; no number of a model comes from them.
+TPU_SETTINGS = frozenset({
+    "TPUOrdinalSelector", "TPURoundRobin", "TPUReplicateMetadata", "TPUCompilationResult", "ConfigureDistributedTPU",
+    "ShutdownDistributedTPU", "ShutdownTPUSystem", "ConfigureAndInitializeGlobalTPU", "_ConfigureDistributedTPU",
+    "_WaitForDistributedTPU", "_SetGlobalTPUArray", "_InitializeHostForDistributedTPU",
+    "_DisconnectHostFromDistributedTPUSystem",
+})  # fmt: skip
+TPU_OPS = TPU_CALLS | TPU_REPLICATED | TPU_SETTINGS
+TPU_ATTRS = frozenset({
+    "_tpu_replicate", "_replication_info", "_xla_compile_device_type", "_tpu_compilation_status",
+    "_xla_outside_compilation", "_tpu_input_identity", "_tpu_output_identity", "_pre_partitioned",
+})  # fmt: skip
+TRT_ENGINES = frozenset({"TRTEngineOp"})  # a segment that TensorRT compiled; the function it was made of stands beside
+# Make, fill and write the cache of engines that a SavedModel keeps as a resource.
+TRT_RESOURCES = frozenset({"CreateTRTResourceHandle", "InitializeTRTResource", "SerializeTRTResource"})
+
 MODULE_CALLS = frozenset({"XlaCallModule"})  # run a program of StableHLO that they hold
 
 # -- what goes in -------------------------------------------------------------------------------------------
@@ -310,3 +331,25 @@ def is_service(op: str) -> bool:
 @lru_cache(maxsize=8192)
 def _has_form(form: str, op: str) -> bool:
     return re.fullmatch(form, op) is not None
+
+
+# -- TFLite: where kernels keep what they yield -------------------------------------------------------------
+# `inplace_operator` of the registrations in `tflite/kernels/*.cc`: the inputs whose bytes the result may take.
+
+TFLITE_IN_PLACE = {
+    "ADD": (0, 1), "SUB": (0, 1), "MUL": (0, 1), "DIV": (0, 1), "SOFTMAX": (0,), "LOG_SOFTMAX": (0,),
+    "DYNAMIC_UPDATE_SLICE": (0,),
+}  # fmt: skip
+TFLITE_MOVED_IN_PLACE = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "BITCAST"})  # the same bytes: nothing is moved
+TFLITE_TYPES_ONLY = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})  # the same numbers, stored in another way
+TFLITE_UNPACKED = frozenset({"DEQUANTIZE", "DENSIFY", "CAST"})  # of a constant: once, and kept
+# The inputs that say how large the result is: unless they are constants that is known only when it runs. The first
+# ones yield as many elements as they find.
+TFLITE_AS_MANY_AS_FOUND = frozenset({"WHERE", "UNIQUE", "SEGMENT_SUM"})
+TFLITE_SIZED_BY = {
+    "RESHAPE": (1,), "FILL": (0,), "TILE": (1,), "BROADCAST_TO": (1,), "TRANSPOSE_CONV": (0,), "RANGE": (0, 1, 2),
+    "RESIZE_BILINEAR": (1,), "RESIZE_NEAREST_NEIGHBOR": (1,), "PAD": (1,), "PADV2": (1,), "MIRROR_PAD": (1,),
+    "SLICE": (1, 2), "STRIDED_SLICE": (1, 2, 3), "SCATTER_ND": (2,), "TOPK_V2": (1,), "ONE_HOT": (1,),
+    "EXPAND_DIMS": (1,), "SPACE_TO_BATCH_ND": (1, 2), "BATCH_TO_SPACE_ND": (1, 2), "CONV_3D_TRANSPOSE": (0,),
+    "NON_MAX_SUPPRESSION_V4": (2,), "NON_MAX_SUPPRESSION_V5": (2,), "RANDOM_UNIFORM": (0,), "MEAN": (1,), "SUM": (1,),
+}  # fmt: skip

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from graphsurgeon.surgery.convert import convert
     from graphsurgeon.surgery.extract import extract
     from graphsurgeon.surgery.freeze import freeze
+    from graphsurgeon.surgery.join import join
     from graphsurgeon.surgery.merge import merge
     from graphsurgeon.surgery.optimize import optimize
     from graphsurgeon.surgery.rename import rename
@@ -42,6 +43,7 @@ OPERATIONS: dict[str, str] = {
     "merge": "graphsurgeon.surgery.merge:merge",
     "convert": "graphsurgeon.surgery.convert:convert",
     "extract": "graphsurgeon.surgery.extract:extract",
+    "join": "graphsurgeon.surgery.join:join",
     "optimize": "graphsurgeon.surgery.optimize:optimize",
     "replace": "graphsurgeon.surgery.replace:replace",
     "set-output": "graphsurgeon.surgery.tflite.set_types:set_output",
@@ -70,6 +72,7 @@ __all__ = [
     "convert",
     "extract",
     "freeze",
+    "join",
     "merge",
     "optimize",
     "remove_signature",

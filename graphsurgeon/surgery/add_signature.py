@@ -28,9 +28,15 @@ from graphsurgeon.surgery.complete import check_servable, make_servable
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.functionalize import PartBetween, bound_objects, part_between
+from graphsurgeon.surgery.moves.functionalize import PartBetween, bound_objects, captured_assets, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
-from graphsurgeon.surgery.moves.new_signature import SignatureReport, add_to_objects, make_signature, signature_report
+from graphsurgeon.surgery.moves.new_signature import (
+    SignatureReport,
+    add_to_objects,
+    check_fed,
+    make_signature,
+    signature_report,
+)
 from graphsurgeon.surgery.moves.past_parser import PARSED, add_past_parser
 from graphsurgeon.surgery.moves.signature_function import (
     check_input_keys,
@@ -162,7 +168,7 @@ def _add(
     targets, cloned = _carry(metagraph, plan)
     signature = make_signature(metagraph, name, method, feeds, targets, shapes, facts)
     if metagraph.objects is not None:
-        part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()))
+        part = part_between(metagraph.graph, list(feeds.values()), list(targets.values()), captured_assets(metagraph))
         add_to_objects(metagraph, metagraph.objects, signature, part, bound)
     metagraph.signatures[name] = signature
     return signature_report(signature, metagraph.objects is not None, cloned, [])
@@ -244,7 +250,7 @@ def _feeds(
     if inputs is not None:
         feeds = {key: find_value(metagraph, text, graph="main") for key, text in inputs.items()}
     else:
-        part = part_between(metagraph.graph, [], outputs)
+        part = part_between(metagraph.graph, [], outputs, captured_assets(metagraph))
         feeds = {_input_key(metagraph, node): node.output() for node in part.unfed}
     by_value: dict[Value, str] = {}
     for key, value in feeds.items():
@@ -258,8 +264,8 @@ def _feeds(
         names = [parameter_name(key) for key in feeds]
         if len(set(names)) < len(names):
             raise UsageError("two inputs would have the same parameter name")
-    part = part_between(metagraph.graph, list(feeds.values()), outputs)
-    _check_fed(part)
+    part = part_between(metagraph.graph, list(feeds.values()), outputs, captured_assets(metagraph))
+    check_fed(part)
     return feeds, part
 
 
@@ -270,15 +276,6 @@ def _input_key(metagraph: MetaGraph, node: Node) -> str:
             if entry.mention is not None and entry.mention.node is node:
                 return parameter_name(key) if metagraph.objects is not None else key
     return signature_key(node.name)
-
-
-def _check_fed(part: PartBetween) -> None:
-    if part.unfed:
-        names = ", ".join(node.name for node in part.unfed[:5])
-        raise UsageError(
-            f"the outputs need {names}, which no input feeds",
-            hint=f"add --input {part.unfed[0].name}, or give it a value with gs set-input --set",
-        )
 
 
 def _add_tflite(

@@ -233,7 +233,7 @@ def _rename_nodes(model: Model, metagraph: MetaGraph, rules: Rules, pattern: str
     for graph, changed in plan.items():
         for old, node in [(old, graph.node(old)) for old in changed]:
             if node is not None:
-                _fill_shared_name(node)
+                fill_shared_name(node)
                 renamed.append((graph.name, old, changed[old]))
         graph.rename(
             {node: changed[node.name] for node in graph.nodes if changed.get(node.name, node.name) != node.name}
@@ -280,14 +280,15 @@ def _check_nodes(graph: Graph, changed: Mapping[str, str]) -> None:
         raise UsageError(f"{where}: {_some(illegal)} is no legal name of a node", hint="use A-Z a-z 0-9 _ . / > -")
     names = [node.name for node in graph.nodes] + [value.name or "" for value in graph.inputs]
     check_collisions(names, changed, where)
-    captured = sorted(_dangling_names(graph) & set(changed.values()))
+    captured = sorted(dangling_names(graph) & set(changed.values()))
     if captured:
         raise UsageError(
             f"{where}: {_some(captured)} is named by a reference that leads nowhere and would now lead there"
         )
 
 
-def _dangling_names(graph: Graph) -> set[str]:
+def dangling_names(graph: Graph) -> set[str]:
+    """Return what references of a graph, and mentions of it, name without there being such a node."""
     texts = {value.name or "" for node in graph.nodes for value in node.inputs if value.is_dangling}
     texts |= {text.removeprefix("^") for _, text in graph.dangling_controls}
     texts |= {
@@ -296,7 +297,7 @@ def _dangling_names(graph: Graph) -> set[str]:
     return {text.partition(":")[0] for text in texts}
 
 
-def _fill_shared_name(node: Node) -> None:
+def fill_shared_name(node: Node) -> None:
     """Write down a name that an empty `shared_name` stands for, so that the resource stays the same one."""
     opdef = catalog.of(node)
     if opdef is None or "shared_name" not in opdef.attrs or node.attrs.get("shared_name"):

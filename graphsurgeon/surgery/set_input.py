@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.placeholders import placeholder_shape
@@ -29,6 +29,14 @@ from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_inputs, count_users
 from graphsurgeon.surgery.moves.constants import constant_tensor
+from graphsurgeon.surgery.moves.default_placeholders import (
+    Defaults,
+    chosen_defaults,
+    default_value,
+    let_default_through,
+    pass_default_on,
+    require_feed,
+)
 from graphsurgeon.surgery.moves.fixed_modules import fixed_modules
 from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
 from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
@@ -59,6 +67,7 @@ class _Change:
     new_dtype: DType | None
     new_shape: Shape | None
     constant: Tensor | None
+    has_default: bool = False  # and is to have none
 
     @property
     def value(self) -> Value:
@@ -76,6 +85,7 @@ def set_input(
     fix_reshapes: bool = False,
     scale: float | None = None,
     zero_point: int | None = None,
+    defaults: Defaults | None = None,
     tags: Sequence[str] | None = None,
 ) -> SetInputReport:
     """Change placeholders of the main graph; of a TFLite model the shapes of inputs.
@@ -88,20 +98,50 @@ def set_input(
         allow_contradictions: of a TFLite model: write them too; of others they are told and never refused.
         fix_reshapes: of a TFLite model: change operators that a batch of 1 was folded into.
         scale, zero_point: of a TFLite model: of integers that a float input is to become.
+        defaults: "constants": a placeholder that has a default is that value from now on, but for inputs of signatures;
+            "placeholders": it has to be fed, but for what a signature needs and does not feed.
         tags: the MetaGraph with exactly these tags.
 
     Raises:
         UsageError: there is no such placeholder, or the value does not fit it.
         UnsupportedError: a dtype cannot be cast, or something that is needed would lie on a branch never taken.
     """
-    if not (shapes or dtypes or set_values):
-        raise UsageError("nothing to set", hint="give --shape, --dtype or --set")
+    if not (shapes or dtypes or set_values or defaults):
+        raise UsageError("nothing to set", hint="give --shape, --dtype, --set or --defaults")
     metagraph = choose_metagraph(model, tags)
     wanted = {name: given if isinstance(given, Shape) else Shape(given) for name, given in (shapes or {}).items()}
     if is_tflite(model, metagraph, "set-input"):
+        if defaults is not None:
+            raise UnsupportedError("inputs of a TFLite model have no defaults", hint="leave out --defaults")
         types = TypeChanges(dtypes or {}, scale_of(scale, zero_point), allow_contradictions, fix_reshapes)
         return set_tflite_inputs(metagraph, wanted, list(set_values or ()), types)
-    return _set_placeholders(model, metagraph, _changes(metagraph, wanted, dtypes or {}, set_values or {}))
+    changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
+    if defaults is None:
+        return _set_placeholders(model, metagraph, changes)
+    return _set_defaults(model, metagraph, changes, defaults)
+
+
+def _set_defaults(model: Model, metagraph: MetaGraph, changes: list[_Change], defaults: str) -> SetInputReport:
+    nodes, notes = chosen_defaults(metagraph, defaults)
+    named = {change.node for change in changes}
+    computed = []
+    for node in (node for node in nodes if node not in named):
+        dtype, value = dtype_of(node.output(0)), default_value(node)
+        if dtype is None:
+            raise UsageError(f"the type of {node.name!r} is not known")
+        if defaults == "constants" and value is None:
+            computed.append(node)
+            continue
+        given = value if defaults == "constants" else None
+        changes.append(_Change(node, dtype, placeholder_shape(node), None, None, given, has_default=given is None))
+    report = _set_placeholders(model, metagraph, changes)
+    for node in computed:
+        pass_default_on(node)
+        notes.append(f"{node.name} is an Identity now: its default is computed")
+    inner = let_default_through(metagraph) if defaults == "constants" else 0
+    if inner:
+        notes.append(f"{plural(inner, 'placeholder')} of functions, where nobody can feed any, handed on as Identity")
+    return replace(report, notes=(*report.notes, *notes))
 
 
 def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Change]) -> SetInputReport:
@@ -109,9 +149,11 @@ def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Cha
     ahead, before = _look_ahead(metagraph, changes)
     affected = _affected(metagraph, {change.node for change in changes})
     bound = _check(metagraph, model, changes, affected)
+    defaults = [value.producer for change in changes if change.has_default for value in change.node.inputs]
     for change in changes:
         _apply(change)
     removed, notes = _simplify(metagraph, [change.node for change in changes if change.constant is not None])
+    removed += _drop_defaults(metagraph, defaults)
     assume = _assumed(change for change in changes if change.node in metagraph.graph)
     report = ahead or infer_shapes(metagraph, assume=assume)
     recorded = record_shapes([change.value for change in changes if change.value in assume], report)
@@ -136,6 +178,15 @@ def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Cha
         recorded_shapes=recorded,
         notes=tuple(notes),
     )
+
+
+def _drop_defaults(metagraph: MetaGraph, defaults: Sequence[Node | None]) -> list[str]:
+    """Take out the values that placeholders no longer have, as far as nothing else reads them; return their names."""
+    if not defaults:
+        return []
+    producers = [node for node in defaults if node is not None and node in metagraph.graph]
+    protected = {*protected_nodes(metagraph), *collected_nodes(metagraph)}
+    return [node.name for node in remove_orphans(metagraph.graph, producers, protected)]
 
 
 def _look_ahead(
@@ -269,6 +320,8 @@ def _apply(change: _Change) -> None:
     if change.constant is not None:
         node.become("Const", [], {"dtype": change.constant.dtype, "value": change.constant})
         return
+    if change.has_default:
+        require_feed(node)
     if change.new_shape is not None:
         node.attrs["shape"] = change.new_shape
         if "_output_shapes" in node.attrs:

@@ -20,6 +20,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
+from graphsurgeon.surgery.stripping.accelerators import tpu_twins
 from graphsurgeon.surgery.stripping.checkpoint import drop_empty_slots, entries_of_training, restored_keys
 from graphsurgeon.surgery.stripping.kinds import KINDS, NODES, Kind, When, choose_kinds, kinds_of
 from graphsurgeon.surgery.stripping.needed import drop_stale_items, kept_resources
@@ -102,7 +103,9 @@ def _strip(
     if is_tflite(model, metagraph, "strip"):
         return _strip_tflite(metagraph, kinds, outputs or ())
     values, notes = outputs_of(metagraph, outputs)
-    others = [",".join(one.tags or ()) or NO_TAGS for one in model.metagraphs if one is not metagraph]
+    twins = tpu_twins(model) if "tpu" in kinds else []
+    left = [one for one in model.metagraphs if one is not metagraph and one not in twins]
+    others = [",".join(one.tags or ()) or NO_TAGS for one in left]
     if others:
         notes += [f"left as they are: MetaGraphs {'; '.join(others)}, and the variables, which all share"]
     if by_default and has_signature(metagraph):

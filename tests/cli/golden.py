@@ -52,6 +52,8 @@ CASES = {
     "add-output": ["add-output export functional_1/pool_1/Mean=pooled --signature serving_default -o out/a --force"],
     "add-signature": ["add-signature face/model-1.meta --outputs-by-shape embedding=?,512 -o out/served --force"],
     "remove-signature": ["remove-signature export serve -o out/one --force"],
+    "join": ["join cnn.pb train_phase.pb -o out/both.pb --force",
+             "join cnn.tflite labels.tflite -o out/both.tflite --force"],
     "rewire": ["rewire cnn.pb functional_1/pointwise_1/BiasAdd=functional_1/depthwise_1/BiasAdd -o out/r.pb --force"],
     "set-weights": ["set-weights cnn.pb functional_1/probs_1/Cast/ReadVariableOp/resource=0.5 -o out/w.pb --force"],
     "average": ["average training/ckpt-1 training/ckpt-2 -o out/mean/model --force"],
@@ -75,6 +77,7 @@ CASES = {
     "errors": ["show nothing.pb", "find cnn.pb --graph no",
                "freeze face/model-1.meta --outputs logits/MatMull -o x.pb"],
 }  # fmt: skip
+REPORTS = "runs.txt"
 RECIPE = "rename --what keys serving_default.probs=scores\nremove-signature serve\n"
 
 
@@ -129,8 +132,16 @@ def see(command: str, *, columns: int | None = None, colour: bool = True) -> See
     """
     from graphsurgeon.cli.app import run
 
+    with _standing(columns, colour=colour, errors_too=command in CASES["errors"]) as stream:
+        status = run(shlex.split(command))
+    return Seen(stream.getvalue(), status)
+
+
+@contextlib.contextmanager
+def _standing(columns: int | None, *, colour: bool, errors_too: bool = False) -> Iterator[io.StringIO]:
+    """Let a stream stand for both of the process, as a terminal of so many columns or as a pipe."""
     stream = _Terminal() if columns else io.StringIO()
-    beside = stream if command in CASES["errors"] else _Beside(stream)
+    beside = stream if errors_too else _Beside(stream)
     environment = {"TERM": "xterm-256color" if colour else "dumb", "COLUMNS": str(columns or 80)}
     with (
         mock.patch.dict(os.environ, environment),
@@ -139,8 +150,7 @@ def see(command: str, *, columns: int | None = None, colour: bool = True) -> See
     ):
         for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "GS_DEBUG"):
             os.environ.pop(name, None)
-        status = run(shlex.split(command))
-    return Seen(stream.getvalue(), status)
+        yield stream
 
 
 @cache
@@ -155,12 +165,41 @@ def golden(name: str) -> str:
     return "\n".join(parts)
 
 
+def reports() -> str:
+    """Return what `gs run` and `gs verify` print of made-up reports: they need a runtime, their text does not."""
+    from graphsurgeon.bridges.run import ArraySummary, RunReport
+    from graphsurgeon.cli.text.run import print_equivalence, print_run
+    from graphsurgeon.compare.equivalence import ComparedOutput, EquivalenceReport
+    from graphsurgeon.model.shape import Shape
+
+    image = ArraySummary("image", "float32", Shape([2, 8, 8, 3]), 0.0018446, 0.98735, 0.505395, 0,
+                         [0.308452, 0.0175688, 0.0107234, 0.6129, 0.598774, 0.904262, 0.478059, 0.933879])  # fmt: skip
+    words = ArraySummary("words", "string", Shape([1]), values=[b"a word"])
+    loss = ArraySummary("loss", "float32", Shape([3]), 0.5, 0.5, 0.5, 2, [0.5, float("nan"), float("inf")])
+    ran = RunReport("model", "serving_default", "object", [image], [words, loss], {})
+    same = ComparedOutput("serving_default", "object", "probs", True, True, 6)
+    apart = ComparedOutput("serving_default", "object", "loss", False, False, 3, 2, 0.25)
+    near = ComparedOutput(None, "session", "logits/MatMul:0", True, False, 8, 0, 1e-7)
+    equal = EquivalenceReport("a", "b", True, [same, near], [], None)
+    differs = EquivalenceReport("a", "b", False, [same, apart], [("words", "strings of random bytes")], "block1/Relu:0")
+    printed = {"run": lambda: print_run(ran), "verify, equal": lambda: print_equivalence(equal),
+               "verify, different": lambda: print_equivalence(differs)}  # fmt: skip
+    parts = []
+    for name, show in printed.items():
+        for title, columns in (("80 columns", 80), ("120 columns", 120), ("a pipe", None)):
+            with _standing(columns, colour=True) as stream:
+                show()
+            parts.append(f"===== {title}: {name}\n{stream.getvalue()}".replace("\x1b", "\\e"))
+    return "\n".join(parts)
+
+
 def main() -> None:
     """Write all files."""
     FOLDER.mkdir(exist_ok=True)
     with folder_of_models():
         for name in CASES:
             (FOLDER / f"{name}.txt").write_text(golden(name), "utf-8")
+    (FOLDER / REPORTS).write_text(reports(), "utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from graphsurgeon.cli.app import COMMANDS
 from tests.cli import golden
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-OTHERS = {"run", "verify"}  # need a runtime: tests/cli/test_run.py
+OTHERS = {"run", "verify"}  # need a runtime: their text is tried on reports, they in tests/cli/test_run.py
 SERVING = {"view"}  # does not end: tests/cli/test_view.py
 
 
@@ -28,7 +28,14 @@ def test_what_is_printed(name: str) -> None:
 
 def test_every_command_has_a_case_and_every_file_a_command() -> None:
     assert set(golden.CASES) - {"errors"} == set(COMMANDS) - OTHERS - SERVING
-    assert {file.stem for file in golden.FOLDER.iterdir()} == set(golden.CASES)
+    assert {file.name for file in golden.FOLDER.iterdir()} == {
+        *(f"{name}.txt" for name in golden.CASES),
+        golden.REPORTS,
+    }
+
+
+def test_what_is_printed_of_runs() -> None:
+    assert golden.reports() == (golden.FOLDER / golden.REPORTS).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["show", "inputs", "check", "diff", "freeze"])

@@ -163,7 +163,55 @@ CONSTRUCTS: dict[str, Construct] = {
 _MODULE = (Path(__file__).parents[1] / "scanning/modules/both.1.13.0.mlirbc").read_bytes()
 
 
-def build(name: str, container: str, target: Path, at: Path) -> Path:
+Body = Callable[[Any, str], Any]
+
+
+def _nested(body: Body) -> Body:
+    inner = tf.function(body, autograph=False)
+    outer = tf.function(lambda x, at: inner(x, at), autograph=False)
+    return lambda x, at: outer(x, at)
+
+
+def _in_branch(body: Body) -> Body:
+    return lambda x, at: tf.cond(tf.reduce_sum(x) > 0, lambda: body(x, at), lambda: x)
+
+
+def _in_case(body: Body) -> Body:
+    return lambda x, at: tf.switch_case(tf.shape(x)[0], [lambda: x, lambda: body(x, at), lambda: -x])
+
+
+def _in_loop(body: Body) -> Body:
+    def run(x: Any, at: str) -> Any:
+        def step(i: Any, y: Any) -> Any:
+            y.set_shape([None])
+            return i + 1, tf.ensure_shape(body(y, at), [None])
+
+        shapes = [tf.TensorShape([]), tf.TensorShape([None])]
+        return tf.while_loop(lambda i, y: i < 2, step, [tf.constant(0), x], shape_invariants=shapes)[1]
+
+    return run
+
+
+def _in_map(body: Body) -> Body:
+    def run(x: Any, at: str) -> Any:
+        found = tf.data.Dataset.from_tensors(x).map(lambda y: tf.reduce_sum(body(y, at)))
+        return x + found.reduce(0.0, lambda a, b: a + b)
+
+    return run
+
+
+# Where in a graph a construct stands: in itself, or in functions that it calls in each of the ways to call one.
+PLACES: dict[str, Callable[[Body], Body]] = {
+    "main": lambda body: body,
+    "nested": _nested,
+    "branch": _in_branch,
+    "case": _in_case,
+    "loop": _in_loop,
+    "map": _in_map,
+}
+
+
+def build(name: str, container: str, target: Path, at: Path, place: str = "main") -> Path:
     """Build a construct in a container, as signature `steal` where there are signatures.
 
     Args:
@@ -171,8 +219,9 @@ def build(name: str, container: str, target: Path, at: Path) -> Path:
         container: one of `CONTAINERS`.
         target: where to, without suffix.
         at: the folder that its paths lead to.
+        place: one of `PLACES`.
     """
-    body = CONSTRUCTS[name].body
+    body = PLACES[place](CONSTRUCTS[name].body)
     if container == "saved_model":
         module = tf.Module()
         module.f = tf.function(lambda x: {"y": body(x, str(at))}, input_signature=[X])

@@ -231,3 +231,31 @@ def test_a_saver_restores_what_was_merged(tmp_path: Path) -> None:
     objects = tf.train.Checkpoint(x=tf.Variable([1.0])).write(f"{tmp_path}/objects")
     with pytest.raises(UnsupportedError, match="holds objects"):
         edit(first, [("merge", {"checkpoint": objects})], output=tmp_path / "no.ckpt")
+
+
+def test_partitioned_variables(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+
+    def made(name: str, parts: int, value: float = 0.0) -> Any:
+        slices = v1.fixed_size_partitioner(parts)
+        return v1.get_variable(name, [6, 2], partitioner=slices, initializer=v1.constant_initializer(value))
+
+    def saved(value: float) -> str:
+        with tf.Graph().as_default(), v1.Session() as session:
+            made("w", 3, value)
+            session.run(v1.global_variables_initializer())
+            path: str = v1.train.Saver().save(session, f"{tmp_path}/{value}")
+            return path
+
+    first, second = saved(1.0), saved(3.0)
+    edit(first, [("average", {"checkpoints": [second]})], output=tmp_path / "mean.ckpt")
+    edit(first, [("merge", {"checkpoint": second, "prefix": "z/"})], output=tmp_path / "both.ckpt")
+    for file, wanted in (("mean", {"w": 2.0}), ("both", {"w": 1.0, "z/w": 3.0})):
+        with tf.Graph().as_default(), v1.Session() as session:
+            values = {name: tf.convert_to_tensor(made(name, 2)) for name in wanted}
+            v1.train.Saver().restore(session, f"{tmp_path}/{file}.ckpt")
+            assert {name: value.tolist() for name, value in session.run(values).items()} == {
+                name: [[value] * 2] * 6 for name, value in wanted.items()
+            }

@@ -190,3 +190,18 @@ def test_a_map_of_a_comparison_is_taken_by_rename(gs: Say) -> None:
     other.restore("./renamed.ckpt")
     for mine, theirs in zip(one.values(), other.values(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_map_of_objects_is_taken_by_rename(gs: Say) -> None:
+    """The values differ, so names alone lead from one to the other."""
+    import tensorflow as tf
+
+    one, other = network(1, norm=True), network(2, norm=True)
+    tf.train.Checkpoint(model=one[0], optimizer=one[1]).write("one.ckpt")
+    program = tf.train.Checkpoint(encoder=other[0], adam=other[1])
+    program.write("other.ckpt")
+    assert gs("diff", "one.ckpt", "other.ckpt", "--rename-map", "map.json")[0] == 1
+    status, said = gs("rename", "one.ckpt", "--map", "map.json", "-o", "renamed.ckpt")
+    assert status == 0, said
+    program.read("renamed.ckpt").assert_consumed()
+    np.testing.assert_equal(other[0].get_weights(), one[0].get_weights())

@@ -41,6 +41,16 @@ def test_each_construct_is_found(name: str, container: str, tmp_path: Path) -> N
         assert not construct.target or f"{tmp_path}/outside{construct.target}" in target
 
 
+@pytest.mark.parametrize("place", ["nested", "branch", "case", "loop", "map"])
+def test_a_construct_is_found_in_the_functions_that_are_called(place: str, tmp_path: Path) -> None:
+    from tests.oracle.scan_models import PLACES, build
+
+    assert place in PLACES
+    path = build("split", "saved_model", tmp_path / place, tmp_path / "outside", place)
+    found = [(t.severity, t.when, t.target) for t in acting(path) if t.op == "ReadFile"]
+    assert found == [("high", "signature:steal", f"{tmp_path}/outside/r")]
+
+
 def test_what_is_no_body_of_a_signature_is_found(tmp_path: Path) -> None:
     from tests.oracle.scan_models import special
 

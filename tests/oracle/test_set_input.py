@@ -171,3 +171,31 @@ def test_a_constant_leaves_the_signature(tmp_path: Path) -> None:
         fetches = {name: endpoint.name for name, endpoint in outputs.items()}
         found = model.run(fetches, {inputs[name].name: feeds[name] for name in inputs})
     assert all(sessions.same_bits(expected[name], found[name]) for name in expected)
+
+
+def test_defaults_as_constants_and_as_placeholders(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with v1.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [None, 4], name="x")
+        keep = v1.placeholder_with_default(np.float32(0.5), [], name="keep")
+        training = v1.placeholder_with_default(False, [], name="training")
+        scale = v1.placeholder_with_default(tf.add(keep, 1.0), [], name="scale")
+        tf.identity(tf.cond(training, lambda: x * 0.0, lambda: x * keep) * scale, name="y")
+    source = tmp_path / "g.pb"
+    source.write_bytes(graph.as_graph_def().SerializeToString())
+    before = sessions.run_graph_def(source, {"y": "y:0"}, {"x:0": X}, optimize=False)["y"]
+    constants, placeholders = tmp_path / "constants.pb", tmp_path / "placeholders.pb"
+    change(source, constants, defaults="constants")
+    change(source, placeholders, defaults="placeholders")
+    after = sessions.run_graph_def(constants, {"y": "y:0"}, {"x:0": X}, optimize=False)["y"]
+    assert np.array_equal(before, after)
+    feeds = {"x:0": X, "keep:0": np.float32(0.5), "training:0": np.bool_(False), "scale:0": np.float32(1.5)}
+    fed = sessions.run_graph_def(placeholders, {"y": "y:0"}, feeds, optimize=False)["y"]
+    assert np.array_equal(before, fed)
+    del feeds["keep:0"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must feed a value"):
+        sessions.run_graph_def(placeholders, {"y": "y:0"}, feeds, optimize=False)
+    ops = {node.op for node in v1.GraphDef.FromString(constants.read_bytes()).node}
+    assert "PlaceholderWithDefault" not in ops

@@ -7,6 +7,7 @@ import pytest
 from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.render import draw
 from graphsurgeon.render.picture import View, build_scene, select_picture
 from graphsurgeon.render.scene.scene import Scene
 from tests.render.build import Maker
@@ -186,3 +187,24 @@ def test_a_weight_in_parts_is_told_as_a_whole() -> None:
 def test_a_graph_without_nodes_has_a_picture() -> None:
     for view in ({}, {"depth": 2}, {"everything": True}, {"most": 1}):
         assert scene_of(Maker(), **view).boxes == []
+
+
+def test_equal_branches_side_by_side_are_drawn_once() -> None:
+    maker = Maker()
+    xs = [maker.placeholder(f"x{number}") for number in range(12)]
+    heads = []
+    for number, x in enumerate(xs):
+        inner = maker.dense(f"column{number}/first", x)
+        heads.append(maker.node("Tanh", f"column{number}/out", maker.dense(f"column{number}/second", inner)))
+    joined = maker.node("AddN", "join", *heads)
+    model = maker.sign({f"x{number}": x for number, x in enumerate(xs)}, {"y": joined})
+    scene = draw(model, format="dot").scene
+    frames = [cluster.title for cluster in scene.clusters if cluster.count == 12]
+    boxes = [box for box in scene.boxes if box.count == 12]
+    assert frames + [box.title for box in boxes] == ["column0 ×12 side by side"]
+    assert len([box for box in scene.boxes if box.kind == "input"]) == 12
+    assert draw(model, format="dot", view=View(scope="column0 ×12 side by side")).scene.boxes
+    assert draw(model, format="dot", view=View(scope="column7")).scene.boxes
+    unequal = [*heads[:-1], maker.dense("other", xs[-1], size=7)]
+    apart = maker.sign({"x": xs[0]}, {"y": maker.node("AddN", "again", *unequal)})
+    assert {cluster.count for cluster in draw(apart, format="dot").scene.clusters} <= {1, 11}

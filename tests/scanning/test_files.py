@@ -125,6 +125,17 @@ def test_metadata_of_keras_is_looked_into(folder: Path) -> None:
     assert rows(folder) == [("high", "Lambda", "load", None)]
 
 
+def test_metadata_of_keras_is_known_without_its_folder(fixtures_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "metadata"
+    data = (fixtures_dir / "savedmodel/keras2_trained/keras_metadata.pb").read_bytes()
+    path.write_bytes(data)
+    assert rows(path) == []
+    code = b'{"class_name": "Lambda", "config": {"name": "l", "function": ["4wE", null], "function_type": "lambda"}}'
+    assert len(code) < 126
+    path.write_bytes(data + bytes([0x0A, len(code) + 2, 0x2A, len(code)]) + code)
+    assert rows(path) == [("high", "Lambda", "load", None)]
+
+
 def reading(path: Path) -> Path:
     made = Made()
     made.signature("steal", {"y": made.read(made.text(b"/etc/passwd"))})

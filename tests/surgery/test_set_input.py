@@ -8,6 +8,7 @@ import pytest
 
 from graphsurgeon import UnsupportedError, UsageError, read, write
 from graphsurgeon.model import Model, Shape
+from graphsurgeon.surgery.add_signature import add_signature
 from graphsurgeon.surgery.set_input import set_input
 from tests.formats.stablehlo.test_modules import data_of
 from tests.formats.stablehlo.test_nodes import save
@@ -231,3 +232,48 @@ def test_a_program_of_fixed_shapes_is_told(is_open: bool, notes: int, tmp_path: 
 def test_a_program_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     report = set_input(read(save(tmp_path, b"module {}")), shapes={"x": [2, 4]})
     assert "'layer/call' (XlaCallModule) holds a program that cannot be read here" in report.notes[0]
+
+
+def with_defaults(folder: Path) -> Model:
+    """Return y = x * keep, both with a default."""
+    return graph_model(
+        folder,
+        constant("one", "float_val: 1"),
+        constant("two", "float_val: 2"),
+        node("x", "PlaceholderWithDefault", "one", dtype="type: DT_FLOAT", shape="shape { }"),
+        node("keep", "PlaceholderWithDefault", "two", dtype="type: DT_FLOAT", shape="shape { }"),
+        node("y", "Mul", "x", "keep", **FLOAT),
+    )
+
+
+def test_defaults_become_constants(tmp_path: Path) -> None:
+    model = with_defaults(tmp_path)
+    report = set_input(model, defaults="constants")
+    assert {name: one[0] for name, one in spelled(model.graph).items() if name in ("x", "keep")} == {
+        "x": "Const",
+        "keep": "Const",
+    }
+    assert [one.constant for one in report.inputs] == ["1.0", "2.0"]
+
+
+def test_defaults_have_to_be_fed(tmp_path: Path) -> None:
+    model = with_defaults(tmp_path)
+    set_input(model, defaults="placeholders")
+    assert spelled(model.graph) == {"x": ["Placeholder"], "keep": ["Placeholder"], "y": ["Mul", "x:0", "keep:0"]}
+
+
+def test_a_signature_keeps_what_it_feeds_and_what_it_needs(tmp_path: Path) -> None:
+    for defaults, left in (("constants", "x"), ("placeholders", "keep")):
+        model = with_defaults(tmp_path)
+        add_signature(model, {"y": "y"}, inputs={"x": "x"})
+        report = set_input(model, defaults=defaults)
+        assert [one.name for one in model.graph.nodes if one.op == "PlaceholderWithDefault"] == [left]
+        assert any(note.startswith(f"{left} keeps its default") for note in report.notes)
+
+
+def test_no_default_is_told(tmp_path: Path) -> None:
+    model = graph_model(tmp_path, placeholder("x"))
+    with pytest.raises(UsageError, match="no placeholder with a default"):
+        set_input(model, defaults="constants")
+    with pytest.raises(UsageError, match="no choice"):
+        set_input(model, defaults="both")

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphsurgeon.bridges.runner import run_calls
-from graphsurgeon.compare.entries import Entry, OneRun, RunOutcome, entries
+from graphsurgeon.compare.entries import Entry, OneRun, Result, RunOutcome, entries
 from graphsurgeon.compare.inputs import random_input
 from graphsurgeon.compare.pairs import make_call
+from graphsurgeon.compare.real import real_of, stored_of
 from graphsurgeon.errors import plural
 from graphsurgeon.formats import read
 from graphsurgeon.model.dtype import FLOAT32
-from graphsurgeon.model.graph import Value
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.quantization import Quantization
 
 if TYPE_CHECKING:
     from typing import Any
@@ -72,7 +71,7 @@ def measure(plain: Path, quantized: Path, *, seed: int, runs: bool) -> Measured:
         return Measured(*sizes, notes=notes)
     first, second = (_entry(read(plain)), _entry(model))
     data = {name: random_input(item, seed=seed) for name, item in first.inputs.items()}
-    stored = {name: _stored(array, second.inputs[name].value) for name, array in data.items()}
+    stored = {name: stored_of(array, second.inputs[name].value) for name, array in data.items()}
     ours, theirs = _run(plain, first, data), _run(quantized, second, stored)
     failed = theirs.error or ours.error
     if failed:
@@ -94,30 +93,12 @@ def _run(path: Path, entry: Entry, data: Mapping[str, Any]) -> RunOutcome:
     return outcome
 
 
-def _stored(array: Any, value: Value) -> Any:
-    """Return real numbers as an input stores them."""
-    import numpy as np
-
-    quantization = _quantization(value)
-    if quantization is None or value.dtype is FLOAT32:
-        return array
-    limits = np.iinfo(value.dtype.name if value.dtype is not None else "int8")
-    stored = np.round(array / quantization.scale[0]) + quantization.zero_point[0]
-    return np.clip(stored, limits.min, limits.max).astype(limits.dtype)
-
-
-def _quantization(value: Value) -> Quantization | None:
-    found: Quantization | None = (value.extra or {}).get("quantization")
-    return found if found is not None and len(found.scale) == 1 else None
-
-
 def _error(name: str, before: Any, after: Any, entry: Entry) -> OutputError | None:
     """Return the largest error of an output; None where there is none to tell."""
     import numpy as np
 
-    quantization = _quantization(entry.outputs[name])
-    if quantization is not None and after.dtype.kind in "iu" and before.dtype.kind == "f":
-        after = (after.astype("f8") - quantization.zero_point[0]) * quantization.scale[0]
+    if before.dtype.kind == "f":
+        after = real_of(Result(after.dtype.name, after), entry.outputs[name]).array
     if before.shape != after.shape or before.dtype.kind not in "fiub" or not np.isfinite(after.astype("f8")).all():
         return None
     gaps = np.abs(before.astype("f8") - after.astype("f8"))

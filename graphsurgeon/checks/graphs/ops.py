@@ -18,7 +18,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, PYTHON, SWITCHES
+from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, PYTHON, SWITCHES, TRT_ENGINES, TRT_RESOURCES
 from graphsurgeon.ops.libraries import tensorflow_library
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
@@ -49,7 +49,8 @@ def unknown_ops(metagraph: MetaGraph) -> Iterator[Finding]:
             continue
         library = tensorflow_library(op) or f"the library that has the op {op!r}"
         what = f"needs {library}: {op!r} is neither one of TensorFlow's ops nor a function of the model"
-        yield Finding("needs", where, what, "load it before the model", "unknown-op")
+        plain = "; gs strip --only trt does without" if op in TRT_ENGINES | TRT_RESOURCES else ""
+        yield Finding("needs", where, what, f"load it before the model{plain}", "unknown-op")
 
 
 def nodes_against_definitions(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:

@@ -32,12 +32,13 @@ def of_model(model: Model) -> Iterator[Finding]:
     folder = path_of(model.path)
     if not model.traits.holds_assets or not is_folder(folder):
         return
-    names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
+    names = {one.filename: one.source for metagraph in model.metagraphs for one in metagraph.assets}
     read = {name for metagraph in model.metagraphs for name in _read_on_load(metagraph)}
     for name in sorted(names):
         where = f"asset {name}"
         try:
-            there = is_file(contained(folder / parts.ASSETS, name, folder))
+            source = names[name]  # of an asset that an edit brings along
+            there = is_file(path_of(source) if source else contained(folder / parts.ASSETS, name, folder))
         except FormatError as error:
             hint = "do not load this model: reading it would read that file"
             yield Finding("error", where, error.message, hint, "asset-outside")

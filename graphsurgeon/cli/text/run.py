@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from graphsurgeon.bridges.run import ArraySummary, RunReport
 from graphsurgeon.cli import output
-from graphsurgeon.compare.equivalence import ComparedOutput, EquivalenceReport
+from graphsurgeon.compare.equivalence import ComparedOutput, ComparedTensor, EquivalenceReport
 
 LOADERS = {
     "object": "tf.saved_model.load", "session": "a TensorFlow session", "interpreter": "LiteRT",
@@ -20,10 +21,20 @@ def print_run(report: RunReport, save: Path | None = None) -> None:
     """Print what went in and what came out, in short."""
     what = f"signature {report.signature}" if report.signature is not None else "graph"
     output.heading(f"{what}, run by {LOADERS[report.loader]}")
-    rows = [("input", *_row(array)) for array in report.inputs]
-    output.table([*rows, *(("output", *_row(array)) for array in report.outputs)], indent=2)
+    ends = [*(("input", array) for array in report.inputs), *(("output", array) for array in report.outputs)]
+    if sys.stdout.isatty():
+        output.table([row for side, array in ends for row in _drawn(side, array)], indent=2)
+    else:
+        output.table([(side, *_row(array)) for side, array in ends], indent=2)
     if save is not None:
         output.line(output.mark("wrote", "done"), " ", output.mark(save, "strong"))
+
+
+def _drawn(side: str, array: ArraySummary) -> list[tuple[object, ...]]:
+    """Return an array as rows for a person: what its numbers are like, below it the first of them."""
+    *told, values, spread = _row(array)
+    first = (side, output.mark(told[0], "strong"), *told[1:], spread or values)
+    return [first, ("", "", "", "", output.mark(values, "faint"))] if spread else [first]
 
 
 def _row(array: ArraySummary) -> tuple[str, str, str, str, str]:
@@ -49,6 +60,7 @@ def print_equivalence(report: EquivalenceReport) -> None:
     """Print what was compared, output by output, and the verdict."""
     judged = report.atol != math.inf
     output.table([compared_row(item, judged=judged) for item in report.outputs], indent=2)
+    _print_tensors(report)
     for name, why in report.skipped:
         output.line(output.mark("not compared: ", "warning"), output.name(name), f": {why}")
     for note in report.notes:
@@ -60,10 +72,12 @@ def print_equivalence(report: EquivalenceReport) -> None:
     output.line(output.mark(told, "done" if same else "error"))
 
 
-def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str, str, str]:
+def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[object, object, object, object]:
     """Return the row of a table that tells of one compared output; unless it is judged, by how much it differs."""
     if item.what:
         text = item.what
+    elif item.range is not None and item.largest is not None:
+        text = _error(item.largest, item.mean or 0.0, item.range) + ("" if item.agrees else ": too much")
     elif item.identical:
         text = "the same to the bit"
     elif item.agrees and not judged:
@@ -73,7 +87,34 @@ def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[str, str
     else:
         amount = f", by up to {item.largest:.3g}" if item.largest is not None else ""
         text = f"{item.different:,} of {item.elements:,} differ{amount}"
-    return (item.signature or "", item.name, item.loader, text)
+    style = "error" if judged and not item.agrees else ""
+    return (item.signature or "", output.mark(item.name, "strong"), item.loader, output.mark(text, style))
+
+
+def _print_tensors(report: EquivalenceReport) -> None:
+    """Print the walk along the tensors that both models have, as far as it says something."""
+    if not report.tensors:
+        return
+    output.heading(f"tensors inside, in the order in which they are computed: {len(report.tensors):,}", apart=True)
+    rows = [
+        (item.name, item.op, _inside(item), item.other if item.other != item.name else "") for item in report.tensors
+    ]
+    output.table(rows, indent=2)
+
+
+def _inside(item: ComparedTensor) -> str:
+    if item.identical:
+        return "the same to the bit"
+    if item.what or item.largest is None:
+        return item.what or ("the same" if item.agrees else "differs")
+    share = f" ({100 * item.largest / item.range:.2g}% of its range)" if item.range else ""
+    return f"off by at most {item.largest:.3g}{share}{'' if item.agrees else ': too much'}"
+
+
+def _error(largest: float, mean: float, range: float) -> str:
+    """Tell how far real numbers are off that one of two models quantizes."""
+    share = f" ({100 * largest / range:.2g}% of its range)" if range else ""
+    return f"off by at most {largest:.3g}{share}, {mean:.3g} in the mean"
 
 
 def _changes(outputs: Sequence[ComparedOutput]) -> str:
@@ -90,5 +131,7 @@ def _verdict(outputs: Sequence[ComparedOutput]) -> str:
     wrong = sum(not item.agrees for item in outputs)
     if wrong:
         return f"{wrong} of {output.plural(len(outputs), 'output')} differ{'s' if wrong == 1 else ''}"
+    if any(item.range is not None for item in outputs):
+        return f"close: {output.plural(len(outputs), 'output')}, by the range of what comes out"
     exact = all(item.identical for item in outputs)
     return f"the same: {output.plural(len(outputs), 'output')}{', to the bit' if exact else ''}"

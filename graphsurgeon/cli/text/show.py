@@ -44,8 +44,9 @@ def print_summary(summary: Summary, parts: Parts, *, also: Callable[[], None] | 
         _print_members(summary)
         _print_variables(summary.variables, parts, is_all=not summary.graphs)
         _print_notes(summary)
-        if also is not None:
-            also()
+    if also is not None:
+        also()
+    if parts.signature is None:
         _print_next(summary)
 
 

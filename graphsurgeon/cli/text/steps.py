@@ -182,12 +182,17 @@ def _tensors(inputs: Iterable[Any], outputs: Iterable[Any]) -> None:
 
 def _signature(report: Any, verbose: bool) -> None:
     output.line("signature ", mark(report.key, "strong"), f" added, method {report.method}")
-    rows = [("input", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
-            for key, one in report.inputs.items()]  # fmt: skip
-    rows += [("output", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
-             for key, one in report.outputs.items()]  # fmt: skip
-    output.table(rows, indent=2)
+    _by_key(report.inputs, report.outputs)
     _list("functions copied on the way to the main graph", report.cloned, verbose=verbose)
+
+
+def _by_key(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+    """Print what goes in and what comes out, by the keys of a signature."""
+    rows = [("input", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
+            for key, one in inputs.items()]  # fmt: skip
+    rows += [("output", mark(key, "strong"), str(one.dtype or "?"), str(one.shape), name(one.name))
+             for key, one in outputs.items()]  # fmt: skip
+    output.table(rows, indent=2)
 
 
 def _removal(report: Any, verbose: bool) -> None:
@@ -281,6 +286,16 @@ def _merge(report: Any, verbose: bool) -> None:
     _list_rows("both had", kept, verbose=verbose)
 
 
+def _join(report: Any, verbose: bool) -> None:
+    beside = f" under the tags {','.join(report.tags)}" if report.tags else ""
+    output.line("joined with ", mark(report.other, "strong"), beside)
+    for tensor, place in report.connected:
+        output.line("  ", name(tensor), " is read in place of ", name(place))
+    _by_key(report.inputs, report.outputs)
+    renamed = [(old, "->", new, what) for what, old, new in report.renamed]
+    _list_rows("renamed in the second, because the first has such a name", renamed, verbose=verbose)
+
+
 def _set_weights(report: Any, verbose: bool) -> None:
     output.line(f"{plural(len(report.weights), 'weight')} set")
     rows = [[name(one.name), str(one.dtype), str(one.shape), one.kind, one.rounding] for one in report.weights]
@@ -364,6 +379,7 @@ _TOLD: dict[str, Callable[[Any, bool], None]] = {
     "ConvertReport": _convert,
     "ExtractReport": _extract,
     "FreezeReport": _freeze,
+    "JoinReport": _join,
     "MergeReport": _merge,
     "MetadataReport": _metadata,
     "OptimizeReport": _optimize,

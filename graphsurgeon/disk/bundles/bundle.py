@@ -103,6 +103,9 @@ class UnpackedFile(SourceFile):
     def close(self) -> None:
         """Do nothing: the file is gone when it is closed."""
 
+    def __del__(self) -> None:
+        self._held.close()
+
 
 class Container(ABC):
     """A bundle.
@@ -161,12 +164,23 @@ def inflate(file: SourceFile, member: Member, path: Path) -> UnpackedFile:
     Raises:
         FormatError: it is damaged, or would grow beyond measure.
     """
-    import zlib
-
     if member.size > max(_FREE, _MOST_RATIO * member.packed):
         what = f"{member.packed:,} bytes that say they unpack to {member.size:,}"
         raise FormatError(what, path=path, hint="unpack it with another tool if you trust it")
-    held, engine, done, crc = scratch(), zlib.decompressobj(-zlib.MAX_WBITS), 0, 0
+    held = scratch()
+    try:
+        size = _inflate_into(held, file, member, path)
+    except BaseException:
+        held.close()
+        raise
+    return UnpackedFile(path, held, size)
+
+
+def _inflate_into(held: IO[bytes], file: SourceFile, member: Member, path: Path) -> int:
+    """Unpack into a file; return the bytes written."""
+    import zlib
+
+    engine, done, crc = zlib.decompressobj(-zlib.MAX_WBITS), 0, 0
     for begin in range(0, member.packed, BLOCK):
         data = file.read_at(member.start + begin, min(BLOCK, member.packed - begin))
         while data and not engine.eof:
@@ -184,7 +198,7 @@ def inflate(file: SourceFile, member: Member, path: Path) -> UnpackedFile:
         raise FormatError(f"it unpacks to {done:,} bytes and says {member.size:,}", path=path)
     if member.crc is not None and crc != member.crc:
         raise FormatError("its bytes do not match their checksum", path=path, hint="fetch or write it again")
-    return UnpackedFile(path, held, done)
+    return done
 
 
 def refused_name(name: str) -> str:

@@ -143,6 +143,23 @@ def find(prefix: str | os.PathLike[str], root: Path | None = None) -> Checkpoint
     return _read(located, root) if located is not None else None
 
 
+def names_beside(graph: Path) -> list[str]:
+    """Return the names of checkpoints beside a `NAME.meta` that may be its own, though none is called `NAME`.
+
+    Those that begin with its name (`NAME.ckpt-100`); of a folder with one `.meta` all. Among several the state file
+    chooses.
+    """
+    names = folder_names(graph.parent)
+    prefixes = sorted(name.removesuffix(INDEX) for name in names if name.endswith(INDEX))
+    stem = graph.name.removesuffix(".meta")
+    found = [name for name in prefixes if name.startswith((f"{stem}.", f"{stem}-"))]
+    if not found and sum(name.endswith(".meta") for name in names) == 1:
+        found = prefixes
+    state = read_state(graph.parent) if len(found) > 1 else None
+    newest = os.path.basename(state.latest) if state is not None else ""
+    return [newest] if newest in found else found
+
+
 def find_variables(root: Path) -> Checkpoint | None:
     """Read the variables of a SavedModel in its folder; early ones are V1 checkpoints of several names.
 

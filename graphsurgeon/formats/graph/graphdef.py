@@ -46,6 +46,10 @@ class OpDefs:
             found = catalog.decode(self._stripped[op].SerializeToString())
         return found
 
+    def add(self, others: OpDefs) -> None:
+        """Bring the definitions of custom ops of another file in reach; of an op that both define this one's stays."""
+        self._stripped = {**others._stripped, **self._stripped}
+
 
 class NodeListSource:
     """GraphSource over a repeated `NodeDef`; a function extends it with arguments and results.
@@ -69,13 +73,15 @@ class NodeListSource:
         """Make the nodes, then join them."""
         with collector_off():
             functions = self.context.functions
+            made = []  # the graph may have others: those of the model that takes these in
             for raw in self.node_defs:
                 op = intern(raw.op)  # every call makes a string; one for all nodes of an op will do
                 node = Node(graph, raw.name, functions.get(op, op), raw)
                 node.device = intern(raw.device)
                 graph.attach(node)
+                made.append(node)
             references = References(graph, self.layout_of)
-            for node in graph.nodes:
+            for node in made:
                 texts = node.raw.input
                 if texts:
                     references.link(node, texts)

@@ -24,7 +24,7 @@ from graphsurgeon.formats.graph.payloads import Payload
 from graphsurgeon.formats.graph.signatures import lift_signatures, lower_signatures, lower_tensor_info
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature
+from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, TakenIn
 from graphsurgeon.model.objects import ObjectGraph
 
 XLA_CALL = "XlaCallModule"
@@ -114,8 +114,23 @@ class MetaGraphDefSource:
 
     def function_source(self) -> FunctionSource:
         """Return the source of a function that no file holds yet."""
-        opdefs = OpDefs(self.message.meta_info_def.stripped_op_list.op)
-        return FunctionSource(schema.message("tensorflow.FunctionDef")(), self.context, opdefs)
+        return FunctionSource(schema.message("tensorflow.FunctionDef")(), self.context, opdefs_of(self.message))
+
+    def function_names(self) -> frozenset[str]:
+        """Return the names that functions had when they were read, be they there still or not."""
+        return frozenset(self.context.functions)
+
+    def take_in(self, metagraph: MetaGraph, other: MetaGraph) -> TakenIn:
+        """Enter nodes and functions of another MetaGraph."""
+        from graphsurgeon.formats.graph.take_in import take_in
+
+        return take_in(self, metagraph, other)
+
+    def beside(self, metagraph: MetaGraph, other: MetaGraph) -> MetaGraph:
+        """Return another MetaGraph as one of this file."""
+        from graphsurgeon.formats.graph.take_in import beside
+
+        return beside(metagraph, other)
 
 
 def object_metadata(metagraph: MetaGraph) -> list[str]:
@@ -227,7 +242,7 @@ def payloads_of(metagraph: MetaGraph) -> list[Payload]:
 
 def _lift(message: Any, graph_def: Any, payloads: list[Payload]) -> MetaGraph:
     context = Context(payloads)
-    opdefs = OpDefs(message.meta_info_def.stripped_op_list.op)
+    opdefs = opdefs_of(message)
     metagraph = MetaGraph(MetaGraphDefSource(message, graph_def, context))
     metagraph.graph = Graph(metagraph, "main", "", NodeListSource(graph_def.node, context, opdefs))
     for raw in graph_def.library.function:
@@ -246,6 +261,11 @@ def _lift(message: Any, graph_def: Any, payloads: list[Payload]) -> MetaGraph:
         "description": None,
     }
     return metagraph
+
+
+def opdefs_of(message: Any) -> OpDefs:
+    """Return the op definitions in reach of a `MetaGraphDef`."""
+    return OpDefs(message.meta_info_def.stripped_op_list.op)
 
 
 def _source(metagraph: MetaGraph) -> MetaGraphDefSource:

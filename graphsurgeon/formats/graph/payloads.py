@@ -122,6 +122,12 @@ def marked(content: bytes) -> int:
     return int.from_bytes(content[len(_SECRET) :], "little") if is_mark else 0
 
 
+def rebased(data: bytes, start: int) -> bytes:
+    """Return serialized bytes in which each mark stands for the payload that lies `start` places further on."""
+    parts = data.split(_SECRET)
+    return parts[0] + b"".join(mark(int.from_bytes(part[:8], "little") + start) + part[8:] for part in parts[1:])
+
+
 class _Reducer:
     """One pass over a file; offsets are those of the file."""
 

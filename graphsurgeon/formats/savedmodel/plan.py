@@ -69,7 +69,10 @@ def _plan_protobuf_alone(folder: Path, files: dict[str, Content], *, is_changed:
 
 def _variables(model: Model, folder: Path | None) -> dict[str, Content]:
     """Return the files of the variables, none where those of the source folder can be carried along."""
-    if model.checkpoint is None or (folder is not None and checkpoint.is_untouched(model.checkpoint)):
+    if model.checkpoint is None:
+        return {}
+    is_own = folder is not None and path_of(model.checkpoint.prefix).parent == folder / parts.VARIABLES
+    if is_own and checkpoint.is_untouched(model.checkpoint):
         return {}
     return {
         f"{_VARIABLES}{name}": rope

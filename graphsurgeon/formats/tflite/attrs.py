@@ -16,7 +16,7 @@ from graphsurgeon.disk.files import FileRange
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.tflite.schema import dtype_number, dtype_of, schema
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Value
 
 if TYPE_CHECKING:
     from graphsurgeon.encoding.flatbuffer.read import Table
@@ -45,12 +45,17 @@ def decode(table: Table, subgraphs: list[Graph], graph: Graph) -> dict[str, Attr
     intermediates = present.pop("intermediates", None)
     found.update(_fields(table, present, subgraphs))
     if intermediates is not None:
-        tensors = {value.raw.index: value for value in graph.values if value.raw is not None}
+        tensors = {value.raw.index: value for value in graph.values if is_of(value, table)}
         found["intermediates"] = [tensors.get(index, index) for index in table.scalars("intermediates")]
     large = large_custom_options(table)
     if large is not None:
         found["custom_options"] = large.read()
     return found
+
+
+def is_of(value: Value, table: Table) -> bool:
+    """Say whether a tensor was read from the same file as a table: others have numbers of their own."""
+    return value.raw is not None and value.raw.table.image is table.image
 
 
 def names_subgraphs(table: Table) -> bool:

@@ -19,7 +19,7 @@ from graphsurgeon.formats.tflite.schema import CUSTOM, operator_codes, operator_
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import Collection, MetaGraph, Signature, SignatureEntry, subgraph_names
+from graphsurgeon.model.metagraph import Collection, MetaGraph, Signature, SignatureEntry, TakenIn, subgraph_names
 from graphsurgeon.model.model import Model
 
 if TYPE_CHECKING:
@@ -48,9 +48,12 @@ class TfliteModelSource(BareSource):
         buffers: where constants lie.
         subgraphs: as they were read, by index.
         archive: the ZIP archive of associated files behind the model, None if there is none.
+        taken_in: other files whose operators the subgraphs hold.
     """
 
-    __slots__ = ("_edges", "_operators", "archive", "buffers", "file", "image", "root", "subgraphs", "version")
+    __slots__ = (
+        "_edges", "_operators", "archive", "buffers", "file", "image", "root", "subgraphs", "taken_in", "version",
+    )  # fmt: skip
 
     def __init__(self, file: SourceFile) -> None:
         self.file = file
@@ -63,6 +66,7 @@ class TfliteModelSource(BareSource):
             raise UnsupportedError(f"schema version {self.version} of TFLite is not read", path=file.path)
         self.buffers = Buffers(self.root, file)
         self.subgraphs: list[Graph] = []
+        self.taken_in: list[TfliteModelSource] = []
         self.archive: AppendedZip | None = find_zip(file)
         self._operators: list[Operator] | None = None
         self._edges: list[list[list[tuple[int, int]]] | None] = []
@@ -100,6 +104,12 @@ class TfliteModelSource(BareSource):
     def collections(self, metagraph: MetaGraph) -> dict[str, Collection]:
         """Lift the metadata."""
         return tflite_metadata.collections(self.root, self.buffers)
+
+    def take_in(self, metagraph: MetaGraph, other: MetaGraph) -> TakenIn:
+        """Enter tensors and operators of the first subgraph of another model into the first one, and its subgraphs."""
+        from graphsurgeon.formats.tflite.take_in import take_in
+
+        return take_in(self, metagraph, other)
 
     def _signature(self, table: Table, metagraph: MetaGraph) -> Signature:
         key, index = table.text("signature_key"), table.get("subgraph_index")

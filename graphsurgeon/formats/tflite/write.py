@@ -290,6 +290,7 @@ def _value_of(record: Record, name: str) -> int:
 
 def _read_as(node: Node) -> Operator:
     model: TfliteModelSource = node.graph.raw.model  # type: ignore[union-attr]
+    model = next((one for one in model.taken_in if one.image is node.raw.image), model)
     return model.operator(node.raw.get("opcode_index"))
 
 

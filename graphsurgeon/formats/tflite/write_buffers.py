@@ -36,16 +36,17 @@ class BufferTable:
         self.source = source
         self.type = schema().table("Buffer")
         self.records = [Record(self.type, table) for table in source.buffers.tables]
-        self._made: dict[int, tuple[Tensor, int]] = {}
+        self._made: dict[object, tuple[Tensor, int]] = {}
 
     def number(self, tensor: Tensor) -> int:
         """Return the buffer that holds a tensor's data, made if there is none yet."""
         source = tensor.source
         if isinstance(source, BufferSource) and source.buffers is self.source.buffers and source.index >= 0:
             return source.index
-        if id(tensor) not in self._made:
-            self._made[id(tensor)] = tensor, self.add(stored(tensor))
-        return self._made[id(tensor)][1]
+        key = (source.storage if isinstance(source, BufferSource) else None) or id(tensor)
+        if key not in self._made:
+            self._made[key] = tensor, self.add(stored(tensor))
+        return self._made[key][1]
 
     def add(self, data: bytes | Payload) -> int:
         """Add a buffer; return its number."""

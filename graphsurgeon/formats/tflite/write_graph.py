@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphsurgeon.encoding.flatbuffer.write import Payload, Record
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats.tflite import attrs as tflite_attrs
+from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.graph import decode_shape
 from graphsurgeon.formats.tflite.schema import dtype_number, dtype_of, option_tables, option_unions, schema
 from graphsurgeon.formats.tflite.write_buffers import stored
@@ -162,6 +163,10 @@ class SubgraphLowering:
             return
         if "data_buffer" in record.type.fields:
             record.changes["data_buffer"] = None if value.tensor is None else stored(value.tensor)
+            return
+        sparse = origin is not None and value.tensor is origin.tensor and origin.table.get("sparsity") is not None
+        if sparse and value.tensor is not None and isinstance(value.tensor.source, BufferSource):
+            record.set("buffer", self.model.buffers.add(Payload.of(value.tensor.source.range())))  # as it is spread
             return
         number = self.model.own_buffer(value) if is_here else 0
         if number and value.tensor is not None:

@@ -10,6 +10,7 @@ from graphsurgeon.encoding.flatbuffer.write import Record
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats.tflite import metadata as tflite_metadata
 from graphsurgeon.formats.tflite import support
+from graphsurgeon.formats.tflite.attrs import is_of
 from graphsurgeon.formats.tflite.metadata import ARENA_OFFSETS, CONTROL_DEPENDENCIES, Edge
 from graphsurgeon.formats.tflite.schema import schema
 from graphsurgeon.model.graph import Graph
@@ -85,7 +86,8 @@ def _sides(model: ModelLowering, basis: support.Described | None) -> support.Sid
     if index is None or graph not in model.lowerings:
         counts = _counts(model, index or 0)
         return support.Sides(index or 0, counts, (range(counts[0]), range(counts[1])))
-    by_index = {value.raw.index: value for value in model.lowerings[graph].values if value.raw is not None}
+    root = model.source.root
+    by_index = {value.raw.index: value for value in model.lowerings[graph].values if is_of(value, root)}
     table = model.source.subgraphs[index].raw.table
     stood = [[by_index.get(number) for number in table.scalars(side)] for side in ("inputs", "outputs")]
     places = _places(model, graph, (stood[0], stood[1]), outputs)
@@ -184,7 +186,7 @@ def _lower_arena(model: ModelLowering, record: Record) -> None:
     if old not in model.lowerings or len(data) < _ARENA_HEAD.size + 4 * count or count < 0:
         return
     offsets = struct.unpack_from(f"<{count}i", data, _ARENA_HEAD.size)
-    indices = [value.raw.index if value.raw is not None else -1 for value in model.lowerings[old].values]
+    indices = [value.raw.index if is_of(value, model.source.root) else -1 for value in model.lowerings[old].values]
     new = [offsets[index] if 0 <= index < count else _ARENA_UNPLANNED for index in indices]
     if list(offsets) != new or model.subgraph_index[old] != number:
         head = _ARENA_HEAD.pack(version, model.subgraph_index[old], len(new))

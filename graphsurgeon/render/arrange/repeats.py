@@ -1,4 +1,4 @@
-"""Runs of equal blocks: found by comparing operations, attributes, weights' shapes and edges, then drawn once.
+"""Equal blocks, in runs and side by side: found by comparing operations, attributes, weights' shapes and edges.
 
 Blocks are equal if they hold the same operations, joined alike, and differ only in which weights they hold. A
 run of them may be drawn as one if each block reads only from the one before, itself, and what all of them read,
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from graphsurgeon.render.arrange.blocks import gather, span_name
 from graphsurgeon.render.arrange.levels import Part, settle
+from graphsurgeon.render.arrange.parallels import fold_parallels
 from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.render.scene import boxes, families
 
@@ -34,6 +35,7 @@ def fold_repeats(root: Part, selection: Selection) -> None:
         scope = waiting.pop()
         if scope.kind not in ("layer", "repeat") and len(scope.children) >= FEWEST:
             _fold(scope, reader)
+            fold_parallels(scope, selection)
         # Of equal blocks the first is drawn; what the others hold is folded with it, or not at all.
         drawn = scope.children[:1] if scope.kind == "repeat" else scope.children
         waiting += [child for child in drawn if not child.is_operation]

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.render.arrange.levels import Part
+from graphsurgeon.render.arrange.parallels import SIDE_BY_SIDE
 from graphsurgeon.render.scene.boxes import LONGEST_TITLE, shortened
 
 WHILE = " · while "  # between the name of a loop and what it goes on for
@@ -37,7 +38,7 @@ def titles(root: Part) -> Iterator[str]:
 
 
 def _matcher(text: str) -> Callable[[Part], bool]:
-    wanted = text.partition(WHILE)[0].strip("/")
+    wanted = text.partition(WHILE)[0].removesuffix(f" {SIDE_BY_SIDE}").strip("/")
     times = _TIMES.fullmatch(wanted)
     run = (times["name"], int(times["count"])) if times else None
     is_glob = any(char in wanted for char in "*?[")

@@ -135,10 +135,19 @@ class Describer:
         if not count:
             return ""
         telling = [weight.index for weight in weights if boxes.parameters([weight])]
-        inside = set(own)
-        is_shared = all(self._readers[index] - inside for index in telling)
+        is_shared = all(self._readers[index].difference(own) for index in telling) and self._is_shared_beyond(
+            part, telling
+        )
         each = " shared" if is_shared else " each" if part.count > 1 else ""
         return boxes.count_text(count, "param") + each
+
+    def _is_shared_beyond(self, part: Part, weights: Sequence[int]) -> bool:
+        """Say whether weights are read beyond the layer that a part is in: within one that goes without saying."""
+        around = first_block(part).parent
+        if around is None or around.parent is None:
+            return True
+        inside = set(around.operations())
+        return all(self._readers[index] - inside for index in weights)
 
     def _weight_shapes(self, index: int) -> list[Shape]:
         """Return the shapes of the weights folded into an operation, largest first; of one in parts, as it is read."""
@@ -163,7 +172,7 @@ class Describer:
             identity,
             "layer" if tails or shown.title else "operation",
             (shown.title or _op_title(operation)) + _times(part),
-            _fitting([facts, _listed(tails), self._size(part), told, self._told_marks(part)]),
+            _fitting([facts, _listed(tails), self._size(part), told, _beside(part), self._told_marks(part)]),
             shown.path,
             shown.family or families.family(operation.op),
             cluster,
@@ -177,7 +186,7 @@ class Describer:
         shown = first_block(part)
         inside = list(shown.operations())
         count = boxes.parameters(self.counted(inside))
-        lines = [self._census(inside), self._size(part), _loop_line(shown), self._told_marks(part)]
+        lines = [self._census(inside), self._size(part), _beside(part), _loop_line(shown), self._told_marks(part)]
         is_norm = "norm" in shown.name.lower() and all(_rank(self.operations[index].op) == 2 for index in inside)
         family = "normalization" if is_norm else "scope"
         return Box(
@@ -256,8 +265,14 @@ def twins(part: Part) -> list[Part]:
 def frame_title(part: Part) -> str:
     """Return the name of a scope as its frame shows it: of a loop with what it goes on for."""
     condition = first_block(part).condition
+    if part.kind == "repeat" and part.about:
+        return f"{scope_title(part)} {part.about}"
     told = f"{WHILE}{boxes.shortened(condition, _LONGEST_CONDITION)}" if condition else ""
     return scope_title(part) + told
+
+
+def _beside(part: Part) -> str:
+    return part.about if part.kind == "repeat" else ""
 
 
 def _loop_line(part: Part) -> str:

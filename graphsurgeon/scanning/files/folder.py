@@ -8,11 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.files import contained, exists, folder_names, is_folder, open_source, tree_names
 from graphsurgeon.disk.places import path_of
-from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats.graph.metagraph import object_metadata
 from graphsurgeon.formats.savedmodel import parts
-from graphsurgeon.formats.savedmodel.keras_metadata import MOST as MOST_METADATA
 from graphsurgeon.formats.savedmodel.keras_metadata import NAME as KERAS_METADATA
 from graphsurgeon.model.model import Model
 from graphsurgeon.scanning.files import keras
@@ -35,7 +33,7 @@ def threats(model: Model) -> Iterator[Threat]:
         if (folder / name).is_symlink() and leads_out(folder, name):
             yield _link(folder, name)
         elif name == KERAS_METADATA:
-            yield from _metadata(folder / name)
+            yield from keras.in_metadata(open_source(folder / name), name)
         elif not name.endswith("/") and not name.startswith(("variables/", "saved_model.")):
             yield from _file(folder, name)
 
@@ -103,21 +101,6 @@ def _link(folder: Path, name: str) -> Threat:
     severity: Severity = "critical" if of_variables else "medium"
     what = "a link out of the model's folder" + (", from which variables are read" if of_variables else "")
     return Threat(severity, None, what, name, "load" if of_variables else "unknown", _where(folder, name), "read")
-
-
-def _metadata(path: Path) -> Iterator[Threat]:
-    source = open_source(path)
-    if source.size > MOST_METADATA:
-        yield Threat("medium", None, "the metadata of Keras is too large to be looked into", path.name)
-        return
-    data = source.whole().read()
-    try:
-        nodes = [node for _, node in fields(data) if isinstance(node, bytes)]
-        texts = [text for node in nodes for _, text in fields(node) if isinstance(text, bytes) and text[:1] == b"{"]
-    except FormatError:
-        texts = [data]
-    for text in texts:
-        yield from keras.in_bytes(text, path.name)
 
 
 def _file(folder: Path, name: str) -> Iterator[Threat]:

@@ -180,7 +180,7 @@ def _module(source: SourceFile, name: str) -> Iterator[Threat]:
         yield Threat(severity, "custom_call", what, name, "unknown", target, "code", targets=(target,))
 
 
-_IN_FOLDERS = ("keras_metadata", "fingerprint")  # what belongs to a SavedModel and is looked at with it
+_IN_FOLDERS = ("fingerprint",)  # what belongs to a SavedModel and is looked at with it
 _WAYS: dict[str, Callable[[SourceFile, str], Iterator[Threat]]] = {
     "archive": _keras,
     "texts": _hdf5,
@@ -189,4 +189,5 @@ _WAYS: dict[str, Callable[[SourceFile, str], Iterator[Threat]]] = {
     "bundle": _bundle,
     "array": _npy,
     "module": _module,
+    "metadata": keras.in_metadata,
 }

@@ -13,6 +13,9 @@ import zipfile
 from collections.abc import Iterator
 
 from graphsurgeon.disk.files import SourceFile
+from graphsurgeon.encoding.protowire import fields
+from graphsurgeon.errors import FormatError
+from graphsurgeon.formats.savedmodel.keras_metadata import MOST as MOST_METADATA
 from graphsurgeon.scanning.files import archives
 from graphsurgeon.scanning.files.pickles import RUNNERS
 from graphsurgeon.scanning.finding import Severity, Threat
@@ -58,6 +61,21 @@ def _json_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> object:
         return json.loads(archives.content(archive, member) or b"")
     except (ValueError, RecursionError):
         return None
+
+
+def in_metadata(source: SourceFile, name: str) -> Iterator[Threat]:
+    """Yield what the configurations of layers hold in a `keras_metadata.pb`, which Keras 2 reads with a SavedModel."""
+    if source.size > MOST_METADATA:
+        yield Threat("medium", None, "the metadata of Keras is too large to be looked into", name)
+        return
+    data = source.whole().read()
+    try:
+        nodes = [node for _, node in fields(data) if isinstance(node, bytes)]
+        texts = [text for node in nodes for _, text in fields(node) if isinstance(text, bytes) and text[:1] == b"{"]
+    except FormatError:
+        texts = [data]
+    for text in texts:
+        yield from in_bytes(text, name)
 
 
 def in_bytes(data: bytes, where: str = "") -> Iterator[Threat]:

@@ -71,6 +71,27 @@ def pairs(argument: str, given: Any) -> dict[str, str] | None:
     return _pairs(argument, given, alone)
 
 
+def connections(argument: str, given: Any) -> list[tuple[str, str]]:
+    """Return pairs: of a mapping from a name to one name or several, or of texts `A=B`."""
+    if given is None:
+        return []
+    items: list[Any]
+    if isinstance(given, Mapping):
+        items = [(old, new) for old, several in given.items() for new in _several(argument, several)]
+    else:
+        items = list(_several(argument, given))
+    found: list[tuple[str, str]] = []
+    for item in items:
+        if isinstance(item, tuple) and len(item) == 2:
+            old, new = (_name(argument, part) for part in item)
+        else:
+            old, _, new = _name(argument, item).rpartition("=")
+        if not old or not new:
+            raise UsageError(f"{argument}: {item!r} is not of the form OUT=IN")
+        found.append((old, new))
+    return list(dict.fromkeys(found))
+
+
 def by_name(argument: str, given: Any) -> dict[str, Any] | None:
     """Return name -> whatever was given, the names being texts."""
     if given is None:

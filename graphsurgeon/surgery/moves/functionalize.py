@@ -7,13 +7,13 @@ that was made of main-graph tensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
-from graphsurgeon.model.dtype import RESOURCE, DType
+from graphsurgeon.model.dtype import RESOURCE, STRING, DType
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
@@ -37,15 +37,34 @@ class PartBetween:
     unfed: list[Node]
 
 
-def part_between(graph: Graph, inputs: list[Value], outputs: list[Value]) -> PartBetween:
-    """Return what the outputs need of a main graph when the inputs are given."""
-    fed = set(inputs)
+def part_between(
+    graph: Graph, inputs: list[Value], outputs: list[Value], captured: Collection[Node] = ()
+) -> PartBetween:
+    """Return what the outputs need of a main graph when the inputs are given.
+
+    Args:
+        graph: a main graph.
+        inputs, outputs: of it.
+        captured: nodes whose output 0 an object stands for, as `captured_assets` finds them: what they need is not.
+    """
+    fed = {*inputs, *(node.output() for node in captured)}
     needed = upstream(producers(outputs, fed), fed=fed)
-    ordered = [node for node in graph.nodes if node in needed]
-    handles = [node for node in ordered if is_handle(node)]
+    read = {node for node in captured if any(user in needed for user in node.output().consumers)}
+    ordered = [node for node in graph.nodes if node in needed or node in read]
+    handles = [node for node in ordered if node in read or is_handle(node)]
     unfed = [node for node in ordered if node.op in MUST_BE_FED]
     outside = {*handles, *unfed}
     return PartBetween([node for node in ordered if node not in outside], handles, unfed)
+
+
+def captured_assets(metagraph: MetaGraph) -> set[Node]:
+    """Return the nodes that yield the path of an asset where functions are called that capture the asset.
+
+    A main graph holds such a path in a variable that is set on load; for `tf.saved_model.load` the object is the path.
+    """
+    objects = metagraph.objects
+    found = _captured(metagraph, objects) if objects is not None else {}
+    return {node for node, bound in found.items() if bound.kind == "asset"}
 
 
 def is_handle(node: Node) -> bool:
@@ -93,7 +112,7 @@ def make_function(
     function = metagraph.new_function(metagraph.unique_function_name(name))
     values: dict[Value, Value] = {}
     arguments = [_argument(function, key, value, dtype, values) for key, (value, dtype) in inputs.items()]
-    arguments += [_argument(function, node.name, node.output(), RESOURCE, values) for node in part.handles]
+    arguments += [_argument(function, node.name, node.output(), _held_type(node), values) for node in part.handles]
     function.inputs = arguments
     nodes = {node: function.adopt(node, function.unique_name(node.name)) for node in part.nodes}
     for node, copy in nodes.items():
@@ -117,6 +136,11 @@ def _argument(function: Graph, name: str, value: Value, dtype: DType, values: di
     argument.dtype = dtype
     values[value] = argument
     return argument
+
+
+def _held_type(node: Node) -> DType:
+    """Return the type of what an object stands for: a resource, or the path of an asset."""
+    return RESOURCE if is_handle(node) else STRING
 
 
 def _inside(value: Value, values: Mapping[Value, Value], nodes: Mapping[Node, Node]) -> Value:

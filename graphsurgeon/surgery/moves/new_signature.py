@@ -6,17 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.tensors import TensorFact
-from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
+from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec, parameter_name
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
-from graphsurgeon.surgery.moves.functionalize import PartBetween, make_function
-from graphsurgeon.surgery.moves.signature_function import BARE_FUNCTION, SIGNATURE_MAP, SIGNATURES, signature_map
-from graphsurgeon.surgery.moves.signature_keys import signature_key
+from graphsurgeon.surgery.moves.functionalize import (
+    PartBetween,
+    bound_objects,
+    captured_assets,
+    make_function,
+    part_between,
+)
+from graphsurgeon.surgery.moves.signature_function import (
+    BARE_FUNCTION,
+    SIGNATURE_MAP,
+    SIGNATURES,
+    check_input_keys,
+    remove_wrapper,
+    signature_map,
+)
+from graphsurgeon.surgery.moves.signature_keys import METHODS, signature_key
 
 Facts = Mapping[str, tuple[DType, Shape]]  # dtype and shape of a signature's outputs
 
@@ -88,6 +103,50 @@ def add_to_objects(
         objects.root.children.append((SIGNATURES, signatures))
     signatures.children = [(key, child) for key, child in signatures.children if key != signature.key]
     signatures.children.append((signature.key, bare))
+
+
+def enter_signature(
+    model: Model, metagraph: MetaGraph, name: str, feeds: Mapping[str, Value], fetches: Mapping[str, Value]
+) -> Signature:
+    """Enter a signature of main-graph tensors, in place of one of that name, with its function where there are objects.
+
+    Raises:
+        UsageError: an output needs a placeholder that is not fed, or a key is none that both loaders take.
+        UnsupportedError: a variable or table has no object.
+    """
+    shapes = infer_shapes(metagraph, on_demand=True)
+    part = part_between(metagraph.graph, list(feeds.values()), list(fetches.values()), captured_assets(metagraph))
+    check_fed(part)
+    facts = {key: (_dtype(value, shapes), shapes.shape(value)) for key, value in fetches.items()}
+    signature = make_signature(metagraph, name, METHODS["predict"], feeds, fetches, shapes, facts)
+    if metagraph.objects is not None:
+        check_input_keys(list(feeds))
+        bound = bound_objects(metagraph, part.handles, model.checkpoint)
+        remove_wrapper(metagraph, name)
+        add_to_objects(metagraph, metagraph.objects, signature, part, bound)
+    metagraph.signatures[name] = signature
+    return signature
+
+
+def check_fed(part: PartBetween) -> None:
+    """Refuse outputs that need a placeholder which no input feeds.
+
+    Raises:
+        UsageError: with the first of them.
+    """
+    if part.unfed:
+        names = ", ".join(node.name for node in part.unfed[:5])
+        raise UsageError(
+            f"the outputs need {names}, which no input feeds",
+            hint=f"add --input {part.unfed[0].name}, or give it a value with gs set-input --set",
+        )
+
+
+def _dtype(value: Value, shapes: ShapeReport) -> DType:
+    dtype = shapes.dtype(value)
+    if dtype is None:
+        raise UnsupportedError(f"the dtype of {value} is not known, since its op is in no catalog")
+    return dtype.base
 
 
 def _target(entry: SignatureEntry) -> tuple[Value, DType]:

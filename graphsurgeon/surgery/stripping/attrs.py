@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from operator import itemgetter
 
 from graphsurgeon.model.graph import AttrValue, Graph, Node
@@ -32,6 +32,14 @@ def clear_colocation(graph: Graph) -> Cleared:
 def clear_stale_colocation(graph: Graph) -> Cleared:
     """Remove wishes to be placed with another node that is gone."""
     return _clear_wishes(graph, lambda wish: not _is_stale(wish, graph))
+
+
+def take_out_with_wishes(graph: Graph, nodes: Collection[Node]) -> None:
+    """Take nodes out that nobody reads, and wishes to be placed with one of them: loaders refuse such a wish."""
+    gone = {_AT + node.name.encode("utf-8", "surrogateescape") for node in nodes}
+    graph.take_out(nodes)
+    if gone:
+        _clear_wishes(graph, lambda wish: wish not in gone)
 
 
 def _clear_wishes(graph: Graph, stays: Callable[[object], bool]) -> Cleared:

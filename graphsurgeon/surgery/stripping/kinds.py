@@ -8,7 +8,7 @@ from enum import Enum
 
 from graphsurgeon.errors import UsageError
 from graphsurgeon.ops import kinds as ops
-from graphsurgeon.surgery.stripping import steps
+from graphsurgeon.surgery.stripping import accelerators, steps
 
 NODES = 50  # the turn at which nodes go that nothing needs
 LAST = 120
@@ -147,6 +147,21 @@ _ALL = (
         "where nodes come from: debug info of nodes and the folder `debug`",
         step=steps.debug,
         turn=110,
+    ),
+    Kind(
+        "tpu",
+        "what a TPU needs: its calls become plain calls, replicas of one hand on, settings, device strings and the tag"
+        " `tpu` go; a MetaGraph that has a twin without that tag goes whole",
+        When.NAMED,
+        step=accelerators.tpu,
+        turn=5,
+    ),
+    Kind(
+        "trt",
+        "engines of TensorRT: each becomes a call of the function it was made of, caches of engines and GPU strings go",
+        When.NAMED,
+        step=accelerators.trt,
+        turn=5,
     ),
     Kind(
         "averages",

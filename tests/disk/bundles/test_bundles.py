@@ -131,6 +131,8 @@ def test_an_edit_of_a_member_goes_out_as_a_file(task: Path, tmp_path: Path) -> N
     (tmp_path / "other.task").write_bytes(b"no bundle")
     with pytest.raises(UsageError, match="already exists"):
         edit(task / "float.tflite", [("rename", {"names": {name: "q"}})], output=tmp_path / "other.task")
+    with pytest.raises(UsageError, match="a member of a bundle is no output"):
+        edit(task / "float.tflite", [("rename", {"names": {name: "q"}})], output=task / "other.tflite")
     with pytest.raises(UsageError, match="is no bundle"):
         edit(task / "float.tflite", [("rename", {"names": {name: "q"}})], output=tmp_path / "other.task", force=True)
 

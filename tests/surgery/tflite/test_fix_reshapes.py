@@ -234,6 +234,30 @@ def test_a_state_becomes_one_of_the_batch(fixtures_dir: Path, tmp_path: Path) ->
     check_batches(source, after)
 
 
+@pytest.mark.litert
+def test_the_state_of_a_filter_becomes_one_of_the_batch(tmp_path: Path) -> None:
+    model = chain(FLAT)
+    graph = model.metagraphs[0].graph
+    flat = graph.nodes[0].outputs[0]
+    assert flat.dtype is not None
+    inputs = [flat]
+    for name, array in (("features", RANDOM(4, 192)), ("time", RANDOM(4, 3)), ("bias", RANDOM(4))):
+        tensor = Tensor.of(flat.dtype, list(array.shape), array.reshape(-1).tolist())
+        inputs.append(graph.add_value(name, flat.dtype, Shape(array.shape), tensor))
+    state = graph.add_value("state", flat.dtype, Shape([1, 12]))
+    state.extra = {"is_variable": True}
+    y = graph.add_value("y", flat.dtype, Shape([1, 4]))
+    graph.add_node("SVDF", "", [*inputs, state], {"rank": 1}).set_outputs([y])
+    graph.outputs = [Output("", y, y.dtype)]
+    write(model, tmp_path / "before.tflite")
+    model = read(tmp_path / "before.tflite")
+    with pytest.raises(UnsupportedError, match="it keeps a state for one example"):
+        surgery.set_input(model, shapes={"#0": [None, 8, 8, 3]}, fix_reshapes=True)
+    surgery.set_input(model, shapes={"#0": [2, 8, 8, 3]}, fix_reshapes=True)
+    write(model, tmp_path / "after.tflite")
+    check_batches(tmp_path / "before.tflite", tmp_path / "after.tflite")
+
+
 REAL = ["mobilenet_v1_0.25_224_quant.tflite", "face_detection_short_range.tflite"]
 
 

@@ -59,7 +59,7 @@ def convert(
 
     Examples:
       gs convert model/ graph.pbtxt
-      gs convert model.meta saved_model/
+      gs convert model.meta saved_model/ --checkpoint model.ckpt-100
       gs convert old.h5 new.h5 --for keras-3
       gs convert model.onnx saved_model/
       gs convert net-symbol.json net.onnx
@@ -76,14 +76,24 @@ def convert(
     way = converter_for(model, path, options.format)
     if way is not None and release is None:
         return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
-    require_no_conversion(asked)
+    require_no_conversion({**asked, "checkpoint": None})
+    given = _given_variables(asked["checkpoint"], path, release)
     if release is not None:
         return Redirected([], target, export=partial(_mend, model, path, release))
     export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
     if export is not None:
         return Redirected([], target, export=export)
-    steps: Steps = [("convert", {**step, "format": named_format(target, options.format)})]
-    return Redirected(steps, target, force_text)
+    change = ("convert", {**step, "format": named_format(target, options.format)})
+    return Redirected([*given, change], target, force_text)
+
+
+def _given_variables(checkpoint: Any, path: Path, release: str | None) -> Steps:
+    """Return the step that gives a graph the variables of a checkpoint, where one is named."""
+    if checkpoint is None:
+        return []
+    if release is not None or path.suffix in (".npz", ".safetensors") or path.name == EVENTS:
+        raise UsageError("--checkpoint gives a graph its variables", hint=f"gs convert {checkpoint} {path} writes them")
+    return [("attach-checkpoint", {"checkpoint": checkpoint})]
 
 
 def _one_target(place: str | None, options: Options) -> str | Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -11,6 +12,13 @@ from graphsurgeon.cli.commands.change.set_output import Scale, ZeroPoint
 from graphsurgeon.cli.common import Model, Tags, parse_tags, split_pair, split_pairs
 from graphsurgeon.cli.data_options import parse_shapes
 from graphsurgeon.cli.edit_command import Steps, edit_command
+
+
+class DefaultsTo(str, Enum):
+    """What placeholders with a default become."""
+
+    constants = "constants"
+    placeholders = "placeholders"
 
 
 @edit_command
@@ -28,6 +36,10 @@ def set_input(
     zero_point: ZeroPoint = None,
     values: SetValues = None,
     mapping: MapOfValues = None,
+    defaults: Annotated[
+        DefaultsTo | None,
+        typer.Option("--defaults", help="Placeholders with a default become that constant, or have to be fed."),
+    ] = None,
     allow_contradictions: Annotated[
         bool,
         typer.Option("--allow-contradictions", help="TFLite: write shapes that some operators do not take."),
@@ -49,6 +61,7 @@ def set_input(
       gs set-input frozen.pb --shape x=?,128 --dtype image=uint8 -o free.pb
       gs set-input model.tflite --shape image=?,224,224,3 --fix-reshapes -o any_batch.tflite
       gs set-input model.meta --set train_phase=false --set keep_prob=1.0 -o inference.meta
+      gs set-input frozen.pb --defaults constants -o plain.pb
     """
     arguments = {
         "shapes": parse_shapes(shape, "--shape"),
@@ -56,6 +69,7 @@ def set_input(
         "set_values": set_values(values, mapping),
         "scale": scale,
         "zero_point": zero_point,
+        "defaults": defaults.value if defaults is not None else None,
         "fix_reshapes": fix_reshapes,
         "allow_contradictions": allow_contradictions,
         "tags": parse_tags(tags),

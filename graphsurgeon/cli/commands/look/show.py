@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +12,15 @@ import typer
 from graphsurgeon.analysis.summary import Summary, summarize
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, Jobs, Json, Models, Tags, parse_tags
+from graphsurgeon.cli.data_options import Assume, parse_shapes
 from graphsurgeon.cli.many import for_each
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats import registry
 from graphsurgeon.model.format import TFLITE
+from graphsurgeon.model.shape import Shape
 
 if TYPE_CHECKING:
+    from graphsurgeon.analysis.memory import Memory
     from graphsurgeon.cli.text.show import Parts
 
 
@@ -32,6 +36,10 @@ def show(
     request: Annotated[
         bool, typer.Option("--request", help="How to ask TensorFlow Serving for it: a curl and a Python request.")
     ] = False,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="What a run needs: arena or activations, weights, multiplications.")
+    ] = False,
+    assume: Assume = None,
     everything: All = False,
     jobs: Jobs = 1,
     as_json: Json = False,
@@ -46,6 +54,7 @@ def show(
         gs show my_model/ --signature serving_default
         gs show models/detector/ --request
         gs show frozen.pb --ops
+        gs show model.tflite --memory --assume image=8,224,224,3
         gs show model.ckpt-1000 --json
         gs show models/*.tflite --json -j 4
     """
@@ -56,6 +65,8 @@ def show(
         "signature": signature,
         "parts": Parts(ops or everything, functions or everything, objects or everything, everything, signature),
         "request": request,
+        "memory": memory or assume is not None,
+        "assume": parse_shapes(assume),
         "as_json": as_json,
     }
     for_each(models, f"{__name__}:show_one", options, jobs=jobs)
@@ -68,6 +79,8 @@ def show_one(
     signature: str | None,
     parts: Parts,
     request: bool,
+    memory: bool,
+    assume: Mapping[str, Shape],
     as_json: bool,
     among: bool,
 ) -> int:
@@ -78,12 +91,33 @@ def show_one(
         _print_request(path, signature, tags, as_json=as_json, among=among)
         return 0
     summary = _summarize(path, tags, signature, objects=parts.objects, everything=parts.everything)
+    needs = _memory(path, tags, signature, assume) if memory else None
     if as_json:
-        output.print_json(summary, compact=among)
+        more = {"memory": output.to_json(needs)} if needs is not None else {}
+        output.print_json({**output.to_json(summary), **more}, compact=among)
     else:
-        says = registry.get(summary.format).vocabulary == TFLITE
-        print_summary(summary, parts, also=partial(_print_metadata, path) if says else None)
+        print_summary(summary, parts, also=partial(_print_more, path, summary, parts, needs))
     return 0
+
+
+def _memory(path: Path, tags: list[str] | None, signature: str | None, assume: Mapping[str, Shape]) -> Memory:
+    from graphsurgeon.analysis.memory import memory_of, require_graph
+    from graphsurgeon.analysis.names import choose_metagraph
+    from graphsurgeon.formats import read
+
+    model = read(path)
+    require_graph(model)
+    return memory_of(model, choose_metagraph(model, tags), signature=signature, assume=assume)
+
+
+def _print_more(path: Path, summary: Summary, parts: Parts, needs: Memory | None) -> None:
+    """Print what a run needs, if that was asked for, and what the model says of itself."""
+    if needs is not None:
+        from graphsurgeon.cli.text.memory import print_memory
+
+        print_memory(needs, everything=parts.everything)
+    if parts.signature is None and registry.get(summary.format).vocabulary == TFLITE:
+        _print_metadata(path)
 
 
 def _print_metadata(path: Path) -> None:

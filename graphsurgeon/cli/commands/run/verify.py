@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,20 +12,27 @@ from graphsurgeon.cli.common import Allow, AllowFiles, Json, Quiet, Tags, parse_
 from graphsurgeon.cli.data_options import Assume, Feeds, RuntimeName, Seed, parse_shapes
 from graphsurgeon.cli.remote import model_path
 
+if TYPE_CHECKING:
+    from graphsurgeon.compare.equivalence import Tolerance
+
 
 def verify(
     before: Annotated[Path, typer.Argument(metavar="A", help="A model.", show_default=False, parser=model_path)],
-    after: Annotated[
-        Path, typer.Argument(metavar="B", help="Another, or an edited one.", show_default=False, parser=model_path)
-    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False, parser=model_path)],
     feeds: Feeds = None,
     signature: Annotated[
         list[str] | None, typer.Option("--signature", metavar="NAME", help="Only these; every common one without it.")
     ] = None,
     assume: Assume = None,
     seed: Seed = 0,
-    rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-4,
-    atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-5,
+    rtol: Annotated[float | None, typer.Option("--rtol", help="Relative tolerance; 1e-4 without it.")] = None,
+    atol: Annotated[float | None, typer.Option("--atol", help="Absolute tolerance; 1e-5 without it.")] = None,
+    dequantize: Annotated[
+        bool, typer.Option("--dequantize", help="TFLite: compare the real numbers that quantized ends stand for.")
+    ] = False,
+    per_tensor: Annotated[
+        bool, typer.Option("--per-tensor", help="Compare every tensor inside too, TensorFlow's and TFLite's.")
+    ] = False,
     tags: Tags = None,
     runtime: RuntimeName = None,
     allow: Allow = None,
@@ -38,26 +45,24 @@ def verify(
     Each is run by what its format belongs to (TensorFlow, LiteRT, onnxruntime, Keras), or by OpenVINO where that is
     not installed; --runtime chooses. Inputs and outputs of different formats are paired by key, name, shape and order.
 
-    Exit status 1 if they differ, or nothing can be compared. If they differ, the first tensor along the graph that
-    does is named.
+    Exit status 1 if they differ (the first tensor that does is named), or nothing can be compared.
 
     Examples:
-        gs verify model/ edited/
-        gs verify model/ frozen.pb --feed x=@batch.npy
-        gs verify a.tflite b.tflite --seed 7
+        gs verify model/ frozen.pb --feed x=@batch.npy --per-tensor
         gs verify model.onnx model/
+        gs verify float.tflite int8.tflite --dequantize
     """
     from graphsurgeon.bridges.verify import verify as verify_models
-    from graphsurgeon.compare.equivalence import Tolerance
 
     report = verify_models(
-        before,
-        after,
+        *(before, after),
         signatures=split_list(signature) or None,
         feeds=feeds or [],
         assume=parse_shapes(assume),
         seed=seed,
-        tolerance=Tolerance(rtol, atol),
+        tolerance=_tolerance(rtol, atol),
+        dequantize=dequantize,
+        per_tensor=per_tensor,
         tags=parse_tags(tags),
         allowed=parse_allowed(allow, allow_files),
         tell=output.warn,
@@ -71,3 +76,12 @@ def verify(
         print_equivalence(report)
     if not report.agrees:
         raise typer.Exit(1)
+
+
+def _tolerance(rtol: float | None, atol: float | None) -> Tolerance | None:
+    """Return what was said; None leaves it to what is compared."""
+    from graphsurgeon.compare.equivalence import ATOL, RTOL, Tolerance
+
+    if rtol is None and atol is None:
+        return None
+    return Tolerance(RTOL if rtol is None else rtol, ATOL if atol is None else atol)

@@ -1,0 +1,1 @@
+"""What `surgery.join` uses."""
