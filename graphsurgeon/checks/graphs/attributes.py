@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from graphsurgeon.checks.graphs.nodes import Running
+from graphsurgeon.checks.graphs.nodes import reached, severity_in
 from graphsurgeon.checks.graphs.ops import definition
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.formats.graph import attr_kinds
 from graphsurgeon.model.dtype import DType
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import ENTERS
@@ -25,15 +25,15 @@ from graphsurgeon.ops.opdef import AttrDef, OpDef
 
 def kinds(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find attributes of another kind than the op defines, empty ones, and types, numbers and shapes that cannot be."""
-    running = Running(metagraph)
+    known = reached(metagraph)
     for graph in metagraph.graphs:
         for node in nodes(graph):
             opdef = definition(node) if node.callee is None else None
             if opdef is not None:
-                yield from _of_node(node, opdef, running)
+                yield from _of_node(node, opdef, severity_in(graph, known))
 
 
-def _of_node(node: Node, opdef: OpDef, running: Running) -> Iterator[Finding]:
+def _of_node(node: Node, opdef: OpDef, instantiated: Severity) -> Iterator[Finding]:
     stored = attr_kinds.StoredAttrs(node)
     for name, attr in opdef.attrs.items():
         value = stored.get(name)
@@ -57,7 +57,7 @@ def _of_node(node: Node, opdef: OpDef, running: Running) -> Iterator[Finding]:
             yield _undefined(node, f"{name!r} is empty")
         elif value is not None and found == (attr_kinds.PLACEHOLDER,) and not _is_given(node.graph, value.placeholder):
             what = f"{name!r} is left to a caller ({value.placeholder!r}), and none gives that"
-            yield replace(_undefined(node, what), severity=running.severity(node))
+            yield replace(_undefined(node, what), severity=instantiated)
 
 
 def _is_given(function: Graph, name: str) -> bool:

@@ -114,11 +114,9 @@ def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
     running = Running(metagraph)
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            if node.op in _CHECKED:
-                where = place(graph, node)
-                yield from (
-                    Finding(running.severity(node), where, what, _TYPES_HINT, CALL_TYPES) for what in _misfits(node)
-                )
+            for what in _misfits(node) if node.op in _CHECKED else ():
+                severity: Severity = "error" if _is_instantiated(node) else running.severity(node)
+                yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
 
 
 def results(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -132,6 +130,19 @@ def results(metagraph: MetaGraph) -> Iterator[Finding]:
                 what = f"its result {output.name!r} is declared {output.dtype}, {output.value} is {found}"
                 hint = "return a tensor of that type"
                 yield Finding(running.severity_in_graph(function), place(function), what, hint, "result-type")
+
+
+def _is_instantiated(node: Node) -> bool:
+    """Say whether a session refuses a call whose counts do not fit, run or not: of one in the main graph it does.
+
+    That is where the function takes more arguments, or gives more results, than the node has types for.
+    """
+    function = run_function(node) if node.graph.kind == "main" else None
+    if function is None:
+        return False
+    results, arguments = _types(node, "Tout"), _types(node, "Tin")
+    gives_more = results is not None and len(results) < len(function.outputs)
+    return gives_more or (arguments is not None and len(arguments) < len(function.inputs))
 
 
 def _misfits(node: Node) -> Iterator[str]:

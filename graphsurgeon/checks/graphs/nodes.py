@@ -53,8 +53,11 @@ class Running:
         return "error" if node in self._nodes or node.graph in self._functions else "warning"
 
     def severity_in_graph(self, function: Graph) -> Severity:
-        """Return the same of what a function declares: `tf.saved_model.load` makes the functions of objects anew."""
-        return "error" if function in self._called else "warning"
+        """Return the same of what a function declares: a session looks at what the main graph calls, run or not.
+
+        `tf.saved_model.load` makes the functions of objects anew.
+        """
+        return "error" if function in self._called_at_all else "warning"
 
     @cached_property
     def _nodes(self) -> set[Node]:
@@ -68,6 +71,10 @@ class Running:
                 mention.node for entry in signature.outputs.values() for mention in entry.mentions if mention.node
             ]
         return set(upstream(starts))
+
+    @cached_property
+    def _called_at_all(self) -> set[Graph]:
+        return set(reached_functions([self._metagraph.graph]))
 
     @cached_property
     def _called(self) -> set[Graph]:
@@ -85,7 +92,8 @@ class Running:
 def places(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find devices and colocations that Python's importer cannot read."""
     has_objects = metagraph.objects is not None and bool(metagraph.objects.nodes)
-    for graph in metagraph.graphs if has_objects else [metagraph.graph]:
+    is_saved = has_objects or bool(metagraph.tags)  # tf.saved_model.load makes each function of the library
+    for graph in metagraph.graphs if is_saved else [metagraph.graph]:
         known: dict[str, str] = {}
         for node in nodes(graph):
             device = node.device
@@ -144,8 +152,10 @@ def names_inside(metagraph: MetaGraph) -> Iterator[Finding]:
     for graph in metagraph.graphs:
         if graph is metagraph.graph:
             continue
+        is_made = bool(metagraph.tags) and graph in known  # by Python, which takes no name of an internal node
         for name, where in _named(graph):
-            if _LEGAL_INSIDE.fullmatch(name) is None:
+            is_internal = name.startswith("_") and is_made and graph.node(name) is not None
+            if is_internal or _LEGAL_INSIDE.fullmatch(name) is None:
                 what = f"{name!r} is no legal name"
                 yield Finding(severity_in(graph, known), where, what, "gs rename --graph", "illegal-name")
 

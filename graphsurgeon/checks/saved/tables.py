@@ -6,17 +6,17 @@ empty fails with "Table not initialized" (`initializable_lookup_table.cc`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from graphsurgeon.analysis.flow.calls import Place, nodes_inside, origin
-from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
+from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.flow.load_path import TABLE_INITIALIZERS, LoadPath, ResourceKey
 from graphsurgeon.analysis.flow.restore_map import resource_key
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.checks.places import place as named
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Node
-from graphsurgeon.model.metagraph import MetaGraph, Signature
+from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import upstream
@@ -36,20 +36,24 @@ def _unfilled(metagraph: MetaGraph) -> Iterator[Finding]:
     public = [signature for key, signature in metagraph.signatures.items() if not key.startswith(INTERNAL)]
     if not any(graph.peek(FIXED_TABLES) for graph in metagraph.graphs):
         return
-    fills = ((node, call) for node, call in LoadPath(metagraph).nodes if node.op in TABLE_FILLS | TABLE_FILES)
-    filled = {_table(Place(node.inputs[0], call)) for node, call in fills if node.inputs}
+    on_load = set(_filled(LoadPath(metagraph).nodes))
+    # Some programs run the steps of that collection themselves.
+    severity: Severity = "warning" if TABLE_INITIALIZERS in metagraph.collections else "error"
     for signature in public:
-        for table in dict.fromkeys(_read(signature)):
+        mentions = [mention for entry in signature.outputs.values() for mention in entry.mentions]
+        run = list(nodes_inside(list(upstream([mention.node for mention in mentions if mention.node is not None]))))
+        read = (_table(Place(node.inputs[0], call)) for node, call in run if node.op in TABLE_READS and node.inputs)
+        filled = on_load | set(_filled(run))  # some lookups wait for what fills the table
+        for table in dict.fromkeys(read):
             if table is not None and table not in filled:
                 what = f"it looks up in the table {table[1]}, which nothing fills on load: every run of it fails"
                 hint = "make the model anew with its table initializer as the main op"
-                yield Finding("error", f"signature {signature.key}", what, hint, "table-unfilled")
+                yield Finding(severity, f"signature {signature.key}", what, hint, "table-unfilled")
 
 
-def _read(signature: Signature) -> Iterator[ResourceKey | None]:
-    nodes = [mention.node for entry in signature.outputs.values() for mention in entry.mentions if mention.node]
-    for node, call in nodes_inside(list(upstream(nodes))):
-        if node.op in TABLE_READS and node.inputs:
+def _filled(nodes: Iterable[tuple[Node, Call | None]]) -> Iterator[ResourceKey | None]:
+    for node, call in nodes:
+        if node.op in TABLE_FILLS | TABLE_FILES and node.inputs:
             yield _table(Place(node.inputs[0], call))
 
 

@@ -81,7 +81,8 @@ def _result(kernel: Builtin | None, inputs: Sequence[str], place: str, value: Va
     first = inputs[0] if inputs else ""
     made = kernel.made.get((first, place))
     if made is None:
-        is_left = first in kernel.ran or (first, place) in kernel.refused
+        is_source = not inputs and bool(kernel.ran)  # it was asked with an input that it does not look at
+        is_left = is_source or first in kernel.ran or (first, place) in kernel.refused
         return stored_type(value) if is_left else ""
     if made.startswith(SAME):
         number = int(made.removeprefix(SAME) or 0)
