@@ -69,10 +69,6 @@ TPU_SETTINGS = frozenset({
     "_DisconnectHostFromDistributedTPUSystem",
 })  # fmt: skip
 TPU_OPS = TPU_CALLS | TPU_REPLICATED | TPU_SETTINGS
-TPU_ATTRS = frozenset({
-    "_tpu_replicate", "_replication_info", "_xla_compile_device_type", "_tpu_compilation_status",
-    "_xla_outside_compilation", "_tpu_input_identity", "_tpu_output_identity", "_pre_partitioned",
-})  # fmt: skip
 TRT_ENGINES = frozenset({"TRTEngineOp"})  # a segment that TensorRT compiled; the function it was made of stands beside
 # Make, fill and write the cache of engines that a SavedModel keeps as a resource.
 TRT_RESOURCES = frozenset({"CreateTRTResourceHandle", "InitializeTRTResource", "SerializeTRTResource"})

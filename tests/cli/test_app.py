@@ -91,7 +91,7 @@ def test_ghostscript_options(gs: GS, arguments: list[str]) -> None:
 
 
 def test_our_bug_is_status_70(gs: GS, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphsurgeon.formats.read", lambda path: 1 / 0)
+    monkeypatch.setattr("graphsurgeon.formats.read", lambda path, **_: 1 / 0)
     result = gs("show", "savedmodel/linear")
     assert (result.status, result.out) == (70, "")
     assert result.err == (
@@ -102,7 +102,7 @@ def test_our_bug_is_status_70(gs: GS, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_interrupt_is_status_130(gs: GS, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(path: Path) -> None:
+    def interrupted(path: Path, **_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("graphsurgeon.formats.read", interrupted)
@@ -116,7 +116,7 @@ def test_interrupted_process_leaves_with_130(tmp_path: Path, number: signal.Sign
     slow.write_text(
         "import signal, sys, time\nimport graphsurgeon.cli.app as app\nimport graphsurgeon.formats as formats\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background is deaf to it
-        "def read(path):\n    print('reading', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
+        "def read(path, **_):\n    print('reading', file=sys.stderr, flush=True)\n    time.sleep(30)\n"
         "formats.read = read\nsys.argv = ['gs', 'show', 'x']\napp.main()\n"
     )
     with subprocess.Popen([sys.executable, slow], stderr=subprocess.PIPE, text=True) as process:

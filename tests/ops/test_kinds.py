@@ -21,7 +21,8 @@ from tests.surgery.graphs import graph_model, node, placeholder
 SETS = {
     name: frozenset(ops) for name, ops in vars(kinds).items() if name.isupper() and isinstance(ops, frozenset | dict)
 }
-UNKNOWN = {"AutoReloadVariable"}  # see there
+# Of other libraries, or of old versions: see there.
+UNKNOWN = {"AutoReloadVariable", *kinds.TRT_ENGINES, *kinds.TRT_RESOURCES}
 PAIRS = {plain: ref for ref, plain in kinds.VALUE_FORMS.items() if plain != "Identity"}
 
 

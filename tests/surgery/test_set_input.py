@@ -201,10 +201,12 @@ def test_tensors_of_a_tflite_model_follow_its_input(tmp_path: Path) -> None:
     assert made == ["[3,8,4,4]", "[3,8,4,4]", "[3,4]", "[3,5]", "[3,5]"]
 
 
-def test_a_tflite_operator_that_nobody_knows_is_told(tmp_path: Path) -> None:
+def test_a_tflite_operator_with_a_state_is_told(tmp_path: Path) -> None:
     model = read(FIXTURES / "tflite" / "lstm.tflite")
     before = model.metagraphs[0].graph.inputs[0].shape
-    with pytest.raises(UnsupportedError, match=r"operator #0 \(UNIDIRECTIONAL_SEQUENCE_LSTM\) would be given other"):
+    with pytest.raises(
+        UnsupportedError, match=r"operator #0 \(UNIDIRECTIONAL_SEQUENCE_LSTM\): it keeps a state for one example"
+    ):
         set_input(model, shapes={"#0": [3, *list(before or ())[1:]]})
     assert model.metagraphs[0].graph.inputs[0].shape == before
 

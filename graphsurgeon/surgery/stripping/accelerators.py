@@ -17,7 +17,6 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.traversal import reached
 from graphsurgeon.ops.kinds import (
-    TPU_ATTRS,
     TPU_CALLS,
     TPU_OPS,
     TPU_REPLICATED,
@@ -32,6 +31,12 @@ TPU_TAG = "tpu"
 _TPU_DEVICE = re.compile(r"tpu", re.IGNORECASE)
 _GPU_DEVICE = re.compile(r"gpu", re.IGNORECASE)
 
+# Attributes that say which part of a graph is for which TPU.
+_TPU_ATTRS = frozenset({
+    "_tpu_replicate", "_replication_info", "_xla_compile_device_type", "_tpu_compilation_status",
+    "_xla_outside_compilation", "_tpu_input_identity", "_tpu_output_identity", "_pre_partitioned",
+})  # fmt: skip
+
 
 def tpu(work: StripWork) -> None:
     """Turn what runs on a TPU into what runs anywhere, in every graph."""
@@ -45,7 +50,7 @@ def tpu(work: StripWork) -> None:
     for graph in work.metagraph.graphs:
         _clear_devices(work, "tpu", graph, _TPU_DEVICE)
         for node in graph.nodes:
-            for key in [key for key in node.attrs if key in TPU_ATTRS]:
+            for key in [key for key in node.attrs if key in _TPU_ATTRS]:
                 del node.attrs[key]
                 work.note("tpu", node, "says how a TPU runs it", key)
     if work.metagraph.tags and TPU_TAG in work.metagraph.tags:
