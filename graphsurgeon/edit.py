@@ -38,7 +38,9 @@ Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
 
 _VARIABLES = "variables"  # their place in an outline
 _MISSING = {"asset-missing": "error"}
-_LARGE = 20_000  # nodes from which on the memory that a model takes is worth a walk of the garbage collector
+# Nodes from which on the memory that a model takes is worth a walk of the garbage collector, and the nodes that an edit
+# has left alone are not looked at again.
+_LARGE = 20_000
 
 
 class Verdict(Protocol):
@@ -348,12 +350,14 @@ def _require_sound(
 ) -> tuple[tuple[Finding, ...], list[str]]:
     """Return the findings that the source did not have, and a note on errors that it had and the result has still.
 
-    Faults that the source had are no reason to refuse: the source is checked too, but only if the result has any. A
-    node that the edit has left as it was is looked at by itself only where loaders look at the result in another way.
+    Faults that the source had are no reason to refuse: the source is checked too, but only if the result has any. In
+    a large graph, a node that the edit has left as it was is looked at by itself only where loaders look at the result
+    in another way.
     """
     from graphsurgeon.checks.check import check, is_refused
 
-    findings = check(model, shapes=False, only_changed=not is_other)
+    is_large = sum(map(len, model.graphs)) > _LARGE
+    findings = check(model, shapes=False, only_changed=is_large and not is_other)
     if all(finding.severity == "note" for finding in findings):
         return (), []
     findings = check(model, shapes=False)

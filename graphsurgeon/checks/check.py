@@ -49,6 +49,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     edges.colocation,
     nodes.names_inside,
     ops.unknown_ops,
+    ops.nodes_against_definitions,
     attributes.left_to_callers,
     library.versions,
     library.functions,
@@ -66,12 +67,11 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     object_functions.object_functions,
     modules.modules,
 )
-# Rules that look at a node and at what it reads: an edit cannot have broken other nodes than those it has changed.
+# Rules that look at a node alone: an edit cannot have broken other nodes than those it has changed.
 NODE_RULES: tuple[NodeRule, ...] = (
     nodes.places,
     nodes.input_order,
     nodes.empty_functions,
-    ops.nodes_against_definitions,
     ops.constants,
     attributes.kinds,
     lengths.lengths,

@@ -17,16 +17,15 @@ def every_node(graph: Graph) -> Iterable[Node]:
 
 
 class NodesOfEdit:
-    """The nodes that an edit can have broken, for rules that look at a node and at what it reads.
+    """The nodes that an edit can have broken, for rules that look at a node alone.
 
-    They are the changed ones, those that read a changed one, and those that call a function by its name. A function
-    that nobody has looked into is as it was; one that somebody has is looked at whole, since its arguments and results
-    can have changed as well.
+    They are the changed ones, and those that call a function by its name. A function that nobody has looked into is as
+    it was; one that somebody has is looked at whole.
     """
 
     def __init__(self, model: Model) -> None:
         self._lifted = {graph for graph in model.graphs if graph.is_lifted}
-        self._chosen: dict[Graph, Iterable[Node]] = {}
+        self._changed: dict[Graph, Iterable[Node]] = {}
 
     def __call__(self, graph: Graph) -> Iterable[Node]:
         """Return the nodes of a graph to look at, each once."""
@@ -34,14 +33,10 @@ class NodesOfEdit:
             return ()
         if graph.kind != "main":
             return graph.nodes
-        if graph not in self._chosen:  # several rules ask
-            self._chosen[graph] = self._of_main(graph)
-        return self._chosen[graph]
-
-    def _of_main(self, graph: Graph) -> Iterable[Node]:
-        changed = graph.changed_nodes()
-        readers = (consumer for node in changed for consumer in node.consumers)
-        return dict.fromkeys((*changed, *readers, *(node for node in graph.nodes if node.callee is not None)))
+        if graph not in self._changed:  # several rules ask
+            calls = (node for node in graph.nodes if node.callee is not None)
+            self._changed[graph] = dict.fromkeys((*graph.changed_nodes(), *calls))
+        return self._changed[graph]
 
 
 def place(graph: Graph, node: Node | None = None) -> str:

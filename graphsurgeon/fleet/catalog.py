@@ -10,6 +10,7 @@ from pathlib import Path
 
 from graphsurgeon import __version__
 from graphsurgeon.disk.files import exists, make_folder, stamp
+from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import FileError, GraphSurgeonError
 from graphsurgeon.fleet.pool import Answer, ItemLimits, as_they_come
 from graphsurgeon.fleet.row import Row, Wanted, failed
@@ -172,7 +173,7 @@ def _is_current(row: Row, wanted: Wanted, *, retry: bool) -> bool:
     if retry and row["error_kind"] in _TRIED_AGAIN:
         return False
     try:
-        return all(stamp(Path(file["name"])) == (file["bytes"], file["mtime_ns"]) for file in row["files"])
+        return all(stamp(path_of(file["name"])) == (file["bytes"], file["mtime_ns"]) for file in row["files"])
     except FileError:
         return False
 

@@ -11,7 +11,7 @@ import pytest
 
 from graphsurgeon.checks.check import check
 from graphsurgeon.formats import read
-from graphsurgeon.model.dtype import FLOAT32
+from graphsurgeon.model.dtype import FLOAT32, DType
 
 RULE = "attribute-kind"
 
@@ -105,3 +105,20 @@ def test_tensorflow_agrees(text: str) -> None:
             return
         with pytest.raises((ValueError, TypeError)):
             tf.import_graph_def(graph_def)
+
+
+def test_nodes_that_an_edit_has_left_alone_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "g.pbtxt").write_text(
+        holder("dtype", 's: "float"') + placeholder("dim { size: 2 }").replace('"x"', '"y"')
+        + 'node { name: "z" op: "Identity" input: "y" attr { key: "T" value { type: DT_FLOAT } } }'
+    )  # fmt: skip
+    model = read(tmp_path / "g.pbtxt")
+    node = model.graph.node("y")
+    assert node is not None
+    assert [finding.where for finding in check(model, shapes=False) if finding.rule == RULE] == ["node x"]
+    assert RULE not in {finding.rule for finding in check(model, shapes=False, only_changed=True)}
+    node.name = "renamed"
+    assert RULE not in {finding.rule for finding in check(model, shapes=False, only_changed=True)}
+    node.attrs["dtype"] = DType.named("float32_ref")
+    changed = [finding.where for finding in check(model, shapes=False, only_changed=True) if finding.rule == RULE]
+    assert changed == ["node renamed"]
