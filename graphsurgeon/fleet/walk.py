@@ -49,6 +49,18 @@ def walk(paths: Sequence[str], *, jobs: int) -> Iterator[WalkStep]:
         level = sorted(below)
 
 
+def models_below(path: str) -> Iterator[str]:
+    """Yield the models at a path and below it, folder by folder, looked for in this process.
+
+    Raises:
+        FileError: it is, or holds, a folder that cannot be listed.
+    """
+    step = look(path)
+    yield from step.models
+    for folder in step.folders:
+        yield from models_below(folder)
+
+
 def look(path: str) -> WalkStep:
     """Say what lies at one path.
 

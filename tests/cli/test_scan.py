@@ -55,6 +55,21 @@ def test_a_clean_model(gs: GS) -> None:
     assert "assets/vocab.txt" in gs("scan", "savedmodel/table_asset", "--all").out
 
 
+def test_a_folder_of_models_stands_for_all_below_it(gs: GS, bad: Path, tmp_path: Path) -> None:
+    (tmp_path / "down/loads").mkdir(parents=True)
+    shutil.copy(ROOT / "fixtures" / CLEAN, tmp_path / "down/clean.pb")
+    shutil.copy(ROOT / "fixtures/tflite/cnn_float.tflite", tmp_path / "down/loads")
+    shutil.move(bad, tmp_path / "down/loads/bad")
+    (tmp_path / "down/notes.txt").write_text("about these models\n")
+    result = gs("scan", tmp_path / "down", "--json")
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    below = [row["path"].removeprefix(f"{tmp_path}/down/") for row in rows]
+    assert (result.status, sorted(below)) == (1, ["clean.pb", "loads/bad", "loads/cnn_float.tflite"])
+    (tmp_path / "empty").mkdir()
+    empty = gs("scan", tmp_path / "empty")
+    assert (empty.status, empty.err.count("\n")) == (2, 1)
+
+
 def test_json_is_one_object_a_model(gs: GS, bad: Path) -> None:
     report = gs("scan", bad, "--json").json
     assert (report["schema"], report["path"], report["format"]) == (1, str(bad), "saved_model")

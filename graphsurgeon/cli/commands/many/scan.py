@@ -49,16 +49,19 @@ def scan(
     """Say what models could do to the machine: files, network, processes, code. Nothing is run.
 
     critical: when the model is loaded; high: when it is called; medium: nothing known does it, or it could not be
-    looked into; info: harmless. Exit status 1 from --fail-on on, 3 if a file cannot be read.
+    looked into; info: harmless. Exit status 1 from --fail-on on, 3 if a file cannot be read. A folder that is no model
+    itself stands for all models below it.
 
     Examples:
         gs scan model/
+        gs scan downloads/
         gs scan *.tflite --fail-on medium
         gs scan model/ --allow ReadFile:/etc/vocab.txt
         gs scan models/* --sarif findings.sarif
     """
     bound = _severity(fail_on)
     wanted = [*(allow or ()), *_allowed_in(allow_from)]
+    models = [found for path in models for found in _models_at(path)]
     reports: list[tuple[Path, ScanReport | GraphSurgeonError]] = []
     statuses = [0]
     for path, report in _reports(models, wanted, jobs):
@@ -84,6 +87,24 @@ def scan_one(item: tuple[str, list[str]]) -> ScanReport:
 
     path, allow = item
     return scan_file(path, allow=allow)
+
+
+def _models_at(path: Path) -> list[Path]:
+    """Return a path, or the models below a folder that is none itself and holds several, or has them further down."""
+    from graphsurgeon.disk.files import is_folder
+    from graphsurgeon.disk.places import path_of
+    from graphsurgeon.fleet.walk import models_below
+    from graphsurgeon.formats.recognise.locate import locate
+
+    if not is_folder(path):
+        return [path]
+    try:
+        locate(path)
+    except UsageError:
+        return [path_of(found) for found in models_below(str(path))] or [path]
+    except GraphSurgeonError:
+        pass
+    return [path]
 
 
 def _reports(models: list[Path], allow: list[str], jobs: int) -> Iterator[tuple[Path, ScanReport | GraphSurgeonError]]:
