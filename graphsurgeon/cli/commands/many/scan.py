@@ -90,21 +90,15 @@ def scan_one(item: tuple[str, list[str]]) -> ScanReport:
 
 
 def _models_at(path: Path) -> list[Path]:
-    """Return a path, or the models below a folder that is none itself and holds several, or has them further down."""
-    from graphsurgeon.disk.files import is_folder
+    """Return a path, or the models below a folder that is none itself, where there are several."""
+    from graphsurgeon.disk.files import can_list, is_folder
     from graphsurgeon.disk.places import path_of
     from graphsurgeon.fleet.walk import models_below
-    from graphsurgeon.formats.recognise.locate import locate
 
-    if not is_folder(path):
+    if not is_folder(path) or not can_list(path):
         return [path]
-    try:
-        locate(path)
-    except UsageError:
-        return [path_of(found) for found in models_below(str(path))] or [path]
-    except GraphSurgeonError:
-        pass
-    return [path]
+    found = list(models_below(str(path)))
+    return [path_of(one) for one in found] if len(found) > 1 else [path]
 
 
 def _reports(models: list[Path], allow: list[str], jobs: int) -> Iterator[tuple[Path, ScanReport | GraphSurgeonError]]:
