@@ -134,6 +134,9 @@ class Translated:
 
         if isinstance(error, URLError) and isinstance(error.reason, OSError):
             return _unreached(self.path, error.reason)
+        if "Credential" in type(error).__name__:  # of botocore, google.auth and azure.identity alike
+            hint = "credentials are taken from the environment and the configuration files of the store's own tools"
+            return FileError("nobody is signed in to the store", path=self.path, hint=hint)
         what = type(error).__name__ + (f": {clean(str(error))}" if str(error) else "")
         kind = (
             _PassingError

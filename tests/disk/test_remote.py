@@ -282,6 +282,15 @@ def test_a_model_of_one_file_is_written_there(memory: str, gs: GS) -> None:
     assert gs("show", f"{memory}/folder").status == 3
 
 
+def test_missing_credentials_are_told_in_one_line() -> None:
+    missing = type("NoCredentialsError", (Exception,), {"__module__": "botocore.exceptions"})
+    path = path_of("s3://bucket/a.pb")
+    assert isinstance(path, RemotePath)
+    told = r"s3://bucket/a\.pb: nobody is signed in to the store; .*environment"
+    with pytest.raises(FileError, match=told), stores.Translated(path, "look at"):
+        raise missing("Unable to locate credentials")
+
+
 def test_a_store_that_is_cataloged(memory: str, tmp_path: Path) -> None:
     from graphsurgeon.fleet.row import describe
     from graphsurgeon.fleet.walk import look
