@@ -22,7 +22,7 @@ class FoundMatch:
     Attributes:
         graph: name of the function or subgraph, "" for the main graph.
         tags: of the MetaGraph; None where the format has none.
-        root: the tensor that the pattern stands for; of several roots the first.
+        root: the tensor that the pattern stands for; of several roots the first. The node, if it yields nothing.
         nodes: names of the nodes that the pattern's ops are, the root last; `#3` of TFLite is the place of an operator.
             A node of another graph is `name@function`.
         captures: what each name is bound to; a list for `NAME...`.
@@ -87,7 +87,7 @@ class _Reporter:
         return FoundMatch(
             "" if graph is metagraph.graph else graph.name,
             metagraph.tags,
-            str(match.roots[0]),
+            str(match.roots[0]) if match.root.outputs else match.root.name,
             tuple(self.node(node, graph) for node in match.nodes),
             {name: self._capture(bound, graph) for name, bound in match.names.items()},
         )

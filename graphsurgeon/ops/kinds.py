@@ -262,7 +262,6 @@ BEFORE_LABELS = frozenset({
 })  # fmt: skip
 # Between the statistics of a batch and the update of a moving average: its arithmetic, and what hands values on.
 MOVING_AVERAGE = IDENTITIES | ADDS | SWITCHES | MERGES | {"Squeeze", "Reshape", "Cast", "Mul", "Sub", "RealDiv"}
-CORRECTIONS = frozenset({"Mul", "RealDiv", "Sub"})  # of a variance: n / (n - 1), or mean of squares less squared mean
 
 # -- training and service, by the form of the name ------------------------------------------------------------
 # There are hundreds, and more with each version; their names are regular.

@@ -14,6 +14,8 @@ from graphsurgeon.patterns.builders import (
     ops,
     rest,
     rule,
+    through,
+    variable,
     weight,
 )
 from graphsurgeon.patterns.rule_parser import parse_pattern, parse_rule, parse_rules
@@ -32,5 +34,7 @@ __all__ = [
     "parse_rules",
     "rest",
     "rule",
+    "through",
+    "variable",
     "weight",
 ]

@@ -23,12 +23,14 @@ from graphsurgeon.patterns.syntax import (
     Either,
     Known,
     Literal,
+    OneVariable,
     Op,
     OpName,
     Optional,
     Pattern,
     Rest,
     Rule,
+    Through,
     TypeTest,
     Word,
 )
@@ -130,8 +132,7 @@ class Ops:
 
     def __call__(self, names: str) -> Callable[..., P]:
         """Return what makes a pattern of any of some ops, between `|`; `*` at the end of a name stands for any end."""
-        given = [name.strip() for name in names.split("|")]
-        ops = tuple(OpName(name.removesuffix("*"), name.endswith("*")) for name in given)
+        ops = _op_names(names)
 
         def build(*args: Operand | Rest | Optional, **attrs: Any) -> P:
             pattern = P(Op(ops=ops, args=tuple(map(_arg, args))))
@@ -164,6 +165,16 @@ def constant(name: str | None = None) -> P:
 def weight(name: str | None = None) -> P:
     """Return the pattern of a constant, or of what is read from a variable."""
     return P(Known(name=name, variables=True))
+
+
+def variable(name: str | None = None) -> P:
+    """Return the pattern of a variable, or of what is read from one; the same name twice is the same variable."""
+    return P(OneVariable(name=name))
+
+
+def through(names: str, before: Operand) -> P:
+    """Return a pattern, itself or behind any number of some ops, `"Cast|Reshape"`, by whichever of their inputs."""
+    return P(Through(ops=_op_names(names), inner=pattern_of(before)))
 
 
 def number(value: int | float | Sequence[Any], tolerance: float = 0.0) -> P:
@@ -204,6 +215,11 @@ def as_rule(given: Rule | P | str) -> Rule:
 def pattern_of(operand: Operand) -> Pattern:
     """Return the pattern that a number, list or pattern is."""
     return operand.pattern if isinstance(operand, P) else number(operand).pattern
+
+
+def _op_names(names: str) -> tuple[OpName, ...]:
+    given = [name.strip() for name in names.split("|")]
+    return tuple(OpName(name.removesuffix("*"), name.endswith("*")) for name in given)
 
 
 def _arg(given: Operand | Rest | Optional) -> Arg:

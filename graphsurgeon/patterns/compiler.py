@@ -18,11 +18,13 @@ from graphsurgeon.patterns.syntax import (
     Either,
     Known,
     Literal,
+    OneVariable,
     Op,
     Optional,
     Pattern,
     Rest,
     Rule,
+    Through,
     TypeTest,
     names_in,
     parts_of,
@@ -30,6 +32,7 @@ from graphsurgeon.patterns.syntax import (
 
 # Over 298 real models and 50 patterns the most that one root took was 18; what needs so many has no honest answer.
 MOST_STEPS = 20_000
+MOST_THROUGH = 8  # ops of a `through`, one behind the other
 
 
 class Overrun(Exception):  # noqa: N818  # no error: the root is undecided
@@ -125,7 +128,10 @@ class Compiled:
 
     def _ports(self, pattern: Pattern, node: Node) -> list[int]:
         """Return the outputs of a node that a root pattern can mean."""
-        return [port for port in _said_ports(pattern, node.op) if self.subject.has_output(node, port)]
+        ports = _said_ports(pattern, node.op)
+        if not self.rule.builds and not node.outputs:
+            return [port for port in ports if not port]  # found, though nothing could take its place
+        return [port for port in ports if self.subject.has_output(node, port)]
 
     def _near(self, number: int, env: Env) -> list[Node]:
         """Return the nodes that can be a further root: those above what is bound already."""
@@ -145,7 +151,7 @@ class Compiled:
         inner = self._core(pattern, bound)
         tested = self._with_tests(pattern, inner)
         own = set(names_in(pattern))
-        if not isinstance(pattern, Op | Either) or own & bound:
+        if not isinstance(pattern, Op | Either | Through) or own & bound:
             return tested
         is_pure = not own and not any(part.once for part in _all_parts(pattern))
         return self._remembering(tested, is_pure=is_pure)
@@ -159,12 +165,21 @@ class Compiled:
             return self._literal(pattern)
         if isinstance(pattern, Known):
             return self._known(pattern)
+        if isinstance(pattern, OneVariable):
+            return self._variable
+        if isinstance(pattern, Through):
+            return self._through(pattern, bound)
         return _anything
 
     def _with_tests(self, pattern: Pattern, inner: Match) -> Match:
         """Add what a pattern says beside its form: a type, a predicate, a name, `once`."""
         checks = self._checks(pattern)
-        name, once, is_node, subject = pattern.name, pattern.once, isinstance(pattern, Op | Either), self.subject
+        name, once, is_node, subject = (
+            pattern.name,
+            pattern.once,
+            isinstance(pattern, Op | Either | OneVariable),
+            self.subject,
+        )
         if not checks and name is None and not once:
             return inner
 
@@ -247,9 +262,7 @@ class Compiled:
                 if node is None:
                     continue
                 if node.op in ops and subject.port(made) == port and (attrs is None or attrs(node)):
-                    self.steps += 1
-                    if self.steps > MOST_STEPS:
-                        raise Overrun
+                    self._step()
                     start = env if between is env.between else env._replace(between=between)
                     for names, nodes, gone, once, roots, _ in arguments(node, place, start):
                         # By position: `_replace` takes half of the time of a search.
@@ -319,6 +332,38 @@ class Compiled:
                     yield after
 
         return match
+
+    def _through(self, pattern: Through, bound: set[str]) -> Match:
+        subject, ops = self.subject, OpSet(pattern.ops)
+        inner = self._compile(pattern.inner, bound)
+
+        def match(value: Value, call: CallAround | None, env: Env, left: int = MOST_THROUGH) -> Iterator[Env]:
+            for after in inner(value, call, env):
+                yield after._replace(made=None)
+            between = env.between
+            for made, place in subject.way(value, call) if left else ():
+                node = made.producer
+                if node is None:
+                    continue
+                if node.op in ops:
+                    self._step()
+                    for given in node.inputs:
+                        for after in match(given, place, env._replace(between=between), left - 1):
+                            yield after._replace(nodes=(*after.nodes, node))
+                between = (*between, node)
+
+        return match
+
+    def _variable(self, value: Value, call: CallAround | None, env: Env) -> Iterator[Env]:
+        found = self.subject.variable(value, call)
+        if found is not None:
+            yield env._replace(made=found)
+
+    def _step(self) -> None:
+        """Count a node that is held against a pattern; give the root up at the bound."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise Overrun
 
     def _literal(self, pattern: Literal) -> Match:
         subject, test = self.subject, literal_test(pattern)

@@ -6,16 +6,28 @@ from collections.abc import Collection, Iterator, Sequence
 
 from graphsurgeon.patterns.lexer import PatternError, error_at
 from graphsurgeon.patterns.subject import Subject
-from graphsurgeon.patterns.syntax import Anything, Build, Known, Op, OpName, Pattern, Rule, parts_of
+from graphsurgeon.patterns.syntax import (
+    Anything,
+    Build,
+    Known,
+    OneVariable,
+    Op,
+    OpName,
+    Pattern,
+    Rule,
+    Through,
+    parts_of,
+)
 from graphsurgeon.patterns.vocabulary import Vocabulary, owner_of
 
 
 class OpSet:
-    """Some ops, by name or by how their names begin."""
+    """Some ops, by name or by how their names begin; `is_repeated` if any number of them may follow each other."""
 
-    __slots__ = ("exact", "prefixes")
+    __slots__ = ("exact", "is_repeated", "prefixes")
 
-    def __init__(self, names: Sequence[OpName]) -> None:
+    def __init__(self, names: Sequence[OpName], *, is_repeated: bool = False) -> None:
+        self.is_repeated = is_repeated
         self.exact = frozenset(name.text for name in names if not name.is_glob)
         self.prefixes = tuple(name.text for name in names if name.is_glob)
 
@@ -33,12 +45,13 @@ def check_names(rule: Rule, subject: Subject) -> None:
     known = words.names()
     in_model = {op for graph in subject.metagraph.graphs for op in subject.ops(graph)}
     for pattern in (part for root in rule.roots for part in _all_parts(root)):
-        if isinstance(pattern, Anything | Known) and (pattern.name in known or pattern.name in in_model):
+        if isinstance(pattern, Anything | Known | OneVariable) and (pattern.name in known or pattern.name in in_model):
             hint = f"write {pattern.name}(_) for its output, or take another name"
             raise error_at(rule.text, pattern.at, f"{pattern.name} is an op", hint=hint)
-        if isinstance(pattern, Op):
+        if isinstance(pattern, Op | Through):
             for name in pattern.ops:
                 _check_op(rule.text, name, words, in_model)
+        if isinstance(pattern, Op):
             _check_attrs(rule.text, pattern, subject)
 
 

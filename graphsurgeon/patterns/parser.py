@@ -17,11 +17,13 @@ from graphsurgeon.patterns.syntax import (
     Known,
     Literal,
     Number,
+    OneVariable,
     Op,
     OpName,
     Optional,
     Pattern,
     Rest,
+    Through,
     TypeTest,
     Word,
     parts_of,
@@ -63,6 +65,8 @@ class Reader:
         self._depth = 0
         self._sizes: dict[int, int] = {}
         self._kept: list[Pattern] = []  # ids are only good while the objects are there
+        # Words that mean something before a bracket alone; captures may have their names.
+        self._forms: dict[str, Callable[[], Pattern]] = {"variable": self._variable, "through": self._through}
 
     # -- words -----------------------------------------------------------------------------------------
 
@@ -178,6 +182,8 @@ class Reader:
             return self._literal()
         if token.text in ("const", "weight") and token.kind == "name":
             return self._known()
+        if self.peek().text == "(" and token.kind == "name" and token.text in self._forms:
+            return self._forms[token.text]()
         if self.is_sign("("):
             return self._either()
         if self.accept("$"):
@@ -211,6 +217,22 @@ class Reader:
         self.expect(")", f"of {token.text}(")
         return Known(token.at, None if name == "_" else name, type=test, variables=token.text == "weight")
 
+    def _variable(self) -> Pattern:
+        token = self.take()
+        self.take()
+        name = self.name("a name")
+        self.expect(")", "of variable(")
+        return OneVariable(token.at, None if name == "_" else name)
+
+    def _through(self) -> Pattern:
+        token = self.take()
+        self.take()
+        ops = self._op_names()
+        self.expect(",", "behind the ops of through(")
+        inner = self.pattern()
+        self.expect(")", "of through(")
+        return Through(token.at, ops=ops, inner=inner)
+
     def _literal(self) -> Pattern:
         at = self.token.at
         items = self._numbers()
@@ -236,9 +258,7 @@ class Reader:
 
     def _op(self) -> Pattern:
         at = self.token.at
-        ops = [self._op_name()]
-        while self.accept("|"):
-            ops.append(self._op_name())
+        ops = self._op_names()
         is_ordered = self.accept("!")
         attrs = self._list("]", self._attr_test, "of attributes") if self.accept("[") else []
         self.expect("(", f"behind the op {ops[-1].text!r}")
@@ -251,7 +271,13 @@ class Reader:
                 test = self._type() if self.accept(":") else None
             else:
                 test = self._type()
-        return Op(at, type=test, ops=tuple(ops), is_ordered=is_ordered, attrs=tuple(attrs), args=tuple(args), port=port)
+        return Op(at, type=test, ops=ops, is_ordered=is_ordered, attrs=tuple(attrs), args=tuple(args), port=port)
+
+    def _op_names(self) -> tuple[OpName, ...]:
+        ops = [self._op_name()]
+        while self.accept("|"):
+            ops.append(self._op_name())
+        return tuple(ops)
 
     def _op_name(self) -> OpName:
         token = self.token

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.traversal import reached
 from graphsurgeon.patterns.op_names import OpSet
 from graphsurgeon.patterns.subject import Subject
-from graphsurgeon.patterns.syntax import Either, Op, Pattern, parts_of
+from graphsurgeon.patterns.syntax import Either, Op, Pattern, Through, parts_of
 
 _WORTH = 2  # a rare op is begun with if the root's op is so many times as frequent
 
@@ -18,7 +20,7 @@ class Route:
     """The ops from one op of a pattern up to the root.
 
     Attributes:
-        ops: the op itself first, the root last.
+        ops: the op itself first, the root last; those of a `through` stand for any number of them.
         group: which alternative of the root it belongs to.
         is_needed: every match of that alternative has the op.
     """
@@ -54,6 +56,10 @@ def _collect(pattern: Pattern, above: tuple[OpSet, ...], group: int, is_needed: 
     elif isinstance(pattern, Either):
         for part in pattern.options:
             _collect(part, above, group, False, found)
+    elif isinstance(pattern, Through):
+        above = (OpSet(pattern.ops, is_repeated=True), *above)
+        found.append(Route((OpSet(pattern.ops), *above), group, False))
+        _collect(pattern.inner, above, group, is_needed, found)
 
 
 def starts(subject: Subject, routes: Sequence[Route], graphs: Sequence[Graph]) -> Iterator[Node]:
@@ -112,14 +118,15 @@ def _handed_on(subject: Subject, node: Node, value: Value) -> list[Value]:
 def _climb(subject: Subject, ops: Sequence[OpSet], nodes: Iterable[Node]) -> Iterable[Node]:
     level: dict[Node, None] = dict.fromkeys(nodes)
     for wanted in ops[1:]:
-        level = {
-            reader: None
-            for node in level
-            for value in node.outputs
-            for reader in readers(subject, value)
-            if reader.op in wanted
-        }
+        if wanted.is_repeated:
+            level = reached(level, partial(_readers_of, subject, wanted))
+        else:
+            level = {reader: None for node in level for reader in _readers_of(subject, wanted, node)}
     return level
+
+
+def _readers_of(subject: Subject, ops: OpSet, node: Node) -> list[Node]:
+    return [reader for value in node.outputs for reader in readers(subject, value) if reader.op in ops]
 
 
 def _nodes(subject: Subject, ops: OpSet, graphs: Iterable[Graph]) -> Iterator[Node]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from graphsurgeon.errors import GraphSurgeonError
-from graphsurgeon.model.dtype import STRING, DType
+from graphsurgeon.model.dtype import RESOURCE, STRING, DType
 from graphsurgeon.model.graph import Graph, Node, Port, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
@@ -309,6 +309,16 @@ class Subject:
         words = vocabulary_of(value.graph)
         node = value.producer
         return node is not None and (node.op in words.reads or node.op in words.variables)
+
+    def variable(self, value: Value, call: CallAround | None) -> tuple[Value, CallAround | None] | None:
+        """Return the variable that a value is or is read from, or the argument that stands for one; None if none."""
+        value, call = self.origin(value, call)
+        node = value.producer
+        if node is not None and node.op in vocabulary_of(node.graph).reads and node.inputs:
+            value, call = self.origin(node.inputs[0], call)
+        if value.producer is None:
+            return (value, call) if value.dtype is RESOURCE else None
+        return (value, call) if value.producer.op in vocabulary_of(value.graph).variables else None
 
     def dtype(self, value: Value) -> DType | None:
         """Return the dtype of a value, None if unknown."""

@@ -79,6 +79,11 @@ class Known(Pattern):
 
 
 @dataclass(frozen=True, slots=True)
+class OneVariable(Pattern):
+    """`variable(v)`: a variable, or what is read from one; the same name twice is the same variable."""
+
+
+@dataclass(frozen=True, slots=True)
 class Literal(Pattern):
     """A constant by value.
 
@@ -99,6 +104,29 @@ class Either(Pattern):
 
 
 @dataclass(frozen=True, slots=True)
+class OpName:
+    """The name of an op; with `is_glob` the beginning of some; `is_quoted`: there need not be such an op."""
+
+    text: str
+    is_glob: bool = False
+    at: int = 0
+    is_quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Through(Pattern):
+    """`through(Cast|Reshape, x)`: a pattern, itself or behind any number of some ops, by whichever of their inputs.
+
+    Attributes:
+        ops: any of these, one behind the other.
+        inner: what is there before them.
+    """
+
+    ops: tuple[OpName, ...] = ()
+    inner: Pattern = field(default_factory=Anything)
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """Any number of inputs: `...`, or `xs...` to bind the list."""
 
@@ -114,16 +142,6 @@ class Optional:
 
 
 Arg: TypeAlias = Pattern | Rest | Optional
-
-
-@dataclass(frozen=True, slots=True)
-class OpName:
-    """The name of an op; with `is_glob` the beginning of some; `is_quoted`: there need not be such an op."""
-
-    text: str
-    is_glob: bool = False
-    at: int = 0
-    is_quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +256,14 @@ def parts_of(pattern: Pattern) -> Iterator[Pattern]:
                 yield arg
     elif isinstance(pattern, Either):
         yield from pattern.options
+    elif isinstance(pattern, Through):
+        yield pattern.inner
 
 
 def names_in(pattern: Pattern) -> Iterator[str]:
     """Yield every name that a pattern may bind, in the order in which it is matched."""
-    if pattern.name is not None and not isinstance(pattern, Op | Either):
+    is_bound_last = isinstance(pattern, Op | Either | Through)
+    if pattern.name is not None and not is_bound_last:
         yield pattern.name
     if isinstance(pattern, Op):
         for arg in pattern.args:
@@ -254,7 +275,7 @@ def names_in(pattern: Pattern) -> Iterator[str]:
     else:
         for part in parts_of(pattern):
             yield from names_in(part)
-    if pattern.name is not None and isinstance(pattern, Op | Either):
+    if pattern.name is not None and is_bound_last:
         yield pattern.name
 
 
@@ -263,6 +284,8 @@ def bound_surely(pattern: Pattern) -> set[str]:
     found = {pattern.name} if pattern.name is not None else set()
     if isinstance(pattern, Either):
         return found | set.intersection(*(bound_surely(option) for option in pattern.options))
+    if isinstance(pattern, Through):
+        return found | bound_surely(pattern.inner)
     if isinstance(pattern, Op):
         for arg in pattern.args:
             if isinstance(arg, Rest):

@@ -89,6 +89,11 @@ MISTAKES = {
     "Relu(x) => {x.real}": (14, "a value has no 'real'"),
     "Relu(x) & Neg(x) => x": (21, "2 roots cannot be replaced by 1"),
     "Relu(x) => Neg(x) where x = 1": (29, "'x' is bound by the pattern already"),
+    "Relu(through(Neg))": (17, "',' is missing behind the ops of through("),
+    "Relu(through(Neg, x, y))": (20, "')' is missing of through("),
+    "Relu(variable(v: f32))": (16, "')' is missing of variable("),
+    "through(Neg, x)": (1, "a pattern has to be an op"),
+    "Relu(variable(v)) => w": (22, "the pattern binds no 'w'"),
     "Mul(x, 1e999)": (8, "larger than any number"),
     f"Mul(x, {'9' * 100})": (8, "too long"),
 }

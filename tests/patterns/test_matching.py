@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.model import DType, Shape
+from graphsurgeon.model import DType, MetaGraph, Shape
 from graphsurgeon.model.graph import Value
-from graphsurgeon.patterns import capture, constant, find_rule, number, ops, rest
+from graphsurgeon.patterns import capture, constant, find_rule, number, ops, rest, through, variable
+from graphsurgeon.patterns.compiler import MOST_THROUGH
 from graphsurgeon.patterns.lexer import PatternError
 from graphsurgeon.patterns.match import Matcher
 from graphsurgeon.patterns.subject import Bound, Subject
@@ -316,6 +317,67 @@ def test_weights_are_constants_and_variables() -> None:
     assert len(graph.find("MatMul(x, const(w))")) == 1
 
 
+VARIABLES = """
+    v = VarHandleOp[dtype=f32](); w = VarHandleOp[dtype=f32](); r = ReadVariableOp[dtype=f32](v);
+    again = ReadVariableOp[dtype=f32](v); other = ReadVariableOp[dtype=f32](w); old = VariableV2[dtype=f32]();
+    Sub(r, again); Mul(r, other); Div(r, v); Neg(Identity(old)); up = AssignSubVariableOp[dtype=f32](v, Relu(r))
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("Sub(variable(v), variable(v))", 1),
+        ("Sub(x, x)", 0),  # two reads are two values
+        ("Mul(variable(v), variable(v))", 0),
+        ("Mul(variable(v), variable(w))", 1),
+        ("Div(variable(v), variable(v))", 1),  # a read and the handle
+        ("Neg(variable(v))", 1),
+        ("Neg(variable(_))", 1),
+        ("AssignSubVariableOp(variable(v), Relu(variable(v)))", 1),  # yields nothing, and is found
+        ("AssignSubVariableOp(variable(v), x) where x.rank == 7", 0),
+        ("Sub(variable, variable)", 0),  # without a bracket a name like others
+        ("Mul(variable, through)", 1),
+    ],
+)
+def test_variables_are_the_same_in_every_read(pattern: str, count: int) -> None:
+    assert len(G(VARIABLES).find(pattern)) == count
+
+
+def test_an_argument_stands_for_a_variable() -> None:
+    metagraph = MetaGraph()
+    inner = function(metagraph, "f", ["x"], "Neg(x)")
+    inner.inputs[0].dtype = DType.named("resource")
+    graph = G("f(VarHandleOp[dtype=f32]())", graph=metagraph.graph)
+    found = {crosses: graph.search("Neg(variable(v))", crosses=crosses).matches for crosses in (True, False)}
+    assert {crosses: match.names["v"].value.graph.name for crosses, (match,) in found.items()} == {True: "", False: "f"}
+
+
+def test_what_yields_nothing_is_not_replaced() -> None:
+    assert G(VARIABLES).find("AssignSubVariableOp(h, x) => x") == []
+
+
+def test_through_stands_for_any_number_of_ops() -> None:
+    graph = G("a = Neg(x); b = Neg(Identity(a)); c = Relu(Neg(b)); Relu(x); Add(Relu(y), Neg(Sub(y, Neg(z))))")
+    assert len(graph.find("Relu(through(Neg, x: f32))")) == 3
+    assert [match.names["x"].value.graph.name for match in graph.find("Relu(through(Neg, x=Placeholder()))")] == [
+        ""
+    ] * 3
+    found = graph.find("Add(x, through(Neg|Sub, z=Placeholder()))")
+    assert [str(match.names["z"].value) for match in found] == ["y:0"]
+    assert len(graph.find("Add(x, through(Sub, Placeholder()))")) == 0
+    assert len(graph.find("Add(x, s=through(Neg|Sub, Neg(z)))")) == 1
+    matched = graph.find("Relu(s=through(Neg, Neg(Placeholder())))")[0]
+    assert [node.op for node in matched.nodes] == ["Placeholder", "Neg", "Neg", "Neg", "Relu"]
+    assert matched.names["s"].value is matched.root.inputs[0]
+
+
+def test_through_has_an_end() -> None:
+    for depth, count in ((MOST_THROUGH, 1), (MOST_THROUGH + 1, 0)):
+        graph = G("Relu(" + "Neg(" * depth + "Tanh(x)" + ")" * (depth + 1))
+        assert len(graph.find("Relu(through(Neg, Tanh(x)))")) == count
+
+
 def test_strings_are_not_exchanged() -> None:
     graph = G()
     text = {"T": DType.named("string")}
@@ -440,6 +502,8 @@ def test_patterns_made_in_python() -> None:
     assert count(ops.Mul(ops.Sigmoid(x), x).ordered()) == 0
     assert count(ops("Mul|Add")(x.typed("f32", shape="2,3"), y.optional())) == 3
     assert count(ops.Mul(x, ops.Sigmoid(x).once()).named("m").attrs(T="f32")) == 1
+    assert count(ops.Add(x, through("Neg|Abs", y))) == 1
+    assert count(ops.Mul(variable("v"), x)) == 0
 
 
 def test_wrong_use_from_python() -> None:
@@ -539,6 +603,8 @@ def random_pattern(rng: random.Random, depth: int, *, top: bool = False) -> str:
     kind = rng.random()
     if not top and (depth == 0 or kind < 0.3):
         return rng.choice(["a", "b", "_"])
+    if not top and kind < 0.37:
+        return f"through({rng.choice(['Neg', 'Sub', 'Neg|Add', 'Relu|Sub'])}, {random_pattern(rng, depth - 1)})"
     if not top and kind < 0.45:
         return f"({random_pattern(rng, depth - 1)} or {random_pattern(rng, depth - 1)})"
     if kind < 0.6:
@@ -565,6 +631,17 @@ def split(text: str, sign: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+def plain_through(
+    pattern: tuple[object, ...], value: Value, names: dict[str, Value], left: int = MOST_THROUGH
+) -> Iterator[dict[str, Value]]:
+    """Yield every way in which a value is what a `through` leads to, or is made of that."""
+    yield from plain(pattern[2], value, names)
+    node = behind_identities(value).producer
+    if left and node is not None and node.op in str(pattern[1]).split("|"):
+        for given in node.inputs:
+            yield from plain_through(pattern, given, names, left - 1)
+
+
 def plain(pattern: object, value: Value, names: dict[str, Value]) -> Iterator[dict[str, Value]]:
     """Yield every way in which a value matches, by trying everything."""
     if isinstance(pattern, str):
@@ -578,6 +655,9 @@ def plain(pattern: object, value: Value, names: dict[str, Value]) -> Iterator[di
     if pattern[0] == "or":
         for option in pattern[1:]:
             yield from plain(option, value, names)
+        return
+    if pattern[0] == "through":
+        yield from plain_through(pattern, value, names)
         return
     node = behind_identities(value).producer
     if node is None or node.op != pattern[0]:

@@ -1,6 +1,7 @@
 """Rules that come with the package: a file for each name of `--rule`, read when it is asked for.
 
-The first line of a file is a comment that says what it is for. Rules of a file are tried in their order.
+The first line of a file is a comment that says what it is for. Rules of a file are tried in their order. Those in
+`finding/` put nothing in the place of what they find: a command does something else there.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ def rule_set(name: str) -> RuleSet:
     text = Path(__file__).with_name(f"{name}{_SUFFIX}").read_text("utf-8")
     first = text.partition("\n")[0]
     return RuleSet(name, first.removeprefix("#").strip(), tuple(parse_rules(text)))
+
+
+@cache
+def finding_rules(name: str) -> tuple[Rule, ...]:
+    """Return the rules of a file in `finding/`."""
+    return tuple(parse_rules((Path(__file__).parent / "finding" / f"{name}{_SUFFIX}").read_text("utf-8")))
 
 
 def _suggestion(name: str) -> str:

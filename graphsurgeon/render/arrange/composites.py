@@ -1,25 +1,22 @@
 """Constructs of several operations that people have a name for, as one part: Swish, GELU, LayerNorm, attention.
 
-They are found by patterns (`assets/composites.rules`). A construct is put into one part only where nothing outside
-reads what is inside it, so that drawing it as one box hides no edge and makes no cycle.
+They are found by patterns (`patterns/rules/finding/composites.rules`). A construct is put into one part only where
+nothing outside reads what is inside it, so that drawing it as one box hides no edge and makes no cycle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from functools import cache
 
 from graphsurgeon.analysis.matches import search
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.traversal import reached
-from graphsurgeon.patterns.rule_parser import parse_rules
+from graphsurgeon.patterns.rules import finding_rules
 from graphsurgeon.patterns.subject import Subject
-from graphsurgeon.patterns.syntax import Rule
 from graphsurgeon.render.arrange.blocks import block_name, gather
 from graphsurgeon.render.arrange.levels import Part, settle
-from graphsurgeon.render.assets import asset
 from graphsurgeon.render.choose.select import Selection
 from graphsurgeon.shapes.report import ShapeReport
 
@@ -66,17 +63,12 @@ def _matches(
     """Yield name, nodes and last node of each construct; of two that share a node the first counts."""
     subject = Subject(metagraph, shapes=report, crosses=False)
     taken: set[Node] = set()
-    for rule in _rules():
+    for rule in finding_rules("composites"):
         for match in search(subject, rule, graphs).matches:
             last = match.roots[0].producer
             if last is not None and taken.isdisjoint(match.nodes):
                 taken.update(match.nodes)
                 yield rule.name, match.nodes, last
-
-
-@cache
-def _rules() -> tuple[Rule, ...]:
-    return tuple(parse_rules(asset("composites.rules")))
 
 
 class _Gatherer:

@@ -5,7 +5,8 @@ run of them may be drawn as one if each block reads only from the one before, it
 and if nothing but the next block, or what follows the last one, reads their results.
 
 No pattern of `patterns/` says what a block is: residual blocks, cells and stages are not known beforehand, they are
-whatever repeats.
+whatever repeats. Parts are compared by a key made of all that they hold (`name_classes`), which needs one pass; a
+pattern would have to be made for each candidate first.
 """
 
 from __future__ import annotations

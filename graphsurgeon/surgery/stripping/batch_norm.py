@@ -5,7 +5,9 @@ them. These variables take the place of the statistics, and the updates go. Wher
 the variables are found by the names that layers give them beside `gamma` and `beta`.
 
 There is nothing here for a pattern of `patterns/`: the construct is one op, and the rest is which variables follow from
-it, forwards over whatever a moving average is spelled in, or by name.
+it, by name, or forwards over whatever a moving average is spelled in. One update may follow from many (the towers of a
+training on several devices), and a match, which begins at the update, would tell of one. What is spelled out in
+single ops is a construct, and found by patterns: `moments.py`.
 """
 
 from __future__ import annotations
