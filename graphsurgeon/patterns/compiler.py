@@ -128,10 +128,11 @@ class Compiled:
 
     def _ports(self, pattern: Pattern, node: Node) -> list[int]:
         """Return the outputs of a node that a root pattern can mean."""
-        ports = _said_ports(pattern, node.op)
-        if not self.rule.builds and not node.outputs:
-            return [port for port in ports if not port]  # found, though nothing could take its place
-        return [port for port in ports if self.subject.has_output(node, port)]
+        said = _said_ports(pattern, node.op)
+        ports = [port for port in said if self.subject.has_output(node, port)]
+        if not ports and 0 in said and not self.rule.builds and not node.outputs:
+            return [0]  # yields nothing: it is found, though nothing could take its place
+        return ports
 
     def _near(self, number: int, env: Env) -> list[Node]:
         """Return the nodes that can be a further root: those above what is bound already."""
@@ -262,7 +263,9 @@ class Compiled:
                 if node is None:
                     continue
                 if node.op in ops and subject.port(made) == port and (attrs is None or attrs(node)):
-                    self._step()
+                    self.steps += 1
+                    if self.steps > MOST_STEPS:
+                        raise Overrun
                     start = env if between is env.between else env._replace(between=between)
                     for names, nodes, gone, once, roots, _ in arguments(node, place, start):
                         # By position: `_replace` takes half of the time of a search.
@@ -346,7 +349,9 @@ class Compiled:
                 if node is None:
                     continue
                 if node.op in ops:
-                    self._step()
+                    self.steps += 1
+                    if self.steps > MOST_STEPS:
+                        raise Overrun
                     for given in node.inputs:
                         for after in match(given, place, env._replace(between=between), left - 1):
                             yield after._replace(nodes=(*after.nodes, node))
@@ -358,12 +363,6 @@ class Compiled:
         found = self.subject.variable(value, call)
         if found is not None:
             yield env._replace(made=found)
-
-    def _step(self) -> None:
-        """Count a node that is held against a pattern; give the root up at the bound."""
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise Overrun
 
     def _literal(self, pattern: Literal) -> Match:
         subject, test = self.subject, literal_test(pattern)
