@@ -69,7 +69,7 @@ class NodeAttrs(AttrView):
         self.changes = dict(changes) if changes else None  # most nodes stay as they are
 
     def __getitem__(self, key: str) -> AttrValue:
-        value = self.get(key, _DELETED)
+        value: AttrValue | _Deleted = self.get(key, _DELETED)
         if isinstance(value, _Deleted):
             raise KeyError(key)
         return value
