@@ -13,10 +13,10 @@ from sys import intern
 from typing import Any
 
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph import attrs as attr_values
-from graphsurgeon.formats.graph.attrs import Context, NodeAttrs
 from graphsurgeon.formats.graph.nodetypes import NodeTypes, Room, Types
 from graphsurgeon.formats.graph.references import Layout, References
+from graphsurgeon.formats.graph.values import attrs as attr_values
+from graphsurgeon.formats.graph.values.attrs import Context, NodeAttrs
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
