@@ -76,10 +76,8 @@ class NodeListSource:
             made = []  # the graph may have others: those of the model that takes these in
             for raw in self.node_defs:
                 op = intern(raw.op)  # every call makes a string; one for all nodes of an op will do
-                node = Node(graph, raw.name, functions.get(op, op), raw)
-                node.device = intern(raw.device)
-                graph.attach(node)
-                made.append(node)
+                made.append(Node(graph, raw.name, functions.get(op, op), raw, intern(raw.device)))
+            graph.attach_all(made)
             references = References(graph, self.layout_of)
             for node in made:
                 texts = node.raw.input

@@ -69,14 +69,18 @@ class NodeAttrs(AttrView):
         self.changes = dict(changes) if changes else None  # most nodes stay as they are
 
     def __getitem__(self, key: str) -> AttrValue:
+        value: AttrValue | _Deleted = self.get(key, _DELETED)
+        if isinstance(value, _Deleted):
+            raise KeyError(key)
+        return value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value, or the default. Every node is asked for attributes that few have, so nothing is raised."""
         if self.changes is not None and key in self.changes:
             value = self.changes[key]
-            if isinstance(value, _Deleted):
-                raise KeyError(key)
-            return value
-        if key not in self.raw:
-            raise KeyError(key)
-        return decode(self.raw[key], self.context)
+            return default if isinstance(value, _Deleted) else value
+        message = self.raw.get(key)
+        return default if message is None else decode(message, self.context)
 
     def __setitem__(self, key: str, value: AttrValue) -> None:
         self._change(key, authoring.coerced(self.op, key, value))
