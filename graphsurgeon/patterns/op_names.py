@@ -56,13 +56,17 @@ def check_names(rule: Rule, subject: Subject) -> None:
 
 
 def check_build(rule: Rule, subject: Subject) -> None:
-    """Refuse new nodes of ops that there are not.
+    """Refuse new nodes of ops that there are not, and roots that yield nothing whose place could be taken.
 
     Raises:
         PatternError: with the place, and what may have been meant.
     """
     words = subject.vocabulary(subject.metagraph.graph)
     in_model = {op for graph in subject.metagraph.graphs for op in subject.ops(graph)}
+    for root in (part for one in rule.roots for part in _options(one)):
+        definitions = [words.definition(name.text) for name in root.ops if not name.is_glob]
+        if rule.builds and definitions and all(one is not None and not one.outputs for one in definitions):
+            raise error_at(rule.text, root.at, f"{root.ops[0].text} yields nothing whose place could be taken")
     for build in (part for one in rule.builds for part in builds_in(one)):
         if build.kind == "op":
             _check_op(rule.text, OpName(build.op, at=build.at, is_quoted=bool(build.value)), words, in_model)
@@ -73,6 +77,14 @@ def builds_in(build: Build) -> Iterator[Build]:
     yield build
     for arg in build.args:
         yield from builds_in(arg)
+
+
+def _options(root: Pattern) -> Iterator[Op]:
+    if isinstance(root, Op):
+        yield root
+    else:
+        for part in parts_of(root):
+            yield from _options(part)
 
 
 def _check_op(text: str, name: OpName, words: Vocabulary, in_model: Collection[str]) -> None:

@@ -284,6 +284,12 @@ def test_variables_have_to_be_frozen_first() -> None:
         run(graph, "Mul(x, weight(w)) => Sub(x, {w * 2})")
 
 
+def test_what_yields_nothing_has_no_place_to_take() -> None:
+    graph = G("v = VarHandleOp[dtype=1](); AssignSubVariableOp[dtype=1](v, x)")
+    with pytest.raises(PatternError, match="column 2: AssignSubVariableOp yields nothing whose place could be taken"):
+        run(graph, "(AssignSubVariableOp(v, x) or AssignAddVariableOp(v, x)) => x")
+
+
 def test_places_are_checked_before_the_first_change() -> None:
     graph = G("Erfc(x); y = Placeholder[dtype=1](); Neg(Sum(x, 0))")
     before = spelled(graph.graph)
