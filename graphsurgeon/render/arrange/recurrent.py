@@ -1,4 +1,8 @@
-"""Recurrent layers: a loop that holds the cell of an LSTM, a GRU or a simple RNN, with what feeds it, as one part."""
+"""Recurrent layers: a loop that holds the cell of an LSTM, a GRU or a simple RNN, with what feeds it, as one part.
+
+What a cell is made of is counted and not matched by a pattern of `patterns/`: gates stand in one product or in four,
+biases apart or together, in whatever order a converter left them, and sigmoids and tanhs are as many in all of these.
+"""
 
 from __future__ import annotations
 
