@@ -20,6 +20,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.surgery.checkpoints.object_tree import make_objects
 from graphsurgeon.surgery.extracting import extract_graph
 from graphsurgeon.surgery.moves import arguments
@@ -201,8 +202,12 @@ def _remove(checkpoint: Checkpoint, keys: Sequence[str]) -> None:
     values, and TensorFlow's `assert_consumed` would find nothing amiss.
     """
     objects = checkpoint.objects
-    before = {node for node in objects.nodes if node.attributes} if objects is not None else set()
+    before = {node for node in objects.nodes if _is_saved(node)} if objects is not None else set()
     checkpoint.remove(keys)
     if objects is not None and keys:
         # What holds other objects stays for their sake.
-        objects.leave_out({node for node in before if not node.attributes and not node.children})
+        objects.leave_out({node for node in before if not _is_saved(node) and not node.children})
+
+
+def _is_saved(node: ObjectNode) -> bool:
+    return bool(node.attributes or node.saver_name)

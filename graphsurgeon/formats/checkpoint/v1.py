@@ -58,7 +58,7 @@ class TableSet:
             "of a checkpoint of version 1 nothing is left out", hint="gs check --checksums names damage"
         )
 
-    def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
+    def respelled_objects(self, data: bytes, respell: Callable[[str], str], in_saver: Callable[[str], str]) -> bytes:
         """Return the data as they are: the format is older than object graphs."""
         return data
 
