@@ -23,6 +23,18 @@ KEY = "key:"  # stands before the key of a signature where a node has that name 
 INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
 
 
+def require_graph(model: Model) -> None:
+    """Refuse a checkpoint, and say where its graph is.
+
+    Raises:
+        UnsupportedError: the model has no graph.
+    """
+    if not model.metagraphs:
+        beside = model.checkpoint.graph_beside if model.checkpoint is not None else ""
+        hint = f"its graph is in {beside}" if beside else "gs weights lists its variables"
+        raise UnsupportedError("a checkpoint holds variables and no graph", path=model.path or None, hint=hint)
+
+
 def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGraph:
     """Return the MetaGraph with exactly these tags; without tags the only one, else the one tagged `serve`.
 
@@ -37,8 +49,7 @@ def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGra
         UsageError: there is no such MetaGraph.
         UnsupportedError: the model is a checkpoint.
     """
-    if not model.metagraphs:
-        raise UnsupportedError("a checkpoint holds variables and no graph", hint="gs weights lists its variables")
+    require_graph(model)
     wanted = set() if list(tags or ()) == [NO_TAGS] else set(tags or ("serve",))
     found = [metagraph for metagraph in model.metagraphs if set(metagraph.tags or ()) == wanted]
     if found:

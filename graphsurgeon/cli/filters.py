@@ -9,7 +9,7 @@ import typer
 
 from graphsurgeon.analysis.select import Filters
 from graphsurgeon.cli.common import split_list, split_pair, split_pairs
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -115,24 +115,6 @@ def _shape(text: str, where: str) -> Shape:
         return Shape.of(text)
     except ValueError as error:
         raise UsageError(f"{where}: {error}", hint="write a shape as 1,224,224,3") from None
-
-
-def require_graph(model: Model) -> None:
-    """Refuse a checkpoint, and say where its graph is.
-
-    Raises:
-        UnsupportedError: the model has no graph.
-    """
-    if model.metagraphs:
-        return
-    from pathlib import Path
-
-    from graphsurgeon.disk.files import is_file
-
-    beside = Path(f"{model.checkpoint.prefix}.meta") if model.checkpoint is not None else None
-    has_graph = beside is not None and is_file(beside)
-    hint = f"its graph is in {beside}" if has_graph else "gs weights lists its variables"
-    raise UnsupportedError("a checkpoint holds variables and no graph", path=model.path, hint=hint)
 
 
 def advice(metagraphs: Sequence[MetaGraph], filters: Filters, reports: Sequence[ShapeReport]) -> str:

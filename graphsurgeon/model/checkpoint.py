@@ -90,6 +90,9 @@ class CheckpointSource(Protocol):
     def serialized_objects(self, checkpoint: Checkpoint) -> bytes:
         """Return the object graph as it would be written."""
 
+    def graph_beside(self, checkpoint: Checkpoint) -> str:
+        """Return the path of the file with the graph that it belongs to, empty if none lies beside it."""
+
 
 class Checkpoint:
     """Variables by key, in file order. Enter a new one under its key; `rename` and `remove` change the others.
@@ -124,6 +127,11 @@ class Checkpoint:
     @objects.setter
     def objects(self, objects: ObjectGraph | None) -> None:
         self._objects = [objects]
+
+    @property
+    def graph_beside(self) -> str:
+        """The file with the graph that the checkpoint belongs to, empty if none lies beside it. Looks each time."""
+        return self.raw.graph_beside(self) if self.raw is not None else ""
 
     @property
     def has_made_objects(self) -> bool:

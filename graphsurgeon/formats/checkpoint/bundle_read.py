@@ -188,6 +188,12 @@ class Bundle:
         """Return the object graph as it would be written; empty if there is none."""
         return objectgraph.serialize_trackable(checkpoint.objects) if checkpoint.objects is not None else b""
 
+    def graph_beside(self, checkpoint: Checkpoint) -> str:
+        """Return the path of the `.meta` that belongs to the checkpoint, empty if none lies beside it."""
+        from graphsurgeon.formats.checkpoint import find
+
+        return find.graph_beside(checkpoint.prefix)
+
     def _read_header(self, table: SSTable) -> None:
         raw = table.get(HEADER_KEY)
         if raw is None:

@@ -66,6 +66,12 @@ class TableSet:
         """Return nothing: the format is older than object graphs."""
         return b""
 
+    def graph_beside(self, checkpoint: Checkpoint) -> str:
+        """Return the path of the `.meta` that belongs to the checkpoint, empty if none lies beside it."""
+        from graphsurgeon.formats.checkpoint import find
+
+        return find.graph_beside(checkpoint.prefix)
+
     def report(self, where: str, what: str, hint: str = RESTORE) -> None:
         """Keep a problem."""
         self.problems.append(Finding("error", where, what, hint))
