@@ -119,7 +119,7 @@ def _shape(text: str, where: str) -> Shape:
 
 def advice(metagraphs: Sequence[MetaGraph], filters: Filters, reports: Sequence[ShapeReport]) -> str:
     """Say what may have been meant by filters that nothing passes."""
-    from graphsurgeon.analysis.patterns import suggest_pattern
+    from graphsurgeon.analysis.patterns import suggest_name, suggest_pattern
     from graphsurgeon.analysis.select import value_filter, values_of
 
     graphs = [graph for metagraph in metagraphs for graph in metagraph.graphs]
@@ -128,7 +128,7 @@ def advice(metagraphs: Sequence[MetaGraph], filters: Filters, reports: Sequence[
         names = names or [str(value) for graph in graphs for value in graph.values]
         return suggest_pattern(filters.names[0], names)
     if filters.ops:
-        return suggest_pattern(filters.ops[0], sorted({op for graph in graphs for op in graph.op_counts}))
+        return suggest_name(filters.ops[0], sorted({op for graph in graphs for op in graph.op_counts}))
     if filters.shape is not None and not filters.maybe:
         tests = [value_filter(m, filters._replace(maybe=True), r) for m, r in zip(metagraphs, reports, strict=True)]
         count = sum(

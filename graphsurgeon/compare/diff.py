@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphsurgeon.analysis.patterns import matcher, suggest_pattern
+from graphsurgeon.analysis.patterns import matcher, suggest_name
 from graphsurgeon.analysis.variables import OBJECT_SUFFIX, named_variables, names_of_variables
 from graphsurgeon.analysis.weights import Allowance
 from graphsurgeon.compare.align_functions import align_metagraphs
@@ -111,7 +111,7 @@ def _of_variables(
     for pattern in match:
         matches = matcher(pattern, known.__contains__)
         if not any(map(matches, known)):
-            raise UsageError(f"no variable matches {pattern!r}", path=after.path, hint=suggest_pattern(pattern, known))
+            raise UsageError(f"no variable matches {pattern!r}", path=after.path, hint=suggest_name(pattern, known))
     changes = [
         *_called(_variable_changes(first, second, before, after, values=values, progress=progress), before, after)
     ]

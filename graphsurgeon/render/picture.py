@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, suggestion
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, near_or_all
 from graphsurgeon.analysis.run_shapes import RunShapes
 from graphsurgeon.analysis.work import macs
 from graphsurgeon.errors import UsageError, plural
@@ -326,7 +326,7 @@ def _shown(picture: Picture, text: str) -> list[int]:
 
 def _unknown(picture: Picture, what: str, text: str) -> UsageError:
     names = [operation.name for operation in picture.selection.flow.operations]
-    return UsageError(what, hint=suggestion(text, [*titles(_all_levels(picture)), *names]))
+    return UsageError(what, hint=near_or_all(text, [*titles(_all_levels(picture)), *names]))
 
 
 def _all_levels(picture: Picture) -> Part:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.names import choose_metagraph, find_signature
-from graphsurgeon.analysis.patterns import matcher, suggest_pattern
+from graphsurgeon.analysis.patterns import matcher, suggest_name
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.analysis.variables import names_of_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -150,7 +150,7 @@ def _extract_variables(model: Model, match: Sequence[str], *, skip_damaged: bool
         matches = matcher(pattern, known.__contains__)
         found = {key for key, called in names.items() if any(matches(name) for name in called)}
         if not found:
-            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, known))
+            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_name(pattern, known))
         kept |= found
     notes = _keep_save_counter(checkpoint, kept)
     damaged = _let_go_of_damaged(checkpoint) if skip_damaged else {}

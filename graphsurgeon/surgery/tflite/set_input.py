@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from graphsurgeon.analysis.names import suggestion
+from graphsurgeon.analysis.names import near_or_all
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
@@ -236,7 +236,7 @@ def _input(metagraph: MetaGraph, name: str) -> Value:
     known = [value.name or "" for value in graph.inputs] + [
         key for s in metagraph.signatures.values() for key in s.inputs
     ]
-    raise UsageError(f"the model has no input {name!r}", hint=suggestion(name, known))
+    raise UsageError(f"the model has no input {name!r}", hint=near_or_all(name, known))
 
 
 def _told(value: Value, shape: Shape) -> InputChange:
