@@ -25,6 +25,7 @@ from graphsurgeon.formats.arrays.values import read_values
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.target import EXISTS, named_format, own_place, resolve
 from graphsurgeon.formats.writing import WritePlan, plan_write
+from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import Format
@@ -295,10 +296,10 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return arguments with what they name in the place of its name: operations read no files and know no formats."""
     opened = dict(arguments)
     if isinstance(opened.get("checkpoint"), str | os.PathLike):
-        opened["checkpoint"] = read_checkpoint(opened["checkpoint"])
+        opened["checkpoint"] = _checkpoint(opened["checkpoint"])
     if opened.get("checkpoints"):
         opened["checkpoints"] = [
-            read_checkpoint(one) if isinstance(one, str | os.PathLike) else one for one in opened["checkpoints"]
+            _checkpoint(one) if isinstance(one, str | os.PathLike) else one for one in opened["checkpoints"]
         ]
     for name in ("params", "source", "other"):
         if isinstance(opened.get(name), str | os.PathLike):
@@ -308,6 +309,27 @@ def _opened(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(opened.get("format"), str):
         opened["format"] = named_format("", opened["format"])
     return opened
+
+
+def _checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint, or another file of variables alone, such as an `.npz`.
+
+    Raises:
+        UsageError: it is a model of another kind.
+    """
+    try:
+        return read_checkpoint(path)
+    except GraphSurgeonError as error:
+        try:
+            model = read(path)
+        except UnsupportedError as known:
+            raise known from None  # it says what the file is
+        except GraphSurgeonError:
+            raise error from None
+        if model.checkpoint is not None and not model.metagraphs:
+            return model.checkpoint
+        hint = "gs convert MODEL weights.ckpt --format checkpoint takes its variables" if model.checkpoint else ""
+        raise UsageError(f"it is {model.traits.a_title}, no checkpoint", path=path, hint=hint) from None
 
 
 def _value(name: str, value: object) -> object:

@@ -21,6 +21,19 @@ from graphsurgeon.ops.kinds import CONSTANTS, VALUE_READS, VARIABLES
 NO_TAGS = "none"
 KEY = "key:"  # stands before the key of a signature where a node has that name too
 INTERNAL = "__saved_model"  # beginning of the signatures that name what runs on load
+_LISTED = 8  # names that are listed where none is near
+
+
+def require_graph(model: Model) -> None:
+    """Refuse a checkpoint, and say where its graph is.
+
+    Raises:
+        UnsupportedError: the model has no graph.
+    """
+    if not model.metagraphs:
+        beside = model.checkpoint.graph_beside if model.checkpoint is not None else ""
+        hint = f"its graph is in {beside}" if beside else "gs weights lists its variables"
+        raise UnsupportedError("a checkpoint holds variables and no graph", path=model.path or None, hint=hint)
 
 
 def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGraph:
@@ -37,8 +50,7 @@ def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGra
         UsageError: there is no such MetaGraph.
         UnsupportedError: the model is a checkpoint.
     """
-    if not model.metagraphs:
-        raise UnsupportedError("a checkpoint holds variables and no graph", hint="gs weights lists its variables")
+    require_graph(model)
     wanted = set() if list(tags or ()) == [NO_TAGS] else set(tags or ("serve",))
     found = [metagraph for metagraph in model.metagraphs if set(metagraph.tags or ()) == wanted]
     if found:
@@ -75,7 +87,7 @@ def choose_graphs(metagraph: MetaGraph, pattern: str | None = None) -> list[Grap
     found = [graph for key, graph in keyed if key == pattern]
     found = found or [graph for key, graph in keyed if key and fnmatchcase(key, pattern)]
     if not found:
-        raise UsageError(f"no function {pattern!r}", hint=suggestion(pattern, metagraph.functions))
+        raise UsageError(f"no function {pattern!r}", hint=near_or_all(pattern, metagraph.functions))
     return found
 
 
@@ -184,7 +196,7 @@ def _keyed_value(metagraph: MetaGraph, text: str) -> Value | None:
             )
     if key != text:
         keys = [name for one in public for name in (*one.outputs, *one.inputs)]
-        raise UsageError(f"no signature has a key {key!r}", hint=suggestion(key, keys))
+        raise UsageError(f"no signature has a key {key!r}", hint=near_or_all(key, keys))
     return None
 
 
@@ -221,6 +233,15 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(map(repr, best))}?" if best else ""
 
 
+def near_or_all(name: str, known: Iterable[str]) -> str:
+    """Return the names nearest to one that does not exist, else what there is: the first few, and how many more."""
+    names = list(dict.fromkeys(one for one in known if one))
+    if not names or (near := suggestion(name, names)):
+        return near if names else "there is none"
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return f"there is {', '.join(names[:_LISTED])}{more}"
+
+
 def _nodes_like(name: str, nodes: Sequence[Node]) -> str:
     """Return a hint: nodes whose op was named, else those of like names, those that compute before variables."""
     of_op = list(dict.fromkeys(node.name for node in nodes if node.op == name))
@@ -228,7 +249,7 @@ def _nodes_like(name: str, nodes: Sequence[Node]) -> str:
         return f"did you mean {' or '.join(map(repr, of_op[:3]))}?"
     holding = CONSTANTS | VARIABLES | VALUE_READS
     computing = [node.name for node in nodes if node.op not in holding]
-    return suggestion(name, computing) or suggestion(name, (node.name for node in nodes))
+    return suggestion(name, computing) or near_or_all(name, (node.name for node in nodes))
 
 
 def _stored_value(places: Sequence[Graph], text: str) -> Value:
@@ -242,7 +263,7 @@ def _stored_value(places: Sequence[Graph], text: str) -> Value:
         choices = ", ".join(f"#{value.port} in {value.graph.name or 'the first subgraph'}" for value in found[:8])
         raise UsageError(f"{len(found)} tensors are named {text!r}", hint=f"name one by its index: {choices}")
     known = [value.name or "" for place in places for value in place.values]
-    raise UsageError(f"the model has no tensor {text!r}", hint=_of_several(text, known) or suggestion(text, known))
+    raise UsageError(f"the model has no tensor {text!r}", hint=_of_several(text, known) or near_or_all(text, known))
 
 
 def _of_several(text: str, known: Iterable[str]) -> str:

@@ -70,3 +70,11 @@ def suggest_pattern(pattern: str, names: Iterable[str]) -> str:
         start = inside.lower().index(pattern.lower())
         return f"did you mean '*{inside[start : start + len(pattern)]}*'?"
     return suggestion(pattern, known)
+
+
+def suggest_name(pattern: str, names: Iterable[str]) -> str:
+    """Return the same where something has to match, and what there is where nothing comes to mind."""
+    from graphsurgeon.analysis.names import near_or_all
+
+    known = list(names)
+    return suggest_pattern(pattern, known) or near_or_all(pattern, known)

@@ -170,7 +170,8 @@ def check(
             found += [finding for finding in contradictions if (finding.where, finding.severity) not in told]
     if checksums:
         found += variables.checksums(model, progress)
-    return sorted(_limited(found), key=lambda finding: _SEVERITIES.index(finding.severity))
+    told_once = dict.fromkeys(found)  # two MetaGraphs may have the same fault
+    return sorted(_limited(told_once), key=lambda finding: _SEVERITIES.index(finding.severity))
 
 
 def _no_worse_than(severity: Severity) -> tuple[Severity, ...]:

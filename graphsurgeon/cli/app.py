@@ -15,6 +15,7 @@ import signal
 import sys
 import textwrap
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
@@ -73,6 +74,8 @@ _EXAMPLES = "\nExamples:\n"
 def main() -> NoReturn:
     """Run the command that the arguments name and leave with its exit status."""
     gc.set_threshold(COLLECT_AFTER)
+    if not sys.warnoptions and not os.environ.get("GS_DEBUG"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, about values of the model: nobody can do anything
     if threading.current_thread() is threading.main_thread():  # nobody else may set a handler
         signal.signal(signal.SIGTERM, _interrupt)
     status = run(sys.argv[1:])

@@ -9,7 +9,7 @@ import typer
 
 from graphsurgeon.analysis.select import Filters
 from graphsurgeon.cli.common import split_list, split_pair, split_pairs
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -117,27 +117,9 @@ def _shape(text: str, where: str) -> Shape:
         raise UsageError(f"{where}: {error}", hint="write a shape as 1,224,224,3") from None
 
 
-def require_graph(model: Model) -> None:
-    """Refuse a checkpoint, and say where its graph is.
-
-    Raises:
-        UnsupportedError: the model has no graph.
-    """
-    if model.metagraphs:
-        return
-    from pathlib import Path
-
-    from graphsurgeon.disk.files import is_file
-
-    beside = Path(f"{model.checkpoint.prefix}.meta") if model.checkpoint is not None else None
-    has_graph = beside is not None and is_file(beside)
-    hint = f"its graph is in {beside}" if has_graph else "gs weights lists its variables"
-    raise UnsupportedError("a checkpoint holds variables and no graph", path=model.path, hint=hint)
-
-
 def advice(metagraphs: Sequence[MetaGraph], filters: Filters, reports: Sequence[ShapeReport]) -> str:
     """Say what may have been meant by filters that nothing passes."""
-    from graphsurgeon.analysis.patterns import suggest_pattern
+    from graphsurgeon.analysis.patterns import suggest_name, suggest_pattern
     from graphsurgeon.analysis.select import value_filter, values_of
 
     graphs = [graph for metagraph in metagraphs for graph in metagraph.graphs]
@@ -146,7 +128,7 @@ def advice(metagraphs: Sequence[MetaGraph], filters: Filters, reports: Sequence[
         names = names or [str(value) for graph in graphs for value in graph.values]
         return suggest_pattern(filters.names[0], names)
     if filters.ops:
-        return suggest_pattern(filters.ops[0], sorted({op for graph in graphs for op in graph.op_counts}))
+        return suggest_name(filters.ops[0], sorted({op for graph in graphs for op in graph.op_counts}))
     if filters.shape is not None and not filters.maybe:
         tests = [value_filter(m, filters._replace(maybe=True), r) for m, r in zip(metagraphs, reports, strict=True)]
         count = sum(

@@ -39,6 +39,7 @@ class Change:
         new_name: of what was renamed.
         details: what differs.
         tags: of the MetaGraph, where a model has several.
+        variable: what the program calls a variable, where its key says something else.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Change:
     new_name: str | None = None
     details: list[Detail] = field(default_factory=list)
     tags: list[str] | None = None
+    variable: str | None = None
 
 
 def different(name: str, before: object, after: object) -> Iterator[Detail]:

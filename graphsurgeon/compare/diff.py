@@ -7,11 +7,11 @@ variables by value. Fields that only the format knows (debug info, Keras' own me
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphsurgeon.analysis.patterns import matcher, suggest_pattern
-from graphsurgeon.analysis.stored_weights.variables import names_of_variables
+from graphsurgeon.analysis.patterns import matcher, suggest_name
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, named_variables, names_of_variables
 from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.change import Change, Detail, different
@@ -111,8 +111,10 @@ def _of_variables(
     for pattern in match:
         matches = matcher(pattern, known.__contains__)
         if not any(map(matches, known)):
-            raise UsageError(f"no variable matches {pattern!r}", path=after.path, hint=suggest_pattern(pattern, known))
-    changes = [*_variable_changes(first, second, before, after, values=values, progress=progress)]
+            raise UsageError(f"no variable matches {pattern!r}", path=after.path, hint=suggest_name(pattern, known))
+    changes = [
+        *_called(_variable_changes(first, second, before, after, values=values, progress=progress), before, after)
+    ]
     shared = first.keys() & second.keys()
     read = sum(first[key].tensor.nbytes for key in shared) if values is not None else 0
     compared = {"nodes": 0, "functions": 0, "variables": len(shared), "bytes": read}
@@ -194,10 +196,24 @@ def _checkpoint_changes(
     before: Model, after: Model, *, values: Allowance | None, progress: Callable[[int, int], None] | None
 ) -> Iterator[Change]:
     first, second = _variables(before.checkpoint), _variables(after.checkpoint)
-    yield from _variable_changes(first, second, before, after, values=values, progress=progress)
+    yield from _called(_variable_changes(first, second, before, after, values=values, progress=progress), before, after)
     is_alone = not (before.traits.holds_graph or after.traits.holds_graph)
     if is_alone and before.checkpoint and after.checkpoint:
         yield from object_changes(before.checkpoint.objects, after.checkpoint.objects)
+
+
+def _called(changes: Iterable[Change], before: Model, after: Model) -> Iterator[Change]:
+    """Give variables whose keys tell little the names that their programs give them."""
+    names: list[dict[str, str | None]] = []
+    for change in changes:
+        if not names:  # looked for where there is something to tell
+            named = (
+                named_variables(one.checkpoint, one) if one.checkpoint is not None else [] for one in (before, after)
+            )
+            names += [{one.key: one.name for one in variables} for variables in named]
+        name = names[change.kind == "added"].get(change.name)
+        is_news = name is not None and name != change.name.partition(OBJECT_SUFFIX)[0]
+        yield replace(change, variable=name) if is_news else change
 
 
 def _variable_changes(

@@ -116,8 +116,8 @@ def _compare(dtype: DType, one: bytes, other: bytes) -> tuple[int, float | None]
     same = np.frombuffer(one, "u1").reshape(-1, size) == np.frombuffer(other, "u1").reshape(-1, size)
     places = np.flatnonzero(~same.all(axis=1))
     wide = "c16" if dtype.is_complex else "f8"
-    first, second = (numeric.to_numpy(dtype, data)[places].astype(wide) for data in (one, other))
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # of NaN that signal, too
+        first, second = (numeric.to_numpy(dtype, data)[places].astype(wide) for data in (one, other))
         largest = float(np.abs(first - second).max())
     return len(places), largest if np.isfinite(largest) else None
 

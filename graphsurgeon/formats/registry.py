@@ -167,7 +167,7 @@ KERAS = Format(
     holds_functions=True,
     runtimes=("keras",),
     variables="inside",
-    edit_with="gs convert --for mends its JSON for another release; Keras changes the rest",
+    edit_with="gs convert MODEL OUT/ makes it a SavedModel, which can be edited; Keras changes the file",
     releases={
         "keras-3": "Keras 3 (TensorFlow 2.16 and newer)",
         "keras-2": "Keras 2 (TensorFlow 2.4 to 2.15, tf_keras)",

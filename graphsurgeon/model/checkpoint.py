@@ -84,11 +84,14 @@ class CheckpointSource(Protocol):
     def damaged(self, checkpoint: Checkpoint, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
         """Return key -> what is wrong with each variable whose values cannot be trusted. Reads all values."""
 
-    def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
-        """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
+    def respelled_objects(self, data: bytes, respell: Callable[[str], str], in_saver: Callable[[str], str]) -> bytes:
+        """Return a serialized object graph with other checkpoint keys, and other names for registered savers."""
 
     def serialized_objects(self, checkpoint: Checkpoint) -> bytes:
         """Return the object graph as it would be written."""
+
+    def graph_beside(self, checkpoint: Checkpoint) -> str:
+        """Return the path of the file with the graph that it belongs to, empty if none lies beside it."""
 
 
 class Checkpoint:
@@ -126,6 +129,11 @@ class Checkpoint:
         self._objects = [objects]
 
     @property
+    def graph_beside(self) -> str:
+        """The file with the graph that the checkpoint belongs to, empty if none lies beside it. Looks each time."""
+        return self.raw.graph_beside(self) if self.raw is not None else ""
+
+    @property
     def has_made_objects(self) -> bool:
         """Say whether somebody has asked for the object graph, or set it; else it is as the format has it."""
         return self._objects is not None
@@ -145,8 +153,10 @@ class Checkpoint:
             variable.key = key
         self.variables = {variable.key: variable for variable in self.variables.values()}
         respell = self._respelling(keys)
+        in_saver = _in_saver(respell)
         for node in self.objects.nodes if self.objects else []:
             node.attributes = [(name, full, respell(key)) for name, full, key in node.attributes]
+            node.saver_name = in_saver(node.saver_name) if node.saver_name else ""
 
     def exchange(self, pairs: Mapping[str, str]) -> None:
         """Let the values of two keys each change places; whoever names a key gets the other's value.
@@ -171,7 +181,8 @@ class Checkpoint:
         """Return a serialized object graph, such as a graph keeps to save it along, as `rename` leaves its keys."""
         if self.raw is None:
             return data
-        return self.raw.respelled_objects(data, self._respelling(keys))  # type: ignore[no-any-return]
+        respell = self._respelling(keys)
+        return self.raw.respelled_objects(data, respell, _in_saver(respell))  # type: ignore[no-any-return]
 
     def serialized_objects(self) -> bytes:
         """Return the object graph as it would be written, such as a graph keeps to save it along."""
@@ -193,6 +204,9 @@ class Checkpoint:
                 for attribute in node.attributes
                 if _beginning_with(attribute[2], left) or not _beginning_with(attribute[2], removed)
             ]
+            scope = node.saver_name and node.saver_name + "/"
+            if scope and _beginning_with(scope, removed) and not _beginning_with(scope, left):
+                node.saver_name = ""  # a registered saver would look for its values
 
     def keys_of(self, node: ObjectNode) -> list[str]:
         """Return the keys of what is saved of an object; a table has two that begin as the object graph says."""
@@ -222,6 +236,11 @@ class Checkpoint:
         unknown = [key for key in keys if key not in self.variables]
         if unknown:
             raise UsageError(f"the checkpoint has no variable {unknown[0]!r}")
+
+
+def _in_saver(respell: Callable[[str], str]) -> Callable[[str], str]:
+    """Return what makes new names for registered savers, whose keys are below the names that they are given."""
+    return lambda name: respell(f"{name}/").removesuffix("/")
 
 
 def _beginning_with(beginning: str, keys: Sequence[str]) -> Sequence[str]:

@@ -58,6 +58,7 @@ class ObjectNode:
         argument_keywords: of a bare_concrete_function, in the wrapper's argument order.
         asset_index: of an asset.
         attributes: checkpoint: (name, full name, checkpoint key) of each saved value.
+        saver_name: checkpoint: the name that a registered saver is given to save and restore it under, empty if none.
         slots: (original variable, slot name, slot variable) of an optimizer.
         raw: the format's own form, None for a new object.
     """
@@ -65,7 +66,7 @@ class ObjectNode:
     __slots__ = (
         "argument_keywords", "asset_index", "attributes", "children", "dependencies", "dtype", "functions",
         "identifier",
-        "kind", "mention", "name", "raw", "saveables", "shape", "slots", "trainable",
+        "kind", "mention", "name", "raw", "saveables", "saver_name", "shape", "slots", "trainable",
     )  # fmt: skip
 
     def __init__(self, kind: str, raw: Any = None) -> None:
@@ -83,6 +84,7 @@ class ObjectNode:
         self.argument_keywords: list[str] = []
         self.asset_index = 0
         self.attributes: list[tuple[str, str, str]] = []
+        self.saver_name = ""
         self.slots: list[tuple[ObjectNode, str, ObjectNode]] = []
         self.saveables: dict[str, tuple[ObjectNode, ObjectNode]] = {}
 

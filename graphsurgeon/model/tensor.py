@@ -12,7 +12,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Protocol, overload
 
 from graphsurgeon.disk.files import BLOCK
-from graphsurgeon.errors import FormatError
+from graphsurgeon.errors import FormatError, plural
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.shape import Shape
@@ -298,7 +298,8 @@ class Tensor:
         for chunk in self.chunks():
             data += chunk
         if len(data) != self.nbytes:
-            raise FormatError(f"{len(data)} bytes stored for {self.dtype} of shape {self.shape}")
+            stored = plural(self.source.nbytes, "byte")  # of types smaller than a byte not what was made of them
+            raise FormatError(f"{stored} stored for {self.dtype} of shape {self.shape}")
         return numeric.to_numpy(self.dtype, data).reshape(dims)
 
     def _require_held(self) -> None:

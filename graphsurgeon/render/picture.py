@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from graphsurgeon.analysis.costs.run_shapes import RunShapes
 from graphsurgeon.analysis.costs.work import macs
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, suggestion
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, near_or_all
 from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -326,7 +326,7 @@ def _shown(picture: Picture, text: str) -> list[int]:
 
 def _unknown(picture: Picture, what: str, text: str) -> UsageError:
     names = [operation.name for operation in picture.selection.flow.operations]
-    return UsageError(what, hint=suggestion(text, [*titles(_all_levels(picture)), *names]))
+    return UsageError(what, hint=near_or_all(text, [*titles(_all_levels(picture)), *names]))
 
 
 def _all_levels(picture: Picture) -> Part:

@@ -136,6 +136,7 @@ def remove_signature(model: Model, names: Sequence[str], *, tags: Sequence[str] 
         UsageError: the model has no such signature, or loaders need it.
     """
     metagraph = choose_metagraph(model, tags)
+    is_tflite(model, metagraph, "remove-signature")  # refuses models of others
     for name in names:
         find_signature(metagraph, name)
         if name.startswith(INTERNAL):

@@ -8,6 +8,7 @@ from graphsurgeon.analysis.flow.restore_map import resource_name, restore_map, v
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ def attach_checkpoint(model: Model, *, checkpoint: Checkpoint | Model) -> Attach
     if found is None:
         raise UsageError("is no checkpoint, and has none", path=getattr(checkpoint, "path", None))
     if not model.traits.is_bare_graph:
+        for metagraph in model.metagraphs:
+            if is_tflite(model, metagraph, "attach-checkpoint"):
+                raise UnsupportedError("a TFLite model has its weights in it", hint="gs set-weights changes them")
         hint = "gs convert takes the graph out of a SavedModel: MODEL graph.meta"
         raise UnsupportedError("only a GraphDef or .meta is given a checkpoint", path=model.path, hint=hint)
     missing: list[str] = []

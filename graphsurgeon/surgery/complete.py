@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.load_path import fills_on_load
 from graphsurgeon.analysis.flow.restore_map import variable_nodes
-from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, suggestion
+from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, near_or_all
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import Node
@@ -113,7 +113,7 @@ def _add_assets(metagraph: MetaGraph, files: Mapping[str, str]) -> list[str]:
     unknown = sorted(set(files) - {*paths, *listed})
     if unknown:
         raise UsageError(
-            f"the graph names no asset {unknown[0]!r}", hint=suggestion(unknown[0], sorted({*paths, *listed}))
+            f"the graph names no asset {unknown[0]!r}", hint=near_or_all(unknown[0], sorted({*paths, *listed}))
         )
     missing = [name for name, asset in listed.items() if asset.source is None and name not in files]
     if missing:

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.names import choose_metagraph, find_signature
-from graphsurgeon.analysis.patterns import matcher, suggest_pattern
+from graphsurgeon.analysis.patterns import matcher, suggest_name
 from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.surgery.checkpoints.object_tree import make_objects
 from graphsurgeon.surgery.extracting import extract_graph
 from graphsurgeon.surgery.moves import arguments
@@ -149,7 +150,7 @@ def _extract_variables(model: Model, match: Sequence[str], *, skip_damaged: bool
         matches = matcher(pattern, known.__contains__)
         found = {key for key, called in names.items() if any(matches(name) for name in called)}
         if not found:
-            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, known))
+            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_name(pattern, known))
         kept |= found
     notes = _keep_save_counter(checkpoint, kept)
     damaged = _let_go_of_damaged(checkpoint) if skip_damaged else {}
@@ -201,8 +202,12 @@ def _remove(checkpoint: Checkpoint, keys: Sequence[str]) -> None:
     values, and TensorFlow's `assert_consumed` would find nothing amiss.
     """
     objects = checkpoint.objects
-    before = {node for node in objects.nodes if node.attributes} if objects is not None else set()
+    before = {node for node in objects.nodes if _is_saved(node)} if objects is not None else set()
     checkpoint.remove(keys)
     if objects is not None and keys:
         # What holds other objects stays for their sake.
-        objects.leave_out({node for node in before if not node.attributes and not node.children})
+        objects.leave_out({node for node in before if not _is_saved(node) and not node.children})
+
+
+def _is_saved(node: ObjectNode) -> bool:
+    return bool(node.attributes or node.saver_name)

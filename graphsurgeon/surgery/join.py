@@ -13,7 +13,7 @@ from graphsurgeon.analysis.flow.load_path import INIT_SIGNATURE
 from graphsurgeon.analysis.names import INTERNAL, choose_metagraph
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.model.format import TENSORFLOW, TFLITE
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, TakenIn
 from graphsurgeon.model.model import Model
@@ -32,6 +32,7 @@ from graphsurgeon.surgery.joining.names import check_apart, default_prefix, set_
 from graphsurgeon.surgery.joining.savers import join_savers
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.functions.functionalize import captured_assets, part_between
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.signatures.new_signature import enter_signature
 from graphsurgeon.surgery.moves.signatures.signature_function import SIGNATURES, signature_map
 from graphsurgeon.surgery.stripping.attrs import take_out_with_wishes
@@ -103,7 +104,7 @@ def join(
     metagraph, added = choose_metagraph(model, tags), choose_metagraph(other, other_tags)
     if metagraph is added:
         raise UsageError("a model is joined with another one", hint="read it twice to join it with itself")
-    if metagraph.vocabulary != added.vocabulary or metagraph.vocabulary not in (TENSORFLOW, TFLITE):
+    if is_tflite(model, metagraph, "join") != is_tflite(other, added, "join"):
         what = f"{model.traits.title} and {other.traits.title}"
         raise UnsupportedError(f"{what} cannot be joined", path=other.path, hint="gs convert makes one of the other")
     prefix = prefix or default_prefix(other.path)

@@ -59,6 +59,8 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
         one, other = (first, second) if second.objects is None else (second, first)
         if any(OBJECT_SUFFIX in key for key in other.variables):
             hint = "gs extract --skip-damaged makes one of the paths in the keys"
+            if other.raw is None:  # arrays, whose names are keys
+                hint = "gs convert MODEL weights.ckpt makes one of the paths in the names"
             raise FormatError("its object graph cannot be read, or is not there", path=other.prefix, hint=hint)
         raise UnsupportedError(
             f"{one.prefix} holds objects, {other.prefix} names: no program would restore both from one file",

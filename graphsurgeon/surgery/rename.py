@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphsurgeon.analysis.names import INTERNAL, NO_TAGS, choose_graphs, choose_metagraph, find_node, suggestion
+from graphsurgeon.analysis.names import INTERNAL, NO_TAGS, choose_graphs, choose_metagraph, find_node, near_or_all
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import STATE_FILE
 from graphsurgeon.model.graph import Graph, Node
@@ -191,7 +191,7 @@ class Rules:
                 changed[name] = new
         if unused:
             missing = min(unused)
-            hint = self.elsewhere(missing) or suggestion(missing.rstrip("/"), names)
+            hint = self.elsewhere(missing) or near_or_all(missing.rstrip("/"), names)
             raise UsageError(f"the model has no {noun} {missing!r}", hint=hint)
         return changed
 

@@ -22,6 +22,7 @@ from graphsurgeon.ops.kinds import BACK_EDGES
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.moves import arguments
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.recorded_shapes import record_shapes
 
 
@@ -75,6 +76,7 @@ def rewire(
         UnsupportedError: a cycle would be closed, or the two lie in different loops or branches.
     """
     metagraph = choose_metagraph(model, tags)
+    is_tflite(model, metagraph, "rewire")  # refuses the ops of others
     if not tensors:
         raise UsageError("nothing says what is to be read", hint="give A=B: whatever read A reads B")
     pairs = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.placeholders import placeholder_shape
-from graphsurgeon.analysis.names import choose_metagraph, suggestion
+from graphsurgeon.analysis.names import choose_metagraph, near_or_all
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.finding import Finding
@@ -253,7 +253,7 @@ def _placeholders(metagraph: MetaGraph, name: str) -> list[Node]:
     if not found:
         known = [one.name for one in metagraph.graph.peek(PLACEHOLDERS)]
         known += [key for signature in metagraph.signatures.values() for key in signature.inputs]
-        raise UsageError(f"the model has no placeholder or signature input {name!r}", hint=suggestion(name, known))
+        raise UsageError(f"the model has no placeholder or signature input {name!r}", hint=near_or_all(name, known))
     for one in found:
         if one.op not in PLACEHOLDERS:
             raise UsageError(f"{one.name!r} ({one.op}) is no placeholder", hint="gs inputs lists them")

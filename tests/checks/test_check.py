@@ -235,6 +235,15 @@ def test_every_meta_graph_is_checked_under_its_tags() -> None:
     assert found.where.startswith(f"tags {','.join(model.metagraphs[-1].tags or [])}, node {node.name}")
 
 
+def test_a_fault_of_two_meta_graphs_with_the_same_tags_is_told_once() -> None:
+    model = read(FIXTURES / "savedmodel" / "v1_missing_entries")
+    alone = check(model)
+    model.metagraphs *= 2
+    (more,) = set(check(model)) - set(alone)
+    assert more.rule == "repeated-tags"
+    assert len(check(model)) == len(alone) + 1
+
+
 def dangle(graph: Graph, name: str) -> None:
     node = graph.node(name)
     assert node is not None

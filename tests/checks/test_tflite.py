@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graphsurgeon import read, write
 from graphsurgeon.checks.check import check
+from graphsurgeon.errors import FormatError
 from graphsurgeon.model import Collection, CollectionItem
 from tests.formats.tflite_support_bytes import support_bytes
 from tests.oracle import tflite_objects
@@ -53,6 +55,14 @@ def tensor(model: Any, number: int) -> Any:
 
 def output(model: Any) -> int:
     return int(operator(model).outputs[0])
+
+
+def stored(model: Any, number: int, data: list[int]) -> None:
+    """Give a tensor a buffer of its own."""
+    buffer = type(model.buffers[0])()
+    buffer.data = np.array(data, np.uint8)
+    model.buffers.append(buffer)
+    tensor(model, number).buffer = len(model.buffers) - 1
 
 
 def _unsigned(model: Any) -> None:
@@ -110,6 +120,10 @@ CASES: list[tuple[str, str, Change]] = [
     ("signature-key", "float", lambda m: _set(m.signatureDefs[0], "signatureKey", None)),
     ("signature-tensor", "metadata", lambda m: _set(m.signatureDefs[0].inputs[0], "tensorIndex", 1)),
     ("tensor-name", "float", lambda m: _set(tensor(m, 4), "name", b"\xff")),
+    ("buffer-size", "quantized_forms", lambda m: stored(m, 6, [1])),  # int4, [3]
+    ("buffer-size", "quantized_forms", lambda m: (_set(tensor(m, 7), "shape", [5]), stored(m, 7, [1]))),  # int2
+    ("buffer-size", "quantized_forms", lambda m: stored(m, 6, [])),
+    ("buffer-size", "float", lambda m: stored(m, 0, [])),  # an input
     (
         "operator-shape",
         "metadata",
@@ -158,3 +172,13 @@ def test_metadata_that_is_not_parallel(outputs: list[str] | None, severities: li
     write(model, tmp_path / "m.tflite")
     found = [one for one in check(read(tmp_path / "m.tflite")) if one.rule == "support-metadata"]
     assert [one.severity for one in found] == severities
+
+
+def test_bytes_of_packed_elements_are_counted_as_they_are_stored(tmp_path: Path) -> None:
+    model = tflite_objects.model((FIXTURES / "quantized_forms.tflite").read_bytes())
+    stored(model, 6, [1])
+    (tmp_path / "m.tflite").write_bytes(tflite_objects.pack(model))
+    constant = read(tmp_path / "m.tflite").metagraphs[0].graph.values[6].tensor
+    assert constant is not None
+    with pytest.raises(FormatError, match=r"^1 byte stored for int4 of shape \[3\]"):
+        constant.numpy()

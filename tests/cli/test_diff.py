@@ -20,3 +20,12 @@ from tests.cli.conftest import GS
 def test_a_model_equals_itself(gs: GS, path: str) -> None:
     result = gs("diff", path, path, "--quiet")
     assert (result.status, result.out, result.err) == (0, "", "")
+
+
+def test_a_variable_is_called_as_its_program_calls_it(gs: GS) -> None:
+    pair = "checkpoint/object_graph/ckpt-1", "checkpoint/object_graph/ckpt-2"
+    said = gs("diff", *pair).out
+    assert "changed  kernel (model/alias)" in said
+    assert "changed  bias/Adam (model/heads/0/bias/.OPTIMIZER_SLOT/optimizer/m)" in said
+    changes = {change["name"]: change["variable"] for change in gs("diff", *pair, "--json").json["changes"]}
+    assert changes["model/alias/.ATTRIBUTES/VARIABLE_VALUE"] == "kernel"

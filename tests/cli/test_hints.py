@@ -101,6 +101,11 @@ HINTS = [
         ["add-signature savedmodel/v1_text --output scores=y -o OUT/m --replace"],
     ),
     (
+        "weights tflite/float.tflite --match MatMul",
+        "no weight matches 'MatMul'; --all takes small constants too",
+        ["weights tflite/float.tflite --match MatMul --all"],
+    ),
+    (
         "convert graphdef/linear.pb OUT/x.foo",
         "",
         ["convert graphdef/linear.pb OUT/x.foo/", "convert graphdef/linear.pb OUT/y.foo --format saved_model"],
@@ -148,3 +153,80 @@ def test_models_of_several_checkpoints_are_named(gs: GS, tmp_path: Path, fixture
     proposed = [word for word in shlex.split(result.err) if word.endswith(".tflite")]
     assert len(proposed) == 2
     assert all(gs("show", path).status == 0 for path in proposed)
+
+
+@pytest.mark.parametrize(
+    ("command", "listed"),
+    [
+        ("show tflite/float.tflite --signature qq", "there is serving_default"),
+        ("extract tflite/float.tflite --signature qq -o OUT/m", "there is --signature serving_default"),
+        ("set-output tflite/float.tflite --dtype qq=int8 -o OUT/m", "there is output_0, StatefulPartitionedCall:0"),
+        ("set-input tflite/float.tflite --shape qq=1,4 -o OUT/m", "there is serving_default_x:0, x"),
+        (
+            "add-output tflite/float.tflite qq=y -o OUT/m",
+            "there is serving_default_x:0, MatMul, add, MatMul;add, StatefulPartitionedCall:0",
+        ),
+        (
+            "rename tflite/float.tflite --what keys qq=y -o OUT/m",
+            "there is serving_default.x, serving_default.output_0",
+        ),
+        ("set-weights tflite/float.tflite qq=1 -o OUT/m", "there is MatMul, add"),
+        ("weights tflite/float.tflite --match qq", "there is #1, #2, MatMul, add"),
+        ("freeze savedmodel/linear --outputs qq -o OUT/m", "there is --outputs output_0"),
+        ("set-input savedmodel/linear --shape qq=1 -o OUT/m", "there is serving_default_x, saver_filename, x"),
+        (
+            "rename checkpoint/name_based qq=z -o OUT/m",
+            "there is beta1_power, beta2_power, dense/bias, dense/bias/Adam, dense/bias/Adam_1, dense/kernel,"
+            " dense/kernel/Adam, dense/kernel/Adam_1 and 1 more",
+        ),
+        ("find graphdef/linear.pb --op Qq", "there is AddV2, Const, Identity"),
+    ],
+)
+def test_a_name_that_is_near_to_none_is_answered_with_what_there_is(
+    command: str, listed: str, gs: GS, tmp_path: Path
+) -> None:
+    result = gs(*words(command, tmp_path))
+    assert result.status in (1, 2)
+    assert result.err.count("\n") == 1
+    assert listed in result.err
+
+
+# Of edits that files of other frameworks are given, all say what is done instead, and that works.
+EDITS = (
+    "strip F -o OUT/m", "freeze F -o OUT/m.pb", "rename F --prefix a/ -o OUT/m", "add-output F a=b -o OUT/m",
+    "set-input F --shape a=1 -o OUT/m", "extract F --outputs a -o OUT/m", "optimize F -o OUT/m",
+    "add-signature F --output y=a -o OUT/m", "remove-signature F a -o OUT/m", "set-weights F a=1 -o OUT/m",
+    "join F F --connect a=b -o OUT/m", "rewire F a=b -o OUT/m", "set-output F --dtype a=int8 -o OUT/m",
+    "replace F --rule older-ops -o OUT/m", "attach-checkpoint F checkpoint/name_based -o OUT/m",
+)  # fmt: skip
+
+
+OTHERS = {
+    "model.onnx": "make it one of TensorFlow first: gs convert MODEL.onnx OUT/",
+    "net-symbol.json": "gs convert makes it one of TensorFlow or ONNX",
+    "deploy.prototxt": "gs convert makes it one of TensorFlow or ONNX",
+    "mmdnn_ir.pb": "give the model that it was converted from",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [*(("model.onnx", edit) for edit in EDITS), *((name, EDITS[0]) for name in OTHERS)]
+)
+def test_models_of_others_are_not_edited(name: str, command: str, gs: GS, tmp_path: Path) -> None:
+    result = gs(*words(command.replace("F", f"hostile/foreign/{name}"), tmp_path))
+    assert result.status == 4
+    assert result.err.count("\n") == 1
+    assert "has ops of its own framework" in result.err
+    assert OTHERS[name] in result.err
+
+
+@pytest.mark.parametrize("command", ["average dk F -o OUT/m.ckpt", "merge dk F -o OUT/m.ckpt"])
+def test_a_model_in_the_place_of_a_checkpoint_is_called_what_it_is(command: str, gs: GS, tmp_path: Path) -> None:
+    command = command.replace("dk", "checkpoint/name_based")
+    result = gs(*words(command.replace("F", "savedmodel/linear"), tmp_path))
+    assert result.status == 2
+    assert "it is a SavedModel, no checkpoint; gs convert MODEL weights.ckpt --format checkpoint takes" in result.err
+    taken = gs("convert", "savedmodel/linear", tmp_path / "weights.ckpt", "--format", "checkpoint")
+    assert taken.status == 0
+    result = gs(*words(command.replace("F", "hostile/foreign/model.onnx"), tmp_path))
+    assert "it is an ONNX model, no checkpoint" in result.err

@@ -11,7 +11,10 @@ import pytest
 import graphsurgeon
 from graphsurgeon import surgery
 from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.model import Shape, Tensor
+from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.tensor import BytesSource
 
 
 @pytest.fixture
@@ -73,3 +76,13 @@ def test_a_graph_and_a_tflite_model_have_nothing_in_common(linear: Callable[[], 
     other = graphsurgeon.read(fixtures_dir / "tflite" / "float.tflite")
     with pytest.raises(UnsupportedError, match="have nothing in common"):
         graphsurgeon.diff(linear(), other)
+
+
+def test_nan_that_signal_are_compared_without_a_word_of_numpy(linear: Callable[[], Model]) -> None:
+    """The suite takes warnings for errors; numpy warns of such a NaN where it becomes a double."""
+    signalling = b"\x01\x00\x80\x7f"
+    pair = linear(), linear()
+    for model, data in zip(pair, (signalling + bytes(4), bytes(4) + signalling), strict=True):
+        value = Tensor(FLOAT32, Shape([2]), BytesSource(data))
+        model.graph.add_node("Const", "nan", [], {"dtype": FLOAT32, "value": value})
+    assert [name for _, _, name, _ in told(*pair)] == ["nan"]

@@ -53,3 +53,19 @@ def test_of_several_the_state_file_chooses(tmp_path: Path) -> None:
     model = read(meta)
     assert model.checkpoint is not None
     assert Path(model.checkpoint.prefix).name == "graph-2"
+
+
+def test_a_folder_of_the_two_is_one_model_under_other_names_too(tmp_path: Path) -> None:
+    beside(tmp_path, "graph.meta", "weights")
+    model = read(tmp_path)
+    assert model.checkpoint is not None
+    assert Path(model.checkpoint.prefix).name == "weights"
+    assert any(f"graph.meta is the graph; {tmp_path}/weights is the checkpoint alone" in note for note in model.notes)
+    options = {"outputs": ["logits/MatMul"], "set_values": SWITCHES}
+    assert edit.edit(tmp_path, [("freeze", options)], dry_run=True).files
+
+
+def test_graphs_that_no_checkpoint_of_a_folder_belongs_to_leave_it_alone(tmp_path: Path) -> None:
+    beside(tmp_path, "first.meta", "weights")
+    beside(tmp_path, "second.meta")
+    assert read(tmp_path).metagraphs == []

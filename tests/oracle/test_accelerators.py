@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UnsupportedError, read
+from graphsurgeon.checks.check import check
 from graphsurgeon.edit import edit
 from graphsurgeon.surgery.strip import StripReport
 from tests.oracle import sessions
@@ -183,7 +184,11 @@ def test_engines_of_a_frozen_graph_become_their_segments(tmp_path: Path) -> None
     with_engines(message, name.__eq__)
     source, out = tmp_path / "trt.pb", tmp_path / "out.pb"
     source.write_bytes(message.SerializeToString())
+    (needed,) = check(read(source))
+    assert (needed.severity, needed.where) == ("needs", "node TRTEngineOp_0")
+    assert needed.hint.endswith("gs strip --only trt does without")
     strip(source, out, "trt")
+    assert check(read(out)) == []
     found = sessions.run_graph_def(out, {"y": "y:0"}, {"x:0": X}, optimize=False)["y"]
     assert np.allclose(found, np.maximum(X @ W, 0) + np.tanh(X), rtol=1e-6)
     del message.library.function[:]

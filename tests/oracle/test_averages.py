@@ -69,6 +69,20 @@ def test_frozen_graph_computes_with_averages(tmp_path: Path) -> None:
     assert any("moving average; without one: net/b" in note for note in report.steps[0].report.notes)
 
 
+def test_averages_in_variables_that_stay(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    prefix, _, expected = trained(tmp_path)
+    options = {"outputs": ["y"], "keep_vars": ".*"}
+    with pytest.raises(UsageError, match="gs rename --ema puts the averages into the checkpoint first"):
+        edit.edit(f"{prefix}.meta", [("freeze", {**options, "ema": True})], output=tmp_path / "frozen")
+    edit.edit(f"{prefix}.meta", [("rename", {"ema": True})], output=tmp_path / "averaged.meta")
+    edit.edit(tmp_path / "averaged.meta", [("freeze", options)], output=tmp_path / "frozen")
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "frozen"))
+        assert np.array_equal(session.run("y:0", {"x:0": X}), expected)
+
+
 def test_keras_weights_and_averages_change_places(tmp_path: Path) -> None:
     import keras
     import tensorflow as tf

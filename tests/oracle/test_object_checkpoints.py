@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UsageError, read, write
+from graphsurgeon.checks.check import check
 from graphsurgeon.edit import edit
 from graphsurgeon.surgery.extract import extract
 from graphsurgeon.surgery.rename import rename
@@ -217,3 +219,73 @@ def test_one_variable_under_two_keys_is_one(tmp_path: Path) -> None:
     other = read(tf.train.Checkpoint(model=net).save(str(tmp_path / "other")))
     changed = [one for one in diff(both, other, match=["model/*"]).changes if one.kind == "changed"]
     assert len(changed) == 8
+
+
+def with_saver_of_its_own() -> Any:
+    """Return a module of which a part is saved by a registered saver, beside a variable that TensorFlow saves."""
+    import tensorflow as tf
+    from tensorflow.python.saved_model import registration
+
+    class Part(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = tf.Variable(tf.zeros(3))
+
+    def save(trackables: Any, file_prefix: Any) -> Any:
+        names = [f"{name}/VALUE" for name in trackables]
+        values = [part.w.read_value() for part in trackables.values()]
+        tf.raw_ops.SaveV2(prefix=file_prefix, tensor_names=names, shape_and_slices=[""] * len(names), tensors=values)
+        return file_prefix
+
+    def restore(trackables: Any, merged_prefix: Any) -> None:
+        for name, part in trackables.items():
+            (value,) = tf.raw_ops.RestoreV2(
+                prefix=merged_prefix, tensor_names=[f"{name}/VALUE"], shape_and_slices=[""], dtypes=[tf.float32]
+            )
+            part.w.assign(value + 10)
+
+    registered = f"Part{next(_COUNTER)}"  # registering one twice fails
+    registration.register_tf_serializable(name=registered)(Part)
+    registration.register_tf_checkpoint_saver(
+        name=f"{registered}Saver",
+        predicate=lambda one: isinstance(one, Part),
+        save_fn=save,
+        restore_fn=restore,
+    )
+    module = tf.Module()
+    module.part, module.v = Part(), tf.Variable([5.0, 6.0])
+    return module
+
+
+_COUNTER = itertools.count()
+
+
+def test_what_a_registered_saver_keeps_follows_its_keys(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    module = with_saver_of_its_own()
+    module.part.w.assign([1.0, 2.0, 3.0])
+    tf.train.Checkpoint(model=module).write(str(tmp_path / "ck"))
+    edit(tmp_path / "ck", [("rename", {"names": {"model/": "encoder/"}})], output=tmp_path / "renamed.ckpt")
+    edit(tmp_path / "ck", [("extract", {"match": ["model/v*"]})], output=tmp_path / "cut.ckpt")
+    module.part.w.assign(tf.zeros(3))
+    tf.train.Checkpoint(encoder=module).read(str(tmp_path / "renamed.ckpt")).assert_consumed()
+    np.testing.assert_array_equal(module.part.w, [11.0, 12.0, 13.0])
+    module.v.assign([0.0, 0.0])
+    status = tf.train.Checkpoint(model=module).read(str(tmp_path / "cut.ckpt"))
+    status.expect_partial()
+    np.testing.assert_array_equal(module.v, [5.0, 6.0])
+    np.testing.assert_array_equal(module.part.w, [11.0, 12.0, 13.0])
+
+
+def test_what_a_registered_saver_keeps_in_a_saved_model_follows_its_keys(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    module = with_saver_of_its_own()
+    module.part.w.assign([1.0, 2.0, 3.0])
+    module.f = tf.function(lambda x: x * module.part.w, input_signature=[tf.TensorSpec([3])])
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=module.f)
+    assert check(read(tmp_path / "m")) == []
+    edit(tmp_path / "m", [("rename", {"names": {"part/": "other/"}, "what": "variables"})], output=tmp_path / "renamed")
+    loaded = tf.saved_model.load(str(tmp_path / "renamed"))
+    np.testing.assert_array_equal(loaded.f(tf.ones(3)), [11.0, 12.0, 13.0])

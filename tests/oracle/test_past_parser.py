@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphsurgeon import edit, read
+from graphsurgeon import UnsupportedError, edit, read
 from tests.oracle import sessions
 from tests.oracle.parsing_models import MODELS, Parsing
 
@@ -83,3 +83,22 @@ def test_the_model_saved_again_keeps_the_signature(tmp_path: Path) -> None:
     tf.saved_model.save(module, str(again), signatures=dict(module.signatures))
     expected = in_session(source, "serving_default", {record_key(source): model.records})
     assert same(in_session(again, "parsed", model.features), expected)
+
+
+def test_the_ways_that_are_told_where_no_signature_parses(tmp_path: Path) -> None:
+    """A parser that only another tensor needs: the outputs are named. No parser at all: the inputs are."""
+    source = tmp_path / "source"
+    model = MODELS["ParseExample"](source)
+    signatures = read(source).metagraphs[0].signatures
+    outputs = signatures["serving_default"].outputs
+    ends = {key: str(one.mention.target) for key, one in outputs.items() if one.mention}
+    edit.edit(source, [("remove-signature", {"names": list(signatures)})], output=tmp_path / "bare")
+    with pytest.raises(UnsupportedError, match="no signature parses serialized examples; name the outputs"):
+        edit.edit(tmp_path / "bare", [("add-signature", {"past_parser": True})], output=tmp_path / "none")
+    steps = [("add-signature", {"past_parser": True, "outputs": ends, "name": "parsed"})]
+    edit.edit(tmp_path / "bare", steps, output=tmp_path / "out")
+    expected = in_session(source, "serving_default", {record_key(source): model.records})
+    assert same(in_session(tmp_path / "out", "parsed", model.features), expected)
+    plain = Path(__file__).resolve().parents[2] / "fixtures" / "savedmodel" / "linear"
+    with pytest.raises(UnsupportedError, match="nothing in the model parses serialized examples; gs inputs"):
+        edit.edit(plain, [("add-signature", {"past_parser": True})], output=tmp_path / "none")

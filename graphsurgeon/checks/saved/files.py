@@ -120,7 +120,16 @@ def _constants(model: Model) -> Iterator[Finding]:
             if index and index >= count:
                 what = f"its buffer is {index} of {count}"
                 yield Finding("error", where, what, "convert the model anew", "buffer-index")
+            elif index and value.tensor is None and source.buffers.is_empty_list(index) and _holds_any(value):
+                what = f"its buffer is a list of no bytes, and {value.dtype} of shape {value.shape} takes some"
+                yield Finding("error", where, what, "a tensor that is not stored has buffer 0", "buffer-size")
             yield from _constant(where, value)
+
+
+def _holds_any(value: Value) -> bool:
+    """Say whether an interpreter makes room for a tensor: unknown dimensions are stored as 1."""
+    stored = value.raw.table.scalars("shape") if value.raw is not None else ()
+    return bool(value.dtype is not None and value.dtype.bits and all(stored))
 
 
 def _constant(where: str, value: Value) -> Iterator[Finding]:
@@ -139,6 +148,6 @@ def _constant(where: str, value: Value) -> Iterator[Finding]:
         return
     expected = -(-tensor.num_elements * tensor.dtype.bits // 8)
     if stored.nbytes not in (expected, tensor.nbytes):
-        what = f"{stored.nbytes} bytes for {tensor.dtype} of shape {tensor.shape}, which takes {expected}"
+        what = f"{plural(stored.nbytes, 'byte')} for {tensor.dtype} of shape {tensor.shape}, which takes {expected}"
         severity: Severity = "error" if stored.nbytes < expected else "warning"  # interpreters take more, not less
         yield Finding(severity, where, what, "convert the model anew", "buffer-size")

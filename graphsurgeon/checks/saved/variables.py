@@ -64,7 +64,7 @@ def _restored(model: Model) -> Iterator[Finding]:
         yield Finding("error", "variables", what, hint, "variables-name")
     stored = model.checkpoint.variables
     missing = sorted(keys - stored.keys())
-    unused = sorted(stored.keys() - keys)
+    unused = sorted(stored.keys() - keys - _of_registered_savers(model.checkpoint))
     renamed = _renamed(model, missing, unused, model.checkpoint)
     for key in missing:
         what = "the graph restores it, and the checkpoint does not have it"
@@ -79,6 +79,13 @@ def _restored(model: Model) -> Iterator[Finding]:
         names = ", ".join(unused[:_SEEN]) + (", ..." if len(unused) > _SEEN else "")
         what = f"{len(unused)} of its entries are not restored by the graph: {names}"
         yield Finding("note", "checkpoint", what, "gs strip takes them out", "variable-not-used")
+
+
+def _of_registered_savers(checkpoint: Checkpoint) -> set[str]:
+    """Return the keys below the names that savers of the program's own are given: its code restores them."""
+    objects = checkpoint.objects
+    names = tuple(f"{node.saver_name}/" for node in objects.nodes if node.saver_name) if objects is not None else ()
+    return {key for key in checkpoint.variables if key.startswith(names)} if names else set()
 
 
 def _pair(old: str, new: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import mark, name, plural, size
 from graphsurgeon.cli.text.edit import print_notes
@@ -14,6 +15,7 @@ from graphsurgeon.formats import registry
 
 FEW = 8  # changes of one kind without --all
 FEW_DETAILS = 3  # of one change without --all
+_SAVED = f"{OBJECT_SUFFIX}VARIABLE_VALUE"
 KINDS = ("removed", "added", "renamed", "rewired", "changed")
 
 
@@ -75,8 +77,11 @@ def _rows(change: Change, *, everything: bool) -> list[tuple[object, object, obj
     place = f" in {change.graph}" if change.graph else ""
     tags = f" ({','.join(change.tags)})" if change.tags else ""
     shown_name = name(change.name) if not place + tags else f"{change.name}{place}{tags}"
+    if change.variable is not None:  # its key is of use in commands, and tells little
+        shown_name = f"{change.variable} ({change.name.removesuffix(_SAVED)})"
     if change.new_name is not None:
-        return [(_kind(change), shown_name, f"-> {change.new_name}")]
+        new_name = change.new_name.removesuffix(_SAVED) if change.variable is not None else change.new_name
+        return [(_kind(change), shown_name, f"-> {new_name}")]
     shown = change.details if everything else change.details[:FEW_DETAILS]
     texts: list[object] = [_detail(change, detail) for detail in shown] or [""]
     if len(shown) < len(change.details):

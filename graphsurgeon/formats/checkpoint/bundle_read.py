@@ -180,13 +180,19 @@ class Bundle:
 
         return bundle_check.damaged(checkpoint, progress)
 
-    def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
-        """Return a serialized object graph with every checkpoint key replaced by what `respell` makes of it."""
-        return objectgraph.respelled(data, respell)
+    def respelled_objects(self, data: bytes, respell: Callable[[str], str], in_saver: Callable[[str], str]) -> bytes:
+        """Return a serialized object graph with other checkpoint keys, and other names for registered savers."""
+        return objectgraph.respelled(data, respell, in_saver)
 
     def serialized_objects(self, checkpoint: Checkpoint) -> bytes:
         """Return the object graph as it would be written; empty if there is none."""
         return objectgraph.serialize_trackable(checkpoint.objects) if checkpoint.objects is not None else b""
+
+    def graph_beside(self, checkpoint: Checkpoint) -> str:
+        """Return the path of the `.meta` that belongs to the checkpoint, empty if none lies beside it."""
+        from graphsurgeon.formats.checkpoint import find
+
+        return find.graph_beside(checkpoint.prefix)
 
     def _read_header(self, table: SSTable) -> None:
         raw = table.get(HEADER_KEY)

@@ -160,6 +160,18 @@ def names_beside(graph: Path) -> list[str]:
     return [newest] if newest in found else found
 
 
+def graph_beside(prefix: str | os.PathLike[str]) -> str:
+    """Return the path of the `.meta` of a checkpoint: its own, else the only one that would take it; empty if none."""
+    folder, name = os.path.split(os.fspath(prefix))
+    names = folder_names(path_of(folder or "."))
+    taking = [other for other in names if other == f"{name}.meta"] or [
+        other
+        for other in names
+        if other.endswith(".meta") and names_beside(path_of(os.path.join(folder, other))) == [name]
+    ]
+    return str(path_of(os.path.join(folder, taking[0]))) if len(taking) == 1 else ""
+
+
 def find_variables(root: Path) -> Checkpoint | None:
     """Read the variables of a SavedModel in its folder; early ones are V1 checkpoints of several names.
 

@@ -58,13 +58,19 @@ class TableSet:
             "of a checkpoint of version 1 nothing is left out", hint="gs check --checksums names damage"
         )
 
-    def respelled_objects(self, data: bytes, respell: Callable[[str], str]) -> bytes:
+    def respelled_objects(self, data: bytes, respell: Callable[[str], str], in_saver: Callable[[str], str]) -> bytes:
         """Return the data as they are: the format is older than object graphs."""
         return data
 
     def serialized_objects(self, checkpoint: Checkpoint) -> bytes:
         """Return nothing: the format is older than object graphs."""
         return b""
+
+    def graph_beside(self, checkpoint: Checkpoint) -> str:
+        """Return the path of the `.meta` that belongs to the checkpoint, empty if none lies beside it."""
+        from graphsurgeon.formats.checkpoint import find
+
+        return find.graph_beside(checkpoint.prefix)
 
     def report(self, where: str, what: str, hint: str = RESTORE) -> None:
         """Keep a problem."""

@@ -90,6 +90,7 @@ def lift_trackable(message: Any) -> ObjectGraph:
     for node in nodes:
         _lift_edges(node, node.raw, nodes)
         node.attributes = [(raw.name, raw.full_name, raw.checkpoint_key) for raw in node.raw.attributes]
+        node.saver_name = node.raw.registered_saver.object_name
     return ObjectGraph(nodes, [], message)
 
 
@@ -106,6 +107,8 @@ def lower_trackable(objects: ObjectGraph) -> Any:
             message.CopyFrom(node.raw)
         _sync(message.children, _REFERENCE, ids.edges(node.children))
         _sync(message.attributes, _ATTRIBUTE, node.attributes)
+        if message.registered_saver.object_name != node.saver_name:
+            _rename_in_saver(message, node.saver_name)
         _sync(message.slot_variables, _SLOT, ids.slots(node.slots))
     return out
 
@@ -123,8 +126,13 @@ def new_ids(objects: ObjectGraph) -> dict[int, int] | None:
     return None if len(ids) == len(before) and all(old == new for old, new in ids.items()) else ids
 
 
-def respelled(data: bytes, respell: Callable[[str], str]) -> bytes:
+def respelled(data: bytes, respell: Callable[[str], str], in_saver: Callable[[str], str]) -> bytes:
     """Return a serialized `TrackableObjectGraph` with other checkpoint keys.
+
+    Args:
+        data: the message.
+        respell: makes new keys of old ones.
+        in_saver: the same for names that registered savers are given.
 
     Raises:
         FormatError: the bytes are no such message.
@@ -133,7 +141,16 @@ def respelled(data: bytes, respell: Callable[[str], str]) -> bytes:
     for node in message.nodes:
         for attribute in node.attributes:
             attribute.checkpoint_key = respell(attribute.checkpoint_key)
+        if node.registered_saver.object_name:
+            node.registered_saver.object_name = in_saver(node.registered_saver.object_name)
     return bytes(message.SerializeToString())
+
+
+def _rename_in_saver(message: Any, name: str) -> None:
+    if name:
+        message.registered_saver.object_name = name
+    else:
+        message.ClearField("registered_saver")
 
 
 class _Structures:

@@ -216,7 +216,7 @@ def _checkpoint_folder(folder: Path, names: Sequence[str]) -> Location:
     except GraphSurgeonError:  # the reader says it again, and is asked in vain for what else is there
         return alone
     name = files[0].removesuffix(".index")
-    meta = f"{name}.meta"
+    meta = path_of(find.graph_beside(folder / name)).name
     has_meta = meta in names and _kind_or_none(folder, meta) == registry.META_GRAPH.name
     others = _models_beside(folder, names, has_meta=has_meta)
     if others:
@@ -224,7 +224,8 @@ def _checkpoint_folder(folder: Path, names: Sequence[str]) -> Location:
         raise UsageError(what, path=folder, hint=_choice(folder, [meta if has_meta else name, *others]))
     if not has_meta:
         return alone
-    note = f"{meta} with the checkpoint beside it; {shlex.quote(str(folder / name))} is the checkpoint alone"
+    what = "with the checkpoint beside it" if meta == f"{name}.meta" else "is the graph"  # else reading says whose
+    note = f"{meta} {what}; {shlex.quote(str(folder / name))} is the checkpoint alone"
     found = _of_file(folder / meta)
     return replace(found, notes=(note, *find.others_beside(folder, name)))
 

@@ -104,6 +104,10 @@ class Buffers:
             return None
         return None
 
+    def is_empty_list(self, index: int) -> bool:
+        """Say whether a buffer has data, of no bytes; interpreters take that for values all the same."""
+        return 0 <= index < len(self.tables) and (self.tables[index].extent("data") or (0, 1))[1] == 0
+
     def _find(self, index: int) -> tuple[int, int]:
         if not 0 <= index < len(self.tables):
             return NOWHERE

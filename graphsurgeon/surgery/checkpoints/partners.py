@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from graphsurgeon.analysis.patterns import matcher, suggest_pattern
+from graphsurgeon.analysis.patterns import matcher, suggest_name
 from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
@@ -70,7 +70,7 @@ def chosen_keys(model: Model, checkpoint: Checkpoint, match: Sequence[str], why_
         matches = matcher(pattern, known.__contains__)
         found = [key for key, called in names.items() if any(map(matches, called))]
         if not found:
-            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_pattern(pattern, known))
+            raise UsageError(f"no variable matches {pattern!r}", hint=suggest_name(pattern, known))
         taken = [key for key in found if not why_not(key)]
         if not taken:
             raise UsageError(f"{found[0]}: {why_not(found[0])}", hint="match others")

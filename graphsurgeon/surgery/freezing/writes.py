@@ -6,13 +6,13 @@ needed, if a needed read of the variable comes after it by data or control edges
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graphsurgeon.errors import UnsupportedError
-from graphsurgeon.model.graph import Graph, Node
-from graphsurgeon.model.traversal import downstream, handed_on, producers, reached
-from graphsurgeon.ops.kinds import ENTERS, EXITS, IDENTITIES, IFS, LOOPS, PLACEHOLDERS
+from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.traversal import downstream, handed_on, nearest_first, producers, reached
+from graphsurgeon.ops.kinds import ENTERS, EXITS, IDENTITIES, IFS, LOOPS, PLACEHOLDERS, SWITCHES
 from graphsurgeon.surgery.moves.inlining.inline import alive_control
 from graphsurgeon.surgery.moves.variable_uses import HeldVariable
 
@@ -134,12 +134,23 @@ def _decided(write: Node) -> str:
 
     Which branch it is, its functions no longer tell: what nobody needs of them is gone by now.
     """
-    if write.op not in IFS or not write.inputs:
-        return ""
-    switch = handed_on(write.inputs[0], IDENTITIES).producer
-    if switch is None or switch.op not in PLACEHOLDERS:
-        return ""
-    return f"--set {switch.name}=false (or true) takes out a branch that writes; else "
+    switch = next((node for node in map(_switch, _conditions(write)) if node is not None), None)
+    return f"--set {switch.name}=false (or true) takes out a branch that writes; else " if switch is not None else ""
+
+
+def _conditions(write: Node) -> Iterator[Value]:
+    """Yield what decides whether a write runs: the condition of an If, in V1 control flow what is nearest first."""
+    if write.op in IFS:
+        yield from write.inputs[:1]
+        return
+    before = nearest_first([write], lambda node: [*producers(node.inputs), *node.controls])
+    yield from (node.inputs[1] for node in before if node.op in SWITCHES and len(node.inputs) > 1)
+
+
+def _switch(condition: Value) -> Node | None:
+    """Return the placeholder that alone decides a condition, None if there is none."""
+    node = handed_on(condition, IDENTITIES | {"LogicalNot"}).producer
+    return node if node is not None and node.op in PLACEHOLDERS else None
 
 
 def _names(held: frozenset[HeldVariable]) -> str:

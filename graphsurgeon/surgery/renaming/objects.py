@@ -94,7 +94,7 @@ class ObjectPaths:
     def _leave_out_emptied(self, parents: list[ObjectNode]) -> None:
         """Take out objects that held nothing but what has moved, the innermost first; the root stays."""
         for node in reversed(parents[1:]):
-            if node.children or node.attributes or node.slots or self._objects is None:
+            if node.children or node.attributes or node.saver_name or node.slots or self._objects is None:
                 return
             if node in self._objects.nodes:
                 self._objects.leave_out([node])

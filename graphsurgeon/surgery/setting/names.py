@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_node, suggestion
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_node, near_or_all
 from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.analysis.stored_weights.weight_totals import KerasCopies, is_keras_copy
 from graphsurgeon.analysis.tensors import quantization
@@ -73,7 +73,7 @@ class WeightNames:
             if found is not None:
                 return found
         if self.metagraph is None:
-            raise UsageError(f"there is no variable {name!r}", hint=suggestion(name, self._called(checkpoint)))
+            raise UsageError(f"there is no variable {name!r}", hint=near_or_all(name, self._called(checkpoint)))
         return self._stored(name) if self.is_tflite else self._constant(name)
 
     # -- checkpoints -------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ class WeightNames:
         if found:
             return UsageError(f"{name!r} has no value that is stored", hint="gs weights --all lists those that have")
         known = [value.name or "" for place in places for value in place.values if value.tensor is not None]
-        return UsageError(f"the model has no tensor {name!r}", hint=suggestion(name, known))
+        return UsageError(f"the model has no tensor {name!r}", hint=near_or_all(name, known))
 
     def _notes(self, value: Value, others: Sequence[Value]) -> Iterator[str]:
         assert self.metagraph is not None

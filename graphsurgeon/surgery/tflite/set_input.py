@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from graphsurgeon.analysis.names import suggestion
+from graphsurgeon.analysis.names import near_or_all
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.shapes.tflite_flow import SubgraphShapes, infer_subgraph
+from graphsurgeon.surgery.moves.inlining.inline import MOST_REPEATED
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
 from graphsurgeon.surgery.tflite.batch_shapes import settle
 from graphsurgeon.surgery.tflite.fix_reshapes import batch_axis, batch_of, fix_reshapes, operators_of, state_tensors
@@ -69,6 +71,7 @@ def _reshape(
     What was fixed is added to `fixed`.
     """
     graph = metagraph.graph
+    _require_bounded(graph)
     changed = {_input(metagraph, name): shape for name, shape in shapes.items()}
     told = [_told(value, shape) for value, shape in changed.items()]
     trial = {value: _doubled(value, shape) for value, shape in changed.items()}
@@ -95,6 +98,25 @@ def _reshape(
     for value in () if is_open else computed:
         settle(value)
     return told, contradictions, count
+
+
+def _require_bounded(graph: Graph) -> None:
+    """Refuse subgraphs that run themselves, or each other so often that there would be no end of operators."""
+    sizes: dict[Graph, int] = {}
+    for one in in_postorder([graph], lambda one: (called for node in one.nodes for called in node.functions)):
+        called = [other for node in one.nodes for other in node.functions]
+        circle = next((other for other in called if other not in sizes), None)
+        if circle is not None:
+            raise UnsupportedError(
+                f"subgraph {circle.name or 'main'!r} runs itself, at some depth: its shapes have no end",
+                hint="gs check names the subgraphs",
+            )
+        sizes[one] = len(one.nodes) + sum(sizes[other] for other in called)
+        if sizes[one] > MOST_REPEATED:
+            raise UnsupportedError(
+                f"subgraph {one.name or 'main'!r} runs others so often that they make {sizes[one]:,} operators",
+                hint=f"up to {MOST_REPEATED:,} are followed",
+            )
 
 
 def _contradictions(
@@ -214,7 +236,7 @@ def _input(metagraph: MetaGraph, name: str) -> Value:
     known = [value.name or "" for value in graph.inputs] + [
         key for s in metagraph.signatures.values() for key in s.inputs
     ]
-    raise UsageError(f"the model has no input {name!r}", hint=suggestion(name, known))
+    raise UsageError(f"the model has no input {name!r}", hint=near_or_all(name, known))
 
 
 def _told(value: Value, shape: Shape) -> InputChange:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.names import suggestion
+from graphsurgeon.analysis.names import choose_metagraph, near_or_all
 from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import FLOAT32, DType
-from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.reports import InputChange
 
 _SHIFT = 128  # between the zero points of uint8 and int8
@@ -66,11 +66,12 @@ def set_output(
         UsageError: there is no such output, or no scale where one is needed.
         UnsupportedError: the model is no TFLite model, or the output cannot have the type.
     """
-    if model.traits.vocabulary != TFLITE:
-        raise UnsupportedError("only outputs of a TFLite model have types of their own", hint="gs add-output adds one")
+    metagraph = choose_metagraph(model)
+    if not is_tflite(model, metagraph, "set-output"):
+        hint = "those of a graph have what their ops yield"
+        raise UnsupportedError("only outputs of a TFLite model have types of their own", hint=hint)
     if not dtypes:
         raise UsageError("nothing to set", hint="give --dtype OUTPUT=DTYPE")
-    metagraph = model.metagraphs[0]
     changes = plan_types(metagraph, dtypes, "output", scale_of(scale, zero_point))
     return SetOutputReport(tuple(change() for change in changes), _affected(metagraph, "outputs"))
 
@@ -123,7 +124,7 @@ def find_end(metagraph: MetaGraph, name: str, side: str) -> Value:
     )
     if not found:
         raise UsageError(
-            f"the model has no {side} {name!r}", hint=suggestion(name, [*keyed, *(v.name or "" for v in values)])
+            f"the model has no {side} {name!r}", hint=near_or_all(name, [*keyed, *(v.name or "" for v in values)])
         )
     return found[0]
 

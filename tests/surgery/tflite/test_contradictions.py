@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from graphsurgeon import read, surgery, write
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model import DType, Model, Output, Shape, Tensor
+from tests.oracle import tflite_objects
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "tflite"
 INT32 = DType.named("int32")
@@ -66,3 +68,24 @@ def test_what_takes_any_batch_is_not_refused() -> None:
 def test_another_height_is_no_batch() -> None:
     model = ending_in("RESHAPE", [1, -1, 3], shape=[1, 64, 3])
     assert surgery.set_input(model, shapes={"#0": [1, 16, 8, 3]}).contradictions == ()
+
+
+def test_subgraphs_that_run_themselves_have_no_shapes(fixtures_dir: Path) -> None:
+    model = read(fixtures_dir / "hostile" / "recursive_subgraphs.tflite")
+    with pytest.raises(UnsupportedError, match="subgraph 'main' runs itself"):
+        surgery.set_input(model, shapes={"x": [2, 4]})
+
+
+def test_what_runs_others_twice_at_each_of_many_depths_is_bounded(tmp_path: Path, fixtures_dir: Path) -> None:
+    """Each of 30 subgraphs runs the next one in two loops: some 2^30 operators."""
+    built = tflite_objects.model((fixtures_dir / "hostile" / "recursive_subgraphs.tflite").read_bytes())
+    (first,) = built.subgraphs
+    built.subgraphs = [copy.deepcopy(first) for _ in range(30)]
+    for number, subgraph in enumerate(built.subgraphs[:-1]):
+        dense, loop, relu = subgraph.operators
+        loop.builtinOptions.condSubgraphIndex = loop.builtinOptions.bodySubgraphIndex = number + 1
+        subgraph.operators = [dense, loop, copy.deepcopy(loop), relu]
+    built.subgraphs[-1].operators = built.subgraphs[-1].operators[:1]
+    (tmp_path / "m.tflite").write_bytes(tflite_objects.pack(built))
+    with pytest.raises(UnsupportedError, match="runs others so often"):
+        surgery.set_input(read(tmp_path / "m.tflite"), shapes={"x": [2, 4]})

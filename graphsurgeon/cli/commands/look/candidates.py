@@ -12,7 +12,7 @@ import typer
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, Json, Model, Tags, expanding, parse_tags
-from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, require_graph, selection
+from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, selection
 
 if TYPE_CHECKING:
     from graphsurgeon.analysis.candidates import Candidate
@@ -73,7 +73,6 @@ def _show(
     from graphsurgeon.shapes.infer import infer_shapes
 
     file = read(path)
-    require_graph(file)
     metagraph = choose_metagraph(file, parse_tags(tags))
     report = infer_shapes(metagraph, assume=select.assume)
     filters = cut_lists(select.filters, file)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, require_graph
 from graphsurgeon.analysis.select import FoundValue, find_values
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import GraphName, Json, Model, Tags, expanding, parse_tags
-from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, require_graph, selection
+from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, selection
 from graphsurgeon.cli.output import plural
 from graphsurgeon.cli.text import values as values_text
 from graphsurgeon.errors import UsageError

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
-from graphsurgeon.analysis.patterns import matcher, suggest_pattern
+from graphsurgeon.analysis.patterns import matcher, suggest_name
 from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.analysis.stored_weights.weights import (
     Allowance,
@@ -142,7 +142,7 @@ def list_one(
     with_small = everything or values is not None
     found = every if with_small else [weight for weight in every if not is_small(weight)]
     patterns = split_list(match, commas=not file.traits.has_free_names)
-    chosen = _select(file, found, [values] if values is not None else patterns)
+    chosen = _select(file, found, [values] if values is not None else patterns, every)
     chosen = [_dequantized(weight) for weight in chosen] if dequantize else chosen
     for_people = sys.stdout.isatty() and not as_json and export is None
     order = sort or (Order.SIZE if for_people else Order.FILE)
@@ -168,8 +168,14 @@ def _list(file: ModelFile, tags: Sequence[str] | None, graph: str | None) -> lis
     return list_weights(file, metagraphs, lambda metagraph: choose_graphs(metagraph, graph), small=True)
 
 
-def _select(file: ModelFile, weights: list[Weight], patterns: Sequence[str]) -> list[Weight]:
+def _select(file: ModelFile, weights: list[Weight], patterns: Sequence[str], every: Sequence[Weight]) -> list[Weight]:
     """Keep what one of the patterns matches, by the name in the file or any that the variable goes by.
+
+    Args:
+        file: the model.
+        weights: among these.
+        patterns: names, globs or `re:` expressions; none for all.
+        every: the weights with those that are too small to be listed.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -183,7 +189,10 @@ def _select(file: ModelFile, weights: list[Weight], patterns: Sequence[str]) -> 
     for pattern in patterns:
         test = matcher(pattern, names.__contains__)
         if not any(map(test, names)):
-            raise UsageError(f"no weight matches {pattern!r}", hint=suggest_pattern(pattern, sorted(names)))
+            known = set().union(*(_names(weight, others) for weight in every))
+            among_small = any(map(test, known))
+            hint = "--all takes small constants too" if among_small else suggest_name(pattern, sorted(known))
+            raise UsageError(f"no weight matches {pattern!r}", hint=hint)
         tests.append(test)
     return [
         weight for weight, own in zip(weights, called, strict=True) if any(test(name) for test in tests for name in own)

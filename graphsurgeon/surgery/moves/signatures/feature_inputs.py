@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.interface.parsed_features import ParsedTensor, parsed_tensors
+from graphsurgeon.analysis.interface.parsed_features import ALL_PARSERS, ParsedTensor, parsed_tensors
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Value
@@ -46,8 +46,12 @@ def parsing_signature(metagraph: MetaGraph, key: str | None) -> Signature:
     if len(chosen) > 1:
         chosen = [one for one in chosen if one.key == "serving_default"] or chosen
     if not chosen:
+        has_parser = any(node.op in ALL_PARSERS for graph in metagraph.graphs for node in graph.nodes)
         raise UnsupportedError(
-            "no signature parses serialized examples", hint="name the outputs: gs outputs lists likely ones"
+            "no signature parses serialized examples"
+            if has_parser
+            else "nothing in the model parses serialized examples",
+            hint="name the outputs: gs outputs lists likely ones" if has_parser else "gs inputs lists what is fed",
         )
     if len(chosen) > 1:
         choices = ", ".join(f"--signature {one.key}" for one in chosen)
