@@ -22,6 +22,7 @@ from graphsurgeon.checks.graphs import (
     mentions,
     nodes,
     ops,
+    resources,
     runs,
 )
 from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
@@ -57,6 +58,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     calls.recursion,
     calls.call_arguments,
     calls.results,
+    resources.table_types,
     mentions.dangling_mentions,
     collections.collections,
     entries.tensors,
@@ -75,6 +77,7 @@ NODE_RULES: tuple[NodeRule, ...] = (
     ops.constants,
     attributes.kinds,
     lengths.lengths,
+    resources.resource_names,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.subgraphs,

@@ -36,8 +36,9 @@ def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
     for name, found in missing.items():
         first, more = found[0], len(found) - 1
         where = place(first.graph, first) + (f" and {more} more" if more else "")
-        is_run = any(running.severity(node) == "error" for node in found)
-        severity = "error" if is_run else "warning"
+        # A session places every call of the main graph, run or not: it refuses, or never ends.
+        is_asked = any(node.graph.kind == "main" or running.severity(node) == "error" for node in found)
+        severity = "error" if is_asked else "warning"
         yield _missing(severity, where, f"it names the function {name!r}, which the library lacks")
     for function, gradient in metagraph.gradients.items():
         if gradient not in metagraph.functions:

@@ -10,8 +10,8 @@ from typing import Any
 
 from graphsurgeon.checks.tflite.places import ANEW, operator, own
 from graphsurgeon.errors import plural
-from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT, DType
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.tflite import Builtin, Range, builtin
@@ -22,6 +22,12 @@ _COUNTED = {
     "UNPACK": ("num", "outputs"),
 }  # fmt: skip
 _WINDOWS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"})
+# Options that an interpreter looks at while it opens the file (`flatbuffer_conversions.cc`), and what it knows of them.
+_FORMATS: dict[str, dict[str, tuple[bytes, ...]]] = {
+    "FULLY_CONNECTED": {"weights_format": (b"DEFAULT", b"SHUFFLED4x16INT8")},
+    "LSTM": {"kernel_type": (b"FULL", b"BASIC")},
+    "LSH_PROJECTION": {"type": (b"SPARSE", b"DENSE")},
+}
 RUNNERS = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"})
 
 
@@ -72,8 +78,11 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
     for graph in metagraph.graphs:
         for number, node in enumerate(graph.nodes):
             known = builtin(node.op) if not is_custom(node) else None
+            where = operator(graph, number, node)
+            if known is None and _options_end(node) > _file_size(node):
+                what = f"its options end at byte {_options_end(node)}, behind the end of the file"
+                yield Finding("error", where, what, ANEW, "operator-options")
             if known is not None:
-                where = operator(graph, number, node)
                 yield from _counts(where, node, known)
                 yield from _left_out(where, node, known)
                 yield from _said(where, node)
@@ -85,6 +94,18 @@ def _counts(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
         if wanted is not None and not wanted[0] <= count <= (count if wanted[1] is None else wanted[1]):
             what = f"it has {plural(count, side)}; its kernel takes {_told(wanted)}"
             yield Finding("error", where, what, ANEW, "operator-arity")
+
+
+def _options_end(node: Node) -> int:
+    """Return where the options of an operator end that lie behind the FlatBuffer; only custom ones are looked at."""
+    table: Any = node.raw
+    offset = table.get("large_custom_options_offset") if table is not None else 0
+    return offset + table.get("large_custom_options_size") if offset > 1 else 0
+
+
+def _file_size(node: Node) -> int:
+    raw: Any = node.raw
+    return raw.image.file.size if raw is not None and raw.image.file is not None else 0
 
 
 def _said(where: str, node: Node) -> Iterator[Finding]:
@@ -99,8 +120,22 @@ def _said(where: str, node: Node) -> Iterator[Finding]:
         steps = [key for key in ("stride_h", "stride_w") if not node.attrs.get(key)]
         if steps:
             yield Finding("error", where, f"its options have no {steps[0]}", ANEW, "operator-options")
+    for key, value in node.attrs.items():
+        if isinstance(value, DType) and value.number < 0:
+            what = f"its {key} is the element type {-1 - value.number}, which there is not"
+            yield Finding("error", where, what, ANEW, "operator-options")
+    for key, taken in _FORMATS.get(node.op, {}).items():
+        said = node.attrs.get(key, taken[0])
+        if said not in taken:
+            yield Finding(
+                "error", where, f"its {key} is {_shown(said)}, of which there is no such", ANEW, "operator-options"
+            )
     if node.op in RUNNERS - {"CALL"} and not any(isinstance(one, FunctionRef) for one in _flat(node)):
         yield Finding("error", where, "its options name no subgraph", ANEW, "operator-options")
+
+
+def _shown(value: object) -> str:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def _flat(node: Node) -> Iterator[object]:
@@ -125,16 +160,24 @@ def _left_out(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
 def results(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find operators that write what they read, what is stored, or what another one writes."""
     for graph in metagraph.graphs:
-        written: dict[Value, int] = {}
+        written: dict[Value, tuple[int, Node]] = {}
         for number, node in enumerate(graph.nodes):
             for value in node.outputs:
                 what = _why_not_written(node, value, graph, written)
                 if what:
-                    yield Finding("error", operator(graph, number, node), what, ANEW, "operator-result")
-                written.setdefault(value, number)
+                    is_copy = value in written and _is_copy(node, written[value][1])  # which does its work again
+                    severity: Severity = "warning" if is_copy else "error"
+                    yield Finding(severity, operator(graph, number, node), what, ANEW, "operator-result")
+                written.setdefault(value, (number, node))
 
 
-def _why_not_written(node: Node, value: Value, graph: Graph, written: dict[Value, int]) -> str:
+def _is_copy(node: Node, other: Node) -> bool:
+    same = node.op == other.op and len(node.inputs) == len(other.inputs) and len(node.outputs) == len(other.outputs)
+    pairs = [*zip(node.inputs, other.inputs, strict=False), *zip(node.outputs, other.outputs, strict=False)]
+    return same and all(one is two for one, two in pairs)
+
+
+def _why_not_written(node: Node, value: Value, graph: Graph, written: dict[Value, tuple[int, Node]]) -> str:
     if value.is_absent or value.is_dangling:
         return ""
     if any(read is value for read in node.inputs):
@@ -142,7 +185,7 @@ def _why_not_written(node: Node, value: Value, graph: Graph, written: dict[Value
     if value.tensor is not None:
         return f"its output {value} is a constant"
     if value in written:
-        return f"its output {value} is written by operator #{written[value]} too"
+        return f"its output {value} is written by operator #{written[value][0]} too"
     if value.dtype in (RESOURCE, VARIANT) and any(one is value for one in graph.inputs):
         return f"its output {value} is an input of the subgraph"
     return ""
