@@ -209,16 +209,20 @@ def _saved_model(path: str) -> Any:
 
 
 def _run(session: Any, graph: Any, signature: Any) -> None:
+    """Fetch the outputs of a signature as a client does, its inputs fed; not where one is no plain tensor."""
+    import tensorflow as tf
+
     feeds: dict[Any, Any] = {}
     for info in signature.inputs.values():
-        if info.WhichOneof("encoding") != "name":
+        if info.WhichOneof("encoding") not in ("name", None):
             return
-        tensor = graph.get_tensor_by_name(info.name)
+        tensor = tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph)
         own = list(tensor.shape) if tensor.shape.rank is not None else []  # where the signature says none
         dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
         feeds[tensor] = _value(tensor.dtype, dims)
-    names = [info.name for info in signature.outputs.values() if info.WhichOneof("encoding") == "name"]
-    session.run(names, feeds)
+    outputs = [signature.outputs[key] for key in sorted(signature.outputs)]
+    found = [tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph) for info in outputs]
+    session.run(tf.nest.flatten(found, expand_composites=True), feeds)
 
 
 def _call(function: Any) -> None:

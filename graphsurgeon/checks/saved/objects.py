@@ -14,6 +14,7 @@ from graphsurgeon.formats.graph.objectgraph import MISSING, is_known_version, st
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
+from graphsurgeon.model.tensor import Tensor
 
 _SIGNATURES = "signature_map"
 _CALLABLE = frozenset({"function", "bare_concrete_function"})
@@ -51,6 +52,10 @@ def _root(metagraph: MetaGraph, graph: ObjectGraph) -> Iterator[Finding]:
         yield _finding("object 0", "it has no child 'signatures', by which tf.saved_model.load finds them")
     elif holder is not None and (holder.identifier != _SIGNATURES or not is_known_version(holder)):
         yield _finding("object 0", "its child 'signatures' is not what holds signatures")
+    elif holder is not None:
+        for name, child in holder.children:
+            if child.kind not in _CALLABLE | {MISSING}:
+                yield _finding("object graph", f"the signature {name!r} is no function")
     circle = _dependency_circle(graph)
     if circle:
         yield _finding("object graph", f"{len(circle)} objects wait for each other to be loaded")
@@ -92,10 +97,14 @@ def _own(node: ObjectNode) -> Iterator[str]:
         yield "it is of no kind that the loader knows"
     if node.kind == "variable" and node.dtype is not None and not node.dtype.number:
         yield f"the variable {node.name!r} has no dtype"
-    if node.kind == "user_object" and node.identifier == _SIGNATURES:
-        for name, child in node.children:
-            if child.kind not in _CALLABLE | {MISSING}:
-                yield f"its signature {name!r} is no function"
+    if node.kind == "bare_concrete_function" and not any(node.functions):
+        yield "it is a function without a name"
+    named = node.mention.node if node.kind == "constant" and node.mention is not None else None
+    if named is not None and not isinstance(named.attrs.get("value"), Tensor):
+        yield f"it is a constant, and {named.name!r} is none"
+    for name, pair in node.saveables.items():
+        if any(end.kind not in _CALLABLE | {MISSING} for end in pair):
+            yield f"what saves or restores {name!r} is no function"
 
 
 def _functions(graph: ObjectGraph) -> Iterator[Finding]:
