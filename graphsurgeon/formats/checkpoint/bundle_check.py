@@ -200,6 +200,8 @@ def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
         expected = entry.expected_size
         if not 0 <= entry.shard < bundle.num_shards:
             yield Finding("error", where, f"lies in shard {entry.shard} of {bundle.num_shards}", RESTORE)
+        elif not entry.dtype.number or entry.dtype.name == f"dtype_{entry.dtype.number}":
+            yield Finding("error", where, f"its dtype is {entry.dtype.number}, which there is not", RESTORE)
         elif entry.offset < 0 or entry.size < 0:
             yield Finding("error", where, f"{entry.size} bytes at byte {entry.offset} cannot be", RESTORE)
         elif expected is not None and entry.size != expected:

@@ -30,7 +30,6 @@ from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint.bundle_payload import decode_strings, payload_checksum, swap_bytes
 from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource, resolve, slice_shape
 from graphsurgeon.formats.graph import objectgraph
-from graphsurgeon.formats.graph.tensorproto import read_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.dtype import STRING, VARIANT, DType
@@ -61,7 +60,7 @@ class BundleEntry:
         self.key = key
         self.raw = raw
         self.dtype = DType.of(message.dtype)
-        self.shape = read_shape(message.shape)
+        self.shape = Shape([dim.size for dim in message.shape.dim])  # readers pass over a rank that is called unknown
         self.shard: int = message.shard_id
         self.offset: int = message.offset
         self.size: int = message.size
