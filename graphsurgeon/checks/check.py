@@ -57,6 +57,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     calls.missing_functions,
     calls.recursion,
     calls.call_arguments,
+    calls.call_attributes,
     calls.results,
     resources.table_types,
     mentions.dangling_mentions,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from graphsurgeon.analysis.flow.calls import run_function
 from graphsurgeon.checks.graphs.nodes import Running, reached
@@ -118,6 +119,29 @@ def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
             for what in _misfits(node) if node.op in _CHECKED else ():
                 severity: Severity = "error" if _is_instantiated(node) else running.severity(node)
                 yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
+
+
+def call_attributes(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find calls that do not give an attribute which their function declares (`ValidateSignatureWithAttrs`)."""
+    running = Running(metagraph)
+    declared = {function: _declared(function) for function in metagraph.functions.values()}
+    asking = {function for function, names in declared.items() if names}
+    for graph in metagraph.graphs if asking else ():
+        for node in graph.nodes:
+            refs: list[tuple[Graph, Mapping[str, AttrValue]]]
+            refs = [(ref.graph, ref.attrs) for ref in node.function_refs if ref.graph is not None]
+            refs += [(node.callee, node.attrs)] if node.callee is not None else []
+            for function, given in refs:
+                for name in declared.get(function, []):
+                    if name not in given:
+                        severity: Severity = "error" if graph.kind == "main" else running.severity(node)
+                        what = f"its function {function.name} declares the attribute {name!r}, and it gives none"
+                        yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
+
+
+def _declared(function: Graph) -> list[str]:
+    raw: Any = function.raw
+    return list(raw.opdef(function).attrs) if raw is not None else []
 
 
 def results(metagraph: MetaGraph) -> Iterator[Finding]:

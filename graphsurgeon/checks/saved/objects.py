@@ -7,11 +7,12 @@ object, reached or not; only what is read when it is used is a matter of what us
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.formats.graph.objectgraph import MISSING, is_known_version, stored_faults
 from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
 from graphsurgeon.model.tensor import Tensor
@@ -62,14 +63,27 @@ def _root(metagraph: MetaGraph, graph: ObjectGraph) -> Iterator[Finding]:
 
 
 def _dependency_circle(graph: ObjectGraph) -> set[ObjectNode]:
-    """Return objects that depend on each other, or on such as do."""
-    waiting = {node: {child for _, child in node.dependencies} for node in graph.nodes if node.dependencies}
+    """Return objects that depend on each other, or on such as do (`_generate_ordered_node_ids` of load.py)."""
+    captures = {entry.function: entry.bound_inputs for entry in graph.concrete_functions}
+    waiting = {node: set(_made_before(node, captures)) for node in graph.nodes}
+    for node in graph.nodes:
+        for of, _, slot in node.slots:  # made by the optimizer, for the variable
+            waiting.setdefault(slot, set()).update((node, of))
     while True:
         ready = [node for node, before in waiting.items() if before.isdisjoint(waiting)]
         if not ready:
             return set(waiting)
         for node in ready:
             del waiting[node]
+
+
+def _made_before(node: ObjectNode, captures: Mapping[Graph | str, Sequence[ObjectNode]]) -> Iterator[ObjectNode]:
+    yield from (child for _, child in node.dependencies)
+    for function in node.functions if node.kind in _CALLABLE else ():
+        yield from captures.get(function, ())
+    maker = node.child("_create_resource") if node.kind == "resource" else None
+    if maker is not None:
+        yield maker
 
 
 def _finding(where: str, what: str) -> Finding:
@@ -91,8 +105,6 @@ def _own(node: ObjectNode) -> Iterator[str]:
     yield from (
         f"it has {count} children {name!r}, of which one is kept" for name, count in counts.items() if count > 1
     )
-    if node.kind == "resource" and node.child("_create_resource") is None:
-        yield "it has no function '_create_resource' that makes it"
     if not node.kind:
         yield "it is of no kind that the loader knows"
     if node.kind == "variable" and node.dtype is not None and not node.dtype.number:
@@ -114,6 +126,8 @@ def _functions(graph: ObjectGraph) -> Iterator[Finding]:
         for captured in entry.bound_inputs:
             if captured.kind == MISSING:
                 yield _finding(where, f"it captures object {captured.raw}, which there is not")
+            elif captured.kind == "resource" and captured.child("_create_resource") is None:
+                yield _finding(where, "it captures a resource that has no function '_create_resource', which makes it")
             elif captured.kind in _NO_TENSOR or captured.identifier in ("_generic_user_object", _SIGNATURES):
                 yield _finding(where, "it captures an object of which no tensor can be made")
         for what in stored_faults(entry):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.checks.saved.variable_values import variable_values
+from graphsurgeon.disk import files, places
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.checkpoint import find as checkpoints
 from graphsurgeon.model.checkpoint import Checkpoint
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -27,9 +28,12 @@ def of_model(model: Model) -> Iterator[Finding]:
     problems = checkpoints.problems(model.checkpoint) if model.checkpoint is not None else []
     yield from (replace(problem, rule="checkpoint-files") for problem in problems)
     if model.checkpoint is not None:
+        # Who names the folder cannot load by a file that says nothing; one that names another place was often moved.
+        state, is_folder = model.checkpoint.state, files.is_folder(places.path_of(model.path))
+        severity: Severity = "error" if is_folder and state is not None and state.problem else "warning"
         for what in checkpoints.state_faults(model.checkpoint):
             text, _, hint = what.partition("; ")
-            yield Finding("warning", "folder", text, hint, "state-file")
+            yield Finding(severity, "folder", text, hint, "state-file")
     if _speak_tensorflow(model):
         yield from _restored(model)
     if model.checkpoint is not None:

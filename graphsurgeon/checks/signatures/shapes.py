@@ -48,13 +48,14 @@ _SPARSE = (("values", 1, None), ("indices", 2, INT64), ("dense shape", 1, INT64)
 
 
 def sparse(metagraph: MetaGraph, report: ShapeReport) -> Iterator[Finding]:
-    """Find sparse inputs and outputs whose parts the loader cannot put together."""
-    if metagraph.tags is None or (metagraph.objects is not None and metagraph.objects.nodes):
-        return
+    """Find sparse inputs and outputs whose parts nobody can put together: `get_tensor_from_tensor_info` neither."""
     for signature in metagraph.signatures.values():
         for side, entries in (("input", signature.inputs), ("output", signature.outputs)):
             for key, entry in entries.items():
                 raw: Any = entry.raw
+                if raw is not None and raw.WhichOneof("encoding") == "composite_tensor" and not _says_type(raw):
+                    where, hint = f"signature {signature.key}, {side} {key}", "say of which class its tensors are parts"
+                    yield Finding("error", where, "its composite tensor has no type", hint, "signature-tensor")
                 if raw is None or raw.WhichOneof("encoding") != "coo_sparse" or len(entry.components) != len(_SPARSE):
                     continue
                 for mention, (noun, rank, dtype) in zip(entry.components, _SPARSE, strict=True):
@@ -63,6 +64,10 @@ def sparse(metagraph: MetaGraph, report: ShapeReport) -> Iterator[Finding]:
                         where = f"signature {signature.key}, {side} {key}"
                         hint = "name the parts of one sparse tensor"
                         yield Finding("error", where, f"its {noun}, {mention.text}, {what}", hint, "signature-tensor")
+
+
+def _says_type(raw: Any) -> bool:
+    return bool(raw.composite_tensor.type_spec.type_spec_class)
 
 
 def _part_fault(value: object, rank: int, dtype: DType | None, report: ShapeReport) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphsurgeon.checks.tflite.places import ANEW, operator, own
 from graphsurgeon.errors import plural
+from graphsurgeon.formats.tflite.schema import option_tables, option_unions
 from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
@@ -110,14 +111,15 @@ def _file_size(node: Node) -> int:
 
 def _said(where: str, node: Node) -> Iterator[Finding]:
     """Find numbers of tensors, and steps of windows, that the options do not say."""
+    own = node.attrs if _has_own_options(node) else {}  # those of another operator are none
     if node.op in _COUNTED:
         key, values = _COUNTED[node.op]
-        said, count = node.attrs.get(key, 0), len(getattr(node, values))
+        said, count = own.get(key, 0), len(getattr(node, values))
         if said != count:
             what = f"it has {count} {values}, and its {key} says {said!r}"
             yield Finding("error", where, what, ANEW, "operator-arity")
     if node.op in _WINDOWS:
-        steps = [key for key in ("stride_h", "stride_w") if not node.attrs.get(key)]
+        steps = [key for key in ("stride_h", "stride_w") if not own.get(key)]
         if steps:
             yield Finding("error", where, f"its options have no {steps[0]}", ANEW, "operator-options")
     for key, value in node.attrs.items():
@@ -132,6 +134,13 @@ def _said(where: str, node: Node) -> Iterator[Finding]:
             )
     if node.op in RUNNERS - {"CALL"} and not any(isinstance(one, FunctionRef) for one in _flat(node)):
         yield Finding("error", where, "its options name no subgraph", ANEW, "operator-options")
+
+
+def _has_own_options(node: Node) -> bool:
+    """Say whether the table of options of an operator is the one that its kernel wants, or it wants none."""
+    field, number = option_unions().get(option_tables().get(node.op, ""), ("", 0))
+    table: Any = node.raw
+    return not field or table is None or table.get(f"{field}_type") == number
 
 
 def _shown(value: object) -> str:
