@@ -10,7 +10,7 @@ from graphsurgeon.checks.graphs.nodes import Running, reached
 from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import place
 from graphsurgeon.formats.graph.metagraph import repeated_gradients
-from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -160,14 +160,17 @@ def results(metagraph: MetaGraph) -> Iterator[Finding]:
 def _is_instantiated(node: Node) -> bool:
     """Say whether a session refuses a call whose counts do not fit, run or not: of one in the main graph it does.
 
-    That is where the function takes more arguments, or gives more results, than the node has types for.
+    That is where the function takes more arguments, or gives more results, than the node has types for; and where it
+    takes or gives handles, by which calls are placed on devices.
     """
     function = run_function(node) if node.graph.kind == "main" else None
     if function is None:
         return False
     results, arguments = _types(node, "Tout"), _types(node, "Tin")
     gives_more = results is not None and len(results) < len(function.outputs)
-    return gives_more or (arguments is not None and len(arguments) < len(function.inputs))
+    takes_more = arguments is not None and len(arguments) < len(function.inputs)
+    types = [*(value.dtype for value in function.inputs), *(output.dtype for output in function.outputs)]
+    return gives_more or takes_more or RESOURCE in types or VARIANT in types
 
 
 def _misfits(node: Node) -> Iterator[str]:

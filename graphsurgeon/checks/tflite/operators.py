@@ -5,7 +5,7 @@ What an interpreter refuses is an error, also where only LiteRT with or only wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphsurgeon.checks.tflite.places import ANEW, operator, own
@@ -13,7 +13,7 @@ from graphsurgeon.errors import plural
 from graphsurgeon.formats.tflite.schema import option_tables, option_unions
 from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
-from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.tflite import Builtin, Range, builtin
 
@@ -22,7 +22,12 @@ _COUNTED = {
     "PACK": ("values_count", "inputs"), "SPLIT": ("num_splits", "outputs"), "SPLIT_V": ("num_splits", "outputs"),
     "UNPACK": ("num", "outputs"),
 }  # fmt: skip
-_WINDOWS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"})
+_STRIDES, _DILATIONS = ("stride_h", "stride_w"), ("dilation_h_factor", "dilation_w_factor")
+# Options that must not be 0.
+_STEPS = {
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _STRIDES + _DILATIONS),
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), _STRIDES),
+}
 # Options that an interpreter looks at while it opens the file (`flatbuffer_conversions.cc`), and what it knows of them.
 _FORMATS: dict[str, dict[str, tuple[bytes, ...]]] = {
     "FULLY_CONNECTED": {"weights_format": (b"DEFAULT", b"SHUFFLED4x16INT8")},
@@ -110,30 +115,37 @@ def _file_size(node: Node) -> int:
 
 
 def _said(where: str, node: Node) -> Iterator[Finding]:
-    """Find numbers of tensors, and steps of windows, that the options do not say."""
+    """Find numbers of tensors, and options, that a kernel does not take."""
     own = node.attrs if _has_own_options(node) else {}  # those of another operator are none
+    yield from (Finding("error", where, what, ANEW, "operator-arity") for what in _miscounted(node, own))
+    yield from (Finding("error", where, what, ANEW, "operator-options") for what in _odd_options(node, own))
+
+
+def _miscounted(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
     if node.op in _COUNTED:
         key, values = _COUNTED[node.op]
         said, count = own.get(key, 0), len(getattr(node, values))
         if said != count:
-            what = f"it has {count} {values}, and its {key} says {said!r}"
-            yield Finding("error", where, what, ANEW, "operator-arity")
-    if node.op in _WINDOWS:
-        steps = [key for key in ("stride_h", "stride_w") if not own.get(key)]
-        if steps:
-            yield Finding("error", where, f"its options have no {steps[0]}", ANEW, "operator-options")
+            yield f"it has {count} {values}, and its {key} says {said!r}"
+    if node.op == "FULLY_CONNECTED":
+        wanted, noun = (2, "shuffled") if own.get("weights_format") == b"SHUFFLED4x16INT8" else (1, "plain")
+        if len(node.outputs) != wanted:
+            yield f"it has {plural(len(node.outputs), 'output')}; with {noun} weights it gives {wanted}"
+
+
+def _odd_options(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
+    steps = [key for key in _STEPS.get(node.op, ()) if not own.get(key)]
+    if steps:
+        yield f"its options have no {steps[0]}"
     for key, value in node.attrs.items():
         if isinstance(value, DType) and value.number < 0:
-            what = f"its {key} is the element type {-1 - value.number}, which there is not"
-            yield Finding("error", where, what, ANEW, "operator-options")
+            yield f"its {key} is the element type {-1 - value.number}, which there is not"
     for key, taken in _FORMATS.get(node.op, {}).items():
         said = node.attrs.get(key, taken[0])
         if said not in taken:
-            yield Finding(
-                "error", where, f"its {key} is {_shown(said)}, of which there is no such", ANEW, "operator-options"
-            )
+            yield f"its {key} is {_shown(said)}, of which there is no such"
     if node.op in RUNNERS - {"CALL"} and not any(isinstance(one, FunctionRef) for one in _flat(node)):
-        yield Finding("error", where, "its options name no subgraph", ANEW, "operator-options")
+        yield "its options name no subgraph"
 
 
 def _has_own_options(node: Node) -> bool:

@@ -104,14 +104,14 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
         bias = _BIASES.get(node.op)
         for place, value in enumerate(node.inputs) if bias is not None else ():
             is_hybrid = node.inputs[0].dtype is not None and not node.inputs[0].dtype.is_integer
-            is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or (is_hybrid and not _has_zero(value)))
+            is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or (is_hybrid and _has_one_scale(value)))
             if value.tensor is not None and (place == bias or is_weight):
                 yield value
 
 
-def _has_zero(value: Value) -> bool:
+def _has_one_scale(value: Value) -> bool:
     found = value.extra.get("quantization") if value.extra else None
-    return isinstance(found, Quantization) and 0 in found.scale
+    return isinstance(found, Quantization) and len(found.scale) == 1
 
 
 def _odd_scale(value: Value, found: Quantization) -> Iterator[str]:
