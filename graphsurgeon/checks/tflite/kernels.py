@@ -25,6 +25,11 @@ _LSTM_WEIGHTS, _LSTM_RECURRENT, _LSTM_BIASES, _LSTM_STATES = range(1, 5), range(
 # Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
+# Operators that take a handle first (`assign_variable.cc`, `hashtable_find.cc` and others), and its types.
+_HANDLES = {
+    **dict.fromkeys(("ASSIGN_VARIABLE", "READ_VARIABLE"), ("RESOURCE", "INT32")),
+    **dict.fromkeys(("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"), ("RESOURCE",)),
+}
 _CHANNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": -1, "FULLY_CONNECTED": 0}  # the dimension of the weights for results
 _IMAGE = 4  # dimensions: batch, height, width, channels
 
@@ -108,6 +113,10 @@ def _named(place: str) -> str:
 
 def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     yield from _unlike(node, kernel, known)
+    taken = _HANDLES.get(node.op)
+    handle = known.of(node.inputs[0]) or stored_type(node.inputs[0]) if taken and node.inputs else ""
+    if taken and handle and handle not in taken:
+        yield f"its input 0 is {handle.lower()}, not {' or '.join(taken).lower()}"
     first = known.of(node.inputs[0]) if node.inputs else ""
     if node.inputs and not first:
         return

@@ -138,7 +138,7 @@ def _odd_options(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
     if steps:
         yield f"its options have no {steps[0]}"
     for key, value in node.attrs.items():
-        if isinstance(value, DType) and value.number < 0:
+        if isinstance(value, DType) and value.number <= 0:
             yield f"its {key} is the element type {-1 - value.number}, which there is not"
     for key, taken in _FORMATS.get(node.op, {}).items():
         said = node.attrs.get(key, taken[0])
