@@ -1,9 +1,10 @@
 """`gs check` beside the loaders, on mutants of models that still parse: a table of where they disagree, by kind.
 
-    python benchmarks/soundness.py --seed N [--count 1000] [--jobs 2] [--keep FOLDER] [MODEL...]
+    python benchmarks/soundness.py --seed N [--count 1000] [--jobs 2] [--keep FOLDER] [--kind TEXT]... [MODEL...]
 
 The models are the fixtures, or what is named: GraphDefs (`.pb`), `.meta` files, SavedModel folders, `.tflite` files,
-folders with a checkpoint. Stored values are read (`gs check --checksums`), since loaders read them.
+folders with a checkpoint. `--kind` takes the kinds alone in whose names the text is. Stored values are read
+(`gs check --checksums`), since loaders read them.
 Each unchanged model is judged first: a stage counts only where it passes, and so does a run. TensorFlow and LiteRT run
 in processes of their own; one that dies costs one mutant. A signal is a refusal, a run that does not end is none.
 
@@ -31,8 +32,15 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
+from benchmarks import (
+    soundness_bodies,
+    soundness_graphs,
+    soundness_interpreters,
+    soundness_metagraphs,
+    soundness_objects,
+    soundness_tflite,
+)
 from benchmarks import soundness_checkpoints as checkpoints
-from benchmarks import soundness_graphs, soundness_metagraphs, soundness_tflite  # noqa: F401  # enter their kinds
 from benchmarks.soundness_kinds import CHECKPOINT, GRAPH, META, TFLITE, Change
 from graphsurgeon.checks.check import check
 from graphsurgeon.errors import GraphSurgeonError
@@ -41,10 +49,18 @@ from graphsurgeon.formats import read, schema
 from tests.oracle import tflite_objects
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+_ENTERED = (  # modules that enter kinds of changes as they are imported
+    soundness_bodies,
+    soundness_graphs,
+    soundness_interpreters,
+    soundness_metagraphs,
+    soundness_objects,
+    soundness_tflite,
+)
 TABLES: dict[str, dict[str, Change]] = {"graph": GRAPH, "meta": META, "tflite": TFLITE, "checkpoint": CHECKPOINT}
 SUFFIXES = (".pb", ".meta", ".tflite")
 _MOST_BYTES = 4 << 20  # of a model: larger ones take the oracles too long
-_SECONDS = 150.0  # for all that the loaders do with one model
+_SECONDS = 100.0  # for all that the loaders do with one model
 _SLICE = 100  # mutants after which the table is shown
 
 
@@ -60,7 +76,8 @@ class Mutant(NamedTuple):
 class Outcome(NamedTuple):
     """What was said of a mutant: by check the worst new severity, by the loaders the first refusal.
 
-    `is_whole` says that the unchanged model passes every stage: else nobody knows what the change would have done.
+    `is_whole` says that the unchanged model passes every stage and that all were judged: else nobody knows what the
+    change would have done.
     """
 
     mutant: Mutant
@@ -76,7 +93,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         models = list(_models(options.models))
-        mutants = list(_mutants(models, options.count, options.seed, folder))
+        mutants = list(_mutants(models, options.count, options.seed, folder, options.kind))
         _preload()
         print(f"seed {options.seed}: {len(mutants)} mutants of {len(models)} models", flush=True)
         outcomes: list[Outcome] = []
@@ -96,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--kind", action="append", default=[])
     parser.add_argument("--keep")
     return parser.parse_args()
 
@@ -118,16 +136,19 @@ def _models(named: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def _mutants(models: Sequence[Path], count: int, seed: int, folder: Path) -> Iterator[Mutant]:
+def _mutants(models: Sequence[Path], count: int, seed: int, folder: Path, wanted: Sequence[str]) -> Iterator[Mutant]:
     """Make mutants, each kind as often as the others: a kind is drawn first, then a model that has it."""
     chance = random.Random(seed)
     made = 0
     kinds = [(group, name) for group, table in TABLES.items() for name in table]
+    kinds = [kind for kind in kinds if not wanted or any(text in ": ".join(kind) for text in wanted)]
     for turn in range(40 * count):
         group, name = kinds[turn % len(kinds)]
         suitable = [model for model in models if _suits(group, model)]
-        if made == count or not suitable:
+        if made == count:
             return
+        if not suitable:
+            continue
         source = chance.choice(suitable)
         found = _changed(source, group, name, chance)
         if found is not None:
@@ -214,7 +235,8 @@ def _judged(models: Sequence[Path], mutants: Sequence[Mutant], jobs: int, kept: 
         if source not in known:
             known[source] = _findings(source)
         refusal = _refusal(before[source], answer)
-        yield Outcome(mutant, _said(known[source], _findings(mutant.path)), refusal, not any(before[source].values()))
+        is_whole = not any(before[source].values()) and "process" not in answer
+        yield Outcome(mutant, _said(known[source], _findings(mutant.path)), refusal, is_whole)
 
 
 def _is_checkpoint(model: Path) -> bool:

@@ -192,6 +192,77 @@ def _state_file(found: Parts, chance: random.Random) -> str | None:
 
 
 @kind_in(CHECKPOINT)
+def _entry_swapped(found: Parts, chance: random.Random) -> str | None:
+    """Give a key what another one has, or what lies where another one does."""
+    keys = _keys(found)
+    one, other = drawn(keys, chance), drawn(keys, chance)
+    if one is None or other is None or one == other:
+        return None
+    how = chance.choice(("entry", "place", "shape", "dtype"))
+    mine, theirs = found.entries[one], found.entries[other]
+    if how == "entry":
+        mine.CopyFrom(theirs)
+    elif how == "place":
+        mine.offset, mine.shard_id = theirs.offset, theirs.shard_id
+    elif how == "shape":
+        mine.shape.CopyFrom(theirs.shape)
+    else:
+        mine.dtype = theirs.dtype
+    return f"{one.decode(errors='replace')} has the {how} of {other.decode(errors='replace')}"
+
+
+@kind_in(CHECKPOINT)
+def _entry_more(found: Parts, chance: random.Random) -> str | None:
+    """Add an entry that nothing asks for, or one that cannot be."""
+    key = drawn(_keys(found), chance)
+    if key is None:
+        return None
+    how = chance.choice(("copy", "empty", "numberless"))
+    entry = found.entries.setdefault(b"more" if how != "numberless" else b"\xff\xfe", type(found.entries[key])())
+    if how != "empty":
+        entry.CopyFrom(found.entries[key])
+    return how
+
+
+@kind_in(CHECKPOINT)
+def _shape_fields(found: Parts, chance: random.Random) -> str | None:
+    key = drawn(_keys(found), chance)
+    if key is None:
+        return None
+    shape, how = found.entries[key].shape, chance.choice(("unknown rank", "minus", "turned", "merged", "gone"))
+    sizes = [dim.size for dim in shape.dim]
+    if how == "unknown rank":
+        shape.unknown_rank = True
+    elif how == "gone":
+        found.entries[key].ClearField("shape")
+    elif sizes:
+        del shape.dim[:]
+        count = 1
+        for size in sizes:
+            count *= size
+        changed = {"minus": [-1, *sizes[1:]], "turned": sizes[::-1], "merged": [count]}
+        for size in changed[how]:
+            shape.dim.add().size = size
+    return f"{key.decode(errors='replace')} {how}"
+
+
+@kind_in(CHECKPOINT)
+def _shard_names(found: Parts, chance: random.Random) -> str | None:
+    name = drawn(sorted(found.shards), chance)
+    if name is None:
+        return None
+    how = chance.choice(("other count", "other number", "more"))
+    head, tail = name[: name.rindex("-of-")], name[name.rindex("-of-") :]
+    if how == "more":
+        found.shards[f"{head}-of-00009"] = b"abc"
+    elif how == "other count":
+        found.shards[f"{head}-of-00009"] = found.shards.pop(name)
+    else:
+        found.shards[f"{head[:-5]}00007{tail}"] = found.shards.pop(name)
+    return how
+
+
+@kind_in(CHECKPOINT)
 def _harmless(found: Parts, chance: random.Random) -> str | None:
     name = drawn(sorted(found.shards), chance)
     if name is None:

@@ -9,19 +9,26 @@ from typing import Any
 from benchmarks.soundness_kinds import GRAPH, drawn, kind_in
 
 
-def _nodes(graph: Any, chance: random.Random) -> list[Any]:
+def nodes_drawn(graph: Any, chance: random.Random) -> list[Any]:
     """Return the nodes of the main graph, or once in four times of a function."""
     functions = [one for one in graph.library.function if one.node_def]
     return list(chance.choice(functions).node_def if functions and chance.random() < 0.25 else graph.node)
 
 
-def _node(graph: Any, chance: random.Random, wanted: Callable[[Any], object] = bool) -> Any | None:
-    return drawn((node for node in _nodes(graph, chance) if wanted(node)), chance)
+def node_drawn(graph: Any, chance: random.Random, wanted: Callable[[Any], object] = bool) -> Any | None:
+    """Return a node that is wanted."""
+    return drawn((node for node in nodes_drawn(graph, chance) if wanted(node)), chance)
 
 
-def _attr(graph: Any, chance: random.Random, wanted: Callable[[Any], object]) -> tuple[Any, str] | None:
-    nodes = _nodes(graph, chance)
-    return drawn(((node, key) for node in nodes for key in sorted(node.attr) if wanted(node.attr[key])), chance)
+def attr_drawn(
+    graph: Any,
+    chance: random.Random,
+    wanted: Callable[[Any], object],
+    wanted_key: Callable[[str], object] = bool,
+) -> tuple[Any, str] | None:
+    """Return a node and the name of one of its attributes whose value is wanted."""
+    found = ((node, key) for node in nodes_drawn(graph, chance) for key in sorted(node.attr) if wanted_key(key))
+    return drawn(((node, key) for node, key in found if wanted(node.attr[key])), chance)
 
 
 def _set_kind(value: Any, kind: str) -> None:
@@ -38,7 +45,7 @@ def _set_kind(value: Any, kind: str) -> None:
 
 @kind_in(GRAPH)
 def _attribute_of_another_kind(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: True)
+    found = attr_drawn(graph, chance, lambda value: True)
     if found is None:
         return None
     value = found[0].attr[found[1]]
@@ -50,7 +57,7 @@ def _attribute_of_another_kind(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _attribute_without_value(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: True)
+    found = attr_drawn(graph, chance, lambda value: True)
     if found is None:
         return None
     found[0].attr[found[1]].Clear()
@@ -59,7 +66,7 @@ def _attribute_without_value(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _attribute_missing(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: True)
+    found = attr_drawn(graph, chance, lambda value: True)
     if found is None:
         return None
     del found[0].attr[found[1]]
@@ -68,7 +75,7 @@ def _attribute_missing(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _attribute_unknown(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance)
+    node = node_drawn(graph, chance)
     if node is None:
         return None
     node.attr[chance.choice(("no_such", "_mine"))].i = 3
@@ -77,7 +84,7 @@ def _attribute_unknown(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _attribute_placeholder(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: True)
+    found = attr_drawn(graph, chance, lambda value: True)
     if found is None:
         return None
     found[0].attr[found[1]].Clear()
@@ -87,7 +94,7 @@ def _attribute_placeholder(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _dtype_other(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: value.WhichOneof("value") == "type")
+    found = attr_drawn(graph, chance, lambda value: value.WhichOneof("value") == "type")
     if found is None:
         return None
     number = chance.choice((0, 1, 3, 7, 9, 10, 77, 101))
@@ -97,7 +104,7 @@ def _dtype_other(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _integer_other(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: value.WhichOneof("value") == "i")
+    found = attr_drawn(graph, chance, lambda value: value.WhichOneof("value") == "i")
     if found is None:
         return None
     number = chance.choice((-1, 0, 1, 7))
@@ -110,7 +117,7 @@ def _list_of_another_length(graph: Any, chance: random.Random) -> str | None:
     def items(value: Any) -> Any:
         return next((field for field, _ in value.list.ListFields()), None)
 
-    found = _attr(graph, chance, items)
+    found = attr_drawn(graph, chance, items)
     if found is None:
         return None
     values = getattr(found[0].attr[found[1]].list, items(found[0].attr[found[1]]).name)
@@ -125,7 +132,7 @@ def _list_of_another_length(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _shape_that_cannot_be(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: value.WhichOneof("value") == "shape")
+    found = attr_drawn(graph, chance, lambda value: value.WhichOneof("value") == "shape")
     if found is None:
         return None
     shape = found[0].attr[found[1]].shape
@@ -142,7 +149,7 @@ def _shape_that_cannot_be(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _input_other(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance, lambda node: node.input)
+    node = node_drawn(graph, chance, lambda node: node.input)
     if node is None:
         return None
     text = chance.choice(("no_such", "^no_such", node.input[0] + ":9", "", node.name))
@@ -153,7 +160,7 @@ def _input_other(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _input_more_or_fewer(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance, lambda node: node.input)
+    node = node_drawn(graph, chance, lambda node: node.input)
     if node is None:
         return None
     if chance.random() < 0.5:
@@ -165,7 +172,7 @@ def _input_more_or_fewer(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _control_before_data(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance, lambda node: node.input and not node.input[0].startswith("^"))
+    node = node_drawn(graph, chance, lambda node: node.input and not node.input[0].startswith("^"))
     if node is None:
         return None
     node.input.insert(0, "^" + node.input[0].partition(":")[0])
@@ -174,7 +181,7 @@ def _control_before_data(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _control_doubled(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance, lambda node: node.input and node.input[-1].startswith("^"))
+    node = node_drawn(graph, chance, lambda node: node.input and node.input[-1].startswith("^"))
     if node is None:
         return None
     node.input.append(node.input[-1])
@@ -183,7 +190,7 @@ def _control_doubled(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _op_other(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance)
+    node = node_drawn(graph, chance)
     if node is None:
         return None
     old, node.op = node.op, chance.choice(("", "Identity", "AddV2", "NoOp", "Relu"))
@@ -192,7 +199,7 @@ def _op_other(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _op_unknown(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance)
+    node = node_drawn(graph, chance)
     if node is None:
         return None
     node.op = "NoSuchOpAtAll"
@@ -201,7 +208,7 @@ def _op_unknown(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _name_other(graph: Any, chance: random.Random) -> str | None:
-    nodes = _nodes(graph, chance)
+    nodes = nodes_drawn(graph, chance)
     if not nodes:
         return None
     node = chance.choice(nodes)
@@ -217,7 +224,7 @@ def _name_other(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _device_other(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance)
+    node = node_drawn(graph, chance)
     if node is None:
         return None
     node.device = chance.choice(("not a device", "/cpu:x", "/job:a/b", "/xpu:0", "/device:CPU:0", "/cpu:0/gpu:1"))
@@ -226,7 +233,7 @@ def _device_other(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _class_other(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance)
+    node = node_drawn(graph, chance)
     if node is None:
         return None
     kind = chance.choice(("s", "i", "b", "list", "func"))
@@ -236,7 +243,7 @@ def _class_other(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _constant_other(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance, lambda node: node.op == "Const")
+    node = node_drawn(graph, chance, lambda node: node.op == "Const")
     if node is None:
         return None
     tensor = node.attr["value"].tensor
@@ -256,7 +263,7 @@ def _constant_other(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _constant_number(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance, lambda node: node.op == "Const" and node.attr["value"].tensor.dtype == 3)
+    node = node_drawn(graph, chance, lambda node: node.op == "Const" and node.attr["value"].tensor.dtype == 3)
     if node is None:
         return None
     tensor = node.attr["value"].tensor
@@ -282,7 +289,7 @@ def _versions(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _recorded_shapes(graph: Any, chance: random.Random) -> str | None:
-    node = _node(graph, chance, lambda node: "_output_shapes" in node.attr)
+    node = node_drawn(graph, chance, lambda node: "_output_shapes" in node.attr)
     if node is None:
         return None
     shapes = node.attr["_output_shapes"].list.shape
@@ -342,7 +349,7 @@ def _function_library(graph: Any, chance: random.Random) -> str | None:
 
 @kind_in(GRAPH)
 def _function_named(graph: Any, chance: random.Random) -> str | None:
-    found = _attr(graph, chance, lambda value: value.WhichOneof("value") == "func")
+    found = attr_drawn(graph, chance, lambda value: value.WhichOneof("value") == "func")
     if found is None:
         return None
     found[0].attr[found[1]].func.name = chance.choice(("", "no_such"))

@@ -15,6 +15,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 _SECONDS = 10.0  # of one run: a changed constant can make a loop endless
 _MOST_SINKS = 40
+# A run that does not end, and the result of a branch that is not taken.
+_NO_REFUSAL = ("DeadlineExceeded", "Timed out", "does not have value")
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 Verdict = dict[str, str]
 
@@ -37,7 +39,7 @@ def _said(verdict: Verdict, stage: str, act: Callable[[], Any]) -> Any:
         return act()
     except BaseException as error:
         text = f"{type(error).__name__}: {error}".replace("\n", " ")
-        verdict[stage] = "" if "DeadlineExceeded" in text or "Timed out" in text else text[:160]
+        verdict[stage] = "" if any(words in text for words in _NO_REFUSAL) else text[:160]
         return None
 
 
@@ -68,26 +70,47 @@ def _graph(path: str) -> Verdict:
     with tf.Graph().as_default() as graph:
         _said(verdict, "import", lambda: tf.import_graph_def(definition, name=""))
         if not verdict["import"]:
-            sinks = [
-                op
-                for op in graph.get_operations()
-                if op.outputs and not any(one.consumers() for one in op.outputs) and op.type != "Placeholder"
-            ]
-            feeds = _feeds(graph)
-            for number, op in enumerate(sinks[:_MOST_SINKS]):
-                _said(verdict, f"run {number}", lambda op=op: _session().run(op.outputs[0], feeds))
+            _run_sinks(verdict, graph, _session)
     return verdict
 
 
+def _run_sinks(verdict: Verdict, graph: Any, session: Callable[[], Any]) -> None:
+    """Fetch what nothing reads: of as many nodes as it has, those of saving aside."""
+    sinks = [op for op in graph.get_operations() if op.outputs and not any(one.consumers() for one in op.outputs)]
+    feeds = _feeds(graph)
+    wanted = [op for op in sinks if op.type != "Placeholder" and not _saves(op)]
+    for op in wanted[:_MOST_SINKS]:
+        _said(verdict, f"run {op.name}", lambda op=op: session().run(op.outputs[0], feeds))
+
+
+def _saves(op: Any) -> bool:
+    """Say whether running an operation writes or reads a checkpoint."""
+    seen, waiting = {op}, [op]
+    while waiting:
+        one = waiting.pop()
+        if one.type in ("SaveV2", "SaveSlices", "Save", "MergeV2Checkpoints", "RestoreV2", "Restore", "RestoreSlice"):
+            return True
+        before = {*(value.op for value in one.inputs), *one.control_inputs} - seen
+        seen |= before
+        waiting += before
+    return False
+
+
 def _meta(path: str) -> Verdict:
+    """Import; restore, or run the initializers where there is nothing to restore; run what the graph computes."""
     import tensorflow as tf
 
     verdict: Verdict = {}
-    with tf.Graph().as_default():
+    with tf.Graph().as_default() as graph:
         saver = _said(verdict, "import", lambda: tf.compat.v1.train.import_meta_graph(path))
         prefix = path.removesuffix(".meta")
-        if not verdict["import"] and os.path.exists(f"{prefix}.index"):
-            _said(verdict, "restore", lambda: saver.restore(_session(), prefix))
+        if not verdict["import"]:
+            session = _session()
+            if os.path.exists(f"{prefix}.index"):
+                _said(verdict, "restore", lambda: saver.restore(session, prefix))
+            else:
+                _said(verdict, "initialize", lambda: session.run(tf.compat.v1.global_variables_initializer()))
+            _run_sinks(verdict, graph, lambda: session)
     return verdict
 
 
@@ -186,16 +209,20 @@ def _saved_model(path: str) -> Any:
 
 
 def _run(session: Any, graph: Any, signature: Any) -> None:
+    """Fetch the outputs of a signature as a client does, its inputs fed; not where one is no plain tensor."""
+    import tensorflow as tf
+
     feeds: dict[Any, Any] = {}
     for info in signature.inputs.values():
-        if info.WhichOneof("encoding") != "name":
+        if info.WhichOneof("encoding") not in ("name", None):
             return
-        tensor = graph.get_tensor_by_name(info.name)
+        tensor = tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph)
         own = list(tensor.shape) if tensor.shape.rank is not None else []  # where the signature says none
         dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
         feeds[tensor] = _value(tensor.dtype, dims)
-    names = [info.name for info in signature.outputs.values() if info.WhichOneof("encoding") == "name"]
-    session.run(names, feeds)
+    outputs = [signature.outputs[key] for key in sorted(signature.outputs)]
+    found = [tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph) for info in outputs]
+    session.run(tf.nest.flatten(found, expand_composites=True), feeds)
 
 
 def _call(function: Any) -> None:

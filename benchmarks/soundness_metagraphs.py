@@ -9,7 +9,8 @@ from typing import Any
 from benchmarks.soundness_kinds import META, drawn, kind_in
 
 
-def _entry(meta: Any, chance: random.Random) -> tuple[str, Any] | None:
+def entry_drawn(meta: Any, chance: random.Random) -> tuple[str, Any] | None:
+    """Return an input or output of a public signature, and where it stands."""
     found = (
         (f"{key} {side} {name}", getattr(meta.signature_def[key], side)[name])
         for key in sorted(meta.signature_def)
@@ -22,7 +23,7 @@ def _entry(meta: Any, chance: random.Random) -> tuple[str, Any] | None:
 
 @kind_in(META)
 def _signature_tensor(meta: Any, chance: random.Random) -> str | None:
-    found = _entry(meta, chance)
+    found = entry_drawn(meta, chance)
     if found is None:
         return None
     found[1].name = chance.choice(("", "no_such:0", found[1].name.partition(":")[0], found[1].name + "9"))
@@ -31,7 +32,7 @@ def _signature_tensor(meta: Any, chance: random.Random) -> str | None:
 
 @kind_in(META)
 def _signature_shape(meta: Any, chance: random.Random) -> str | None:
-    found = _entry(meta, chance)
+    found = entry_drawn(meta, chance)
     if found is None:
         return None
     how = chance.choice(("absent", "rank", "size"))
@@ -46,7 +47,7 @@ def _signature_shape(meta: Any, chance: random.Random) -> str | None:
 
 @kind_in(META)
 def _signature_dtype(meta: Any, chance: random.Random) -> str | None:
-    found = _entry(meta, chance)
+    found = entry_drawn(meta, chance)
     if found is None:
         return None
     found[1].dtype = chance.choice((0, 77, 9))
@@ -87,16 +88,17 @@ def _collection(meta: Any, chance: random.Random) -> str | None:
 def _main_op(meta: Any, chance: random.Random) -> str | None:
     name = meta.graph_def.node[0].name
     meta.collection_def["saved_model_main_op"].node_list.value.extend(chance.choice(([name, name], ["no_such"])))
-    return name
+    return str(name)
 
 
-def _objects(meta: Any) -> Any | None:
+def objects_of(meta: Any) -> Any:
+    """Return the object graph, None where there is none."""
     return meta.object_graph_def if meta.object_graph_def.nodes else None
 
 
 @kind_in(META)
 def _object_edges(meta: Any, chance: random.Random) -> str | None:
-    objects = _objects(meta)
+    objects = objects_of(meta)
     edges = [edge for node in objects.nodes for edge in node.children] if objects else []
     if not edges:
         return None
@@ -107,7 +109,7 @@ def _object_edges(meta: Any, chance: random.Random) -> str | None:
 
 @kind_in(META)
 def _object_kind(meta: Any, chance: random.Random) -> str | None:
-    objects = _objects(meta)
+    objects = objects_of(meta)
     if objects is None:
         return None
     number = chance.randrange(len(objects.nodes))
@@ -117,7 +119,7 @@ def _object_kind(meta: Any, chance: random.Random) -> str | None:
 
 @kind_in(META)
 def _object_variable(meta: Any, chance: random.Random) -> str | None:
-    objects = _objects(meta)
+    objects = objects_of(meta)
     found = [node.variable for node in objects.nodes if node.HasField("variable")] if objects else []
     if not found:
         return None
@@ -137,7 +139,7 @@ def _object_variable(meta: Any, chance: random.Random) -> str | None:
 
 @kind_in(META)
 def _object_function(meta: Any, chance: random.Random) -> str | None:
-    objects = _objects(meta)
+    objects = objects_of(meta)
     if objects is None or not objects.concrete_functions:
         return None
     name = chance.choice(sorted(objects.concrete_functions))
@@ -162,7 +164,7 @@ def _object_function(meta: Any, chance: random.Random) -> str | None:
 
 @kind_in(META)
 def _object_spec(meta: Any, chance: random.Random) -> str | None:
-    objects = _objects(meta)
+    objects = objects_of(meta)
     found = (
         [value for name in sorted(objects.concrete_functions) for value in _specs(objects.concrete_functions[name])]
         if objects

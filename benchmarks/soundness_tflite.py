@@ -8,15 +8,18 @@ from typing import Any
 from benchmarks.soundness_kinds import TFLITE, drawn, kind_in
 
 
-def _operator(model: Any, chance: random.Random) -> tuple[Any, Any] | None:
+def operator_drawn(model: Any, chance: random.Random) -> tuple[Any, Any] | None:
+    """Return a subgraph and one of its operators."""
     return drawn(((graph, one) for graph in model.subgraphs for one in graph.operators or ()), chance)
 
 
-def _tensor(model: Any, chance: random.Random) -> Any | None:
+def tensor_drawn(model: Any, chance: random.Random) -> Any | None:
+    """Return a tensor of any subgraph."""
     return drawn((one for graph in model.subgraphs for one in graph.tensors or ()), chance)
 
 
-def _ids(values: Any) -> list[int]:
+def ids(values: Any) -> list[int]:
+    """Return the indices of a vector, which may be absent."""
     return [] if values is None else [int(value) for value in values]
 
 
@@ -39,11 +42,11 @@ def _operator_code(model: Any, chance: random.Random) -> str | None:
 
 @kind_in(TFLITE)
 def _operator_tensors(model: Any, chance: random.Random) -> str | None:
-    found = _operator(model, chance)
+    found = operator_drawn(model, chance)
     if found is None:
         return None
     side = chance.choice(("inputs", "outputs"))
-    values = _ids(getattr(found[1], side))
+    values = ids(getattr(found[1], side))
     how = chance.choice(("fewer", "more", "none", "left out", "outside", "first"))
     if how == "fewer":
         values = values[:-1]
@@ -59,16 +62,16 @@ def _operator_tensors(model: Any, chance: random.Random) -> str | None:
 
 @kind_in(TFLITE)
 def _operator_circle(model: Any, chance: random.Random) -> str | None:
-    found = _operator(model, chance)
-    if found is None or not _ids(found[1].inputs) or not _ids(found[1].outputs):
+    found = operator_drawn(model, chance)
+    if found is None or not ids(found[1].inputs) or not ids(found[1].outputs):
         return None
-    found[1].outputs = [_ids(found[1].inputs)[0], *_ids(found[1].outputs)[1:]]
+    found[1].outputs = [ids(found[1].inputs)[0], *ids(found[1].outputs)[1:]]
     return "output is input"
 
 
 @kind_in(TFLITE)
 def _operator_options(model: Any, chance: random.Random) -> str | None:
-    found = _operator(model, chance)
+    found = operator_drawn(model, chance)
     if found is None or found[1].builtinOptions is None:
         return None
     found[1].builtinOptions, found[1].builtinOptionsType = None, 0
@@ -77,7 +80,7 @@ def _operator_options(model: Any, chance: random.Random) -> str | None:
 
 @kind_in(TFLITE)
 def _tensor_type(model: Any, chance: random.Random) -> str | None:
-    tensor = _tensor(model, chance)
+    tensor = tensor_drawn(model, chance)
     if tensor is None:
         return None
     old, tensor.type = tensor.type, chance.choice((0, 2, 3, 5, 6, 9, 99))
@@ -86,10 +89,10 @@ def _tensor_type(model: Any, chance: random.Random) -> str | None:
 
 @kind_in(TFLITE)
 def _tensor_shape(model: Any, chance: random.Random) -> str | None:
-    tensor = _tensor(model, chance)
+    tensor = tensor_drawn(model, chance)
     if tensor is None:
         return None
-    dims = _ids(tensor.shape)
+    dims = ids(tensor.shape)
     how = chance.choice(("more", "gone", "minus", "zero", "one more"))
     if how == "more":
         dims = [*dims, 3]
@@ -103,7 +106,7 @@ def _tensor_shape(model: Any, chance: random.Random) -> str | None:
 
 @kind_in(TFLITE)
 def _tensor_other(model: Any, chance: random.Random) -> str | None:
-    tensor = _tensor(model, chance)
+    tensor = tensor_drawn(model, chance)
     if tensor is None:
         return None
     how = chance.choice(("variable", "no buffer", "buffer outside", "name", "no name", "signature"))
@@ -129,9 +132,9 @@ def _sparsity(model: Any, chance: random.Random) -> str | None:
         return None
     found, how = tensor.sparsity, chance.choice(("order", "blocks", "levels", "places", "gone"))
     if how == "order":
-        found.traversalOrder = [*_ids(found.traversalOrder), 9]
+        found.traversalOrder = [*ids(found.traversalOrder), 9]
     elif how == "blocks":
-        found.blockMap = [*_ids(found.blockMap), 0]
+        found.blockMap = [*ids(found.blockMap), 0]
     elif how == "levels":
         found.dimMetadata = found.dimMetadata[:-1]
     elif how == "places":
@@ -172,7 +175,7 @@ def _quantization(model: Any, chance: random.Random) -> str | None:
 def _graph_ends(model: Any, chance: random.Random) -> str | None:
     graph = chance.choice(model.subgraphs)
     side = chance.choice(("inputs", "outputs"))
-    values = _ids(getattr(graph, side))
+    values = ids(getattr(graph, side))
     how = chance.choice(("none", "more", "outside", "doubled"))
     if how == "none":
         values = []

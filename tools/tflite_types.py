@@ -18,13 +18,14 @@ SAME = "@"  # the type of the first input
 ODD = ("RESOURCE", "VARIANT", "STRING")
 _MINDS = re.compile(r"type|support|kTfLite(Float|Int|UInt|Bool|String|Resource|Variant)", re.IGNORECASE)
 _OTHERWISE = re.compile(r"scale|zero.?point|offset|overflow|quantiz|custom op|opcode|Didn't find")
+_PATH = re.compile(r"\S+\.(cc|h):\d+")  # which may hold any of these words
 _COUNTS = re.compile(r"NumInputs|num_inputs|inputs->size|NumOutputs|num_outputs|outputs->size")
 TYPES = (
     "FLOAT32", "FLOAT16", "INT32", "UINT8", "INT64", "STRING", "BOOL", "INT16", "COMPLEX64", "INT8", "FLOAT64",
     "UINT64", "RESOURCE", "VARIANT", "UINT32", "INT4",
 )  # fmt: skip
 _OTHERS = (SAME, "INT32", "FLOAT32", "INT8", "INT64", "BOOL", "RESOURCE", "STRING")
-_RESULTS = (SAME, "INT32", "BOOL", "FLOAT32", "INT64", "RESOURCE", "VARIANT")
+_RESULTS = (SAME, "INT32", "BOOL", "FLOAT32", "INT64", "RESOURCE", "VARIANT", "INT8")
 _STORED = ("FLOAT64", "UINT64")  # that are given to outputs to see whether a kernel leaves them
 _QUANTIZED = ("INT8", "UINT8", "INT16")
 _MOST_BASES = 3  # combinations that pass, of which each tensor is changed
@@ -137,7 +138,8 @@ def _passes(said: str) -> bool:
 
 def _is_open(said: str) -> bool:
     """Say whether an answer does not refuse a type, where it is not known that anything else passes."""
-    return _passes(said) or said == "died" or not _MINDS.search(said) or bool(_OTHERWISE.search(said))
+    text = _PATH.sub("", said)
+    return _passes(said) or said == "died" or not _MINDS.search(text) or bool(_OTHERWISE.search(text))
 
 
 def _is_fine(said: str, type: str) -> bool:
@@ -145,7 +147,8 @@ def _is_fine(said: str, type: str) -> bool:
 
     Numbers of another width can end anything; types without memory of numbers end it each time.
     """
-    return _passes(said) or (type not in ODD if said == "died" else bool(_OTHERWISE.search(said)))
+    text = _PATH.sub("", said)
+    return _passes(said) or (type not in ODD if said == "died" else bool(_OTHERWISE.search(text)))
 
 
 def _places(

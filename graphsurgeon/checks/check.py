@@ -22,6 +22,7 @@ from graphsurgeon.checks.graphs import (
     mentions,
     nodes,
     ops,
+    resources,
     runs,
 )
 from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
@@ -56,7 +57,9 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     calls.missing_functions,
     calls.recursion,
     calls.call_arguments,
+    calls.call_attributes,
     calls.results,
+    resources.table_types,
     mentions.dangling_mentions,
     collections.collections,
     entries.tensors,
@@ -75,6 +78,7 @@ NODE_RULES: tuple[NodeRule, ...] = (
     ops.constants,
     attributes.kinds,
     lengths.lengths,
+    resources.resource_names,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.subgraphs,

@@ -105,7 +105,60 @@ CHANGES: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("keras_export", "variable-not-matched", V2, lambda meta: stolen(meta, "7")),
     ("v1_table_main_op", "table-unfilled", V1, lambda meta: meta.collection_def.pop("saved_model_main_op")),
     ("v1_functions", "list-length", V1, lambda meta: put_empty(meta)),
+    ("v1_methods", "resource-name", V1, lambda meta: set_text(meta, "VariableV2", "container", b"a b")),
+    ("v1_table_main_op", "resource-name", V1, lambda meta: set_text(meta, "HashTable", "shared_name", b"_x")),
+    ("v1_table_main_op", "table-types", V1, lambda meta: put(first(meta, "HashTable").attr["key_dtype"], "type", 9)),
+    ("linear", "saver", V1, lambda meta: put(meta.saver_def, "filename_tensor_name", variable(meta))),
+    ("captured_constants", "object-graph", V2, lambda meta: put(constant(meta), "operation", "NoOp")),
+    ("linear", "object-graph", V2, lambda meta: put(bare(meta), "concrete_function_name", "")),
+    ("v1_methods", "signature-tensor", V2, lambda meta: make_sparse(meta.signature_def["predict"].outputs["logits"])),
 ]
+
+
+def first(meta: Any, op: str) -> Any:
+    return next(node for node in meta.graph_def.node if node.op == op)
+
+
+def set_text(meta: Any, op: str, name: str, text: bytes) -> None:
+    first(meta, op).attr[name].s = text
+
+
+def variable(meta: Any) -> str:
+    return f"{first(meta, 'VarHandleOp').name}:0"
+
+
+def constant(meta: Any) -> Any:
+    return nodes(meta, "constant")[0].constant
+
+
+def bare(meta: Any) -> Any:
+    return nodes(meta, "bare_concrete_function")[0].bare_concrete_function
+
+
+def make_sparse(info: Any) -> None:
+    """Say that a matrix is values, indices and shape of a sparse tensor."""
+    name = info.name
+    info.coo_sparse.values_tensor_name = info.coo_sparse.indices_tensor_name = name
+    info.coo_sparse.dense_shape_tensor_name = name
+
+
+def list_of_signatures(meta: Any) -> None:
+    """Make another object one that holds signatures, and is asked for none."""
+    user = next(node for node in nodes(meta, "user_object")[1:] if node.children and node.user_object.identifier != MAP)
+    user.user_object.identifier, user.user_object.version.producer = MAP, 1
+
+
+MAP = "signature_map"
+# fixture, change that `tf.saved_model.load` takes, and a session where it can feed the signature
+HARMLESS: list[tuple[str, Callable[[Any], object], str]] = [
+    ("v1_table_main_op", lambda meta: meta.ClearField("saver_def"), V1),  # Python makes a Saver of the collection
+    ("linear", lambda meta: put_control(meta), V1),
+    ("keras_export", list_of_signatures, V2),
+]
+
+
+def put_control(meta: Any) -> None:
+    meta.graph_def.library.function[0].control_ret["more"] = "no_such"
 
 
 def stolen(meta: Any, name: str) -> None:
@@ -120,6 +173,10 @@ def put_empty(meta: Any) -> None:
 
 def changed(folder: Path, index: int) -> Path:
     name, _, _, change = CHANGES[index]
+    return made(folder, name, change)
+
+
+def made(folder: Path, name: str, change: Callable[[Any], object]) -> Path:
     shutil.copytree(SAVED / name, folder / "m")
     message = schema.message("tensorflow.SavedModel")()
     message.ParseFromString((SAVED / name / "saved_model.pb").read_bytes())
@@ -132,6 +189,24 @@ def changed(folder: Path, index: int) -> Path:
 def test_an_error(tmp_path: Path, index: int) -> None:
     errors = {found.rule for found in check(read(changed(tmp_path, index))) if found.severity == "error"}
     assert CHANGES[index][1] in errors
+
+
+@pytest.mark.parametrize("index", range(len(HARMLESS)))
+def test_no_error(tmp_path: Path, index: int) -> None:
+    path = made(tmp_path, *HARMLESS[index][:2])
+    assert [found.what for found in check(read(path)) if found.severity == "error"] == []
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("index", range(len(HARMLESS)))
+def test_loaders_take_it(tmp_path: Path, index: int) -> None:
+    import tensorflow as tf
+
+    name, change, who = HARMLESS[index]
+    path = made(tmp_path, name, change)
+    if who == V1:
+        run_in_a_session(path)
+    tf.saved_model.load(str(path))
 
 
 def run_in_a_session(path: Path) -> None:

@@ -51,7 +51,7 @@ def test_keys_beside_an_object_graph_are_not_read() -> None:
 # An operation that is fetched yields nothing, and nobody minds; it cannot be fed (measured with the loaders of 2.21).
 @pytest.mark.parametrize(
     ("side", "text", "severity"),
-    [("outputs", "", "error"), ("outputs", "x", "warning"), ("inputs", "", "error"), ("inputs", "x", "error")],
+    [("outputs", "", "error"), ("outputs", "x", "error"), ("inputs", "", "error"), ("inputs", "x", "error")],
 )
 @pytest.mark.parametrize("model", ["v1_functions", "linear"])
 def test_an_entry_must_name_a_tensor(model: str, side: str, text: str, severity: str) -> None:

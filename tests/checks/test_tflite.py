@@ -105,6 +105,8 @@ CASES: list[tuple[str, str, Change]] = [
     ("operator-result", "cnn_float", lambda m: _set(operator(m, 1), "outputs", [output(m)])),
     ("operator-type", "cnn_float", lambda m: _set(tensor(m, output(m)), "type", 2)),
     ("operator-options", "cnn_float", lambda m: _set(operator(m).builtinOptions, "strideH", 0)),
+    ("operator-options", "float", lambda m: _set(operator(m).builtinOptions, "weightsFormat", 9)),
+    ("operator-options", "float", lambda m: _set(operator(m).builtinOptions, "quantizedBiasType", 99)),
     ("tensor-source", "float", lambda m: _set(m.subgraphs[0], "inputs", [])),
     ("tensor-source", "cnn_float", lambda m: _set(tensor(m, constant(m)), "buffer", 0)),
     ("constant-input", "float", lambda m: _set(m.subgraphs[0], "inputs", [*m.subgraphs[0].inputs, constant(m)])),
@@ -150,6 +152,28 @@ def test_what_litert_refuses_is_an_error(rule: str, name: str, change: Change, t
     assert rule in {found.rule for found in check(read(path)) if found.severity == "error"} - before
     refused = subprocess.run([sys.executable, "-c", REFUSES, path], capture_output=True, check=False, timeout=100)
     assert refused.returncode != 0
+
+
+# Fixture, what is changed and neither refused nor dies.
+TAKEN: list[tuple[str, Change]] = [
+    ("cnn_float", lambda m: m.subgraphs[0].operators.append(operator(m))),
+    ("float", lambda m: (_set(operator(m), "largeCustomOptionsOffset", 1 << 40), far(m))),
+]
+
+
+def far(model: Any) -> None:
+    operator(model).largeCustomOptionsSize = 16
+
+
+@pytest.mark.parametrize("index", range(len(TAKEN)))
+def test_what_litert_takes_is_no_error(index: int, tmp_path: Path) -> None:
+    name, change = TAKEN[index]
+    model = tflite_objects.model((FIXTURES / f"{name}.tflite").read_bytes())
+    change(model)
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(tflite_objects.pack(model))
+    assert [found.what for found in check(read(path)) if found.severity == "error"] == []
+    assert subprocess.run([sys.executable, "-c", REFUSES, path], check=False, timeout=100).returncode == 0
 
 
 def test_custom_operators_are_known_by_their_code_not_by_their_letters(tmp_path: Path) -> None:

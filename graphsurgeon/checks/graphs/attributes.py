@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from graphsurgeon.checks.graphs.nodes import reached, severity_in
+from graphsurgeon.checks.graphs.nodes import Running, reached, severity_in
 from graphsurgeon.checks.graphs.ops import definition
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.formats.graph.values import attr_kinds
@@ -22,18 +22,20 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import ENTERS
 from graphsurgeon.ops.opdef import AttrDef, OpDef
 
+_OF_KERNELS = frozenset({"bool", "float", "string"})  # kinds of attributes that shapes and types seldom hang on
+
 
 def kinds(metagraph: MetaGraph, nodes: Nodes = every_node) -> Iterator[Finding]:
     """Find attributes of another kind than the op defines, empty ones, and types, numbers and shapes that cannot be."""
-    known = reached(metagraph)
+    known, running = reached(metagraph), Running(metagraph)
     for graph in metagraph.graphs:
         for node in nodes(graph):
             opdef = definition(node) if node.callee is None else None
             if opdef is not None:
-                yield from _of_node(node, opdef, severity_in(graph, known))
+                yield from _of_node(node, opdef, severity_in(graph, known), running)
 
 
-def _of_node(node: Node, opdef: OpDef, instantiated: Severity) -> Iterator[Finding]:
+def _of_node(node: Node, opdef: OpDef, instantiated: Severity, running: Running) -> Iterator[Finding]:
     stored = attr_kinds.StoredAttrs(node)
     for name, attr in opdef.attrs.items():
         value = stored.get(name)
@@ -49,7 +51,10 @@ def _of_node(node: Node, opdef: OpDef, instantiated: Severity) -> Iterator[Findi
             what = "is 0: the process that runs the loop ends"
         if what:
             hint = "set it in Python (`node.attrs`), or get the file again"
-            yield Finding("error", place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")
+            # Importers leave what a caller gives to those who read it: kernels, which only what runs has.
+            is_left = found == (attr_kinds.PLACEHOLDER,) and attr.type in _OF_KERNELS
+            severity: Severity = running.severity(node) if is_left else "error"
+            yield Finding(severity, place(node.graph, node), f"its attribute {name!r} {what}", hint, "attribute-kind")
     for name in stored.names() if node.graph.kind != "main" else ():
         value = stored.get(name)
         found = attr_kinds.kinds(value)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from graphsurgeon.analysis.flow.calls import run_function
 from graphsurgeon.checks.graphs.nodes import Running, reached
 from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import place
 from graphsurgeon.formats.graph.metagraph import repeated_gradients
-from graphsurgeon.model.dtype import DType
+from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -36,8 +37,9 @@ def missing_functions(metagraph: MetaGraph) -> Iterator[Finding]:
     for name, found in missing.items():
         first, more = found[0], len(found) - 1
         where = place(first.graph, first) + (f" and {more} more" if more else "")
-        is_run = any(running.severity(node) == "error" for node in found)
-        severity = "error" if is_run else "warning"
+        # A session places every call of the main graph, run or not: it refuses, or never ends.
+        is_asked = any(node.graph.kind == "main" or running.severity(node) == "error" for node in found)
+        severity = "error" if is_asked else "warning"
         yield _missing(severity, where, f"it names the function {name!r}, which the library lacks")
     for function, gradient in metagraph.gradients.items():
         if gradient not in metagraph.functions:
@@ -119,6 +121,29 @@ def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
 
 
+def call_attributes(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find calls that do not give an attribute which their function declares (`ValidateSignatureWithAttrs`)."""
+    running = Running(metagraph)
+    declared = {function: _declared(function) for function in metagraph.functions.values()}
+    asking = {function for function, names in declared.items() if names}
+    for graph in metagraph.graphs if asking else ():
+        for node in graph.nodes:
+            refs: list[tuple[Graph, Mapping[str, AttrValue]]]
+            refs = [(ref.graph, ref.attrs) for ref in node.function_refs if ref.graph is not None]
+            refs += [(node.callee, node.attrs)] if node.callee is not None else []
+            for function, given in refs:
+                for name in declared.get(function, []):
+                    if name not in given:
+                        severity: Severity = "error" if graph.kind == "main" else running.severity(node)
+                        what = f"its function {function.name} declares the attribute {name!r}, and it gives none"
+                        yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
+
+
+def _declared(function: Graph) -> list[str]:
+    raw: Any = function.raw
+    return list(raw.opdef(function).attrs) if raw is not None else []
+
+
 def results(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find results of functions that are declared to be of another type than what they are made of."""
     running = Running(metagraph)
@@ -135,14 +160,17 @@ def results(metagraph: MetaGraph) -> Iterator[Finding]:
 def _is_instantiated(node: Node) -> bool:
     """Say whether a session refuses a call whose counts do not fit, run or not: of one in the main graph it does.
 
-    That is where the function takes more arguments, or gives more results, than the node has types for.
+    That is where the function takes more arguments, or gives more results, than the node has types for; and where it
+    takes or gives handles, by which calls are placed on devices.
     """
     function = run_function(node) if node.graph.kind == "main" else None
     if function is None:
         return False
     results, arguments = _types(node, "Tout"), _types(node, "Tin")
     gives_more = results is not None and len(results) < len(function.outputs)
-    return gives_more or (arguments is not None and len(arguments) < len(function.inputs))
+    takes_more = arguments is not None and len(arguments) < len(function.inputs)
+    types = [*(value.dtype for value in function.inputs), *(output.dtype for output in function.outputs)]
+    return gives_more or takes_more or RESOURCE in types or VARIANT in types
 
 
 def _misfits(node: Node) -> Iterator[str]:

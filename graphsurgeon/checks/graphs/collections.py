@@ -53,20 +53,21 @@ def _fault(item: CollectionItem) -> str:
 
 
 def init_ops(model: Model) -> Iterator[Finding]:
-    """Find several init ops in a SavedModel: loaders of version 1 take one. Who imports a `.meta` runs none."""
+    """Find collections that do not name one init op, as session loaders want; an imported `.meta` runs none."""
     for metagraph in model.metagraphs if model.traits.is_servable else ():
         if INIT_SIGNATURE not in metagraph.signatures:
-            yield from _several(metagraph)
+            yield from _not_one(metagraph)
 
 
-def _several(metagraph: MetaGraph) -> Iterator[Finding]:
+def _not_one(metagraph: MetaGraph) -> Iterator[Finding]:
     for key in INIT_COLLECTIONS:
         collection = metagraph.collections.get(key)
-        if collection is not None and collection.kind == "node_list" and collection.items:
-            count = len(collection.items)
-            if count > 1:
+        if collection is not None:
+            count = len(collection.items) if collection.kind == "node_list" else 0
+            if count != 1:
                 what = f"it names {count} ops; loaders take exactly one to run on load"
-                yield Finding("error", f"collection {key}", what, "group them by one NoOp", "init-op")
+                hint = "group them by one NoOp" if count else f"gs strip takes the collection {key} out"
+                yield Finding("error", f"collection {key}", what, hint, "init-op")
             return
 
 

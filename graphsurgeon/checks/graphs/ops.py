@@ -269,6 +269,7 @@ def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
             recording = _recording(metagraph) if recording is None else recording
             yield _of_node(metagraph, found, is_recorded=found.graph in recording)
     yield from signature_shapes.outputs(metagraph, report)
+    yield from signature_shapes.sparse(metagraph, report)
 
 
 def _recording(metagraph: MetaGraph) -> set[str]:

@@ -14,10 +14,12 @@ from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Node, Value
-from graphsurgeon.model.metagraph import Signature
+from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import MUST_BE_FED, VARIABLES
+
+_SAVED = "variables"  # the collection of which `import_meta_graph` makes a Saver where there is no definition of one
 
 
 def runs(model: Model) -> Iterator[Finding]:
@@ -28,14 +30,20 @@ def runs(model: Model) -> Iterator[Finding]:
         public = [signature for key, signature in metagraph.signatures.items() if not key.startswith(INTERNAL)]
         if metagraph.vocabulary != TENSORFLOW or not public:
             continue
-        restored = (
-            set() if metagraph.saver is None else {resource_key(node) for node in restore_map(metagraph).variables}
-        )
-        restored |= LoadPath(metagraph).assigned.keys()
+        restored = _restored(metagraph) | LoadPath(metagraph).assigned.keys()
         for signature in public:
             yield from _unfed(signature)
             if model.checkpoint is not None:  # else its absence is told once for all
                 yield from _unfilled(signature, restored)
+
+
+def _restored(metagraph: MetaGraph) -> set[ResourceKey]:
+    """Return what loading restores: by the saver, and where there is none, what Python's loader makes one for."""
+    if metagraph.saver is not None:
+        return {resource_key(node) for node in restore_map(metagraph).variables}
+    listed = metagraph.collections.get(_SAVED)
+    named = [item.mentions.get("variable_name") for item in listed.items] if listed is not None else []
+    return {resource_key(mention.node) for mention in named if mention is not None and mention.node is not None}
 
 
 def _unfed(signature: Signature) -> Iterator[Finding]:

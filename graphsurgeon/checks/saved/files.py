@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from graphsurgeon.analysis.flow.load_path import LoadPath
@@ -64,7 +64,8 @@ def _of_tflite(model: Model) -> Iterator[Finding]:
     if source.version != _VERSION:
         what = f"schema version {source.version}, interpreters take {_VERSION}"
         yield Finding("error", "file", what, "convert the model anew", "schema-version")
-    yield from _buffers(source)
+    tensors = (value.raw.table for graph in model.graphs for value in graph.values if value.raw is not None)
+    yield from _buffers(source, {table.get("buffer") for table in tensors} - {0})
     yield from _constants(model)
     yield from _behind(source)
 
@@ -85,13 +86,14 @@ def _behind(source: Any) -> Iterator[Finding]:
         yield Finding("warning", "file", what, "do not unpack it: the name leads out of its folder", "archive-name")
 
 
-def _buffers(source: Any) -> Iterator[Finding]:
+def _buffers(source: Any, used: Set[int]) -> Iterator[Finding]:
     loose, bad = 0, 0
     for index, table in enumerate(source.buffers.tables):
         offset, length = source.buffers.extent(index)
         if offset + length > source.file.size:
             what = f"bytes {offset} to {offset + length} lie beyond the end of the file"
-            yield Finding("error", f"buffer {index}", what, "get the file again", "buffer-bounds")
+            severity: Severity = "error" if index in used else "warning"  # interpreters look at those of tensors alone
+            yield Finding(severity, f"buffer {index}", what, "get the file again", "buffer-bounds")
         if length and table.extent("data") is not None:
             loose += offset % _ALIGNMENT > 0
             bad += offset % _LEAST_ALIGNMENT > 0

@@ -7,13 +7,15 @@ object, reached or not; only what is read when it is used is a matter of what us
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.formats.graph.objectgraph import MISSING, is_known_version, stored_faults
 from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
+from graphsurgeon.model.tensor import Tensor
 
 _SIGNATURES = "signature_map"
 _CALLABLE = frozenset({"function", "bare_concrete_function"})
@@ -51,20 +53,37 @@ def _root(metagraph: MetaGraph, graph: ObjectGraph) -> Iterator[Finding]:
         yield _finding("object 0", "it has no child 'signatures', by which tf.saved_model.load finds them")
     elif holder is not None and (holder.identifier != _SIGNATURES or not is_known_version(holder)):
         yield _finding("object 0", "its child 'signatures' is not what holds signatures")
+    elif holder is not None:
+        for name, child in holder.children:
+            if child.kind not in _CALLABLE | {MISSING}:
+                yield _finding("object graph", f"the signature {name!r} is no function")
     circle = _dependency_circle(graph)
     if circle:
         yield _finding("object graph", f"{len(circle)} objects wait for each other to be loaded")
 
 
 def _dependency_circle(graph: ObjectGraph) -> set[ObjectNode]:
-    """Return objects that depend on each other, or on such as do."""
-    waiting = {node: {child for _, child in node.dependencies} for node in graph.nodes if node.dependencies}
+    """Return objects that depend on each other, or on such as do (`_generate_ordered_node_ids` of load.py)."""
+    captures = {entry.function: entry.bound_inputs for entry in graph.concrete_functions}
+    waiting = {node: set(_made_before(node, captures)) for node in graph.nodes}
+    for node in graph.nodes:
+        for of, _, slot in node.slots:  # made by the optimizer, for the variable
+            waiting.setdefault(slot, set()).update((node, of))
     while True:
         ready = [node for node, before in waiting.items() if before.isdisjoint(waiting)]
         if not ready:
             return set(waiting)
         for node in ready:
             del waiting[node]
+
+
+def _made_before(node: ObjectNode, captures: Mapping[Graph | str, Sequence[ObjectNode]]) -> Iterator[ObjectNode]:
+    yield from (child for _, child in node.dependencies)
+    for function in node.functions if node.kind in _CALLABLE else ():
+        yield from captures.get(function, ())
+    maker = node.child("_create_resource") if node.kind == "resource" else None
+    if maker is not None:
+        yield maker
 
 
 def _finding(where: str, what: str) -> Finding:
@@ -86,16 +105,18 @@ def _own(node: ObjectNode) -> Iterator[str]:
     yield from (
         f"it has {count} children {name!r}, of which one is kept" for name, count in counts.items() if count > 1
     )
-    if node.kind == "resource" and node.child("_create_resource") is None:
-        yield "it has no function '_create_resource' that makes it"
     if not node.kind:
         yield "it is of no kind that the loader knows"
     if node.kind == "variable" and node.dtype is not None and not node.dtype.number:
         yield f"the variable {node.name!r} has no dtype"
-    if node.kind == "user_object" and node.identifier == _SIGNATURES:
-        for name, child in node.children:
-            if child.kind not in _CALLABLE | {MISSING}:
-                yield f"its signature {name!r} is no function"
+    if node.kind == "bare_concrete_function" and not any(node.functions):
+        yield "it is a function without a name"
+    named = node.mention.node if node.kind == "constant" and node.mention is not None else None
+    if named is not None and not isinstance(named.attrs.get("value"), Tensor):
+        yield f"it is a constant, and {named.name!r} is none"
+    for name, pair in node.saveables.items():
+        if any(end.kind not in _CALLABLE | {MISSING} for end in pair):
+            yield f"what saves or restores {name!r} is no function"
 
 
 def _functions(graph: ObjectGraph) -> Iterator[Finding]:
@@ -105,6 +126,8 @@ def _functions(graph: ObjectGraph) -> Iterator[Finding]:
         for captured in entry.bound_inputs:
             if captured.kind == MISSING:
                 yield _finding(where, f"it captures object {captured.raw}, which there is not")
+            elif captured.kind == "resource" and captured.child("_create_resource") is None:
+                yield _finding(where, "it captures a resource that has no function '_create_resource', which makes it")
             elif captured.kind in _NO_TENSOR or captured.identifier in ("_generic_user_object", _SIGNATURES):
                 yield _finding(where, "it captures an object of which no tensor can be made")
         for what in stored_faults(entry):

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import is_present
+from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Saver
 from graphsurgeon.model.model import Model
@@ -39,6 +42,11 @@ def _looked_up(saver: Saver, severity: Severity) -> Iterator[Finding]:
     elif saver.filename.stored and ":" not in saver.filename.text:
         what = f"it names {saver.filename.text!r}, an operation and no tensor of it"
         yield _finding("error", "filename_tensor_name", what)
+    path = saver.filename.target
+    found = OutputTypes().of(path) if isinstance(path, Value) and is_present(path) else None
+    if found is not None and found.base is not STRING:
+        what = f"it names {saver.filename.text!r}, which is {found}: no path can be fed to it"
+        yield _finding(severity, "filename_tensor_name", what)
     node = saver.restore.node
     if ":" in saver.restore.text and node is not None and node.output_dtypes() == []:
         what = f"it names {saver.restore.text!r}, and that operation has no outputs"

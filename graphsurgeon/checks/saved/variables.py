@@ -9,11 +9,12 @@ from pathlib import Path
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.checks.saved.variable_values import variable_values
+from graphsurgeon.disk import files, places
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.checkpoint import find as checkpoints
 from graphsurgeon.model.checkpoint import Checkpoint
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -25,11 +26,17 @@ _SEEN = 20  # entries that are named when they are listed
 def of_model(model: Model) -> Iterator[Finding]:
     """Find damage of the checkpoint, and variables that only one of graph and checkpoint knows."""
     problems = checkpoints.problems(model.checkpoint) if model.checkpoint is not None else []
-    yield from (replace(problem, rule="checkpoint-files") for problem in problems)
+    unasked = _unasked(model)
+    for problem in problems:  # loaders of a SavedModel look at no entry that they do not restore
+        severity: Severity = "warning" if problem.severity == "error" and problem.where in unasked else problem.severity
+        yield replace(problem, severity=severity, rule="checkpoint-files")
     if model.checkpoint is not None:
+        # Who names the folder cannot load by a file that says nothing; one that names another place was often moved.
+        state, is_folder = model.checkpoint.state, files.is_folder(places.path_of(model.path))
+        severity = "error" if is_folder and state is not None and state.problem else "warning"
         for what in checkpoints.state_faults(model.checkpoint):
             text, _, hint = what.partition("; ")
-            yield Finding("warning", "folder", text, hint, "state-file")
+            yield Finding(severity, "folder", text, hint, "state-file")
     if _speak_tensorflow(model):
         yield from _restored(model)
     if model.checkpoint is not None:
@@ -38,11 +45,25 @@ def of_model(model: Model) -> Iterator[Finding]:
         yield from variable_values(model, model.checkpoint)
 
 
+def _unasked(model: Model) -> frozenset[str]:
+    """Return the keys of the checkpoint of a SavedModel that neither its graph nor its objects restore."""
+    if not model.traits.is_servable or model.checkpoint is None:
+        return frozenset()
+    maps = [restore_map(metagraph) for metagraph in model.metagraphs]
+    asked = {restored.key for found in maps for restored in found.variables.values()}
+    asked |= {restored.key for found in maps for pair in found.tables.values() for restored in pair}
+    objects = model.checkpoint.objects
+    asked |= {key for node in objects.nodes for _, _, key in node.attributes} if objects is not None else set()
+    return frozenset(model.checkpoint.variables.keys() - asked)
+
+
 def checksums(model: Model, progress: Progress | None = None) -> Iterator[Finding]:
     """Compare the stored values with their checksums. Reads them all."""
     if model.checkpoint is not None:
+        unasked = _unasked(model)
         for problem in checkpoints.verify_checksums(model.checkpoint, progress=progress):
-            yield replace(problem, rule="checksum")
+            severity: Severity = "warning" if problem.where in unasked else problem.severity
+            yield replace(problem, severity=severity, rule="checksum")
 
 
 def _speak_tensorflow(model: Model) -> bool:

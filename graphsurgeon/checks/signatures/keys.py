@@ -11,7 +11,7 @@ import keyword
 import re
 from collections.abc import Iterator
 
-from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
@@ -62,9 +62,7 @@ def spelling(metagraph: MetaGraph) -> Iterator[Finding]:
                 fault = _spelled(mention.stored, mention.text) if mention is not None else ""
                 if mention is not None and fault:
                     where = f"signature {signature.key}, {side} {key}"
-                    # Who fetches an operation gets nothing for it; nobody can feed one.
-                    severity: Severity = "warning" if side == "output" and mention.text else "error"
-                    yield Finding(severity, where, fault, "name a tensor, NODE:0", "signature-tensor")
+                    yield Finding("error", where, fault, "name a tensor, NODE:0", "signature-tensor")
 
 
 def _spelled(stored: str, text: str) -> str:

@@ -8,7 +8,10 @@ and tables give, nor of an old `Variable` whose shape is written as a scalar's, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from graphsurgeon.checks.places import is_present
+from graphsurgeon.model.dtype import INT64, DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, SignatureEntry
@@ -39,6 +42,42 @@ def outputs(metagraph: MetaGraph, report: ShapeReport) -> Iterator[Finding]:
             said = f"it says {entry.shape}" if entry.shape is not None else "it has no shape, which stands for a scalar"
             what = f"{said}; the graph says {report.shape(value)} of {value}"
             yield Finding("error", where, what, _HINT, "signature-shape")
+
+
+_SPARSE = (("values", 1, None), ("indices", 2, INT64), ("dense shape", 1, INT64))  # rank, dtype
+
+
+def sparse(metagraph: MetaGraph, report: ShapeReport) -> Iterator[Finding]:
+    """Find sparse inputs and outputs whose parts nobody can put together: `get_tensor_from_tensor_info` neither."""
+    for signature in metagraph.signatures.values():
+        for side, entries in (("input", signature.inputs), ("output", signature.outputs)):
+            for key, entry in entries.items():
+                raw: Any = entry.raw
+                if raw is not None and raw.WhichOneof("encoding") == "composite_tensor" and not _says_type(raw):
+                    where, hint = f"signature {signature.key}, {side} {key}", "say of which class its tensors are parts"
+                    yield Finding("error", where, "its composite tensor has no type", hint, "signature-tensor")
+                if raw is None or raw.WhichOneof("encoding") != "coo_sparse" or len(entry.components) != len(_SPARSE):
+                    continue
+                for mention, (noun, rank, dtype) in zip(entry.components, _SPARSE, strict=True):
+                    what = _part_fault(mention.target, rank, dtype, report)
+                    if what:
+                        where = f"signature {signature.key}, {side} {key}"
+                        hint = "name the parts of one sparse tensor"
+                        yield Finding("error", where, f"its {noun}, {mention.text}, {what}", hint, "signature-tensor")
+
+
+def _says_type(raw: Any) -> bool:
+    return bool(raw.composite_tensor.type_spec.type_spec_class)
+
+
+def _part_fault(value: object, rank: int, dtype: DType | None, report: ShapeReport) -> str:
+    if not isinstance(value, Value) or not is_present(value):
+        return ""
+    types, shape = value.producer.output_dtypes() if value.producer is not None else None, report.shape(value)
+    found = types[value.port] if types and isinstance(value.port, int) and value.port < len(types) else None
+    if dtype is not None and found is not None and found.number and found.base is not dtype:
+        return f"are {found}, not {dtype}"
+    return f"have the shape {shape}, not {rank} dimensions" if shape.rank not in (None, rank) else ""
 
 
 _OLD = "Variable"

@@ -25,6 +25,14 @@ _LSTM_WEIGHTS, _LSTM_RECURRENT, _LSTM_BIASES, _LSTM_STATES = range(1, 5), range(
 # Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
+# Operators that take a handle first (`assign_variable.cc`, `hashtable_find.cc` and others), and its types.
+_HANDLES = {
+    **dict.fromkeys(("ASSIGN_VARIABLE", "READ_VARIABLE"), ("RESOURCE", "INT32")),
+    **dict.fromkeys(("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"), ("RESOURCE",)),
+}
+_CHANNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": -1, "FULLY_CONNECTED": 0}  # the dimension of the weights for results
+_IMAGE = 4  # dimensions: batch, height, width, channels
+
 
 def types(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find element types that a kernel does not take, beside that of its first input."""
@@ -105,6 +113,10 @@ def _named(place: str) -> str:
 
 def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     yield from _unlike(node, kernel, known)
+    taken = _HANDLES.get(node.op)
+    handle = known.of(node.inputs[0]) or stored_type(node.inputs[0]) if taken and node.inputs else ""
+    if taken and handle and handle not in taken:
+        yield f"its input 0 is {handle.lower()}, not {' or '.join(taken).lower()}"
     first = known.of(node.inputs[0]) if node.inputs else ""
     if node.inputs and not first:
         return
@@ -166,8 +178,27 @@ def _shape_faults(node: Node) -> Iterator[str]:
             yield f"nothing says to which shape, and its input has {elements} elements"
     if node.op == "FULLY_CONNECTED" and len(node.inputs) > 1:
         yield from _matrix_faults(node)
+    if node.op in _CHANNELS and len(node.inputs) > 1:
+        yield from _weight_faults(node)
     if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) > _LSTM_STATES[-1]:
         yield from _lstm_faults(node)
+
+
+def _weight_faults(node: Node) -> Iterator[str]:
+    """Hold the ranks of what convolutions are given to 4, and biases to the channels that the weights make."""
+    weights, bias = (
+        _dims(node.inputs[1]),
+        node.inputs[_BIASES[node.op]] if len(node.inputs) > _BIASES[node.op] else None,
+    )
+    for place, value in enumerate(node.inputs[:2]) if node.op != "FULLY_CONNECTED" else ():
+        found = _dims(value) if value.producer is None else None
+        if found is not None and len(found) != _IMAGE:
+            yield f"its input {place} has {len(found)} dimensions, not {_IMAGE}"
+    stored = _dims(bias) if bias is not None and bias.tensor is not None else None
+    if stored is None or not weights or node.inputs[1].tensor is None:
+        return
+    if math.prod(stored) != weights[_CHANNELS[node.op]]:
+        yield f"its bias has {math.prod(stored)} elements, its weights make {weights[_CHANNELS[node.op]]} channels"
 
 
 def _matrix_faults(node: Node) -> Iterator[str]:

@@ -5,14 +5,15 @@ What an interpreter refuses is an error, also where only LiteRT with or only wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphsurgeon.checks.tflite.places import ANEW, operator, own
 from graphsurgeon.errors import plural
-from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT
-from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.formats.tflite.schema import option_tables, option_unions
+from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT, DType
+from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.tflite import Builtin, Range, builtin
 
@@ -21,7 +22,18 @@ _COUNTED = {
     "PACK": ("values_count", "inputs"), "SPLIT": ("num_splits", "outputs"), "SPLIT_V": ("num_splits", "outputs"),
     "UNPACK": ("num", "outputs"),
 }  # fmt: skip
-_WINDOWS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"})
+_STRIDES, _DILATIONS = ("stride_h", "stride_w"), ("dilation_h_factor", "dilation_w_factor")
+# Options that must not be 0.
+_STEPS = {
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _STRIDES + _DILATIONS),
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), _STRIDES),
+}
+# Options that an interpreter looks at while it opens the file (`flatbuffer_conversions.cc`), and what it knows of them.
+_FORMATS: dict[str, dict[str, tuple[bytes, ...]]] = {
+    "FULLY_CONNECTED": {"weights_format": (b"DEFAULT", b"SHUFFLED4x16INT8")},
+    "LSTM": {"kernel_type": (b"FULL", b"BASIC")},
+    "LSH_PROJECTION": {"type": (b"SPARSE", b"DENSE")},
+}
 RUNNERS = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"})
 
 
@@ -72,8 +84,11 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
     for graph in metagraph.graphs:
         for number, node in enumerate(graph.nodes):
             known = builtin(node.op) if not is_custom(node) else None
+            where = operator(graph, number, node)
+            if known is None and _options_end(node) > _file_size(node):
+                what = f"its options end at byte {_options_end(node)}, behind the end of the file"
+                yield Finding("error", where, what, ANEW, "operator-options")
             if known is not None:
-                where = operator(graph, number, node)
                 yield from _counts(where, node, known)
                 yield from _left_out(where, node, known)
                 yield from _said(where, node)
@@ -87,20 +102,61 @@ def _counts(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
             yield Finding("error", where, what, ANEW, "operator-arity")
 
 
+def _options_end(node: Node) -> int:
+    """Return where the options of an operator end that lie behind the FlatBuffer; only custom ones are looked at."""
+    table: Any = node.raw
+    offset = table.get("large_custom_options_offset") if table is not None else 0
+    return offset + table.get("large_custom_options_size") if offset > 1 else 0
+
+
+def _file_size(node: Node) -> int:
+    raw: Any = node.raw
+    return raw.image.file.size if raw is not None and raw.image.file is not None else 0
+
+
 def _said(where: str, node: Node) -> Iterator[Finding]:
-    """Find numbers of tensors, and steps of windows, that the options do not say."""
+    """Find numbers of tensors, and options, that a kernel does not take."""
+    own = node.attrs if _has_own_options(node) else {}  # those of another operator are none
+    yield from (Finding("error", where, what, ANEW, "operator-arity") for what in _miscounted(node, own))
+    yield from (Finding("error", where, what, ANEW, "operator-options") for what in _odd_options(node, own))
+
+
+def _miscounted(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
     if node.op in _COUNTED:
         key, values = _COUNTED[node.op]
-        said, count = node.attrs.get(key, 0), len(getattr(node, values))
+        said, count = own.get(key, 0), len(getattr(node, values))
         if said != count:
-            what = f"it has {count} {values}, and its {key} says {said!r}"
-            yield Finding("error", where, what, ANEW, "operator-arity")
-    if node.op in _WINDOWS:
-        steps = [key for key in ("stride_h", "stride_w") if not node.attrs.get(key)]
-        if steps:
-            yield Finding("error", where, f"its options have no {steps[0]}", ANEW, "operator-options")
+            yield f"it has {count} {values}, and its {key} says {said!r}"
+    if node.op == "FULLY_CONNECTED":
+        wanted, noun = (2, "shuffled") if own.get("weights_format") == b"SHUFFLED4x16INT8" else (1, "plain")
+        if len(node.outputs) != wanted:
+            yield f"it has {plural(len(node.outputs), 'output')}; with {noun} weights it gives {wanted}"
+
+
+def _odd_options(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
+    steps = [key for key in _STEPS.get(node.op, ()) if not own.get(key)]
+    if steps:
+        yield f"its options have no {steps[0]}"
+    for key, value in node.attrs.items():
+        if isinstance(value, DType) and value.number <= 0:
+            yield f"its {key} is the element type {-1 - value.number}, which there is not"
+    for key, taken in _FORMATS.get(node.op, {}).items():
+        said = node.attrs.get(key, taken[0])
+        if said not in taken:
+            yield f"its {key} is {_shown(said)}, of which there is no such"
     if node.op in RUNNERS - {"CALL"} and not any(isinstance(one, FunctionRef) for one in _flat(node)):
-        yield Finding("error", where, "its options name no subgraph", ANEW, "operator-options")
+        yield "its options name no subgraph"
+
+
+def _has_own_options(node: Node) -> bool:
+    """Say whether the table of options of an operator is the one that its kernel wants, or it wants none."""
+    field, number = option_unions().get(option_tables().get(node.op, ""), ("", 0))
+    table: Any = node.raw
+    return not field or table is None or table.get(f"{field}_type") == number
+
+
+def _shown(value: object) -> str:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def _flat(node: Node) -> Iterator[object]:
@@ -125,16 +181,24 @@ def _left_out(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
 def results(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find operators that write what they read, what is stored, or what another one writes."""
     for graph in metagraph.graphs:
-        written: dict[Value, int] = {}
+        written: dict[Value, tuple[int, Node]] = {}
         for number, node in enumerate(graph.nodes):
             for value in node.outputs:
                 what = _why_not_written(node, value, graph, written)
                 if what:
-                    yield Finding("error", operator(graph, number, node), what, ANEW, "operator-result")
-                written.setdefault(value, number)
+                    is_copy = value in written and _is_copy(node, written[value][1])  # which does its work again
+                    severity: Severity = "warning" if is_copy else "error"
+                    yield Finding(severity, operator(graph, number, node), what, ANEW, "operator-result")
+                written.setdefault(value, (number, node))
 
 
-def _why_not_written(node: Node, value: Value, graph: Graph, written: dict[Value, int]) -> str:
+def _is_copy(node: Node, other: Node) -> bool:
+    same = node.op == other.op and len(node.inputs) == len(other.inputs) and len(node.outputs) == len(other.outputs)
+    pairs = [*zip(node.inputs, other.inputs, strict=False), *zip(node.outputs, other.outputs, strict=False)]
+    return same and all(one is two for one, two in pairs)
+
+
+def _why_not_written(node: Node, value: Value, graph: Graph, written: dict[Value, tuple[int, Node]]) -> str:
     if value.is_absent or value.is_dangling:
         return ""
     if any(read is value for read in node.inputs):
@@ -142,7 +206,7 @@ def _why_not_written(node: Node, value: Value, graph: Graph, written: dict[Value
     if value.tensor is not None:
         return f"its output {value} is a constant"
     if value in written:
-        return f"its output {value} is written by operator #{written[value]} too"
+        return f"its output {value} is written by operator #{written[value][0]} too"
     if value.dtype in (RESOURCE, VARIANT) and any(one is value for one in graph.inputs):
         return f"its output {value} is an input of the subgraph"
     return ""

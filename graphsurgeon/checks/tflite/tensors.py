@@ -9,8 +9,8 @@ from typing import Any
 from graphsurgeon.checks.tflite.places import ANEW, subgraph, tensor
 from graphsurgeon.errors import plural
 from graphsurgeon.model.dtype import RESOURCE, STRING, VARIANT
-from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.shapes import tflite as shapes
@@ -63,13 +63,21 @@ def names(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def quantization(metagraph: MetaGraph) -> Iterator[Finding]:
-    """Find scales that do not fit the tensor."""
+    """Find scales that do not fit the tensor, and numbers that no kernel takes: an error where one is given them."""
     for graph in metagraph.graphs:
+        used = {id(value) for node in graph.nodes for value in (*node.inputs, *node.outputs)}
+        loose = {id(value) for value in _loosely_scaled(graph)}
         for value in graph.values:
             found = value.extra.get("quantization") if value.extra else None
             if isinstance(found, Quantization) and found.scale and found.scales is None and not found.custom:
                 for what in _misfits(value, found):
                     yield Finding("error", tensor(value), what, ANEW, "quantization")
+                for what in _odd_scale(value, found):
+                    severity: Severity = "error" if id(value) in used - loose else "warning"
+                    yield Finding(severity, tensor(value), what, ANEW, "quantization")
+                for what in _odd_zero(value, found):
+                    severity = "error" if id(value) in used else "warning"
+                    yield Finding(severity, tensor(value), what, ANEW, "quantization")
 
 
 def _misfits(value: Value, found: Quantization) -> Iterator[str]:
@@ -81,10 +89,40 @@ def _misfits(value: Value, found: Quantization) -> Iterator[str]:
         yield f"its scales run along dimension {found.axis} of {len(dims)}"
     elif dims and len(found.scale) > 1 and dims[found.axis] != len(found.scale):
         yield f"{len(found.scale)} scales for {dims[found.axis]} channels"
-    is_stored = value.tensor is not None  # weights that are all zero may have any scale
-    bad = [scale for scale in found.scale if not (math.isfinite(scale) and (scale > 0 or (is_stored and scale == 0)))]
+
+
+# Operators that multiply by weights -> the place of the bias. The weights are their second input.
+_BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2}
+
+
+def _loosely_scaled(graph: Graph) -> Iterator[Value]:
+    """Yield constants whose scales no kernel looks at before it runs: biases, weights of convolutions and of hybrids.
+
+    Which these are was asked of LiteRT with and without XNNPACK, with scales below 0 and NaN.
+    """
+    for node in graph.nodes:
+        bias = _BIASES.get(node.op)
+        for place, value in enumerate(node.inputs) if bias is not None else ():
+            is_hybrid = node.inputs[0].dtype is not None and not node.inputs[0].dtype.is_integer
+            is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or (is_hybrid and _has_one_scale(value)))
+            if value.tensor is not None and (place == bias or is_weight):
+                yield value
+
+
+def _has_one_scale(value: Value) -> bool:
+    found = value.extra.get("quantization") if value.extra else None
+    return isinstance(found, Quantization) and len(found.scale) == 1
+
+
+def _odd_scale(value: Value, found: Quantization) -> Iterator[str]:
+    is_matrix = any(node.op == "FULLY_CONNECTED" for node in value.consumers)
+    is_free = value.tensor is not None and not is_matrix  # weights that are all zero may have any scale
+    bad = [scale for scale in found.scale if not (math.isfinite(scale) and (scale > 0 or (is_free and scale == 0)))]
     if bad and value.dtype is not None and value.dtype.is_integer:
         yield f"one of its scales is {bad[0]}"
+
+
+def _odd_zero(value: Value, found: Quantization) -> Iterator[str]:
     dtype = value.dtype
     if dtype is not None and dtype.is_integer and 0 < dtype.bits <= 16:
         least = 0 if dtype.name.startswith("u") else -(1 << (dtype.bits - 1))

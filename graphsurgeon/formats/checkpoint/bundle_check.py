@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graphsurgeon.disk.files import Progress, SourceFile, can_list, folder_names, is_file
+from graphsurgeon.encoding.orderedcode import decode_slice_key
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats.checkpoint.bundle_read import Bundle, BundleEntry, BundleSource, label
 from graphsurgeon.formats.checkpoint.slices import SlicedSource, slice_shape
@@ -200,17 +201,29 @@ def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
         expected = entry.expected_size
         if not 0 <= entry.shard < bundle.num_shards:
             yield Finding("error", where, f"lies in shard {entry.shard} of {bundle.num_shards}", RESTORE)
+        elif not entry.dtype.number or entry.dtype.name == f"dtype_{entry.dtype.number}":
+            yield Finding("error", where, f"its dtype is {entry.dtype.number}, which there is not", RESTORE)
         elif entry.offset < 0 or entry.size < 0:
             yield Finding("error", where, f"{entry.size} bytes at byte {entry.offset} cannot be", RESTORE)
         elif expected is not None and entry.size != expected:
             what = f"{entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}"
             yield Finding("error", where, what, RESTORE)
+        if decode_slice_key(entry.key) is None and not _is_text(entry.key):
+            yield Finding("error", where, "its name is no UTF-8, which Python's readers cannot list", RESTORE)
         is_same = last is not None and (entry.shard, entry.offset, entry.size) == (last.shard, last.offset, last.size)
         if last is not None and is_same and entry.size > 0:
             yield Finding("warning", where, f"has the same bytes as {label(last.key)}")
         last = entry
     for entry, other in overlaps(bundle):
         yield Finding("error", label(entry.key), f"its bytes overlap with those of {label(other.key)}", RESTORE)
+
+
+def _is_text(key: bytes) -> bool:
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _slice_problems(bundle: Bundle) -> Iterator[Finding]:

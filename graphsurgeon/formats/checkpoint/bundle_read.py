@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk import crc32c
-from graphsurgeon.disk.files import BLOCK, CheckedRange, FileRange, Progress, SourceFile, contained, open_source
+from graphsurgeon.disk.files import (
+    BLOCK,
+    CheckedRange,
+    FileRange,
+    Progress,
+    SourceFile,
+    contained,
+    is_file,
+    open_source,
+)
 from graphsurgeon.encoding.orderedcode import MAX_RANK, Extent, decode_slice_key
 from graphsurgeon.encoding.sstable import SSTable
 from graphsurgeon.errors import FileError, FormatError
@@ -21,7 +30,6 @@ from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint.bundle_payload import decode_strings, payload_checksum, swap_bytes
 from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource, resolve, slice_shape
 from graphsurgeon.formats.graph import objectgraph
-from graphsurgeon.formats.graph.values.tensorproto import read_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.dtype import STRING, VARIANT, DType
@@ -52,7 +60,7 @@ class BundleEntry:
         self.key = key
         self.raw = raw
         self.dtype = DType.of(message.dtype)
-        self.shape = read_shape(message.shape)
+        self.shape = Shape([dim.size for dim in message.shape.dim])  # readers pass over a rank that is called unknown
         self.shard: int = message.shard_id
         self.offset: int = message.offset
         self.size: int = message.size
@@ -196,15 +204,33 @@ class Bundle:
 
     def _read_header(self, table: SSTable) -> None:
         raw = table.get(HEADER_KEY)
-        if raw is None:
+        header = schema.parse("tensorflow.BundleHeaderProto", raw) if raw is not None else self._in_its_place(table)
+        if header is None:
             raise FormatError("a table without a header entry is no checkpoint", path=self.index.path)
-        header = schema.parse("tensorflow.BundleHeaderProto", raw)
-        self.header = raw
+        self.header: bytes = raw if raw is not None else header.SerializeToString()
         self.num_shards: int = header.num_shards
         self.big_endian: bool = header.endianness == BIG
         if header.version.min_consumer > PRODUCER:
             what = f"asks for a reader of version {header.version.min_consumer}, {PRODUCER} is the newest known"
             self.report(self.index.path.name, what, "values may be misunderstood")
+
+    def _in_its_place(self, table: SSTable) -> Any:
+        """Return what TensorFlow takes for the header where there is none; None where that is nonsense.
+
+        It is the first entry, whose dtype then is the number of shards.
+        """
+        _, first = next(iter(table), (b"", b""))
+        try:
+            header = schema.parse("tensorflow.BundleHeaderProto", first)
+        except FormatError:
+            return None
+        if not first or not is_file(self.folder / f"{self.basename}.data-00000-of-{header.num_shards:05d}"):
+            return None
+        what = "it has no header; the first entry, which TensorFlow takes for one, happens to say the right thing"
+        self.problems.append(Finding("warning", self.index.path.name, what, "any edit writes one"))
+        header = schema.message("tensorflow.BundleHeaderProto")(num_shards=header.num_shards)
+        header.version.producer = PRODUCER
+        return header
 
     def _read_entries(self, table: SSTable) -> None:
         last = HEADER_KEY

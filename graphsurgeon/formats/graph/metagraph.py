@@ -157,13 +157,15 @@ def repeated_gradients(metagraph: MetaGraph) -> list[str]:
 
 
 def broken_controls(function: Graph) -> list[str]:
-    """Return the control outputs of a function that, as it was read, no node or no entry of `control_ret` makes."""
+    """Return the control outputs that a function declares and, as it was read, no node or entry of `control_ret` makes.
+
+    What `control_ret` says beside them nobody reads.
+    """
     if not isinstance(function.raw, FunctionSource):
         return []
     message = function.raw.message
     nodes = {raw.name for raw in message.node_def}
-    declared = [name for name in message.signature.control_output if name not in message.control_ret]
-    return declared + [name for name, node in message.control_ret.items() if node not in nodes]
+    return [name for name in message.signature.control_output if message.control_ret.get(name, "") not in nodes]
 
 
 def lift_metagraph(message: Any, payloads: list[Payload]) -> MetaGraph:

@@ -65,10 +65,11 @@ def names_subgraphs(table: Table) -> bool:
 
 
 def large_custom_options(table: Table) -> FileRange | None:
-    """Return the custom options that lie behind the FlatBuffer, None if they do not."""
+    """Return the custom options that lie behind the FlatBuffer, None if they do not, or if there is no such place."""
     offset, size = table.get("large_custom_options_offset"), table.get("large_custom_options_size")
     file = table.image.file
-    return FileRange(file, offset, size) if offset > 1 and size and file is not None else None
+    is_there = offset > 1 and size and file is not None and offset + size <= file.size
+    return FileRange(file, offset, size) if is_there and file is not None else None
 
 
 def lower(field: TableField, value: AttrValue, subgraphs: Mapping[Graph, int]) -> object:

@@ -117,10 +117,10 @@ def _slid_by(context: InferenceContext, layout: DataLayout, image: Dims, window:
 def _check_depth(depth: Dim, inner: Dim, made: Dim, *, grouped: bool) -> None:
     if not isinstance(depth, int) or not isinstance(inner, int):
         return
-    if inner <= 0 or depth % inner or (not grouped and depth != inner):
+    if inner <= 0 or depth <= 0 or depth % inner or (not grouped and depth != inner):  # one group at least
         raise ShapeError(f"{depth} channels do not fit a filter for {inner}")
     groups = depth // inner
-    if isinstance(made, int) and groups and made % groups:
+    if isinstance(made, int) and made % groups:
         raise ShapeError(f"{made} filters cannot be shared out to {groups} groups")
 
 
