@@ -125,3 +125,29 @@ def test_a_saved_model_loads_and_becomes_tflite(tmp_path: Path) -> None:
     interpreter = litert.Interpreter(model_content=flat)
     run = interpreter.get_signature_runner("serving_default")
     np.testing.assert_allclose(run(x=x)["y"], result, atol=1e-4)
+
+
+def test_a_part_gives_what_onnx_makes_of_it(tmp_path: Path) -> None:
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+        onnx.helper.make_node("Relu", ["c"], ["r"]),
+        onnx.helper.make_node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        onnx.helper.make_node("Bernoulli", ["p"], ["y"]),
+    ]
+    ends = [
+        [onnx.helper.make_tensor_value_info(name, 1, shape)] for name, shape in (("x", ["n", 2, 6, 8]), ("y", None))
+    ]
+    weights = onnx.numpy_helper.from_array(np.random.default_rng(0).standard_normal((3, 2, 3, 3)).astype("f4"), "w")
+    made = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "part", *ends, [weights]), opset_imports=[onnx.helper.make_opsetid("", 15)]
+    )
+    source, cut = tmp_path / "source.onnx", tmp_path / "cut.onnx"
+    onnx.save(onnx.shape_inference.infer_shapes(made), source)
+    for inputs, shape in ((["x"], (2, 2, 6, 8)), (["c"], (2, 3, 6, 8))):
+        onnx.utils.extract_model(source, cut, inputs, ["p"])
+        data = np.random.default_rng(1).standard_normal(shape).astype("f4")
+        wanted = runtime.InferenceSession(cut, providers=["CPUExecutionProvider"]).run(None, {inputs[0]: data})
+        lowered = LoweredModel(source, inputs=inputs, outputs=["p"])
+        lowered.inputs, lowered.outputs = inputs, ["p"]
+        assert first_difference(lowered.run({inputs[0]: data}), wanted) == ""
