@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 
 from graphsurgeon.lowering.builder import Builder
 from graphsurgeon.lowering.families.choosing import size_at
@@ -13,6 +14,7 @@ from graphsurgeon.lowering.table import LoweringError, lowers
 from graphsurgeon.model.dtype import FLOAT32, INT64, DType
 
 _CUBIC = -0.75  # of Keys' kernel, as PyTorch has it
+CUBIC_STEPS = (-1, 0, 1, 2)  # from the cell before a place to those that it is made of
 Cells = list[tuple[Operand, Operand | None]]  # along one axis: place, and what it weighs
 
 
@@ -63,7 +65,7 @@ def _cells(b: Builder, place: Operand, side: Operand, mode: str, padding: str, c
         return [_bounded(b, at, None, top, padding, low, high)]
     first = b.op("Floor", at)
     part = b.op("Sub", at, first)
-    steps, weights = ((0, 1), _linear(b, part)) if mode == "linear" else ((-1, 0, 1, 2), _cubic(b, part))
+    steps, weights = ((0, 1), linear_weights(b, part)) if mode == "linear" else (CUBIC_STEPS, cubic_weights(b, part))
     return [
         _bounded(b, b.op("AddV2", first, float(step)), weight, top, padding, low, high)
         for step, weight in zip(steps, weights, strict=True)
@@ -95,24 +97,27 @@ def _bounded(
     return _clamped(b, cell, top), weight
 
 
-def _linear(b: Builder, part: Operand) -> list[Operand]:
+def linear_weights(b: Builder, part: Operand) -> list[Operand]:
+    """Return the weights of a cell and the next one for a place between them, `part` behind the first."""
     return [b.op("Sub", 1.0, part), part]
 
 
-def _cubic(b: Builder, part: Operand) -> list[Operand]:
+def cubic_weights(b: Builder, part: Operand, a: float = _CUBIC) -> list[Operand]:
+    """Return the weights of the cells at `CUBIC_STEPS` for a place `part` behind the second; `a` shapes the kernel."""
     far = b.op("Sub", 1.0, part)
-    return [_outer(b, b.op("AddV2", part, 1.0)), _inner(b, part), _inner(b, far), _outer(b, b.op("AddV2", far, 1.0))]
+    outer, inner = (partial(_outer, b, a=a), partial(_inner, b, a=a))
+    return [outer(b.op("AddV2", part, 1.0)), inner(part), inner(far), outer(b.op("AddV2", far, 1.0))]
 
 
-def _inner(b: Builder, x: Operand) -> Operand:
-    line = b.op("Sub", b.op("Mul", x, _CUBIC + 2), _CUBIC + 3)
+def _inner(b: Builder, x: Operand, a: float) -> Operand:
+    line = b.op("Sub", b.op("Mul", x, a + 2), a + 3)
     return b.op("AddV2", b.op("Mul", b.op("Mul", line, x), x), 1.0)
 
 
-def _outer(b: Builder, x: Operand) -> Operand:
-    line = b.op("Sub", b.op("Mul", x, _CUBIC), 5 * _CUBIC)
-    line = b.op("AddV2", b.op("Mul", line, x), 8 * _CUBIC)
-    return b.op("Sub", b.op("Mul", line, x), 4 * _CUBIC)
+def _outer(b: Builder, x: Operand, a: float) -> Operand:
+    line = b.op("Sub", b.op("Mul", x, a), 5 * a)
+    line = b.op("AddV2", b.op("Mul", line, x), 8 * a)
+    return b.op("Sub", b.op("Mul", line, x), 4 * a)
 
 
 @lowers("AffineGrid", 20)
