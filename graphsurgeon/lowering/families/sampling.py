@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import partial
 
 from graphsurgeon.lowering.builder import Builder
@@ -31,19 +32,42 @@ def grid_sample(b: Builder, node: Source) -> Operand:
     places = b.ops("Unpack", b.cast(grid, FLOAT32), num=count, axis=grid.rank - 1)[::-1]
     sides = [b.cast(size_at(b, x, axis + 2), FLOAT32) for axis in range(count)]
     axes = [_cells(b, place, side, mode, padding, corners) for place, side in zip(places, sides, strict=True)]
-    batch = b.op("Range", b.constant(0, INT64), size_at(b, x, 0), b.constant(1, INT64))
-    shape = b.op("Shape", places[0], out_type=INT64)
-    sample = b.op("BroadcastTo", b.reshape(batch, [-1, *[1] * count]), shape)
+    return b.transpose(_sampled(b, lying, axes), [0, count + 1, *range(1, count + 1)])
+
+
+def linear_sample(b: Builder, lying: Operand, places: Sequence[Operand]) -> Operand:
+    """Return values between the cells of images, in which zeros lie around.
+
+    Args:
+        lying: `[batch, side..., channels]`.
+        places: for each side the places in cells, `[batch, ...]`; of the result the channels are the last axis.
+    """
+    axes: list[Cells] = []
+    for axis, place in enumerate(places):
+        top = b.op("Sub", b.cast(size_at(b, lying, axis + 1), FLOAT32), 1.0)
+        first = b.op("Floor", place)
+        weights = linear_weights(b, b.op("Sub", place, first))
+        cells = first, b.op("AddV2", first, 1.0)
+        axes.append([_bounded(b, *pair, top, "zeros", top, top) for pair in zip(cells, weights, strict=True)])
+    return _sampled(b, lying, axes)
+
+
+def _sampled(b: Builder, lying: Operand, axes: Sequence[Cells]) -> Operand:
+    """Return the weighted sum of cells, for each combination of those along the axes."""
+    place = axes[0][0][0]
+    batch = b.op("Range", b.constant(0, INT64), size_at(b, lying, 0), b.constant(1, INT64))
+    shape = b.op("Shape", place, out_type=INT64)
+    sample = b.op("BroadcastTo", b.reshape(batch, [-1, *[1] * (place.rank - 1)]), shape)
     total: Operand | None = None
     for cells in itertools.product(*axes):
-        spot = b.op("Pack", sample, *(b.cast(place, INT64) for place, _ in cells), axis=count + 1)
+        spot = b.op("Pack", sample, *(b.cast(one, INT64) for one, _ in cells), axis=place.rank)
         part = b.op("GatherNd", lying, spot)
         for _, weight in cells:
             if weight is not None:
-                part = b.op("Mul", part, b.op("ExpandDims", b.cast(weight, x.dtype), count + 1))
+                part = b.op("Mul", part, b.op("ExpandDims", b.cast(weight, lying.dtype), place.rank))
         total = part if total is None else b.op("AddV2", total, part)
     assert total is not None
-    return b.transpose(total, [0, count + 1, *range(1, count + 1)])
+    return total
 
 
 def _cells(b: Builder, place: Operand, side: Operand, mode: str, padding: str, corners: bool) -> Cells:
