@@ -51,7 +51,7 @@ def main() -> None:
     """Run the cases and print the tables."""
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        cases = [case for case in _cases(Path(folder), options) if fnmatch.fnmatch(case.name, options.only)]
+        cases = list(_cases(Path(folder), options))
         outcomes = _outcomes(cases)
         _print_groups(cases, outcomes)
         _print_table("op", cases, outcomes, _ops_of)
@@ -74,10 +74,10 @@ def _options() -> argparse.Namespace:
 
 def _cases(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
     for case in (*_node_cases(folder), *_stored_cases()):
-        if _runs_right(case):
+        if fnmatch.fnmatch(case.name, options.only) and _runs_right(case):
             yield case
     if options.corpus is not None:
-        yield from _files(options.corpus)
+        yield from _files(options.corpus, options.only)
 
 
 def _node_cases(folder: Path) -> Iterator[Case]:
@@ -150,8 +150,10 @@ def _session(path: Path) -> Any:
         return None
 
 
-def _files(folder: Path) -> Iterator[Case]:
+def _files(folder: Path, only: str) -> Iterator[Case]:
     for path in sorted(folder.rglob("*.onnx")):
+        if not fnmatch.fnmatch(str(path.relative_to(folder)), only):
+            continue
         session = _session(path)
         if session is None or not _is_standard(path):
             continue

@@ -25,8 +25,8 @@ WAYS: dict[tuple[Vocabulary, Vocabulary], str] = {
 
 _NAMED = 12  # refused nodes that a message lists one by one
 _HINT = (
-    "onnx.utils.extract_model of the package onnx takes the part before them; where nothing helps, ONNX Runtime runs "
-    "the model as it is"
+    "--outputs TENSOR converts the part before them, --inputs TENSOR that behind; where nothing helps, ONNX Runtime "
+    "runs the model as it is"
 )
 
 

@@ -13,6 +13,7 @@ from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.ops.kinds import MODULE_CALLS
 from graphsurgeon.render.arrange.blocks import find_levels, limit_width
 from graphsurgeon.render.arrange.compose import Composer
 from graphsurgeon.render.arrange.composites import gather_composites
@@ -110,6 +111,8 @@ def select_picture(
     Raises:
         UsageError: a name in the view names nothing.
     """
+    if isinstance(subject, Model) and view.graph is not None:
+        subject = _held(choose_metagraph(subject, view.tags), view.graph) or subject
     metagraph = subject.metagraph if isinstance(subject, Graph) else choose_metagraph(subject, view.tags)
     report = infer_shapes(metagraph)
     flow, ends = _flow_and_ends(subject, metagraph, report, view)
@@ -122,6 +125,10 @@ def select_picture(
     picture.notes += ends.notes
     if flow.closed:
         picture.notes.append(f"{flow.closed} calls are drawn closed: their functions recur, or hold too many nodes")
+    holders = [one.node for one in flow.operations if one.node is not None and one.node.op in MODULE_CALLS]
+    if holders:
+        place = "/".join(filter(None, (holders[0].graph.name, holders[0].name)))
+        picture.notes.append(f"{holders[0].name} holds a program of its own: --graph {place} draws it")
     _zoom(picture, view)
     _mark(picture, view)
     return picture
@@ -241,6 +248,13 @@ def _selection(flow: Flow, ends: Ends, view: View) -> Selection:
         if len(selection.order) + len(ends.outputs) < FEW_BOXES:
             selection = select(flow, outputs, inputs, keep_weights=True, keep_passing=keep_passing)
     return selection
+
+
+def _held(metagraph: MetaGraph, text: str) -> Graph | None:
+    """Return a graph of a program that a node holds: `NODE`, or `NODE: FUNCTION` as `gs find` says; None for others."""
+    place, _, name = text.partition(": ")
+    module = next((module for module in metagraph.modules if place in module.inside), None)
+    return None if module is None else _only(choose_graphs(module, name or "main"), text)
 
 
 def _only(graphs: Sequence[Graph], text: str) -> Graph:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.lowering import LoweringOptions, lower
+from graphsurgeon.lowering.part import cut
 from graphsurgeon.lowering.to_onnx.binding import bind
 from graphsurgeon.lowering.to_onnx.layers import MissingWeightsError
-from graphsurgeon.model.format import Format, Vocabulary
+from graphsurgeon.model.format import ONNX, Format, Vocabulary
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.checkpoints.object_tree import make_objects
@@ -43,7 +44,13 @@ class ConvertReport:
     notes: list[str] = field(default_factory=list)
 
 
-@arguments.takes(tags=arguments.names, assets=arguments.by_name, shapes=arguments.shapes)
+@arguments.takes(
+    tags=arguments.names,
+    assets=arguments.by_name,
+    shapes=arguments.shapes,
+    inputs=arguments.names,
+    outputs=arguments.names,
+)
 def convert(
     model: Model,
     *,
@@ -53,6 +60,8 @@ def convert(
     shapes: Mapping[str, Shape] | None = None,
     keep_layout: bool = False,
     params: Model | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
 ) -> ConvertReport:
     """Prepare a model for another container; what it computes and its variables stay.
 
@@ -67,9 +76,10 @@ def convert(
         shapes: of inputs of a network of another framework, in place of what the file says of them.
         keep_layout: leave the axes of its inputs and outputs as they are.
         params: the weights of a network of MXNet or Caffe, in place of those beside it.
+        inputs, outputs: of an ONNX network: the tensors that are fed, and that come out; the rest stays behind.
 
     Raises:
-        UsageError: there is no such MetaGraph, or several.
+        UsageError: there is no such MetaGraph or tensor, or several.
         UnsupportedError: the format is a SavedModel, and no loader could restore the variables of the graph; or it
             is a checkpoint, and the model has no variables; or nodes have no counterpart among the format's ops.
     """
@@ -78,7 +88,12 @@ def convert(
     if format is not None and not format.holds_graph:
         return _checkpoint_alone(model)
     if format is not None and model.traits.becomes & format.writes and not _spoken(model) <= format.writes:
-        return _lower(model, format, LoweringOptions(keep_layout, shapes or {}))
+        notes = _cut(model, inputs, outputs)
+        report = _lower(model, format, LoweringOptions(keep_layout, shapes or {}))
+        return replace(report, notes=[*notes, *report.notes])
+    if inputs or outputs:
+        option = "--outputs" if outputs else "--inputs"
+        raise UsageError(f"{option} is for conversions such as to .onnx", hint="gs freeze and gs extract cut a graph")
     if shapes or keep_layout:
         what = "the shapes and the layout are those of a network of another framework that becomes one of TensorFlow"
         raise UsageError(what, hint="gs set-input changes the shape of an input")
@@ -94,6 +109,15 @@ def convert(
         for metagraph in model.metagraphs:
             metagraph.tags = metagraph.tags or [tag for tag in tags if tag != NO_TAGS]
     return ConvertReport(left_out)
+
+
+def _cut(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+    if not (inputs or outputs):
+        return []
+    if model.traits.vocabulary != ONNX:
+        what = f"of a {model.traits.title} the whole is converted"
+        raise UnsupportedError(what, path=model.path, hint="convert it to .onnx first, and the part of that")
+    return [note for metagraph in model.metagraphs for note in cut(metagraph, inputs, outputs)]
 
 
 def _checkpoint_alone(model: Model) -> ConvertReport:

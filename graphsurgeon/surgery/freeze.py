@@ -25,6 +25,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK
 from graphsurgeon.ops.kinds import ELEMENTS, PLACEHOLDERS
+from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.assets import read_assets
 from graphsurgeon.surgery.freezing.endpoints import Endpoint, Endpoints, input_value, resolve_endpoints
 from graphsurgeon.surgery.freezing.filled import check_filled
@@ -290,7 +291,8 @@ def _add_feed(graph: Graph, feed: Endpoint) -> Node:
         raise UsageError(f"the type of {str(feed.value)!r} is not known, so it cannot be fed")
     shape = feed.shape
     if shape is None:
-        shape = placeholder_shape(producer) if producer.op in PLACEHOLDERS else UNKNOWN_RANK
+        is_fed = producer.op in PLACEHOLDERS
+        shape = placeholder_shape(producer) if is_fed else infer_shapes(feed.value.graph.metagraph).shape(feed.value)
     return graph.add_node("Placeholder", _stand_in(graph, feed.value), [], {"dtype": dtype.base, "shape": shape})
 
 

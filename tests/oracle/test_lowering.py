@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +125,68 @@ def test_a_saved_model_loads_and_becomes_tflite(tmp_path: Path) -> None:
     interpreter = litert.Interpreter(model_content=flat)
     run = interpreter.get_signature_runner("serving_default")
     np.testing.assert_allclose(run(x=x)["y"], result, atol=1e-4)
+
+
+def test_a_part_gives_what_onnx_makes_of_it(tmp_path: Path) -> None:
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+        onnx.helper.make_node("Relu", ["c"], ["r"]),
+        onnx.helper.make_node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        onnx.helper.make_node("Bernoulli", ["p"], ["y"]),
+    ]
+    ends = [
+        [onnx.helper.make_tensor_value_info(name, 1, shape)] for name, shape in (("x", ["n", 2, 6, 8]), ("y", None))
+    ]
+    weights = onnx.numpy_helper.from_array(np.random.default_rng(0).standard_normal((3, 2, 3, 3)).astype("f4"), "w")
+    made = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "part", *ends, [weights]), opset_imports=[onnx.helper.make_opsetid("", 15)]
+    )
+    source, cut = tmp_path / "source.onnx", tmp_path / "cut.onnx"
+    onnx.save(onnx.shape_inference.infer_shapes(made), source)
+    for inputs, shape in ((["x"], (2, 2, 6, 8)), (["c"], (2, 3, 6, 8))):
+        onnx.utils.extract_model(source, cut, inputs, ["p"])
+        data = np.random.default_rng(1).standard_normal(shape).astype("f4")
+        wanted = runtime.InferenceSession(cut, providers=["CPUExecutionProvider"]).run(None, {inputs[0]: data})
+        lowered = LoweredModel(source, inputs=inputs, outputs=["p"])
+        lowered.inputs, lowered.outputs = inputs, ["p"]
+        assert first_difference(lowered.run({inputs[0]: data}), wanted) == ""
+
+
+def _one_node(path: Path, op: str, data: Mapping[str, Any], fed: Sequence[str], **attrs: Any) -> Path:
+    """Write a model of one node, whose inputs are fed, of any length along all axes but the second, or constants."""
+    onnx = pytest.importorskip("onnx")
+    given = [
+        onnx.helper.make_tensor_value_info(name, 1, ["n", data[name].shape[1], *[None] * (data[name].ndim - 2)])
+        for name in fed
+    ]
+    constants = [onnx.numpy_helper.from_array(array, name) for name, array in data.items() if name not in fed]
+    ends = [onnx.helper.make_tensor_value_info("out", 1, None)]
+    node = onnx.helper.make_node(op, list(data), ["out"], **attrs)
+    graph = onnx.helper.make_graph([node], "one", given, ends, constants)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 19)], ir_version=9), path)
+    return path
+
+
+def _agrees(path: Path, feeds: Mapping[str, Any]) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    wanted = runtime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, dict(feeds))
+    assert first_difference(LoweredModel(path).run(feeds), wanted) == ""
+
+
+def test_deformed_in_groups(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shapes = {"x": (2, 4, 9, 8), "w": (6, 2, 3, 2), "offset": (2, 24, 5, 10), "bias": (6,), "mask": (2, 12, 5, 10)}
+    data = {name: rng.standard_normal(shape).astype("f4") for name, shape in shapes.items()}
+    attrs = {"group": 2, "offset_group": 2, "strides": [2, 1], "dilations": [1, 2], "pads": [1, 2, 1, 2]}
+    fed = ("x", "offset", "mask")
+    path = _one_node(tmp_path / "deformed.onnx", "DeformConv", data, fed, **attrs)
+    _agrees(path, {name: data[name] for name in fed})
+
+
+@pytest.mark.parametrize("excludes", [0, 1])
+def test_cubic_resizing_of_sides_that_are_not_known(tmp_path: Path, excludes: int) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 2, 5, 7)).astype("f4")
+    data = {"x": image, "roi": np.zeros(0, "f4"), "scales": np.array([1, 1, 1.5, 0.8], "f4")}
+    path = _one_node(tmp_path / "cubic.onnx", "Resize", data, ["x"], mode="cubic", exclude_outside=excludes)
+    _agrees(path, {"x": image})

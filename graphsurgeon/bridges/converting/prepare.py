@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.bridges.converting.cases import NestReport, nest_cases
 from graphsurgeon.bridges.converting.request import Request
 from graphsurgeon.bridges.guard import require_allowed
 from graphsurgeon.compare.entries import Entry, Input, entries
@@ -69,7 +70,8 @@ def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int 
         "tags": request.tags,
         "no_lowering": True,
     }
-    steps += [("freeze", wanted), ("replace", {"rules": [rule for name in rules for rule in rule_set(name).rules]})]
+    replaced = [rule for name in rules for rule in rule_set(name).rules]
+    steps += [("freeze", wanted), (nest_cases, {}), (one_key_each, {}), ("replace", {"rules": replaced})]
     report = edit(request.path, steps, output=f"{folder}/")
     told = [line for step in report.steps for line in _told(step.report)]
     prepared = _read_back(folder, told)
@@ -90,10 +92,34 @@ def _require_allowed(request: Request) -> None:
         require_allowed(model, metagraph, outputs, request.allowed, request.tell)
 
 
+@dataclass(frozen=True)
+class KeysReport:
+    """Keys of inputs that went, each with the one that stays for the tensor."""
+
+    dropped: dict[str, str]
+
+
+def one_key_each(model: Model) -> KeysReport:
+    """Leave each input of a signature one key: a converter takes a tensor once."""
+    dropped = {}
+    for signature in model.metagraphs[0].signatures.values():
+        known: dict[object, str] = {}
+        for key, entry in list(signature.inputs.items()):
+            target = entry.mention.target if entry.mention is not None else key
+            if known.setdefault(target, key) != key:
+                del signature.inputs[key]
+                dropped[key] = known[target]
+    return KeysReport(dropped)
+
+
 def _told(report: object) -> list[str]:
+    if isinstance(report, KeysReport):
+        return [f"left out input {key!r}, which is {kept!r} again" for key, kept in report.dropped.items()]
     if isinstance(report, FreezeReport):
         what = f"froze {plural(report.variables, 'variable')}; {plural(report.nodes_after, 'node')} remain"
         return [f"{what} of {report.nodes_before:,}", *report.notes]
+    if isinstance(report, NestReport):
+        return report.told()
     if isinstance(report, ReplaceReport):
         return [f"rule {rule}: {plural(count, 'replacement')}" for rule, count in report.rules.items() if count]
     return []

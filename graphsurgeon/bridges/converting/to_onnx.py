@@ -12,6 +12,7 @@ from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.placeholders import placeholder_role
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.child import ask
+from graphsurgeon.bridges.converting.cases import NestReport, nest_cases
 from graphsurgeon.bridges.converting.request import ConversionReport, Request
 from graphsurgeon.bridges.guard import require_allowed
 from graphsurgeon.bridges.verify import verify
@@ -31,6 +32,7 @@ from graphsurgeon.model.traversal import downstream, upstream
 from graphsurgeon.ops import onnx
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.patterns.rules import rule_set
+from graphsurgeon.surgery.add_signature import DEFAULT
 from graphsurgeon.surgery.freeze import FreezeReport
 from graphsurgeon.surgery.strip import StripReport
 
@@ -79,6 +81,7 @@ class _Prepared:
     Attributes:
         path: a frozen graph, or the TFLite model.
         inputs, outputs: name in ONNX -> tensor.
+        renamed: key of an output -> its name in ONNX, where an input has that key.
         signature: whose keys they are.
         set_values: what was made a constant, also unasked.
         steps, notes: what is told.
@@ -87,6 +90,7 @@ class _Prepared:
     path: Path
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
     signature: str | None = None
     set_values: dict[str, object] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
@@ -128,7 +132,7 @@ def _frozen(request: Request, model: Model, path: Path) -> _Prepared:
     }  # fmt: skip
     given = request.checkpoint
     steps: list[Step] = [] if given is None else [("attach-checkpoint", {"checkpoint": given})]
-    steps += [("freeze", arguments), (_take_defaults, {}), ("strip", {"only": STRIPPED})]
+    steps += [("freeze", arguments), (_take_defaults, {}), (nest_cases, {}), ("strip", {"only": STRIPPED})]
     steps += [("replace", {"rules": list(rule_set(name).rules)}) for name in RULES]
     reports = [step.report for step in edit(request.path, steps, output=path).steps]
     frozen = next(report for report in reports if isinstance(report, FreezeReport))
@@ -143,16 +147,22 @@ def _frozen(request: Request, model: Model, path: Path) -> _Prepared:
     if not feeds:
         raise UnsupportedError("nothing goes into it, and tf2onnx wants an input", path=request.path)
     _require_convertible(result, frozen.fetches.values(), request.path)
-    found = _Prepared(path, _named(feeds), _named(frozen.fetches), frozen.signature)
+    found = _Prepared(path, _named(feeds), _named(frozen.fetches), signature=frozen.signature)
+    found.renamed = {name: f"{name}_output" for name in found.outputs if name in found.inputs}
+    found.outputs = {found.renamed.get(name, name): tensor for name, tensor in found.outputs.items()}
     found.set_values = {**switches, **request.set_values}
     found.steps = [
         f"froze {f'signature {frozen.signature}' if frozen.signature else 'the graph'}: "
         f"{plural(frozen.variables, 'variable')}, {plural(frozen.nodes_after, 'node')}; control flow stays functions",
         *(f"set the switch {name} to {str(value).lower()}" for name, value in switches.items()),
         *(f"took out {kind}: {count:,}" for kind, count in taken),
+        *(line for report in reports if isinstance(report, NestReport) for line in report.told()),
         *(f"rule {rule}: {plural(count, 'place')}" for rule, count in replaced),
     ]
-    found.notes = list(frozen.notes)
+    found.notes = [
+        *frozen.notes,
+        *(f"output {name!r} is called {new!r}: ONNX has one name for one value" for name, new in found.renamed.items()),
+    ]
     return found
 
 
@@ -243,13 +253,14 @@ def _loads(made: Path) -> str:
 
 
 def _compared(request: Request, prepared: _Prepared, made: Path, report: ConversionReport) -> ConversionReport:
-    """Compare a result with the source; where a part was cut out, with the frozen graph, which has its ends."""
+    """Compare a result with the source; where a part was cut out, with the frozen graph, under the keys of the part."""
     is_part = bool(request.inputs or request.outputs) and prepared.path != request.path
-    source = prepared.path if is_part else request.path
-    shapes, *more = _sizes(read(source), None if is_part else prepared.signature, request.tags)
+    source = _with_ends(prepared) if is_part else request.path
+    signature = DEFAULT if is_part else prepared.signature
+    shapes, *more = _sizes(read(source), signature, None if is_part else request.tags)
     try:
         found = verify(
-            source, made, signatures=[prepared.signature] if prepared.signature and not is_part else None,
+            source, made, signatures=[signature] if signature else None,
             assume=shapes, also=more, seed=request.seed, tolerance=WITHIN, tags=None if is_part else request.tags,
             with_place=False, checkpoint=None if is_part else request.checkpoint,
             decided={} if is_part else prepared.set_values, allowed=request.allowed, tell=request.tell,
@@ -259,11 +270,19 @@ def _compared(request: Request, prepared: _Prepared, made: Path, report: Convers
         what = "onnxruntime does not take it" if is_result else "it could not be compared with the source"
         said = error.message.removeprefix("the runtime cannot load it: ").replace(str(made), made.name)
         return replace(report, problem=f"{what}: {said}")
-    told = {name.removesuffix(":0") for output in found.outputs for name in (output.name,)}
+    names = [output.name.removesuffix(":0") for output in found.outputs]
+    told = {*names, *(prepared.renamed.get(name, name) for name in names)}
     missed = [f"output {name!r} was not compared" for name in prepared.outputs if name not in told]
-    problem = _verdict(found) or ("" if is_part else "; ".join(missed))
+    problem = _verdict(found) or "; ".join(missed)
     notes = [*report.notes, *found.notes, *missed, *(["compared with the frozen graph"] if is_part else [])]
     return replace(report, outputs=found.outputs, verified=not problem, problem=problem, notes=notes)
+
+
+def _with_ends(prepared: _Prepared) -> Path:
+    """Write a SavedModel of the frozen graph, whose signature has the names of what goes into ONNX and comes out."""
+    folder = prepared.path.with_name("part")
+    edit(prepared.path, [("add-signature", {"outputs": prepared.outputs, "inputs": prepared.inputs})], output=folder)
+    return folder
 
 
 def _sizes(model: Model, signature: str | None, tags: Sequence[str] | None) -> list[dict[str, Shape]]:

@@ -28,11 +28,12 @@ def _of_graph(source: Mapping[str, Any]) -> Any:
     with open(source["path"], "rb") as file:
         graph.ParseFromString(file.read())
     inputs, outputs = source["inputs"], source["outputs"]
-    first = {tensor: name for name, tensor in reversed([*outputs.items(), *inputs.items()])}
+    first = {tensor: name for name, tensor in reversed([*inputs.items(), *outputs.items()])}
+    computed = [tensor for tensor in dict.fromkeys(outputs.values()) if tensor not in inputs.values()]
     model, _ = convert.from_graph_def(
         graph,
         input_names=list(dict.fromkeys(inputs.values())),
-        output_names=list(dict.fromkeys(outputs.values())),
+        output_names=computed,
         opset=source["opset"],
         tensors_to_rename=first,
     )
@@ -41,10 +42,10 @@ def _of_graph(source: Mapping[str, Any]) -> Any:
 
 
 def _add_aliases(model: Any, first: Mapping[str, str], outputs: Mapping[str, str]) -> None:
-    """Give an output its second name, where two keys of a signature are one tensor."""
+    """Give an output its second name, where two keys of a signature are one tensor, or it is an input."""
     from onnx import helper
 
-    known = {item.name: item for item in model.graph.output}
+    known = {item.name: item for item in [*model.graph.input, *model.graph.output]}
     for name, tensor in outputs.items():
         if name not in known and first[tensor] in known:
             model.graph.node.append(helper.make_node("Identity", [first[tensor]], [name]))

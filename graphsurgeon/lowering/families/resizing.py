@@ -13,6 +13,7 @@ from typing import Any
 from graphsurgeon.lowering.builder import Builder, as_ordered, as_plain
 from graphsurgeon.lowering.families.choosing import size_at
 from graphsurgeon.lowering.families.linear import multiplied
+from graphsurgeon.lowering.families.sampling import CUBIC_STEPS, cubic_weights, linear_weights
 from graphsurgeon.lowering.layout import channels_last
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source, normal_axis
@@ -397,9 +398,9 @@ def _weights(distance: Any, manner: Manner) -> Any:
 
 
 def _along_open(b: Builder, x: Operand, axis: int, out: Operand, scale: Operand, manner: Manner) -> Operand:
-    """Resize an axis whose length is not known: nearest and linear, with coordinates that are computed."""
+    """Resize an axis whose length is not known, with coordinates that are computed."""
     kind = manner.coordinates
-    if manner.antialias or manner.mode not in ("nearest", "linear") or kind not in _OPEN:
+    if manner.antialias or manner.mode not in ("nearest", "linear", "cubic") or kind not in _OPEN:
         raise LoweringError(f"{manner.mode} resizing ({kind}) of a side that is not known", hint="give --shape")
     place = axis if x.order is None else x.order.index(axis)
     lying = as_plain(x)
@@ -412,11 +413,29 @@ def _along_open(b: Builder, x: Operand, axis: int, out: Operand, scale: Operand,
         return as_ordered(_taken(b, lying, rounded, top, place), x.order)
     _require_floats(x)
     low = b.op("Floor", where)
-    part = b.reshape(b.op("Sub", where, low), [-1 if axis == place else 1 for axis in range(x.rank)])
-    part = b.cast(part, x.dtype)
-    first, second = (_taken(b, lying, one, top, place) for one in (low, b.op("AddV2", low, 1.0)))
-    made = b.op("AddV2", first, b.op("Mul", b.op("Sub", second, first), part))
-    return as_ordered(made, x.order)
+    part = b.op("Sub", where, low)
+    if manner.mode == "linear":
+        cells, weights = [low, b.op("AddV2", low, 1.0)], linear_weights(b, part)
+    else:
+        cells = [b.op("AddV2", low, float(step)) for step in CUBIC_STEPS]
+        weights = cubic_weights(b, part, manner.cubic)
+    if manner.excludes:
+        weights = _without_outside(b, cells, weights, top)
+    total: Operand | None = None
+    for cell, weight in zip(cells, weights, strict=True):
+        shaped = b.cast(b.reshape(weight, [-1 if axis == place else 1 for axis in range(x.rank)]), x.dtype)
+        taken = b.op("Mul", _taken(b, lying, cell, top, place), shaped)
+        total = taken if total is None else b.op("AddV2", total, taken)
+    assert total is not None
+    return as_ordered(total, x.order)
+
+
+def _without_outside(b: Builder, cells: list[Operand], weights: list[Operand], top: Operand) -> list[Operand]:
+    """Return weights of which those of cells outside are 0, and the others sum to 1."""
+    inside = [b.op("LogicalAnd", b.op("GreaterEqual", one, 0.0), b.op("LessEqual", one, top)) for one in cells]
+    found = [b.op("SelectV2", is_in, one, b.op("ZerosLike", one)) for is_in, one in zip(inside, weights, strict=True)]
+    total = b.op("AddN", *found)
+    return [b.op("DivNoNan", one, total) for one in found]
 
 
 def _require_floats(x: Operand) -> None:
@@ -434,7 +453,14 @@ def _open_nearest(b: Builder, where: Operand, mode: str) -> Operand:
     return b.op("Floor" if mode == "floor" else "Ceil", where)
 
 
-_OPEN = ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners", "tf_half_pixel_for_nn")
+_OPEN = (
+    "asymmetric",
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+    "align_corners",
+    "tf_half_pixel_for_nn",
+)
 
 
 def _open_coordinates(b: Builder, i: Operand, side: Operand, out: Operand, scale: Operand, kind: str) -> Operand:
@@ -448,6 +474,9 @@ def _open_coordinates(b: Builder, i: Operand, side: Operand, out: Operand, scale
     half = b.op("Sub", middle, 0.5)
     if kind == "pytorch_half_pixel":
         return b.op("SelectV2", b.op("Greater", out, 1.0), half, b.op("ZerosLike", half))
+    if kind == "half_pixel_symmetric":
+        adjusted = b.op("RealDiv", out, b.op("Mul", scale, side))
+        return b.op("AddV2", b.op("Mul", b.op("Mul", side, 0.5), b.op("Sub", 1.0, adjusted)), half)
     return half
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
+from functools import partial
 
 from graphsurgeon.lowering.builder import Builder
 from graphsurgeon.lowering.families.choosing import size_at
@@ -13,6 +15,7 @@ from graphsurgeon.lowering.table import LoweringError, lowers
 from graphsurgeon.model.dtype import FLOAT32, INT64, DType
 
 _CUBIC = -0.75  # of Keys' kernel, as PyTorch has it
+CUBIC_STEPS = (-1, 0, 1, 2)  # from the cell before a place to those that it is made of
 Cells = list[tuple[Operand, Operand | None]]  # along one axis: place, and what it weighs
 
 
@@ -29,19 +32,42 @@ def grid_sample(b: Builder, node: Source) -> Operand:
     places = b.ops("Unpack", b.cast(grid, FLOAT32), num=count, axis=grid.rank - 1)[::-1]
     sides = [b.cast(size_at(b, x, axis + 2), FLOAT32) for axis in range(count)]
     axes = [_cells(b, place, side, mode, padding, corners) for place, side in zip(places, sides, strict=True)]
-    batch = b.op("Range", b.constant(0, INT64), size_at(b, x, 0), b.constant(1, INT64))
-    shape = b.op("Shape", places[0], out_type=INT64)
-    sample = b.op("BroadcastTo", b.reshape(batch, [-1, *[1] * count]), shape)
+    return b.transpose(_sampled(b, lying, axes), [0, count + 1, *range(1, count + 1)])
+
+
+def linear_sample(b: Builder, lying: Operand, places: Sequence[Operand]) -> Operand:
+    """Return values between the cells of images, in which zeros lie around.
+
+    Args:
+        lying: `[batch, side..., channels]`.
+        places: for each side the places in cells, `[batch, ...]`; of the result the channels are the last axis.
+    """
+    axes: list[Cells] = []
+    for axis, place in enumerate(places):
+        top = b.op("Sub", b.cast(size_at(b, lying, axis + 1), FLOAT32), 1.0)
+        first = b.op("Floor", place)
+        weights = linear_weights(b, b.op("Sub", place, first))
+        cells = first, b.op("AddV2", first, 1.0)
+        axes.append([_bounded(b, *pair, top, "zeros", top, top) for pair in zip(cells, weights, strict=True)])
+    return _sampled(b, lying, axes)
+
+
+def _sampled(b: Builder, lying: Operand, axes: Sequence[Cells]) -> Operand:
+    """Return the weighted sum of cells, for each combination of those along the axes."""
+    place = axes[0][0][0]
+    batch = b.op("Range", b.constant(0, INT64), size_at(b, lying, 0), b.constant(1, INT64))
+    shape = b.op("Shape", place, out_type=INT64)
+    sample = b.op("BroadcastTo", b.reshape(batch, [-1, *[1] * (place.rank - 1)]), shape)
     total: Operand | None = None
     for cells in itertools.product(*axes):
-        spot = b.op("Pack", sample, *(b.cast(place, INT64) for place, _ in cells), axis=count + 1)
+        spot = b.op("Pack", sample, *(b.cast(one, INT64) for one, _ in cells), axis=place.rank)
         part = b.op("GatherNd", lying, spot)
         for _, weight in cells:
             if weight is not None:
-                part = b.op("Mul", part, b.op("ExpandDims", b.cast(weight, x.dtype), count + 1))
+                part = b.op("Mul", part, b.op("ExpandDims", b.cast(weight, lying.dtype), place.rank))
         total = part if total is None else b.op("AddV2", total, part)
     assert total is not None
-    return b.transpose(total, [0, count + 1, *range(1, count + 1)])
+    return total
 
 
 def _cells(b: Builder, place: Operand, side: Operand, mode: str, padding: str, corners: bool) -> Cells:
@@ -63,7 +89,7 @@ def _cells(b: Builder, place: Operand, side: Operand, mode: str, padding: str, c
         return [_bounded(b, at, None, top, padding, low, high)]
     first = b.op("Floor", at)
     part = b.op("Sub", at, first)
-    steps, weights = ((0, 1), _linear(b, part)) if mode == "linear" else ((-1, 0, 1, 2), _cubic(b, part))
+    steps, weights = ((0, 1), linear_weights(b, part)) if mode == "linear" else (CUBIC_STEPS, cubic_weights(b, part))
     return [
         _bounded(b, b.op("AddV2", first, float(step)), weight, top, padding, low, high)
         for step, weight in zip(steps, weights, strict=True)
@@ -95,24 +121,27 @@ def _bounded(
     return _clamped(b, cell, top), weight
 
 
-def _linear(b: Builder, part: Operand) -> list[Operand]:
+def linear_weights(b: Builder, part: Operand) -> list[Operand]:
+    """Return the weights of a cell and the next one for a place between them, `part` behind the first."""
     return [b.op("Sub", 1.0, part), part]
 
 
-def _cubic(b: Builder, part: Operand) -> list[Operand]:
+def cubic_weights(b: Builder, part: Operand, a: float = _CUBIC) -> list[Operand]:
+    """Return the weights of the cells at `CUBIC_STEPS` for a place `part` behind the second; `a` shapes the kernel."""
     far = b.op("Sub", 1.0, part)
-    return [_outer(b, b.op("AddV2", part, 1.0)), _inner(b, part), _inner(b, far), _outer(b, b.op("AddV2", far, 1.0))]
+    outer, inner = (partial(_outer, b, a=a), partial(_inner, b, a=a))
+    return [outer(b.op("AddV2", part, 1.0)), inner(part), inner(far), outer(b.op("AddV2", far, 1.0))]
 
 
-def _inner(b: Builder, x: Operand) -> Operand:
-    line = b.op("Sub", b.op("Mul", x, _CUBIC + 2), _CUBIC + 3)
+def _inner(b: Builder, x: Operand, a: float) -> Operand:
+    line = b.op("Sub", b.op("Mul", x, a + 2), a + 3)
     return b.op("AddV2", b.op("Mul", b.op("Mul", line, x), x), 1.0)
 
 
-def _outer(b: Builder, x: Operand) -> Operand:
-    line = b.op("Sub", b.op("Mul", x, _CUBIC), 5 * _CUBIC)
-    line = b.op("AddV2", b.op("Mul", line, x), 8 * _CUBIC)
-    return b.op("Sub", b.op("Mul", line, x), 4 * _CUBIC)
+def _outer(b: Builder, x: Operand, a: float) -> Operand:
+    line = b.op("Sub", b.op("Mul", x, a), 5 * a)
+    line = b.op("AddV2", b.op("Mul", line, x), 8 * a)
+    return b.op("Sub", b.op("Mul", line, x), 4 * a)
 
 
 @lowers("AffineGrid", 20)

@@ -81,6 +81,55 @@ def test_weights_of_a_large_model_lie_beside_it(tmp_path: Path, monkeypatch: pyt
     np.testing.assert_allclose(found, DATA @ weights, rtol=1e-5)
 
 
+def save_signature(path: Path, inputs: dict[str, str], outputs: dict[str, str]) -> Path:
+    """Write a V1 SavedModel of two inputs `a`, `b` and two outputs `twice`, `more`, under given keys."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        for name in "ab":
+            v1.placeholder("float32", (None, 4), name=name)
+        graph = session.graph
+        tf.multiply(graph.get_tensor_by_name("a:0"), 2.0, name="twice")
+        tf.add(graph.get_tensor_by_name("b:0"), 1.0, name="more")
+        ends = [
+            {key: graph.get_tensor_by_name(f"{name}:0") for key, name in side.items()} for side in (inputs, outputs)
+        ]
+        builder = v1.saved_model.Builder(str(path))
+        signature = v1.saved_model.predict_signature_def(*ends)
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
+        builder.save()
+    return path
+
+
+@pytest.mark.onnx
+@pytest.mark.tensorflow
+def test_an_input_that_the_outputs_do_not_need_stays(tmp_path: Path) -> None:
+    model = save_signature(tmp_path / "m", {"x": "a", "mask": "b"}, {"y": "twice", "z": "more"})
+    report = convert(model, tmp_path / "out.onnx", outputs=["y"])
+    assert (report.problem, [output.name for output in report.outputs]) == ("", ["y", "y"])
+    [found] = answers(tmp_path / "out.onnx", x=DATA, mask=DATA).values()
+    np.testing.assert_array_equal(found, DATA * 2)
+
+
+@pytest.mark.onnx
+@pytest.mark.tensorflow
+def test_keys_that_are_one_tensor_and_one_key_for_two(tmp_path: Path) -> None:
+    model = save_signature(tmp_path / "m", {"x": "a", "again": "a", "key": "b"}, {"y": "twice", "key": "b", "x": "a"})
+    report = convert(model, tmp_path / "out.onnx")
+    assert report.problem == ""
+    assert {output.name for output in report.outputs} == {"y", "key", "x"}
+    assert "output 'key' is called 'key_output': ONNX has one name for one value" in report.notes
+
+
+@pytest.mark.onnx
+@pytest.mark.tensorflow
+def test_a_part_between_tensors(fixtures_dir: Path, tmp_path: Path) -> None:
+    ends = {"inputs": ["functional_1/stem_relu_1/Relu:0"], "outputs": ["functional_1/pointwise_1/convolution:0"]}
+    report = convert(fixtures_dir / "graphdef" / "cnn.pb", tmp_path / "out.onnx", **ends)
+    assert (report.problem, report.verified) == ("", True)
+
+
 @pytest.mark.onnx
 @pytest.mark.tensorflow
 @pytest.mark.litert

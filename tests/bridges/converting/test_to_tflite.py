@@ -12,6 +12,7 @@ from graphsurgeon.bridges import child
 from graphsurgeon.bridges.converting import compared, to_tflite
 from graphsurgeon.bridges.converting.calibration import FEW, samples
 from graphsurgeon.bridges.converting.convert import convert
+from graphsurgeon.bridges.converting.prepare import one_key_each
 from graphsurgeon.bridges.converting.request import Request
 from graphsurgeon.compare.entries import Entry, entries
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -153,3 +154,12 @@ def test_a_result_that_differs_is_not_written(
     report = to_tflite.convert(Request(path=fixtures_dir / "savedmodel" / "linear", target=target))
     assert (report.written, report.problem) == (False, "output y differs")
     assert not target.exists()
+
+
+def test_a_tensor_has_one_key(fixtures_dir: Path) -> None:
+    model = read(fixtures_dir / "savedmodel" / "linear")
+    inputs = model.metagraphs[0].signatures["serving_default"].inputs
+    (key,) = inputs
+    inputs["again"] = inputs[key]
+    assert one_key_each(model).dropped == {"again": key}
+    assert list(inputs) == [key]

@@ -62,6 +62,7 @@ def convert(
       gs convert model.meta saved_model/ --checkpoint model.ckpt-100
       gs convert old.h5 new.h5 --for keras-3
       gs convert model.onnx saved_model/
+      gs convert model.onnx part/ --outputs features
       gs convert net-symbol.json net.onnx
       gs convert model/ model.onnx --signature classify
     """
@@ -76,14 +77,17 @@ def convert(
     way = converter_for(model, path, options.format)
     if way is not None and release is None:
         return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
-    require_no_conversion({**asked, "checkpoint": None})
+    part = {name: asked[name] for name in ("inputs", "outputs") if asked[name]}
+    require_no_conversion({**asked, "checkpoint": None, "inputs": [], "outputs": []})
     given = _given_variables(asked["checkpoint"], path, release)
+    export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
+    if release is not None or export is not None:
+        require_no_conversion({**asked, "checkpoint": None})
     if release is not None:
         return Redirected([], target, export=partial(_mend, model, path, release))
-    export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
     if export is not None:
         return Redirected([], target, export=export)
-    change = ("convert", {**step, "format": named_format(target, options.format)})
+    change = ("convert", {**step, **part, "format": named_format(target, options.format)})
     return Redirected([*given, change], target, force_text)
 
 
