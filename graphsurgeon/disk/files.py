@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeAlias, Union
 
-from graphsurgeon.disk.crc32c import crc32c, mask
 from graphsurgeon.disk.places import MemberPath, RemotePath
 from graphsurgeon.disk.refusals import reason as reason
 from graphsurgeon.disk.refusals import translated as translated
@@ -163,47 +162,6 @@ class FileRange:
 
     def __repr__(self) -> str:
         return f"FileRange({str(self.file.path)!r}, {self.offset}, {self.length})"
-
-
-class CheckedRange(FileRange):
-    """A range with a checksum that is compared when all of it has been read, which is how it is written, too.
-
-    Attributes:
-        checksum: masked CRC32C of the bytes.
-        what: what the bytes are, for messages.
-    """
-
-    __slots__ = ("checksum", "what")
-
-    def __init__(self, stored: FileRange, checksum: int, what: str) -> None:
-        super().__init__(stored.file, stored.offset, stored.length)
-        self.checksum = checksum
-        self.what = what
-
-    def read(self) -> bytes:
-        """Return all its bytes. Reads the file.
-
-        Raises:
-            FormatError: they do not match the checksum.
-        """
-        return b"".join(self.chunks())
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield its bytes in blocks. Reads the file.
-
-        Raises:
-            FormatError: they do not match the checksum; after the last block.
-        """
-        found = 0
-        for chunk in super().chunks():
-            found = crc32c(chunk, found)
-            yield chunk
-        if mask(found) != self.checksum:
-            raise FormatError(
-                f"{self.what}: the {self.length} bytes at byte {self.offset} do not match their checksum",
-                path=self.file.path,
-                hint="restore the file from its source",
-            )
 
 
 class Computed:
