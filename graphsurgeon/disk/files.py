@@ -294,7 +294,7 @@ def stamp(path: Path) -> tuple[int, int]:
 
 def can_list(folder: Path) -> bool:
     """Say whether the names in a folder can be had; a server of the web gives out files alone."""
-    return not (isinstance(folder, RemotePath) and folder.is_web)
+    return isinstance(folder, MemberPath) or not (isinstance(folder, RemotePath) and folder.is_web)
 
 
 def folder_names(folder: Path) -> list[str]:
@@ -413,14 +413,14 @@ class _Keeper(Protocol):
 
 
 def _keeper(path: str | os.PathLike[str]) -> _Keeper | None:
-    if isinstance(path, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote
     if isinstance(path, MemberPath):
         from graphsurgeon.disk.bundles import inside
 
         return inside
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote
     return None
 
 
