@@ -342,6 +342,18 @@ class Graph:
         self._nodes[node] = None
         self._changed[node] = None
 
+    def attach_all(self, nodes: Sequence[Node]) -> None:
+        """Enter all nodes that a format has made for this graph, in the order of the file, as `attach` does one."""
+        by_name = {node._name: node for node in nodes}
+        if self._nodes or len(by_name) < len(nodes) or "" in by_name:
+            for node in nodes:
+                self.attach(node)
+            return
+        self._by_name = by_name
+        self.originals = dict(by_name)
+        self._nodes = dict.fromkeys(nodes)
+        self._changed = dict.fromkeys(nodes)
+
     def remove_nodes(self, nodes: Node | str | Iterable[Node | str]) -> None:
         """Take nodes out, with their edges; who waited for one of them waits no more.
 

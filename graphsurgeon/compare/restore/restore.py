@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.compare.restore.names import SAVE_COUNTER, BothSides, RestoreName, both_sides
 from graphsurgeon.compare.restore.proposals import RenameProposal, fits, is_transposed, propose
 from graphsurgeon.errors import UnsupportedError
