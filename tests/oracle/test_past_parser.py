@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import edit, read
+from graphsurgeon.errors import UnsupportedError
 from tests.oracle import sessions
 from tests.oracle.parsing_models import MODELS, Parsing
 
@@ -83,3 +84,23 @@ def test_the_model_saved_again_keeps_the_signature(tmp_path: Path) -> None:
     tf.saved_model.save(module, str(again), signatures=dict(module.signatures))
     expected = in_session(source, "serving_default", {record_key(source): model.records})
     assert same(in_session(again, "parsed", model.features), expected)
+
+
+def test_a_parser_in_a_branch_or_a_loop_is_named(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    one = {"x": tf.io.FixedLenFeature([2], tf.float32)}
+
+    def branch(records: Any) -> Any:
+        many = tf.size(records) > 1
+        return tf.cond(many, lambda: tf.io.parse_example(records, one)["x"], lambda: tf.zeros([1, 2]))
+
+    def loop(records: Any) -> Any:
+        return tf.map_fn(lambda r: tf.io.parse_single_example(r, one)["x"], records, fn_output_signature=tf.float32)
+
+    for name, function, runner in (("branch", branch, "If"), ("loop", loop, "While")):
+        module = tf.Module()
+        module.serve = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)])
+        tf.saved_model.save(module, f"{tmp_path}/{name}", signatures=module.serve)
+        with pytest.raises(UnsupportedError, match=f"ParseExampleV2.* parses in function .*{runner}.* runs"):
+            edit.edit(tmp_path / name, [("add-signature", {"past_parser": True})], output=tmp_path / "out")
