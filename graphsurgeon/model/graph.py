@@ -345,14 +345,12 @@ class Graph:
     def attach_all(self, nodes: Sequence[Node]) -> None:
         """Enter all nodes that a format has made for this graph, in the order of the file, as `attach` does one."""
         by_name = {node._name: node for node in nodes}
-        if self._nodes or len(by_name) < len(nodes) or "" in by_name:
-            for node in nodes:
-                self.attach(node)
+        if not self._nodes and len(by_name) == len(nodes) and "" not in by_name:
+            self._by_name, self.originals = by_name, dict(by_name)
+            self._nodes, self._changed = dict.fromkeys(nodes), dict.fromkeys(nodes)
             return
-        self._by_name = by_name
-        self.originals = dict(by_name)
-        self._nodes = dict.fromkeys(nodes)
-        self._changed = dict.fromkeys(nodes)
+        for node in nodes:
+            self.attach(node)
 
     def remove_nodes(self, nodes: Node | str | Iterable[Node | str]) -> None:
         """Take nodes out, with their edges; who waited for one of them waits no more.
