@@ -23,6 +23,7 @@ from graphsurgeon.compare.equivalence import Tolerance
 from graphsurgeon.compare.pairs import tensor_name
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import read
+from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -103,7 +104,7 @@ class Side:
         graph = metagraph.graph
         names = {tensor_name(entry.inputs[name].value): array for name, array in feeds.items()}
         outputs = [graph.value(tensor_name(value)) for value in entry.outputs.values()]
-        if graph.kind == "subgraph":
+        if graph.vocabulary != TENSORFLOW:  # a runtime fetches what is inside from the file as it is
             yield Side(model, metagraph, path, [value.producer for value in outputs if value and value.producer], names)
             return
         # What reads the result of a call reads the result of its body when the call is inlined.
@@ -119,7 +120,7 @@ class Side:
 
     def fetch(self, batches: Sequence[Sequence[Value]]) -> list[list[Result] | None]:
         """Return the results of each batch of tensors, None for one that cannot be fetched."""
-        loader: Loader = "interpreter" if self.graph.kind == "subgraph" else "session"
+        loader = _LOADERS.get(self.graph.vocabulary, "session")
         model = self.model
         prefix = model.checkpoint.prefix if model.traits.variables == "beside" and model.checkpoint else None
         calls = [
@@ -131,6 +132,9 @@ class Side:
             None if outcome.error else [outcome.results[str(place)] for place in range(len(batch))]
             for outcome, batch in zip(outcomes, batches, strict=True)
         ]
+
+
+_LOADERS: dict[str, Loader] = {TFLITE: "interpreter", ONNX: "onnxruntime"}
 
 
 def _run_on_load(metagraph: MetaGraph) -> set[Node]:

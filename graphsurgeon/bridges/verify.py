@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
 
 _VALUES = "gs diff compares its values"
-QUANTIZED_SHARE = 0.1  # of an output's range: what quantizing well stays far below, and quantizing wrongly does not
+QUANTIZED_STEPS = 16  # of 256: what quantizing well stays far below, and quantizing wrongly does not
+QUANTIZED_SHARE = 0.1  # of an output's range, where neither model says in what steps it is known
 
 
 def verify(
@@ -72,7 +73,7 @@ def verify(
     first, second = _read(before, checkpoint), read(after)
     runtimes = _runtimes((first, second), runtime)
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
-    within = tolerance or Tolerance(share=QUANTIZED_SHARE if dequantize else None)
+    within = tolerance or (Tolerance(share=QUANTIZED_SHARE, steps=QUANTIZED_STEPS) if dequantize else Tolerance())
     is_alike = not dequantize and first.traits.vocabulary == second.traits.vocabulary
     look = (Walk if per_tensor else _First)(Path(before), Path(after), within, tags, allowed.stand)
     report = compare_models(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from graphsurgeon.compare.equivalence import EquivalenceReport, Tolerance
 from graphsurgeon.compare.inputs import random_input
 from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.disk.places import path_of
+from graphsurgeon.edit import Step, edit
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read
 from graphsurgeon.formats.savedmodel.folder import require_contained
@@ -55,6 +57,57 @@ def join_verifier(
         outputs = [value for entry in entries(model, metagraph) for value in entry.outputs.values()]
         require_allowed(model, metagraph, outputs, allowed, tell)
     return lambda before, after: _verify(before, after, arguments, allowed)
+
+
+def parts_verifier(
+    steps: list[Step], verifier_of: Callable[[Path, list[Step]], Callable[[Path, Path], EquivalenceReport]]
+) -> Callable[[Path, Path], EquivalenceReport]:
+    """Return what an edit of several steps, one of which joins, is given to compare: part by part, on made models.
+
+    A join is compared with one model behind the other, what comes before and behind it with what goes into it.
+
+    Args:
+        steps: all of them, in order.
+        verifier_of: the model that some of them change, and these -> what compares it with what they make of it.
+    """
+    parts = _parts(steps)
+
+    def compare(before: Path, after: Path) -> EquivalenceReport:
+        reports: list[EquivalenceReport] = []
+        with tempfile.TemporaryDirectory(prefix="gs-") as folder:
+            now = before
+            for number, part in enumerate(parts):
+                made = after if number == len(parts) - 1 else Path(folder) / f"{number}{before.suffix}"
+                if made is not after:
+                    edit(now, part, output=made)
+                reports.append(verifier_of(now, part)(now, made))
+                now = made
+        return EquivalenceReport(
+            str(before),
+            str(after),
+            all(one.agrees for one in reports),
+            [item for one in reports for item in one.outputs],
+            [item for one in reports for item in one.skipped],
+            next((one.first for one in reports if one.first is not None), None),
+            notes=list(dict.fromkeys([_told(parts), *(note for one in reports for note in one.notes)])),
+        )
+
+    return compare
+
+
+def _parts(steps: list[Step]) -> list[list[Step]]:
+    """Return the steps with each join by itself."""
+    parts: list[list[Step]] = []
+    for step in steps:
+        if parts and "join" not in (step[0], parts[-1][-1][0]):
+            parts[-1].append(step)
+        else:
+            parts.append([step])
+    return parts
+
+
+def _told(parts: list[list[Step]]) -> str:
+    return f"compared in {len(parts)} parts: {'; '.join(', '.join(str(name) for name, _ in part) for part in parts)}"
 
 
 class _Parties:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from graphsurgeon.bridges.locate import Side, batches
 from graphsurgeon.compare.entries import EntryPair, OneRun, Result
 from graphsurgeon.compare.equivalence import ComparedTensor, Tolerance
-from graphsurgeon.compare.real import real_of
+from graphsurgeon.compare.real import real_of, step_of
 from graphsurgeon.compare.tensors import pair_tensors
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.traversal import upstream
@@ -80,7 +80,8 @@ class Walk:
 
     def _one(self, value: Value, partner: Value, ours: Result, theirs: Result) -> ComparedTensor:
         call = OneRun("session", None, {}, {})
-        found = self.tolerance.compare(call, None, str(value), real_of(ours, value), real_of(theirs, partner))
+        step = max(step_of(value), step_of(partner))
+        found = self.tolerance.compare(call, None, str(value), real_of(ours, value), real_of(theirs, partner), step)
         op = value.producer.op if value.producer is not None else ""
         return ComparedTensor(
             str(value), str(partner), op, found.agrees, found.identical, found.largest, found.range, found.what

@@ -25,10 +25,11 @@ import typer
 
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import Allow, AllowFiles, Json, Quiet, Verbose, parse_allowed
-from graphsurgeon.edit import EditReport, Step, Verifier, Where, edit
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.edit import EditReport, Step, Where, edit
+from graphsurgeon.errors import UsageError
 
 if TYPE_CHECKING:
+    from graphsurgeon.compare.equivalence import EquivalenceReport
     from graphsurgeon.model.model import Model as ModelFile
 
 Steps = list[Step]
@@ -239,16 +240,16 @@ def _no_tensor(target: str | Path | None) -> Callable[[ModelFile], None] | None:
     return confirm
 
 
-def _verifier(model: Path, steps: Steps, options: Options) -> Verifier:
+def _verifier(model: Path, steps: Steps, options: Options) -> Callable[[Path, Path], EquivalenceReport]:
     from graphsurgeon.bridges.verify import verifier
     from graphsurgeon.surgery import CHANGES_NUMBERS
 
     joined = [arguments for step, arguments in steps if step == "join" and arguments.get("as_tags") is None]
     if joined:
-        from graphsurgeon.bridges.verify_join import join_verifier
+        from graphsurgeon.bridges.verify_join import join_verifier, parts_verifier
 
         if len(steps) > 1:
-            raise UnsupportedError("of several steps a join is not verified", hint="join first, with --verify")
+            return parts_verifier(steps, lambda now, part: _verifier(now, part, options))
         allowed = parse_allowed(options.allow, options.allow_files)
         return join_verifier(model, joined[0], allowed=allowed, tell=output.warn)
     given = {key: value for _, arguments in reversed(steps) for key, value in arguments.items() if value}

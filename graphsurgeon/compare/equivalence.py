@@ -17,7 +17,7 @@ from graphsurgeon.compare.across import in_the_same_words, laid_out
 from graphsurgeon.compare.entries import EntryPair, Input, Loader, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call, pair_entries
-from graphsurgeon.compare.real import real_outcome, stands_for_real, stored_of
+from graphsurgeon.compare.real import real_outcome, stands_for_real, step_of, stored_of
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import FLOAT32
@@ -57,6 +57,8 @@ class ComparedOutput:
         range: of the first model's numbers, from the least to the largest; both only where real numbers are compared
             that one of them quantizes.
         what: what differs beside the numbers; empty if nothing.
+        step: what integers of 8 bits count in there, where one of the models says it; None if not.
+        steps: of these, how many are allowed.
     """
 
     signature: str | None
@@ -70,6 +72,8 @@ class ComparedOutput:
     what: str = ""
     mean: float | None = None
     range: float | None = None
+    step: float | None = None
+    steps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,12 +141,14 @@ class Tolerance:
     """How far two numbers may be apart: atol + rtol * the first.
 
     Attributes:
-        share: instead of these, of the range of the first model's numbers; None judges by the others.
+        steps: instead of these, of those that the quantized one of two models counts in, at 8 bits.
+        share: where there are no steps, of the range of the first model's numbers; None judges by the others.
     """
 
     rtol: float = RTOL
     atol: float = ATOL
     share: float | None = None
+    steps: float = 0.0
 
     @property
     def judges_nothing(self) -> bool:
@@ -153,8 +159,10 @@ class Tolerance:
         """Say whether two results of a call are the same."""
         return self.compare(call, None, "", before, after).agrees
 
-    def compare(self, call: OneRun, signature: str | None, name: str, before: Result, after: Result) -> ComparedOutput:
-        """Compare two results of a call."""
+    def compare(
+        self, call: OneRun, signature: str | None, name: str, before: Result, after: Result, step: float = 0.0
+    ) -> ComparedOutput:
+        """Compare two results of a call, one of which is known in steps, if they are not 0."""
         import numpy as np
 
         one, other = before.array, after.array
@@ -178,20 +186,22 @@ class Tolerance:
         finite = gaps[np.isfinite(gaps)]
         largest = float(finite.max()) if finite.size else None
         if self.share is not None and one.dtype.kind == "f":
-            return self._by_range(place, one, gaps)
+            return self._by_steps(place, one, gaps, step)
         different = int(close.size - np.count_nonzero(close))
         return ComparedOutput(*place, not different, False, one.size, different, largest)
 
-    def _by_range(self, place: tuple[str | None, Loader, str], one: Any, gaps: Any) -> ComparedOutput:
+    def _by_steps(self, place: tuple[str | None, Loader, str], one: Any, gaps: Any, step: float) -> ComparedOutput:
         """Judge real numbers that are known as exactly as integers allow."""
         import numpy as np
 
         known = one[np.isfinite(one)]
         span = float(np.ptp(known)) if known.size else 0.0
-        close = (gaps <= max((self.share or 0.0) * span, self.atol)) | ~np.isfinite(one)
+        allowed = self.steps * step if self.steps and step else (self.share or 0.0) * span
+        close = (gaps <= max(allowed, self.atol)) | ~np.isfinite(one)
         different, error = int(close.size - np.count_nonzero(close)), gaps[np.isfinite(gaps)]
         largest, mean = (float(error.max()), float(error.mean())) if error.size else (None, None)
-        return ComparedOutput(*place, not different, False, one.size, different, largest, "", mean, span)
+        told = (step, self.steps) if self.steps and step else (None, None)
+        return ComparedOutput(*place, not different, False, one.size, different, largest, "", mean, span, *told)
 
 
 def compare_models(
@@ -400,8 +410,10 @@ def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolera
     if theirs.error:
         what = f"the second model does not run: {theirs.error}"
         return [ComparedOutput(signature, job.first.loader, name, False, False, 0, what=what) for name in ours.results]
+    ends = job.item.pair.before.outputs, job.item.pair.after.outputs
+    steps = {name: max(step_of(ends[0][name]), step_of(ends[1][job.item.pair.outputs[name]])) for name in ours.results}
     return [
-        tolerance.compare(job.first, signature, name, result, theirs.results[name])
+        tolerance.compare(job.first, signature, name, result, theirs.results[name], steps[name])
         for name, result in ours.results.items()
         if name in theirs.results
     ]

@@ -10,6 +10,7 @@ from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.alignment import Alignment
 from graphsurgeon.compare.cuts import entry_of_whole
 from graphsurgeon.compare.entries import Entry, EntryPair, Input, Loader, OneRun, Skipped, entries, graph_entry
+from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
@@ -56,7 +57,7 @@ def _takes_keys(loader: Loader, entry: Entry) -> bool:
 
 def tensor_name(value: Value) -> str:
     """Return how runtimes name a tensor: `node:0`; of TFLite, whose names repeat, its index."""
-    return f"#{value.port}" if value.graph.kind == "subgraph" else str(value)
+    return f"#{value.port}" if value.graph.vocabulary == TFLITE else str(value)
 
 
 def pair_entries(before: Model, after: Model, first: MetaGraph, second: MetaGraph) -> tuple[list[EntryPair], Skipped]:

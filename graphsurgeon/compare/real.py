@@ -12,6 +12,8 @@ from graphsurgeon.model.graph import Value
 from graphsurgeon.model.numeric import integer_range
 from graphsurgeon.model.shape import Shape
 
+_WIDEST = 16  # bits of a tensor whose range is that of its numbers; sums are kept in wider ones
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -25,6 +27,21 @@ def stands_for_real(value: Value) -> bool:
     found = quantization(value)
     is_integer = value.dtype is not None and value.dtype.is_integer
     return is_integer and found is not None and bool(found.scale)
+
+
+def step_of(value: Value) -> float:
+    """Return what one of 256 steps over all that a tensor can hold is in real numbers; 0 if it is not quantized.
+
+    A real tensor that is made of a quantized one is known as exactly as that. Of several scales the largest counts.
+    """
+    made = value.producer
+    if made is not None and made.op == "DEQUANTIZE":
+        value = made.inputs[0]
+    found = quantization(value)
+    if found is None or value.dtype is None or value.dtype.bits > _WIDEST or not stands_for_real(value):
+        return 0.0
+    wider: int = 1 << max(value.dtype.bits - 8, 0)
+    return max(found.scale) * wider
 
 
 def stored_of(array: Array, value: Value) -> Array:

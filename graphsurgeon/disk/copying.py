@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from graphsurgeon.disk.files import BLOCK, CheckedRange, Computed, FileRange, Progress, Rope, open_source
+from graphsurgeon.disk.checked import CheckedRange
+from graphsurgeon.disk.files import BLOCK, Computed, FileRange, Progress, Rope, open_source
 from graphsurgeon.disk.places import RemotePath
 
 _SMALL = 64 << 10  # below this, reading is cheaper than asking the system to copy
@@ -48,7 +49,7 @@ def write_rope(descriptor: int, rope: Rope, meter: Meter) -> None:
         pending, size = [], 0
         if is_small:
             continue
-        if isinstance(piece, Computed | CheckedRange):
+        if isinstance(piece, Computed):
             for chunk in piece.chunks():
                 _write_all(descriptor, chunk, meter)
         elif isinstance(piece, FileRange):
@@ -57,10 +58,11 @@ def write_rope(descriptor: int, rope: Rope, meter: Meter) -> None:
 
 
 def copy_range(descriptor: int, piece: FileRange, meter: Meter) -> None:
-    """Append a range of a file: shared or copied by the system, else read and written.
+    """Append a range of a file: shared or copied by the system, else read and written, as what is compared must be.
 
     Raises:
         FileError: the source was cut meanwhile.
+        FormatError: it is compared, and does not match a checksum.
     """
     if isinstance(piece.file.path, RemotePath):
         for chunk in piece.chunks():
@@ -69,7 +71,12 @@ def copy_range(descriptor: int, piece: FileRange, meter: Meter) -> None:
     source = piece.file.descriptor()
     begin = piece.file.start + piece.offset
     is_all = piece.length == piece.file.size and not begin and os.lseek(descriptor, 0, os.SEEK_CUR) == 0
-    if is_all and _clone(descriptor, source, piece.length):
+    is_cloned = is_all and _clone(descriptor, source, piece.length)
+    if isinstance(piece, CheckedRange):
+        for chunk in piece.chunks():
+            meter.add(len(chunk)) if is_cloned else _write_all(descriptor, chunk, meter)
+        return
+    if is_cloned:
         meter.add(piece.length)
         return
     done = 0

@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeAlias, Union
 
-from graphsurgeon.disk.crc32c import crc32c, mask
 from graphsurgeon.disk.places import MemberPath, RemotePath
 from graphsurgeon.disk.refusals import reason as reason
 from graphsurgeon.disk.refusals import translated as translated
@@ -165,47 +164,6 @@ class FileRange:
         return f"FileRange({str(self.file.path)!r}, {self.offset}, {self.length})"
 
 
-class CheckedRange(FileRange):
-    """A range with a checksum that is compared when all of it has been read, which is how it is written, too.
-
-    Attributes:
-        checksum: masked CRC32C of the bytes.
-        what: what the bytes are, for messages.
-    """
-
-    __slots__ = ("checksum", "what")
-
-    def __init__(self, stored: FileRange, checksum: int, what: str) -> None:
-        super().__init__(stored.file, stored.offset, stored.length)
-        self.checksum = checksum
-        self.what = what
-
-    def read(self) -> bytes:
-        """Return all its bytes. Reads the file.
-
-        Raises:
-            FormatError: they do not match the checksum.
-        """
-        return b"".join(self.chunks())
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield its bytes in blocks. Reads the file.
-
-        Raises:
-            FormatError: they do not match the checksum; after the last block.
-        """
-        found = 0
-        for chunk in super().chunks():
-            found = crc32c(chunk, found)
-            yield chunk
-        if mask(found) != self.checksum:
-            raise FormatError(
-                f"{self.what}: the {self.length} bytes at byte {self.offset} do not match their checksum",
-                path=self.file.path,
-                hint="restore the file from its source",
-            )
-
-
 class Computed:
     """Bytes that are made while they are written, such as values in another byte order or type."""
 
@@ -336,7 +294,7 @@ def stamp(path: Path) -> tuple[int, int]:
 
 def can_list(folder: Path) -> bool:
     """Say whether the names in a folder can be had; a server of the web gives out files alone."""
-    return not (isinstance(folder, RemotePath) and folder.is_web)
+    return isinstance(folder, MemberPath) or not (isinstance(folder, RemotePath) and folder.is_web)
 
 
 def folder_names(folder: Path) -> list[str]:
@@ -455,14 +413,14 @@ class _Keeper(Protocol):
 
 
 def _keeper(path: str | os.PathLike[str]) -> _Keeper | None:
-    if isinstance(path, RemotePath):
-        from graphsurgeon.disk import remote
-
-        return remote
     if isinstance(path, MemberPath):
         from graphsurgeon.disk.bundles import inside
 
         return inside
+    if isinstance(path, RemotePath):
+        from graphsurgeon.disk import remote
+
+        return remote
     return None
 
 

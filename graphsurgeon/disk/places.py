@@ -25,6 +25,8 @@ else:
 # A scheme has two letters at least: `C:\` is a drive.
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://(.+)", re.DOTALL)
 _WEB = ("http", "https")
+# Behind a URL no file is looked at to see whether it is a bundle.
+_BUNDLES = (".task", ".zip", ".tar", ".tar.gz", ".tgz", ".litertlm")
 
 
 class Secret(NamedTuple):
@@ -82,6 +84,27 @@ class BundleFolder(MemberPath):
         return MemberPath(f"{self}/{os.fspath(name)}")
 
 
+class RemoteMemberPath(MemberPath, RemotePath):
+    """A path that goes on behind a bundle that lies behind a URL, which is known by its suffix."""
+
+    @property
+    def bundle(self) -> Path:
+        """The file on the store that holds it."""
+        return next(RemotePath(str(place)) for place in (*reversed(self.parents), self) if _is_named_bundle(place))
+
+
+class RemoteBundleFolder(RemoteMemberPath, BundleFolder):
+    """A bundle behind a URL as the folder that it stands for."""
+
+    def __truediv__(self, name: str | os.PathLike[str]) -> MemberPath:  # type: ignore[override]
+        return RemoteMemberPath(f"{self}/{os.fspath(name)}")
+
+
+def bundle_folder(path: Path) -> BundleFolder:
+    """Return a bundle as the folder that it stands for."""
+    return RemoteBundleFolder(path) if isinstance(path, RemotePath) else BundleFolder(path)
+
+
 def path_of(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file: behind a URL for a text that is one, in a bundle if it goes on behind one, or here."""
     if isinstance(path, RemotePath | MemberPath):
@@ -127,6 +150,10 @@ def _inside(path: Path) -> Path:
     return path
 
 
+def _is_named_bundle(path: Path) -> bool:
+    return path.name.lower().endswith(_BUNDLES)
+
+
 def _is_bundle(path: Path) -> bool:
     from graphsurgeon.disk.bundles.inside import is_bundle
 
@@ -156,6 +183,8 @@ def refuse_writing(path: str | os.PathLike[str]) -> None:
 
 def _placed(text: str, secret: Secret | None) -> Path:
     path = RemotePath(text)
+    if any(map(_is_named_bundle, path.parents)):
+        path = RemoteMemberPath(text)
     if secret is not None:
-        _SECRETS[str(path)] = secret
+        _SECRETS[str(path.bundle if isinstance(path, RemoteMemberPath) else path)] = secret
     return path

@@ -47,6 +47,10 @@ class BareSource:
         """Return none: nothing names a subgraph but by its number."""
         return frozenset()
 
+    def drop_unused_codes(self, metagraph: MetaGraph) -> list[str]:
+        """Return nothing: nodes say what they are."""
+        return []
+
     def take_in(self, metagraph: MetaGraph, other: MetaGraph) -> TakenIn:
         """Refuse: graphs of these formats are not joined."""
         raise UnsupportedError(f"graphs of {metagraph.vocabulary} are not joined")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphsurgeon.disk.bundles.inside import bundle_of, with_member
+from graphsurgeon.disk.bundles.inside import bundle_at, with_member
 from graphsurgeon.disk.files import Rope, SourceFile, open_source
-from graphsurgeon.disk.places import BundleFolder, MemberPath
+from graphsurgeon.disk.places import MemberPath, bundle_folder
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate, search
@@ -46,7 +46,7 @@ def read(path: Path) -> Model:
 def models_in(path: Path) -> list[Path]:
     """Return the models in a bundle, in folders and bundles within it too, sorted."""
     found: list[Path] = []
-    level: list[Path] = [BundleFolder(path)]
+    level: list[Path] = [bundle_folder(path)]
     while level:
         below: list[Path] = []
         for folder in level:
@@ -68,8 +68,8 @@ def put_back(place: Path, content: Rope) -> Rope:
 
 
 def _told(path: Path) -> Iterator[ModelMember]:
-    folder, left = BundleFolder(path), _MOST_LOOKED
-    bundle = bundle_of(open_source(path))
+    folder, left = bundle_folder(path), _MOST_LOOKED
+    bundle = bundle_at(folder)
     for number, member in enumerate(bundle.members.values()):
         place = folder / member.name
         left -= 0 if member.is_stored else member.size

@@ -225,7 +225,7 @@ BUNDLE = Format(
     name="bundle",
     title="bundle",
     module="bundle",
-    kinds=("zip", "zip_tflite", "zip_saved_model", "tar", "litertlm"),
+    kinds=("zip", "zip_tflite", "zip_saved_model", "tar", "tar.gz", "litertlm"),
     holds_models=True,
     edit_with="give one of its members: BUNDLE/MEMBER",
 )

@@ -193,6 +193,9 @@ class MetaGraphSource(Protocol):
     def drop_debug_info(self, metagraph: MetaGraph) -> dict[str, int]:
         """Write no debug info any more; return graph name -> number of nodes that had some."""
 
+    def drop_unused_codes(self, metagraph: MetaGraph) -> list[str]:
+        """Write no operator codes (TFLite) that no operator has; return the operators that they stand for."""
+
     def function_source(self) -> GraphSource | None:
         """Return the GraphSource of an empty new function, None if the format has no functions."""
 

@@ -15,14 +15,9 @@ from graphsurgeon.lowering.to_onnx.layers import MissingWeightsError
 from graphsurgeon.model.format import ONNX, Format, Vocabulary
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.surgery.checkpoints.object_tree import make_objects
+from graphsurgeon.surgery.checkpoints.object_tree import MADE, make_objects
 from graphsurgeon.surgery.complete import complete
 from graphsurgeon.surgery.moves import arguments
-
-_MADE = (
-    "objects were made of the paths in the keys: tf.train.Checkpoint restores along them; other ways to the same"
-    " objects are not known"
-)
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,7 @@ def _checkpoint_alone(model: Model) -> ConvertReport:
     model.metagraphs = []
     # Names of arrays may be keys of a checkpoint of objects that was written to them.
     if not model.traits.holds_graph and make_objects(model.checkpoint):
-        return ConvertReport(notes=[_MADE])
+        return ConvertReport(notes=[MADE])
     return ConvertReport()
 
 

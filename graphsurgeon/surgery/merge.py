@@ -64,7 +64,8 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
             raise FormatError("its object graph cannot be read, or is not there", path=other.prefix, hint=hint)
         raise UnsupportedError(
             f"{one.prefix} holds objects, {other.prefix} names: no program would restore both from one file",
-            hint="keep two files, and restore them one after the other",
+            hint="gs rename makes objects of names that become keys of them (--map: name ->"
+            " PATH/.ATTRIBUTES/VARIABLE_VALUE); or keep two files, and restore them one after the other",
         )
     if first.objects is not None and second.objects is not None:
         return _Joining(first, first.objects, second, second.objects, prefix).run(keep)

@@ -15,6 +15,7 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -36,7 +37,8 @@ MODELS = {
     "unfrozen": "graphdef/unfrozen",
 }
 CASES = {
-    "show": ["show export", "show face/model-1.meta", "show cnn.tflite", "show training/ckpt-1"],
+    "show": ["show export", "show face/model-1.meta", "show cnn.tflite", "show training/ckpt-1",
+             "show cnn.tflite --memory", "show cnn.pb --memory"],
     "find": ["find face/model-1.meta --shape ?,512", "find export --shape ?,5", "find cnn.pb --op Conv2D",
              "find face/model-1.meta --name resnet_v2/block1/unit_1/bottleneck_v2/preact/cond/Merge*",
              "find cnn.pb --pattern 'Relu(x)'", "find cnn.pb --name nothing"],
@@ -169,7 +171,7 @@ def reports() -> str:
     """Return what `gs run` and `gs verify` print of made-up reports: they need a runtime, their text does not."""
     from graphsurgeon.bridges.run import ArraySummary, RunReport
     from graphsurgeon.cli.text.run import print_equivalence, print_run
-    from graphsurgeon.compare.equivalence import ComparedOutput, EquivalenceReport
+    from graphsurgeon.compare.equivalence import ComparedOutput, ComparedTensor, EquivalenceReport
     from graphsurgeon.model.shape import Shape
 
     image = ArraySummary("image", "float32", Shape([2, 8, 8, 3]), 0.0018446, 0.98735, 0.505395, 0,
@@ -182,8 +184,19 @@ def reports() -> str:
     near = ComparedOutput(None, "session", "logits/MatMul:0", True, False, 8, 0, 1e-7)
     equal = EquivalenceReport("a", "b", True, [same, near], [], None)
     differs = EquivalenceReport("a", "b", False, [same, apart], [("words", "strings of random bytes")], "block1/Relu:0")
+    coarse = ComparedOutput(
+        "serving_default", "interpreter", "probs", True, False, 5, 0, 0.02, mean=0.003, range=0.8, step=0.004, steps=16
+    )
+    far = replace(coarse, name="boxes", agrees=False, different=1, largest=0.3, step=None, steps=None)
+    inside = [
+        ComparedTensor("conv/Relu", "conv/Relu", "CONV_2D", True, True),
+        ComparedTensor("mean", "mean;1", "MEAN", True, False, 0.002, 0.5),
+        ComparedTensor("boxes", "boxes", "FULLY_CONNECTED", False, False, 0.3, 0.8),
+    ]
+    walked = EquivalenceReport("a", "b", False, [coarse, far], [], "boxes", tensors=inside)
     printed = {"run": lambda: print_run(ran), "verify, equal": lambda: print_equivalence(equal),
-               "verify, different": lambda: print_equivalence(differs)}  # fmt: skip
+               "verify, different": lambda: print_equivalence(differs),
+               "verify, tensors inside": lambda: print_equivalence(walked)}  # fmt: skip
     parts = []
     for name, show in printed.items():
         for title, columns in (("80 columns", 80), ("120 columns", 120), ("a pipe", None)):

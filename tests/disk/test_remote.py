@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 from tests.cli.conftest import GS, gs
+from tests.disk.bundles.build import task_of
 from tests.disk.servers import Server, serving
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -66,6 +68,33 @@ def test_the_web_gives_what_a_disk_gives(server: Server, name: str) -> None:
     here, there = FIXTURES / prefix(name), f"{server.url}/{prefix(name)}"
     assert facts(read(there)) == facts(read(here))
     assert read(there).num_bytes == read(here).num_bytes
+
+
+def bundles(folder: Path) -> None:
+    """Put a task that holds a model and another task, and a packed tar of a SavedModel, into a folder."""
+    model = (FIXTURES / "tflite/cnn_float.tflite").read_bytes()
+    inner = task_of({"b.tflite": model})
+    (folder / "face.task").write_bytes(task_of({"a.tflite": model, "l.txt": b"x\n", "in.task": inner}))
+    with tarfile.open(folder / "m.tar.gz", "w:gz") as archive:
+        archive.add(FIXTURES / "savedmodel/linear", "m")
+
+
+def test_a_path_goes_on_behind_a_bundle_on_the_web(tmp_path: Path, gs: GS) -> None:
+    bundles(tmp_path)
+    with serving(tmp_path) as server:
+        for inner in ("face.task/a.tflite", "face.task/in.task/b.tflite"):
+            assert facts(read(f"{server.url}/{inner}?sig=secret")) == facts(read(FIXTURES / "tflite/cnn_float.tflite"))
+        assert {asked for asked, _ in server.asked} == {"/face.task?sig=secret"}
+        assert facts(read(f"{server.url}/m.tar.gz/m")) == facts(read(FIXTURES / "savedmodel/linear"))
+        assert read(f"{server.url}/m.tar.gz").path == f"{server.url}/m.tar.gz/m"
+        missing = gs("show", f"{server.url}/face.task/c.tflite")
+        assert (missing.status, "it holds a.tflite, l.txt, in.task" in missing.err) == (3, True)
+        source = f"{server.url}/face.task/a.tflite"
+        assert (
+            gs("rename", source, "--what", "keys", "serving_default.image=x", "-o", tmp_path / "new.task").status == 0
+        )
+        assert list(read(tmp_path / "new.task/a.tflite").metagraphs[0].signatures["serving_default"].inputs) == ["x"]
+        assert gs("optimize", source, "--in-place").status == 2
 
 
 def test_paths_keep_their_scheme() -> None:
@@ -260,6 +289,16 @@ def test_a_store_gives_what_a_disk_gives(memory: str, name: str) -> None:
     here, there = FIXTURES / prefix(name), f"{memory}/{prefix(name)}"
     assert facts(read(there)) == facts(read(here))
     assert [threat.what for threat in scan(there).findings] == [threat.what for threat in scan(here).findings]
+
+
+def test_a_path_goes_on_behind_a_bundle_of_a_store(memory: str, tmp_path: Path) -> None:
+    import fsspec
+
+    bundles(tmp_path)
+    for name in ("face.task", "m.tar.gz"):
+        fsspec.filesystem("memory").pipe_file(f"/models/{name}", (tmp_path / name).read_bytes())
+    assert facts(read(f"{memory}/face.task/a.tflite")) == facts(read(FIXTURES / "tflite/cnn_float.tflite"))
+    assert facts(read(f"{memory}/m.tar.gz/m")) == facts(read(FIXTURES / "savedmodel/linear"))
 
 
 def test_a_model_of_one_file_is_written_there(memory: str, gs: GS) -> None:

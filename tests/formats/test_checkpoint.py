@@ -255,6 +255,16 @@ def test_v1_damage_is_found_block_by_block(fixtures_dir: Path, tmp_path: Path) -
         assert problems or {k: v.tensor.tobytes() for k, v in found.variables.items()} == sound
 
 
+def test_no_new_checksum_hides_damage_of_v1(tmp_path: Path, floats: Floats) -> None:
+    path = v1_file(tmp_path / "m", {"w": (FLOAT, (2,), {(ALL,): packed(5, floats(1, 2))})})
+    content = path.read_bytes()
+    path.write_bytes(content.replace(floats(1, 2), floats(1, 3)))
+    found = checkpoint.read_checkpoint(path)
+    assert found.variables["w"].tensor.items() == [1.0, 3.0]
+    with pytest.raises(FormatError, match="w: the block at byte 0 does not match its checksum"):
+        checkpoint.lower_checkpoint(found)
+
+
 @pytest.mark.parametrize("name", ["variables", "variables-00000-of-00001", "saved_model_variables"])
 def test_variables_of_early_saved_models(fixtures_dir: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "variables").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from graphsurgeon import read
 from graphsurgeon.checks.check import check
 from graphsurgeon.disk import crc32c as crc
+from graphsurgeon.disk.checked import CheckedRange, Span
 from graphsurgeon.disk.copying import Meter, write_rope
-from graphsurgeon.disk.files import BLOCK, CheckedRange, FileRange, open_source
+from graphsurgeon.disk.files import BLOCK, FileRange, open_source
 from graphsurgeon.edit import edit
 from graphsurgeon.encoding.sstable import write_table
 from graphsurgeon.errors import FormatError, UsageError
+from graphsurgeon.formats.checkpoint.bundle_payload import encode_strings
 
 MakeBundle = Callable[..., Path]
 Floats = Callable[..., bytes]
@@ -90,8 +93,49 @@ def test_small_checked_pieces_are_written_once(tmp_path: Path) -> None:
     """Many of them fill a block: none may be written again when the block is."""
     (tmp_path / "source").write_bytes(bytes(range(256)) * 64)
     source = open_source(tmp_path / "source")
-    piece = CheckedRange(FileRange(source, 0, source.size), crc.mask(crc.crc32c(bytes(range(256)) * 64)), "x")
+    span = Span(0, source.size, crc.mask(crc.crc32c(bytes(range(256)) * 64)), "x")
+    piece = CheckedRange(FileRange(source, 0, source.size), [span])
     count = 2 * BLOCK // source.size + 3
     with open(tmp_path / "copy", "wb") as out:
         write_rope(out.fileno(), [piece] * count, Meter(count * source.size, None))
     assert (tmp_path / "copy").read_bytes() == bytes(range(256)) * 64 * count
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1000])
+def test_every_stretch_is_compared_wherever_blocks_end(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stretches that share bytes, are empty, follow each other, or have their checksum begun elsewhere."""
+    monkeypatch.setattr("graphsurgeon.disk.files.BLOCK", block)
+    content = bytes(range(200))
+    (tmp_path / "source").write_bytes(content)
+    stored = FileRange(open_source(tmp_path / "source"), 0, 200)
+    places = [(0, 10), (10, 20), (10, 90), (40, 0), (150, 50), (200, 0)]
+    sums = [crc.mask(crc.crc32c(content[start : start + length], crc.crc32c(b"head"))) for start, length in places]
+    begun = crc.crc32c(b"head")
+    spans = [Span(*place, total, f"at {place}", begun) for place, total in zip(places, sums, strict=True)]
+    assert CheckedRange(stored, spans).read() == content
+    for number, span in enumerate(spans):
+        wrong = [*spans[:number], span._replace(checksum=span.checksum ^ 1), *spans[number + 1 :]]
+        with pytest.raises(FormatError, match=re.escape(f"at ({span.start}, {span.length})")):
+            CheckedRange(stored, wrong).read()
+
+
+@pytest.mark.parametrize("key", ["a", "words"])
+def test_a_shard_is_compared_where_it_is_copied_whole(
+    key: str, make_bundle: MakeBundle, floats: Floats, tmp_path: Path
+) -> None:
+    words, checksum = encode_strings([b"one", b"seven"], big_endian=False)
+    told = {"dtype": 7, "dims": [2], "crc32c": crc.mask(checksum)}
+    path = make_bundle({"a": (1, [2], floats(1, 2)), "words": {**told, "offset": 8, "size": len(words)}})
+    shard = path.with_name(f"{path.name}.data-00000-of-00001")
+    content = bytearray(shard.read_bytes() + words)
+    shard.write_bytes(content)
+    edit(path, [("rename", {"prefix": "x/"})], output=tmp_path / "whole.ckpt")
+    assert (tmp_path / "whole.ckpt.data-00000-of-00001").read_bytes() == content
+    content[{"a": 5, "words": -1}[key]] ^= 4
+    shard.write_bytes(content)
+    for steps in ([("rename", {"prefix": "x/"})], [("rename", {"names": {"a": "b"}})]):
+        with pytest.raises(FormatError, match=f"^{shard}: {key}: the .* do not match their checksum"):
+            edit(path, steps, output=tmp_path / "out.ckpt")
+        assert not list(tmp_path.glob("*out*"))

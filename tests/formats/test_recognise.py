@@ -27,7 +27,6 @@ FOREIGN = {
     "labelmap.pbtxt": "label_map",
     "mmdnn_ir.pb": "mmdnn",
     "model.keras": "keras",
-    "model.tar.gz": "gzip",
     "net-0000.params": "mxnet_params",
     "net-symbol.json": "mxnet_symbol",
     "net.caffemodel": "caffemodel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UsageError, read
+from graphsurgeon.cli.app import run
 from graphsurgeon.edit import edit
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -274,3 +276,16 @@ def test_two_halves_of_a_tflite_model_are_the_model(tmp_path: Path) -> None:
         join(head, other, tmp_path / "refused.tflite", connect={middle: later})
     with pytest.raises(UsageError, match=r"shapes do not fit: .* of .*cnn_int8.tflite is int8 \[1,5\], and .* takes"):
         join(model, model, tmp_path / "refused.tflite", connect={"probs": "image"})
+
+
+@pytest.mark.litert
+def test_a_recipe_with_a_join_is_verified_in_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second, steps = FIXTURES / "tflite" / "cnn_float.tflite", tmp_path / "steps.txt"
+    lines = ["rename --what keys serving_default.probs=p", f"join {second}", "rename --what keys serving_default.p=q"]
+    steps.write_text("\n".join(lines))
+    assert run(["apply", str(steps), str(second), "-o", str(tmp_path / "out.tflite"), "--verify", "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)["verdict"]
+    names = [item["name"] for item in verdict["outputs"]]  # p and pooled, with those of the second, twice
+    assert sorted(names) == sorted(["pooled", "probs", *2 * ["p", "pooled", "probs", f"{second.stem}_pooled"]])
+    assert all(item["identical"] for item in verdict["outputs"])
+    assert "compared in 3 parts: rename; join; rename" in verdict["notes"]

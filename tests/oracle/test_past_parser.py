@@ -102,3 +102,23 @@ def test_the_ways_that_are_told_where_no_signature_parses(tmp_path: Path) -> Non
     plain = Path(__file__).resolve().parents[2] / "fixtures" / "savedmodel" / "linear"
     with pytest.raises(UnsupportedError, match="nothing in the model parses serialized examples; gs inputs"):
         edit.edit(plain, [("add-signature", {"past_parser": True})], output=tmp_path / "none")
+
+
+def test_a_parser_in_a_branch_or_a_loop_is_named(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    one = {"x": tf.io.FixedLenFeature([2], tf.float32)}
+
+    def branch(records: Any) -> Any:
+        many = tf.size(records) > 1
+        return tf.cond(many, lambda: tf.io.parse_example(records, one)["x"], lambda: tf.zeros([1, 2]))
+
+    def loop(records: Any) -> Any:
+        return tf.map_fn(lambda r: tf.io.parse_single_example(r, one)["x"], records, fn_output_signature=tf.float32)
+
+    for name, function, runner in (("branch", branch, "If"), ("loop", loop, "While")):
+        module = tf.Module()
+        module.serve = tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)])
+        tf.saved_model.save(module, f"{tmp_path}/{name}", signatures=module.serve)
+        with pytest.raises(UnsupportedError, match=f"ParseExampleV2.* parses in function .*{runner}.* runs"):
+            edit.edit(tmp_path / name, [("add-signature", {"past_parser": True})], output=tmp_path / "out")

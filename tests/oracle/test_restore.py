@@ -180,6 +180,48 @@ def test_what_is_said_to_be_restored_is(gs: Say) -> None:
     assert json.loads(text)["restored"] == {"x": "a", "y": "s/b"}
 
 
+@pytest.mark.parametrize("kernel", ["weights", "kernel"])
+def test_keras_restores_what_a_saver_has_written(kernel: str, gs: Say) -> None:
+    """Keras 3 finds nothing by names, not even by its own."""
+    import tensorflow as tf
+
+    net, _ = network(1, norm=False)
+    program = tf.train.Checkpoint(net)
+    program.write("program.ckpt")
+    names = [variable.path.replace("kernel", kernel) for variable in net.weights]
+    before, graph = net.get_weights(), tf.Graph()
+    with graph.as_default():
+        made = [tf.compat.v1.get_variable(name, value.shape) for name, value in zip(names, before, strict=True)]
+        saver, session = tf.compat.v1.train.Saver(), tf.compat.v1.Session()
+        session.run(tf.compat.v1.global_variables_initializer())
+        values = session.run(made)
+        saver.save(session, "./names")
+    program.read("names")
+    np.testing.assert_equal(net.get_weights(), before)
+    run_what_is_printed(gs, "check", "program.ckpt", "--checkpoint", "names")
+    program.read("renamed.ckpt").assert_consumed()
+    np.testing.assert_equal(net.get_weights(), values)
+    with graph.as_default():
+        session.run(tf.compat.v1.global_variables_initializer())
+        saver.restore(session, "./renamed.ckpt")  # by the names that the variables had
+        np.testing.assert_equal(session.run(made), values)
+
+
+def test_variables_of_an_exported_model_lead_back_into_the_program(gs: Say) -> None:
+    """Keras 3's export has each of them twice."""
+    import tensorflow as tf
+
+    net, _ = network(1, norm=True)
+    net.export("exported", verbose=False)
+    values = net.get_weights()
+    program = tf.train.Checkpoint(net)
+    program.write("program.ckpt")
+    net.set_weights([value + 1 for value in values])
+    run_what_is_printed(gs, "check", "program.ckpt", "--checkpoint", "exported/variables/variables")
+    program.read("renamed.ckpt").expect_partial()
+    np.testing.assert_equal(net.get_weights(), values)
+
+
 def test_a_map_of_a_comparison_is_taken_by_rename(gs: Say) -> None:
     one, other = Graph("a/", "weights", "biases"), Graph("net/", "weights", "biases")
     one.save("./one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import random
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import pytest
 
 from graphsurgeon import GraphSurgeonError, read, surgery, write
 from graphsurgeon.model import Model
+from tests.oracle import tflite_objects
 from tests.oracle.litert_runs import Answer, runs
 
 pytestmark = pytest.mark.litert
@@ -191,3 +193,25 @@ def test_what_writes_a_variable_comes_along_with_what_reads_it(tmp_path: Path) -
     write(model, tmp_path / "part.tflite")
     before, after = runs([FIXTURES / "variables.tflite", tmp_path / "part.tflite"])
     assert after["signatures"]["add"]["total"] == before["signatures"]["add"]["total"]
+
+
+def test_codes_of_operators_go_with_the_operators(tmp_path: Path) -> None:
+    """A runtime asks for every code, whether an operator has it or not; one that lacks some refuses the model."""
+    source = FIXTURES / "cnn_float.tflite"
+    [(_, before, after, _)] = answers([source], tmp_path, lambda one: surgery.extract(one, {"Relu;depthwise": ""}))
+    written = tflite_objects.model((tmp_path / "0.tflite").read_bytes())
+    assert [code.builtinCode for code in written.operatorCodes] == [3, 4]  # CONV_2D, DEPTHWISE_CONV_2D
+    [value] = after["outputs"].values()
+    assert value in before["all"].values()
+    stored = tflite_objects.model(source.read_bytes())
+    stored.operatorCodes.insert(1, copy.deepcopy(stored.operatorCodes[0]))
+    stored.operatorCodes[1].customCode, stored.operatorCodes[1].builtinCode = b"Nobody", 32
+    stored.operatorCodes[1].deprecatedBuiltinCode = 32
+    for operator in stored.subgraphs[0].operators:
+        operator.opcodeIndex += operator.opcodeIndex > 0
+    (tmp_path / "s").mkdir()
+    (tmp_path / "more.tflite").write_bytes(tflite_objects.pack(stored))
+    [(_, before, after, report)] = answers([tmp_path / "more.tflite"], tmp_path / "s", surgery.strip)
+    assert [(gone.name, gone.op) for gone in report.removed] == [("Nobody version 1", "operator code")]
+    assert (after["outputs"], after["signatures"]) == (before["outputs"], before["signatures"])
+    assert len(tflite_objects.model((tmp_path / "s" / "0.tflite").read_bytes()).operatorCodes) == 5

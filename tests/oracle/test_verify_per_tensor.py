@@ -73,3 +73,39 @@ def test_a_saved_model_beside_what_the_converter_makes_of_it(tmp_path: Path) -> 
         assert any("inner" in name for name in names)
         assert any("mean" in name for name in names)
         assert all(item.agrees for item in report.tensors)
+
+
+@pytest.mark.onnx
+def test_tensors_inside_an_onnx_model(tmp_path: Path) -> None:
+    """Beside another one whose second product is larger, and beside the graph that it becomes."""
+    onnx = pytest.importorskip("onnx")
+    make, numbers = onnx.helper, np.random.default_rng(0)
+    first, second = numbers.random((4, 5)).astype("f4"), numbers.random((5, 3)).astype("f4")
+    for name, scale in (("one", 1.0), ("other", 1.5)):
+        nodes = [("MatMul", "x", "w", "m"), ("Relu", "m", "r"), ("MatMul", "r", "v", "n"), ("Neg", "n", "y")]
+        ends = [make.make_tensor_value_info(end, 1, [2, width]) for end, width in (("x", 4), ("y", 3))]
+        weights = [onnx.numpy_helper.from_array(a, key) for key, a in (("w", first), ("v", second * np.float32(scale)))]
+        graph = make.make_graph(
+            [make.make_node(op, list(names[:-1]), [names[-1]]) for op, *names in nodes],
+            "g",
+            ends[:1],
+            ends[1:],
+            weights,
+        )
+        model = make.make_model(graph, opset_imports=[make.make_opsetid("", 17)], ir_version=8)
+        onnx.save(model, tmp_path / f"{name}.onnx")
+    x = numbers.random((2, 4)).astype("f4")
+    one, other, became = tmp_path / "one.onnx", tmp_path / "other.onnx", tmp_path / "one.pb"
+    report = verify(one, other, feeds={"x": x}, per_tensor=True)
+    gap = float(np.abs(x @ first @ second * 0.5).max())
+    assert [(item.name, item.op, item.identical) for item in report.tensors] == [
+        ("m", "MatMul", True), ("r", "Relu", True), ("n", "MatMul", False), ("y", "Neg", False),
+    ]  # fmt: skip
+    assert report.tensors[2].largest == pytest.approx(gap, rel=1e-5)
+    assert report.first == "n (MatMul)"
+    assert verify(one, other, feeds={"x": x}).first == "n (MatMul)"
+    edit(one, [("convert", {})], output=became)
+    pytest.importorskip("tensorflow")
+    walked = verify(one, became, per_tensor=True)
+    assert [(item.name, item.other) for item in walked.tensors] == [(n, f"{n}:0") for n in "mrny"]
+    assert walked.agrees

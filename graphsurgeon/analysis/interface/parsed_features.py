@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
+from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin, reached_functions
 from graphsurgeon.analysis.flow.restore_map import constant
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
@@ -67,6 +67,7 @@ def parsed_tensors(graph: Graph, outputs: Sequence[Value]) -> list[ParsedTensor]
     """
     frames = _frames(graph, outputs)
     if not frames:
+        _refuse_hidden(outputs)
         raise UnsupportedError(
             "nothing that the outputs need parses serialized examples",
             hint="gs find MODEL --op 'Parse*' lists parsers; gs add-signature --input KEY=TENSOR names tensors itself",
@@ -79,6 +80,23 @@ def parsed_tensors(graph: Graph, outputs: Sequence[Value]) -> list[ParsedTensor]
             passed = [value for value in frame.sources if value in call.function.inputs]
             frames[call.outer].records += [call.node.inputs[call.function.inputs.index(value)] for value in passed]
     return [tensor for call in frames for tensor in found[call]]
+
+
+def _refuse_hidden(outputs: Sequence[Value]) -> None:
+    """Name a parser that runs for each turn or record, or in one case alone, where nothing stands for its values."""
+    needed = upstream(producers(outputs))
+    inside = reached_functions(function for node in needed for function in node.functions)
+    started = [*needed, *(node for one in needed for function in one.functions for node in function.nodes)]
+    for node in [*started, *(node for function in inside for node in function.nodes)]:
+        for function in node.functions:
+            parser = next((inner for inner in function.nodes if inner.op in ALL_PARSERS), None)
+            if parser is not None:
+                raise UnsupportedError(
+                    f"{parser.name!r} ({parser.op}) parses in function {function.name!r}, which {node.name!r}"
+                    f" ({node.op}) runs: what it yields in a branch, a loop or a data set cannot be fed",
+                    hint="gs add-signature --input KEY=TENSOR takes tensors outside; or export a signature that is fed"
+                    " the features",
+                )
 
 
 @dataclass

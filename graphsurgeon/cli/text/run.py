@@ -77,7 +77,9 @@ def compared_row(item: ComparedOutput, *, judged: bool = True) -> tuple[object, 
     if item.what:
         text = item.what
     elif item.range is not None and item.largest is not None:
-        text = _error(item.largest, item.mean or 0.0, item.range) + ("" if item.agrees else ": too much")
+        text = _error(item.largest, item.mean or 0.0, item.range, item.step, item.steps) + (
+            "" if item.agrees else ": too much"
+        )
     elif item.identical:
         text = "the same to the bit"
     elif item.agrees and not judged:
@@ -111,10 +113,13 @@ def _inside(item: ComparedTensor) -> str:
     return f"off by at most {item.largest:.3g}{share}{'' if item.agrees else ': too much'}"
 
 
-def _error(largest: float, mean: float, range: float) -> str:
+def _error(largest: float, mean: float, range: float, step: float | None, allowed: float | None) -> str:
     """Tell how far real numbers are off that one of two models quantizes."""
-    share = f" ({100 * largest / range:.2g}% of its range)" if range else ""
-    return f"off by at most {largest:.3g}{share}, {mean:.3g} in the mean"
+    shares = [f"{100 * largest / range:.2g}% of its range"] if range else []
+    if step and allowed:
+        shares.append(f"{largest / step:.2g} steps of 8 bits, {allowed:g} are allowed")
+    told = f" ({', '.join(shares)})" if shares else ""
+    return f"off by at most {largest:.3g}{told}, {mean:.3g} in the mean"
 
 
 def _changes(outputs: Sequence[ComparedOutput]) -> str:
@@ -132,6 +137,6 @@ def _verdict(outputs: Sequence[ComparedOutput]) -> str:
     if wrong:
         return f"{wrong} of {output.plural(len(outputs), 'output')} differ{'s' if wrong == 1 else ''}"
     if any(item.range is not None for item in outputs):
-        return f"close: {output.plural(len(outputs), 'output')}, by the range of what comes out"
+        return f"close: {output.plural(len(outputs), 'output')}, by the steps of integers"
     exact = all(item.identical for item in outputs)
     return f"the same: {output.plural(len(outputs), 'output')}{', to the bit' if exact else ''}"

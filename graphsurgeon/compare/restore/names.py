@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.restore_map import Restored, resource_name, restore_map, variable_nodes
 from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, slot_keys
+from graphsurgeon.analysis.stored_weights.weight_totals import second_keys
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.metagraph import MetaGraph
@@ -21,6 +22,7 @@ from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_text
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 
 SAVE_COUNTER = "save_counter"
+_OF_KERAS = {"_operations", "_functional", "_kernel", "_trainable_variables_indices"}  # edges that only Keras 3 makes
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,14 @@ class BothSides:
         wanted: with the key that restoring finds for each.
         stored: what the checkpoint holds, under the names that a rename would change.
         by_objects: names are paths of objects.
+        needs_objects: the names of what is looked for are paths of objects, those of what there is are not: restoring
+            goes by what programs call their variables, where it goes at all.
     """
 
     wanted: list[RestoreName]
     stored: list[RestoreName]
     by_objects: bool
+    needs_objects: bool = False
 
 
 def both_sides(model: Model, checkpoint: Checkpoint) -> BothSides:
@@ -66,8 +71,10 @@ def both_sides(model: Model, checkpoint: Checkpoint) -> BothSides:
         return _by_name(_wanted_names(model), checkpoint)
     wanted = list(_of_objects(objects, model.checkpoint))
     if checkpoint.objects is None:
-        found = [_found(one, one.called if one.called in checkpoint.variables else None) for _, one in wanted]
-        return BothSides(found, list(_entries(checkpoint)), by_objects=False)
+        by_name = checkpoint.variables.keys() if not is_of_keras(objects) else ()
+        found = [_found(one, one.called if one.called in by_name else None) for _, one in wanted]
+        stored = [RestoreName(one.name, one.called or one.name, *_rest(one)) for one in _entries(checkpoint)]
+        return BothSides(found, stored, by_objects=False, needs_objects=True)
     twins = objects.restored_from(checkpoint.objects)
     return BothSides(
         [_found(one, _key(node, one, twins, checkpoint)) for node, one in wanted],
@@ -83,6 +90,11 @@ def _objects_of(model: Model) -> ObjectGraph | None:
     return graphs[0] if graphs else None
 
 
+def is_of_keras(objects: ObjectGraph) -> bool:
+    """Say whether objects are those of Keras 3, whose variables have no names that a restore could look for."""
+    return any(name in _OF_KERAS for node in objects.nodes for name, _ in node.children)
+
+
 def _found(one: RestoreName, key: str | None) -> RestoreName:
     return RestoreName(one.name, one.called, one.dtype, one.shape, key, one.is_slot)
 
@@ -91,7 +103,17 @@ def _found(one: RestoreName, key: str | None) -> RestoreName:
 
 
 def _of_objects(objects: ObjectGraph, checkpoint: Checkpoint | None) -> Iterator[tuple[ObjectNode, RestoreName]]:
-    """Yield the objects that hold values, by their shortest paths; then slots, which variables lead to."""
+    """Yield the objects that hold values, by their shortest paths; then slots, which variables lead to.
+
+    What Keras 3's export has saved once more, under other objects, is left out: restoring the first is enough for
+    loaders of TensorFlow 2, and its names lead to the same.
+    """
+    found = list(_all_of_objects(objects, checkpoint))
+    second = second_keys((one.name, (one.called, one.dtype, one.shape)) for _, one in found)
+    yield from (pair for pair in found if pair[1].name not in second)
+
+
+def _all_of_objects(objects: ObjectGraph, checkpoint: Checkpoint | None) -> Iterator[tuple[ObjectNode, RestoreName]]:
     slots = slot_keys(checkpoint) if checkpoint is not None else set()
     paths = {node: path_text(path.split("\0")) for node, path in objects.paths("\0").items()}
     kept = {slot: f"{paths.get(of, '?')} ({name})" for node in objects.nodes for of, name, slot in node.slots}

@@ -2,8 +2,8 @@
 
 In order of trust: one change of prefix or suffix that explains all; the same name of a variable in the program; the
 same layers, whose weights go by other words; layers of one kind in their natural order, with every shape of the whole
-sequence equal; one change that explains most. Names that are only similar were wrong in a third of the cases that this
-was tried on, and are not looked at.
+sequence equal, a head aside; one change that explains most. Names that are only similar were wrong in a third of the
+cases that this was tried on, and are not looked at.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from graphsurgeon.compare.restore.names import RestoreName
 
@@ -22,7 +23,10 @@ _KINDS = {
     "weights": "kernel", "w": "kernel", "_kernel": "kernel", "biases": "bias", "b": "bias", "_embeddings": "embeddings",
     "offset": "beta", "scale": "gamma", "depthwise_weights": "depthwise_kernel",
 }  # fmt: skip
+_MOST_PARTS = 2  # of a checkpoint, such as a second head, that an order passes over
+_ORDERED_PART = 0.9  # of what is missing, that an order must explain: another head is the user's own
 Rule = tuple[str, str]  # old and new beginning, or end
+_Layers = list[dict[str, "RestoreName"]]
 
 
 @dataclass(frozen=True)
@@ -248,18 +252,66 @@ def _paired(
 
 def _by_order(wanted: Sequence[RestoreName], stored: Sequence[RestoreName]) -> list[RenameProposal]:
     ours, theirs = _layers(wanted), _layers([one for one in stored if not one.is_slot and one.shape.rank])
-    if ours is None or theirs is None or ours.keys() != theirs.keys():
+    if ours is None or theirs is None:
         return []
+    part_of = _parts(layer for sequence in theirs.values() for layer in sequence)
+    parts = [part for part, count in Counter(part_of.values()).items() if count > 1]
+    for count in range(_MOST_PARTS + 1):
+        found: dict[tuple[str, ...], dict[str, str]] = {}
+        for gone in combinations(parts, count):
+            rest = {
+                kinds: [layer for layer in sequence if part_of[_any_name(layer)] not in gone]
+                for kinds, sequence in theirs.items()
+            }
+            pairs = _in_order(ours, rest, len(wanted))
+            if pairs:
+                found[gone] = pairs
+        if found:
+            # Several ways to leave out as much are several meanings.
+            return [_ordered(*one, wanted) for one in found.items()] if len(found) == 1 else []
+    return []
+
+
+def _ordered(gone: tuple[str, ...], pairs: dict[str, str], wanted: Sequence[RestoreName]) -> RenameProposal:
+    without = f", without {' and '.join(gone)}" if gone else ""
+    why = f"all layers of each kind in their order{without}, every shape equal"
+    return _finished(why, {old: new for old, new in pairs.items() if old != new}, wanted, by_order=True)
+
+
+def _in_order(
+    ours: Mapping[tuple[str, ...], _Layers], theirs: Mapping[tuple[str, ...], _Layers], count: int
+) -> dict[str, str]:
+    """Pair the layers of each kind of which there are as many, in their order.
+
+    Returns:
+        Pairs of names; nothing if these are few of what is looked for, or a shape differs before the last layers.
+    """
     pairs: dict[str, str] = {}
     for kinds, sequence in ours.items():
-        if len(sequence) != len(theirs[kinds]):
-            return []
-        for layer, twin in zip(sequence, theirs[kinds], strict=True):
-            if not all(fits(twin[kind], layer[kind]) for kind in kinds):
-                return []
-            pairs |= {twin[kind].name: layer[kind].name for kind in kinds if twin[kind].name != layer[kind].name}
-    why = "all layers of each kind in their order, every shape equal"
-    return [_finished(why, pairs, wanted, by_order=True)] if len(pairs) > 1 else []
+        both = list(zip(sequence, theirs.get(kinds, []), strict=False))
+        if len(sequence) == len(theirs.get(kinds, [])) and all(
+            fits(twin[kind], layer[kind]) for layer, twin in both for kind in kinds
+        ):
+            pairs |= {twin[kind].name: layer[kind].name for layer, twin in both for kind in kinds}
+    changed = [old for old, new in pairs.items() if old != new]
+    return pairs if len(changed) > 1 and len(pairs) >= _ORDERED_PART * count else {}
+
+
+def _parts(layers: Iterable[Mapping[str, RestoreName]]) -> dict[str, str]:
+    """Return which part of the network each layer is of, by a name in it: the scope where all begin to differ."""
+    scopes = {name: name.split("/")[:-1] for name in map(_any_name, layers)}
+    depth = 0
+    while (
+        scopes
+        and all(len(scope) > depth + 1 for scope in scopes.values())
+        and len({scope[depth] for scope in scopes.values()}) == 1
+    ):
+        depth += 1
+    return {name: "/".join(scope[: depth + 1]) + "/" for name, scope in scopes.items()}
+
+
+def _any_name(layer: Mapping[str, RestoreName]) -> str:
+    return next(iter(layer.values())).name
 
 
 def _layers(side: Sequence[RestoreName]) -> dict[tuple[str, ...], list[dict[str, RestoreName]]] | None:

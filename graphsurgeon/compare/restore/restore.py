@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.compare.restore.names import SAVE_COUNTER, BothSides, RestoreName, both_sides
 from graphsurgeon.compare.restore.proposals import RenameProposal, fits, is_transposed, propose
 from graphsurgeon.errors import UnsupportedError
@@ -72,6 +73,8 @@ def restoring(model: Model, checkpoint: Checkpoint) -> RestoreReport:
     misfits = [misfit for one in found for misfit in _misfit(one, sides, checkpoint)]
     fixed = [one.name for one in sides.stored if one.key in taken]
     proposals = propose([one for one in lost if not one.is_slot] or lost, unused, fixed)
+    if sides.needs_objects:
+        proposals = [_as_objects(one, found) for one in proposals]
     return RestoreReport(
         str(checkpoint.prefix),
         "objects" if sides.by_objects else "names",
@@ -83,6 +86,14 @@ def restoring(model: Model, checkpoint: Checkpoint) -> RestoreReport:
         proposals,
         [problem for problem in checkpoints.problems(checkpoint) if problem.severity == "error"],
         _notes(sides, counter, checkpoint),
+    )
+
+
+def _as_objects(proposal: RenameProposal, found: Sequence[RestoreName]) -> RenameProposal:
+    """Let names become keys of objects, of which objects are made; then what is found by name must become that too."""
+    pairs = {**{str(one.key): one.name for one in found}, **proposal.pairs}
+    return replace(
+        proposal, pairs={old: f"{new}{OBJECT_SUFFIX}VARIABLE_VALUE" for old, new in pairs.items()}, arguments=[]
     )
 
 
@@ -109,6 +120,11 @@ def _notes(sides: BothSides, counter: Sequence[RestoreName], checkpoint: Checkpo
     notes = []
     if counter:
         notes.append("it has no save_counter: tf.train.Checkpoint.write wrote it, so read it with read, not restore")
+    if sides.needs_objects:
+        notes.append(
+            "it holds names, no objects: Keras 3 restores nothing by names, other programs what they call the same;"
+            " names that become keys of objects (PATH/.ATTRIBUTES/VARIABLE_VALUE) are restored by both"
+        )
     if sides.by_objects is False and checkpoint.objects is not None:
         notes.append("it holds objects: a saver of TensorFlow 1 finds them by the names of their variables")
     return notes

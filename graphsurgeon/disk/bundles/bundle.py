@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from graphsurgeon.disk.files import BLOCK, Rope, SourceFile, check_range
+from graphsurgeon.disk.files import BLOCK, FileRange, Rope, SourceFile, check_range
+from graphsurgeon.disk.places import RemotePath
 from graphsurgeon.errors import FormatError
 
 MOST_MEMBERS = 100_000
 _FREE = 64 << 20  # bytes that a member may always unpack to
+_MOST_COMPARED = 64 << 20  # bytes of a member that is read once more to be compared with its checksum
+_MOST_FETCHED = 4 << 20  # the same of a member that lies on a store, and is fetched whole anyway
 _MOST_RATIO = 64  # times its packed size that a larger one may unpack to: weights shrink to a half
 
 
@@ -119,6 +122,25 @@ class Container(ABC):
         self.file = file
         self.members = members
         self._unpacked: dict[str, UnpackedFile] = {}
+        self._compared: set[str] = set()
+
+    def require_sound(self, member: Member, path: Path) -> None:
+        """Compare a stored member with the checksum that the bundle has of it, once, if it is not a large one.
+
+        Raises:
+            FormatError: they differ.
+        """
+        most = _MOST_FETCHED if isinstance(self.file.path, RemotePath) else _MOST_COMPARED
+        if member.crc is None or not member.is_stored or member.size > most or member.name in self._compared:
+            return
+        import zlib
+
+        crc = 0
+        for chunk in FileRange(self.file, member.start, member.size).chunks():
+            crc = zlib.crc32(chunk, crc)
+        if crc != member.crc:
+            raise FormatError("its bytes do not match their checksum", path=path, hint="fetch or write it again")
+        self._compared.add(member.name)
 
     def named(self, name: str) -> Member | None:
         """Return the member of a name, None if there is none."""
@@ -158,13 +180,18 @@ def scratch() -> IO[bytes]:
     return held  # type: ignore[no-any-return]
 
 
+def most_unpacked(packed: int) -> int:
+    """Return how many bytes that many packed ones may unpack to."""
+    return max(_FREE, _MOST_RATIO * packed)
+
+
 def inflate(file: SourceFile, member: Member, path: Path) -> UnpackedFile:
     """Unpack a deflated member into a file without a name.
 
     Raises:
         FormatError: it is damaged, or would grow beyond measure.
     """
-    if member.size > max(_FREE, _MOST_RATIO * member.packed):
+    if member.size > most_unpacked(member.packed):
         what = f"{member.packed:,} bytes that say they unpack to {member.size:,}"
         raise FormatError(what, path=path, hint="unpack it with another tool if you trust it")
     held = scratch()

@@ -6,15 +6,17 @@ a bundle that is a member. A `BundleFolder` is the bundle itself, looked at as t
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from graphsurgeon.disk.bundles.bundle import Container, Member
+from graphsurgeon.disk.bundles.gzips import GzippedTar, is_gzipped_tar
 from graphsurgeon.disk.bundles.litertlm import MAGIC, LiteRtLmBundle
 from graphsurgeon.disk.bundles.tars import TarBundle
 from graphsurgeon.disk.bundles.zips import ZipBundle
 from graphsurgeon.disk.files import Rope, SourceFile, open_source
+from graphsurgeon.disk.files import stamp as place_stamp
 from graphsurgeon.disk.places import BundleFolder, MemberPath
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError
 
@@ -34,7 +36,7 @@ class _Found(NamedTuple):
 
 
 def kind_of(file: SourceFile) -> str:
-    """Say what kind of bundle a file is by its first bytes: "zip", "tar", "litertlm"; empty for none."""
+    """Say what kind of bundle a file is by its first bytes: "zip", "tar", "tar.gz", "litertlm"; empty for none."""
     head = file.read_at(0, min(file.size, 512))
     if head.startswith(MAGIC):
         return "litertlm"
@@ -42,6 +44,8 @@ def kind_of(file: SourceFile) -> str:
         return ""
     if head[:_MOST_ZEROS].lstrip(b"\0")[:4] in (b"PK\3\4", b"PK\5\6"):
         return "zip"
+    if is_gzipped_tar(file):
+        return "tar.gz"
     return "tar" if head[257:262] == b"ustar" else ""
 
 
@@ -55,9 +59,18 @@ def bundle_of(file: SourceFile) -> Container:
     kind = kind_of(file)
     if not kind:
         raise FileError("is a file, and no bundle that holds others", path=file.path)
-    if kind == "zip":
-        return ZipBundle(file)
-    return TarBundle(file) if kind == "tar" else LiteRtLmBundle(file)
+    kinds: dict[str, Callable[[SourceFile], Container]] = {
+        "zip": ZipBundle,
+        "tar": TarBundle,
+        "tar.gz": GzippedTar,
+        "litertlm": LiteRtLmBundle,
+    }
+    return kinds[kind](file)
+
+
+def bundle_at(folder: BundleFolder) -> Container:
+    """Return the bundle that stands for a folder; kept while the file stays as it is."""
+    return _require(folder).bundle
 
 
 def with_member(path: MemberPath, content: Rope) -> Rope:
@@ -83,7 +96,9 @@ def open_file(path: MemberPath) -> SourceFile:
     found = _require(path)
     if found.member is None:
         raise FileError("is a folder, not a file", path=path)
-    return found.bundle.member_file(found.member, path)
+    file = found.bundle.member_file(found.member, path)
+    found.bundle.require_sound(found.member, path)
+    return file
 
 
 def exists(path: MemberPath) -> bool:
@@ -115,7 +130,7 @@ def tree_names(folder: MemberPath) -> list[str]:
 
 def stamp(path: MemberPath) -> tuple[int, int]:
     """Return the size of a member, and when the bundle was last changed."""
-    return open_file(path).size, os.stat(path.bundle).st_mtime_ns
+    return open_file(path).size, place_stamp(path.bundle)[1]
 
 
 def contained(folder: MemberPath, name: str) -> Path:
@@ -148,7 +163,7 @@ def _require(path: MemberPath) -> _Found:
 
 def _find(path: MemberPath) -> _Found | None:
     bundle = _root(path.bundle)
-    found = _find_in(bundle, path.inner, Path(path.bundle), (), 0)
+    found = _find_in(bundle, path.inner, path.bundle, (), 0)
     if isinstance(path, BundleFolder) and found is not None and found.member is not None:
         outer = (*found.outer, (found.bundle, found.member.name))
         return _Found(bundle_of(found.bundle.member_file(found.member, path)), None, "", outer)
@@ -177,8 +192,7 @@ def _find_in(
 
 def _root(path: Path) -> Container:
     """Return the bundle that a file is; kept while the file stays as it is."""
-    status = os.stat(path)
-    mark = (status.st_size, status.st_mtime_ns)
+    mark = place_stamp(path)
     known = _kept.get(str(path))
     if known is not None and known[0] == mark:
         return known[1]

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 
 from graphsurgeon.disk import crc32c
+from graphsurgeon.disk.checked import Span
 from graphsurgeon.disk.files import FileRange
 from graphsurgeon.encoding.protowire import encode_varint, read_varint
 from graphsurgeon.errors import FormatError
@@ -72,6 +73,26 @@ def payload_checksum(stored: FileRange, dtype: DType, count: int, *, big_endian:
     if dtype is VARIANT:
         return _variant_checksum(stored.read(), count)
     return crc32c.crc32c_of(stored.chunks())
+
+
+def checked_span(
+    stored: FileRange, dtype: DType, count: int, checksum: int, what: str, *, big_endian: bool
+) -> Span | None:
+    """Return what of `count` stored elements is compared while they are copied. Reads the lengths of strings.
+
+    Returns:
+        The span, None for variants: their checksum is not that of one stretch of bytes.
+
+    Raises:
+        FormatError: strings do not have the form they should have.
+    """
+    if dtype is VARIANT:
+        return None
+    if dtype is not STRING:
+        return Span(0, stored.length, checksum, what)
+    lengths, position = _string_lengths(stored, count)
+    begun = crc32c.crc32c(_hashed_lengths(lengths, big_endian=big_endian))
+    return Span(position, stored.length - position, checksum, what, begun)
 
 
 def _string_lengths(stored: FileRange, count: int) -> tuple[list[int], int]:

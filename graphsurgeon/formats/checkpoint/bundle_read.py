@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon.disk import crc32c
+from graphsurgeon.disk.checked import CheckedRange
 from graphsurgeon.disk.files import (
     BLOCK,
     CheckedRange,
@@ -27,7 +28,7 @@ from graphsurgeon.encoding.orderedcode import MAX_RANK, Extent, decode_slice_key
 from graphsurgeon.encoding.sstable import SSTable
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.checkpoint.bundle_payload import decode_strings, payload_checksum, swap_bytes
+from graphsurgeon.formats.checkpoint.bundle_payload import checked_span, decode_strings, payload_checksum, swap_bytes
 from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource, resolve, slice_shape
 from graphsurgeon.formats.graph import objectgraph
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
@@ -353,7 +354,20 @@ class BundleSource:
     def checked_ranges(self) -> list[FileRange] | None:
         """Return the same, as ranges that compare their checksum when they are read."""
         ranges = self.ranges()
-        return ranges and [CheckedRange(part, self.entry.checksum, label(self.entry.key)) for part in ranges]
+        return ranges and [self.checked()]
+
+    def checked(self) -> FileRange:
+        """Return the bytes as they are stored, compared when they are read. Reads lengths of strings, and variants.
+
+        Raises:
+            FormatError: strings or variants do not have the form they should have, or variants do not match.
+        """
+        entry, stored, big_endian = self.entry, self._stored(), self.bundle.big_endian
+        what = label(entry.key)
+        span = checked_span(stored, entry.dtype, self.num_elements, entry.checksum, what, big_endian=big_endian)
+        if span is None:
+            self.verify()
+        return CheckedRange(stored, [span]) if span is not None else stored
 
     def verify(self) -> None:
         """Compare the checksum. Reads the file.

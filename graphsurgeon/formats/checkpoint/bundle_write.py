@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from graphsurgeon.disk import crc32c
-from graphsurgeon.disk.files import BLOCK, CheckedRange, Computed, FileRange, Rope, rope_chunks, rope_size
+from graphsurgeon.disk.checked import CheckedRange, Span
+from graphsurgeon.disk.files import BLOCK, Computed, FileRange, Rope, SourceFile, rope_chunks, rope_size
 from graphsurgeon.encoding.orderedcode import decode_slice_key, encode_slice_key
 from graphsurgeon.encoding.sstable import write_table
 from graphsurgeon.errors import FormatError, UnsupportedError
@@ -25,7 +26,7 @@ from graphsurgeon.formats.graph import objectgraph
 from graphsurgeon.formats.graph.values.tensorproto import read_shape, write_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
 from graphsurgeon.model.collector import collector_off
-from graphsurgeon.model.dtype import FIRST_FOREIGN, STRING, DType
+from graphsurgeon.model.dtype import FIRST_FOREIGN, STRING
 from graphsurgeon.model.shape import SCALAR
 from graphsurgeon.model.tensor import StringsSource, Tensor
 
@@ -40,19 +41,25 @@ class _Item:
         message: its `BundleEntryProto`, a copy; shard and offset are filled in by the layout.
         rope: its bytes; None for the entry of a partitioned tensor, which has none of its own.
         home: the entry of the source whose bytes these are, or whose place they take; None for a new one.
-        is_kept: the bytes are those of an entry of the source, or of another bundle, with the checksum they have there.
+        kept: whose bytes these are, with the checksum they have there: those of an entry of the source, or of another
+            bundle; None for new ones.
     """
 
-    __slots__ = ("home", "is_kept", "key", "message", "rope")
+    __slots__ = ("home", "kept", "key", "message", "rope")
 
     def __init__(
-        self, key: bytes, message: Any, rope: Rope | None, home: BundleEntry | None = None, *, is_kept: bool = False
+        self,
+        key: bytes,
+        message: Any,
+        rope: Rope | None,
+        home: BundleEntry | None = None,
+        kept: BundleSource | None = None,
     ) -> None:
         self.key = key
         self.message = message
         self.rope = rope
         self.home = home
-        self.is_kept = is_kept
+        self.kept = kept
 
 
 def lower_bundle(checkpoint: Checkpoint, basename: str, *, avoid: frozenset[str] = frozenset()) -> dict[str, Rope]:
@@ -251,16 +258,17 @@ class _Writer:
         if source.bundle is self.source:
             item = self._kept(key, source.entry)
         else:
-            item = _Item(key, _parse(source.entry), [source.bundle.stored(source.entry)], is_kept=True)
+            item = _Item(key, _parse(source.entry), [source.bundle.stored(source.entry)], kept=_plain(source))
         if tensor is not None:
             _describe(item.message, tensor)
         return item
 
     def _kept(self, key: bytes, entry: BundleEntry) -> _Item:
         assert self.source is not None
-        return _Item(key, _parse(entry), [self.source.stored(entry)], entry, is_kept=True)
+        return _Item(key, _parse(entry), [self.source.stored(entry)], entry, BundleSource(self.source, entry))
 
     def _payload(self, key: bytes, tensor: Tensor) -> tuple[Rope, int]:
+        tensor.verify()  # new checksums must not hide what the old ones tell
         if tensor.dtype is STRING:
             data, checksum = encode_strings([bytes(item) for item in tensor.items()], big_endian=self.big_endian)
             return [data], checksum
@@ -295,15 +303,6 @@ class _Writer:
         data = objectgraph.serialize_trackable(objects)
         yield self._whole(_OBJECTS, Tensor(STRING, SCALAR, StringsSource([data])), entry)
 
-    def _compare_when_written(self, item: _Item) -> None:
-        """Let bytes that are taken out of their shard be compared with their checksum on the way."""
-        dtype = DType.of(item.message.dtype)
-        if item.is_kept and item.rope and dtype.bits:
-            item.rope = [
-                CheckedRange(piece, item.message.crc32c, label(item.key)) if isinstance(piece, FileRange) else piece
-                for piece in item.rope
-            ]
-
     def _idle(self) -> list[int]:
         """Return the shards of the source that hold no entry but are there."""
         return [shard.number for shard in bundle_check.shards(self.source)] if self.source is not None else []
@@ -312,21 +311,38 @@ class _Writer:
         if self.source is not None and _same_bytes(items, before):
             for item in items:
                 _put(item, number, item.home.offset if item.home is not None else 0)
-            return [self.source.shard(number).whole()]
+            return [_compared(self.source.shard(number), items)]
         rope: Rope = []
         placed: dict[tuple[int, int], int] = {}
         end = 0
         for item in sorted(items, key=_original_place):
-            where = (item.home.offset, item.home.size) if item.home is not None and item.is_kept else None
+            where = (item.home.offset, item.home.size) if item.home is not None and item.kept is not None else None
             if where is not None and where in placed:  # two entries over the same bytes
                 _put(item, number, placed[where])
                 continue
-            self._compare_when_written(item)
             _put(item, number, end)
             if where is not None:
                 placed[where] = end
-            end += _append(rope, item.rope or [])
+            end += _append(rope, [item.kept.checked()] if item.kept is not None else item.rope or [])
         return rope
+
+
+def _plain(source: BundleSource) -> BundleSource:
+    """Return the bytes of an entry as those of its own shape, not of the one that somebody asks for."""
+    return BundleSource(source.bundle, source.entry)
+
+
+def _compared(shard: SourceFile, items: list[_Item]) -> FileRange:
+    """Return a whole shard, whose entries are compared with their checksums where it is copied."""
+    spans: dict[tuple[int, int], Span] = {}
+    for item in items:
+        if item.kept is None:
+            continue
+        stored = item.kept.checked()
+        where = (stored.offset, stored.length)
+        if where not in spans and isinstance(stored, CheckedRange):  # others have been compared already
+            spans.update((where, span._replace(start=stored.offset + span.start)) for span in stored.spans)
+    return CheckedRange(shard.whole(), spans.values())
 
 
 def _original_place(item: _Item) -> tuple[bool, int]:
@@ -336,8 +352,8 @@ def _original_place(item: _Item) -> tuple[bool, int]:
 
 def _same_bytes(items: list[_Item], before: list[BundleEntry]) -> bool:
     """Say whether a shard keeps every byte range it has, and gets no other."""
-    kept = {(item.home.offset, item.home.size) for item in items if item.home is not None and item.is_kept}
-    are_home = all(item.is_kept and item.home is not None for item in items)
+    kept = {(item.home.offset, item.home.size) for item in items if item.home is not None and item.kept is not None}
+    are_home = all(item.kept is not None and item.home is not None for item in items)
     return are_home and kept == {(entry.offset, entry.size) for entry in before}
 
 

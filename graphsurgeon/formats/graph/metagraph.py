@@ -120,6 +120,10 @@ class MetaGraphDefSource:
         """Return the names that functions had when they were read, be they there still or not."""
         return frozenset(self.context.functions)
 
+    def drop_unused_codes(self, metagraph: MetaGraph) -> list[str]:
+        """Return nothing: nodes say what they are."""
+        return []
+
     def take_in(self, metagraph: MetaGraph, other: MetaGraph) -> TakenIn:
         """Enter nodes and functions of another MetaGraph."""
         from graphsurgeon.formats.graph.take_in import take_in

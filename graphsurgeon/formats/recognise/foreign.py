@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graphsurgeon.disk import crc32c
+from graphsurgeon.disk.bundles.gzips import is_gzipped_tar
 from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats.recognise.routes import route_of
@@ -140,7 +141,7 @@ def kind(file: SourceFile) -> str | None:
     head = file.read_at(0, min(file.size, _HEAD))
     for offset, magic, found in _MAGIC:
         if head.startswith(magic, offset):
-            return found
+            return "tar.gz" if found == "gzip" and is_gzipped_tar(file) else found
     for test in (_hdf5, _zip, _pickle, _safetensors, _records, _wide_text, _paddle_params):
         result = test(file, head)
         if result is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from graphsurgeon.disk.atomic import is_temporary, leftovers
 from graphsurgeon.disk.files import SourceFile, contained, exists, folder_names, is_file, is_folder, open_source
-from graphsurgeon.disk.places import BundleFolder, MemberPath, RemotePath, path_of
+from graphsurgeon.disk.places import MemberPath, RemotePath, bundle_folder, path_of
 from graphsurgeon.encoding import sstable
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
 from graphsurgeon.formats import registry
@@ -170,7 +170,7 @@ def _in_bundle(path: Path) -> Location:
     models = models_in(path)
     if len(models) == 1:
         found = locate(models[0])
-        name = models[0].relative_to(BundleFolder(path)).as_posix()
+        name = models[0].relative_to(bundle_folder(path)).as_posix()
         return replace(found, notes=(f"{name} is the only model in {path}", *found.notes))
     if models:
         names = [model.relative_to(path).as_posix() for model in models]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from graphsurgeon.disk.atomic import is_temporary
 from graphsurgeon.disk.files import contained, folder_names, is_file, is_folder, is_link, open_source
-from graphsurgeon.disk.places import BundleFolder, path_of
+from graphsurgeon.disk.places import bundle_folder, path_of
 from graphsurgeon.errors import FileError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.recognise import locate
@@ -48,7 +48,7 @@ def models_in(folder: Path) -> FolderModels:
     files = [name for name in names if name not in below and is_file(folder / name)]
     models, bundles = _models(folder, files)
     others = len(files) - len(models) - len(bundles)
-    inside: list[Path] = [BundleFolder(folder / name) for name in bundles]
+    inside: list[Path] = [bundle_folder(folder / name) for name in bundles]
     return FolderModels([folder / name for name in models], [*(folder / name for name in below), *inside], others)
 
 
@@ -57,7 +57,7 @@ def as_folder(path: Path) -> Path:
     if not is_file(path):
         return path
     record = registry.of_kind(_kind(path.parent, path.name))
-    return BundleFolder(path) if record is not None and record.holds_models else path
+    return bundle_folder(path) if record is not None and record.holds_models else path
 
 
 def _models(folder: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:

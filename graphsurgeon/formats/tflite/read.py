@@ -52,7 +52,8 @@ class TfliteModelSource(BareSource):
     """
 
     __slots__ = (
-        "_edges", "_operators", "archive", "buffers", "file", "image", "root", "subgraphs", "taken_in", "version",
+        "_edges", "_operators", "archive", "buffers", "drops_codes", "file", "image", "root", "subgraphs", "taken_in",
+        "version",
     )  # fmt: skip
 
     def __init__(self, file: SourceFile) -> None:
@@ -68,6 +69,7 @@ class TfliteModelSource(BareSource):
         self.subgraphs: list[Graph] = []
         self.taken_in: list[TfliteModelSource] = []
         self.archive: AppendedZip | None = find_zip(file)
+        self.drops_codes = False
         self._operators: list[Operator] | None = None
         self._edges: list[list[list[tuple[int, int]]] | None] = []
 
@@ -81,6 +83,16 @@ class TfliteModelSource(BareSource):
         """Return an operator code; one for an index that points at nothing is named by it."""
         known = self.operators()
         return known[index] if index < len(known) else Operator(f"#{index}", -1, b"", 0)
+
+    def drop_unused_codes(self, metagraph: MetaGraph) -> list[str]:
+        """Write no operator codes any more that no operator has; return them, with their versions."""
+        from graphsurgeon.formats.tflite.write import OperatorCodes
+
+        codes = OperatorCodes(self)
+        used = {codes.index_of(node) for graph in metagraph.graphs for node in graph.nodes}
+        unused = [one for number, one in enumerate(self.operators()) if number not in used]
+        self.drops_codes = bool(unused) and max(used, default=0) < len(codes.records)
+        return [f"{one.name} version {one.version}" for one in unused] if self.drops_codes else []
 
     def control_edges(self) -> list[list[tuple[int, int]]] | None:
         """Return the control edges of each subgraph, None where the model tells none."""

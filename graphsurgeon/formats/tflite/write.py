@@ -7,7 +7,7 @@ schema asks, and what followed it in the file (an archive of associated files) f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from graphsurgeon.disk.files import FileRange, Rope, rope_size
@@ -70,9 +70,11 @@ class ModelLowering:
         self.codes = OperatorCodes(self.source)
         self.mentions = Counter(_mentioned_buffers(self.source))
         self.signatures = self.metagraph.signatures  # lifts the subgraphs that they name
-        if self.has_moved:
+        if self.has_moved or self.source.drops_codes:
             for graph in self.graphs:
-                len(graph.values)  # lifts it: its operators may mention a subgraph that moved
+                len(graph.values)  # lifts it: its operators may mention a subgraph or a code that moved
+        if self.source.drops_codes:
+            self.codes.drop_unused(node for graph in self.graphs for node in graph.nodes)
         self.lowerings = {graph: SubgraphLowering(graph, self) for graph in self.graphs if graph.is_lifted}
 
     def type_of(self, name: str) -> TableType:
@@ -190,6 +192,13 @@ class OperatorCodes:
         self.type = schema().table("OperatorCode")
         self.records = [Record(self.type, table) for table in source.root.tables("operator_codes")]
         self.known = list(source.operators())
+        self._places: dict[int, int] | None = None
+
+    def drop_unused(self, nodes: Iterable[Node]) -> None:
+        """Leave out the codes that none of these operators, which are all that there are, has."""
+        used = sorted({self._number(node) for node in nodes})
+        self.records = [self.records[number] for number in used]
+        self._places = {number: place for place, number in enumerate(used)}
 
     def is_kept(self, node: Node) -> bool:
         """Say whether an operator is still what it was read as."""
@@ -197,6 +206,10 @@ class OperatorCodes:
 
     def index_of(self, node: Node) -> int:
         """Return the place of an operator's code, made if there is none yet."""
+        number = self._number(node)
+        return number if self._places is None else self._places[number]
+
+    def _number(self, node: Node) -> int:
         if self.is_kept(node):
             if node.raw.image is self.source.image:
                 return int(node.raw.get("opcode_index"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names
@@ -10,10 +12,20 @@ _SLOT = "/.OPTIMIZER_SLOT/"  # `variable/.OPTIMIZER_SLOT/optimizer/name`
 _ENDINGS = ("-keys", "-values", "_STATE")
 
 
-def make_objects(checkpoint: Checkpoint) -> bool:
+MADE = (
+    "objects were made of the paths in the keys: tf.train.Checkpoint restores along them; other ways to the same"
+    " objects are not known"
+)
+
+
+def make_objects(checkpoint: Checkpoint, called: Mapping[str, str] | None = None) -> bool:
     """Give a checkpoint without objects those that its keys show; say whether there are any.
 
     Each key shows one path, so one way to each object; slots of optimizers are entered there. Changed in place.
+
+    Args:
+        checkpoint: keys that show no path stay beside the objects.
+        called: key -> name of the variable, by which savers of TensorFlow 1 find it.
     """
     paths = {key: key.partition(OBJECT_SUFFIX)[0] for key in checkpoint.variables if OBJECT_SUFFIX in key}
     if checkpoint.objects is not None or not paths:
@@ -31,6 +43,8 @@ def make_objects(checkpoint: Checkpoint) -> bool:
         _save(slot, key)
         owner = _at(graph, optimizer)
         owner.slots = [*owner.slots, (_at(graph, variable), name, slot)]
+    for node in graph.nodes if called else ():
+        node.attributes = [(name, (called or {}).get(key, full), key) for name, full, key in node.attributes]
     checkpoint.objects = graph
     return True
 

@@ -21,6 +21,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import RESTORES, SAVES, VARIABLES
+from graphsurgeon.surgery.checkpoints.object_tree import MADE, make_objects
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.renaming.objects import ObjectPaths, rename_edges
 
@@ -73,7 +74,16 @@ def rename_variables(
         _respell_constants(metagraph, new_keys, model.checkpoint, with_edges=bool(edges))
         _respell_objects(metagraph, changed)
     _rename_nodes(plan, nodes, changed)
-    return sorted(changed.items()), _notes(model, new_keys)
+    made = _make_objects(model, new_keys)
+    return sorted(changed.items()), [*_notes(model, new_keys), *made]
+
+
+def _make_objects(model: Model, new_keys: Mapping[str, str]) -> list[str]:
+    """Make objects where names of a checkpoint alone have become keys of objects; return a note on it."""
+    called = {new: old for old, new in new_keys.items() if _ATTRIBUTES in new and _ATTRIBUTES not in old}
+    if model.metagraphs or model.checkpoint is None or not called:
+        return []
+    return [MADE] if make_objects(model.checkpoint, called) else []
 
 
 def _literal_paths(model: Model, literal: Callable[[str], str]) -> dict[str, str]:

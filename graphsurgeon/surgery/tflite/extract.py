@@ -105,6 +105,8 @@ def _take(metagraph: MetaGraph, place: Graph, signatures: Sequence[Signature]) -
 
 
 def _told(metagraph: MetaGraph) -> Extracted:
+    if metagraph.raw is not None:
+        metagraph.raw.drop_unused_codes(metagraph)
     place = metagraph.graph
     outputs = [stored_tensor(output.value) for output in place.outputs]
     return Extracted([stored_tensor(value) for value in place.inputs], outputs, list(metagraph.functions))

@@ -44,6 +44,8 @@ def strip_tflite(metagraph: MetaGraph, kinds: Collection[str], outputs: Collecti
         for value in gone:
             yield "unreachable", str(value), "tensor", place, "no operator, input or output names it"
         graph.remove_values(gone)
+    for code in metagraph.raw.drop_unused_codes(metagraph) if metagraph.raw is not None else ():
+        yield "unreachable", code, "operator code", "", "no operator has it, and a runtime would ask for it"
 
 
 def _subgraphs(metagraph: MetaGraph, named: Collection[Graph]) -> Iterator[Gone]:

@@ -78,6 +78,28 @@ def test_one_shape_that_differs_refuses_the_whole_order() -> None:
     assert propose(wanted, stored) == []
 
 
+def test_an_order_passes_over_a_second_head_and_leaves_one_s_own() -> None:
+    sizes = [(3, 4), (4, 5), (5, 6), (6, 7), (7, 8)]
+    wanted = {f"conv_{n}/kernel": shape for n, shape in enumerate(sizes)}
+    body = {f"Net/C{n}/weights": shape for n, shape in enumerate(sizes)}
+    aux = {"Net/Aux/C1/weights": (5, 2), "Net/Aux/C2/weights": (2, 2)}
+    proposal = only(propose(named(wanted), named(body | aux)))
+    assert "without Net/Aux/" in proposal.why
+    assert proposal.by_order
+    assert proposal.pairs == dict(zip(body, wanted, strict=True))
+    assert only(propose(named(wanted), named(body | {"Net/Top/weights": (8, 9), "Net/Top/biases": (9,)}))).pairs
+    head = {f"more_{n}/kernel": (n, n) for n in range(20, 35)}
+    found = propose(named(wanted | head), named(body | {name.replace("kernel", "w"): s for name, s in head.items()}))
+    assert len(only(found).pairs) == 20
+
+
+def test_two_heads_of_one_size_leave_two_meanings() -> None:
+    sizes = [(3, 4), (4, 5), (5, 6)]
+    wanted = named({f"conv_{n}/kernel": shape for n, shape in enumerate(sizes * 2)})
+    towers = {f"Net/{part}/C{n}/weights": shape for part in "ABC" for n, shape in enumerate(sizes)}
+    assert propose(wanted, named(towers)) == []
+
+
 def test_names_that_are_merely_alike_are_not_proposed() -> None:
     assert propose(side(block_a__w=(2, 3), block_b__w=(3, 3)), side(block_aa__v=(2, 3), block_bb__u=(3, 3))) == []
     assert propose(side(a__kernel=(2, 3)), side(a__kernel_=(2, 4))) == []

@@ -203,6 +203,23 @@ def test_a_tar(fixtures_dir: Path, tmp_path: Path, form: int) -> None:
         assert held.read() == (fixtures_dir / CONV).read_bytes()
 
 
+def test_a_tar_that_is_packed(fixtures_dir: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "m.tar.gz", tmp_path / "n.tar.gz"
+    folder = fixtures_dir / "savedmodel/v1_functions"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(folder, ".")
+        archive.add(fixtures_dir / FLOAT, "a.tflite")
+    path.write_bytes(path.read_bytes() + bytes(100))  # what lies behind is ignored, as by gzip
+    model = read(path / "saved_model.pb")
+    assert len(list(model.graph.nodes)) == len(list(read(folder).graph.nodes))
+    edit(path / "a.tflite", [("rename", {"names": {first_input(path / "a.tflite"): LONG}})], output=out)
+    assert first_input(out / "a.tflite") == LONG
+    with tarfile.open(out) as archive:
+        held = archive.extractfile("./saved_model.pb")
+        assert held is not None
+        assert held.read() == (folder / "saved_model.pb").read_bytes()
+
+
 @pytest.mark.parametrize("tail", [b"", bytes(1000)])
 def test_a_litertlm(fixtures_dir: Path, tmp_path: Path, tail: bytes) -> None:
     """Sections begin at multiples of 16,384; one that grows over the next moves the later ones."""

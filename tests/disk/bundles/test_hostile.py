@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
 import struct
@@ -14,7 +15,7 @@ import pytest
 
 from graphsurgeon.cli.app import run
 from graphsurgeon.disk.bundles import bundle
-from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.errors import FormatError, GraphSurgeonError
 from graphsurgeon.formats import read
 from tests.disk.bundles.build import litertlm_of, task_of
 
@@ -114,6 +115,28 @@ def test_a_packed_member_is_what_it_says(tmp_path: Path, offset: int, value: int
         read(tmp_path / "m.zip/a.tflite")
 
 
+def test_a_stored_member_is_compared_with_its_checksum(fixtures_dir: Path, tmp_path: Path) -> None:
+    model = (fixtures_dir / TFLITE).read_bytes()
+    (tmp_path / "m.zip").write_bytes(zipped([("a.tflite", model)]))
+    read(tmp_path / "m.zip/a.tflite")
+    damaged = bytearray(zipped([("a.tflite", model)]))
+    damaged[30 + len("a.tflite") + len(model) - 1] ^= 1
+    (tmp_path / "n.zip").write_bytes(damaged)
+    with pytest.raises(FormatError, match=r"n\.zip/a\.tflite: its bytes do not match their checksum"):
+        read(tmp_path / "n.zip/a.tflite")
+
+
+def test_a_packed_tar_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "_FREE", 1 << 20)
+    packed = gzip.compress(tarred("a.tflite", bytes(2 << 20)))
+    (tmp_path / "m.tar.gz").write_bytes(packed)
+    with pytest.raises(FormatError, match="unpack to more than 1,048,576"):
+        read(tmp_path / "m.tar.gz", listing=True)
+    (tmp_path / "n.tar.gz").write_bytes(gzip.compress(tarred("a.tflite", b"x"))[:-9])
+    with pytest.raises(FormatError, match="end too early"):
+        read(tmp_path / "n.tar.gz", listing=True)
+
+
 def test_an_encrypted_member_is_named(tmp_path: Path) -> None:
     data = patched(patched(PLAIN, b"PK\1\2", 8, 1, "<H"), b"PK\3\4", 6, 1, "<H")
     (tmp_path / "m.zip").write_bytes(data)
@@ -166,13 +189,14 @@ def test_a_hostile_tar_is_one_line(tmp_path: Path, data: bytes, expected: str) -
         read(tmp_path / "m.tar", listing=True)
 
 
-@pytest.mark.parametrize("form", ["zip", "packed", "tar", "litertlm"])
+@pytest.mark.parametrize("form", ["zip", "packed", "tar", "tar.gz", "litertlm"])
 def test_damaged_bundles_give_an_answer_or_an_error(fixtures_dir: Path, tmp_path: Path, form: str) -> None:
     model = (fixtures_dir / TFLITE).read_bytes()
     whole = {
         "zip": task_of({"a.tflite": model, "b.tflite": model}),
         "packed": zipped([("a.tflite", model)], zipfile.ZIP_DEFLATED),
         "tar": tarred("a.tflite", model),
+        "tar.gz": gzip.compress(tarred("a.tflite", model), mtime=0),
         "litertlm": litertlm_of([("tf_lite_a", 3, model), ("", 4, b"tokens")]),
     }[form]
     chance = random.Random(7)
