@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import pickle
 import struct
 import tarfile
 import zipfile
@@ -21,11 +20,16 @@ SYSTEM = pickled("os", "system")
 ELF = b"\x7fELF\x02\x01\x01" + bytes(57)
 
 
-class Evil:
-    """What a pickle of every protocol calls: `eval`."""
-
-    def __reduce__(self) -> object:
-        return eval, ("1",)
+# What `pickle.dumps` makes of an object whose `__reduce__` returns `eval, ("1",)`, by protocol.
+EVIL = [
+    b"c__builtin__\neval\np0\n(V1\np1\ntp2\nRp3\n.",
+    b"c__builtin__\neval\nq\x00(X\x01\x00\x00\x001q\x01tq\x02Rq\x03.",
+    b"\x80\x02c__builtin__\neval\nq\x00X\x01\x00\x00\x001q\x01\x85q\x02Rq\x03.",
+    b"\x80\x03cbuiltins\neval\nq\x00X\x01\x00\x00\x001q\x01\x85q\x02Rq\x03.",
+    b"\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x08builtins\x94\x8c\x04eval\x94\x93\x94\x8c\x011\x94\x85\x94R\x94.",
+    b"\x80\x05\x95\x1d\0\0\0\0\0\0\0\x8c\x08builtins\x94\x8c\x04eval\x94\x93\x94\x8c\x011\x94\x85\x94R\x94.",
+]
+ONE = b"\x80\x04]\x94K\x01a."  # of `[1]`
 
 
 def array(descr: str, data: bytes) -> bytes:
@@ -62,9 +66,9 @@ def tarred(*members: tarfile.TarInfo | tuple[str, bytes]) -> bytes:
         (b"\x80\x04\x8c\x13torch.serialization\x8c\x04load\x93.", ("high", "torch.serialization load")),
         (b"\x80\x04\x8c\x0ctorch._utils\x8c\x12_rebuild_tensor_v2\x93.", ("info", None)),
         (b"\x80\x04\x8c\x10__torch__.models\x8c\x03Net\x93.", ("info", None)),
-        (pickle.dumps([1]) + SYSTEM, ("critical", "os system")),  # a second one
+        (ONE + SYSTEM, ("critical", "os system")),  # a second one
         (b"(S'id'\nios\nsystem\n.", ("critical", "os system")),
-        (pickle.dumps(Evil(), 0), ("critical", "__builtin__ eval")),
+        (EVIL[0], ("critical", "__builtin__ eval")),
     ],
 )  # fmt: skip
 def test_what_a_pickle_calls(data: bytes, expected: tuple[str, str | None]) -> None:
@@ -72,14 +76,14 @@ def test_what_a_pickle_calls(data: bytes, expected: tuple[str, str | None]) -> N
 
 
 def test_numbers_behind_a_pickle_are_no_pickle() -> None:
-    data = pickle.dumps([1.5]) + bytes(range(256))
+    data = ONE + bytes(range(256))
     assert [threat.severity for threat in pickles.threats(data, "p")] == ["info"]
 
 
 @pytest.mark.parametrize("name", ["a.pkl", "a.pickle", "a.joblib", "unnamed"])
 @pytest.mark.parametrize("protocol", range(6))
 def test_pickles_of_every_protocol_are_known(name: str, protocol: int, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(pickle.dumps(Evil(), protocol))
+    (tmp_path / name).write_bytes(EVIL[protocol])
     module = "__builtin__" if protocol < 3 else "builtins"
     assert rows(tmp_path / name) == [("critical", None, "load", f"{module} eval")]
 

@@ -26,8 +26,11 @@ class _Bytes:
 
 def threats(source: SourceFile | bytes, where: str) -> Iterator[Threat]:
     """Yield what lies in other files: groups behind external links, values of datasets."""
+    pieces = _Bytes(source) if isinstance(source, bytes) else source
+    if not hdf5.is_hdf5(pieces):
+        return
     try:
-        yield from _in_file(hdf5.open_file(_Bytes(source) if isinstance(source, bytes) else source), where)
+        yield from _in_file(hdf5.open_file(pieces), where)
     except FormatError as error:
         what = f"could not be looked into for links to other files: {error.message}"
         yield Threat("medium", None, what, where, "load", None, "unseen")

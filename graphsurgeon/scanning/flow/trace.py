@@ -17,6 +17,7 @@ from graphsurgeon.model.metagraph import Asset, MetaGraph
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.ops import catalog, kinds
 from graphsurgeon.scanning.flow import fold
+from graphsurgeon.scanning.flow.exact import Exact
 from graphsurgeon.scanning.flow.reach import Reach
 from graphsurgeon.scanning.flow.strings import strings_of
 
@@ -68,6 +69,7 @@ class Tracer:
         self._inputs = _subgraph_keys(metagraph)
         self._stored = stored
         self._steps = 0
+        self._exact = Exact(reach.callers, lambda node: node in self._assets or node is self._saver)
 
     def texts(self, value: Value) -> list[Text]:
         """Return what a value can be; at least one text."""
@@ -97,8 +99,16 @@ class Tracer:
         known = self._known(node)
         if known is not None:
             return known
+        items = self._exact.strings(value)
+        if items is not None:
+            return [(item,) for item in items]
         found = self._through(node, value, behind)
         return found if found is not None else self._folded(node, behind)
+
+    def _one(self, value: Value) -> bytes | int | None:
+        """Return a value that is one constant."""
+        items = self._exact.strings(value)
+        return items[0] if items is not None and len(items) == 1 else self._exact.number(value)
 
     def _known(self, node: Node) -> list[Text] | None:
         """Return what a node is by itself: an asset, the saver's file name, an input, a constant."""
@@ -123,6 +133,8 @@ class Tracer:
             return [(Leaf("caller", self._keys.get(node, node.name)),), *self._all(node.inputs[:1], behind)]
         if node.op in ("ReadVariableOp", "ResourceGather"):
             return self._variable(node, behind)
+        if node.op in ("VariableV2", "Variable"):
+            return self._reference(node, behind)
         if node.op in kinds.ELEMENTS_OF_ALL:
             return self._all(node.inputs, behind)
         if node.op in ("Concat", "ConcatV2"):
@@ -151,21 +163,30 @@ class Tracer:
 
     def _folded(self, node: Node, behind: tuple[Value, ...]) -> list[Text]:
         """Compute what can be computed of constants (joins, above all)."""
+        if node.op == "ReduceJoin" and not _is_in_order(node):
+            return [(Leaf("computed", node.op),)]
         if node.op in fold.JOINING:
             inputs = [self._trace(value, behind) or [()] for value in node.inputs[: fold.JOINING[node.op]]]
-            return fold.product(node, inputs)[:MOST_TEXTS]
-        computed = fold.fold(node, [self._trace(value, behind) for value in node.inputs])
-        if computed is not None:
-            return [(text,) for text in computed]
+            try:
+                return fold.product(node, inputs)[:MOST_TEXTS]
+            except ValueError:
+                return [(Leaf("computed", "a long text"),)]
+        if node.op in fold.OF_ONE and node.inputs:
+            others = [self._one(value) for value in node.inputs[1:]]
+            computed = fold.fold(node, self._trace(node.inputs[0], behind), others)
+            if computed is not None:
+                return [(text,) for text in computed]
         return [(Leaf("computed", node.op),)]
 
     def _all(self, values: Iterable[Value], behind: tuple[Value, ...]) -> list[Text]:
         found: list[Text] = []
         for value in values:
             found += self._trace(value, behind)
+            if len(found) > MOST_TEXTS:  # until then one that comes twice counts twice: they may be pieces of a join
+                found = list(dict.fromkeys(found))
             if len(found) > MOST_TEXTS:
                 return [*found[:MOST_TEXTS], (Leaf("computed", "many texts"),)]
-        return list(dict.fromkeys(found))
+        return found
 
     def _variable(self, node: Node, behind: tuple[Value, ...]) -> list[Text]:
         """Follow a variable to what is assigned on load, if that is known."""
@@ -175,6 +196,14 @@ class Tracer:
             return self._trace(place.value, behind)
         values = self._stored(self._metagraph, handle) if handle is not None and self._stored is not None else []
         return [(item,) for item in values] or [(Leaf("variable", handle.name if handle is not None else node.name),)]
+
+    def _reference(self, node: Node, behind: tuple[Value, ...]) -> list[Text]:
+        """Follow a variable of TensorFlow 1 to all that is assigned to it, and to what it is restored with."""
+        assigned = [user.inputs[1] for user in node.consumers if user.op == "Assign" and user.inputs[1:]]
+        given = [value for value in assigned if value.producer is None or value.producer.op not in kinds.RESTORES]
+        stored = self._stored(self._metagraph, node) if self._stored is not None else []
+        found = [*self._all(given, behind), *((item,) for item in stored)]
+        return found or [(Leaf("variable", node.name),)]
 
     def _handle(self, value: Value) -> Node | None:
         """Return the node that makes a handle, through calls; None where callers differ."""
@@ -294,6 +323,13 @@ class Tracer:
             node = captured.mention.node
             return (self._known(node) or []) if node is not None else []
         return [(Leaf("variable", captured.name or captured.kind or "an object"),)]
+
+
+def _is_in_order(node: Node) -> bool:
+    """Say whether a join's parts come in the order of what they are put together of."""
+    while (maker := node.inputs[0].producer if node.inputs else None) is not None and maker.op in kinds.IDENTITIES:
+        node = maker
+    return maker is not None and maker.op in ("Pack", "Const")
 
 
 def _is_string(tensor: object) -> bool:
