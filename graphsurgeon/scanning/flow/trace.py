@@ -45,6 +45,7 @@ Text: TypeAlias = tuple[Part, ...]
 _PASSING = {**dict.fromkeys(kinds.ELEMENTS_OF_FIRST, 0), "Split": 1, "Fill": 1}
 _ELEMENTS = kinds.ITERATED | {"DatasetToSingleElement"}
 _SOURCES = ("input_dataset", "another_dataset", "input_datasets")
+FLEX = "Flex"  # what the names of TensorFlow's ops begin with in a TFLite model
 _CAPTURES = ("other_arguments", "captured_arguments", "captured_inputs", "captured_tensors", "captured", "other_args")
 
 
@@ -230,6 +231,9 @@ class Tracer:
             items = strings_of(value.tensor)
             return [(item,) for item in items] if items is not None else []
         if value.graph.kind == "subgraph":
+            elements = [self._of_elements(node, value, behind) for node in self._reach.callers.get(value.graph, ())]
+            if any(elements):
+                return [text for texts in elements for text in texts]
             return [(Leaf("caller", self._inputs.get(value, str(value))),)]
         found = self._all(self._passed(value), behind)
         for node in self._reach.callers.get(value.graph, ()):
@@ -273,7 +277,7 @@ class Tracer:
             return [text for one in given for text in self._element(one, port, behind)] or [
                 (Leaf("computed", "a data set"),)
             ]
-        if node.op in ("TensorDataset", "TensorSliceDataset"):
+        if node.op.removeprefix(FLEX) in ("TensorDataset", "TensorSliceDataset"):
             components = node.inputs
             return self._all(components[port : port + 1] if isinstance(port, int) else components, behind)
         return self._element_of(node, port, behind)
@@ -284,7 +288,7 @@ class Tracer:
             makers = [user for value in node.outputs for user in value.consumers if user.op == "MakeIterator"]
             sources = [user.inputs[0] for user in makers] + [f.outputs[0].value for f in functions if f.outputs]
             return [text for one in sources for text in self._element(one, port, behind)]
-        if node.op in ("MatchingFilesDataset", "ExperimentalMatchingFilesDataset"):
+        if node.op.removeprefix(FLEX) in ("MatchingFilesDataset", "ExperimentalMatchingFilesDataset"):
             return self._all(node.inputs, behind)
         if functions and isinstance(port, int) and "Filter" not in node.op and "TakeWhile" not in node.op:
             results = [function.outputs[port].value for function in functions if port < len(function.outputs)]
