@@ -234,3 +234,36 @@ def test_links_of_hdf5_out_of_the_file(libver: str | None, tmp_path: Path) -> No
     inner = {"metadata.json": b"{}", "config.json": b"{}", "model.weights.h5": path.read_bytes()}
     keras_file.write_bytes(zipped(**inner))
     assert [row[0] for row in rows(keras_file)] == ["high", "high", "high", "medium"]
+
+
+# -- ONNX ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("place", ["initializer", "sparse", "constant", "branch"])
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [("../../secret", "../../secret"), ("/etc/passwd", "/etc/passwd"), ("link", "/etc/passwd"), ("beside.bin", None)],
+)
+def test_weights_of_onnx_outside_the_folder(place: str, location: str, target: str | None, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[4], data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    x, y = (helper.make_tensor_value_info(name, 1, [4]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [x], [y])
+    if place == "initializer":
+        graph.initializer.append(tensor)
+    elif place == "sparse":
+        indices = helper.make_tensor("i", 7, [4], [0, 1, 2, 3])
+        graph.sparse_initializer.append(onnx.SparseTensorProto(values=tensor, indices=indices, dims=[4]))
+    elif place == "constant":
+        graph.node.insert(0, helper.make_node("Constant", [], ["w"], value=tensor))
+    else:
+        body = onnx.GraphProto()
+        body.CopyFrom(graph)
+        body.initializer.append(tensor)
+        graph = helper.make_graph([helper.make_node("If", ["x"], ["y"], then_branch=body)], "g", [x], [y])
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    assert rows(tmp_path / "m.onnx") == ([("high", None, "load", target)] if target else [])

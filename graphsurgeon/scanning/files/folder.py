@@ -63,7 +63,7 @@ def outside_assets(model: Model) -> dict[str, str]:
     folder = path_of(model.path) if is_folder(path_of(model.path)) else path_of(model.path).parent
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
     out = [name for name in names if PurePosixPath(name).is_absolute() or leads_out(folder, f"assets/{name}")]
-    return {name: _where(folder, f"assets/{name}") for name in out}
+    return {name: where(folder, f"assets/{name}") for name in out}
 
 
 def keras_objects(model: Model) -> Iterator[Threat]:
@@ -90,7 +90,7 @@ def leads_out(folder: Path, name: str) -> bool:
     return False
 
 
-def _where(folder: Path, name: str) -> str:
+def where(folder: Path, name: str) -> str:
     """Return where a name leads: to the end of a link, else as the model spells it."""
     path = folder / name
     return os.path.realpath(path) if path.is_symlink() else name.removeprefix("assets/")
@@ -100,7 +100,7 @@ def _link(folder: Path, name: str) -> Threat:
     of_variables = name.split("/")[0] == "variables"
     severity: Severity = "critical" if of_variables else "medium"
     what = "a link out of the model's folder" + (", from which variables are read" if of_variables else "")
-    return Threat(severity, None, what, name, "load" if of_variables else "unknown", _where(folder, name), "read")
+    return Threat(severity, None, what, name, "load" if of_variables else "unknown", where(folder, name), "read")
 
 
 def _file(folder: Path, name: str) -> Iterator[Threat]:

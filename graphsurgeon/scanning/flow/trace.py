@@ -80,7 +80,7 @@ class Tracer:
     def alternatives(self, node: Node, argument: str) -> list[Text]:
         """Return what an input argument of a node can be, all its values together; empty if the node lacks it."""
         opdef = catalog.of(node)
-        if opdef is None:
+        if opdef is None or opdef.input_lengths(node.attrs) is None:  # which input is which is not known
             return [text for value in node.inputs for text in self.texts(value)]
         found: list[Text] = []
         for value in _argument(node, argument):
