@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import struct
 import tarfile
 import zipfile
@@ -124,6 +125,52 @@ def linked(name: str, to: str) -> tarfile.TarInfo:
 def test_members_of_a_tar_archive(data: bytes, expected: set[str], tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(data)
     assert {row[0] for row in rows(tmp_path / "a.tar")} == expected
+
+
+def keras_file(config: object) -> bytes:
+    return zipped(**{"metadata.json": b"{}", "config.json": json.dumps(config).encode(), "model.weights.h5": b"x"})
+
+
+TORCH_FILE = {"archive/data.pkl": SYSTEM, "archive/version": b"3"}
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"m/x.keras": keras_file(LAMBDA)}, ("high", "Lambda")),
+        ({"m/x.pt": zipped(**TORCH_FILE)}, ("critical", None)),
+        ({"x.npz": zipped(w=array("'O'", SYSTEM))}, ("critical", None)),
+        ({"in.bin": zipped(x=zipped(**{"data.pkl": SYSTEM}))}, ("critical", None)),
+    ],
+)
+def test_archives_in_archives(members: dict[str, bytes], expected: tuple[str, str | None], tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(**members))
+    assert expected in [row[:2] for row in rows(tmp_path / "a.zip")]
+
+
+def test_archives_without_end_are_told(tmp_path: Path) -> None:
+    data = zipped(**{"data.pkl": SYSTEM})
+    for _ in range(8):
+        data = zipped(inner=data)
+    (tmp_path / "a.zip").write_bytes(data)
+    assert [(row[0], row[1]) for row in rows(tmp_path / "a.zip")] == [("medium", None)]
+
+
+def test_models_beside_a_model(fixtures_dir: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(fixtures_dir / "savedmodel/linear", tmp_path / "m"))
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra/other.keras").write_bytes(keras_file(LAMBDA))
+    (folder / "assets.extra/values.npy").write_bytes(array("'|O'", SYSTEM))
+    (folder / "assets.extra/notes.pb").write_bytes(b"\xff")
+    assert {row[:4] for row in rows(folder)} == {
+        ("medium", "Lambda", "unknown", None), ("medium", None, "unknown", "os system"),
+    }  # fmt: skip
+
+
+def test_arrays_behind_a_tflite_model(fixtures_dir: Path, tmp_path: Path) -> None:
+    model = (fixtures_dir / "tflite/float.tflite").read_bytes()
+    (tmp_path / "m.tflite").write_bytes(model + zipped(**{"a.npy": array("'O'", SYSTEM)}))
+    assert rows(tmp_path / "m.tflite") == [("critical", None, "load", "os system")]
 
 
 # -- Keras ---------------------------------------------------------------------------------------------

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.files import contained, exists, folder_names, is_folder, open_source, tree_names
 from graphsurgeon.disk.places import path_of
-from graphsurgeon.errors import FileError, FormatError
+from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError
 from graphsurgeon.formats.graph.metagraph import object_metadata
 from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.savedmodel.keras_metadata import NAME as KERAS_METADATA
 from graphsurgeon.model.model import Model
-from graphsurgeon.scanning.files import keras
+from graphsurgeon.scanning.files import foreign, keras
 from graphsurgeon.scanning.files.magic import HEAD, program
-from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.finding import Severity, Threat, at_least
 
 _MOST_FILES = 10_000
 
@@ -114,3 +116,15 @@ def _file(folder: Path, name: str) -> Iterator[Threat]:
         yield Threat(
             "medium", None, f"{what} beside the model, which nothing in it loads", name, "unknown", None, "file"
         )
+    elif foreign.is_looked_into(folder / name, head):
+        for threat in _scanned(folder / name):
+            if at_least(threat.severity, "high"):
+                said = f"{threat.what}, in a file beside the model, which nothing in it loads"
+                yield replace(threat, severity="medium", what=said, where=f"{name} > {threat.where}", when="unknown")
+
+
+def _scanned(path: Path) -> Iterator[Threat]:
+    from graphsurgeon.scanning.scan import scan
+
+    with suppress(GraphSurgeonError):  # it is no model
+        yield from scan(path).findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -25,9 +26,13 @@ _MOST_BYTES = 1 << 30  # of a file that is looked through
 _MOST_MEMBER = 256 << 20  # of a member of an archive
 _ARRAY_HEAD = 1 << 16  # of an array; one of objects begins with its pickle
 _ARRAY = b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
 _PICKLES = (".pkl", ".pickle", ".pck", ".joblib", ".dill")
 _LOOKED_INTO = (".pb", ".pbtxt", ".meta", ".tflite", ".h5", ".hdf5", ".keras", *_PICKLES)
 _OBJECTS = re.compile(rb"""['"][<>=|]?(?:O\d*|[Oo]bject\w*)['"]""")  # types of elements that are Python objects
+_DEEPEST = 4  # archives in archives
+_TOO_DEEP = f"archives in archives, more than {_DEEPEST} deep, could not be looked into"
+_depth: ContextVar[int] = ContextVar("archives around this one", default=0)
 _MOST_UNMARKED = 16 << 20  # bytes of a file without a mark in which a pickle is looked for
 
 
@@ -74,6 +79,11 @@ def _is_pickle(source: SourceFile, suffix: str) -> bool:
     return suffix in _PICKLES or pickles.is_one(source.whole().read())
 
 
+def is_looked_into(path: Path, head: bytes) -> bool:
+    """Say whether a file beside a model may be a model, an archive or a pickle, by its name or its first bytes."""
+    return path.suffix in _LOOKED_INTO or head.startswith((_ARRAY, _ZIP, SIGNATURE))
+
+
 @cache
 def _looks() -> dict[str, str]:
     """Return how a file is looked at, by what it is (`containers.tsv`)."""
@@ -86,7 +96,7 @@ def _keras(source: SourceFile, name: str) -> Iterator[Threat]:
     archive = archives.opened(source)
     if archive is None:
         return
-    yield from _members(archive, name, (".npz", *_PICKLES))
+    yield from members(archive, name, (".npz", *_PICKLES))
     for entry in archive.entries[: archives.MOST_MEMBERS]:
         if entry.name.endswith(".h5") and entry.size <= _MOST_MEMBER and archive.content(entry, 8) == SIGNATURE:
             where = f"{name} > {entry.name}"
@@ -110,16 +120,17 @@ def _zip(source: SourceFile, name: str, looked_into: tuple[str, ...] = _LOOKED_I
         )
         return
     yield from archives.threats(archive, name, (".pkl", ".storage"))
-    yield from _members(archive, name, looked_into)
+    yield from members(archive, name, looked_into)
 
 
-def _members(archive: archives.OpenArchive, name: str, looked_into: tuple[str, ...]) -> Iterator[Threat]:
+def members(archive: archives.OpenArchive, name: str, looked_into: tuple[str, ...] = _LOOKED_INTO) -> Iterator[Threat]:
     """Yield what members of an archive could do: those with some suffixes, and arrays of NumPy whatever their name."""
     left = _MOST_BYTES
     for entry in archive.entries[: archives.MOST_MEMBERS]:
         suffix = PurePosixPath(entry.name).suffix
-        is_array = (archive.content(entry, len(_ARRAY)) or b"") == _ARRAY
-        if entry.is_folder or not (is_array or suffix in looked_into):
+        head = (archive.content(entry, len(_ARRAY)) or b"") if not entry.is_folder else b""
+        is_array, is_archive = head == _ARRAY, head.startswith(_ZIP) and bool(looked_into)
+        if entry.is_folder or not (is_array or is_archive or suffix in looked_into):
             continue
         where = f"{name} > {entry.name}"
         size = min(entry.size, _ARRAY_HEAD) if is_array else entry.size
@@ -131,9 +142,6 @@ def _members(archive: archives.OpenArchive, name: str, looked_into: tuple[str, .
             yield from _array(data, where)
         elif suffix in _PICKLES:
             yield from pickles.threats(data, where)
-        elif suffix == ".npz":
-            inner = archives.opened(data)
-            yield from _members(inner, where, ()) if inner is not None else ()
         elif suffix != ".npy":  # NumPy reads it as plain bytes
             yield from _model(PurePosixPath(entry.name).name, data, where)
 
@@ -150,7 +158,21 @@ def _bundle(source: SourceFile, name: str) -> Iterator[Threat]:
         return
     if is_archive:
         yield from _zip(source, name, ())
+        archive = archives.opened(source, tar=kind_of(source) == "tar")
+        if archive is not None and _is_deeper(archive, _DEEPEST):
+            yield Threat("medium", None, _TOO_DEEP, name, "unknown", None, "unseen")
     yield from _in_bundle(source.path, models, name)
+
+
+def _is_deeper(archive: archives.OpenArchive, left: int) -> bool:
+    """Say whether archives lie in archives deeper than some levels."""
+    for entry in archive.entries[: archives.MOST_MEMBERS]:
+        if entry.is_folder or archive.content(entry, len(_ZIP)) != _ZIP:
+            continue
+        inner = archives.opened(archive.content(entry) or b"")
+        if inner is not None and (not left or _is_deeper(inner, left - 1)):
+            return True
+    return False
 
 
 def _in_bundle(bundle: Path, models: list[Path], name: str) -> Iterator[Threat]:
@@ -169,19 +191,22 @@ def _in_bundle(bundle: Path, models: list[Path], name: str) -> Iterator[Threat]:
 
 
 def _model(name: str, data: bytes, where: str) -> Iterator[Threat]:
-    """Scan a model that lies in an archive; archives in archives are not opened."""
+    """Scan a model, or an archive, that lies in an archive."""
     from graphsurgeon.scanning.scan import scan
 
-    with archives.unpacked(name, data) as path:
-        try:
-            if _looks().get(kind(path) or "") in ("zip", "bundle"):
-                raise UnsupportedError("an archive in an archive")
+    if _depth.get() >= _DEEPEST:
+        yield Threat("medium", None, _TOO_DEEP, where, "unknown", None, "unseen")
+        return
+    before = _depth.set(_depth.get() + 1)
+    try:
+        with archives.unpacked(name, data) as path:
             found = scan(path).findings
-        except GraphSurgeonError as failure:
-            what = f"a model in an archive that could not be looked into: {failure.message}"
-            yield Threat("medium", None, what, where, "unknown", None, "unseen")
-            return
-    yield from (replace(threat, where=f"{where} > {threat.where}") for threat in found)
+    except GraphSurgeonError as failure:
+        what = f"a model in an archive that could not be looked into: {failure.message}"
+        found = (Threat("medium", None, what, "", "unknown", None, "unseen"),)
+    finally:
+        _depth.reset(before)
+    yield from (replace(threat, where=" > ".join(filter(None, (where, threat.where)))) for threat in found)
 
 
 def _array(data: bytes, where: str) -> Iterator[Threat]:
