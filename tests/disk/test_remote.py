@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import check, find, new_model, read, scan, summarize, write
-from graphsurgeon.analysis.weights import checksum, list_weights
+from graphsurgeon.analysis.stored_weights.weights import checksum, list_weights
 from graphsurgeon.bridges import fetching
 from graphsurgeon.bridges.fetching import here
 from graphsurgeon.disk import remote, stores
