@@ -28,7 +28,7 @@ _DEEPEST = 100
 _MOST_STEPS = 20_000  # of one MetaGraph
 _MOST_NUMBERS = 1 << 16  # of a constant
 _MOST_UNPACKED = 1 << 20  # bytes
-_SAME = kinds.IDENTITIES | {"EnsureShape", "GuaranteeConst", "DeepCopy", "UnicodeTranscode"}
+_SAME = kinds.IDENTITIES | {"EnsureShape", "GuaranteeConst"}
 Calls = tuple["Node", "Calls | None"]  # the call that a function is looked at for, and those around it
 
 

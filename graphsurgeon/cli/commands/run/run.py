@@ -64,26 +64,24 @@ def run(
         gs run model.onnx --runtime openvino
         gs run model/ --allow ReadFile:/data/vocab.txt
     """
-    from graphsurgeon.bridges.fetching import here
     from graphsurgeon.bridges.run import run as run_model
     from graphsurgeon.bridges.save import check_target, save_results
 
     if save is not None:
         check_target(save, model, force=force)
-    with here(model, output.warn) as place:
-        report = run_model(
-            place,
-            signature=signature,
-            outputs=split_list(outputs, commas=model.suffix != ".tflite"),
-            feeds=feeds or [],
-            assume=parse_shapes(assume),
-            seed=seed,
-            tags=parse_tags(tags),
-            graph=graph,
-            allowed=parse_allowed(allow, allow_files),
-            tell=output.warn,
-            runtime=runtime,
-        )
+    report = run_model(
+        model,
+        signature=signature,
+        outputs=split_list(outputs, commas=model.suffix != ".tflite"),
+        feeds=feeds or [],
+        assume=parse_shapes(assume),
+        seed=seed,
+        tags=parse_tags(tags),
+        graph=graph,
+        allowed=parse_allowed(allow, allow_files),
+        tell=output.warn,
+        runtime=runtime,
+    )
     if save is not None:
         save_results(save, model, report.results, force=force)
     _show(report, save, as_json=as_json)

@@ -52,24 +52,22 @@ def verify(
         gs verify model.onnx model/
         gs verify float.tflite int8.tflite --dequantize
     """
-    from graphsurgeon.bridges.fetching import here
     from graphsurgeon.bridges.verify import verify as verify_models
 
-    with here(before, output.warn) as first, here(after, output.warn) as second:
-        report = verify_models(
-            *(first, second),
-            signatures=split_list(signature) or None,
-            feeds=feeds or [],
-            assume=parse_shapes(assume),
-            seed=seed,
-            tolerance=_tolerance(rtol, atol),
-            dequantize=dequantize,
-            per_tensor=per_tensor,
-            tags=parse_tags(tags),
-            allowed=parse_allowed(allow, allow_files),
-            tell=output.warn,
-            runtime=runtime,
-        )
+    report = verify_models(
+        *(before, after),
+        signatures=split_list(signature) or None,
+        feeds=feeds or [],
+        assume=parse_shapes(assume),
+        seed=seed,
+        tolerance=_tolerance(rtol, atol),
+        dequantize=dequantize,
+        per_tensor=per_tensor,
+        tags=parse_tags(tags),
+        allowed=parse_allowed(allow, allow_files),
+        tell=output.warn,
+        runtime=runtime,
+    )
     if as_json:
         output.print_json(report)
     elif not quiet:
