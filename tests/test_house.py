@@ -25,6 +25,7 @@ MAY_NAME_OPS = {
     "shapes/elements.py": "op -> function on elements",
     "shapes/tflite.py": "TFLite operator -> the TensorFlow op of the same shapes",
     "surgery/moves/branches/known_scalars.py": "op -> function on scalars",
+    "scanning/flow/exact.py": "op -> function on arrays of texts",
     "scanning/flow/fold.py": "op -> function on texts",
     "checks/graphs/lengths.py": "op -> how long the lists of its attributes have to be",
 }

@@ -33,7 +33,7 @@ LAYERS = {
     "render": BELOW_ANALYSIS | {"analysis", "compare", "patterns"},
     "checks": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
     "fleet": BYTES | BELOW_ANALYSIS | {"analysis", "formats", "checks", "scanning", "export"},
-    "scanning": BYTES | BELOW_ANALYSIS | {"analysis", "formats"},
+    "scanning": BYTES | BELOW_ANALYSIS | {"analysis", "formats", "kernels"},
     "edit": BYTES | BELOW_ANALYSIS | {"analysis", "surgery", "formats", "checks"},
     "export": BYTES | {"model", "formats"},
     "bridges": BYTES
@@ -55,7 +55,7 @@ MAY_OPEN = {
     "disk/files.py", "disk/append.py", "disk/atomic.py", "formats/schema/__init__.py",
     "ops/catalog.py", "ops/onnx.py", "ops/tflite.py", "ops/tflite_converter.py",
     "patterns/rules/__init__.py", "render/assets/__init__.py", "scanning/files/archives.py",
-    "scanning/files/foreign.py",
+    "scanning/files/foreign.py", "scanning/files/pickles.py",
     "scanning/modules.py", "scanning/other_ops.py",
     "scanning/table.py",
 }  # fmt: skip

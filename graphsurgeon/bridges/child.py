@@ -76,7 +76,7 @@ def runtime_of(traits: Format, path: object, *, hint: str = "", wanted: str | No
     if wanted is not None and wanted not in RUNTIMES:
         raise UsageError(f"{wanted!r} is no runtime", hint=f"one of {', '.join(RUNTIMES)}")
     if isinstance(path, str | os.PathLike) and isinstance(path_of(path), RemotePath):
-        raise UnsupportedError("a model is run from a disk of this machine", path=path, hint="download it first")
+        raise UnsupportedError("a model is run from a disk of this machine", path=path, hint="copy it here first")
     if not traits.holds_graph:
         raise traits.refuse("has no graph to run", hint=hint).at(path)
     runtimes = traits.runtimes or (("tensorflow",) if traits.vocabulary == TENSORFLOW else ())

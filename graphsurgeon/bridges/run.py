@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphsurgeon.analysis.names import choose_metagraph, find_signature, find_value
 from graphsurgeon.bridges.child import require_extra, runtime_of
 from graphsurgeon.bridges.feeds import make_feed, parse_feeds
+from graphsurgeon.bridges.fetching import fetched_first
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.probe import written
 from graphsurgeon.bridges.runner import run_calls
@@ -76,6 +77,7 @@ class RunReport:
     results: dict[str, Result]
 
 
+@fetched_first
 def run(
     path: str | os.PathLike[str],
     *,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.child import is_meant, require_extra, runtime_of
 from graphsurgeon.bridges.feeds import maker, parse_feeds
+from graphsurgeon.bridges.fetching import fetched_first
 from graphsurgeon.bridges.guard import NOTHING, Allowed, Tell, require_allowed
 from graphsurgeon.bridges.locate import first_difference
 from graphsurgeon.bridges.runner import run_calls
@@ -33,6 +34,7 @@ QUANTIZED_STEPS = 16  # of 256: what quantizing well stays far below, and quanti
 QUANTIZED_SHARE = 0.1  # of an output's range, where neither model says in what steps it is known
 
 
+@fetched_first
 def verify(
     before: str | os.PathLike[str],
     after: str | os.PathLike[str],

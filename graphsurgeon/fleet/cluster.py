@@ -19,7 +19,8 @@ from graphsurgeon.errors import FileError, UnsupportedError
 from graphsurgeon.fleet.pool import Answer, DiedError, ItemLimits, as_they_come
 from graphsurgeon.fleet.row import Row, Wanted, failed
 
-_AT_ONCE = 16  # models a task: starting a Python takes as long as ten small models
+_LEAST, _MOST = 16, 64  # models a task: starting a Python takes as long as forty small models
+_SHARES = 4  # tasks for each worker, so that all end at about the same time
 _PATIENCE = 10.0  # seconds to reach the scheduler
 
 
@@ -42,7 +43,9 @@ def on_cluster(
         hint = "give the address that `dask scheduler` says, such as tcp://host:8786"
         raise FileError(f"cannot reach the scheduler {scheduler}: {error}", hint=hint) from error
     with client:
-        batches = [range(first, min(first + _AT_ONCE, len(paths))) for first in range(0, len(paths), _AT_ONCE)]
+        share = -(-len(paths) // (_SHARES * max(1, len(client.nthreads()))))
+        size = min(_MOST, max(_LEAST, share))
+        batches = [range(first, min(first + size, len(paths))) for first in range(0, len(paths), size)]
         tasks = {}
         for batch in batches:
             chosen = [os.path.abspath(paths[number]) for number in batch]  # a worker stands somewhere else

@@ -62,8 +62,20 @@ def compute(node: Node, inputs: Sequence[Any], *, close: bool = False) -> list[A
             result = kernel(Attrs(node), inputs)
     except (ValueError, TypeError, IndexError, ArithmeticError, KeyError, MemoryError, OverflowError):
         return None
-    outputs = result if isinstance(result, list) else [result]
-    return None if any(one is None or _is_denormal(one) for one in outputs) else [np.asarray(one) for one in outputs]
+    outputs = [_array(one) for one in (result if isinstance(result, list) else [result])]
+    return None if any(one is None or _is_denormal(one) for one in outputs) else outputs
+
+
+def _array(result: Any) -> Any:
+    """Return what a kernel gives as an array; an element of an array of strings is bytes."""
+    import numpy as np
+
+    if result is None:
+        return None
+    array = np.empty((), dtype=object) if isinstance(result, bytes) else np.asarray(result)
+    if isinstance(result, bytes):
+        array[()] = result
+    return array
 
 
 def _rsqrt(attrs: Attrs, inputs: Sequence[Any]) -> Any:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from graphsurgeon.encoding.protowire import encode_varint
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops import catalog
 from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.flow.strings import texts_of
-from graphsurgeon.scanning.flow.trace import span
+from graphsurgeon.scanning.flow.trace import FLEX, span
 from graphsurgeon.scanning.judge import Judge
 from graphsurgeon.scanning.modules import verdict_of
 from graphsurgeon.scanning.table import OpRule, known_packages, rules
 
-FLEX = "Flex"
 _CALL = "STABLEHLO_CUSTOM_CALL"
 NAMED = frozenset({_CALL})  # builtins that name native code
 _WIDTHS = (1, 2, 4, 8)
@@ -95,7 +95,7 @@ def _node_of(node: Node, parse: Callable[[bytes], MetaGraph | None]) -> Node | N
     if not data:
         return None
     message = b"\x0a\x01f" + data[0]  # a name, which converters leave out; where there is one it comes later and counts
-    parsed = parse(b"\x0a" + _varint(len(message)) + message)
+    parsed = parse(b"\x0a" + encode_varint(len(message)) + message)
     return parsed.graph.nodes[0] if parsed is not None and parsed.graph.nodes else None
 
 
@@ -129,11 +129,3 @@ def flexbuffer_strings(data: bytes) -> list[bytes]:
 
 def _number(data: bytes, at: int, width: int) -> int:
     return int.from_bytes(data[at : at + width], "little") if at >= 0 else 0
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])

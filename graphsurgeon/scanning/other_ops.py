@@ -11,7 +11,9 @@ from graphsurgeon.model.format import LAYERED, ONNX, STABLEHLO
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import onnx
+from graphsurgeon.scanning.files.folder import where
 from graphsurgeon.scanning.finding import SEVERITIES, Severity, Threat
+from graphsurgeon.scanning.words import readable
 
 _KNOWN = ("com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental")  # that ONNX Runtime brings itself
 
@@ -22,13 +24,25 @@ def threats(model: Model) -> Iterator[Threat]:
     if vocabulary not in (ONNX, STABLEHLO, *LAYERED):
         what = f"could not be looked into: nobody has judged the ops of {vocabulary}"
         yield Threat("medium", None, what, path_of(model.path).name, kind="unseen")
+    if vocabulary == ONNX:
+        yield from _of_files(model)
     for metagraph in model.metagraphs:
         for graph in metagraph.graphs:
             for op, count in graph.op_counts.items():
                 judged = _of_onnx(op, metagraph) if vocabulary == ONNX else _table().get((vocabulary, op))
                 if judged is not None:
-                    where = f"{graph.name or 'graph'} > {op}"
-                    yield Threat(judged[0], op, judged[1], where, "unknown", None, "native", count)
+                    place = f"{graph.name or 'graph'} > {op}"
+                    yield Threat(judged[0], op, judged[1], place, "unknown", None, "native", count)
+
+
+def _of_files(model: Model) -> Iterator[Threat]:
+    """Yield weights of ONNX whose files lie outside the model's folder."""
+    from graphsurgeon.formats.onnx.file import outside
+
+    for name, location in outside(model).items():
+        what = "reads values from outside the model's folder"
+        shown = readable(where(path_of(model.path).parent, location).encode("utf-8", "surrogateescape"))
+        yield Threat("high", None, what, f"external data > {name}", "load", shown, "read", targets=(shown,))
 
 
 def _of_onnx(op: str, metagraph: MetaGraph) -> tuple[Severity, str] | None:

@@ -13,8 +13,11 @@ import pytest
 
 from graphsurgeon import check, find, new_model, read, scan, summarize, write
 from graphsurgeon.analysis.stored_weights.weights import checksum, list_weights
+from graphsurgeon.bridges import fetching
+from graphsurgeon.bridges.fetching import here
 from graphsurgeon.disk import remote, stores
 from graphsurgeon.disk.places import RemotePath, path_of, refuse_writing
+from graphsurgeon.disk.remote import SETTINGS
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.model import Model
@@ -258,6 +261,37 @@ def test_an_edit_writes_here(server: Server, gs: GS, tmp_path: Path) -> None:
     assert not Path("s3:").exists()
     with pytest.raises(UsageError):
         refuse_writing(Path("s3://bucket/out.pb"))
+
+
+@pytest.mark.parametrize("name", ["savedmodel/table_asset", *MODELS[:4]])
+def test_a_model_is_fetched_to_be_run(server: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    path = path_of(f"{server.url}/{prefix(name)}")
+    with here(path, told.append) as place:
+        assert facts(read(place)) == facts(read(FIXTURES / prefix(name)))
+        assert isinstance(place, Path)
+        kept = place
+    assert len(told) == 1
+    assert told[0].startswith(f"{path}: fetching ")
+    assert not kept.exists()
+    with here(FIXTURES / name, told.append) as place:
+        assert place == FIXTURES / name
+    monkeypatch.setattr(fetching, "MOST_UNASKED", 100)
+    with pytest.raises(UsageError, match="it has 0 MB"), here(path, told.append):
+        pass
+    monkeypatch.setattr(SETTINGS, "download", True)
+    with here(path, told.append) as place:
+        assert place.parent.is_dir()
+
+
+@pytest.mark.litert
+def test_a_model_behind_a_url_is_run(server: Server, gs: GS) -> None:
+    url = f"{server.url}/tflite/float.tflite"
+    done = gs("run", url, "--json")
+    assert (done.status, done.err) == (0, f"gs: {url}: fetching 0.0 MB, to run it here\n")
+    again = gs("run", FIXTURES / "tflite/float.tflite", "--json")
+    assert json.loads(done.out)["outputs"] == json.loads(again.out)["outputs"]
+    assert gs("verify", url, FIXTURES / "tflite/float.tflite").status == 0
 
 
 def test_unknown_stores_are_named(gs: GS) -> None:

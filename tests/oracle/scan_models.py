@@ -125,6 +125,14 @@ def _rpc(x: Any, at: str) -> Any:
     return _count(client[1], x)
 
 
+def _service(x: Any, at: str) -> Any:
+    dataset = tf.data.Dataset.from_tensors(x)
+    service = tf.data.experimental.service.from_dataset_id(
+        processing_mode="parallel_epochs", service="grpc://evil:1", dataset_id="a", element_spec=dataset.element_spec
+    )
+    return x + service.reduce(0.0, lambda a, b: a + tf.reduce_sum(b))
+
+
 CONSTRUCTS: dict[str, Construct] = {
     "read": Construct("ReadFile", "/r", lambda x, at: _count(tf.io.read_file(f"{at}/r"), x)),
     "split": Construct("ReadFile", "/r", lambda x, at: _count(tf.io.read_file(tf.strings.join([at, "/", "r"])), x)),
@@ -159,6 +167,7 @@ CONSTRUCTS: dict[str, Construct] = {
     "python": Construct("PyFunc", "", lambda x, at: tf.raw_ops.PyFunc(input=[x], token="f", Tout=[tf.float32])[0]),
     "module": Construct("XlaCallModule", "", _module),
     "rpc": Construct("RpcClient", "", _rpc),
+    "service": Construct("DataServiceDatasetV4", "evil:1", _service),
 }
 _MODULE = (Path(__file__).parents[1] / "scanning/modules/both.1.13.0.mlirbc").read_bytes()
 
@@ -370,7 +379,11 @@ def flex(folder: Path) -> Iterator[tuple[str, Path]]:
     def debug(x: Any) -> Any:
         return {"y": tf.raw_ops.DebugIdentityV2(input=x, debug_urls=[f"file://{folder}/d"])}
 
+    def mapped(x: Any) -> Any:
+        return {"y": _reduced(tf.data.Dataset.from_tensor_slices([f"{folder}/r"]).map(tf.io.read_file), x)}
+
     functions = {
+        "mapped": tf.function(mapped, input_signature=[numbers]),
         "write": tf.function(write, input_signature=[numbers]),
         "caller": tf.function(lambda path: {"y": tf.io.read_file(path)}, input_signature=[text]),
         "debug": tf.function(debug, input_signature=[numbers]),
@@ -378,7 +391,8 @@ def flex(folder: Path) -> Iterator[tuple[str, Path]]:
     for name, function in functions.items():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
-        converter.target_spec.experimental_select_user_tf_ops = ["ReadFile", "WriteFile", "DebugIdentityV2"]
+        ops = ["ReadFile", "WriteFile", "DebugIdentityV2", "TensorSliceDataset", "MapDataset", "ReduceDataset"]
+        converter.target_spec.experimental_select_user_tf_ops = ops
         converter.allow_custom_ops = True
         path = folder / f"{name}.tflite"
         path.write_bytes(converter.convert())

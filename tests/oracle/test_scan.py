@@ -14,7 +14,7 @@ pytestmark = pytest.mark.tensorflow
 NAMES = [
     "read", "split", "read_in_map", "write_in_branch", "print_in_loop", "save", "restore", "merge", "cache",
     "statistics", "debug_file", "debug_grpc", "sql", "immutable", "match", "lines", "records", "graph", "python",
-    "module", "rpc",
+    "module", "rpc", "service",
 ]  # fmt: skip
 # One container each for most, all for one.
 PAIRS = [(name, ("saved_model", "pb", "v1", "meta", "pbtxt", "text")[place % 6]) for place, name in enumerate(NAMES)]
@@ -66,10 +66,44 @@ def test_ops_of_tensorflow_in_a_tflite_model(tmp_path: Path) -> None:
     found = {name: [(t.severity, t.op, t.when, t.target) for t in acting(path)] for name, path in flex(tmp_path)}
     when = "signature:serving_default"
     assert found == {
+        "mapped": [("high", "ReadFile", when, f"{tmp_path}/r")],
         "write": [("high", "WriteFile", when, f"{tmp_path}/w")],
         "caller": [("high", "ReadFile", when, "whatever the caller passes (path)")],
         "debug": [("high", "DebugIdentityV2", when, f"file://{tmp_path}/d")],
     }
+
+
+def test_paths_in_pieces_are_what_tensorflow_makes_of_them(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    raw = tf.raw_ops
+    pieces = {
+        "regex": lambda: raw.RegexReplace(input="passwd /etc a", pattern="(.*) (.*) .", rewrite=r"\2/\1"),
+        "first": lambda: raw.StaticRegexReplace(input="aXbXc", pattern="[A-Z]", rewrite="/", replace_global=False),
+        "format": lambda: raw.StringFormat(inputs=[tf.constant("ab")], template="/x{}y", placeholder="{}"),
+        "join": lambda: raw.ReduceJoin(inputs=[["a", "b"], ["c", "d"]], reduction_indices=[0, 1], separator="-"),
+        "segments": lambda: raw.UnsortedSegmentJoin(
+            inputs=["a", "b", "c"], segment_ids=[1, 0, 1], num_segments=2, separator=":"
+        ),
+        "number": lambda: raw.AsString(input=[1, -7]),
+        "split": lambda: raw.StringSplitV2(input=["a  b c"], sep="", maxsplit=1).values,
+        "end": lambda: raw.Substr(input="abcdef", pos=-3, len=2),
+        "letters": lambda: raw.UnicodeEncode(
+            input_values=[228, 97, 98], input_splits=[0, 2, 3], output_encoding="UTF-8"
+        ),
+    }
+    for name, make in pieces.items():
+        graph = tf.Graph()
+        with graph.as_default():
+            value = make()
+            flat = tf.reshape(value, [-1])
+            for place in range(int(flat.shape[0] or 2)):
+                tf.io.read_file(tf.identity(flat[place]), name="steal")
+        tf.io.write_graph(graph.as_graph_def(), str(tmp_path), f"{name}.pb", as_text=False)
+        with tf.compat.v1.Session(graph=graph) as session:
+            expected = {item.decode() for item in session.run(flat)}
+        found = {t.target for t in acting(tmp_path / f"{name}.pb") if t.op == "ReadFile"}
+        assert found == expected, name
 
 
 def test_layers_with_code_in_files_of_keras(tmp_path: Path) -> None:

@@ -56,5 +56,6 @@ def _parts(image: BufferImage, table: Table) -> Iterator[tuple[int, list[Table]]
             ends = [sum(image.vector(place, 1)) + 1 for place in places.addresses()]
             yield max([places.start + 4 * places.count, *ends]), []
         else:
-            start, length = image.vector(target, field.size)
-            yield start + length + (field.kind == "string"), []
+            is_string = field.kind == "string"  # its size is that of the offset to it
+            start, length = image.vector(target, 1 if is_string else field.size)
+            yield start + length + is_string, []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import NamedTuple, TypeAlias, Union
 
 from graphsurgeon.encoding.hdf5 import messages as parts
 from graphsurgeon.encoding.hdf5.heaps import FractalHeap, LocalHeap, global_object, records, tree_leaves
@@ -17,6 +17,7 @@ _MOST_TEXT = 256 << 20  # bytes of the text of one attribute: the JSON of the la
 _MOST_STRINGS = 1_000_000  # of one attribute or dataset
 _MOST_ITEMS = 1_000_000  # groups and datasets of a file
 _DEEPEST = 100  # groups in groups
+_HARD, _EXTERNAL = 0, 64  # kinds of links
 _LINK_BY_NAME, _ATTRIBUTE_BY_NAME = 4, 0  # bytes before the heap ID in records of trees
 AttributeValue: TypeAlias = Union[str, bytes, list[str], list[bytes], list[int], list[float], int, float, None]  # noqa: UP007
 
@@ -112,13 +113,13 @@ class Item:
         path: names of the groups on the way, joined by `/`, without one in front.
     """
 
-    __slots__ = ("_children", "_image", "_messages", "address", "outside", "path")
+    __slots__ = ("_children", "_elsewhere", "_image", "_messages", "address", "path")
 
     def __init__(self, image: FileImage, address: int, path: str) -> None:
         self._image = image
         self.address = address
         self.path = path
-        self.outside: list[str] = []
+        self._elsewhere: dict[str, str] = {}
         self._messages: list[HeaderMessage] | None = None
         self._children: dict[str, Item] | None = None
 
@@ -134,12 +135,18 @@ class Item:
 
     @property
     def children(self) -> dict[str, Item]:
-        """What a group holds, by name; links to other files or places are left out, and named in `outside`."""
+        """What a group holds, by name; links to other files or places are left out: see `links_elsewhere`."""
         if self._children is None:
             found = self._links()
-            self._children = {name: self._child(name, address) for name, address in found if address is not None}
-            self.outside = [name for name, address in found if address is None]
+            self._children = {one.name: self._child(one.name, one.address) for one in found if one.address is not None}
+            self._elsewhere = {one.name: one.file for one in found if one.address is None}
         return self._children
+
+    @property
+    def links_elsewhere(self) -> dict[str, str]:
+        """Links of a group that lead to no place in it -> the file that they name, empty for a path in this one."""
+        _ = self.children  # which finds them
+        return self._elsewhere
 
     def get(self, path: str) -> Item | None:
         """Return what a path below this group leads to, None if there is nothing."""
@@ -196,6 +203,16 @@ class Item:
         shape = parts.dataspace(Fields(by_type[parts.DATASPACE].body, self._image))
         return layout.dataset(self._image, by_type, type, (0,) if shape is None else shape)
 
+    def other_files(self) -> list[str]:
+        """Return the names of other files that hold the values of the dataset; none for most.
+
+        Raises:
+            FormatError: the header is damaged.
+        """
+        from graphsurgeon.encoding.hdf5 import elsewhere
+
+        return list(elsewhere.names(self._image, {message.type: message for message in reversed(self._header)}))
+
     # -- the header ------------------------------------------------------------------------------------
 
     @property
@@ -207,8 +224,8 @@ class Item:
     def _child(self, name: str, address: int) -> Item:
         return Item(self._image, address, f"{self.path}/{name}" if self.path else name)
 
-    def _links(self) -> list[tuple[str, int | None]]:
-        found: list[tuple[str, int | None]] = []
+    def _links(self) -> list[_Link]:
+        found: list[_Link] = []
         for message in self._header:
             if message.type == parts.SYMBOL_TABLE:
                 found += _symbols(Fields(message.body, self._image))
@@ -303,8 +320,16 @@ def _texts(value: AttributeValue) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def _symbols(fields: Fields) -> Iterator[tuple[str, int | None]]:
-    """Yield name and address of each link of an older group; None for one that leads elsewhere."""
+class _Link(NamedTuple):
+    """One link of a group: its address is None, and it may name a file, where it leads elsewhere."""
+
+    name: str
+    address: int | None
+    file: str = ""
+
+
+def _symbols(fields: Fields) -> Iterator[_Link]:
+    """Yield the links of an older group."""
     image = fields.image
     tree, heap = fields.address(), LocalHeap(image, fields.address())
     for _, address in tree_leaves(image, tree, 0, image.length_size):
@@ -316,17 +341,20 @@ def _symbols(fields: Fields) -> Iterator[tuple[str, int | None]]:
         for _ in range(count):
             name, header, kind = node.integer(image.offset_size), node.address(), node.integer(4)
             node.skip(20)
-            yield heap.name(name), None if kind == 2 else header  # 2: a link to a path
+            yield _Link(heap.name(name), None if kind == 2 else header)  # 2: a link to a path
 
 
-def _link(fields: Fields) -> tuple[str, int | None]:
-    """Return name and address of a link of a newer group; None for one that leads elsewhere."""
+def _link(fields: Fields) -> _Link:
+    """Return a link of a newer group."""
     fields.skip(1)
     flags = fields.integer(1)
     kind = fields.integer(1) if flags & 8 else 0
     fields.skip((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
     name = fields.bytes(fields.integer(1 << (flags & 3))).decode("utf-8", "surrogateescape")
-    return name, fields.address() if kind == 0 else None
+    if kind == _HARD:
+        return _Link(name, fields.address())
+    told = fields.bytes(fields.integer(2))[1:] if kind == _EXTERNAL else b""  # flags, file, path
+    return _Link(name, None, told.partition(b"\0")[0].decode("utf-8", "surrogateescape"))
 
 
 def _dense(

@@ -16,7 +16,6 @@ from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.checked import CheckedRange
 from graphsurgeon.disk.files import (
     BLOCK,
-    CheckedRange,
     FileRange,
     Progress,
     SourceFile,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.disk.files import Rope, SourceFile, open_source
-from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.disk.files import Rope, SourceFile, contained, open_source
+from graphsurgeon.disk.places import path_of
+from graphsurgeon.errors import FormatError, GraphSurgeonError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bare_source import BareSource
 from graphsurgeon.formats.graph.protobuf import protofile
@@ -138,6 +140,40 @@ class OnnxModelSource(BareSource):
             self._repeated[name] += 1
             found = f"{name}_{self._repeated[name]}"
         return found
+
+
+def outside(model: Model) -> dict[str, str]:
+    """Return names of tensors whose values would be read from outside the model's folder -> the file that they name.
+
+    Every tensor is looked at: of initializers, sparse ones, and attributes of nodes, in all graphs and functions.
+    """
+    found: dict[str, str] = {}
+    for graph in model.metagraphs[0].graphs:
+        source = graph.raw
+        for tensor in _tensors(source.message) if isinstance(source, OnnxGraphSource) else ():
+            if is_external(tensor):
+                location = External(tensor).location
+                try:
+                    contained(path_of(model.path).parent, location)
+                except FormatError:
+                    found.setdefault(tensor.name or location, location)
+    return found
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Yield every `TensorProto` of a GraphProto or FunctionProto; graphs among attributes are graphs of the model."""
+    yield from getattr(graph, "initializer", ())
+    sparse = list(getattr(graph, "sparse_initializer", ()))
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        if attribute.HasField("t"):
+            yield attribute.t
+        if attribute.HasField("sparse_tensor"):
+            sparse.append(attribute.sparse_tensor)
+        yield from attribute.tensors
+        sparse += attribute.sparse_tensors
+    for one in sparse:
+        yield one.values
+        yield one.indices
 
 
 def read(path: Path, *, is_text: bool = False, force_text: bool = False) -> Model:

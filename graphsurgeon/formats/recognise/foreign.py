@@ -133,6 +133,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 _HEAD = 64 << 10  # bytes in which every mark lies
 _MOST_ZEROS = 64 + 4
+_ZIP64_END = 76  # bytes between a directory and its end in archives of more than 4 GB
 _ZIP_TAIL = 256 << 10  # bytes that hold the end of a ZIP's directory: a comment is 64 KiB at most
 
 
@@ -197,7 +198,7 @@ def _zip(file: SourceFile, head: bytes) -> str | None:
     if head[:_MOST_ZEROS].lstrip(b"\0")[:4] not in (b"PK\x03\x04", b"PK\x05\x06"):
         return None
     tail = file.read_at(max(0, file.size - _ZIP_TAIL), min(file.size, _ZIP_TAIL))
-    names = [*_zip_names(head, b"PK\x03\x04", 26, 30), *_zip_names(tail, b"PK\x01\x02", 28, 46)]
+    names = _zip_names(_directory(tail), b"PK\x01\x02", 28, 46) or _zip_names(head, b"PK\x03\x04", 26, 30)
     for found, matches in _ZIP_CONTENTS:
         if any(map(matches, names)):
             return found
@@ -212,6 +213,13 @@ _ZIP_CONTENTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("coreml_package", lambda name: name.endswith(".mlmodel")),
     ("zip_tflite", lambda name: name.endswith(".tflite")),
 )
+
+
+def _directory(tail: bytes) -> bytes:
+    """Return what the end of a ZIP holds of its directory: an archive among its members has one too."""
+    end = tail.rfind(b"PK\x05\x06")
+    size = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else len(tail)
+    return tail[max(0, end - size - _ZIP64_END) : end] if size < len(tail) else tail
 
 
 def _zip_names(data: bytes, signature: bytes, length_at: int, name_at: int) -> list[str]:

@@ -1,16 +1,21 @@
-"""ZIP archives: what their members are named, and whether one is a program; members as files for a while."""
+"""ZIP and tar archives: what their members are named, and whether one is a program; members as files for a while."""
 
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 import stat
+import tarfile
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from graphsurgeon.disk.files import SourceFile
 from graphsurgeon.scanning.files.magic import HEAD, program
@@ -18,7 +23,10 @@ from graphsurgeon.scanning.finding import Severity, Threat
 
 MOST_MEMBERS = 10_000  # that are looked into; what is left is told
 _MOST_READ = 64 << 20  # bytes of one member
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+_LONGEST_LINK = 4096
+_BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError,
+)  # fmt: skip
 
 
 class _Stream(io.RawIOBase):
@@ -48,19 +56,72 @@ class _Stream(io.RawIOBase):
         return data
 
 
-def opened(source: SourceFile | bytes) -> zipfile.ZipFile | None:
+@dataclass(frozen=True)
+class PackedFile:
+    """A member of an archive.
+
+    Attributes:
+        name: as the archive has it.
+        size: bytes, unpacked.
+        is_folder: it has no bytes.
+        raw: what the library calls it.
+        link: where a link leads; None for a file.
+    """
+
+    name: str
+    size: int
+    is_folder: bool
+    raw: Any
+    link: str | None = None
+
+
+class OpenArchive:
+    """A ZIP or tar archive, of which every member counts, also where several have one name.
+
+    Attributes:
+        kind: "ZIP" or "tar".
+        entries: its members.
+    """
+
+    def __init__(self, library: zipfile.ZipFile | tarfile.TarFile) -> None:
+        self._library = library
+        if isinstance(library, zipfile.ZipFile):
+            self.kind = "ZIP"
+            self.entries = [
+                PackedFile(one.filename, one.file_size, one.is_dir(), one, self._linked(one))
+                for one in library.infolist()
+            ]
+        else:
+            self.kind = "tar"
+            self.entries = [
+                PackedFile(one.name, one.size, one.isdir(), one, one.linkname if one.issym() or one.islnk() else None)
+                for one in islice(library, MOST_MEMBERS + 1)
+            ]
+
+    def _linked(self, one: zipfile.ZipInfo) -> str | None:
+        """Return where a link in a ZIP archive leads, which its bytes say."""
+        if not stat.S_ISLNK(one.external_attr >> 16):
+            return None
+        data = self.content(PackedFile(one.filename, one.file_size, False, one), _LONGEST_LINK)
+        return "/" if data is None else data.decode("utf-8", "replace")
+
+    def content(self, entry: PackedFile, most: int = _MOST_READ) -> bytes | None:
+        """Return the first bytes of a member; None where they cannot be had (encrypted, broken, unknown packing)."""
+        try:
+            if isinstance(self._library, zipfile.ZipFile):
+                with self._library.open(entry.raw) as stream:
+                    return stream.read(most)
+            file = self._library.extractfile(entry.raw) if entry.raw.isreg() else None
+            return file.read(most) if file is not None else b""
+        except _BROKEN:
+            return None
+
+
+def opened(source: SourceFile | bytes, *, tar: bool = False) -> OpenArchive | None:
     """Return the archive in a file or in some bytes; None if it is broken."""
+    stream: Any = io.BytesIO(source) if isinstance(source, bytes) else _Stream(source)
     try:
-        return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else _Stream(source))
-    except _BROKEN:
-        return None
-
-
-def content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int = _MOST_READ) -> bytes | None:
-    """Return the first bytes of a member; None where they cannot be had (encrypted, broken, unknown compression)."""
-    try:
-        with archive.open(member) as stream:
-            return stream.read(most)
+        return OpenArchive(tarfile.open(fileobj=stream, mode="r:") if tar else zipfile.ZipFile(stream))
     except _BROKEN:
         return None
 
@@ -74,7 +135,7 @@ def unpacked(name: str, data: bytes) -> Iterator[Path]:
         yield path
 
 
-def threats(archive: zipfile.ZipFile, where: str, harmless: tuple[str, ...] = ()) -> Iterator[Threat]:
+def threats(archive: OpenArchive, where: str, harmless: tuple[str, ...] = ()) -> Iterator[Threat]:
     """Yield members that would be written elsewhere when they are unpacked, and those that are programs.
 
     Args:
@@ -82,28 +143,28 @@ def threats(archive: zipfile.ZipFile, where: str, harmless: tuple[str, ...] = ()
         where: the place of the archive, for findings.
         harmless: suffixes of members that need no look inside.
     """
-    members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        yield _member("medium", where, "", f"{len(members)} members, the last of which could not be looked into")
-    for member in members[:MOST_MEMBERS]:
-        name = member.filename
+
+    def member(severity: Severity, name: str, what: str) -> Threat:
+        what = f"holds, in a {archive.kind} archive, {what}"
+        return Threat(severity, None, what, f"{where} > {name}", "unknown", name, "archive")
+
+    if len(archive.entries) > MOST_MEMBERS:
+        yield member("medium", "", f"{len(archive.entries)} members, the last of which could not be looked into")
+    for entry in archive.entries[:MOST_MEMBERS]:
+        name = entry.name
         if _leads_out(name):
-            yield _member("high", where, name, "a name that leads out of the folder it is unpacked into")
-        if stat.S_ISLNK(member.external_attr >> 16):
-            yield _member("high", where, name, "a symbolic link, which may lead out of the folder it is unpacked into")
-        if member.is_dir() or name.endswith(harmless or ("\0",)):
+            yield member("high", name, "a name that leads out of the folder it is unpacked into")
+        if entry.link is not None and _leads_out(posixpath.join(posixpath.dirname(name), entry.link)):
+            yield member("high", name, f"a link to {entry.link}, out of the folder it is unpacked into")
+        if entry.is_folder or name.endswith(harmless or ("\0",)):
             continue
-        head = content(archive, member, HEAD)
+        head = archive.content(entry, HEAD)
         if head is None:
-            yield _member("medium", where, name, "a member that could not be looked into")
+            yield member("medium", name, "a member that could not be looked into")
         elif (what := program(head)) is not None:
-            yield _member("high", where, name, what)
+            yield member("high", name, what)
 
 
 def _leads_out(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return name.startswith(("/", "\\")) or ".." in parts or bool(PureWindowsPath(name).drive)
-
-
-def _member(severity: Severity, where: str, name: str, what: str) -> Threat:
-    return Threat(severity, None, f"holds, in a ZIP archive, {what}", f"{where} > {name}", "unknown", name, "archive")
+    plain = name.replace("\\", "/")
+    return plain.startswith("/") or posixpath.normpath(plain).startswith("..") or bool(PureWindowsPath(name).drive)

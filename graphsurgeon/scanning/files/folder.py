@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.files import contained, exists, folder_names, is_folder, open_source, tree_names
 from graphsurgeon.disk.places import path_of
-from graphsurgeon.errors import FileError, FormatError
+from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError
 from graphsurgeon.formats.graph.metagraph import object_metadata
 from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.savedmodel.keras_metadata import NAME as KERAS_METADATA
 from graphsurgeon.model.model import Model
-from graphsurgeon.scanning.files import keras
+from graphsurgeon.scanning.files import foreign, keras
 from graphsurgeon.scanning.files.magic import HEAD, program
-from graphsurgeon.scanning.finding import Severity, Threat
+from graphsurgeon.scanning.finding import Severity, Threat, at_least
 
 _MOST_FILES = 10_000
 
@@ -63,7 +65,7 @@ def outside_assets(model: Model) -> dict[str, str]:
     folder = path_of(model.path) if is_folder(path_of(model.path)) else path_of(model.path).parent
     names = {asset.filename for metagraph in model.metagraphs for asset in metagraph.assets}
     out = [name for name in names if PurePosixPath(name).is_absolute() or leads_out(folder, f"assets/{name}")]
-    return {name: _where(folder, f"assets/{name}") for name in out}
+    return {name: where(folder, f"assets/{name}") for name in out}
 
 
 def keras_objects(model: Model) -> Iterator[Threat]:
@@ -90,7 +92,7 @@ def leads_out(folder: Path, name: str) -> bool:
     return False
 
 
-def _where(folder: Path, name: str) -> str:
+def where(folder: Path, name: str) -> str:
     """Return where a name leads: to the end of a link, else as the model spells it."""
     path = folder / name
     return os.path.realpath(path) if path.is_symlink() else name.removeprefix("assets/")
@@ -100,7 +102,7 @@ def _link(folder: Path, name: str) -> Threat:
     of_variables = name.split("/")[0] == "variables"
     severity: Severity = "critical" if of_variables else "medium"
     what = "a link out of the model's folder" + (", from which variables are read" if of_variables else "")
-    return Threat(severity, None, what, name, "load" if of_variables else "unknown", _where(folder, name), "read")
+    return Threat(severity, None, what, name, "load" if of_variables else "unknown", where(folder, name), "read")
 
 
 def _file(folder: Path, name: str) -> Iterator[Threat]:
@@ -114,3 +116,15 @@ def _file(folder: Path, name: str) -> Iterator[Threat]:
         yield Threat(
             "medium", None, f"{what} beside the model, which nothing in it loads", name, "unknown", None, "file"
         )
+    elif foreign.is_looked_into(folder / name, head):
+        for threat in _scanned(folder / name):
+            if at_least(threat.severity, "high"):
+                said = f"{threat.what}, in a file beside the model, which nothing in it loads"
+                yield replace(threat, severity="medium", what=said, where=f"{name} > {threat.where}", when="unknown")
+
+
+def _scanned(path: Path) -> Iterator[Threat]:
+    from graphsurgeon.scanning.scan import scan
+
+    with suppress(GraphSurgeonError):  # it is no model
+        yield from scan(path).findings

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 from graphsurgeon.disk.bundles.inside import kind_of
 from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
+from graphsurgeon.encoding.hdf5.image import SIGNATURE
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bundle import models_in
 from graphsurgeon.formats.recognise import locate
 from graphsurgeon.formats.recognise.foreign import FOREIGN, error
 from graphsurgeon.formats.stablehlo.calls import calls_of
-from graphsurgeon.scanning.files import archives, keras, pickles
+from graphsurgeon.scanning.files import archives, hdf5_links, keras, pickles
 from graphsurgeon.scanning.finding import Severity, Threat
 from graphsurgeon.scanning.modules import verdict_of
 
 _MOST_BYTES = 1 << 30  # of a file that is looked through
 _MOST_MEMBER = 256 << 20  # of a member of an archive
 _ARRAY_HEAD = 1 << 16  # of an array; one of objects begins with its pickle
-_LOOKED_INTO = (".pb", ".pbtxt", ".meta", ".tflite", ".h5", ".hdf5", ".keras", ".pkl", ".npy")
+_ARRAY = b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
+_PICKLES = (".pkl", ".pickle", ".pck", ".joblib", ".dill")
+_LOOKED_INTO = (".pb", ".pbtxt", ".meta", ".tflite", ".h5", ".hdf5", ".keras", *_PICKLES)
+_OBJECTS = re.compile(rb"""['"][<>=|]?(?:O\d*|[Oo]bject\w*)['"]""")  # types of elements that are Python objects
+_DEEPEST = 4  # archives in archives
+_TOO_DEEP = f"archives in archives, more than {_DEEPEST} deep, could not be looked into"
+_depth: ContextVar[int] = ContextVar("archives around this one", default=0)
+_MOST_UNMARKED = 16 << 20  # bytes of a file without a mark in which a pickle is looked for
 
 
 def kind(path: Path) -> str | None:
@@ -31,6 +42,10 @@ def kind(path: Path) -> str | None:
         return None
     source = open_source(path)
     found = locate.kind(source) if source.size else None
+    if found == "mmdnn" and source.read_at(0, len(_ARRAY)) == _ARRAY:
+        return "npy"  # weights of MMdnn are a pickle
+    if (found is None or _looks().get(found) == "no model") and _is_pickle(source, path.suffix):
+        return "pickle"
     if found is None or _looks().get(found) in _WAYS:
         return found
     is_read = registry.of_kind(found) is not None
@@ -57,6 +72,18 @@ def threats(path: Path, kind: str) -> Iterator[Threat]:
         yield Threat("medium", None, what, path.name, "unknown", None, "unseen")
 
 
+def _is_pickle(source: SourceFile, suffix: str) -> bool:
+    """Say whether a file that nothing tells by its first bytes is a pickle: one of an early protocol, or named so."""
+    if not 0 < source.size <= _MOST_UNMARKED:
+        return False
+    return suffix in _PICKLES or pickles.is_one(source.whole().read())
+
+
+def is_looked_into(path: Path, head: bytes) -> bool:
+    """Say whether a file beside a model may be a model, an archive or a pickle, by its name or its first bytes."""
+    return path.suffix in _LOOKED_INTO or head.startswith((_ARRAY, _ZIP, SIGNATURE))
+
+
 @cache
 def _looks() -> dict[str, str]:
     """Return how a file is looked at, by what it is (`containers.tsv`)."""
@@ -66,10 +93,19 @@ def _looks() -> dict[str, str]:
 
 def _keras(source: SourceFile, name: str) -> Iterator[Threat]:
     yield from keras.in_archive(source)
+    archive = archives.opened(source)
+    if archive is None:
+        return
+    yield from members(archive, name, (".npz", *_PICKLES))
+    for entry in archive.entries[: archives.MOST_MEMBERS]:
+        if entry.name.endswith(".h5") and entry.size <= _MOST_MEMBER and archive.content(entry, 8) == SIGNATURE:
+            where = f"{name} > {entry.name}"
+            yield from hdf5_links.threats(archive.content(entry, entry.size) or b"", where)
 
 
 def _hdf5(source: SourceFile, name: str) -> Iterator[Threat]:
     yield from keras.in_bytes(source.whole().read())
+    yield from hdf5_links.threats(source, name)
 
 
 def _pickle(source: SourceFile, name: str) -> Iterator[Threat]:
@@ -77,45 +113,66 @@ def _pickle(source: SourceFile, name: str) -> Iterator[Threat]:
 
 
 def _zip(source: SourceFile, name: str, looked_into: tuple[str, ...] = _LOOKED_INTO) -> Iterator[Threat]:
-    archive = archives.opened(source)
+    archive = archives.opened(source, tar=kind_of(source) == "tar")
     if archive is None:
         yield Threat(
             "medium", None, "an archive that could not be looked into: it is broken", name, "unknown", None, "unseen"
         )
         return
-    yield from archives.threats(archive, name, (".pkl", ".npy", ".storage"))
+    yield from archives.threats(archive, name, (".pkl", ".storage"))
+    yield from members(archive, name, looked_into)
+
+
+def members(archive: archives.OpenArchive, name: str, looked_into: tuple[str, ...] = _LOOKED_INTO) -> Iterator[Threat]:
+    """Yield what members of an archive could do: those with some suffixes, and arrays of NumPy whatever their name."""
     left = _MOST_BYTES
-    for member in archive.infolist()[: archives.MOST_MEMBERS]:
-        suffix = PurePosixPath(member.filename).suffix
-        if suffix not in looked_into:
+    for entry in archive.entries[: archives.MOST_MEMBERS]:
+        suffix = PurePosixPath(entry.name).suffix
+        head = (archive.content(entry, len(_ARRAY)) or b"") if not entry.is_folder else b""
+        is_array, is_archive = head == _ARRAY, head.startswith(_ZIP) and bool(looked_into)
+        if entry.is_folder or not (is_array or is_archive or suffix in looked_into):
             continue
-        where = f"{name} > {member.filename}"
-        size = _ARRAY_HEAD if suffix == ".npy" else member.file_size
+        where = f"{name} > {entry.name}"
+        size = min(entry.size, _ARRAY_HEAD) if is_array else entry.size
         left -= size
-        data = archives.content(archive, member, size) if left >= 0 and size <= _MOST_MEMBER else None
+        data = archive.content(entry, size) if left >= 0 and size <= _MOST_MEMBER else None
         if data is None:
             yield Threat("medium", None, "a member that could not be looked into", where, "unknown", None, "unseen")
-        elif suffix == ".pkl":
-            yield from pickles.threats(data, where)
-        elif suffix == ".npy":
+        elif is_array:
             yield from _array(data, where)
-        else:
-            yield from _model(PurePosixPath(member.filename).name, data, where)
+        elif suffix in _PICKLES:
+            yield from pickles.threats(data, where)
+        elif suffix != ".npy":  # NumPy reads it as plain bytes
+            yield from _model(PurePosixPath(entry.name).name, data, where)
 
 
 def _bundle(source: SourceFile, name: str) -> Iterator[Threat]:
     """Yield what the members of a ZIP could do when they are unpacked, and what the models in any bundle could do."""
-    is_zip = kind_of(source) == "zip"
+    is_archive = kind_of(source) in ("zip", "tar")
     try:
         models = models_in(source.path)
     except GraphSurgeonError:
-        if not is_zip:
+        if not is_archive:
             raise
         yield from _zip(source, name)  # careless unpackers take it, readers here do not
         return
-    if is_zip:
-        yield from _zip(source, name, (".npy",))
+    if is_archive:
+        yield from _zip(source, name, ())
+        archive = archives.opened(source, tar=kind_of(source) == "tar")
+        if archive is not None and _is_deeper(archive, _DEEPEST):
+            yield Threat("medium", None, _TOO_DEEP, name, "unknown", None, "unseen")
     yield from _in_bundle(source.path, models, name)
+
+
+def _is_deeper(archive: archives.OpenArchive, left: int) -> bool:
+    """Say whether archives lie in archives deeper than some levels."""
+    for entry in archive.entries[: archives.MOST_MEMBERS]:
+        if entry.is_folder or archive.content(entry, len(_ZIP)) != _ZIP:
+            continue
+        inner = archives.opened(archive.content(entry) or b"")
+        if inner is not None and (not left or _is_deeper(inner, left - 1)):
+            return True
+    return False
 
 
 def _in_bundle(bundle: Path, models: list[Path], name: str) -> Iterator[Threat]:
@@ -134,19 +191,22 @@ def _in_bundle(bundle: Path, models: list[Path], name: str) -> Iterator[Threat]:
 
 
 def _model(name: str, data: bytes, where: str) -> Iterator[Threat]:
-    """Scan a model that lies in an archive; archives in archives are not opened."""
+    """Scan a model, or an archive, that lies in an archive."""
     from graphsurgeon.scanning.scan import scan
 
-    with archives.unpacked(name, data) as path:
-        try:
-            if _looks().get(kind(path) or "") in ("zip", "bundle"):
-                raise UnsupportedError("an archive in an archive")
+    if _depth.get() >= _DEEPEST:
+        yield Threat("medium", None, _TOO_DEEP, where, "unknown", None, "unseen")
+        return
+    before = _depth.set(_depth.get() + 1)
+    try:
+        with archives.unpacked(name, data) as path:
             found = scan(path).findings
-        except GraphSurgeonError as failure:
-            what = f"a model in an archive that could not be looked into: {failure.message}"
-            yield Threat("medium", None, what, where, "unknown", None, "unseen")
-            return
-    yield from (replace(threat, where=f"{where} > {threat.where}") for threat in found)
+    except GraphSurgeonError as failure:
+        what = f"a model in an archive that could not be looked into: {failure.message}"
+        found = (Threat("medium", None, what, "", "unknown", None, "unseen"),)
+    finally:
+        _depth.reset(before)
+    yield from (replace(threat, where=" > ".join(filter(None, (where, threat.where)))) for threat in found)
 
 
 def _array(data: bytes, where: str) -> Iterator[Threat]:
@@ -156,7 +216,7 @@ def _array(data: bytes, where: str) -> Iterator[Threat]:
     size, at = (
         (int.from_bytes(data[8:10], "little"), 10) if data[6] == 1 else (int.from_bytes(data[8:12], "little"), 12)
     )
-    if b"|O" in data[at : at + size] or b"'O'" in data[at : at + size]:
+    if _OBJECTS.search(data[at : at + size]):
         yield from pickles.threats(data[at + size :], where)
 
 

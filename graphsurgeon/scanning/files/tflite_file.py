@@ -8,7 +8,7 @@ from typing import Any
 from graphsurgeon.encoding.flatbuffer.extent import end_of
 from graphsurgeon.errors import FormatError
 from graphsurgeon.model.model import Model
-from graphsurgeon.scanning.files import archives
+from graphsurgeon.scanning.files import archives, foreign
 from graphsurgeon.scanning.files.magic import HEAD, program
 from graphsurgeon.scanning.finding import Threat
 
@@ -69,7 +69,7 @@ def _archive(source: Any) -> Iterator[Threat]:
     if archive is None:
         yield Threat("medium", None, "a ZIP archive behind the model that could not be looked into", "archive")
         return
-    found = list(archives.threats(archive, "archive"))
+    found = [*archives.threats(archive, "archive"), *foreign.members(archive, "archive")]
     names = ", ".join(source.archive.names[:4])
     yield from found
     if not found:

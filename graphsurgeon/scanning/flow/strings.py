@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.encoding.protowire import encode_varint
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import AttrValue, Node
 from graphsurgeon.model.tensor import Tensor
@@ -24,6 +25,15 @@ def function_names(node: Node) -> Iterator[str]:
         for item in value if isinstance(value, list) else (value,):
             if isinstance(item, bytes) and 0 < len(item) <= _LONGEST_NAME:
                 yield item.decode("utf-8", "surrogateescape")
+    options = node.attrs.get("custom_options")
+    if isinstance(options, bytes):  # a TensorFlow op in a TFLite model: its attributes name functions, as messages
+        yield from (name for name in node.graph.metagraph.functions if _mention(name) in options)
+
+
+def _mention(name: str) -> bytes:
+    """Return the message that names a function: its field 1."""
+    data = name.encode("utf-8", "surrogateescape")
+    return b"\x0a" + encode_varint(len(data)) + data
 
 
 def strings_of(tensor: Tensor | None) -> list[bytes] | None:

@@ -17,6 +17,7 @@ from graphsurgeon.model.metagraph import Asset, MetaGraph
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.ops import catalog, kinds
 from graphsurgeon.scanning.flow import fold
+from graphsurgeon.scanning.flow.exact import Exact
 from graphsurgeon.scanning.flow.reach import Reach
 from graphsurgeon.scanning.flow.strings import strings_of
 
@@ -44,6 +45,7 @@ Text: TypeAlias = tuple[Part, ...]
 _PASSING = {**dict.fromkeys(kinds.ELEMENTS_OF_FIRST, 0), "Split": 1, "Fill": 1}
 _ELEMENTS = kinds.ITERATED | {"DatasetToSingleElement"}
 _SOURCES = ("input_dataset", "another_dataset", "input_datasets")
+FLEX = "Flex"  # what the names of TensorFlow's ops begin with in a TFLite model
 _CAPTURES = ("other_arguments", "captured_arguments", "captured_inputs", "captured_tensors", "captured", "other_args")
 
 
@@ -68,6 +70,7 @@ class Tracer:
         self._inputs = _subgraph_keys(metagraph)
         self._stored = stored
         self._steps = 0
+        self._exact = Exact(reach.callers, lambda node: node in self._assets or node is self._saver)
 
     def texts(self, value: Value) -> list[Text]:
         """Return what a value can be; at least one text."""
@@ -77,7 +80,7 @@ class Tracer:
     def alternatives(self, node: Node, argument: str) -> list[Text]:
         """Return what an input argument of a node can be, all its values together; empty if the node lacks it."""
         opdef = catalog.of(node)
-        if opdef is None:
+        if opdef is None or opdef.input_lengths(node.attrs) is None:  # which input is which is not known
             return [text for value in node.inputs for text in self.texts(value)]
         found: list[Text] = []
         for value in _argument(node, argument):
@@ -97,8 +100,16 @@ class Tracer:
         known = self._known(node)
         if known is not None:
             return known
+        items = self._exact.strings(value)
+        if items is not None:
+            return [(item,) for item in items]
         found = self._through(node, value, behind)
         return found if found is not None else self._folded(node, behind)
+
+    def _one(self, value: Value) -> bytes | int | None:
+        """Return a value that is one constant."""
+        items = self._exact.strings(value)
+        return items[0] if items is not None and len(items) == 1 else self._exact.number(value)
 
     def _known(self, node: Node) -> list[Text] | None:
         """Return what a node is by itself: an asset, the saver's file name, an input, a constant."""
@@ -123,6 +134,8 @@ class Tracer:
             return [(Leaf("caller", self._keys.get(node, node.name)),), *self._all(node.inputs[:1], behind)]
         if node.op in ("ReadVariableOp", "ResourceGather"):
             return self._variable(node, behind)
+        if node.op in ("VariableV2", "Variable"):
+            return self._reference(node, behind)
         if node.op in kinds.ELEMENTS_OF_ALL:
             return self._all(node.inputs, behind)
         if node.op in ("Concat", "ConcatV2"):
@@ -151,21 +164,30 @@ class Tracer:
 
     def _folded(self, node: Node, behind: tuple[Value, ...]) -> list[Text]:
         """Compute what can be computed of constants (joins, above all)."""
+        if node.op == "ReduceJoin" and not _is_in_order(node):
+            return [(Leaf("computed", node.op),)]
         if node.op in fold.JOINING:
             inputs = [self._trace(value, behind) or [()] for value in node.inputs[: fold.JOINING[node.op]]]
-            return fold.product(node, inputs)[:MOST_TEXTS]
-        computed = fold.fold(node, [self._trace(value, behind) for value in node.inputs])
-        if computed is not None:
-            return [(text,) for text in computed]
+            try:
+                return fold.product(node, inputs)[:MOST_TEXTS]
+            except ValueError:
+                return [(Leaf("computed", "a long text"),)]
+        if node.op in fold.OF_ONE and node.inputs:
+            others = [self._one(value) for value in node.inputs[1:]]
+            computed = fold.fold(node, self._trace(node.inputs[0], behind), others)
+            if computed is not None:
+                return [(text,) for text in computed]
         return [(Leaf("computed", node.op),)]
 
     def _all(self, values: Iterable[Value], behind: tuple[Value, ...]) -> list[Text]:
         found: list[Text] = []
         for value in values:
             found += self._trace(value, behind)
+            if len(found) > MOST_TEXTS:  # until then one that comes twice counts twice: they may be pieces of a join
+                found = list(dict.fromkeys(found))
             if len(found) > MOST_TEXTS:
                 return [*found[:MOST_TEXTS], (Leaf("computed", "many texts"),)]
-        return list(dict.fromkeys(found))
+        return found
 
     def _variable(self, node: Node, behind: tuple[Value, ...]) -> list[Text]:
         """Follow a variable to what is assigned on load, if that is known."""
@@ -175,6 +197,14 @@ class Tracer:
             return self._trace(place.value, behind)
         values = self._stored(self._metagraph, handle) if handle is not None and self._stored is not None else []
         return [(item,) for item in values] or [(Leaf("variable", handle.name if handle is not None else node.name),)]
+
+    def _reference(self, node: Node, behind: tuple[Value, ...]) -> list[Text]:
+        """Follow a variable of TensorFlow 1 to all that is assigned to it, and to what it is restored with."""
+        assigned = [user.inputs[1] for user in node.consumers if user.op == "Assign" and user.inputs[1:]]
+        given = [value for value in assigned if value.producer is None or value.producer.op not in kinds.RESTORES]
+        stored = self._stored(self._metagraph, node) if self._stored is not None else []
+        found = [*self._all(given, behind), *((item,) for item in stored)]
+        return found or [(Leaf("variable", node.name),)]
 
     def _handle(self, value: Value) -> Node | None:
         """Return the node that makes a handle, through calls; None where callers differ."""
@@ -201,6 +231,9 @@ class Tracer:
             items = strings_of(value.tensor)
             return [(item,) for item in items] if items is not None else []
         if value.graph.kind == "subgraph":
+            elements = [self._of_elements(node, value, behind) for node in self._reach.callers.get(value.graph, ())]
+            if any(elements):
+                return [text for texts in elements for text in texts]
             return [(Leaf("caller", self._inputs.get(value, str(value))),)]
         found = self._all(self._passed(value), behind)
         for node in self._reach.callers.get(value.graph, ()):
@@ -244,7 +277,7 @@ class Tracer:
             return [text for one in given for text in self._element(one, port, behind)] or [
                 (Leaf("computed", "a data set"),)
             ]
-        if node.op in ("TensorDataset", "TensorSliceDataset"):
+        if node.op.removeprefix(FLEX) in ("TensorDataset", "TensorSliceDataset"):
             components = node.inputs
             return self._all(components[port : port + 1] if isinstance(port, int) else components, behind)
         return self._element_of(node, port, behind)
@@ -255,7 +288,7 @@ class Tracer:
             makers = [user for value in node.outputs for user in value.consumers if user.op == "MakeIterator"]
             sources = [user.inputs[0] for user in makers] + [f.outputs[0].value for f in functions if f.outputs]
             return [text for one in sources for text in self._element(one, port, behind)]
-        if node.op in ("MatchingFilesDataset", "ExperimentalMatchingFilesDataset"):
+        if node.op.removeprefix(FLEX) in ("MatchingFilesDataset", "ExperimentalMatchingFilesDataset"):
             return self._all(node.inputs, behind)
         if functions and isinstance(port, int) and "Filter" not in node.op and "TakeWhile" not in node.op:
             results = [function.outputs[port].value for function in functions if port < len(function.outputs)]
@@ -294,6 +327,13 @@ class Tracer:
             node = captured.mention.node
             return (self._known(node) or []) if node is not None else []
         return [(Leaf("variable", captured.name or captured.kind or "an object"),)]
+
+
+def _is_in_order(node: Node) -> bool:
+    """Say whether a join's parts come in the order of what they are put together of."""
+    while (maker := node.inputs[0].producer if node.inputs else None) is not None and maker.op in kinds.IDENTITIES:
+        node = maker
+    return maker is not None and maker.op in ("Pack", "Const")
 
 
 def _is_string(tensor: object) -> bool:
