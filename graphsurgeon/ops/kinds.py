@@ -102,6 +102,27 @@ IDENTITIES = frozenset({"Identity", "Snapshot", "PreventGradient", "StopGradient
 SAME_VALUE = IDENTITIES | {"RefIdentity"}  # the same for a reference
 CHECKED_VALUE = frozenset({"Print", "CheckNumerics", "CheckNumericsV2"})  # the same value, said or looked at on the way
 RESHAPES = frozenset({"Squeeze", "Reshape", "ExpandDims"})  # the same elements in the same order
+# What comes out has the shape of the first input, and each element of it comes of one element of each input.
+ELEMENT_BY_ELEMENT = _words(
+    """
+    Abs Acos Acosh Angle Asin Asinh Atan Atanh BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 BesselK0
+    BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Ceil ComplexAbs Conj Cos Cosh Dawsn Digamma Elu Erf Erfc Erfinv
+    Exp Expint Expm1 Floor FresnelCos FresnelSin Imag Inv Invert IsFinite IsInf IsNan LeakyRelu Lgamma Log Log1p
+    LogicalNot Ndtri Neg OnesLike PopulationCount Real Reciprocal Relu Relu6 Rint Round Rsqrt Selu Sigmoid Sign Sin
+    Sinh Softplus Softsign Spence Sqrt Square Tan Tanh ZerosLike _UnaryOpsComposition RiscAbs RiscCast RiscCeil
+    RiscCos RiscExp RiscFloor RiscImag RiscIsFinite RiscLog RiscLogicalNot RiscNeg RiscReal RiscSign RiscUnary
+    RiscBinaryArithmetic ClipByValue InvGrad ReciprocalGrad RsqrtGrad SigmoidGrad SqrtGrad TanhGrad
+    """
+)
+# The same of two inputs that broadcast.
+BROADCASTING = _words(
+    """
+    Add AddV2 Atan2 BitwiseAnd BitwiseOr BitwiseXor Complex Div DivNoNan FloorDiv FloorMod Greater GreaterEqual
+    Igamma IgammaGradA Igammac LeftShift Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mod Mul MulNoNan
+    NextAfter Polygamma Pow RealDiv RightShift SquaredDifference Sub TruncateDiv TruncateMod Xdivy Xlog1py Xlogy
+    Zeta
+    """
+)
 # Hand on their first input, or elements of it: a path or a text in what comes out was in what went in.
 ELEMENTS_OF_FIRST = _words(
     """

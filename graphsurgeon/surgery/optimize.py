@@ -19,9 +19,14 @@ from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
 from graphsurgeon.surgery.moves.known_ops import is_tflite
+from graphsurgeon.surgery.moves.unused_functions import unused_functions
+from graphsurgeon.surgery.optimizing.branches import decide_branches
+from graphsurgeon.surgery.optimizing.calls import inline_calls
 from graphsurgeon.surgery.optimizing.dead import ends_of, remove_dead
 from graphsurgeon.surgery.optimizing.fold import fold
 from graphsurgeon.surgery.optimizing.merge import merge
+from graphsurgeon.surgery.optimizing.share import share_functions
+from graphsurgeon.surgery.optimizing.transposes import move_transposes
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.rounds import Limits, Rounds
 from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
@@ -38,7 +43,12 @@ _OF_TFLITE = "buffers"  # the one pass that graphs of TensorFlow have no use for
 PASSES: Mapping[str, str] = {
     "fold": "constants computed, by ops whose numbers are the same everywhere",
     "fold-close": "Rsqrt of constants computed too, within 3 units of the last place",
+    "branches": "branches that constants decide: the one that is not taken goes",
+    "calls": "calls of functions that run nowhere else, or hold one node, become nodes, in their order",
+    "functions": "equal functions kept once",
     "arithmetic": "products with 1, double reshapes and transposes: the rules plain-arithmetic",
+    "transposes": "transposes led past what takes elements one by one, joins, pads and slices, where fewer are left",
+    "transposes-close": "past sums and smooth functions too, within 3 units of the last place, sums as they add up",
     "batch-norm-into-conv": "batch norms into the layer before, within 4e-7 of the largest value",
     "zeros-out": "additions of zeros, the same but for the sign of a zero",
     "identities": "Identity, Snapshot, StopGradient and PreventGradient that only hand a value on",
@@ -48,7 +58,7 @@ PASSES: Mapping[str, str] = {
     _OF_TFLITE: "of a TFLite model: constants of equal bytes stored once",
     "dead": "what nobody reads any more",
 }
-_ASKED_FOR = frozenset({"fold-close", "batch-norm-into-conv", "zeros-out"})  # close, not equal
+_ASKED_FOR = frozenset({"fold-close", "transposes-close", "batch-norm-into-conv", "zeros-out"})  # close, not equal
 ALL = "all"
 
 
@@ -130,11 +140,17 @@ class _Work:
         self.max_fold = max_fold
         self.counts = dict.fromkeys(PASSES, 0)
         self.notes: list[str] = []
+        self.unused = set(unused_functions(metagraph))
         self.ends = {graph: ends_of(graph) for graph in metagraph.graphs}
         self.passes: dict[str, Callable[[Ground], int]] = {
             "fold": self._fold,
             "fold-close": lambda ground: self._fold(ground, close=True),
+            "branches": lambda _: decide_branches(metagraph),
+            "calls": self._calls,
+            "functions": lambda _: share_functions(metagraph),
             "arithmetic": lambda ground: self._rules(ground, _RULES),
+            "transposes": self._transposes,
+            "transposes-close": lambda ground: self._transposes(ground, close=True),
             "batch-norm-into-conv": lambda ground: self._rules(ground, "batch-norm-into-conv"),
             "zeros-out": lambda ground: self._rules(ground, "zeros-out"),
             "identities": self._identities,
@@ -151,9 +167,17 @@ class _Work:
             count = self.passes[name](Ground(self.metagraph))
             self.counts[name] += count
             changed = changed or bool(count)
+        if changed:
+            self._drop_functions()
         for graph in self.metagraph.graphs if changed else ():
             clear_stale_colocation(graph)
         return changed
+
+    def _drop_functions(self) -> None:
+        """Leave out functions that something ran before, and nothing does any more."""
+        for function in unused_functions(self.metagraph):
+            if function not in self.unused:
+                del self.metagraph.functions[function.name]
 
     def _kept(self, ground: Ground, graph: Graph) -> set[Node]:
         return {*ground.protected, *self.ends[graph]}
@@ -165,6 +189,13 @@ class _Work:
             len(fold(graph, ground.subject, report, self.max_fold, mentioned, close=close))
             for graph in self.metagraph.graphs
         )
+
+    def _calls(self, ground: Ground) -> int:
+        ends = {node for nodes in self.ends.values() for node in nodes}
+        return inline_calls(self.metagraph, {*ground.protected, *ends})
+
+    def _transposes(self, ground: Ground, *, close: bool = False) -> int:
+        return sum(move_transposes(graph, self._kept(ground, graph), close=close) for graph in self.metagraph.graphs)
 
     def _rules(self, ground: Ground, name: str) -> int:
         rules = Rounds(rule_set(name).rules, ground, self.metagraph.graphs, Limits(skips=True))

@@ -459,7 +459,6 @@ CASES: dict[str, list[Case]] = {
         Case(lambda x: raw().Cast(x=x, DstT="float32"), [FLAT], "Cast"),
         Case(lambda x: tf().reshape(tf().reshape(x, [15, 4]), [5, 12]) + 1.0, [FLAT], ""),
         Case(lambda x: tf().transpose(tf().transpose(x, [2, 0, 1]), [1, 2, 0]) + 1.0, [FLAT], "Transpose"),
-        Case(lambda x: tf().transpose(tf().nn.relu(tf().transpose(x, [2, 0, 1])), [1, 2, 0]), [FLAT], "Transpose"),
         Case(lambda x: tf().transpose(tf().transpose(x, [2, 0, 1]), [2, 0, 1]), [FLAT], ""),
         Case(lambda x: tf().squeeze(tf().expand_dims(x, 1), [1]) + 1.0, [FLAT], "Squeeze"),
     ],
