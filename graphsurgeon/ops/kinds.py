@@ -216,6 +216,18 @@ SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # look at the shape 
 QUIETLY_IMPURE = frozenset({
     "ReadFile", "MatchingFiles", "ImmutableConst", "TensorListReserve", "EmptyTensorList", "EmptyTensorMap",
 })  # fmt: skip
+# Functions of their inputs and nothing else, beside those that take elements one by one and those with a kernel here.
+PURE = _words(
+    """
+    AddN ArgMax ArgMin AsString BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchToSpaceND BiasAdd Bincount Bitcast
+    Bucketize Conv2D Cumprod Cumsum DepthToSpace DepthwiseConv2dNative Diag DiagPart DynamicStitch Einsum
+    EuclideanNorm GatherNd LRN L2Loss LinSpace LogSoftmax LowerBound MatMul MatrixBandPart MatrixDiag
+    MatrixDiagPartV3 MatrixDiagV3 MatrixSetDiagV3 MaxPool Mean MirrorPad OneHot Pad PadV2 Prod ReduceJoin
+    RegexReplace ResizeBilinear ResizeNearestNeighbor ReverseSequence Roll ScatterNd SegmentSum Softmax
+    SpaceToBatchND SpaceToDepth SparseToDense SplitV StringJoin StringLength StringLower StringStrip StringToNumber
+    StringUpper Substr TensorScatterUpdate TopK TopKV2 Unique UnravelIndex UnsortedSegmentSum UpperBound Where
+    """
+)
 TFLITE_RANDOM = frozenset({"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL"})  # other numbers at each run
 # What they compute is output 0; the others are means, variances, indices for their own gradients.
 BY_PRODUCTS = MERGES | {

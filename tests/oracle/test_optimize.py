@@ -36,6 +36,16 @@ def test_a_fixture_computes_the_same_to_the_bit(tmp_path: Path, name: str) -> No
     assert all(output.identical for output in report.verdict.outputs)
 
 
+def test_inlined_calls_compute_the_same_to_the_bit(tmp_path: Path) -> None:
+    source = FIXTURES / "savedmodel" / "nested_calls"
+    passes = ["calls", "functions", "branches", "dead"]
+    report = edit(source, [("optimize", {"only": passes})], output=tmp_path / "out", verify=verifier(source))
+    assert report.steps[0].report.passes["calls"] == 3
+    assert report.verdict is not None
+    assert report.verdict.agrees
+    assert all(output.identical for output in report.verdict.outputs)
+
+
 # -- transposes that move --------------------------------------------------------------------------------------------
 
 
@@ -117,3 +127,38 @@ def test_transposes_move_and_the_numbers_stay(
         np.testing.assert_allclose(ran(before, x), ran(after, x), rtol=1e-6)
     else:
         np.testing.assert_array_equal(ran(before, x), ran(after, x))
+
+
+# -- constants that TensorFlow computes -------------------------------------------------------------------------------
+
+
+def test_what_has_no_kernel_here_is_computed_by_tensorflow(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from graphsurgeon.bridges.fold import with_tensorflow
+
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder("float32", [3], name="x")
+        sums = tf.cumsum(tf.exp(tf.constant([0.1, 0.2, 0.3])))
+        best, place = tf.math.top_k(sums * 2.0, 2)
+        words = tf.strings.join([tf.constant(["a", "b"]), tf.constant(["c", "d"])])
+        half = tf.cast(tf.sin(tf.constant(0.5)), tf.bfloat16)
+        wrong = tf.gather_nd(sums, tf.constant([[7]]))  # does not compute
+        large = tf.fill([300, 300], tf.sin(tf.constant(0.25)))
+        random = tf.random.uniform([3], seed=1) * 0.0
+        y = x * sums + tf.reduce_sum(best) + tf.cast(place[0], "float32") + tf.cast(half, "float32") + large[0, 0]
+        tf.identity(y + random, name="out")
+        tf.identity(words, name="words")
+        tf.identity(wrong, name="wrong")
+    source, target = tmp_path / "a.pb", tmp_path / "b.pb"
+    source.write_bytes(graph.as_graph_def().SerializeToString())
+    model = graphsurgeon.read(source)
+    report = optimize(model, only=["fold", "fold-with-tensorflow", "dead"], compute=with_tensorflow)
+    assert report.passes["fold-with-tensorflow"] >= 5
+    graphsurgeon.write(model, target)
+    ops = graphsurgeon.read(target).graph.op_counts
+    assert {"Fill", "RandomUniform", "GatherNd"} <= set(ops)
+    assert not {"Exp", "Cumsum", "TopKV2", "StringJoin", "Sin"} & set(ops)
+    values = np.array([1.0, -2.0, 3.0], "float32")
+    before, after = (tf.compat.v1.GraphDef.FromString(path.read_bytes()) for path in (source, target))
+    np.testing.assert_array_equal(ran(before, values), ran(after, values))

@@ -164,3 +164,18 @@ def test_a_control_edge_from_what_does_nothing_goes(tmp_path: Path) -> None:
         "y": ["Mul", "x:0", "w:0"],
         "out": ["Identity", "y:0"],
     }
+
+
+def test_a_pass_that_others_compute_for_has_to_be_asked_for_and_given_them() -> None:
+    text = "Neg(Add(x, Exp(2)))"
+    assert "fold-with-tensorflow" not in run(G(text), only=["all"]).passes
+    with pytest.raises(UsageError, match="nothing computes for fold-with-tensorflow"):
+        run(G(text), only=["fold-with-tensorflow"])
+    asked = []
+
+    def compute(metagraph: object, wanted: list[str]) -> dict[str, object]:
+        asked.append(wanted)
+        return {}
+
+    assert run(G(text), only=["fold-with-tensorflow"], compute=compute).passes == {}
+    assert asked[0] == ["n1:0"]
