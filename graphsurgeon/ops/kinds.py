@@ -101,6 +101,7 @@ RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "Stateles
 IDENTITIES = frozenset({"Identity", "Snapshot", "PreventGradient", "StopGradient"})
 SAME_VALUE = IDENTITIES | {"RefIdentity"}  # the same for a reference
 CHECKED_VALUE = frozenset({"Print", "CheckNumerics", "CheckNumericsV2"})  # the same value, said or looked at on the way
+SAYING = CHECKED_VALUE | {"Assert", "NoOp", "PrintV2"}  # stateful for what they say, and keep nothing
 RESHAPES = frozenset({"Squeeze", "Reshape", "ExpandDims"})  # the same elements in the same order
 # What comes out has the shape of the first input, and each element of it comes of one element of each input.
 ELEMENT_BY_ELEMENT = _words(
@@ -123,6 +124,39 @@ BROADCASTING = _words(
     Zeta
     """
 )
+# Of which TensorFlow gives the same bits wherever in a tensor an element lies (measured on 2.21); others take the last
+# few of many by other code.
+SAME_ANYWHERE = IDENTITIES | {
+    "Abs", "Add", "AddN", "AddV2", "Cast", "Ceil", "ClipByValue", "Div", "Equal", "Erf", "Floor", "FloorDiv",
+    "Greater", "GreaterEqual", "LeakyRelu", "Less", "LessEqual", "LogicalAnd", "LogicalNot", "LogicalOr", "Maximum",
+    "Minimum", "Mul", "Neg", "NotEqual", "RealDiv", "Relu", "Relu6", "Rint", "Round", "SelectV2", "Sign", "Sqrt",
+    "Square", "SquaredDifference", "Sub", "Tanh",
+}  # fmt: skip
+EXTREMES = frozenset({"Max", "Min", "All", "Any"})  # reductions of which the order does not matter
+SUMS = frozenset({"Mean", "Sum", "Prod"})  # of floats it does, in the last bits
+
+
+class AxesOfInputs(NamedTuple):
+    """Which inputs of an op are data, which have a row for each axis of them, and which names axes."""
+
+    data: slice
+    per_axis: tuple[int, ...] = ()
+    axes: int | None = None
+
+
+# Compute the same in any order of the axes, if what is said of axes follows.
+PERMUTED = {
+    "ConcatV2": AxesOfInputs(slice(0, -1), axes=-1),
+    "Pad": AxesOfInputs(slice(0, 1), (1,)),
+    "PadV2": AxesOfInputs(slice(0, 1), (1,)),
+    "MirrorPad": AxesOfInputs(slice(0, 1), (1,)),
+    "Slice": AxesOfInputs(slice(0, 1), (1, 2)),
+    "Tile": AxesOfInputs(slice(0, 1), (1,)),
+    "Split": AxesOfInputs(slice(1, 2), axes=0),
+    "SplitV": AxesOfInputs(slice(0, 1), axes=2),
+    "ReverseV2": AxesOfInputs(slice(0, 1), axes=1),
+}
+REDUCED = AxesOfInputs(slice(0, 1), axes=1)
 # Hand on their first input, or elements of it: a path or a text in what comes out was in what went in.
 ELEMENTS_OF_FIRST = _words(
     """

@@ -12,13 +12,10 @@ from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CHECKED_VALUE, PYTHON, RUNNERS
+from graphsurgeon.ops.kinds import PYTHON, RUNNERS, SAYING
 from graphsurgeon.surgery.moves.call_nodes import retarget
 from graphsurgeon.surgery.moves.unused_functions import named_functions, unused_functions
 from graphsurgeon.surgery.optimizing.merge import shown
-
-_SAYS = CHECKED_VALUE | {"Assert", "PrintV2", "NoOp"}  # stateful, but for what they say
-_UNTOLD = object()
 
 
 def share_functions(metagraph: MetaGraph) -> int:
@@ -78,26 +75,14 @@ def _key(function: Graph) -> object | None:
     parts.append(tuple((o.name, o.dtype, _place(o.value, places, arguments)) for o in function.outputs))
     parts.append(frozenset(places[node] for node in function.control_outputs.values()))
     parts.append(frozenset((places[node], arguments.get(value)) for node, value in function.argument_controls))
-    return tuple(parts) if _is_whole(parts) else None
-
-
-def _is_whole(parts: list[object]) -> bool:
-    """Say whether nothing of a function could not be told."""
-    waiting: list[object] = list(parts)
-    while waiting:
-        part = waiting.pop()
-        if part is _UNTOLD:
-            return False
-        if isinstance(part, tuple):
-            waiting += part
-    return True
+    return tuple(parts)
 
 
 def _place(value: Value, places: dict[Node, int], arguments: dict[Value, int]) -> object:
     if value in arguments:
         return "argument", arguments[value]
     node = value.producer
-    return (places[node], value.port) if node in places else _UNTOLD
+    return (places[node], value.port) if node in places else object()
 
 
 def _attrs(attrs: object) -> tuple[object, ...]:
@@ -111,7 +96,7 @@ def _shown(value: AttrValue) -> object:
     if isinstance(value, list):
         return tuple(_shown(item) for item in value)
     found = shown(value)
-    return found if found is not None or value is None else _UNTOLD
+    return found if found is not None or value is None else object()  # equal to nothing
 
 
 def _keeps_nothing(node: Node) -> bool:
@@ -121,6 +106,6 @@ def _keeps_nothing(node: Node) -> bool:
     definition = catalog.of(node)
     if definition is None or node.op in PYTHON:
         return False
-    if not definition.is_stateful or node.op in _SAYS:
+    if not definition.is_stateful or node.op in SAYING:
         return True
     return any(dtype_of(value) is RESOURCE for value in node.inputs)

@@ -9,7 +9,7 @@ value of it gets one transpose. Constants and axes are turned; nodes get new nam
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphsurgeon.analysis.flow.attributes import attribute, dtype_of
 from graphsurgeon.analysis.flow.frames import control_flow
@@ -17,44 +17,22 @@ from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import downstream, reached
-from graphsurgeon.ops.kinds import BROADCASTING, ELEMENT_BY_ELEMENT, IDENTITIES
+from graphsurgeon.ops.kinds import (
+    BROADCASTING,
+    ELEMENT_BY_ELEMENT,
+    EXTREMES,
+    PERMUTED,
+    REDUCED,
+    SAME_ANYWHERE,
+    SUMS,
+    AxesOfInputs,
+)
 from graphsurgeon.surgery.replacing.new_tensors import tensor_of
 
 Permutation = tuple[int, ...]
 _MOST_TURNED = 1 << 20  # bytes of a constant that is turned
 _MOST_ORDERS = 64  # of a graph: each is looked for by itself
 _SMOOTH = ELEMENT_BY_ELEMENT | BROADCASTING
-# Of which TensorFlow gives the same bits wherever an element lies; others take the last few of many by other code.
-_ALIKE = IDENTITIES | {
-    "Abs", "Add", "AddN", "AddV2", "Cast", "Ceil", "ClipByValue", "Div", "Equal", "Erf", "Floor", "FloorDiv",
-    "Greater", "GreaterEqual", "LeakyRelu", "Less", "LessEqual", "LogicalAnd", "LogicalNot", "LogicalOr", "Maximum",
-    "Minimum", "Mul", "Neg", "NotEqual", "RealDiv", "Relu", "Relu6", "Rint", "Round", "SelectV2", "Sign", "Sqrt",
-    "Square", "SquaredDifference", "Sub", "Tanh",
-}  # fmt: skip
-
-
-class _Ends(NamedTuple):
-    """Which inputs of a node are data, and which say something of each axis, or name axes."""
-
-    data: slice
-    per_axis: tuple[int, ...] = ()
-    axes: int | None = None
-
-
-_MOVED = {
-    "ConcatV2": _Ends(slice(0, -1), axes=-1),
-    "Pad": _Ends(slice(0, 1), (1,)),
-    "PadV2": _Ends(slice(0, 1), (1,)),
-    "MirrorPad": _Ends(slice(0, 1), (1,)),
-    "Slice": _Ends(slice(0, 1), (1, 2)),
-    "Tile": _Ends(slice(0, 1), (1,)),
-    "Split": _Ends(slice(1, 2), axes=0),
-    "SplitV": _Ends(slice(0, 1), axes=2),
-    "ReverseV2": _Ends(slice(0, 1), axes=1),
-}
-_REDUCTIONS = frozenset({"Max", "Min", "All", "Any"})  # of which the order does not matter
-_SUMS = frozenset({"Mean", "Sum", "Prod"})  # of floats it does, in the last bits
-_REDUCED = _Ends(slice(0, 1), axes=1)
 
 
 def move_transposes(graph: Graph, kept: Collection[Node], *, close: bool = False) -> int:
@@ -108,7 +86,7 @@ class _Regions:
         self.inverse = tuple(order.index(axis) for axis in range(len(order)))
         self.bound = bound
         self.close = close
-        self.one_by_one = _ALIKE | _SMOOTH if close else _ALIKE
+        self.one_by_one = SAME_ANYWHERE | _SMOOTH if close else SAME_ANYWHERE
         self.results = {output.value for output in graph.outputs}
 
     def move(self) -> int:
@@ -128,13 +106,13 @@ class _Regions:
         """Return the nodes of which every operand comes from a source, from such a node, or can be turned."""
         near = downstream(sources, controls=False, through=lambda node: node in sources or self._may(node))
         found = {node for node in near if self._may(node)}
-        waiting = list(found)
-        while waiting:
-            node = waiting.pop()
-            if node in found and not all(self._fits(value, found) for value in self._data(node)):
-                found.discard(node)
-                waiting += [user for user in node.consumers if user in found]
-        return found
+        unfit = [node for node in found if not all(self._fits(value, found) for value in self._data(node))]
+
+        def readers(node: Node) -> list[Node]:
+            return [user for user in node.consumers if user in found]
+
+        gone = reached(unfit, readers)
+        return found.difference(gone)
 
     def _may(self, node: Node) -> bool:
         """Say whether a node computes the same whatever the order of the axes."""
@@ -155,13 +133,13 @@ class _Regions:
         axes = _ints(node.inputs[ends.axes])
         return axes is not None and all(-rank <= axis < rank for axis in axes)
 
-    def _ends(self, node: Node) -> _Ends | None:
-        if node.op in _MOVED:
-            return _MOVED[node.op]
+    def _ends(self, node: Node) -> AxesOfInputs | None:
+        if node.op in PERMUTED:
+            return PERMUTED[node.op]
         if attribute(node, "keep_dims") is not True:
             return None
-        if node.op in _REDUCTIONS or (node.op in _SUMS and self._is_sum_moved(node)):
-            return _REDUCED
+        if node.op in EXTREMES or (node.op in SUMS and self._is_sum_moved(node)):
+            return REDUCED
         return None
 
     def _is_sum_moved(self, node: Node) -> bool:
