@@ -18,8 +18,8 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
+from graphsurgeon.surgery.moves.functions.unused_functions import unused_functions
 from graphsurgeon.surgery.moves.known_ops import is_tflite
-from graphsurgeon.surgery.moves.unused_functions import unused_functions
 from graphsurgeon.surgery.optimizing.branches import decide_branches
 from graphsurgeon.surgery.optimizing.calls import inline_calls
 from graphsurgeon.surgery.optimizing.dead import ends_of, remove_dead

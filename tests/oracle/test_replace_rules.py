@@ -649,6 +649,52 @@ def test_rounding_out(tmp_path: Path) -> None:
         np.testing.assert_array_equal(after, WIDE)
 
 
+# -- a rule and its reverse -------------------------------------------------------------------------------------------
+
+
+def mixed(x: Any, random: Any) -> Any:
+    """Apply a few ops of two versions, and what networks are built of, in some order."""
+    shape = [int(dim) for dim in x.shape]
+    other = tf().constant(random.normal(size=shape).astype("float32"))
+    steps = [
+        lambda y: raw().AddV2(x=y, y=other),
+        lambda y: raw().Add(x=y, y=other),
+        lambda y: raw().SelectV2(condition=y > 0.25, t=y, e=other),
+        lambda y: raw().Select(condition=y > 0.25, x=other, y=y),
+        lambda y: raw().GatherV2(params=y, indices=random.permutation(shape[0]).astype("int32"), axis=0),
+        lambda y: raw().Div(x=y, y=tf().abs(other) + 1.0),
+        lambda y: raw().BatchMatMulV2(x=y, y=raw().BatchMatMul(x=y, y=other, adj_x=True)) / 16.0,
+        lambda y: y * tf().sigmoid(y),
+        lambda y: y * tf().nn.relu6(y + 3.0) * (1 / 6),
+        lambda y: tf().nn.softmax(y),
+        lambda y: spelled_softmax(y, -1),
+    ]
+    for place in random.permutation(len(steps)):
+        x = steps[place](x)
+    return x
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("rule", "reverse"),
+    [
+        ("older-ops", "newer-ops"), ("newer-ops", "older-ops"), ("spell-out-softmax", "fuse-softmax"),
+        ("fuse-softmax", "spell-out-softmax"), ("fuse-hard-swish", "spell-out-swish"),
+        ("spell-out-swish", "fuse-swish"),
+    ],
+)  # fmt: skip
+def test_a_rule_and_its_reverse_give_back_the_numbers(tmp_path: Path, rule: str, reverse: str, seed: int) -> None:
+    dims = np.random.default_rng(seed).integers(2, 6, 3)
+    x = normal(*map(int, dims))
+    before, after, _, count = replaced(tmp_path, lambda x: mixed(x, np.random.default_rng(100 + seed)), [x], rule)
+    assert count >= 1
+    np.testing.assert_allclose(before, after, rtol=1e-5, atol=2e-6)
+    model = graphsurgeon.read(tmp_path / "b.pb")
+    assert len(replace(model, rule_set(reverse).rules).replaced) >= (1 if "swish" not in reverse else 0)
+    graphsurgeon.write(model, tmp_path / "c.pb")
+    np.testing.assert_allclose(before, run(tmp_path / "c.pb", [x]), rtol=1e-5, atol=2e-6)
+
+
 # -- branches and loops of TensorFlow 1, whole models ----------------------------------------------------------------
 
 

@@ -281,7 +281,7 @@ def test_a_named_node_on_the_dead_branch_leaves_the_graph_as_it_is(tmp_path: Pat
 
 def test_numbers_decide_as_their_dtype_holds_them() -> None:
     """0.1 + 0.2 in half precision is 0.2998: less than 0.3, which in doubles it is not."""
-    from graphsurgeon.surgery.moves.known_scalars import KnownScalars
+    from graphsurgeon.surgery.moves.branches.known_scalars import KnownScalars
 
     half = DType.named("float16")
     made = G()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
+from graphsurgeon.surgery.moves.branches.fold_predicates import carry_through, check_outputs, decide, folded_selects
 from graphsurgeon.surgery.moves.prune import collected_nodes, forget_removed, protected_nodes
 
 

@@ -15,8 +15,8 @@ from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.traversal import in_postorder
-from graphsurgeon.surgery.moves.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
-from graphsurgeon.surgery.moves.unused_functions import named_functions, unused_functions
+from graphsurgeon.surgery.moves.functions.unused_functions import named_functions, unused_functions
+from graphsurgeon.surgery.moves.inlining.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
 
 # Attributes by which a call, or a function, is more than its nodes: it is compiled, exchanged or differentiated as one.
 _AS_ONE = frozenset({

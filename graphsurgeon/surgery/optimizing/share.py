@@ -13,8 +13,8 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import PYTHON, RUNNERS, SAYING
-from graphsurgeon.surgery.moves.call_nodes import retarget
-from graphsurgeon.surgery.moves.unused_functions import named_functions, unused_functions
+from graphsurgeon.surgery.moves.functions.call_nodes import retarget
+from graphsurgeon.surgery.moves.functions.unused_functions import named_functions, unused_functions
 from graphsurgeon.surgery.optimizing.merge import shown
 
 
