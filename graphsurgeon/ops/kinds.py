@@ -101,7 +101,62 @@ RANDOM_UNIFORM = frozenset({"RandomUniform", "StatelessRandomUniform", "Stateles
 IDENTITIES = frozenset({"Identity", "Snapshot", "PreventGradient", "StopGradient"})
 SAME_VALUE = IDENTITIES | {"RefIdentity"}  # the same for a reference
 CHECKED_VALUE = frozenset({"Print", "CheckNumerics", "CheckNumericsV2"})  # the same value, said or looked at on the way
+SAYING = CHECKED_VALUE | {"Assert", "NoOp", "PrintV2"}  # stateful for what they say, and keep nothing
 RESHAPES = frozenset({"Squeeze", "Reshape", "ExpandDims"})  # the same elements in the same order
+# What comes out has the shape of the first input, and each element of it comes of one element of each input.
+ELEMENT_BY_ELEMENT = _words(
+    """
+    Abs Acos Acosh Angle Asin Asinh Atan Atanh BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 BesselK0
+    BesselK0e BesselK1 BesselK1e BesselY0 BesselY1 Ceil ComplexAbs Conj Cos Cosh Dawsn Digamma Elu Erf Erfc Erfinv
+    Exp Expint Expm1 Floor FresnelCos FresnelSin Imag Inv Invert IsFinite IsInf IsNan LeakyRelu Lgamma Log Log1p
+    LogicalNot Ndtri Neg OnesLike PopulationCount Real Reciprocal Relu Relu6 Rint Round Rsqrt Selu Sigmoid Sign Sin
+    Sinh Softplus Softsign Spence Sqrt Square Tan Tanh ZerosLike _UnaryOpsComposition RiscAbs RiscCast RiscCeil
+    RiscCos RiscExp RiscFloor RiscImag RiscIsFinite RiscLog RiscLogicalNot RiscNeg RiscReal RiscSign RiscUnary
+    RiscBinaryArithmetic ClipByValue InvGrad ReciprocalGrad RsqrtGrad SigmoidGrad SqrtGrad TanhGrad
+    """
+)
+# The same of two inputs that broadcast.
+BROADCASTING = _words(
+    """
+    Add AddV2 Atan2 BitwiseAnd BitwiseOr BitwiseXor Complex Div DivNoNan FloorDiv FloorMod Greater GreaterEqual
+    Igamma IgammaGradA Igammac LeftShift Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mod Mul MulNoNan
+    NextAfter Polygamma Pow RealDiv RightShift SquaredDifference Sub TruncateDiv TruncateMod Xdivy Xlog1py Xlogy
+    Zeta
+    """
+)
+# Of which TensorFlow gives the same bits wherever in a tensor an element lies (measured on 2.21); others take the last
+# few of many by other code.
+SAME_ANYWHERE = IDENTITIES | {
+    "Abs", "Add", "AddN", "AddV2", "Cast", "Ceil", "ClipByValue", "Div", "Equal", "Erf", "Floor", "FloorDiv",
+    "Greater", "GreaterEqual", "LeakyRelu", "Less", "LessEqual", "LogicalAnd", "LogicalNot", "LogicalOr", "Maximum",
+    "Minimum", "Mul", "Neg", "NotEqual", "RealDiv", "Relu", "Relu6", "Rint", "Round", "SelectV2", "Sign", "Sqrt",
+    "Square", "SquaredDifference", "Sub", "Tanh",
+}  # fmt: skip
+EXTREMES = frozenset({"Max", "Min", "All", "Any"})  # reductions of which the order does not matter
+SUMS = frozenset({"Mean", "Sum", "Prod"})  # of floats it does, in the last bits
+
+
+class AxesOfInputs(NamedTuple):
+    """Which inputs of an op are data, which have a row for each axis of them, and which names axes."""
+
+    data: slice
+    per_axis: tuple[int, ...] = ()
+    axes: int | None = None
+
+
+# Compute the same in any order of the axes, if what is said of axes follows.
+PERMUTED = {
+    "ConcatV2": AxesOfInputs(slice(0, -1), axes=-1),
+    "Pad": AxesOfInputs(slice(0, 1), (1,)),
+    "PadV2": AxesOfInputs(slice(0, 1), (1,)),
+    "MirrorPad": AxesOfInputs(slice(0, 1), (1,)),
+    "Slice": AxesOfInputs(slice(0, 1), (1, 2)),
+    "Tile": AxesOfInputs(slice(0, 1), (1,)),
+    "Split": AxesOfInputs(slice(1, 2), axes=0),
+    "SplitV": AxesOfInputs(slice(0, 1), axes=2),
+    "ReverseV2": AxesOfInputs(slice(0, 1), axes=1),
+}
+REDUCED = AxesOfInputs(slice(0, 1), axes=1)
 # Hand on their first input, or elements of it: a path or a text in what comes out was in what went in.
 ELEMENTS_OF_FIRST = _words(
     """
@@ -195,6 +250,18 @@ SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # look at the shape 
 QUIETLY_IMPURE = frozenset({
     "ReadFile", "MatchingFiles", "ImmutableConst", "TensorListReserve", "EmptyTensorList", "EmptyTensorMap",
 })  # fmt: skip
+# Functions of their inputs and nothing else, beside those that take elements one by one and those with a kernel here.
+PURE = _words(
+    """
+    AddN ArgMax ArgMin AsString BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchToSpaceND BiasAdd Bincount Bitcast
+    Bucketize Conv2D Cumprod Cumsum DepthToSpace DepthwiseConv2dNative Diag DiagPart DynamicStitch Einsum
+    EuclideanNorm GatherNd LRN L2Loss LinSpace LogSoftmax LowerBound MatMul MatrixBandPart MatrixDiag
+    MatrixDiagPartV3 MatrixDiagV3 MatrixSetDiagV3 MaxPool Mean MirrorPad OneHot Pad PadV2 Prod ReduceJoin
+    RegexReplace ResizeBilinear ResizeNearestNeighbor ReverseSequence Roll ScatterNd SegmentSum Softmax
+    SpaceToBatchND SpaceToDepth SparseToDense SplitV StringJoin StringLength StringLower StringStrip StringToNumber
+    StringUpper Substr TensorScatterUpdate TopK TopKV2 Unique UnravelIndex UnsortedSegmentSum UpperBound Where
+    """
+)
 TFLITE_RANDOM = frozenset({"RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL"})  # other numbers at each run
 # What they compute is output 0; the others are means, variances, indices for their own gradients.
 BY_PRODUCTS = MERGES | {

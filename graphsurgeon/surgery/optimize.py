@@ -18,10 +18,16 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
+from graphsurgeon.surgery.moves.functions.unused_functions import unused_functions
 from graphsurgeon.surgery.moves.known_ops import is_tflite
+from graphsurgeon.surgery.optimizing.branches import decide_branches
+from graphsurgeon.surgery.optimizing.calls import inline_calls
 from graphsurgeon.surgery.optimizing.dead import ends_of, remove_dead
 from graphsurgeon.surgery.optimizing.fold import fold
+from graphsurgeon.surgery.optimizing.fold_elsewhere import Computer, fold_elsewhere
 from graphsurgeon.surgery.optimizing.merge import merge
+from graphsurgeon.surgery.optimizing.share import share_functions
+from graphsurgeon.surgery.optimizing.transposes import move_transposes
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.rounds import Limits, Rounds
 from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
@@ -38,7 +44,13 @@ _OF_TFLITE = "buffers"  # the one pass that graphs of TensorFlow have no use for
 PASSES: Mapping[str, str] = {
     "fold": "constants computed, by ops whose numbers are the same everywhere",
     "fold-close": "Rsqrt of constants computed too, within 3 units of the last place",
+    "fold-with-tensorflow": "constants of all other ops computed by TensorFlow, as it does on this machine",
+    "branches": "branches that constants decide: the one that is not taken goes",
+    "calls": "calls of functions that run nowhere else, or hold one node, become nodes, in their order",
+    "functions": "equal functions kept once",
     "arithmetic": "products with 1, double reshapes and transposes: the rules plain-arithmetic",
+    "transposes": "transposes led past what takes elements one by one, joins, pads and slices, where fewer are left",
+    "transposes-close": "past sums and smooth functions too, within 3 units of the last place, sums as they add up",
     "batch-norm-into-conv": "batch norms into the layer before, within 4e-7 of the largest value",
     "zeros-out": "additions of zeros, the same but for the sign of a zero",
     "identities": "Identity, Snapshot, StopGradient and PreventGradient that only hand a value on",
@@ -48,7 +60,10 @@ PASSES: Mapping[str, str] = {
     _OF_TFLITE: "of a TFLite model: constants of equal bytes stored once",
     "dead": "what nobody reads any more",
 }
-_ASKED_FOR = frozenset({"fold-close", "batch-norm-into-conv", "zeros-out"})  # close, not equal
+_BY_OTHERS = "fold-with-tensorflow"
+_ASKED_FOR = frozenset(
+    {"fold-close", _BY_OTHERS, "transposes-close", "batch-norm-into-conv", "zeros-out"}
+)  # close, not equal
 ALL = "all"
 
 
@@ -78,25 +93,30 @@ def optimize(
     keep: Sequence[str] | None = None,
     max_fold: int = MAX_FOLD,
     tags: Sequence[str] | None = None,
+    compute: Computer | None = None,
 ) -> OptimizeReport:
     """Leave out what a graph need not compute, in functions too.
 
     Args:
         model: changed in place.
-        only: passes to run (`PASSES`), or `all`; by default those that keep every bit.
+        only: passes to run (`PASSES`), or `all` that need nothing beside this package; by default those that keep every
+            bit.
         keep: passes not to run.
         max_fold: bytes of a folded constant that is larger than what it is made of.
         tags: the MetaGraph with exactly these tags.
+        compute: what the pass `fold-with-tensorflow` asks, such as `bridges.fold.with_tensorflow`.
 
     Raises:
-        UsageError: there is no such pass.
+        UsageError: there is no such pass, or nothing that computes for it.
         UnsupportedError: the model has ops of another framework.
     """
     chosen = _choose(only, keep)
     metagraph = choose_metagraph(model, tags)
     of_tflite = is_tflite(model, metagraph, "optimize")
     before, constants = _counts(metagraph)
-    work = _TFLite(metagraph, chosen, max_fold) if of_tflite else _Work(metagraph, chosen, max_fold)
+    if _BY_OTHERS in chosen and compute is None and not of_tflite:
+        raise UsageError(f"nothing computes for {_BY_OTHERS}", hint="compute=graphsurgeon.bridges.fold.with_tensorflow")
+    work = _TFLite(metagraph, chosen, max_fold) if of_tflite else _Work(metagraph, chosen, max_fold, compute)
     for _ in range(_MOST_ROUNDS):
         if not work.round():
             break
@@ -108,7 +128,7 @@ def optimize(
 
 def _choose(only: Sequence[str] | None, keep: Sequence[str] | None) -> list[str]:
     if ALL in (only or ()):
-        only = list(PASSES)
+        only = [*(name for name in PASSES if name != _BY_OTHERS), *(name for name in only or () if name != ALL)]
     unknown = [name for name in (*(only or ()), *(keep or ())) if name not in PASSES]
     if unknown:
         raise UsageError(f"there is no pass {unknown[0]!r}", hint=f"one of {', '.join(PASSES)}")
@@ -124,17 +144,28 @@ def _counts(metagraph: MetaGraph) -> tuple[int, int]:
 class _Work:
     """The passes over one MetaGraph."""
 
-    def __init__(self, metagraph: MetaGraph, chosen: Sequence[str], max_fold: int) -> None:
+    def __init__(
+        self, metagraph: MetaGraph, chosen: Sequence[str], max_fold: int, compute: Computer | None = None
+    ) -> None:
         self.metagraph = metagraph
+        self.compute = compute
+        self.tried: set[Node] = set()
         self.chosen = [name for name in chosen if name != _OF_TFLITE]
         self.max_fold = max_fold
         self.counts = dict.fromkeys(PASSES, 0)
         self.notes: list[str] = []
+        self.unused = set(unused_functions(metagraph))
         self.ends = {graph: ends_of(graph) for graph in metagraph.graphs}
         self.passes: dict[str, Callable[[Ground], int]] = {
             "fold": self._fold,
             "fold-close": lambda ground: self._fold(ground, close=True),
+            _BY_OTHERS: self._fold_elsewhere,
+            "branches": lambda _: decide_branches(metagraph),
+            "calls": self._calls,
+            "functions": lambda _: share_functions(metagraph),
             "arithmetic": lambda ground: self._rules(ground, _RULES),
+            "transposes": self._transposes,
+            "transposes-close": lambda ground: self._transposes(ground, close=True),
             "batch-norm-into-conv": lambda ground: self._rules(ground, "batch-norm-into-conv"),
             "zeros-out": lambda ground: self._rules(ground, "zeros-out"),
             "identities": self._identities,
@@ -151,20 +182,43 @@ class _Work:
             count = self.passes[name](Ground(self.metagraph))
             self.counts[name] += count
             changed = changed or bool(count)
+        if changed:
+            self._drop_functions()
         for graph in self.metagraph.graphs if changed else ():
             clear_stale_colocation(graph)
         return changed
+
+    def _drop_functions(self) -> None:
+        """Leave out functions that something ran before, and nothing does any more."""
+        for function in unused_functions(self.metagraph):
+            if function not in self.unused:
+                del self.metagraph.functions[function.name]
 
     def _kept(self, ground: Ground, graph: Graph) -> set[Node]:
         return {*ground.protected, *self.ends[graph]}
 
     def _fold(self, ground: Ground, *, close: bool = False) -> int:
         report = infer_shapes(self.metagraph)
-        mentioned = {node for node in ground.protected if node.op in ("Identity", "NoOp")}
         return sum(
-            len(fold(graph, ground.subject, report, self.max_fold, mentioned, close=close))
+            len(fold(graph, ground.subject, report, self.max_fold, _handed_on(ground), close=close))
             for graph in self.metagraph.graphs
         )
+
+    def _fold_elsewhere(self, ground: Ground) -> int:
+        if self.compute is None:
+            return 0
+        report, compute = infer_shapes(self.metagraph), self.compute
+        return sum(
+            len(fold_elsewhere(graph, compute, report, self.max_fold, _handed_on(ground), self.tried))
+            for graph in self.metagraph.graphs
+        )
+
+    def _calls(self, ground: Ground) -> int:
+        ends = {node for nodes in self.ends.values() for node in nodes}
+        return inline_calls(self.metagraph, {*ground.protected, *ends})
+
+    def _transposes(self, ground: Ground, *, close: bool = False) -> int:
+        return sum(move_transposes(graph, self._kept(ground, graph), close=close) for graph in self.metagraph.graphs)
 
     def _rules(self, ground: Ground, name: str) -> int:
         rules = Rounds(rule_set(name).rules, ground, self.metagraph.graphs, Limits(skips=True))
@@ -196,6 +250,11 @@ class _Work:
 
     def _dead(self, ground: Ground) -> int:
         return sum(len(remove_dead(graph, self.ends[graph], ground)) for graph in self.metagraph.graphs)
+
+
+def _handed_on(ground: Ground) -> set[Node]:
+    """Return nodes that are named, and that only hand on or gather."""
+    return {node for node in ground.protected if node.op in ("Identity", "NoOp")}
 
 
 class _TFLite:

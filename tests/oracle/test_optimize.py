@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import graphsurgeon
 from graphsurgeon.bridges.verify import verifier
 from graphsurgeon.edit import edit
+from graphsurgeon.surgery import optimize
 
 pytestmark = pytest.mark.tensorflow
 
@@ -29,3 +34,131 @@ def test_a_fixture_computes_the_same_to_the_bit(tmp_path: Path, name: str) -> No
     assert report.verdict is not None
     assert report.verdict.agrees
     assert all(output.identical for output in report.verdict.outputs)
+
+
+def test_inlined_calls_compute_the_same_to_the_bit(tmp_path: Path) -> None:
+    source = FIXTURES / "savedmodel" / "nested_calls"
+    passes = ["calls", "functions", "branches", "dead"]
+    report = edit(source, [("optimize", {"only": passes})], output=tmp_path / "out", verify=verifier(source))
+    assert report.steps[0].report.passes["calls"] >= 1
+    assert report.verdict is not None
+    assert report.verdict.agrees
+    assert all(output.identical for output in report.verdict.outputs)
+
+
+# -- transposes that move --------------------------------------------------------------------------------------------
+
+
+def turned(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.transpose(x, [0, 3, 1, 2])
+
+
+def back(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.transpose(x, [0, 2, 3, 1])
+
+
+def chain(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.nn.relu6(turned(x) * np.arange(7, dtype="f4").reshape(7, 1, 1) + 0.25)
+    return back(tf.tanh(tf.sqrt(tf.abs(y)) - tf.maximum(y, tf.constant([[[[0.5]]]]))))
+
+
+def joined(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.pad(tf.concat([turned(x), tf.nn.relu(turned(-x))], -3), [[0, 0], [0, 2], [1, 0], [3, 1]])
+    return back(tf.reduce_max(tf.tile(tf.slice(y, [0, 1, 0, 0], [-1, 12, -1, 3]), [1, 2, 1, 1]), [-1], keepdims=True))
+
+
+def parts(x: Any) -> Any:
+    import tensorflow as tf
+
+    first, second = tf.split(turned(x), [4, 3], axis=1)
+    left, right = tf.split(tf.reverse(tf.concat([second, first], 1), [2]), 2, axis=3)
+    return back(tf.concat([left + right, tf.where(left > 0, right, -left)], 2))
+
+
+def summed(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.reduce_mean(tf.nn.sigmoid(turned(x)), [2, 3], keepdims=True)
+    return back(tf.exp(y) * turned(x))
+
+
+def ran(graph_def: Any, x: Any) -> Any:
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+        config = tf.compat.v1.ConfigProto()
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        with tf.compat.v1.Session(graph=graph, config=config) as session:
+            return session.run("out:0", {"x:0": x})
+
+
+@pytest.mark.parametrize(
+    ("build", "left", "passes"),
+    [(chain, 0, None), (joined, 0, None), (parts, 0, None), (summed, 0, ["transposes-close", "dead"])],
+)
+def test_transposes_move_and_the_numbers_stay(
+    tmp_path: Path, build: Callable[[Any], Any], left: int, passes: list[str] | None
+) -> None:
+    import tensorflow as tf
+
+    x = np.random.default_rng(3).normal(size=(2, 5, 6, 7)).astype("float32")
+    with tf.Graph().as_default() as graph:
+        tf.identity(build(tf.compat.v1.placeholder("float32", [None, 5, 6, 7], name="x")), name="out")
+        before = graph.as_graph_def()
+    source, target = tmp_path / "a.pb", tmp_path / "b.pb"
+    source.write_bytes(before.SerializeToString())
+    model = graphsurgeon.read(source)
+    report = optimize(model, only=passes)
+    assert report.passes["transposes-close" if passes else "transposes"] >= 1
+    assert optimize(model, only=passes).passes == {}
+    graphsurgeon.write(model, target)
+    assert graphsurgeon.read(target).graph.op_counts.get("Transpose", 0) == left
+    after = tf.compat.v1.GraphDef.FromString(target.read_bytes())
+    if passes:
+        np.testing.assert_allclose(ran(before, x), ran(after, x), rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(ran(before, x), ran(after, x))
+
+
+# -- constants that TensorFlow computes -------------------------------------------------------------------------------
+
+
+def test_what_has_no_kernel_here_is_computed_by_tensorflow(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from graphsurgeon.bridges.fold import with_tensorflow
+
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder("float32", [3], name="x")
+        sums = tf.cumsum(tf.exp(tf.constant([0.1, 0.2, 0.3])))
+        best, place = tf.math.top_k(sums * 2.0, 2)
+        words = tf.strings.join([tf.constant(["a", "b"]), tf.constant(["c", "d"])])
+        half = tf.cast(tf.sin(tf.constant(0.5)), tf.bfloat16)
+        wrong = tf.gather_nd(sums, tf.constant([[7]]))  # does not compute
+        large = tf.fill([300, 300], tf.sin(tf.constant(0.25)))
+        random = tf.random.uniform([3], seed=1) * 0.0
+        y = x * sums + tf.reduce_sum(best) + tf.cast(place[0], "float32") + tf.cast(half, "float32") + large[0, 0]
+        tf.identity(y + random, name="out")
+        tf.identity(words, name="words")
+        tf.identity(wrong, name="wrong")
+    source, target = tmp_path / "a.pb", tmp_path / "b.pb"
+    source.write_bytes(graph.as_graph_def().SerializeToString())
+    model = graphsurgeon.read(source)
+    report = optimize(model, only=["fold", "fold-with-tensorflow", "dead"], compute=with_tensorflow)
+    assert report.passes["fold-with-tensorflow"] >= 5
+    graphsurgeon.write(model, target)
+    ops = graphsurgeon.read(target).graph.op_counts
+    assert {"Fill", "RandomUniform", "GatherNd"} <= set(ops)
+    assert not {"Exp", "Cumsum", "TopKV2", "StringJoin", "Sin"} & set(ops)
+    values = np.array([1.0, -2.0, 3.0], "float32")
+    before, after = (tf.compat.v1.GraphDef.FromString(path.read_bytes()) for path in (source, target))
+    np.testing.assert_array_equal(ran(before, values), ran(after, values))

@@ -108,7 +108,7 @@ def test_functions_are_optimized_too() -> None:
     made = G()
     body = function(made.metagraph, "f", ["p"], "Mul(Exp(p), Mul(1, Sub(3, 2)))")
     made.add("Neg(f(x))")
-    run(made)
+    run(made, keep=["calls"])
     assert [one.op for one in body.nodes] == ["Exp"]
     assert body.outputs[0].value.producer.op == "Exp"
 
@@ -124,7 +124,7 @@ def test_shapes_are_known_in_main_graphs_alone() -> None:
     shape = body.add_node("Shape", "s", [body.inputs[0]], attrs)
     body.outputs = [Output("out", shape.output(), INT)]
     inside.add("Neg(f(x))")
-    run(inside)
+    run(inside, keep=["calls"])
     assert body.node("s").op == "Shape"
 
 
@@ -164,3 +164,18 @@ def test_a_control_edge_from_what_does_nothing_goes(tmp_path: Path) -> None:
         "y": ["Mul", "x:0", "w:0"],
         "out": ["Identity", "y:0"],
     }
+
+
+def test_a_pass_that_others_compute_for_has_to_be_asked_for_and_given_them() -> None:
+    text = "Neg(Add(x, Exp(2)))"
+    assert "fold-with-tensorflow" not in run(G(text), only=["all"]).passes
+    with pytest.raises(UsageError, match="nothing computes for fold-with-tensorflow"):
+        run(G(text), only=["fold-with-tensorflow"])
+    asked = []
+
+    def compute(metagraph: object, wanted: list[str]) -> dict[str, object]:
+        asked.append(wanted)
+        return {}
+
+    assert run(G(text), only=["fold-with-tensorflow"], compute=compute).passes == {}
+    assert asked[0] == ["n1:0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphsurgeon.ops.kinds import BROADCASTING, ELEMENT_BY_ELEMENT
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes import elements
 from graphsurgeon.shapes.context import InferenceContext
@@ -12,30 +13,13 @@ from graphsurgeon.shapes.fact import Fact, Item, Items
 from graphsurgeon.shapes.registry import Result, shape_fn, value_fn
 
 
-@shape_fn(
-    "Abs", "Acos", "Acosh", "Angle", "Asin", "Asinh", "Atan", "Atanh", "BesselI0", "BesselI0e", "BesselI1", "BesselI1e",
-    "BesselJ0", "BesselJ1", "BesselK0", "BesselK0e", "BesselK1", "BesselK1e", "BesselY0", "BesselY1", "Ceil",
-    "ComplexAbs", "Conj", "Cos", "Cosh", "Dawsn", "Digamma", "Elu", "Erf", "Erfc", "Erfinv", "Exp", "Expint", "Expm1",
-    "Floor", "FresnelCos", "FresnelSin", "Imag", "Inv", "Invert", "IsFinite", "IsInf", "IsNan", "LeakyRelu", "Lgamma",
-    "Log", "Log1p", "LogicalNot", "Ndtri", "Neg", "OnesLike", "PopulationCount", "Real", "Reciprocal", "Relu", "Relu6",
-    "Rint", "Round", "Rsqrt", "Selu", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign", "Spence", "Sqrt",
-    "Square", "Tan", "Tanh", "ZerosLike", "_UnaryOpsComposition",
-    "RiscAbs", "RiscCast", "RiscCeil", "RiscCos", "RiscExp", "RiscFloor", "RiscImag", "RiscIsFinite", "RiscLog",
-    "RiscLogicalNot", "RiscNeg", "RiscReal", "RiscSign", "RiscUnary", "RiscBinaryArithmetic", "ClipByValue",
-    "InvGrad", "ReciprocalGrad", "RsqrtGrad", "SigmoidGrad", "SqrtGrad", "TanhGrad",
-)  # fmt: skip
+@shape_fn(*ELEMENT_BY_ELEMENT)
 def unary(context: InferenceContext) -> Sequence[Result]:
     """Give the shape of the operand."""
     return [context.dims(0)]
 
 
-@shape_fn(
-    "Add", "AddV2", "Atan2", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Complex", "Div", "DivNoNan",
-    "FloorDiv", "FloorMod", "Greater", "GreaterEqual", "Igamma", "IgammaGradA", "Igammac", "LeftShift", "Less",
-    "LessEqual", "LogicalAnd", "LogicalOr", "Maximum", "Minimum", "Mod", "Mul", "MulNoNan", "NextAfter",
-    "Polygamma", "Pow", "RealDiv", "RightShift", "SquaredDifference", "Sub", "TruncateDiv", "TruncateMod",
-    "Xdivy", "Xlog1py", "Xlogy", "Zeta",
-)  # fmt: skip
+@shape_fn(*BROADCASTING)
 def binary(context: InferenceContext) -> Sequence[Result]:
     """Broadcast the two operands."""
     return [dim.broadcast(context.dims(0), context.dims(1))]

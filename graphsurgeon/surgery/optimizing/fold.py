@@ -6,7 +6,7 @@ that is what keeps it there. Only ops of `kernels` are computed.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from graphsurgeon.analysis.flow.frames import control_flow
@@ -20,7 +20,7 @@ from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.replacing.new_tensors import tensor_of
 
-_MOST_READ = 1 << 20  # bytes of a constant that is computed with
+MOST_READ = 1 << 20  # bytes of a constant that is computed with
 
 
 def fold(
@@ -43,19 +43,22 @@ def fold(
         close: by the kernels that are only close, and by no others.
     """
     known = CLOSE if close else kernels()
-    bound = _bound(graph)
+    bound = bound_nodes(graph)
     found = []
     for node in in_order(graph.nodes, controls=False, back_edges=BACK_EDGES):
         if node in kept or node in bound or node.op == "Const" or not node.inputs:
             continue
         arrays = _known(node, subject, report, known, close=close)
-        if arrays is not None and _is_small(node, arrays, subject, most_bytes) and _becomes(node, arrays, subject):
+        if arrays is None or not _is_small(node, arrays, subject, most_bytes):
+            continue
+        tensors = _tensors(node, arrays, subject)
+        if tensors is not None and become_known(node, tensors):
             found.append(node)
             subject.forget()
     return found
 
 
-def _bound(graph: Graph) -> set[Node]:
+def bound_nodes(graph: Graph) -> set[Node]:
     """Return nodes of loops and branches of TensorFlow 1 whose shape may be known while they may be dead."""
     flow = control_flow(graph)
     inside = {*flow.frames, *flow.branches}
@@ -68,7 +71,7 @@ def _known(node: Node, subject: Subject, report: ShapeReport, known: Any, *, clo
     if node.op not in known:
         return None
     tensors = [subject.constant(value) for value in node.inputs]
-    if any(tensor is None or tensor.nbytes > _MOST_READ or not _is_plain(tensor.dtype) for tensor in tensors):
+    if any(tensor is None or tensor.nbytes > MOST_READ or not _is_plain(tensor.dtype) for tensor in tensors):
         return None
     return compute(node, [tensor.numpy() for tensor in tensors if tensor is not None], close=close)
 
@@ -103,16 +106,28 @@ def _is_small(node: Node, arrays: list[Any], subject: Subject, most_bytes: int) 
     return all(array.nbytes <= max(read, most_bytes) for array in arrays)
 
 
-def _becomes(node: Node, arrays: list[Any], subject: Subject) -> bool:
-    """Turn a node of one output into a constant; give the readers of one of several constants of their own."""
+def _tensors(node: Node, arrays: list[Any], subject: Subject) -> list[Tensor] | None:
+    """Return arrays as tensors of the dtypes of a node's outputs; None if one is not known, or a reference."""
+    dtypes = [dtype for value in node.outputs if (dtype := subject.dtype(value)) is not None and not dtype.is_ref]
+    if len(dtypes) < len(node.outputs) or len(dtypes) != len(arrays):
+        return None
+    return [tensor_of(array, dtype) for array, dtype in zip(arrays, dtypes, strict=True)]
+
+
+def become_known(node: Node, tensors: Sequence[Tensor]) -> bool:
+    """Turn a node of one output into a constant; give the readers of one of several constants of their own.
+
+    Args:
+        node: the node.
+        tensors: what each output is.
+
+    Returns:
+        Whether anything changed.
+    """
     outputs = node.outputs
-    if len(outputs) != len(arrays):
-        return False
-    dtypes = [subject.dtype(value) for value in outputs]
-    if any(dtype is None or dtype.is_ref for dtype in dtypes):
+    if len(outputs) != len(tensors):
         return False
     controls = list(dict.fromkeys([*node.controls, *(one for value in node.inputs for one in _waited(value))]))
-    tensors = [tensor_of(array, dtype) for array, dtype in zip(arrays, dtypes, strict=True) if dtype is not None]
     if len(outputs) == 1:
         node.become("Const", [], {"dtype": tensors[0].dtype, "value": tensors[0]})
         node.controls = controls

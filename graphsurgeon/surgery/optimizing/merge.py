@@ -79,10 +79,10 @@ def _key(node: Node) -> object | None:
     definition = catalog.of(node)
     for name in definition.attrs if definition is not None else ():
         value = definition.attr(node.attrs, name) if definition is not None else None
-        shown = _shown(value)
-        if shown is None and value is not None:
+        told = shown(value)
+        if told is None and value is not None:
             return None
-        attrs.append((name, shown))
+        attrs.append((name, told))
     inputs: tuple[Value, ...] = node.inputs
     return node.op, inputs, frozenset(node.controls), node.device, tuple(attrs), _class(node)
 
@@ -92,7 +92,7 @@ def _class(node: Node) -> object:
     return tuple(map(str, wishes)) if isinstance(wishes, list) else None
 
 
-def _shown(value: AttrValue) -> Any:
+def shown(value: AttrValue) -> Any:
     """Return an attribute as a key; None if it cannot be one."""
     if isinstance(value, Tensor):
         if value.nbytes > _MOST_HASHED:
@@ -102,7 +102,7 @@ def _shown(value: AttrValue) -> Any:
             digest.update(len(chunk).to_bytes(8, "little") + chunk if not value.dtype.bits else chunk)
         return value.dtype.name, value.shape, digest.digest()
     if isinstance(value, list):
-        items = [_shown(item) for item in value]
+        items = [shown(item) for item in value]
         return None if None in items else tuple(items)
     if isinstance(value, FunctionRef | Value):
         return None

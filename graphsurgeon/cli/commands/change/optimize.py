@@ -40,15 +40,20 @@ def optimize(
     """Fold constants, merge what is computed twice, leave out what does nothing; in functions too.
 
     By default every bit stays, denormal numbers aside. What is only close has to be asked for by --only: fold-close,
-    batch-norm-into-conv, zeros-out. A constant that is no larger than what it is made of is folded whatever its size.
+    transposes-close, batch-norm-into-conv, zeros-out (`all` takes them too), and fold-with-tensorflow, which needs that
+    extra. A constant that is no larger than what it is made of is folded whatever its size.
 
     Examples:
       gs optimize frozen.pb -o small.pb --verify
       gs optimize frozen.pb --only all -o small.pb
+      gs optimize frozen.pb --only all,fold-with-tensorflow -o small.pb
       gs optimize model/ --keep fold -o small/
       gs optimize --list-passes
     """
+    from graphsurgeon.bridges.fold import with_tensorflow
+
     arguments = {
+        "compute": with_tensorflow,
         "only": split_list(only),
         "keep": split_list(keep),
         "max_fold": max_fold,

@@ -78,6 +78,9 @@ def check_outputs(decisions: Decisions, protected: Mapping[Node, str] | None = N
     for node, what in (protected or {}).items():
         if node in dead_nodes:
             raise UnsupportedError(f"{what} needs {node.name!r}, which lies on a branch that is never taken")
+    for node in decisions.graph.nodes if dead_nodes else ():
+        if node.op in MERGES and node not in dead_nodes:
+            _check_indices(node, _alive(node, decisions))
 
 
 def carry_through(decisions: Decisions) -> list[Node]:
@@ -133,10 +136,10 @@ def _branch(node: Node, known: KnownScalars) -> FunctionRef | None:
 
 
 def _remove_dead(decisions: Decisions) -> None:
-    graph, dead_values, dead_nodes = decisions.graph, decisions.dead_values, decisions.dead_nodes
+    graph, dead_nodes = decisions.graph, decisions.dead_nodes
     for node in graph.nodes:
         if node.op in MERGES and node not in dead_nodes:
-            alive = [value for value in node.inputs if not _is_dead(value, dead_values, dead_nodes)]
+            alive = _alive(node, decisions)
             if len(alive) < len(node.inputs):
                 _narrow(node, alive)
     graph.control_outputs = {key: node for key, node in graph.control_outputs.items() if node not in dead_nodes}
@@ -144,6 +147,10 @@ def _remove_dead(decisions: Decisions) -> None:
     for switch, taken in decisions.switches.items():
         if switch not in dead_nodes:
             _pass_through(switch, taken=taken)
+
+
+def _alive(merge: Node, decisions: Decisions) -> list[Value]:
+    return [value for value in merge.inputs if not _is_dead(value, decisions.dead_values, decisions.dead_nodes)]
 
 
 def _dead(switches: dict[Node, bool]) -> tuple[set[Value], set[Node]]:
@@ -177,7 +184,6 @@ def _is_dead(value: Value, values: set[Value], nodes: set[Node]) -> bool:
 def _narrow(merge: Node, alive: list[Value]) -> None:
     """Leave a Merge the inputs that may come; with one of them it only passes on."""
     if len(alive) > 1:
-        _keep_indices(merge, alive)
         merge.inputs = alive
         merge.attrs["N"] = len(alive)
         return
@@ -196,8 +202,8 @@ def _narrow(merge: Node, alive: list[Value]) -> None:
     merge.become("RefIdentity" if merge.op == "RefMerge" else "Identity", alive, {"T": attribute(merge, "T")})
 
 
-def _keep_indices(merge: Node, alive: list[Value]) -> None:
-    if merge.output(1).consumers and alive != list(merge.inputs[: len(alive)]):
+def _check_indices(merge: Node, alive: list[Value]) -> None:
+    if len(alive) > 1 and merge.output(1).consumers and alive != list(merge.inputs[: len(alive)]):
         raise UnsupportedError(
             f"the number of the branch that {merge.name!r} (Merge) joins is used, and branches are left out"
         )

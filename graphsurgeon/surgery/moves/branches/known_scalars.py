@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import operator
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.tensor import Tensor
@@ -36,6 +38,8 @@ _OPS: dict[str, Callable[..., Scalar]] = {
     "Minimum": min,
     "Maximum": max,
 }
+_ARITHMETIC = frozenset({"Add", "AddV2", "Sub", "Mul"})  # whose results the dtype rounds
+_FORMATS = {"float16": "e", "float32": "f", "float64": "d"}
 FOLLOWED = frozenset({*_SAME, *_OPS, "Cast"})
 _MOST_STEPS = 1000  # ops behind one scalar, so that a cycle ends
 
@@ -85,7 +89,8 @@ class KnownScalars:
             return inputs[0] if inputs else None
         if node.op == "Cast":
             return _cast(inputs[0], node.attrs.get("DstT")) if inputs else None
-        return _apply(node.op, inputs)
+        found = _apply(node.op, inputs)
+        return _held(found, dtype_of(node.output(0))) if node.op in _ARITHMETIC and found is not None else found
 
 
 def element(node: Node) -> Scalar | None:
@@ -97,14 +102,25 @@ def element(node: Node) -> Scalar | None:
     return item
 
 
+def _held(item: Scalar, dtype: DType | None) -> Scalar | None:
+    """Return a number as a dtype holds it, None if it does not, or nobody says which it is."""
+    if dtype is None or isinstance(item, bool):
+        return None
+    try:
+        if dtype.name in _FORMATS:
+            (rounded,) = struct.unpack(_FORMATS[dtype.name], struct.pack(_FORMATS[dtype.name], item))
+            return float(rounded)
+        return int(Tensor.of(dtype, (), [item]).items()[0]) if dtype.is_integer else None
+    except (struct.error, OverflowError):
+        return None
+
+
 def _cast(item: Scalar | None, dtype: AttrValue) -> Scalar | None:
     if item is None or not isinstance(dtype, DType) or not math.isfinite(item):
         return None
     if dtype is BOOL:
         return bool(item)
-    if dtype.is_integer:
-        return int(item)
-    return float(item) if dtype.is_floating else None
+    return _held(int(item) if dtype.is_integer else float(item), dtype)
 
 
 def _apply(op: str, inputs: Sequence[Scalar | None]) -> Scalar | None:

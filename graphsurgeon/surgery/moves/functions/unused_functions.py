@@ -19,6 +19,14 @@ def unused_functions(metagraph: MetaGraph) -> list[Graph]:
     return [function for function in functions.values() if function not in used]
 
 
+def named_functions(metagraph: MetaGraph) -> set[Graph]:
+    """Return functions that something other than nodes names: objects, gradients, attributes of other functions."""
+    functions = metagraph.functions
+    named = [*_named_by_objects(metagraph), *_known(metagraph.registered_gradients.values(), functions)]
+    named += _known((name for pair in metagraph.gradients.items() for name in pair), functions)
+    return {*named, *(one for graph in functions.values() for one in _named_by(graph, metagraph))}
+
+
 def _named_by_objects(metagraph: MetaGraph) -> Iterator[Graph]:
     objects = metagraph.objects
     if objects is None:

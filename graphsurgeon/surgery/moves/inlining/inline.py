@@ -35,9 +35,11 @@ class Growth:
 
     Args:
         metagraph: whose functions are inlined or copied.
+        is_bounded: False where functions are inlined that go themselves, so that nothing grows.
     """
 
-    def __init__(self, metagraph: MetaGraph) -> None:
+    def __init__(self, metagraph: MetaGraph, *, is_bounded: bool = True) -> None:
+        self.is_bounded = is_bounded
         self.most = MOST_REPEATED + MOST_TIMES * sum(map(len, metagraph.graphs))
         self.left = self.most
 
@@ -48,7 +50,7 @@ class Growth:
             UnsupportedError: there would be more than there is room for.
         """
         self.left -= nodes
-        if self.left < 0:
+        if self.is_bounded and self.left < 0:
             raise UnsupportedError(
                 f"inlining {function.name!r} and what it calls would give more than {self.most:,} nodes",
                 hint=f"choose outputs that need no call of {function.name!r}, or --keep-functions for gs freeze",
@@ -195,7 +197,8 @@ def _inline(
     cut = dict(zip(function.inputs, arguments, strict=True))
     part = copy_part(function, graph, wanted, [*roots, *also], cut=cut, name=lambda name: f"{prefix}/{name}")
     _adapt(part, call, prefix, effects, start)
-    finish = _finish(graph, call, [part.nodes[node] for node in roots], start, [part.value(value) for value in wanted])
+    ran = [part.nodes[node] for node in dict.fromkeys([*roots, *_reads(part)])]
+    finish = _finish(graph, call, ran, start, [part.value(value) for value in wanted], acts=bool(roots))
     for port, value in enumerate(results):
         if value in wanted:
             _replace_result(graph, call, port, part.value(value), start, finish if results_wait and roots else None)
@@ -269,10 +272,12 @@ def _adapt(part: CopiedPart, call: Node, prefix: str, effects: Effects, start: N
 
 def _needs_order(node: Node, effects: Effects) -> bool:
     """Say whether a body node must wait for what its call waited for: one without inputs, or with a state."""
-    if not node.inputs:
-        return True
+    return not node.inputs or _is_stateful(node) or effects.of_node(node)
+
+
+def _is_stateful(node: Node) -> bool:
     opdef = catalog.of(node)
-    return opdef is None or opdef.is_stateful or effects.of_node(node)
+    return opdef is None or opdef.is_stateful
 
 
 def _name_resource(copy: Node, name: str) -> None:
@@ -282,21 +287,37 @@ def _name_resource(copy: Node, name: str) -> None:
         copy.attrs["shared_name"] = name.encode("utf-8", "surrogateescape")
 
 
-def _finish(graph: Graph, call: Node, acting: list[Node], start: Node | None, results: list[Value]) -> Node | None:
+def _reads(part: CopiedPart) -> list[Node]:
+    """Return the copied nodes of a function that look at a state: what waits for the call may change that state.
+
+    With V1 control flow none, since one may lie on a branch that is not taken.
+    """
+    if any(node.op in CONTROL_FLOW for node in part.nodes):
+        return []
+    return [node for node in part.nodes if node.inputs and _is_stateful(node)]
+
+
+def _finish(
+    graph: Graph, call: Node, ran: list[Node], start: Node | None, results: list[Value], *, acts: bool
+) -> Node | None:
     """Send those who waited for the call to what they must wait for; return the node that stands for its end."""
     waiting = call.control_consumers
-    controls = dict.fromkeys(acting)
+    ends = [key for key, node in graph.control_outputs.items() if node is call]
+    controls = dict.fromkeys(ran if acts or waiting or ends else [])
     if start is not None:
         controls[start] = None
-    if not acting:
+    if not acts:
         controls.update(dict.fromkeys(alive_control(value) for value in results if value.producer is not None))
     finish = None
-    if controls and (waiting or acting):
+    if controls and (waiting or acts or ends):
         finish = graph.add_node("NoOp", graph.unique_name(f"{call.name}/done"), controls=list(controls))
     for node in waiting:
         node.controls = list(
             dict.fromkeys(other for other in (finish if o is call else o for o in node.controls) if other)
         )
+    if ends:
+        kept = {key: finish if key in ends else node for key, node in graph.control_outputs.items()}
+        graph.control_outputs = {key: node for key, node in kept.items() if node is not None}
     return finish
 
 

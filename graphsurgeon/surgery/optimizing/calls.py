@@ -1,0 +1,87 @@
+"""Calls that become the nodes of their functions: where no other node runs the function, or it holds a single node.
+
+The graphs together never grow by it. What acts stays in its order, by control edges. Functions that something other
+than a node names stay, and so does whatever says of itself that it is a call: to be compiled, to be differentiated by
+a function of its own, or not to be inlined.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+from graphsurgeon.analysis.flow.calls import called_function, reached_functions, run_by
+from graphsurgeon.analysis.flow.effects import Effects
+from graphsurgeon.model.graph import Graph, Node
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import in_postorder
+from graphsurgeon.surgery.moves.functions.unused_functions import named_functions, unused_functions
+from graphsurgeon.surgery.moves.inlining.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
+
+# Attributes by which a call, or a function, is more than its nodes: it is compiled, exchanged or differentiated as one.
+_AS_ONE = frozenset({
+    "_noinline", "_XlaMustCompile", "_XlaCompile", "_XlaScope", "_tpu_replicate", "api_implements", "_gradient_op_type",
+})  # fmt: skip
+
+
+def inline_calls(metagraph: MetaGraph, kept: Collection[Node]) -> int:
+    """Inline calls in the main graph and in functions that something runs; return how many calls.
+
+    Args:
+        metagraph: changed in place.
+        kept: nodes that stay what they are.
+    """
+    if not metagraph.functions:
+        return 0
+    once, tiny = _inlined(metagraph)
+    if not once and not tiny:
+        return 0
+    unused = set(unused_functions(metagraph))
+    effects, growth = Effects(), Growth(metagraph, is_bounded=False)
+    gone: set[Graph] = set()
+    count = 0
+
+    def is_left(call: Node, function: Graph) -> bool:
+        if (function not in once and function not in tiny) or call in kept or not _is_plain(call):
+            return True
+        if function in once:
+            gone.add(function)
+        return False
+
+    callers_first = reversed(in_postorder([metagraph.graph, *metagraph.functions.values()], run_by))
+    for graph in callers_first:
+        if graph in gone or graph in unused or has_v1_control_flow(graph):
+            continue
+        inliner = Inliner(graph, keep=is_left, effects=effects, results_wait=True, growth=growth)
+        inliner.run()
+        count += inliner.inlined
+    return count
+
+
+def _inlined(metagraph: MetaGraph) -> tuple[set[Graph], set[Graph]]:
+    """Return the functions whose calls become nodes: those that run in one place, and those of one node."""
+    named = named_functions(metagraph)
+    users = Counter(function for graph in metagraph.graphs for function in run_by(graph))
+    open_ones = [function for function in metagraph.functions.values() if _is_open(function)]
+    once = {function for function in open_ones if users[function] == 1 and function not in named}
+    return once, {function for function in open_ones if _is_one_node(function)}
+
+
+def _is_one_node(function: Graph) -> bool:
+    return len(function) <= 1 and not any(node.functions for node in function.nodes)
+
+
+def _is_open(function: Graph) -> bool:
+    """Say whether the nodes of a function may stand elsewhere."""
+    if _AS_ONE.intersection(function.attrs) or function.argument_controls or function.dangling_controls:
+        return False
+    if has_v1_control_flow(function) or has_uncounted_outputs(function):
+        return False
+    return function not in reached_functions([function])
+
+
+def _is_plain(call: Node) -> bool:
+    """Say whether a call is no more than its function, and gives it what it takes."""
+    function = called_function(call)
+    fits = function is not None and len(function.inputs) == len(call.inputs)
+    return fits and _AS_ONE.isdisjoint(call.attrs)

@@ -1,0 +1,295 @@
+"""Optimizing what runs functions: calls that become nodes, equal functions, branches that constants decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graphsurgeon.model import DType, Shape, Tensor
+from graphsurgeon.model.dtype import BOOL
+from graphsurgeon.model.graph import FunctionRef, Graph, Node, Output, Value
+from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.surgery import optimize
+from tests.patterns.graphs import FLOAT, G, function
+from tests.surgery.graphs import FLOAT as T
+from tests.surgery.graphs import constant, graph_model, node, placeholder, spelled
+from tests.surgery.test_optimize import run
+from tests.surgery.test_replace import shown
+
+RESOURCE = DType.named("resource")
+FUNCTIONS = ["calls", "functions", "branches", "dead"]
+
+
+def library(made: G) -> list[str]:
+    return list(made.metagraph.functions)
+
+
+# -- calls ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_function_that_runs_once_becomes_nodes() -> None:
+    made = G()
+    function(made.metagraph, "inner", ["q"], "Exp(Neg(q))")
+    function(made.metagraph, "outer", ["p"], "Abs(inner(p))")
+    made.add("Neg(outer(x))")
+    report = run(made, only=FUNCTIONS)
+    assert shown(made) == "Neg(Abs(Exp(Neg(x))))"
+    assert library(made) == []
+    assert report.passes == {"calls": 2}
+    assert report.nodes_after == report.nodes_before - 2
+
+
+def test_a_function_that_runs_twice_stays_unless_it_is_one_node() -> None:
+    made = G()
+    function(made.metagraph, "two", ["p"], "Exp(Neg(p))")
+    function(made.metagraph, "one", ["p"], "Abs(p)")
+    made.add("Add(Neg(two(x)), Neg(two(y))); Add(one(x), one(y))")
+    run(made, only=FUNCTIONS)
+    assert library(made) == ["two"]
+    assert shown(made) == "Add(Neg(two(x)), Neg(two(y))); Add(Abs(x), Abs(y))"
+
+
+@pytest.mark.parametrize("attr", ["_noinline", "_XlaMustCompile", "api_implements"])
+def test_a_function_that_is_more_than_its_nodes_stays(attr: str) -> None:
+    made = G()
+    function(made.metagraph, "f", ["p"], "Exp(Neg(p))").attrs[attr] = True
+    made.add("Neg(f(x))")
+    assert run(made, only=FUNCTIONS).passes == {}
+    assert library(made) == ["f"]
+
+
+def test_a_function_that_runs_itself_stays() -> None:
+    made = G()
+    body = function(made.metagraph, "f", ["p"], "Exp(Neg(p))")
+    call = body.add_node(body, "again", [body.outputs[0].value], {})
+    body.outputs = [Output("out", call.output(), FLOAT)]
+    assert run(made, only=FUNCTIONS).passes == {}
+
+
+def test_a_call_that_somebody_may_fetch_stays() -> None:
+    made = G()
+    function(made.metagraph, "f", ["p"], "Exp(Neg(p))")
+    made.add("f(x)")
+    assert run(made, only=FUNCTIONS).passes == {}
+
+
+def variable_graph() -> tuple[G, Value]:
+    made = G()
+    attrs = {"dtype": FLOAT, "shared_name": b"v", "container": b"", "shape": Shape([2, 3])}
+    return made, made.graph.add_node("VarHandleOp", "v", [], attrs).output()
+
+
+def stateful(metagraph: MetaGraph, name: str) -> Graph:
+    """Add a function that reads a variable, adds 1 to it and yields what it was."""
+    graph = Graph(metagraph, "function", name)
+    handle = Value(graph, None, 0, "handle")
+    handle.dtype = RESOURCE
+    graph.inputs.append(handle)
+    read = graph.add_node("ReadVariableOp", "read", [handle], {"dtype": FLOAT})
+    one = graph.add_node("Const", "one", [], {"dtype": FLOAT, "value": Tensor.of(FLOAT, (), [1.0])})
+    step = graph.add_node("AssignAddVariableOp", "step", [handle, one.output()], {"dtype": FLOAT}, controls=[read])
+    graph.outputs = [Output("out", read.output(), FLOAT)]
+    graph.control_outputs = {"step": step}
+    metagraph.add_function(graph)
+    return graph
+
+
+def test_what_acts_stays_in_its_order() -> None:
+    made, handle = variable_graph()
+    body = stateful(made.metagraph, "f")
+    before = made.graph.add_node("AssignVariableOp", "set", [handle, made.add("x")], {"dtype": FLOAT})
+    call = made.graph.add_node(body, "call", [handle], {}, controls=[before])
+    after = made.graph.add_node("ReadVariableOp", "after", [handle], {"dtype": FLOAT}, controls=[call])
+    made.graph.add_node("AddV2", "sum", [call.output(), after.output()], {"T": FLOAT})
+    optimize_in_memory(made, only=FUNCTIONS)
+    nodes = spelled(made.graph)
+    assert library(made) == []
+    assert nodes["call/read"] == ["ReadVariableOp", "v:0", "^set"]
+    assert nodes["call/step"] == ["AssignAddVariableOp", "v:0", "call/one:0", "^call/read"]
+    assert nodes["after"] == ["ReadVariableOp", "v:0", "^call/done"]
+    assert set(nodes["call/done"][1:]) >= {"^call/step"}
+    assert nodes["sum"] == ["AddV2", "call/result_0:0", "after:0"]
+    assert nodes["call/result_0"] == ["Identity", "call/read:0", "^call/done"]
+
+
+def test_who_writes_after_a_call_waits_for_what_it_read() -> None:
+    made, handle = variable_graph()
+    body = stateful(made.metagraph, "f")
+    body.control_outputs = {}
+    body.remove_nodes("step")
+    call = made.graph.add_node(body, "call", [handle], {})
+    made.graph.add_node("AssignVariableOp", "set", [handle, made.add("x")], {"dtype": FLOAT}, controls=[call])
+    made.graph.add_node("Neg", "out", [call.output()], {"T": FLOAT})
+    optimize_in_memory(made, only=FUNCTIONS)
+    nodes = spelled(made.graph)
+    assert nodes["set"] == ["AssignVariableOp", "v:0", "x:0", "^call/done"]
+    assert nodes["call/done"] == ["NoOp", "^call/read"]
+
+
+def test_who_runs_a_function_waits_for_what_it_inlined() -> None:
+    """The outer function is named, so that it stays; what its caller waits for is inside what it called."""
+    made, handle = variable_graph()
+    inner = stateful(made.metagraph, "inner")
+    outer = Graph(made.metagraph, "function", "outer")
+    given = Value(outer, None, 0, "given")
+    given.dtype = RESOURCE
+    outer.inputs.append(given)
+    call = outer.add_node(inner, "call", [given], {})
+    outer.outputs = [Output("out", call.output(), FLOAT)]
+    outer.control_outputs = {"call": call}
+    made.metagraph.add_function(outer)
+    made.metagraph.gradients["outer"] = "somewhere"
+    made.graph.add_node("Neg", "out", [made.graph.add_node(outer, "run", [handle], {}).output()], {"T": FLOAT})
+    optimize_in_memory(made, only=FUNCTIONS)
+    assert library(made) == ["outer"]
+    assert list(outer.control_outputs.values()) == [outer.node("call/done")]
+    assert outer.node("call/step") in outer.node("call/done").controls
+
+
+def optimize_in_memory(made: G, **options: object) -> object:
+    from graphsurgeon.formats import registry
+    from graphsurgeon.model import Model
+
+    model = Model(registry.GRAPH_DEF, "memory")
+    model.metagraphs = [made.metagraph]
+    return optimize(model, **options)
+
+
+# -- equal functions ------------------------------------------------------------------------------------------------
+
+ALIKE = [
+    ("Exp(Neg(p))", "Exp(Neg(p))", True),
+    ("Exp(Neg(p))", "Exp(Abs(p))", False),
+    ("Mul(p, 2)", "Mul(p, 2)", True),
+    ("Mul(p, 2)", "Mul(p, 3)", False),
+    ("Sub(p, Neg(p))", "Sub(Neg(p), p)", False),
+    ("Mul(p, RandomUniform(2))", "Mul(p, RandomUniform(2))", False),  # each goes on where it left off
+    ("Neg(Conv2D[padding=SAME](p, p))", "Neg(Conv2D[padding=SAME](p, p))", True),
+    ("Neg(Conv2D[padding=SAME](p, p))", "Neg(Conv2D[padding=VALID](p, p))", False),
+    ("Neg(Odd(p))", "Neg(Odd(p))", False),  # nobody knows what it keeps
+]
+
+
+@pytest.mark.parametrize(("one", "other", "is_equal"), ALIKE)
+def test_equal_functions_are_kept_once(one: str, other: str, is_equal: bool) -> None:
+    made = G()
+    function(made.metagraph, "f", ["p"], one)
+    function(made.metagraph, "g", ["p"], other)
+    made.add("Add(Neg(f(x)), Neg(f(y))); Add(Neg(g(x)), Neg(g(y)))")
+    report = run(made, only=FUNCTIONS)
+    assert report.passes == ({"functions": 1} if is_equal else {})
+    assert library(made) == (["f"] if is_equal else ["f", "g"])
+
+
+def test_functions_of_equal_functions_are_equal() -> None:
+    made = G()
+    for name in "fg":
+        function(made.metagraph, f"inner_{name}", ["p"], "Exp(Neg(p))")
+        function(made.metagraph, name, ["p"], f"Add(inner_{name}(p), inner_{name}(Neg(p)))")
+    made.add("Add(Neg(f(x)), Neg(f(y))); Add(Neg(g(x)), Neg(g(y)))")
+    assert run(made, only=FUNCTIONS).passes == {"functions": 2}
+    assert library(made) == ["inner_f", "f"]
+
+
+def test_of_equal_functions_the_named_one_stays() -> None:
+    made = G()
+    for name in "fg":
+        function(made.metagraph, name, ["p"], "Exp(Neg(p))")
+    made.metagraph.registered_gradients["CustomGradient-1"] = made.metagraph.functions["g"]
+    made.add("Add(Neg(f(x)), Neg(f(y))); Neg(g(x))")
+    run(made, only=FUNCTIONS)
+    assert library(made) == ["g"]
+    assert shown(made) == "Add(Neg(g(x)), Neg(g(y))); Neg(g(x))"
+
+
+# -- branches -------------------------------------------------------------------------------------------------------
+
+
+def branch(made: G, predicate: bool) -> Node:
+    function(made.metagraph, "yes", ["p"], "Exp(Neg(p))")
+    function(made.metagraph, "no", ["p"], "Neg(Exp(p))")
+    value = made.const(predicate, [], BOOL)
+    refs = {
+        key: FunctionRef(made.metagraph.functions[name])
+        for key, name in (("then_branch", "yes"), ("else_branch", "no"))
+    }
+    attrs = {"Tcond": BOOL, "Tin": [FLOAT], "Tout": [FLOAT], **refs}
+    return made.graph.add_node("StatelessIf", "if", [value, made.add("x")], attrs)
+
+
+@pytest.mark.parametrize(("predicate", "text"), [(True, "Abs(Exp(Neg(x)))"), (False, "Abs(Neg(Exp(x)))")])
+def test_an_if_that_a_constant_decides(predicate: bool, text: str) -> None:
+    made = G()
+    made.graph.add_node("Abs", "out", [branch(made, predicate).output()], {"T": FLOAT})
+    report = run(made)
+    assert shown(made) == text
+    assert library(made) == []
+    assert (report.passes["branches"], report.passes["calls"]) == (1, 1)
+
+
+@pytest.mark.parametrize("predicate", [True, False])
+def test_a_switch_that_a_constant_decides(tmp_path: Path, predicate: bool) -> None:
+    model = graph_model(
+        tmp_path,
+        placeholder("x"),
+        constant("p", f"bool_val: {str(predicate).lower()}", "DT_BOOL"),
+        node("switch", "Switch", "x", "p", **T),
+        node("pivot_t", "Identity", "switch:1", **T),
+        node("pivot_f", "Identity", "switch", **T),
+        constant("two", "float_val: 2", "DT_FLOAT", "^pivot_t"),
+        node("yes", "Mul", "switch:1", "two", **T),
+        node("no", "Neg", "switch", **T),
+        node("merge", "Merge", "no", "yes", N="i: 2", **T),
+        node("out", "Abs", "merge", **T),
+    )
+    report = optimize(model)
+    nodes = spelled(model.graph)
+    assert report.passes["branches"] == 1
+    if predicate:
+        assert (
+            nodes
+            == {
+                "x": ["Placeholder"],
+                "pivot_t": ["Identity", "x:0"],  # nobody read it: it may be fetched
+                "two": ["Const"],
+                "yes": ["Mul", "x:0", "two:0"],
+                "out": ["Abs", "yes:0"],
+            }
+            or "pivot_t" not in nodes
+        )
+    else:
+        assert nodes["out"] == ["Abs", "no:0"]
+        assert nodes["no"] == ["Neg", "x:0"]
+        assert "yes" not in nodes
+    assert optimize(model).passes == {}
+
+
+def test_a_named_node_on_the_dead_branch_leaves_the_graph_as_it_is(tmp_path: Path) -> None:
+    model = graph_model(
+        tmp_path,
+        placeholder("x"),
+        constant("p", "bool_val: false", "DT_BOOL"),
+        node("switch", "Switch", "x", "p", **T),
+        node("dead", "Neg", "switch:1", **T),
+        node("out", "Abs", "dead", **T),
+    )
+    model.graph.outputs = [Output("y", model.graph.value("out:0"), FLOAT)]
+    assert "branches" not in optimize(model).passes
+    assert spelled(model.graph)["out"] == ["Abs", "dead:0"]
+
+
+def test_numbers_decide_as_their_dtype_holds_them() -> None:
+    """0.1 + 0.2 in half precision is 0.2998: less than 0.3, which in doubles it is not."""
+    from graphsurgeon.surgery.moves.branches.known_scalars import KnownScalars
+
+    half = DType.named("float16")
+    made = G()
+    total = made.graph.add_node("Add", "s", [made.const(0.1, [], half), made.const(0.2, [], half)], {"T": half})
+    less = made.graph.add_node("Less", "l", [total.output(), made.const(0.3, [], half)], {"T": half})
+    import numpy as np
+
+    assert KnownScalars().of(less.output()) is bool(np.float16(0.1) + np.float16(0.2) < np.float16(0.3))
+    byte = DType.named("int8")
+    over = made.graph.add_node("Add", "o", [made.const(100, [], byte), made.const(100, [], byte)], {"T": byte})
+    assert KnownScalars().of(over.output()) is None

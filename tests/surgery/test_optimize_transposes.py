@@ -1,0 +1,156 @@
+"""Transposes that move until they cancel: which do, which stay, and what is turned on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphsurgeon.model import DType, Shape, Tensor
+from graphsurgeon.model.graph import Node, Value
+from tests.patterns.graphs import FLOAT, G
+from tests.surgery.test_optimize import run
+
+INT = DType.named("int32")
+THERE, BACK = [0, 3, 1, 2], [0, 2, 3, 1]
+
+
+class Turned:
+    """A graph of an image that is turned, of what lies between, and of transposes back."""
+
+    def __init__(self) -> None:
+        self.made = G()
+        self.x = self.image("x")
+
+    def image(self, name: str) -> Value:
+        attrs = {"dtype": FLOAT, "shape": Shape([2, 3, 4, 5])}
+        return self.made.graph.add_node("Placeholder", name, [], attrs).output()
+
+    def turn(self, value: Value, order: list[int], name: str = "") -> Value:
+        graph = self.made.graph
+        attrs = {"T": FLOAT, "Tperm": INT}
+        inputs = [value, self.made.const(order, [4], INT)]
+        return graph.add_node("Transpose", name or f"t{len(graph)}", inputs, attrs).output()
+
+    def op(self, op: str, *inputs: Value, **attrs: object) -> Value:
+        graph = self.made.graph
+        return graph.add_node(op, f"{op}_{len(graph)}", list(inputs), {"T": FLOAT, **attrs}, checked=False).output()
+
+    def ints(self, items: list[int], dims: list[int]) -> Value:
+        return self.made.const(items, dims, INT)
+
+    def end(self, value: Value) -> Node:
+        return self.made.graph.add_node("Neg", "end", [value], {"T": FLOAT})
+
+    def left(self, **options: object) -> int:
+        run(self.made, **options)
+        return sum(node.op == "Transpose" for node in self.made.graph.nodes)
+
+
+def known(node: Node, place: int) -> np.ndarray:
+    producer = node.inputs[place].producer
+    assert producer is not None
+    value = producer.attrs["value"]
+    assert isinstance(value, Tensor)
+    return value.numpy()
+
+
+def only(t: Turned, op: str) -> Node:
+    (found,) = (node for node in t.made.graph.nodes if node.op == op)
+    return found
+
+
+def test_they_cancel_past_a_chain() -> None:
+    t = Turned()
+    y = t.op("Tanh", t.op("Relu6", t.turn(t.x, THERE)))
+    t.end(t.turn(y, BACK))
+    assert t.left() == 0
+    assert only(t, "Tanh").inputs[0].producer is only(t, "Relu6")
+
+
+def test_constants_are_turned() -> None:
+    t = Turned()
+    bias = t.made.const(list(range(5)), [5, 1, 1])
+    t.end(t.turn(t.op("AddV2", t.op("Mul", t.turn(t.x, THERE), t.made.const(2.0, [])), bias), BACK))
+    assert t.left() == 0
+    np.testing.assert_array_equal(known(only(t, "AddV2"), 1), np.arange(5, dtype="f4").reshape(1, 1, 1, 5))
+
+
+def test_axes_and_pads_are_turned() -> None:
+    t = Turned()
+    one, other = t.turn(t.x, THERE), t.turn(t.image("y"), THERE)
+    joined = t.op("ConcatV2", one, other, t.ints([1], []), N=2, Tidx=INT)
+    pads = t.ints([0, 0, 1, 2, 3, 4, 5, 6], [4, 2])
+    padded = t.op("Pad", joined, pads, Tpaddings=INT)
+    cut = t.op("Slice", padded, t.ints([0, 1, 2, 3], [4]), t.ints([2, 5, 6, 7], [4]), Index=INT)
+    most = t.op("Max", cut, t.ints([1, -1], [2]), keep_dims=True, Tidx=INT)
+    t.end(t.turn(most, BACK))
+    assert t.left() == 0
+    assert known(only(t, "ConcatV2"), 2) == 3
+    assert known(only(t, "Pad"), 1).tolist() == [[0, 0], [3, 4], [5, 6], [1, 2]]
+    assert known(only(t, "Slice"), 1).tolist() == [0, 2, 3, 1]
+    assert known(only(t, "Slice"), 2).tolist() == [2, 6, 7, 5]
+    assert known(only(t, "Max"), 1).tolist() == [3, 2]
+
+
+def test_a_value_read_elsewhere_gets_one_transpose() -> None:
+    t = Turned()
+    y = t.op("Relu", t.op("Add", t.turn(t.x, THERE), t.turn(t.image("y"), THERE)))
+    t.end(t.turn(y, BACK))
+    t.made.graph.add_node("Softmax", "soft", [y], {"T": FLOAT})
+    assert t.left() == 1
+
+
+def test_two_of_different_orders_become_one() -> None:
+    t = Turned()
+    t.end(t.turn(t.op("Relu", t.turn(t.x, THERE)), THERE))
+    assert t.left() == 1
+    assert known(only(t, "Transpose"), 1).tolist() == [0, 2, 3, 1]
+
+
+@pytest.mark.parametrize("case", ["two readers", "an operand that is not turned", "unknown axes"])
+def test_where_nothing_is_gained_all_stays(case: str) -> None:
+    t = Turned()
+    first = t.turn(t.x, THERE)
+    if case == "two readers":
+        t.made.graph.add_node("Softmax", "soft", [first], {"T": FLOAT})
+        y = t.op("Relu", first)
+    elif case == "an operand that is not turned":
+        y = t.turn(t.op("Add", first, t.image("z")), BACK)
+    else:
+        places = t.made.graph.add_node("Placeholder", "p", [], {"dtype": INT, "shape": Shape([4, 2])}).output()
+        y = t.turn(t.op("Pad", first, places, Tpaddings=INT), BACK)
+    t.end(y)
+    names = [node.name for node in t.made.graph.nodes if node.op != "Const"]
+    before = sum(node.op == "Transpose" for node in t.made.graph.nodes)
+    assert t.left() == before
+    assert [node.name for node in t.made.graph.nodes if node.op != "Const"] == names
+
+
+def test_what_is_named_stays() -> None:
+    t = Turned()
+    y = t.op("Relu", t.turn(t.x, THERE))
+    t.end(t.turn(y, BACK))
+    from graphsurgeon.model.graph import Output
+
+    t.made.graph.outputs = [Output("y", y, FLOAT)]
+    assert t.left() == 2
+
+
+def test_a_sum_of_floats_has_to_be_asked_for() -> None:
+    def graph() -> Turned:
+        t = Turned()
+        t.end(t.turn(t.op("Mean", t.turn(t.x, THERE), t.ints([2, 3], [2]), keep_dims=True, Tidx=INT), BACK))
+        return t
+
+    assert graph().left() == 2
+    assert graph().left(only=["transposes-close", "dead"]) == 0
+
+
+def test_smooth_functions_have_to_be_asked_for() -> None:
+    def graph() -> Turned:
+        t = Turned()
+        t.end(t.turn(t.op("Sigmoid", t.turn(t.x, THERE)), BACK))
+        return t
+
+    assert graph().left() == 2
+    assert graph().left(only=["transposes-close", "dead"]) == 0
