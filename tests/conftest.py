@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from graphsurgeon.cli import app
+
 # TensorFlow's C++ side logs at import; it must be told before that. Processes that tests start inherit it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+# What is compiled is kept, whatever the environment says: each worker, and each of the many processes that tests start,
+# would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine is no fault: neither how long an example runs is looked at, nor how long it takes to make one.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,6 +30,13 @@ settings.load_profile("house")
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = Path(os.environ.get("GRAPHSURGEON_CORPUS") or ROOT.parent / "shared" / "corpus")
 PACKAGES = {"tensorflow": "tensorflow", "litert": "ai_edge_litert", "browser": "playwright", "onnx": "onnx"}
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage as seldom as `gs` does, and leave out thousands of tests and modules, which stay to the end."""
+    gc.set_threshold(app.COLLECT_AFTER)
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -81,20 +81,21 @@ def nodes_of(module: Path) -> list[ast.AST]:
     return list(ast.walk(tree_of(module)))
 
 
-def imports(module: Path) -> Iterator[tuple[str, bool]]:
-    """Yield each imported dotted name, and whether it is imported inside a function."""
-    in_functions = {
-        id(node)
-        for function in nodes_of(module)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    }
-    for node in nodes_of(module):
+@functools.cache
+def imports(module: Path) -> list[tuple[str, bool]]:
+    """Return each imported dotted name, and whether it is imported inside a function."""
+    found = []
+    waiting: list[tuple[ast.AST, bool]] = [(tree_of(module), False)]
+    while waiting:
+        node, inside = waiting.pop()
         if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in in_functions) for alias in node.names)
+            found += [(alias.name, inside) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield from ((f"{node.module}.{alias.name}", id(node) in in_functions) for alias in node.names)
+            found += [(f"{node.module}.{alias.name}", inside) for alias in node.names]
+        elif not isinstance(node, ast.expr):  # which holds no statement
+            inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            waiting += ((child, inside) for child in ast.iter_child_nodes(node))
+    return found
 
 
 def test_layers() -> None:

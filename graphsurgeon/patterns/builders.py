@@ -14,6 +14,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from graphsurgeon.model.shape_pattern import shape_matcher
 from graphsurgeon.patterns.parser import dtype_named
 from graphsurgeon.patterns.rule_parser import parse_rule
 from graphsurgeon.patterns.syntax import (
@@ -71,6 +72,8 @@ class P:
         kept = tuple(dtype for dtype in found if dtype is not None)
         if len(kept) < len(dtypes):
             raise ValueError(f"{dtypes[found.index(None)]!r} is no dtype")
+        if shape is not None:
+            shape_matcher(shape)  # which refuses what is no shape
         return P(dataclasses.replace(self.pattern, type=TypeTest(kept, shape)))
 
     def optional(self) -> Optional:

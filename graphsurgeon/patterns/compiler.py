@@ -6,6 +6,7 @@ Bindings are never changed, so an alternative that fails leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from graphsurgeon.model.graph import Graph, Node, Value
@@ -77,12 +78,17 @@ class Compiled:
         self.steps = 0
         self.most_steps = 0
         self._memos: list[dict[_Key, Env | None]] = []
-        bound: set[str] = set()
-        self.roots: list[Match] = []
-        for root in rule.roots:
-            self.roots.append(self._compile(root, bound))
-            bound |= set(names_in(root))
         self.routes = [routes.routes_of(root) for root in rule.roots]
+
+    @cached_property
+    def roots(self) -> list[Match]:
+        """The closures of the roots, made when the first node is tried: most rules find none in most graphs."""
+        bound: set[str] = set()
+        found: list[Match] = []
+        for root in self.rule.roots:
+            found.append(self._compile(root, bound))
+            bound |= set(names_in(root))
+        return found
 
     def begin(self) -> None:
         """Start counting anew, at another root."""

@@ -48,7 +48,7 @@ CASES = {
     "check": ["check linear", "check broken", "check training/ckpt-2 --checkpoint training/ckpt-1",
               "check face/model-1.meta --checkpoint training/ckpt-1"],
     "scan": ["scan vocabulary --all", "scan linear cnn.pb"],
-    "catalog": ["catalog cnn.pb cnn.tflite linear -o models.csv"],
+    "catalog": ["catalog cnn.pb cnn.tflite linear -o models.csv -j 1"],
     "diff": ["diff linear linear", "diff linear out/renamed", "diff training/ckpt-1 training/ckpt-2"],
     "rename": ["rename linear serving_default=predict --what signatures -o out/renamed --force"],
     "add-output": ["add-output export functional_1/pool_1/Mean=pooled --signature serving_default -o out/a --force"],

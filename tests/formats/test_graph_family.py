@@ -9,6 +9,7 @@ import pytest
 from graphsurgeon import read, write
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph import metagraph as lowering
+from graphsurgeon.formats.graph.mention_sites import MENTION_SITES
 from graphsurgeon.model import FunctionRef, Model, Tensor
 from graphsurgeon.model.mention import Mention
 
@@ -203,3 +204,37 @@ def test_what_a_call_waits_for_has_an_order() -> None:
         function.control_ret[f"end_{number:02}"] = f"node_{number:02}"
     [lifted] = lowering.lift_graph_def(graph_def, []).functions.values()
     assert list(lifted.control_outputs) == [f"end_{number:02}" for number in range(20)]
+
+
+def test_an_alias_follows_its_function(tmp_path: Path) -> None:
+    from google.protobuf import text_format
+
+    meta = schema.message("tensorflow.MetaGraphDef")()
+    text_format.Parse(GRAPH, meta.graph_def)
+    meta.meta_info_def.tags.append("serve")
+    meta.meta_info_def.function_aliases.update({"f": "serve", "gone": "train"})
+    (tmp_path / "a.meta").write_bytes(meta.SerializeToString())
+    model = read(tmp_path / "a.meta")
+    metagraph = model.metagraphs[0]
+    metagraph.rename_functions({metagraph.functions["f"]: "g"})
+    written = meta.FromString(lowering.serialize_metagraph(metagraph))
+    assert dict(written.meta_info_def.function_aliases) == {"g": "serve", "gone": "train"}
+
+
+# Texts and messages that name no node: a file, a context, types, how a variable is cut.
+NO_MENTIONS = {
+    "TensorInfo": {"tensor_shape"},
+    "CompositeTensor": {"type_spec"},
+    "AssetFileDef": {"filename"},
+    "VariableDef": {"save_slice_info_def"},
+    "CondContextDef": {"context_name"},
+    "WhileContextDef": {"context_name"},
+}
+
+
+@pytest.mark.parametrize("name", MENTION_SITES)
+def test_every_text_of_a_message_is_a_mention_or_known_to_be_none(name: str) -> None:
+    outer = "TensorInfo." if name in ("CooSparse", "CompositeTensor") else ""
+    fields = schema.message(f"tensorflow.{outer}{name}").DESCRIPTOR.fields
+    told = {field.name for field in fields if field.type in (field.TYPE_STRING, field.TYPE_MESSAGE)}
+    assert told - NO_MENTIONS.get(name, set()) == set(MENTION_SITES[name])

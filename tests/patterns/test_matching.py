@@ -509,6 +509,8 @@ def test_patterns_made_in_python() -> None:
 def test_wrong_use_from_python() -> None:
     with pytest.raises(ValueError, match="is no dtype"):
         capture("x").typed("f33")
+    with pytest.raises(UsageError, match="is no dimension"):
+        capture("x").typed(shape="two")
     with pytest.raises(ValueError, match="has ports"):
         capture("x").port(1)
     with pytest.raises(UsageError):

@@ -26,6 +26,10 @@ def drawn(model: Model, **view: object) -> Scene:
     return build_scene(select_picture(model, asked), asked)
 
 
+def highlighted(model: Model, names: list[str]) -> list[str]:
+    return [box.id for box in drawn(model, highlight=names).boxes if "highlight" in box.marks]
+
+
 def inside(scene: Scene) -> set[str]:
     boxes = (box for box in scene.boxes if "outside" not in box.marks and box.kind not in ("input", "output"))
     return {node.name for box in boxes for node in box.nodes}
@@ -47,10 +51,12 @@ def test_every_frame_and_box_is_a_scope_or_a_name(path: str) -> None:
     assert scene.boxes
     for cluster in scene.clusters:
         assert inside(drawn(model, scope=cluster.name)), cluster.name
-        assert drawn(model, scope=cluster.title).boxes, cluster.title
+        assert cluster.title == cluster.name or drawn(model, scope=cluster.title).boxes, cluster.title
+    names = [box.title if box.kind == "input" else box.name for box in scene.boxes if box.kind != "output"]
+    assert len(highlighted(model, names)) == len(names)
+    assert len(highlighted(model, names[:1])) == 1
     for box in scene.boxes:
-        name = box.title if box.kind in ("input", "output") else box.name
-        assert any("highlight" in one.marks for one in drawn(model, highlight=[name]).boxes), name
+        assert box.kind != "output" or highlighted(model, [box.title]), box.title  # what yields it
 
 
 def test_blocks_that_were_found_are_asked_for_by_their_titles() -> None:

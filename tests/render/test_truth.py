@@ -102,7 +102,7 @@ def graphs(draw: st.DrawFn) -> Maker:
     return maker
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(graphs(), st.sampled_from([8, 20, 80]))
 def test_random_graphs_are_drawn_truly(maker: Maker, most: int) -> None:
     nodes = maker.graph.nodes

@@ -91,7 +91,8 @@ def test_broadcasting() -> None:
 @pytest.mark.parametrize(
     ("arguments", "places"),
     [
-        ((224, 7, 2, "SAME"), 112), ((224, 7, 2, "VALID"), 109), ((5, 5, 3, "VALID"), 1), ((7, 1, 1, "VALID"), 7),
+        ((224, 7, 2, "SAME"), 112), ((5, 3, 2, "SAME"), 3), ((7, 2, 3, "SAME"), 3), ((224, 7, 2, "VALID"), 109),
+        ((5, 5, 3, "VALID"), 1), ((7, 1, 1, "VALID"), 7),
         ((A, 3, 1, "SAME"), A), ((A, 3, 2, "SAME"), None), ((A, 1, 1, "VALID"), A), ((None, 3, 1, "SAME"), None),
     ],
 )  # fmt: skip

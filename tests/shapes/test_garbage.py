@@ -81,13 +81,12 @@ for op_name, shape_function in registry.shape_functions().items():
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_shape_function_takes_anything(family: str) -> None:
     rng = random.Random(family)
-    for op in FAMILIES[family]:
-        for _ in range(20):
-            infer_broken(op, rng)
+    answers = [infer_broken(op, rng) for op in FAMILIES[family] for _ in range(20)]
+    assert any(answers)
 
 
-def infer_broken(op: str, rng: random.Random) -> None:
-    """Call the functions of an op as inference does, letting through only what they may raise."""
+def infer_broken(op: str, rng: random.Random) -> bool:
+    """Call the functions of an op as inference does, and say whether they answer, or raise what they may."""
     definition = catalog.get(op)
     names = [*(definition.attrs if definition else ()), "T", "axis"]
     attrs = {name: attr_value(rng) for name in names if rng.random() < 0.8}
@@ -101,7 +100,8 @@ def infer_broken(op: str, rng: random.Random) -> None:
         if (size(dims) or 0) <= MOST_ELEMENTS and is_static(dims) and op in registry.value_functions():
             registry.value_functions()[op](context)
     except EXPECTED:
-        pass
+        return False
+    return True
 
 
 def test_a_graph_of_broken_nodes_is_inferred() -> None:

@@ -6,6 +6,7 @@ import itertools
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -295,7 +296,7 @@ def test_too_many_dimensions() -> None:
 @pytest.mark.parametrize("order", ["forwards", "backwards", "shuffled"])
 def test_long_chains_in_any_order(order: str) -> None:
     build = Builder()
-    values = [build.op("Relu") for _ in range(20000)]
+    values = [build.op("Relu") for _ in range(5000)]
     x = build.feed(None, 3)
     chain = {"forwards": values, "backwards": values[::-1], "shuffled": random.Random(1).sample(values, len(values))}[
         order
@@ -311,3 +312,55 @@ def test_a_graph_that_is_no_part_of_the_report() -> None:
     assert report.shape(value) == Shape(None)
     assert report.dtype(value) is None
     assert report.constant(value) is None
+
+
+# -- common ops, computed by hand ----------------------------------------------------------------------
+
+IMAGE, NHWC = (None, 9, 12, 6), [1, 2, 2, 1]
+# op, shapes that go in, attributes, shape that comes out
+BY_HAND: list[tuple[str, list[tuple[int | None, ...]], dict[str, Any], list[int | None]]] = [
+    ("Conv2D", [IMAGE, (3, 3, 6, 4)], {"strides": NHWC, "padding": b"SAME"}, [None, 5, 6, 4]),
+    ("Conv2D", [IMAGE, (3, 3, 6, 4)], {"strides": NHWC, "padding": b"VALID"}, [None, 4, 5, 4]),
+    ("Conv2D", [(2, 6, 9, 12), (3, 3, 6, 4)],
+     {"strides": [1, 1, 2, 2], "padding": b"SAME", "data_format": b"NCHW"}, [2, 4, 5, 6]),
+    ("DepthwiseConv2dNative", [IMAGE, (3, 3, 6, 2)], {"strides": [1, 1, 1, 1], "padding": b"VALID"}, [None, 7, 10, 12]),
+    ("MaxPool", [IMAGE], {"ksize": NHWC, "strides": NHWC, "padding": b"SAME"}, [None, 5, 6, 6]),
+    ("AvgPool", [IMAGE], {"ksize": NHWC, "strides": NHWC, "padding": b"VALID"}, [None, 4, 6, 6]),
+    ("MatMul", [(None, 3), (3, 5)], {}, [None, 5]),
+    ("MatMul", [(3, None), (5, 3)], {"transpose_a": True, "transpose_b": True}, [None, 5]),
+    ("BatchMatMulV2", [(7, 1, 2, 3), (4, 3, 5)], {}, [7, 4, 2, 5]),
+    ("BiasAdd", [IMAGE, (6,)], {}, [None, 9, 12, 6]),
+    ("AddV2", [(4, 1, 3), (5, 1)], {}, [4, 5, 3]),
+    ("Pack", [(2, 3), (2, 3)], {"N": 2, "axis": 1}, [2, 2, 3]),
+    ("Squeeze", [(1, 4, 1)], {"squeeze_dims": [0]}, [4, 1]),
+    ("Shape", [(None, 4, 1)], {}, [3]),
+    ("SpaceToDepth", [(1, 4, 6, 2)], {"block_size": 2}, [1, 2, 3, 8]),
+    ("DepthToSpace", [(1, 2, 3, 8)], {"block_size": 2}, [1, 4, 6, 2]),
+    ("L2Loss", [(4, 5)], {}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "given", "attrs", "expected"), BY_HAND)
+def test_common_ops(
+    op: str, given: list[tuple[int | None, ...]], attrs: dict[str, Any], expected: list[int | None]
+) -> None:
+    build = Builder()
+    assert shape(build.op(op, *(build.feed(*dims) for dims in given), **attrs)) == Shape(expected)
+
+
+def test_common_ops_that_read_constants() -> None:
+    build = Builder()
+    x = build.feed(None, 4, 5)
+    for value, expected in (
+        (build.op("Mean", x, build.const([1])), [None, 5]),
+        (build.op("Mean", x, build.const([-1]), keep_dims=True), [None, 4, 1]),
+        (build.op("ConcatV2", x, x, build.const(2), N=2), [None, 4, 10]),
+        (build.op("Transpose", x, build.const([2, 0, 1])), [5, None, 4]),
+        (build.op("ExpandDims", x, build.const(-1)), [None, 4, 5, 1]),
+        (build.op("Pad", x, build.op("Reshape", build.const([0, 0, 1, 2, 3, 0]), build.const([3, 2]))), [None, 7, 8]),
+        (build.op("Tile", x, build.const([1, 2, 3])), [None, 8, 15]),
+        (build.op("StridedSlice", x, build.const([0, 1, 0]), build.const([0, 4, 5]), build.const([1, 2, 2]),
+                  begin_mask=1, end_mask=1), [None, 2, 3]),
+        (build.op("GatherV2", x, build.const([3, 1]), build.const(1)), [None, 2, 5]),
+    ):  # fmt: skip
+        assert shape(value) == Shape(expected), value

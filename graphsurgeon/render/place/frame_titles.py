@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from graphsurgeon.render.place.layout import DrawnRoute, Layout, Rectangle
 from graphsurgeon.render.place.splines import Point, samples
@@ -26,7 +27,10 @@ def title_places(layout: Layout, frames: Sequence[tuple[Rectangle, str]]) -> lis
         layout: with edges that names must not be struck through by, labels and boxes that they must not cover.
         frames: each with its name.
     """
-    lines = [_Line(route) for route in layout.routes]
+    return _title_places(layout, frames, [_Line(route) for route in layout.routes])
+
+
+def _title_places(layout: Layout, frames: Sequence[tuple[Rectangle, str]], lines: Sequence[_Line]) -> list[Point]:
     things = [*layout.boxes.values(), *(place for route in layout.routes for place in _label(route))]
     return [_place(frame, text_width(name, LINE_SIZE, bold=True), lines, things) for frame, name in frames]
 
@@ -43,12 +47,13 @@ def drawn_frames(scene: Scene, layout: Layout) -> Iterator[tuple[Cluster, Rectan
 def struck_titles(scene: Scene, layout: Layout) -> dict[str, float]:
     """Return the frames whose names an edge runs through: id -> the width with which there is room beside it."""
     frames = list(drawn_frames(scene, layout))
-    places = title_places(layout, [(frame, name) for _, frame, name in frames])
+    lines = [_Line(route) for route in layout.routes]
+    places = _title_places(layout, [(frame, name) for _, frame, name in frames], lines)
     rooms = [(cluster, room_of(place, name)) for (cluster, _, name), place in zip(frames, places, strict=True)]
     return {
         cluster.id: 2 * (room.width + _INSET + _STEP) + _INSET
         for cluster, room in rooms
-        if any(is_crossed(room, route) for route in layout.routes)
+        if any(line.meets(room) for line in lines)
     }
 
 
@@ -64,12 +69,17 @@ def is_crossed(room: Rectangle, route: DrawnRoute) -> bool:
 
 
 class _Line:
-    """An edge as points close to each other, with the rectangle around them."""
+    """An edge as points close to each other, with a rectangle around them: that of the points that bend it."""
 
     def __init__(self, route: DrawnRoute) -> None:
-        self.points = samples(route.points, _CLEAR)
-        xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
+        self._bends = route.points
+        xs, ys = [x for x, _ in route.points], [y for _, y in route.points]
         self.around = (min(xs), min(ys), max(xs), max(ys)) if xs else None
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """Made for edges that come near a name: most do not."""
+        return samples(self._bends, _CLEAR)
 
     def meets(self, room: Rectangle) -> bool:
         if self.around is None:

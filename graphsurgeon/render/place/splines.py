@@ -41,14 +41,14 @@ def samples(points: Sequence[Point], step: float) -> list[Point]:
     """Return points along a line, no farther from each other than about a step."""
     found = list(points[:1])
     for start in range(0, len(points) - 3, 3):
-        a, b, c, d = points[start : start + 4]
-        length = sum(abs(one[0] - other[0]) + abs(one[1] - other[1]) for one, other in pairwise((a, b, c, d)))
+        curve = points[start : start + 4]
+        length = sum(abs(one[0] - other[0]) + abs(one[1] - other[1]) for one, other in pairwise(curve))
         count = max(1, int(length / step))
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = curve
         for number in range(1, count + 1):
             t = number / count
-            weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-            x, y = (sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True)) for axis in (0, 1))
-            found.append((x, y))
+            a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+            found.append((a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy))
     return found
 
 

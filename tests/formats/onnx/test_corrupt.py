@@ -71,7 +71,7 @@ def test_bodies_in_bodies_end(tmp_path: Path) -> None:
         loop = models.node("If", ["c"], ["y"], attribute=[models.body("then_branch", inner)])
         inner = models.graph([loop], [], [models.value("y", [1])])
     path = models.save(tmp_path, models.model(inner))
-    require_an_answer(path)
+    assert require_an_answer(path)
 
 
 def test_one_name_for_thousands_of_nodes_with_bodies(tmp_path: Path) -> None:
@@ -79,4 +79,4 @@ def test_one_name_for_thousands_of_nodes_with_bodies(tmp_path: Path) -> None:
     nodes = [
         models.node("If", ["c"], [f"y{i}"], "n", attribute=[models.body("then_branch", body)]) for i in range(2000)
     ]
-    require_an_answer(models.save(tmp_path, models.model(models.graph(nodes, [models.value("c", [], 9)], []))))
+    assert require_an_answer(models.save(tmp_path, models.model(models.graph(nodes, [models.value("c", [], 9)], []))))

@@ -181,24 +181,27 @@ def test_a_function_that_calls_itself_ends(tmp_path: Path) -> None:
     assert infer_shapes(model).findings == []
 
 
-@pytest.mark.parametrize(
-    "node",
-    [
-        models.node("Conv", ["x"], ["y"]),
-        models.node("Gemm", [], ["y"]),
-        models.node("Concat", [], ["y"]),
-        models.node("Transpose", ["x"], ["y"], attribute=attributes(perm=[0])),
-        models.node("Split", ["x"], ["y"], attribute=attributes(axis=9)),
-        models.node("MaxPool", ["x"], ["y"], attribute=attributes(kernel_shape=[3, 3], strides=[0, 0])),
-        models.node("If", ["x"], ["y"]),
-        models.node("Loop", ["x"], ["y"]),
-        models.node("LSTM", ["x"], ["y"]),
-        models.node("Einsum", ["x"], ["y"], attribute=attributes(equation=b"ij->k")),
-        models.node("Reshape", ["x", "x"], ["y"]),
-        models.node("Range", ["x"], ["y"]),
-    ],
-    ids=lambda node: node.op_type,
-)
-def test_nodes_that_contradict_their_op_give_an_answer(tmp_path: Path, node: Any) -> None:
+NONE = "none"  # nothing is found: what is missing is not for shapes to judge
+CONTRADICTING: list[tuple[Any, list[int | None] | None, str]] = [
+    (models.node("Conv", ["x"], ["y"]), [None] * 4, NONE),
+    (models.node("Gemm", [], ["y"]), [None] * 2, NONE),
+    (models.node("Concat", [], ["y"]), None, NONE),
+    (models.node("Transpose", ["x"], ["y"], attribute=attributes(perm=[0])), None, "order [0]"),
+    (models.node("Split", ["x"], ["y"], attribute=attributes(axis=9)), None, "axis 9 is outside"),
+    (models.node("MaxPool", ["x"], ["y"], attribute=attributes(kernel_shape=[3, 3], strides=[0, 0])), None, "stride 0"),
+    (models.node("If", ["x"], ["y"]), None, NONE),
+    (models.node("Loop", ["x"], ["y"]), None, "it has no body"),
+    (models.node("LSTM", ["x"], ["y"]), None, "rank 3 is required"),
+    (models.node("Einsum", ["x"], ["y"], attribute=attributes(equation=b"ij->k")), None, "rank 2 is required"),
+    (models.node("Reshape", ["x", "x"], ["y"]), None, "rank 1 is required"),
+    (models.node("Range", ["x"], ["y"]), [None], NONE),
+]
+
+
+@pytest.mark.parametrize(("node", "shape", "what"), CONTRADICTING, ids=[node.op_type for node, *_ in CONTRADICTING])
+def test_nodes_that_contradict_their_op_give_an_answer(
+    tmp_path: Path, node: Any, shape: list[int | None] | None, what: str
+) -> None:
     report: Any = infer(tmp_path, [node], [IMAGE])
-    report.of("y")
+    assert report.of("y") == shape
+    assert [what in finding.what for finding in report.findings] == [True] * (what != NONE)
