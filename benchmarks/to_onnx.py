@@ -83,7 +83,7 @@ def runs(model: Path) -> bool:
 
 def ask_here(runtime: str, source: dict[str, Any], calls: Sequence[OneRun], **_: object) -> list[RunOutcome]:
     """Do what the child process of a run does, here: this process is forked for each model, TensorFlow being there."""
-    worker = import_module(f"graphsurgeon.bridges.{runtime}_worker")
+    worker = import_module(f"graphsurgeon.bridges.workers.{runtime}_worker")
     asked = [
         {
             "loader": call.loader, "signature": call.signature, "fetches": dict(call.fetches),

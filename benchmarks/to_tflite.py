@@ -21,10 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.forked import forked
-from graphsurgeon.bridges import child, worker
+from graphsurgeon.bridges import child
 from graphsurgeon.bridges.converting.convert import convert
 from graphsurgeon.bridges.run import run
 from graphsurgeon.bridges.verify import verify
+from graphsurgeon.bridges.workers import worker
 from graphsurgeon.compare.entries import Entry, entries
 from graphsurgeon.disk.files import is_folder
 from graphsurgeon.errors import GraphSurgeonError

@@ -20,11 +20,11 @@ FEWEST = 3  # names of ops that make a set
 
 # Who may name several ops beside `ops/kinds.py`: tables of what is done for each op, one by one.
 MAY_NAME_OPS = {
-    "analysis/work.py": "op -> function on shapes",
+    "analysis/costs/work.py": "op -> function on shapes",
     "ops/kinds.py": "the place",
     "shapes/elements.py": "op -> function on elements",
     "shapes/tflite.py": "TFLite operator -> the TensorFlow op of the same shapes",
-    "surgery/moves/known_scalars.py": "op -> function on scalars",
+    "surgery/moves/branches/known_scalars.py": "op -> function on scalars",
     "scanning/flow/fold.py": "op -> function on texts",
     "checks/graphs/lengths.py": "op -> how long the lists of its attributes have to be",
 }
@@ -36,18 +36,18 @@ MAY_WALK = {
     "model/traversal.py": {"reached", "nearest_first", "in_preorder", "ways", "in_postorder", "upstream", "downstream"},
     # Objects, with the names that lead to them.
     "model/objects.py": {"paths", "paired"},
-    "surgery/moves/functionalize.py": {"_paths"},
+    "surgery/moves/functions/functionalize.py": {"_paths"},
     # What is known of a node changes as the walk goes on, and nodes are visited again for that.
     "shapes/propagate.py": {"_settle"},
-    "surgery/moves/fold_predicates.py": {"_dead"},
-    "surgery/moves/known_scalars.py": {"of"},
+    "surgery/moves/branches/fold_predicates.py": {"_dead"},
+    "surgery/moves/branches/known_scalars.py": {"of"},
     "surgery/moves/variable_uses.py": {"trace"},
     "surgery/stripping/unneeded.py": {"sort_nodes"},
     # A node is visited with the frames, branches or calls around it, not by itself.
     "analysis/flow/calls.py": {"nodes_inside"},
     "analysis/flow/frames.py": {"_frame_stacks", "_branches"},
     "surgery/freezing/writes.py": {"_inside"},
-    "surgery/moves/carry_out.py": {"_no_way"},
+    "surgery/moves/functions/carry_out.py": {"_no_way"},
     "render/choose/flow.py": {"_enter", "_trace", "insert"},
     "render/choose/select.py": {"run", "_conditions", "_origins", "behind"},
     "scanning/flow/reach.py": {"_spread", "_named_objects"},
@@ -59,7 +59,7 @@ MAY_WALK = {
     "patterns/routes.py": {"readers"},
     "patterns/subject.py": {"outside_reader"},
     # The graph changes under the walk.
-    "surgery/moves/inline.py": {"run"},
+    "surgery/moves/inlining/inline.py": {"run"},
     "surgery/moves/prune.py": {"remove_orphans"},
     "surgery/replacing/exchange.py": {"_sweep"},
     "surgery/optimizing/dead.py": {"remove_dead"},

@@ -15,7 +15,7 @@ EVERYTHING = """
 import importlib, pkgutil
 import graphsurgeon
 for module in pkgutil.walk_packages(graphsurgeon.__path__, "graphsurgeon."):
-    if not module.name.endswith(("__main__", "bridges.start", "bridges.worker", "adapters.main")):
+    if not module.name.endswith(("__main__", "workers.start", "workers.worker", "adapters.main")):
         importlib.import_module(module.name)
 functions = ["check", "diff", "find", "infer_shapes", "read", "scan", "summarize", "write"]
 model = graphsurgeon.read("fixtures/graphdef/linear.pb")

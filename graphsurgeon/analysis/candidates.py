@@ -199,10 +199,9 @@ _SERVICE_SCOPES = frozenset((
 _GRADIENTS = frozenset({"gradients", "gradients_1", "gradient_tape"})
 _NUMBER = re.compile(r"_\d+$")
 _LOSS_SCOPE = re.compile(r"\w*(cross_?entropy\w*|_loss(es)?|squared_error|absolute_difference|_distance)\w*")
-_ANSWERS = re.compile(
+_ANSWERS = re.compile(  # in lower case: without regard to case it takes five times as long, and every name is asked
     r"logits?|prob(s|abilit(y|ies))?|softmax|sigmoid|embeddings?|predict(ions?|ed)?|outputs?|scores?|(box|bbox)(es)?"
-    r"|detection\w*|class(es)?|labels?|landmarks?|features?|result|final\w*|argmax|top_?k|masks?|keypoints?|heatmaps?",
-    re.IGNORECASE,
+    r"|detection\w*|class(es)?|labels?|landmarks?|features?|result|final\w*|argmax|top_?k|masks?|keypoints?|heatmaps?"
 )
 
 
@@ -247,9 +246,9 @@ class _Judge:
         return (
             node.op in kinds.ANSWERS
             or node in self.compared
-            or _ANSWERS.search(node.name) is not None
+            or _is_named_like_answer(node.name)
             or all(self._is_aside(user) for user in node.consumers)
-            or any(value in self.signed for value in node.known_outputs.values())
+            or (bool(self.signed) and any(value in self.signed for value in node.known_outputs.values()))
         )
 
     def candidates(self, node: Node) -> list[Candidate]:
@@ -292,7 +291,7 @@ class _Judge:
         else:
             yield from self._inner_reasons(node, users)
         points = TELLING_INSIDE if users else TELLING
-        if _ANSWERS.search(node.name.rpartition("/")[2]) or (not users and _ANSWERS.search(node.name)):
+        if _is_named_like_answer(node.name.rpartition("/")[2]) or (not users and _is_named_like_answer(node.name)):
             yield points, "named like an answer"
         if node.op in kinds.ANSWERS:
             # The logarithm is what a loss takes; beside it there is mostly an answer for people.
@@ -391,6 +390,10 @@ class _Judge:
 
     def _is_aside(self, node: Node) -> bool:
         return node in self.training or _is_service(node)
+
+
+def _is_named_like_answer(name: str) -> bool:
+    return _ANSWERS.search(name.lower()) is not None
 
 
 def _takes_elements(node: Node) -> bool:

@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphsurgeon.analysis.callables import CallableForm, callable_forms
-from graphsurgeon.analysis.composites import CompositePart, composite_parts
 from graphsurgeon.analysis.flow.placeholders import InputFact, placeholders
-from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
-from graphsurgeon.analysis.weight_totals import (
+from graphsurgeon.analysis.interface.callables import CallableForm, callable_forms
+from graphsurgeon.analysis.interface.composites import CompositePart, composite_parts
+from graphsurgeon.analysis.stored_weights.weight_totals import (
     ConstantsSummary,
     VariablesSummary,
     summarize_constants,
     summarize_variables,
 )
+from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry

@@ -26,7 +26,7 @@ from graphsurgeon.export import export_file
 from graphsurgeon.model.format import TENSORFLOW, Format
 
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
-START = Path(__file__).with_name("start.py")
+START = Path(__file__).with_name("workers") / "start.py"
 STAND = "here"  # the folder that relative paths in a model lead to
 
 

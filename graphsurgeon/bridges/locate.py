@@ -29,7 +29,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.traversal import in_postorder, producers, upstream
 from graphsurgeon.ops.kinds import CONSTANTS, MUST_BE_FED, VARIABLES
 from graphsurgeon.shapes import ShapeReport, infer_shapes
-from graphsurgeon.surgery.moves.inline import Inliner
+from graphsurgeon.surgery.moves.inlining.inline import Inliner
 
 if TYPE_CHECKING:
     from typing import Any

@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field, replace
 
 from graphsurgeon.analysis.patterns import matcher, suggest_name
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX, named_variables, names_of_variables
-from graphsurgeon.analysis.weights import Allowance
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, named_variables, names_of_variables
+from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.change import Change, Detail, different
 from graphsurgeon.compare.diff_graphs import GraphComparison

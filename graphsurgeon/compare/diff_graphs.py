@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from graphsurgeon.analysis.flow.calls import called_function
-from graphsurgeon.analysis.weights import Allowance
+from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.alignment import SHARED_NAME, Alignment, Pairs, label, sources
 from graphsurgeon.compare.change import Change, Detail, different, different_sets, told_attr
 from graphsurgeon.compare.diff_tensors import tensor_details

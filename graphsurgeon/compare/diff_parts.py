@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from graphsurgeon.analysis.weights import Allowance
+from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.alignment import Alignment, Pairs
 from graphsurgeon.compare.change import Change, Detail, different, different_sets, told
 from graphsurgeon.compare.diff_tensors import same_values, tensor_details

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from graphsurgeon.analysis.weights import Allowance
+from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.change import Detail, told_tensor
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import STRING, DType

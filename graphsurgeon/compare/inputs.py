@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from graphsurgeon.analysis.examples import parsed_features, serialize_example
+from graphsurgeon.analysis.interface.examples import parsed_features, serialize_example
 from graphsurgeon.compare.entries import Input
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model import numeric

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from graphsurgeon.analysis.quantize import Scales
+from graphsurgeon.analysis.stored_weights.quantize import Scales
 from graphsurgeon.analysis.tensors import quantization
 from graphsurgeon.compare.entries import Result, RunOutcome
 from graphsurgeon.model.graph import Value

@@ -11,10 +11,10 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from graphsurgeon.analysis import fingerprint
+from graphsurgeon.analysis.stored_weights.variables import named_variables
+from graphsurgeon.analysis.stored_weights.weight_totals import first_entries
+from graphsurgeon.analysis.stored_weights.weights import Allowance, Weight, list_weights
 from graphsurgeon.analysis.summary import GraphSummary, SignatureTensor, Summary, summarize
-from graphsurgeon.analysis.variables import named_variables
-from graphsurgeon.analysis.weight_totals import first_entries
-from graphsurgeon.analysis.weights import Allowance, Weight, list_weights
 from graphsurgeon.checks.check import check
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.files import is_file, is_folder, stamp, tree_names

@@ -342,6 +342,16 @@ class Graph:
         self._nodes[node] = None
         self._changed[node] = None
 
+    def attach_all(self, nodes: Sequence[Node]) -> None:
+        """Enter all nodes that a format has made for this graph, in the order of the file, as `attach` does one."""
+        by_name = {node._name: node for node in nodes}
+        if not self._nodes and len(by_name) == len(nodes) and "" not in by_name:
+            self._by_name, self.originals = by_name, dict(by_name)
+            self._nodes, self._changed = dict.fromkeys(nodes), dict.fromkeys(nodes)
+            return
+        for node in nodes:
+            self.attach(node)
+
     def remove_nodes(self, nodes: Node | str | Iterable[Node | str]) -> None:
         """Take nodes out, with their edges; who waited for one of them waits no more.
 

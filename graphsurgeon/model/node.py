@@ -204,7 +204,7 @@ class Node:
         "graph", "keeps_spelling", "raw",
     )  # fmt: skip
 
-    def __init__(self, graph: Graph, name: str, op: str | Graph, raw: Any = None) -> None:
+    def __init__(self, graph: Graph, name: str, op: str | Graph, raw: Any = None, device: str = "") -> None:
         self.graph = graph
         self._name = name
         self._op = op
@@ -213,7 +213,7 @@ class Node:
         self._control_users: dict[Node, None] | None = None
         self._outputs: dict[Port, Value] | None = None
         self._attrs: MutableMapping[str, AttrValue] | None = None
-        self._device = ""
+        self._device = device
         self.raw = raw
         self.keeps_spelling = raw is not None
 
@@ -264,6 +264,17 @@ class Node:
         for value in self._inputs:
             _join(value, self)
         self.graph._changed[self] = None
+
+    def start_edges(self, inputs: Sequence[Value], controls: Sequence[Node]) -> None:
+        """Give a node that has just been made its edges, as a format reads them."""
+        self._inputs = tuple(inputs)
+        for value in self._inputs:
+            if value._users is None:
+                value._users = self
+            else:
+                _join(value, self)
+        if controls:
+            self.controls = controls
 
     def set_input(self, index: int, value: Value) -> None:
         """Replace one data input."""

@@ -164,12 +164,13 @@ def in_order(nodes: Collection[Node], *, controls: bool, back_edges: Container[s
         controls: whether a node also needs the nodes that it waits for.
         back_edges: ops that nobody waits for: they hand a value to the next turn of a loop (`kinds.BACK_EDGES`).
     """
-    missing = dict.fromkeys(nodes, 0)
-    for node in missing:
-        needed = {value.producer for value in node.inputs}
+    waited_for = {node for node in nodes if node.op not in back_edges}
+    missing: dict[Node, int] = {}
+    for node in nodes:
+        needed: set[Node | None] = {value.producer for value in node.inputs}
         if controls:
             needed.update(node.controls)
-        missing[node] = sum(other in missing and other.op not in back_edges for other in needed if other is not None)
+        missing[node] = len(needed & waited_for)
     ready = [node for node, count in missing.items() if not count]
     order: dict[Node, None] = {}
     rest = iter(missing)
@@ -185,8 +186,9 @@ def in_order(nodes: Collection[Node], *, controls: bool, back_edges: Container[s
         if node.op in back_edges:
             continue
         for user in dict.fromkeys((*node.consumers, *node.control_consumers)) if controls else node.consumers:
-            if user in missing:
-                missing[user] -= 1
-                if not missing[user] and user not in order:
+            left = missing.get(user)
+            if left is not None:
+                missing[user] = left - 1
+                if left == 1 and user not in order:
                     ready.append(user)
     return list(order)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
+from graphsurgeon.analysis.costs.run_shapes import RunShapes
+from graphsurgeon.analysis.costs.work import macs
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_signature, near_or_all
-from graphsurgeon.analysis.run_shapes import RunShapes
-from graphsurgeon.analysis.work import macs
 from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph

@@ -29,11 +29,11 @@ from graphsurgeon.model.traversal import handed_on, upstream
 from graphsurgeon.ops import catalog
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.moves import arguments
-from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable, check_type
-from graphsurgeon.surgery.moves.functionalize import part_between
+from graphsurgeon.surgery.moves.functions.carry_out import Way, carry_out, find_way
+from graphsurgeon.surgery.moves.functions.functionalize import part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
-from graphsurgeon.surgery.moves.signature_function import find_wrapper, own_wrapper
+from graphsurgeon.surgery.moves.signatures.signature_function import find_wrapper, own_wrapper
 from graphsurgeon.surgery.rename import LEGAL_NODE
 from graphsurgeon.surgery.tflite.add_output import add_tflite_outputs
 

@@ -26,23 +26,23 @@ from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
 from graphsurgeon.surgery.complete import check_servable, make_servable
 from graphsurgeon.surgery.moves import arguments
-from graphsurgeon.surgery.moves.carry_out import Way, carry_out, find_way
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.functionalize import PartBetween, bound_objects, captured_assets, part_between
+from graphsurgeon.surgery.moves.functions.carry_out import Way, carry_out, find_way
+from graphsurgeon.surgery.moves.functions.functionalize import PartBetween, bound_objects, captured_assets, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
-from graphsurgeon.surgery.moves.new_signature import (
+from graphsurgeon.surgery.moves.signatures.new_signature import (
     SignatureReport,
     add_to_objects,
     check_fed,
     make_signature,
     signature_report,
 )
-from graphsurgeon.surgery.moves.past_parser import PARSED, add_past_parser
-from graphsurgeon.surgery.moves.signature_function import (
+from graphsurgeon.surgery.moves.signatures.past_parser import PARSED, add_past_parser
+from graphsurgeon.surgery.moves.signatures.signature_function import (
     check_input_keys,
     remove_wrapper,
 )
-from graphsurgeon.surgery.moves.signature_keys import METHODS, check_method, signature_key
+from graphsurgeon.surgery.moves.signatures.signature_keys import METHODS, check_method, signature_key
 
 DEFAULT = "serving_default"
 

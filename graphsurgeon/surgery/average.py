@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX, slot_keys
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, slot_keys
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model import numeric
 from graphsurgeon.model.checkpoint import Checkpoint

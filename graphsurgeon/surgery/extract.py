@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from graphsurgeon.analysis.names import choose_metagraph, find_signature
 from graphsurgeon.analysis.patterns import matcher, suggest_name
+from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.analysis.tensors import TensorFact
-from graphsurgeon.analysis.variables import names_of_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.format import TFLITE

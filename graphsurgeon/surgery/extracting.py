@@ -28,13 +28,13 @@ from graphsurgeon.surgery.freezing.filled import check_filled
 from graphsurgeon.surgery.freezing.saver import add_saver, keep_entries
 from graphsurgeon.surgery.freezing.table_contents import TableContents
 from graphsurgeon.surgery.freezing.tables import fill_tables
-from graphsurgeon.surgery.moves.carry_in import legal_name
 from graphsurgeon.surgery.moves.copy_part import CopiedPart, copy_part, needed_nodes
-from graphsurgeon.surgery.moves.feature_inputs import feature_inputs, parsing_signature, signature_outputs
 from graphsurgeon.surgery.moves.fetchable import check_fetchable
-from graphsurgeon.surgery.moves.inline_on_the_way import OpenedGraph, open_graph
+from graphsurgeon.surgery.moves.functions.carry_in import legal_name
+from graphsurgeon.surgery.moves.inlining.inline_on_the_way import OpenedGraph, open_graph
 from graphsurgeon.surgery.moves.reports import Extracted
-from graphsurgeon.surgery.moves.signature_keys import METHODS, signature_key
+from graphsurgeon.surgery.moves.signatures.feature_inputs import feature_inputs, parsing_signature, signature_outputs
+from graphsurgeon.surgery.moves.signatures.signature_keys import METHODS, signature_key
 from graphsurgeon.surgery.rename import LEGAL_NODE
 from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
 

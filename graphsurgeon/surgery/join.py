@@ -31,10 +31,10 @@ from graphsurgeon.surgery.joining.ends import Joint, Partner, joints, key_of, sa
 from graphsurgeon.surgery.joining.names import check_apart, default_prefix, set_apart
 from graphsurgeon.surgery.joining.savers import join_savers
 from graphsurgeon.surgery.moves import arguments
-from graphsurgeon.surgery.moves.functionalize import captured_assets, part_between
+from graphsurgeon.surgery.moves.functions.functionalize import captured_assets, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
-from graphsurgeon.surgery.moves.new_signature import enter_signature
-from graphsurgeon.surgery.moves.signature_function import SIGNATURES, signature_map
+from graphsurgeon.surgery.moves.signatures.new_signature import enter_signature
+from graphsurgeon.surgery.moves.signatures.signature_function import SIGNATURES, signature_map
 from graphsurgeon.surgery.stripping.attrs import take_out_with_wishes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.model import Model

@@ -27,7 +27,9 @@ from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.moves import arguments
-from graphsurgeon.surgery.moves.bind_constants import bind_constants, constant_inputs, count_users
+from graphsurgeon.surgery.moves.branches.bind_constants import bind_constants, constant_inputs, count_users
+from graphsurgeon.surgery.moves.branches.fold_predicates import carry_through, check_outputs, decide, folded_selects
+from graphsurgeon.surgery.moves.branches.known_scalars import Scalar
 from graphsurgeon.surgery.moves.constants import constant_tensor
 from graphsurgeon.surgery.moves.default_placeholders import (
     Defaults,
@@ -38,11 +40,8 @@ from graphsurgeon.surgery.moves.default_placeholders import (
     require_feed,
 )
 from graphsurgeon.surgery.moves.fixed_modules import fixed_modules
-from graphsurgeon.surgery.moves.fold_predicates import carry_through, check_outputs, decide, folded_selects
-from graphsurgeon.surgery.moves.functionalize import bound_objects, part_between
+from graphsurgeon.surgery.moves.functions.functionalize import bound_objects, part_between
 from graphsurgeon.surgery.moves.known_ops import is_tflite
-from graphsurgeon.surgery.moves.known_scalars import Scalar
-from graphsurgeon.surgery.moves.new_signature import add_to_objects
 from graphsurgeon.surgery.moves.prune import (
     collected_nodes,
     forget_removed,
@@ -52,7 +51,8 @@ from graphsurgeon.surgery.moves.prune import (
 )
 from graphsurgeon.surgery.moves.recorded_shapes import record_shapes
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
-from graphsurgeon.surgery.moves.signature_function import signature_map
+from graphsurgeon.surgery.moves.signatures.new_signature import add_to_objects
+from graphsurgeon.surgery.moves.signatures.signature_function import signature_map
 from graphsurgeon.surgery.tflite.set_input import TypeChanges, set_tflite_inputs
 from graphsurgeon.surgery.tflite.set_types import scale_of
 

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, find_value
-from graphsurgeon.analysis.variables import slot_keys
+from graphsurgeon.analysis.stored_weights.variables import slot_keys
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model

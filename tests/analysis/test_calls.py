@@ -10,7 +10,7 @@ import graphsurgeon
 from graphsurgeon.analysis.flow import calls
 from graphsurgeon.analysis.flow.calls import nodes_inside
 from graphsurgeon.errors import UsageError
-from graphsurgeon.surgery.moves.carry_out import find_way
+from graphsurgeon.surgery.moves.functions.carry_out import find_way
 from tests.surgery.graphs import graph_model, node, placeholder
 
 EXPONENTIAL = Path(__file__).resolve().parents[2] / "fixtures" / "hostile" / "exponential_calls.pb"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from graphsurgeon import UnsupportedError, new_model, read
-from graphsurgeon.analysis.arena import arena_of
-from graphsurgeon.analysis.memory import memory_of, require_graph
+from graphsurgeon.analysis.costs.arena import arena_of
+from graphsurgeon.analysis.costs.memory import memory_of, require_graph
 from graphsurgeon.cli.app import run
 from graphsurgeon.model import Graph, MetaGraph, Output, Shape, Tensor
 from graphsurgeon.model.dtype import FLOAT32

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import read
-from graphsurgeon.analysis.variables import named_variables, slot_keys
+from graphsurgeon.analysis.stored_weights.variables import named_variables, slot_keys
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.tensor import Tensor

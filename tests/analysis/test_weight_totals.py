@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from graphsurgeon import read
-from graphsurgeon.analysis.weight_totals import summarize_constants, summarize_variables
+from graphsurgeon.analysis.stored_weights.weight_totals import summarize_constants, summarize_variables
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import FLOAT32, STRING
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode

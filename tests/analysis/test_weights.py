@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from graphsurgeon import read
-from graphsurgeon.analysis.dequantize import dequantize, dequantized
-from graphsurgeon.analysis.weights import Statistics, checksum, list_weights, statistics
+from graphsurgeon.analysis.stored_weights.dequantize import dequantize, dequantized
+from graphsurgeon.analysis.stored_weights.weights import Statistics, checksum, list_weights, statistics
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import BFLOAT16, FLOAT32, INT8, STRING, DType
 from graphsurgeon.model.graph import Value

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from graphsurgeon import UsageError, new_model, read
-from graphsurgeon.analysis.run_shapes import RunShapes
-from graphsurgeon.analysis.work import macs, work_of
+from graphsurgeon.analysis.costs.run_shapes import RunShapes
+from graphsurgeon.analysis.costs.work import macs, work_of
 from graphsurgeon.model import Graph, MetaGraph, Shape, Tensor
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.format import ONNX, TFLITE, Vocabulary

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UnsupportedError
-from graphsurgeon.bridges import child, litert_worker
+from graphsurgeon.bridges import child
 from graphsurgeon.bridges.arrays import load_arrays, save_arrays
+from graphsurgeon.bridges.workers import litert_worker
 from graphsurgeon.compare.entries import OneRun
 
 CALL = OneRun("session", None, {"x:0": np.ones((1, 2), np.float32)}, {"y": "y:0"})

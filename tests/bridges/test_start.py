@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon.bridges import child
-from graphsurgeon.bridges.start import isolate
+from graphsurgeon.bridges.workers.start import isolate
 from graphsurgeon.compare.entries import OneRun
 from tests.conftest import ROOT
 

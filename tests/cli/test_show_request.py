@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from graphsurgeon.analysis.examples import Feature, serialize_example
+from graphsurgeon.analysis.interface.examples import Feature, serialize_example
 from graphsurgeon.cli.app import run
 from graphsurgeon.model.dtype import FLOAT32, INT64, STRING
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import check, find, new_model, read, scan, summarize, write
-from graphsurgeon.analysis.weights import checksum, list_weights
+from graphsurgeon.analysis.stored_weights.weights import checksum, list_weights
 from graphsurgeon.disk import remote, stores
 from graphsurgeon.disk.places import RemotePath, path_of, refuse_writing
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UsageError

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from graphsurgeon.analysis.stored_weights.weights import list_weights
 from graphsurgeon.analysis.summary import summarize
-from graphsurgeon.analysis.weights import list_weights
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.model import Model
 

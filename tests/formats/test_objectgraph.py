@@ -14,7 +14,8 @@ from graphsurgeon import formats
 from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint import find as checkpoint
-from graphsurgeon.formats.graph import objectgraph, structured
+from graphsurgeon.formats.graph import objectgraph
+from graphsurgeon.formats.graph.values import structured
 from graphsurgeon.model.dtype import FLOAT32, INT64
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph

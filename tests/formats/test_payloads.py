@@ -14,8 +14,8 @@ from graphsurgeon.disk.files import FileRange, open_source, rope_chunks
 from graphsurgeon.encoding import protowire
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph import payloads as wire
-from graphsurgeon.formats.graph.payloads import Payload
+from graphsurgeon.formats.graph.protobuf import payloads as wire
+from graphsurgeon.formats.graph.protobuf.payloads import Payload
 
 
 def reduced(path: Path, data: bytes, message: str = "GraphDef") -> tuple[bytes, list[Payload]]:
@@ -86,7 +86,7 @@ def test_expand_undoes_reduce(tmp_path_factory: pytest.TempPathFactory, sizes: l
 
 
 def test_a_mark_is_other_bytes_in_each_process() -> None:
-    code = "from graphsurgeon.formats.graph import payloads; print(payloads.mark(1).hex())"
+    code = "from graphsurgeon.formats.graph.protobuf import payloads; print(payloads.mark(1).hex())"
     found = {subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout for _ in range(2)}
     assert len(found) == 2
     assert wire.marked(wire.mark(7)) == 7

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph.printed_text import encode_printed
-from graphsurgeon.formats.graph.text_printer import print_message
+from graphsurgeon.formats.graph.protobuf.printed_text import encode_printed
+from graphsurgeon.formats.graph.protobuf.text_printer import print_message
 from tests import work
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -10,7 +10,7 @@ from graphsurgeon import read
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph import utf8
+from graphsurgeon.formats.graph.protobuf import utf8
 
 
 def test_only_bad_strings_change() -> None:

@@ -7,11 +7,11 @@ import tracemalloc
 
 import pytest
 
-from graphsurgeon.analysis.weights import MOST_REPEATED, Allowance, checksum
+from graphsurgeon.analysis.stored_weights.weights import MOST_REPEATED, Allowance, checksum
 from graphsurgeon.compare.diff_tensors import compare_values, same_values
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph.tensorproto import read_tensor
+from graphsurgeon.formats.graph.values.tensorproto import read_tensor
 from graphsurgeon.model.dtype import FLOAT32, STRING
 from graphsurgeon.model.tensor import FilledStrings, Tensor, string_runs
 

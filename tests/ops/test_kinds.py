@@ -14,8 +14,8 @@ from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Node
 from graphsurgeon.ops import catalog, kinds
 from graphsurgeon.ops.tflite import builtins
-from graphsurgeon.surgery.moves.bind_constants import bind_constants
-from graphsurgeon.surgery.moves.fold_predicates import fold_predicates
+from graphsurgeon.surgery.moves.branches.bind_constants import bind_constants
+from graphsurgeon.surgery.moves.branches.fold_predicates import fold_predicates
 from tests.surgery.graphs import graph_model, node, placeholder
 
 SETS = {

@@ -20,7 +20,7 @@ from graphsurgeon.formats import read
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.traversal import upstream
-from graphsurgeon.surgery.moves.signature_function import find_wrapper
+from graphsurgeon.surgery.moves.signatures.signature_function import find_wrapper
 from tests.oracle.conftest import Sources
 from tests.oracle.places import FIXTURES, corpus_saved_models, fixture_saved_models, parameters
 from tests.oracle.saved_models import Answer, ask_v1, ask_v2, feed, same_array

@@ -16,7 +16,7 @@ from graphsurgeon.formats import read
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import VARIABLES
 from graphsurgeon.shapes import infer_shapes
-from graphsurgeon.surgery.moves.signature_function import find_wrapper
+from graphsurgeon.surgery.moves.signatures.signature_function import find_wrapper
 from tests.oracle.conftest import Sources
 from tests.oracle.places import FIXTURES, corpus_saved_models, fixture_saved_models, parameters
 from tests.oracle.saved_models import ask_v1, ask_v2, feed, same_array

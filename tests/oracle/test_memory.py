@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import read
-from graphsurgeon.analysis.arena import arena_of
-from graphsurgeon.analysis.run_shapes import RunShapes
+from graphsurgeon.analysis.costs.arena import arena_of
+from graphsurgeon.analysis.costs.run_shapes import RunShapes
 from tests.oracle.litert_arena import addresses
 from tests.oracle.places import FIXTURES
 

@@ -115,7 +115,7 @@ def signatures() -> list[tuple[str, str]]:
 def test_requests_fit_their_signatures(name: str, key: str) -> None:
     import tensorflow as tf
 
-    from graphsurgeon.analysis.serving_request import make_request
+    from graphsurgeon.analysis.interface.serving_request import make_request
     from graphsurgeon.cli.text.request import _expanded
 
     model = read(FIXTURES / name)
@@ -223,7 +223,7 @@ def composites(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_parts_of_composite_inputs_fit_each_other(key: str, parts: dict[str, str], composites: Path) -> None:
-    from graphsurgeon.analysis.serving_request import make_request
+    from graphsurgeon.analysis.interface.serving_request import make_request
     from graphsurgeon.analysis.summary import summarize
     from graphsurgeon.cli.text.request import _expanded
 

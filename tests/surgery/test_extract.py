@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UnsupportedError, UsageError, read, write
-from graphsurgeon.analysis.variables import named_variables
+from graphsurgeon.analysis.stored_weights.variables import named_variables
 from graphsurgeon.surgery.extract import extract
 from graphsurgeon.surgery.rename import rename
 from tests.oracle import sessions

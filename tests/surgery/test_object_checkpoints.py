@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from graphsurgeon import UsageError
-from graphsurgeon.analysis.variables import names_of_variables
+from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.formats import registry
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import FLOAT32

@@ -14,7 +14,7 @@ from typing import Any
 from graphsurgeon.checks.graphs.nodes import reached, severity_in
 from graphsurgeon.checks.graphs.ops import definition
 from graphsurgeon.checks.places import Nodes, every_node, place
-from graphsurgeon.formats.graph import attr_kinds
+from graphsurgeon.formats.graph.values import attr_kinds
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node

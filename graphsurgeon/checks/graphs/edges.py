@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from graphsurgeon.checks.places import Present, place
-from graphsurgeon.formats.graph.attrs import has_attr
+from graphsurgeon.formats.graph.values.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph

@@ -12,8 +12,8 @@ from graphsurgeon.checks.graphs.nodes import reached, severity_in
 from graphsurgeon.checks.graphs.ops import OUTPUT_SHAPES
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.errors import plural
-from graphsurgeon.formats.graph import attr_kinds
-from graphsurgeon.formats.graph.attrs import has_attr
+from graphsurgeon.formats.graph.values import attr_kinds
+from graphsurgeon.formats.graph.values.attrs import has_attr
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph

@@ -14,7 +14,7 @@ from functools import cached_property
 from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.analysis.flow.load_path import init_node
 from graphsurgeon.checks.places import Nodes, every_node, place
-from graphsurgeon.formats.graph.attr_kinds import class_fault, has_data_after_controls
+from graphsurgeon.formats.graph.values.attr_kinds import class_fault, has_data_after_controls
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph

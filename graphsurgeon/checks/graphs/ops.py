@@ -9,8 +9,8 @@ from graphsurgeon.analysis.flow.calls import Place, origin
 from graphsurgeon.checks.graphs.nodes import Running
 from graphsurgeon.checks.places import Nodes, every_node, place
 from graphsurgeon.checks.signatures import shapes as signature_shapes
-from graphsurgeon.formats.graph.attrs import has_attr
 from graphsurgeon.formats.graph.nodetypes import Types
+from graphsurgeon.formats.graph.values.attrs import has_attr
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, Node, Value

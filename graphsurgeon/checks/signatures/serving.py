@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS, INIT_SIGNATURE
+from graphsurgeon.analysis.interface.serving import METHODS, serving_problems
 from graphsurgeon.analysis.names import INTERNAL
-from graphsurgeon.analysis.serving import METHODS, serving_problems
 from graphsurgeon.checks.places import place
 from graphsurgeon.disk.files import exists, folder_names, is_file, is_folder, open_source
 from graphsurgeon.disk.places import path_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import mark, name, plural, size
 from graphsurgeon.cli.text.edit import print_notes

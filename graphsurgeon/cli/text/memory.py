@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphsurgeon.analysis.memory import GraphMemory, Memory
+from graphsurgeon.analysis.costs.memory import GraphMemory, Memory
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphsurgeon.analysis.serving_request import Filled, ServingRequest, make_request
+from graphsurgeon.analysis.interface.serving_request import Filled, ServingRequest, make_request
 from graphsurgeon.cli import output
 from graphsurgeon.model.model import Model
 

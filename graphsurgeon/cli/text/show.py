@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from graphsurgeon.analysis.callables import CallArgument
+from graphsurgeon.analysis.interface.callables import CallArgument
+from graphsurgeon.analysis.stored_weights.weight_totals import (
+    FEW_ELEMENTS,
+    ConstantsSummary,
+    ScopeWeights,
+    VariablesSummary,
+)
 from graphsurgeon.analysis.summary import GraphSummary, ObjectChild, SignatureSummary, Summary
 from graphsurgeon.analysis.tensors import TensorFact
-from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, ConstantsSummary, ScopeWeights, VariablesSummary
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import mark, name, number, plural, size
 from graphsurgeon.formats import registry

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphsurgeon.analysis.weight_totals import FEW_ELEMENTS, second_keys
-from graphsurgeon.analysis.weights import Statistics, Weight
+from graphsurgeon.analysis.stored_weights.weight_totals import FEW_ELEMENTS, second_keys
+from graphsurgeon.analysis.stored_weights.weights import Statistics, Weight
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import number, plural, size
 from graphsurgeon.errors import UsageError

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.restore_map import Restored, resource_name, restore_map, variable_nodes
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX, slot_keys
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, slot_keys
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.metagraph import MetaGraph

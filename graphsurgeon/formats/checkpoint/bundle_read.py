@@ -21,7 +21,7 @@ from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint.bundle_payload import decode_strings, payload_checksum, swap_bytes
 from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource, resolve, slice_shape
 from graphsurgeon.formats.graph import objectgraph
-from graphsurgeon.formats.graph.tensorproto import read_shape
+from graphsurgeon.formats.graph.values.tensorproto import read_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.dtype import STRING, VARIANT, DType

@@ -22,7 +22,7 @@ from graphsurgeon.formats.checkpoint.bundle_payload import encode_strings, swap_
 from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, PRODUCER, Bundle, BundleEntry, BundleSource, label
 from graphsurgeon.formats.checkpoint.slices import SlicedSource
 from graphsurgeon.formats.graph import objectgraph
-from graphsurgeon.formats.graph.tensorproto import read_shape, write_shape
+from graphsurgeon.formats.graph.values.tensorproto import read_shape, write_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint, Variable
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.dtype import FIRST_FOREIGN, STRING, DType

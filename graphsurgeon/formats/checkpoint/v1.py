@@ -16,7 +16,7 @@ from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.checkpoint.bundle_read import read_extents
 from graphsurgeon.formats.checkpoint.slices import Slice, SlicedSource, resolve, slice_shape
-from graphsurgeon.formats.graph.tensorproto import read_shape, read_tensor, write_shape
+from graphsurgeon.formats.graph.values.tensorproto import read_shape, read_tensor, write_shape
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import RESTORE, Finding

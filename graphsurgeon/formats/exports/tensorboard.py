@@ -14,7 +14,7 @@ from graphsurgeon.disk.files import Rope
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph.metagraph import serialize_graph_def
-from graphsurgeon.formats.graph.payloads import LARGE, marked
+from graphsurgeon.formats.graph.protobuf.payloads import LARGE, marked
 from graphsurgeon.model.metagraph import MetaGraph
 
 VERSION = "brain.Event:2"

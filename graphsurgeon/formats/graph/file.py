@@ -8,9 +8,10 @@ from typing import Any
 
 from graphsurgeon.disk.files import Rope, open_source
 from graphsurgeon.formats import registry
-from graphsurgeon.formats.graph import metagraph, protofile
-from graphsurgeon.formats.graph.payloads import Payload
-from graphsurgeon.formats.graph.protofile import ProtoFile
+from graphsurgeon.formats.graph import metagraph
+from graphsurgeon.formats.graph.protobuf import protofile
+from graphsurgeon.formats.graph.protobuf.payloads import Payload
+from graphsurgeon.formats.graph.protobuf.protofile import ProtoFile
 from graphsurgeon.model.format import Format
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model

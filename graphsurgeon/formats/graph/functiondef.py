@@ -11,11 +11,11 @@ from typing import Any
 
 from graphsurgeon.encoding import protowire
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph import attrs as attr_values
-from graphsurgeon.formats.graph.attrs import Context
 from graphsurgeon.formats.graph.graphdef import NodeListSource, OpDefs, serialize_nodes
 from graphsurgeon.formats.graph.references import References
-from graphsurgeon.formats.graph.tensorproto import read_shape
+from graphsurgeon.formats.graph.values import attrs as attr_values
+from graphsurgeon.formats.graph.values.attrs import Context
+from graphsurgeon.formats.graph.values.tensorproto import read_shape
 from graphsurgeon.model.dtype import RESOURCE, DType
 from graphsurgeon.model.graph import AttrValue, Graph, Output, Value
 from graphsurgeon.model.shape import Shape

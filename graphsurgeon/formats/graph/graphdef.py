@@ -13,10 +13,10 @@ from sys import intern
 from typing import Any
 
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph import attrs as attr_values
-from graphsurgeon.formats.graph.attrs import Context, NodeAttrs
 from graphsurgeon.formats.graph.nodetypes import NodeTypes, Room, Types
 from graphsurgeon.formats.graph.references import Layout, References
+from graphsurgeon.formats.graph.values import attrs as attr_values
+from graphsurgeon.formats.graph.values.attrs import Context, NodeAttrs
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node
@@ -76,10 +76,8 @@ class NodeListSource:
             made = []  # the graph may have others: those of the model that takes these in
             for raw in self.node_defs:
                 op = intern(raw.op)  # every call makes a string; one for all nodes of an op will do
-                node = Node(graph, raw.name, functions.get(op, op), raw)
-                node.device = intern(raw.device)
-                graph.attach(node)
-                made.append(node)
+                made.append(Node(graph, raw.name, functions.get(op, op), raw, intern(raw.device)))
+            graph.attach_all(made)
             references = References(graph, self.layout_of)
             for node in made:
                 texts = node.raw.input

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from graphsurgeon.encoding import protowire
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph import functiondef
-from graphsurgeon.formats.graph.attrs import Context
 from graphsurgeon.formats.graph.collections import lift_collections, lower_collections
 from graphsurgeon.formats.graph.functiondef import FunctionSource
 from graphsurgeon.formats.graph.graphdef import NodeListSource, OpDefs, has_debug_info, serialize_nodes
 from graphsurgeon.formats.graph.mention_sites import parse
-from graphsurgeon.formats.graph.payloads import Payload
+from graphsurgeon.formats.graph.protobuf.payloads import Payload
 from graphsurgeon.formats.graph.signatures import lift_signatures, lower_signatures, lower_tensor_info
+from graphsurgeon.formats.graph.values.attrs import Context
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, Collection, MetaGraph, Saver, Signature, TakenIn

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import schema
-from graphsurgeon.formats.graph import structured
-from graphsurgeon.formats.graph.tensorproto import read_shape, write_shape
+from graphsurgeon.formats.graph.values import structured
+from graphsurgeon.formats.graph.values.tensorproto import read_shape, write_shape
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention

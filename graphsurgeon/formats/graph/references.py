@@ -39,26 +39,23 @@ class References:
         """Set the inputs and controls of a node from its texts."""
         inputs: list[Value] = []
         controls: list[Node] = []
-        originals = self._graph.originals
+        graph = self._graph
+        originals, is_function = graph.originals, self._is_function
         for text in texts:
             if text[:1] == "^":
                 target = originals.get(text[1:])
                 argument = self._arguments.get(text[1:]) if target is None else None
                 if argument is not None:
-                    self._graph.argument_controls.append((node, argument))
+                    graph.argument_controls.append((node, argument))
                 elif target is None:
-                    self._graph.dangling_controls.append((node, text))
+                    graph.dangling_controls.append((node, text))
                 else:
                     controls.append(target)
-            elif ":" in text or self._is_function:
+            elif is_function or ":" in text or (target := originals.get(text)) is None:
                 inputs += self.values(text)
             else:
-                target = originals.get(text)
-                inputs += self.values(text) if target is None else (target.output(0),)
-        if inputs:
-            node.inputs = inputs
-        if controls:
-            node.controls = controls
+                inputs.append(target.output(0))
+        node.start_edges(inputs, controls)
 
     def values(self, text: str) -> list[Value]:
         """Return what a data text stands for; a text that names nothing becomes one dangling value."""

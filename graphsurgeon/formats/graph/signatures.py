@@ -7,8 +7,8 @@ from typing import Any
 
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph import mention_sites
-from graphsurgeon.formats.graph.attrs import Context
-from graphsurgeon.formats.graph.tensorproto import read_shape, read_tensor, write_shape, write_tensor
+from graphsurgeon.formats.graph.values.attrs import Context
+from graphsurgeon.formats.graph.values.tensorproto import read_shape, read_tensor, write_shape, write_tensor
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.mention import Mention

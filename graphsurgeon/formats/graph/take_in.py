@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph import metagraph as graphs
-from graphsurgeon.formats.graph.attrs import Context
 from graphsurgeon.formats.graph.functiondef import FunctionSource
 from graphsurgeon.formats.graph.graphdef import NodeListSource
-from graphsurgeon.formats.graph.payloads import Payload, rebased
+from graphsurgeon.formats.graph.protobuf.payloads import Payload, rebased
+from graphsurgeon.formats.graph.values.attrs import Context
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph, TakenIn
 

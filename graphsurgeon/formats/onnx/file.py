@@ -10,7 +10,7 @@ from graphsurgeon.disk.files import Rope, SourceFile, open_source
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bare_source import BareSource
-from graphsurgeon.formats.graph import protofile
+from graphsurgeon.formats.graph.protobuf import protofile
 from graphsurgeon.formats.onnx import attrs
 from graphsurgeon.formats.onnx.graph import DEFAULT_DOMAINS, OnnxGraphSource
 from graphsurgeon.formats.onnx.tensors import External, Store, is_external
@@ -22,7 +22,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
-    from graphsurgeon.formats.graph.protofile import ProtoFile
+    from graphsurgeon.formats.graph.protobuf.protofile import ProtoFile
 
 MESSAGE = "onnx.ModelProto"
 _IR_WITH_DEFAULTS = 4  # from this version on an initializer that is an input too may be replaced by a caller

@@ -12,7 +12,7 @@ from typing import Any
 from graphsurgeon.disk.files import FileRange, SourceFile, contained, open_source
 from graphsurgeon.encoding.protowire import read_varint
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.graph.payloads import Payload, marked
+from graphsurgeon.formats.graph.protobuf.payloads import Payload, marked
 from graphsurgeon.formats.onnx.types import dtype_of
 from graphsurgeon.formats.tflite.elements import packed_size, unpacked_chunks
 from graphsurgeon.model.dtype import INT64, DType

@@ -14,7 +14,7 @@ from typing import Any
 from graphsurgeon.disk.files import BLOCK, Computed, Piece, Rope, exists, rope_size
 from graphsurgeon.encoding.protowire import encode_varint, length_delimited
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.formats.graph.protofile import MAX_MESSAGE
+from graphsurgeon.formats.graph.protobuf.protofile import MAX_MESSAGE
 from graphsurgeon.formats.onnx.types import number_of
 from graphsurgeon.formats.target import Target
 from graphsurgeon.formats.writing import WritePlan

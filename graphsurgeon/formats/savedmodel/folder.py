@@ -13,8 +13,9 @@ from graphsurgeon.disk.places import path_of
 from graphsurgeon.encoding import protowire
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.formats import registry, schema
-from graphsurgeon.formats.graph import metagraph, protofile
-from graphsurgeon.formats.graph.protofile import ProtoFile
+from graphsurgeon.formats.graph import metagraph
+from graphsurgeon.formats.graph.protobuf import protofile
+from graphsurgeon.formats.graph.protobuf.protofile import ProtoFile
 from graphsurgeon.formats.savedmodel import keras_metadata
 from graphsurgeon.formats.savedmodel.parts import ASSETS, BINARY, DEBUG, TEXT
 from graphsurgeon.model.checkpoint import Checkpoint

@@ -11,7 +11,7 @@ from graphsurgeon.encoding.protowire import encode_varint
 from graphsurgeon.errors import FileError, FormatError, plural
 from graphsurgeon.formats import registry, schema
 from graphsurgeon.formats.graph import metagraph
-from graphsurgeon.formats.graph.payloads import Payload, mark
+from graphsurgeon.formats.graph.protobuf.payloads import Payload, mark
 from graphsurgeon.formats.tfjs import topology
 from graphsurgeon.formats.tfjs.weights import ManifestWeight, Shards, pieces, read_manifest, strings
 from graphsurgeon.model.dtype import STRING, DType

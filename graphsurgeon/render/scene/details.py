@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from graphsurgeon.analysis.flow.restore_map import resource_name, restore_map
-from graphsurgeon.analysis.weights import numbers, statistics
+from graphsurgeon.analysis.stored_weights.weights import numbers, statistics
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor

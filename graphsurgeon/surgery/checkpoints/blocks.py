@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from graphsurgeon.analysis.weights import numbers
+from graphsurgeon.analysis.stored_weights.weights import numbers
 from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:

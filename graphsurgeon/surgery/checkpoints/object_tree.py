@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names
 

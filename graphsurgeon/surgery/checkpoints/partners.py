@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from graphsurgeon.analysis.patterns import matcher, suggest_name
-from graphsurgeon.analysis.variables import names_of_variables
+from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model

@@ -12,7 +12,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
-from graphsurgeon.surgery.moves.carry_out import find_way
+from graphsurgeon.surgery.moves.functions.carry_out import find_way
 
 _MOST_PROPOSED = 5  # in a hint
 

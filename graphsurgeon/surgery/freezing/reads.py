@@ -8,7 +8,7 @@ from graphsurgeon.model.dtype import BOOL, INT32, DType
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import INITIALIZED, MERGES, READS, VALUE_FORMS
-from graphsurgeon.surgery.moves.inline import alive_control
+from graphsurgeon.surgery.moves.inlining.inline import alive_control
 from graphsurgeon.surgery.moves.variable_uses import Holders, variable_of
 
 _HANDLE_FACTS = ("_output_shapes", "_handle_dtypes", "_handle_shapes", "_class")

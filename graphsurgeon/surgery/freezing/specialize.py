@@ -25,10 +25,10 @@ from graphsurgeon.surgery.freezing.idle_writes import idle_writes
 from graphsurgeon.surgery.freezing.reads import pass_value, read_value
 from graphsurgeon.surgery.freezing.variables import FrozenVariables
 from graphsurgeon.surgery.freezing.writes import Access, check_order, drop_write, needed_nodes
-from graphsurgeon.surgery.moves.fold_predicates import fold_predicates
-from graphsurgeon.surgery.moves.function_arguments import ArgumentFlow, Run, runs_of
-from graphsurgeon.surgery.moves.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
-from graphsurgeon.surgery.moves.open_attrs import bind_attrs
+from graphsurgeon.surgery.moves.branches.fold_predicates import fold_predicates
+from graphsurgeon.surgery.moves.functions.function_arguments import ArgumentFlow, Run, runs_of
+from graphsurgeon.surgery.moves.inlining.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
+from graphsurgeon.surgery.moves.inlining.open_attrs import bind_attrs
 from graphsurgeon.surgery.moves.prune import prune_graph
 from graphsurgeon.surgery.moves.variable_uses import HeldVariable, Holders, Use, trace, uses, variable_of
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
 from graphsurgeon.analysis.flow.restore_map import Restored, RestoreMap, constant, resource_key, resource_name
 from graphsurgeon.analysis.names import suggestion
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.errors import FileError, FormatError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import STRING, DType

@@ -13,7 +13,7 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.traversal import downstream, handed_on, nearest_first, producers, reached
 from graphsurgeon.ops.kinds import ENTERS, EXITS, IDENTITIES, IFS, LOOPS, PLACEHOLDERS, SWITCHES
-from graphsurgeon.surgery.moves.inline import alive_control
+from graphsurgeon.surgery.moves.inlining.inline import alive_control
 from graphsurgeon.surgery.moves.variable_uses import HeldVariable
 
 _NO_HELD: frozenset[HeldVariable] = frozenset()

@@ -14,8 +14,8 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
-from graphsurgeon.surgery.moves.functionalize import part_between
-from graphsurgeon.surgery.moves.signature_keys import signature_key
+from graphsurgeon.surgery.moves.functions.functionalize import part_between
+from graphsurgeon.surgery.moves.signatures.signature_keys import signature_key
 
 Facts = tuple[DType | None, Shape]
 

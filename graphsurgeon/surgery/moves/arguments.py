@@ -14,7 +14,7 @@ from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.surgery.moves.signature_keys import signature_key
+from graphsurgeon.surgery.moves.signatures.signature_keys import signature_key
 
 Form = Callable[[str, Any], Any]
 P = ParamSpec("P")

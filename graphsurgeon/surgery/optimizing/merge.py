@@ -12,7 +12,7 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import in_order
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.kinds import BACK_EDGES, CONTROL_FLOW, PLACEHOLDERS, PYTHON, QUIETLY_IMPURE
-from graphsurgeon.surgery.moves.inline import alive_control
+from graphsurgeon.surgery.moves.inlining.inline import alive_control
 
 _MOST_HASHED = 1 << 20  # bytes of a constant that is compared
 _NOT_PURE = PYTHON | PLACEHOLDERS | CONTROL_FLOW | QUIETLY_IMPURE

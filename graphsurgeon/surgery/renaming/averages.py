@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphsurgeon.analysis.averages import moving_averages
-from graphsurgeon.analysis.variables import slot_keys
+from graphsurgeon.analysis.stored_weights.averages import moving_averages
+from graphsurgeon.analysis.stored_weights.variables import slot_keys
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model

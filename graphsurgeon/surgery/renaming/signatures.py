@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.objects import parameter_name
-from graphsurgeon.surgery.moves.signature_function import (
+from graphsurgeon.surgery.moves.signatures.signature_function import (
     check_input_keys,
     find_wrapper,
     own_wrapper,

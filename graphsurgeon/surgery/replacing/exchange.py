@@ -10,7 +10,7 @@ from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops.kinds import CONTROL_FLOW, SWITCHES
-from graphsurgeon.surgery.moves.inline import alive_control
+from graphsurgeon.surgery.moves.inlining.inline import alive_control
 from graphsurgeon.surgery.replacing.draft import Draft, Made, Slot, Substitute
 from graphsurgeon.surgery.replacing.ground import Ground, producers
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphsurgeon.analysis.quantize import Scales
-from graphsurgeon.analysis.weights import numbers
+from graphsurgeon.analysis.stored_weights.quantize import Scales
+from graphsurgeon.analysis.stored_weights.weights import numbers
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import BOOL, INT64, STRING, DType

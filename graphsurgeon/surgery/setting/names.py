@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, find_node, near_or_all
+from graphsurgeon.analysis.stored_weights.variables import names_of_variables
+from graphsurgeon.analysis.stored_weights.weight_totals import KerasCopies, is_keras_copy
 from graphsurgeon.analysis.tensors import quantization
-from graphsurgeon.analysis.variables import names_of_variables
-from graphsurgeon.analysis.weight_totals import KerasCopies, is_keras_copy
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.graph import Graph, Node, Value

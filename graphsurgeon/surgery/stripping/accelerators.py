@@ -24,7 +24,7 @@ from graphsurgeon.ops.kinds import (
     TRT_ENGINES,
     TRT_RESOURCES,
 )
-from graphsurgeon.surgery.moves.unused_functions import unused_functions
+from graphsurgeon.surgery.moves.functions.unused_functions import unused_functions
 from graphsurgeon.surgery.stripping.work import Stripped, StripWork
 
 TPU_TAG = "tpu"

@@ -14,7 +14,7 @@ from graphsurgeon.analysis.flow.frames import ControlFlow, control_flow
 from graphsurgeon.model.dtype import RESOURCE, VARIANT
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.ops.kinds import CHECKED_VALUE, IDENTITIES, RUNNERS
-from graphsurgeon.surgery.moves.inline import alive_control
+from graphsurgeon.surgery.moves.inlining.inline import alive_control
 
 Found = tuple[Node, str]  # a node, and the op that it had
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from graphsurgeon.analysis.averages import moving_averages
 from graphsurgeon.analysis.flow.restore_map import restore_map
-from graphsurgeon.analysis.variables import OBJECT_SUFFIX, slot_keys
+from graphsurgeon.analysis.stored_weights.averages import moving_averages
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, slot_keys
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.surgery.stripping.training_objects import training_keys

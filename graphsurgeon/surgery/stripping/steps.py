@@ -8,7 +8,7 @@ from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops.kinds import BATCH_NORMS, CHECKED_VALUE, RANDOM_UNIFORM, SUMMARY_WRITERS
-from graphsurgeon.surgery.moves.unused_functions import unused_functions
+from graphsurgeon.surgery.moves.functions.unused_functions import unused_functions
 from graphsurgeon.surgery.stripping import attrs
 from graphsurgeon.surgery.stripping.batch_norm import infer_batch_norms
 from graphsurgeon.surgery.stripping.bypass import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from graphsurgeon.analysis.dequantize import dequantize
+from graphsurgeon.analysis.stored_weights.dequantize import dequantize
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node, Value

@@ -14,7 +14,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.shapes.tflite_flow import SubgraphShapes, infer_subgraph
-from graphsurgeon.surgery.moves.inline import MOST_REPEATED
+from graphsurgeon.surgery.moves.inlining.inline import MOST_REPEATED
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
 from graphsurgeon.surgery.tflite.batch_shapes import settle
 from graphsurgeon.surgery.tflite.fix_reshapes import batch_axis, batch_of, fix_reshapes, operators_of, state_tensors

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from graphsurgeon.analysis.variables import named_variables
+from graphsurgeon.analysis.stored_weights.variables import named_variables
 from graphsurgeon.formats.keras.file import read
 from graphsurgeon.model.checkpoint import Checkpoint
 

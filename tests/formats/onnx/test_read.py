@@ -57,7 +57,7 @@ def test_recorded_types(tmp_path: Path) -> None:
 
 
 def test_large_values_stay_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphsurgeon.formats.graph.protofile.SMALL_FILE", 0)
+    monkeypatch.setattr("graphsurgeon.formats.graph.protobuf.protofile.SMALL_FILE", 0)
     model = read(tmp_path, models.dense())
     tensor = model.graph.value("w").tensor
     assert tensor.shape == Shape([6, 100])

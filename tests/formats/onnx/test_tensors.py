@@ -11,7 +11,7 @@ import pytest
 
 from graphsurgeon.disk.files import open_source
 from graphsurgeon.errors import FileError, FormatError
-from graphsurgeon.formats.graph.payloads import mark
+from graphsurgeon.formats.graph.protobuf.payloads import mark
 from graphsurgeon.formats.onnx import file
 from graphsurgeon.formats.onnx.tensors import Store
 from graphsurgeon.model.tensor import Tensor
@@ -76,7 +76,7 @@ def on_disk(folder: Path, **fields: Any) -> Tensor:
 
 @pytest.fixture
 def _no_file_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphsurgeon.formats.graph.protofile.SMALL_FILE", 0)
+    monkeypatch.setattr("graphsurgeon.formats.graph.protobuf.protofile.SMALL_FILE", 0)
 
 
 @pytest.mark.usefixtures("_no_file_is_small")

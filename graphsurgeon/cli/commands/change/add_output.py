@@ -10,7 +10,7 @@ import typer
 
 from graphsurgeon.cli.common import GraphName, Model, Tags, has_free_names, parse_tags, read_map, split_list, split_pair
 from graphsurgeon.cli.edit_command import Steps, edit_command
-from graphsurgeon.surgery.moves.signature_keys import tensor_key
+from graphsurgeon.surgery.moves.signatures.signature_keys import tensor_key
 
 
 @edit_command

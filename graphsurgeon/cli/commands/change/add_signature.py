@@ -12,7 +12,7 @@ from graphsurgeon.cli.common import Assets, GraphName, Model, Tags, parse_assets
 from graphsurgeon.cli.edit_command import Redirected, edit_command
 from graphsurgeon.errors import UsageError
 from graphsurgeon.formats.target import next_version
-from graphsurgeon.surgery.moves.signature_keys import tensor_key
+from graphsurgeon.surgery.moves.signatures.signature_keys import tensor_key
 
 
 class Method(str, Enum):

@@ -127,7 +127,7 @@ def _mend(model: Path, target: Path, release: str, options: Options) -> None:
 
 
 def _export(model: Path, target: Path, options: Options) -> None:
-    from graphsurgeon.analysis.weights import list_weights
+    from graphsurgeon.analysis.stored_weights.weights import list_weights
     from graphsurgeon.cli.text import weights as weights_text
     from graphsurgeon.formats import read
 
@@ -155,7 +155,7 @@ def _write_events(
     from graphsurgeon.export import export_file
     from graphsurgeon.formats import read
     from graphsurgeon.formats.exports import tensorboard
-    from graphsurgeon.surgery.moves.inline_all import inline_all
+    from graphsurgeon.surgery.moves.inlining.inline_all import inline_all
 
     metagraph, said = choose_metagraph(read(model), tags), ""
     if not keep_functions and metagraph.graph.kind != "subgraph" and metagraph.functions:

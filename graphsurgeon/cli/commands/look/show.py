@@ -20,7 +20,7 @@ from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.shape import Shape
 
 if TYPE_CHECKING:
-    from graphsurgeon.analysis.memory import Memory
+    from graphsurgeon.analysis.costs.memory import Memory
     from graphsurgeon.cli.text.show import Parts
 
 
@@ -101,7 +101,7 @@ def show_one(
 
 
 def _memory(path: Path, tags: list[str] | None, signature: str | None, assume: Mapping[str, Shape]) -> Memory:
-    from graphsurgeon.analysis.memory import memory_of, require_graph
+    from graphsurgeon.analysis.costs.memory import memory_of, require_graph
     from graphsurgeon.analysis.names import choose_metagraph
     from graphsurgeon.formats import read
 

@@ -13,8 +13,16 @@ import typer
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
 from graphsurgeon.analysis.patterns import matcher, suggest_name
-from graphsurgeon.analysis.variables import names_of_variables
-from graphsurgeon.analysis.weights import Allowance, Statistics, Weight, checksum, is_small, list_weights, statistics
+from graphsurgeon.analysis.stored_weights.variables import names_of_variables
+from graphsurgeon.analysis.stored_weights.weights import (
+    Allowance,
+    Statistics,
+    Weight,
+    checksum,
+    is_small,
+    list_weights,
+    statistics,
+)
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import All, GraphName, Jobs, Json, Models, Tags, parse_tags, split_list
 from graphsurgeon.cli.many import for_each
@@ -213,7 +221,7 @@ def _unique_name(weight: Weight, among: Sequence[Weight]) -> str:
 
 
 def _dequantized(weight: Weight) -> Weight:
-    from graphsurgeon.analysis.dequantize import dequantized
+    from graphsurgeon.analysis.stored_weights.dequantize import dequantized
 
     tensor = dequantized(weight.tensor, weight.quantization)
     return replace(weight, tensor=tensor, dtype=tensor.dtype, bytes=tensor.nbytes)

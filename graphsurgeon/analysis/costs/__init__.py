@@ -1,0 +1,1 @@
+"""What a run of a model needs: shapes, memory, multiplications."""

@@ -1,0 +1,1 @@
+"""How a model is called: functions, their arguments, Examples and their features, TensorFlow Serving's requests."""

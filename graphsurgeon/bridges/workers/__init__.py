@@ -1,0 +1,1 @@
+"""What runs in the child process: its beginning, and one module for each runtime."""

@@ -1,0 +1,1 @@
+"""Protobuf files and messages, binary and text, with large values left on disk."""

@@ -1,0 +1,1 @@
+"""Messages that hold values (AttrValue, TensorProto, StructuredValue) to Python values and back."""

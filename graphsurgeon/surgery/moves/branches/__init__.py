@@ -1,0 +1,1 @@
+"""Branches that are decided before anything runs, taken out."""

@@ -1,0 +1,1 @@
+"""Signatures made, and the functions that loaders find behind them; inputs that stand behind a parser of Examples."""
