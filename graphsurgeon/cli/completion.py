@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from graphsurgeon.errors import GraphSurgeonError
 
 if TYPE_CHECKING:
+    from graphsurgeon.model.metagraph import MetaGraph, Signature
     from graphsurgeon.model.model import Model
 
 MOST = 200  # words: of more a shell shows none, and the names of a large graph take seconds to print
@@ -113,14 +114,14 @@ def _inputs(model: Model) -> Iterator[str | None]:
     from graphsurgeon.ops.kinds import PLACEHOLDERS
 
     for metagraph in model.metagraphs:
-        yield from (key for signature in metagraph.signatures.values() for key in signature.inputs)
+        yield from (key for signature in _public(metagraph) for key in signature.inputs)
         yield from (value.name for value in metagraph.graph.inputs)
         yield from (node.name for node in metagraph.graph.nodes if node.op in PLACEHOLDERS)
 
 
 def _outputs(model: Model) -> Iterator[str | None]:
     for metagraph in model.metagraphs:
-        yield from (key for signature in metagraph.signatures.values() for key in signature.outputs)
+        yield from (key for signature in _public(metagraph) for key in signature.outputs)
 
 
 def _variables(model: Model) -> Iterator[str]:
@@ -128,9 +129,16 @@ def _variables(model: Model) -> Iterator[str]:
         yield from model.checkpoint.variables
 
 
+def _public(metagraph: MetaGraph) -> list[Signature]:
+    """Return the signatures that somebody may ask for: not those that name what runs on load."""
+    from graphsurgeon.analysis.names import INTERNAL
+
+    return [signature for key, signature in metagraph.signatures.items() if not key.startswith(INTERNAL)]
+
+
 def _signatures(model: Model) -> Iterator[str]:
     for metagraph in model.metagraphs:
-        yield from metagraph.signatures
+        yield from (signature.key for signature in _public(metagraph))
 
 
 def _tags(model: Model) -> Iterator[str]:
@@ -194,7 +202,7 @@ def _renamed(context: Any, typed: str) -> Iterable[str]:
 
 def _keys(model: Model) -> Iterator[str]:
     for metagraph in model.metagraphs:
-        for signature in metagraph.signatures.values():
+        for signature in _public(metagraph):
             yield from (f"{signature.key}.{key}" for key in (*signature.inputs, *signature.outputs))
 
 

@@ -14,7 +14,14 @@ from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import FileError, GraphSurgeonError
 from graphsurgeon.fleet.pool import Answer, ItemLimits, as_they_come
 from graphsurgeon.fleet.row import Row, Wanted, failed
-from graphsurgeon.fleet.store import RowLog, Rows, part_of, read_rows, require_writer, write_rows
+from graphsurgeon.fleet.store import (
+    RowLog,
+    Rows,
+    part_of,
+    read_rows,
+    require_writer,
+    write_rows,
+)
 from graphsurgeon.fleet.walk import walk
 
 Progress = Callable[[int, int], None]
@@ -88,7 +95,7 @@ def catalog(
         progress: called with the models done and the models in all.
 
     Raises:
-        UsageError: the file is there and no catalog, its name has no such suffix, or a path is given twice.
+        UsageError: the file is there and no catalog, its place or suffix is none for one, or a path is given twice.
         UnsupportedError: what writes or distributes is not installed.
         FileError: the file cannot be written, or the scheduler cannot be reached.
     """

@@ -22,6 +22,8 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.export import export_file
 from graphsurgeon.fleet.columns import COLUMNS
 from graphsurgeon.fleet.row import Row
+from graphsurgeon.formats.savedmodel import parts
+from graphsurgeon.formats.target import AVOID
 
 SUFFIXES = (".parquet", ".jsonl", ".csv")
 _BATCH = 500  # rows that are turned into columns at once
@@ -37,7 +39,7 @@ def require_writer(out: Path) -> None:
     """Refuse, before any work, a file that could not be written in the end.
 
     Raises:
-        UsageError: its suffix is none of ours, or it is a folder.
+        UsageError: its suffix is none of ours, it is a folder, or lies in a SavedModel, which holds nothing else.
         UnsupportedError: what writes it is not installed.
     """
     refuse_writing(out)
@@ -45,6 +47,10 @@ def require_writer(out: Path) -> None:
         raise UsageError("a catalog has no such suffix", path=out, hint=f"one of {', '.join(SUFFIXES)}")
     if is_folder(out):
         raise UsageError("is a folder", path=out, hint="name a file")
+    folders = out.absolute().parents
+    inside = next((folder for folder in folders if any(exists(folder / name) for name in parts.ENTRIES)), None)
+    if inside is not None:
+        raise UsageError(f"the output lies in the model {inside}", path=out, hint=AVOID)
     if out.suffix == ".parquet" and find_spec("pyarrow") is None:  # which is imported when all other work is done
         raise _no_parquet()
 

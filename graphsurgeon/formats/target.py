@@ -304,7 +304,10 @@ def _require_convertible(model: Model, traits: Format, path: Path) -> None:
 
 
 def _way_to(model: Model, path: Path) -> str:
-    """Say which commands lead from a graph of TensorFlow to what another framework takes; empty for other models."""
+    """Say which commands lead from a model to arrays or to what another framework takes; empty where none do."""
+    if not model.metagraphs and model.checkpoint is not None and path.suffix in _ARRAYS:
+        first = shlex.quote(f"{path.with_suffix('.ckpt')}")
+        return f"-o {first} writes a checkpoint, and gs convert {first} {shlex.quote(str(path))} makes it"
     if not model.metagraphs or not _is_of_tensorflow(model) or not path.suffix:
         return ""
     if path.suffix in _ARRAYS:

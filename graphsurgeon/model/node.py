@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model.display import authoring
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.format import OF_VOCABULARY, TENSORFLOW, TFLITE
@@ -258,6 +259,8 @@ class Node:
 
     @inputs.setter
     def inputs(self, values: Sequence[Value]) -> None:
+        given: Sequence[Any] = values
+        values = [value if isinstance(value, Value) else self._named(value) for value in given]
         for value in self._inputs:
             _release(value, self)
         self._inputs = tuple(values)
@@ -275,6 +278,16 @@ class Node:
                 _join(value, self)
         if controls:
             self.controls = controls
+
+    def _named(self, name: object) -> Value:
+        """Return the value of a name that was given in its place."""
+        found = self.graph.value(name) if isinstance(name, str) else None
+        if found is None:
+            raise UsageError(
+                f"{self.graph.title} has no value {name!r} for {self.op} {self.name!r} to read",
+                hint="print(graph) lists what there is",
+            )
+        return found
 
     def set_input(self, index: int, value: Value) -> None:
         """Replace one data input."""

@@ -62,7 +62,7 @@ def coerce_plain(where: str, name: str, value: Any) -> AttrValue:
         return coerce_tensor(where, name, value)
     if isinstance(value, list | tuple):
         return [coerce_plain(where, name, item) for item in value]
-    dtype = _dtype(value)
+    dtype = as_dtype(value)
     if dtype is None:
         raise UsageError(f"{where}: the attribute {name} cannot be {value!r} ({type(value).__name__})")
     return dtype
@@ -135,7 +135,7 @@ def _wrong(where: str, attr: AttrDef, value: Any) -> UsageError:
     )
 
 
-def _dtype(value: Any) -> DType | None:
+def as_dtype(value: Any) -> DType | None:
     """Return the DType of a name, of numpy's or TensorFlow's types, or of Python's."""
     if isinstance(value, DType):
         return value
@@ -173,6 +173,6 @@ def _function(value: Any) -> FunctionRef | None:
 
 
 _OF_KIND: dict[str, Callable[[Any], AttrValue]] = {
-    "type": _dtype, "string": _text, "float": _number, "int": _whole, "bool": _truth, "shape": _shape,
+    "type": as_dtype, "string": _text, "float": _number, "int": _whole, "bool": _truth, "shape": _shape,
     "func": _function, "tensor": lambda value: value if isinstance(value, Tensor) else None,
 }  # fmt: skip

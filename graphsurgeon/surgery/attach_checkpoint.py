@@ -8,6 +8,7 @@ from graphsurgeon.analysis.flow.restore_map import resource_name, restore_map, v
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 
 
@@ -37,6 +38,7 @@ def attach_checkpoint(model: Model, *, checkpoint: Checkpoint | Model) -> Attach
         UnsupportedError: the model has no graph, or is one whose file holds its variables.
         UsageError: the checkpoint holds none of the graph's variables.
     """
+    arguments.require_read("checkpoint", checkpoint, Checkpoint, Model)
     found = checkpoint.checkpoint if isinstance(checkpoint, Model) else checkpoint
     if found is None:
         raise UsageError("is no checkpoint, and has none", path=getattr(checkpoint, "path", None))

@@ -62,6 +62,8 @@ def average(
         UnsupportedError: the model is no checkpoint.
     """
     first = checkpoint_of(model, "average")
+    for one in checkpoints:
+        arguments.require_read("checkpoints", one, Checkpoint, Model)
     others = [one if isinstance(one, Checkpoint) else checkpoint_of(one, "average") for one in checkpoints]
     factors = _factors(1 + len(others), weights, decay)
     partners = [{key: key for key in first.variables}, *(partner_keys(first, other) for other in others)]

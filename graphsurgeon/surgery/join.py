@@ -101,6 +101,7 @@ def join(
         UnsupportedError: the models are of different vocabularies, or cannot be joined.
     """
     pairs = arguments.connections("connect", connect)
+    arguments.require_read("other", other, Model)
     metagraph, added = choose_metagraph(model, tags), choose_metagraph(other, other_tags)
     if metagraph is added:
         raise UsageError("a model is joined with another one", hint="read it twice to join it with itself")

@@ -12,6 +12,7 @@ from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names, path_text
 from graphsurgeon.surgery.checkpoints.partners import checkpoint_of, some
+from graphsurgeon.surgery.moves import arguments
 
 SAVE_COUNTER = "save_counter"  # `tf.train.Checkpoint.save` counts in it; one of two is enough
 Keep = Literal["first", "second"]
@@ -52,6 +53,7 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
         UnsupportedError: the model is no checkpoint, or one of the two holds objects and the other names.
     """
     first = checkpoint_of(model, "merge")
+    arguments.require_read("checkpoint", checkpoint, Checkpoint, Model)
     second = checkpoint if isinstance(checkpoint, Checkpoint) else checkpoint_of(checkpoint, "merge")
     if keep not in (None, "first", "second"):
         raise UsageError(f"--keep {keep!r} is neither first nor second")

@@ -74,7 +74,7 @@ class _Change:
         return self.node.output(0)
 
 
-@arguments.takes(shapes=arguments.shapes, dtypes=arguments.by_name, set_values=arguments.by_name, tags=arguments.names)
+@arguments.takes(shapes=arguments.shapes, dtypes=arguments.dtypes, set_values=arguments.by_name, tags=arguments.names)
 def set_input(
     model: Model,
     *,

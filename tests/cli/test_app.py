@@ -193,6 +193,8 @@ def test_shell_completion(words: str, expected: str) -> None:
         ("weights checkpoint/name_based --match dense/k", "dense/kernel"),
         ("replace graphdef/linear.pb --rule plain", "plain-arithmetic"),
         ("convert graphdef/linear.pb out --format meta_", "meta_text"),
+        ("freeze savedmodel/linear --signature _", ""),  # what runs on load is nothing to ask for
+        ("freeze savedmodel/linear --outputs __", ""),
         ("show no/such/model --signature s", ""),
         ("show hostile/truncated.pb --signature s", ""),
     ],

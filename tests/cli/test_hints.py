@@ -101,6 +101,11 @@ HINTS = [
         ["add-signature savedmodel/v1_text --output scores=y -o OUT/m --replace"],
     ),
     (
+        "rename checkpoint/name_based --prefix a/ -o OUT/w.npz",
+        "-o OUT/w.ckpt writes a checkpoint, and gs convert OUT/w.ckpt OUT/w.npz makes it",
+        ["rename checkpoint/name_based --prefix a/ -o OUT/w.ckpt", "convert OUT/w.ckpt OUT/w.npz"],
+    ),
+    (
         "weights tflite/float.tflite --match MatMul",
         "no weight matches 'MatMul'; --all takes small constants too",
         ["weights tflite/float.tflite --match MatMul --all"],

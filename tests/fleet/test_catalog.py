@@ -165,3 +165,9 @@ def _process(number: int) -> int:
 def test_rows_say_why_they_are_kept() -> None:
     row = dict.fromkeys(COLUMNS)
     assert not module._is_current(row, module.Wanted(), retry=False)  # without files nothing can be compared
+
+
+def test_a_catalog_in_a_saved_model_is_refused(models: Path) -> None:
+    with pytest.raises(UsageError, match=r"the output lies in the model .*two; give another output"):
+        graphsurgeon.catalog([models], models / "two" / "all.jsonl")
+    assert sorted(path.name for path in (models / "two").iterdir() if path.suffix == ".jsonl") == []

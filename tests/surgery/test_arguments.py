@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphsurgeon
@@ -83,3 +84,35 @@ def test_what_cannot_be_meant_is_refused(act: Callable[[Model], object], said: s
 def test_nothing_given_stays_nothing() -> None:
     forms = (arguments.names, arguments.renamed, arguments.called, arguments.keyed, arguments.pairs, arguments.shapes)
     assert [form("x", None) for form in forms] == [None] * len(forms)
+
+
+def test_an_input_is_given_by_its_name_too(fixtures_dir: Path) -> None:
+    model = graphsurgeon.read(fixtures_dir / "graphdef" / "linear.pb")
+    node = model.graph.node("MatMul")
+    assert node is not None
+    before = node.inputs
+    with pytest.raises(UsageError, match="the main graph has no value 'nothing'"):
+        node.set_input(0, "nothing")  # type: ignore[arg-type]
+    assert node.inputs == before
+    node.set_input(0, "x:0")  # type: ignore[arg-type]
+    assert str(node.inputs[0]) == "x:0"
+
+
+def test_types_of_numpy_are_types_of_inputs(fixtures_dir: Path) -> None:
+    model = graphsurgeon.read(fixtures_dir / "graphdef" / "linear.pb")
+    assert surgery.set_input(model, dtypes={"x": np.uint8}).inputs[0].dtype == "uint8"
+    with pytest.raises(UsageError, match="dtypes: an element type is needed, not 3"):
+        surgery.set_input(model, dtypes={"x": 3})
+
+
+@pytest.mark.parametrize("operation", ["attach_checkpoint", "merge", "average", "join"])
+def test_what_is_to_be_read_first_is_told(operation: str, fixtures_dir: Path) -> None:
+    name = "graphdef/linear.pb" if operation in ("attach_checkpoint", "join") else "checkpoint/name_based"
+    given: dict[str, Any] = {
+        "attach_checkpoint": {"checkpoint": "there"},
+        "merge": {"checkpoint": "there"},
+        "average": {"checkpoints": ["there"]},
+        "join": {"other": "there", "connect": {"a": "b"}},
+    }[operation]
+    with pytest.raises(UsageError, match=r"what was read is needed, not 'there' \(str\)"):
+        getattr(surgery, operation)(graphsurgeon.read(fixtures_dir / name), **given)

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.ops.coerce import as_dtype
 from graphsurgeon.surgery.moves.signatures.signature_keys import signature_key
 
 Form = Callable[[str, Any], Any]
@@ -112,6 +114,32 @@ def shapes(argument: str, given: Any) -> dict[str, Shape] | None:
         raise UsageError(
             f"{argument}: {error}", hint='write a shape as "1,224,224,3", or [None, 224, 224, 3]'
         ) from None
+
+
+def dtypes(argument: str, given: Any) -> dict[str, Any] | None:
+    """Return name -> element type, as a name or a DType: those of numpy and TensorFlow are named."""
+    found = by_name(argument, given)
+    return None if found is None else {name: _dtype(argument, item) for name, item in found.items()}
+
+
+def _dtype(argument: str, item: Any) -> str | DType:
+    if isinstance(item, str | DType):
+        return item
+    found = as_dtype(item)
+    if found is None:
+        raise UsageError(f"{argument}: an element type is needed, not {_kind(item)}", hint='such as "float32"')
+    return found
+
+
+def require_read(argument: str, given: Any, *kinds: type) -> None:
+    """Refuse what is not one of some kinds of things that are read from files: a path, for example.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(given, kinds):
+        hint = "graphsurgeon.read(path) gives it; graphsurgeon.edit takes paths"
+        raise UsageError(f"{argument}: what was read is needed, not {_kind(given)}", hint=hint)
 
 
 def _require_model(operation: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
