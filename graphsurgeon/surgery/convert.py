@@ -9,7 +9,6 @@ from pathlib import Path
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.lowering import LoweringOptions, lower
-from graphsurgeon.lowering.part import cut
 from graphsurgeon.lowering.to_onnx.binding import bind
 from graphsurgeon.lowering.to_onnx.layers import MissingWeightsError
 from graphsurgeon.model.format import ONNX, Format, Vocabulary
@@ -18,6 +17,7 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.checkpoints.object_tree import MADE, make_objects
 from graphsurgeon.surgery.complete import complete
 from graphsurgeon.surgery.moves import arguments
+from graphsurgeon.surgery.moves.network_part import cut
 
 
 @dataclass(frozen=True)

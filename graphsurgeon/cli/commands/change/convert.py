@@ -66,8 +66,7 @@ def convert(
       gs convert net-symbol.json net.onnx
       gs convert model/ model.onnx --signature classify
     """
-    target = _one_target(place, options)
-    chosen = parse_tags(tags)
+    target, chosen = _one_target(place, options), parse_tags(tags)
     step = {"tags": chosen, "assets": parse_assets(asset), **network}
     if target is None:
         if not (is_step() or options.print_recipe):
@@ -80,12 +79,9 @@ def convert(
     part = {name: asked[name] for name in ("inputs", "outputs") if asked[name]}
     require_no_conversion({**asked, "checkpoint": None, "inputs": [], "outputs": []})
     given = _given_variables(asked["checkpoint"], path, release)
-    export = _weights_or_events(model, path, options.format, chosen, keep_functions=keep_functions)
-    if release is not None or export is not None:
-        require_no_conversion({**asked, "checkpoint": None})
-    if release is not None:
-        return Redirected([], target, export=partial(_mend, model, path, release))
+    export = _other_file(model, path, options.format, chosen, release, keep_functions=keep_functions)
     if export is not None:
+        require_no_conversion({**asked, "checkpoint": None})
         return Redirected([], target, export=export)
     change = ("convert", {**step, **part, "format": named_format(target, options.format)})
     return Redirected([*given, change], target, force_text)
@@ -106,10 +102,12 @@ def _one_target(place: str | None, options: Options) -> str | Path | None:
     return place or options.target
 
 
-def _weights_or_events(
-    model: Path, path: Path, format: str | None, tags: list[str] | None, *, keep_functions: bool
+def _other_file(
+    model: Path, path: Path, format: str | None, tags: list[str] | None, release: str | None, *, keep_functions: bool
 ) -> Callable[[Options], None] | None:
-    """Return what writes a file of weights or a TensorBoard log; None if something else is to be written."""
+    """Return what writes a Keras file, weights or a TensorBoard log; None if something else is to be written."""
+    if release is not None:
+        return partial(_mend, model, path, release)
     is_log = format == EVENTS or (format is None and path.name == EVENTS)
     if is_log:
         return partial(_write_events, model, path, tags, keep_functions)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphsurgeon.analysis.flow.calls import run_by
 from graphsurgeon.analysis.names import find_value
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.traversal import upstream
+from graphsurgeon.model.traversal import reached, upstream
 from graphsurgeon.shapes import infer_shapes
 
 
@@ -67,9 +68,6 @@ def _read(graph: Graph) -> set[Value]:
     """Return the values that the outputs need, those that bodies take from outside among them."""
     nodes = upstream([output.value.producer for output in graph.outputs if output.value.producer is not None])
     read = {value for node in nodes for value in node.inputs} | {output.value for output in graph.outputs}
-    inner = [body for node in nodes for body in node.functions]
-    while inner:
-        body = inner.pop()
-        read |= {value.extra["outer"] for value in body.values if value.extra and value.extra.get("outer")}
-        inner += [other for node in body.nodes for other in node.functions]
-    return read
+    bodies = reached((body for node in nodes for body in node.functions), run_by)
+    outside = [(value.extra or {}).get("outer") for body in bodies for value in body.values]
+    return read | {value for value in outside if isinstance(value, Value)}
