@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from graphsurgeon.analysis.summary import summarize
-from graphsurgeon.disk.atomic import write_file
 from graphsurgeon.disk.files import FileRange, open_source
 from graphsurgeon.disk.places import RemotePath, path_of
 from graphsurgeon.disk.remote import MOST_UNASKED, SETTINGS
 from graphsurgeon.errors import UsageError
+from graphsurgeon.export import export_file
 from graphsurgeon.formats import read, write
 from graphsurgeon.formats.savedmodel.folder import require_contained
 from graphsurgeon.model.model import Model
@@ -68,7 +68,7 @@ def here(path: str | os.PathLike[str], tell: Callable[[str], object] | None = No
     with tempfile.TemporaryDirectory(prefix="gs-fetched-") as folder:
         target = Path(folder) / (path_of(model.path).name or "model")
         for file in files:
-            write_file(Path(folder) / path_of(file.path).name, [FileRange(file, 0, file.size)])
+            export_file(Path(folder) / path_of(file.path).name, [FileRange(file, 0, file.size)], sources=[])
         if not files:
             write(model, target)
         yield target

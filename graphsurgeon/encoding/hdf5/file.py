@@ -113,13 +113,13 @@ class Item:
         path: names of the groups on the way, joined by `/`, without one in front.
     """
 
-    __slots__ = ("_children", "_elsewhere", "_image", "_messages", "address", "path")
+    __slots__ = ("_children", "_image", "_messages", "_outside", "address", "path")
 
     def __init__(self, image: FileImage, address: int, path: str) -> None:
         self._image = image
         self.address = address
         self.path = path
-        self._elsewhere: dict[str, str] = {}
+        self._outside: dict[str, str] = {}
         self._messages: list[HeaderMessage] | None = None
         self._children: dict[str, Item] | None = None
 
@@ -135,18 +135,18 @@ class Item:
 
     @property
     def children(self) -> dict[str, Item]:
-        """What a group holds, by name; links to other files or places are left out: see `links_elsewhere`."""
+        """What a group holds, by name; links to other files or places are left out: see `outside`."""
         if self._children is None:
             found = self._links()
             self._children = {one.name: self._child(one.name, one.address) for one in found if one.address is not None}
-            self._elsewhere = {one.name: one.file for one in found if one.address is None}
+            self._outside = {one.name: one.file for one in found if one.address is None}
         return self._children
 
     @property
-    def links_elsewhere(self) -> dict[str, str]:
+    def outside(self) -> dict[str, str]:
         """Links of a group that lead to no place in it -> the file that they name, empty for a path in this one."""
         _ = self.children  # which finds them
-        return self._elsewhere
+        return self._outside
 
     def get(self, path: str) -> Item | None:
         """Return what a path below this group leads to, None if there is nothing."""

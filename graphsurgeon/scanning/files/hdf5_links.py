@@ -42,7 +42,7 @@ def _in_file(file: hdf5.File, where: str) -> Iterator[Threat]:
             for name in item.other_files():
                 yield _threat("has values that lie in another file", where, item.path, name)
         else:
-            for name, other in item.links_elsewhere.items():
+            for name, other in item.outside.items():
                 if other:
                     yield _threat("has a link to another file", where, f"{item.path}/{name}".lstrip("/"), other)
 
