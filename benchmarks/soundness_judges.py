@@ -214,9 +214,9 @@ def _run(session: Any, graph: Any, signature: Any) -> None:
 
     feeds: dict[Any, Any] = {}
     for info in signature.inputs.values():
-        if info.WhichOneof("encoding") not in ("name", None):
-            return
         tensor = tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph)
+        if info.WhichOneof("encoding") != "name":
+            return
         own = list(tensor.shape) if tensor.shape.rank is not None else []  # where the signature says none
         dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
         feeds[tensor] = _value(tensor.dtype, dims)

@@ -113,3 +113,52 @@ def test_no_array_is_made_of_damaged_values(saved: Path, tmp_path: Path) -> None
         with pytest.raises(FileError, match="do not match their checksum"):
             export_file(tmp_path / f"w{suffix}", arrays.lower(tensors, suffix), sources=[saved])
         assert not (tmp_path / f"w{suffix}").exists()
+
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "checkpoint"
+
+
+def unnamed(found: Any) -> None:
+    key = next(key for key in found.entries if key)
+    found.entries[b"\xff\xfe"] = found.entries[key]
+
+
+def unknown_rank(found: Any) -> None:
+    next(entry for key, entry in found.entries.items() if key).shape.unknown_rank = True
+
+
+# fixture, change of its index, whether TensorFlow refuses it then
+INDICES: list[tuple[str, Callable[[Any], object], bool]] = [
+    ("name_based", lambda found: found.entries.pop(b""), False),  # its first entry, of floats, says one shard
+    ("dtypes", lambda found: found.entries.pop(b""), True),
+    ("name_based", unknown_rank, False),
+    ("name_based", unnamed, True),
+]
+
+
+@pytest.mark.parametrize("index", range(len(INDICES)))
+def test_an_index_is_judged_as_tensorflow_reads_it(tmp_path: Path, index: int) -> None:
+    import shutil
+
+    import tensorflow as tf
+
+    from benchmarks import soundness_checkpoints as checkpoints
+
+    name, change, is_refused = INDICES[index]
+    shutil.copytree(FIXTURES / name, tmp_path / "m")
+    prefix = checkpoints.prefixes(tmp_path / "m")[0]
+    parts = checkpoints.parts(prefix)
+    change(parts)
+    checkpoints.write(parts, prefix)
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        assert all(reader.get_tensor(key) is not None for key in reader.get_variable_to_shape_map())
+        was_refused = False
+    except (tf.errors.OpError, UnicodeDecodeError, RuntimeError):
+        was_refused = True
+    assert was_refused == is_refused
+    try:
+        errors = [found.what for found in check(read(prefix), checksums=True) if found.severity == "error"]
+    except FileError as error:
+        errors = [error.message]
+    assert bool(errors) == is_refused

@@ -12,6 +12,9 @@ from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import PLACEHOLDERS
 
 
 def dangling_mentions(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -49,6 +52,18 @@ def assets(model: Model) -> Iterator[Finding]:
             if found is not None and found.base is not STRING:
                 what = f"its path goes to {target}, which is {found}"
                 yield Finding(severity, asset.mention.where, what, hint, "asset-type")
+            elif not _takes_one(target):
+                what = f"its path goes to {target}, which is no scalar"
+                yield Finding(severity, asset.mention.where, what, hint, "asset-type")
+
+
+def _takes_one(target: object) -> bool:
+    """Say whether a path may be fed to a constant or a placeholder."""
+    node = target.producer if isinstance(target, Value) else None
+    value = node.attrs.get("value") if node is not None else None
+    shape = node.attrs.get("shape") if node is not None and node.op in PLACEHOLDERS else None
+    shape = value.shape if isinstance(value, Tensor) else shape
+    return not isinstance(shape, Shape) or shape.is_compatible_with(Shape(()))
 
 
 def object_graph_functions(metagraph: MetaGraph) -> Iterator[Finding]:

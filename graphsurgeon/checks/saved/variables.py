@@ -27,7 +27,7 @@ def of_model(model: Model) -> Iterator[Finding]:
     """Find damage of the checkpoint, and variables that only one of graph and checkpoint knows."""
     problems = checkpoints.problems(model.checkpoint) if model.checkpoint is not None else []
     unasked = _unasked(model)
-    for problem in problems:  # loaders of a SavedModel look at no entry that they do not restore
+    for problem in problems:  # what is not restored may be anything
         severity: Severity = "warning" if problem.severity == "error" and problem.where in unasked else problem.severity
         yield replace(problem, severity=severity, rule="checkpoint-files")
     if model.checkpoint is not None:
@@ -46,14 +46,16 @@ def of_model(model: Model) -> Iterator[Finding]:
 
 
 def _unasked(model: Model) -> frozenset[str]:
-    """Return the keys of the checkpoint of a SavedModel that neither its graph nor its objects restore."""
-    if not model.traits.is_servable or model.checkpoint is None:
+    """Return the keys of the checkpoint of a SavedModel of version 1 that its graph does not restore.
+
+    Who restores objects lists all entries first.
+    """
+    has_objects = any(metagraph.objects is not None and metagraph.objects.nodes for metagraph in model.metagraphs)
+    if not model.traits.is_servable or model.checkpoint is None or has_objects:
         return frozenset()
     maps = [restore_map(metagraph) for metagraph in model.metagraphs]
     asked = {restored.key for found in maps for restored in found.variables.values()}
     asked |= {restored.key for found in maps for pair in found.tables.values() for restored in pair}
-    objects = model.checkpoint.objects
-    asked |= {key for node in objects.nodes for _, _, key in node.attributes} if objects is not None else set()
     return frozenset(model.checkpoint.variables.keys() - asked)
 
 
