@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsurgeon import read, write
+from graphsurgeon import read, surgery, write
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph import metagraph as lowering
 from graphsurgeon.formats.graph.mention_sites import MENTION_SITES
@@ -219,6 +219,17 @@ def test_an_alias_follows_its_function(tmp_path: Path) -> None:
     metagraph.rename_functions({metagraph.functions["f"]: "g"})
     written = meta.FromString(lowering.serialize_metagraph(metagraph))
     assert dict(written.meta_info_def.function_aliases) == {"g": "serve", "gone": "train"}
+
+
+def test_a_resource_keeps_its_name_when_its_node_gets_another(tmp_path: Path) -> None:
+    """An empty `shared_name` stands for the name of the node."""
+    handle = 'node {{ name: "{0}" op: "VarHandleOp" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}{1} }}'
+    shared = ' attr { key: "shared_name" value { s: "own" } }'
+    (tmp_path / "v.pbtxt").write_text(handle.format("a", "") + handle.format("b", shared))
+    model = read(tmp_path / "v.pbtxt")
+    surgery.rename(model, {"a": "x", "b": "y"})
+    nodes = {node.name: node.attrs["shared_name"] for node in model.metagraphs[0].graph.nodes}
+    assert nodes == {"x": b"a", "y": b"own"}
 
 
 # Texts and messages that name no node: a file, a context, types, how a variable is cut.

@@ -81,7 +81,7 @@ for op_name, shape_function in registry.shape_functions().items():
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_a_shape_function_takes_anything(family: str) -> None:
     rng = random.Random(family)
-    answers = [infer_broken(op, rng) for op in FAMILIES[family] for _ in range(20)]
+    answers = [infer_broken(op, rng) for op in FAMILIES[family] for _ in range(10)]
     assert any(answers)
 
 

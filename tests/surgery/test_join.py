@@ -10,6 +10,7 @@ import pytest
 import graphsurgeon
 from graphsurgeon import UnsupportedError, UsageError, read, surgery
 from graphsurgeon.edit import edit
+from graphsurgeon.formats import schema
 from graphsurgeon.model import Model
 from graphsurgeon.surgery.joining.names import default_prefix
 
@@ -187,3 +188,19 @@ def test_joined_twice_no_name_is_there_twice(tmp_path: Path) -> None:
 )
 def test_the_prefix_is_the_name_of_the_file(path: str, prefix: str) -> None:
     assert default_prefix(path) == prefix
+
+
+def test_what_a_graph_says_of_itself_comes_along(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.meta", tmp_path / "b.meta"]
+    for number, path in enumerate(paths):
+        message = schema.message("tensorflow.MetaGraphDef")()
+        message.meta_info_def.tags.append("serve")
+        message.meta_info_def.function_aliases.update({"both": f"alias {number}", f"f{number}": "own"})
+        message.graph_def.node.add(name=f"n{number}", op="NoOp")
+        versions = message.graph_def.versions
+        versions.producer, versions.min_consumer = 1000 + number, 12 + number
+        path.write_bytes(message.SerializeToString())
+    edit(paths[0], [("join", {"other": str(paths[1])})], output=tmp_path / "out.meta")
+    joined = schema.message("tensorflow.MetaGraphDef").FromString((tmp_path / "out.meta").read_bytes())
+    assert (joined.graph_def.versions.producer, joined.graph_def.versions.min_consumer) == (1001, 13)
+    assert dict(joined.meta_info_def.function_aliases) == {"both": "alias 0", "f0": "own", "f1": "own"}
