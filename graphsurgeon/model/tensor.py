@@ -298,8 +298,9 @@ class Tensor:
         for chunk in self.chunks():
             data += chunk
         if len(data) != self.nbytes:
-            stored = plural(self.source.nbytes, "byte")  # of types smaller than a byte not what was made of them
-            raise FormatError(f"{stored} stored for {self.dtype} of shape {self.shape}")
+            # Of types smaller than a byte what is stored is not what was made of them.
+            count = self.source.nbytes if 0 < self.dtype.bits < 8 else len(data)
+            raise FormatError(f"{plural(count, 'byte')} stored for {self.dtype} of shape {self.shape}")
         return numeric.to_numpy(self.dtype, data).reshape(dims)
 
     def _require_held(self) -> None:
