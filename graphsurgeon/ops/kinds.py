@@ -59,7 +59,8 @@ IRREGULAR_RUNNERS = frozenset({
 # -- what only another machine runs ---------------------------------------------------------------------------
 
 TPU_CALLS = frozenset({"TPUPartitionedCall"})  # run their function on the TPU that the last input numbers
-# One input and one output for each replica: with one replica they hand a value on (`tpu_replication_ops.cc`).
+# One input and one output for each replica: with one replica they hand a value on (`tpu_replication_ops.cc`), and so
+# they do where all replicas are fed one value, unless ops in them tell replicas apart.
 TPU_REPLICATED = frozenset({"TPUReplicatedInput", "TPUReplicatedOutput"})
 # Say how a TPU is set up, which one is meant, or that a program compiles; no number of a model comes from them.
 TPU_SETTINGS = frozenset({
@@ -67,6 +68,12 @@ TPU_SETTINGS = frozenset({
     "ShutdownDistributedTPU", "ShutdownTPUSystem", "ConfigureAndInitializeGlobalTPU", "_ConfigureDistributedTPU",
     "_WaitForDistributedTPU", "_SetGlobalTPUArray", "_InitializeHostForDistributedTPU",
     "_DisconnectHostFromDistributedTPUSystem",
+})  # fmt: skip
+ACROSS_REPLICAS = frozenset({
+    "AllToAll", "CollectivePermute", "CrossReplicaSum", "XlaAllReduce", "XlaReduceScatter", "XlaReplicaId",
+    "CollectiveAllToAllV2", "CollectiveAllToAllV3", "CollectiveBcastRecv", "CollectiveBcastRecvV2",
+    "CollectiveBcastSend", "CollectiveBcastSendV2", "CollectiveGather", "CollectiveGatherV2", "CollectiveReduce",
+    "CollectiveReduceScatterV2", "CollectiveReduceV2", "CollectiveReduceV3", "NcclAllReduce",
 })  # fmt: skip
 TPU_OPS = TPU_CALLS | TPU_REPLICATED | TPU_SETTINGS
 TRT_ENGINES = frozenset({"TRTEngineOp"})  # a segment that TensorRT compiled; the function it was made of stands beside
