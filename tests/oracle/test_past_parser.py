@@ -116,7 +116,7 @@ def test_the_ways_that_are_told_where_no_signature_parses(tmp_path: Path) -> Non
     expected = in_session(source, "serving_default", {record_key(source): model.records})
     assert same(in_session(tmp_path / "out", "parsed", model.features), expected)
     plain = Path(__file__).resolve().parents[2] / "fixtures" / "savedmodel" / "linear"
-    with pytest.raises(UnsupportedError, match="nothing that the outputs need parses serialized examples; gs find"):
+    with pytest.raises(UnsupportedError, match="nothing in the model parses serialized examples; gs inputs"):
         edit.edit(plain, [("add-signature", {"past_parser": True})], output=tmp_path / "none")
 
 
