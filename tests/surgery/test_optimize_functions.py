@@ -8,7 +8,7 @@ import pytest
 
 from graphsurgeon.model import DType, Shape, Tensor
 from graphsurgeon.model.dtype import BOOL
-from graphsurgeon.model.graph import FunctionRef, Graph, Node, Output, Value
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.surgery import optimize
 from tests.patterns.graphs import FLOAT, G, function
@@ -18,6 +18,7 @@ from tests.surgery.test_optimize import run
 from tests.surgery.test_replace import shown
 
 RESOURCE = DType.named("resource")
+INT64 = DType.named("int64")
 FUNCTIONS = ["calls", "functions", "branches", "dead"]
 
 
@@ -293,3 +294,27 @@ def test_numbers_decide_as_their_dtype_holds_them() -> None:
     byte = DType.named("int8")
     over = made.graph.add_node("Add", "o", [made.const(100, [], byte), made.const(100, [], byte)], {"T": byte})
     assert KnownScalars().of(over.output()) is None
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "expected"),
+    [
+        ("VarHandleOp", {"dtype": FLOAT, "shape": Shape([])}, None),  # an empty name is a name
+        ("VarHandleOp", {"dtype": FLOAT, "shape": Shape([]), "shared_name": b"v"}, b"v"),
+        ("VariableV2", {"dtype": FLOAT, "shape": Shape([])}, b"own"),
+        ("HashTableV2", {"key_dtype": INT64, "value_dtype": FLOAT}, None),  # private
+        ("HashTableV2", {"key_dtype": INT64, "value_dtype": FLOAT, "use_node_name_sharing": True}, b"own"),
+    ],
+)
+def test_a_resource_keeps_its_name(op: str, attrs: dict[str, AttrValue], expected: bytes | None) -> None:
+    made = G()
+    body = Graph(made.metagraph, "function", "f")
+    handle = body.add_node(op, "own", [], attrs).output()
+    body.outputs = [Output("handle", handle, RESOURCE)]
+    made.metagraph.add_function(body)
+    call = made.graph.add_node(body, "call", [], {})
+    made.graph.add_node("Identity", "out", [call.output()], {"T": RESOURCE})
+    optimize_in_memory(made, only=FUNCTIONS)
+    (found,) = [node for node in made.graph.nodes if node.op == op]
+    assert found.name != "own"
+    assert found.attrs.get("shared_name") == expected

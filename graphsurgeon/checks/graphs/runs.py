@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import resource_key, restore_map
+from graphsurgeon.analysis.flow.load_path import LoadPath
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key, restore_map
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
