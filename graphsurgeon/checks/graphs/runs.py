@@ -33,7 +33,7 @@ def runs(model: Model) -> Iterator[Finding]:
         restored = _restored(metagraph) | LoadPath(metagraph).assigned.keys()
         for signature in public:
             yield from _unfed(signature)
-            if model.checkpoint is not None:  # else its absence is told once for all
+            if model.checkpoint is not None or metagraph.saver is None:  # else its absence is told once for all
                 yield from _unfilled(signature, restored)
 
 
