@@ -172,6 +172,7 @@ def test_what_litert_refuses_is_an_error(rule: str, name: str, change: Change, t
 TAKEN: list[tuple[str, Change]] = [
     ("dynamic_range", lambda m: scale_weights(m, [-1.0], TANH)),
     ("dynamic_range", lambda m: scale_weights(m, [0.01] * 3 + [-1.0], TANH)),
+    ("composite", lambda m: _set(m.subgraphs[1].tensors[0], "type", 2)),  # the input of a decomposition
     ("cnn_float", lambda m: m.subgraphs[0].operators.append(operator(m))),
     ("float", lambda m: (_set(operator(m), "largeCustomOptionsOffset", 1 << 40), far(m))),
 ]
