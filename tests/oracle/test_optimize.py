@@ -137,6 +137,33 @@ def test_functions_that_write_do_so_in_their_order(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(value, before[number][name], err_msg=f"{name} of run {number}")
 
 
+@pytest.mark.parametrize("stateless", [True, False])
+def test_a_loop_that_never_turns_yields_what_it_was_given(tmp_path: Path, *, stateless: bool) -> None:
+    import tensorflow as tf
+
+    op = tf.raw_ops.StatelessWhile if stateless else tf.raw_ops.While
+    types = [tf.TensorSpec([], tf.int32), tf.TensorSpec([3], tf.float32)]
+    with tf.Graph().as_default() as graph:
+        cond = tf.function(lambda i, y: i * 2 < 3).get_concrete_function(*types)
+        body = tf.function(lambda i, y: (i + 1, y * 2.0)).get_concrete_function(*types)
+        y = tf.compat.v1.placeholder("float32", [3], name="x")
+        for start in (2, 0):  # never, twice
+            count, y = op(input=[tf.constant(start), y], cond=cond, body=body)
+            y = tf.abs(y) + tf.cast(count, tf.float32)
+        tf.identity(y, name="out")
+    graph_def = graph.as_graph_def()
+    source, target = tmp_path / "a.pb", tmp_path / "b.pb"
+    source.write_bytes(graph_def.SerializeToString())
+    model = graphsurgeon.read(source)
+    assert optimize(model).passes["branches"] == 1
+    assert sum(node.op.endswith("While") for node in model.graph.nodes) == 1
+    graphsurgeon.write(model, target)
+    x = np.array([1.5, -2.0, 0.25], "float32")
+    after = ran(tf.compat.v1.GraphDef.FromString(target.read_bytes()), x)
+    np.testing.assert_array_equal(after, ran(graph_def, x))
+    np.testing.assert_array_equal(after, (np.abs(x) + 2) * 4 + 2)
+
+
 # -- transposes that move --------------------------------------------------------------------------------------------
 
 
