@@ -208,6 +208,30 @@ def summed(x: Any) -> Any:
     return back(tf.exp(y) * turned(x))
 
 
+def cut(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.nn.bias_add(turned(x), np.arange(7, dtype="f4") / 3, data_format="NCHW")
+    y = tf.concat([y[:, 1::2, -2:0:-1], tf.nn.relu(y)[:, ::2, 1:-1][:, :3, ::-1]], 2)
+    return tf.reduce_max(tf.nn.bias_add(y, np.array([0.5, 1, 2], "f4"), data_format="NCHW"), [2, 3])
+
+
+def last(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.transpose(x, [0, 2, 1, 3])
+    return (
+        tf.reduce_min(tf.nn.bias_add(y[:, ::-2], np.arange(7, dtype="f4")), [1])
+        + tf.reduce_max(y[:, :, :, 1:], [1, -1])[..., None]
+    )
+
+
+def averaged(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.reduce_mean(tf.nn.relu(turned(x)), [2, 3])
+
+
 def ran(graph_def: Any, x: Any) -> Any:
     import tensorflow as tf
 
@@ -221,7 +245,15 @@ def ran(graph_def: Any, x: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("build", "left", "passes"),
-    [(chain, 0, None), (joined, 0, None), (parts, 0, None), (summed, 0, ["transposes-close", "dead"])],
+    [
+        (chain, 0, None),
+        (joined, 0, None),
+        (parts, 0, None),
+        (cut, 0, None),
+        (last, 0, None),
+        (summed, 0, ["transposes-close", "dead"]),
+        (averaged, 0, ["transposes-close", "dead"]),
+    ],
 )
 def test_transposes_move_and_the_numbers_stay(
     tmp_path: Path, build: Callable[[Any], Any], left: int, passes: list[str] | None
