@@ -127,6 +127,22 @@ def test_who_writes_after_a_call_waits_for_what_it_read() -> None:
     assert nodes["call/done"] == ["NoOp", "^call/read"]
 
 
+def test_what_waits_by_way_of_others_until_something_is_read_goes_on_waiting() -> None:
+    made, handle = variable_graph()
+    graph = made.graph
+    read = graph.add_node("ReadVariableOp", "read", [handle], {"dtype": FLOAT})
+    gathered = graph.add_node("NoOp", "gathered", controls=[read])
+    value = graph.add_node("Neg", "value", [made.add("x")], {"T": FLOAT}, controls=[gathered])
+    idle = graph.add_node("Exp", "idle", [made.add("y")], {"T": FLOAT}, controls=[read])
+    graph.add_node("AssignVariableOp", "set", [handle, value.output()], {"dtype": FLOAT}, controls=[gathered])
+    graph.add_node("Sub", "out", [read.output(), idle.output()], {"T": FLOAT})
+    optimize_in_memory(made, only=["controls"])
+    nodes = spelled(graph)
+    assert nodes["set"] == ["AssignVariableOp", "v:0", "value:0", "^read"]
+    assert nodes["value"] == ["Neg", "x:0", "^read"]
+    assert nodes["idle"] == ["Exp", "y:0"]
+
+
 def test_who_runs_a_function_waits_for_what_it_inlined() -> None:
     """The outer function is named, so that it stays; what its caller waits for is inside what it called."""
     made, handle = variable_graph()
