@@ -144,13 +144,15 @@ class AxesOfInputs(NamedTuple):
     axes: int | None = None
 
 
-# Compute the same in any order of the axes, if what is said of axes follows.
+# Compute the same in any order of the axes, if what is said of axes follows (masks and formats in attributes too).
 PERMUTED = {
     "ConcatV2": AxesOfInputs(slice(0, -1), axes=-1),
     "Pad": AxesOfInputs(slice(0, 1), (1,)),
     "PadV2": AxesOfInputs(slice(0, 1), (1,)),
     "MirrorPad": AxesOfInputs(slice(0, 1), (1,)),
     "Slice": AxesOfInputs(slice(0, 1), (1, 2)),
+    "StridedSlice": AxesOfInputs(slice(0, 1), (1, 2, 3)),
+    "BiasAdd": AxesOfInputs(slice(0, 1)),
     "Tile": AxesOfInputs(slice(0, 1), (1,)),
     "Split": AxesOfInputs(slice(1, 2), axes=0),
     "SplitV": AxesOfInputs(slice(0, 1), axes=2),

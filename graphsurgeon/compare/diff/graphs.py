@@ -9,8 +9,8 @@ from graphsurgeon.analysis.flow.calls import called_function
 from graphsurgeon.analysis.flow.restore_map import shared_name
 from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.alignment import SHARED_NAME, Alignment, Pairs, label, sources
-from graphsurgeon.compare.change import Change, Detail, different, different_sets, told_attr
-from graphsurgeon.compare.diff_tensors import tensor_details
+from graphsurgeon.compare.diff.change import Change, Detail, different, different_sets, told_attr
+from graphsurgeon.compare.diff.tensors import tensor_details
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.tensor import Tensor
