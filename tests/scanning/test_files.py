@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphsurgeon.errors import FileError
 from graphsurgeon.scanning.files import keras, pickles
 from graphsurgeon.scanning.scan import scan
 from tests.scanning.build import Made
@@ -309,3 +310,60 @@ def test_variables_of_strings_are_looked_into(fixtures_dir: Path, tmp_path: Path
     assert [t.what for t in _in_tensor("v", Tensor.of(STRING, [], [graph_bytes(made)]), metagraph_of)] == [
         "holds a graph in a variable"
     ]
+
+
+# -- checkpoints ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkpoint(fixtures_dir: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fixtures_dir / "checkpoint/multi_shard", tmp_path / "c"))
+
+
+@pytest.mark.parametrize("name", ["model.ckpt.data-00001-of-00002", "model.ckpt.index", "checkpoint"])
+def test_a_linked_file_of_a_checkpoint_is_read_from_elsewhere(checkpoint: Path, tmp_path: Path, name: str) -> None:
+    (checkpoint / name).rename(tmp_path / name)
+    (checkpoint / name).symlink_to(tmp_path / name)
+    assert rows(checkpoint) == [("critical", None, "load", str(tmp_path / name))]
+
+
+def test_a_linked_shard_is_told_of_a_prefix_and_of_a_graph_with_variables(fixtures_dir: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(fixtures_dir / "metagraph/face_resnet", tmp_path / "m"))
+    shard = "model-1.data-00000-of-00001"
+    (folder / shard).rename(tmp_path / shard)
+    (folder / shard).symlink_to(tmp_path / shard)
+    for path in (folder, folder / "model-1", folder / "model-1.meta"):
+        assert rows(path) == [("critical", None, "load", str(tmp_path / shard))]
+
+
+def test_other_links_in_the_folder_of_a_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
+    (checkpoint / "notes").symlink_to(tmp_path / "nothing")
+    (checkpoint / "within").symlink_to(checkpoint / "model.ckpt.index")
+    assert rows(checkpoint) == [("medium", None, "unknown", str(tmp_path / "nothing"))]
+    assert rows(checkpoint / "model.ckpt") == []
+
+
+@pytest.mark.parametrize("named", ["{}/other/model.ckpt", "../other/model.ckpt", "within/../../other/model.ckpt"])
+def test_a_state_file_that_names_a_checkpoint_elsewhere(checkpoint: Path, tmp_path: Path, named: str) -> None:
+    shutil.copytree(checkpoint, tmp_path / "other")
+    (checkpoint / "within").mkdir()
+    (checkpoint / "checkpoint").write_text(f'model_checkpoint_path: "{named.format(tmp_path)}"\n')
+    expected = [("critical", None, "load", str(tmp_path / "other/model.ckpt"))]
+    assert rows(checkpoint) == expected
+    for part in checkpoint.glob("model.ckpt.*"):
+        part.unlink()
+    assert rows(checkpoint) == expected  # also where nothing else is there
+
+
+@pytest.mark.parametrize(
+    "named", ["model.ckpt", "{}/c/model.ckpt", "../c/model.ckpt", "/home/someone/train/model.ckpt", "/"]
+)
+def test_a_state_file_that_names_what_is_here_or_was_moved(checkpoint: Path, tmp_path: Path, named: str) -> None:
+    (checkpoint / "checkpoint").write_text(f'model_checkpoint_path: "{named.format(tmp_path)}"\n')
+    assert rows(checkpoint) == []
+
+
+def test_a_damaged_checkpoint_without_links_stays_an_error(checkpoint: Path) -> None:
+    (checkpoint / "model.ckpt.index").write_bytes(b"")
+    with pytest.raises(FileError):
+        scan(checkpoint)
