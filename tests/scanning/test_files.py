@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon.errors import FileError
-from graphsurgeon.scanning.files import keras, pickles
+from graphsurgeon.scanning.files import foreign, keras, pickles
 from graphsurgeon.scanning.scan import scan
 from tests.scanning.build import Made
 
@@ -291,8 +292,38 @@ def test_models_in_archives_are_looked_into(fixtures_dir: Path, tmp_path: Path) 
     assert [row[0] for row in found] == ["high", "high", "medium"]  # z.pb is an archive with what x.pb has
 
 
-def test_what_is_not_read_is_told(fixtures_dir: Path) -> None:
-    assert rows(fixtures_dir / "hostile/foreign/frozen.pb.gz") == [("medium", None, "unknown", None)]
+def packed(path: Path, data: bytes) -> Path:
+    path.write_bytes(gzip.compress(data, mtime=0))
+    return path
+
+
+def test_what_gzip_has_packed_is_looked_into(fixtures_dir: Path, tmp_path: Path) -> None:
+    made = Made("graph_def")
+    made.read(made.text(b"/etc/passwd"))
+    bad = made.written(tmp_path / "bad.pb").read_bytes()
+    found = [threat for threat in scan(packed(tmp_path / "m.pb.gz", bad)).findings if threat.severity != "info"]
+    assert [(t.severity, t.op, t.where) for t in found] == [("high", "ReadFile", "m.pb.gz > m.pb > ReadFile")]
+    assert rows(packed(tmp_path / "m.tflite.gz", (fixtures_dir / TFLITE).read_bytes())) == []
+    assert rows(packed(tmp_path / "p.pkl.gz", b"cos\nsystem\n(S'ls'\ntR.")) == [("critical", None, "load", "os system")]
+    assert rows(packed(tmp_path / "twice.gz", gzip.compress(bad))) == [("high", "ReadFile", "unknown", "/etc/passwd")]
+
+
+def test_what_gzip_has_packed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = bytes(100)
+    for _ in range(6):
+        deep = gzip.compress(deep)
+    whole = gzip.compress(bytes(100_000))
+    for data in (deep, whole[:-20], gzip.compress(b"no model"), gzip.compress(b"")):
+        (tmp_path / "f.gz").write_bytes(data)
+        assert rows(tmp_path / "f.gz") == [("medium", None, "unknown", None)]
+    monkeypatch.setattr(foreign, "_MOST_MEMBER", 50_000)
+    (tmp_path / "f.gz").write_bytes(whole)
+    assert "unpack to more than 50,000" in scan(tmp_path / "f.gz").findings[0].what
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "frozen.pb.xz").write_bytes(b"\xfd7zXZ\0" + bytes(40))
+    assert rows(tmp_path / "frozen.pb.xz") == [("medium", None, "unknown", None)]
 
 
 def test_variables_of_strings_are_looked_into(fixtures_dir: Path, tmp_path: Path) -> None:
