@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.converting.cases import NestReport, nest_cases
+from graphsurgeon.bridges.converting.lists import ListsReport, has_lists, static_lists
 from graphsurgeon.bridges.converting.request import Request
 from graphsurgeon.bridges.guard import require_allowed
 from graphsurgeon.compare.entries import Entry, Input, entries
@@ -47,7 +48,9 @@ class Prepared:
         }
 
 
-def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int | None = None) -> Prepared:
+def prepare(
+    request: Request, folder: Path, *, rules: Sequence[str], batch: int | None = None, lists: bool = False
+) -> Prepared:
     """Freeze what is asked for, apply rules, and set the batch.
 
     Args:
@@ -55,6 +58,7 @@ def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int 
         folder: where the prepared one goes.
         rules: names of shipped rules.
         batch: that inputs whose batch is free get.
+        lists: whether the converter takes no lists of tensors but of static shapes.
 
     Raises:
         UnsupportedError: the model cannot be frozen, or reaches outside itself.
@@ -75,11 +79,17 @@ def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int 
     report = edit(request.path, steps, output=f"{folder}/")
     told = [line for step in report.steps for line in _told(step.report)]
     prepared = _read_back(folder, told)
-    if batch is None or not prepared.free:
+    later: list[Step] = []
+    if batch is not None and prepared.free:
+        shapes = {name: Shape([batch, *(item.shape.dims or ())[1:]]) for name, item in prepared.free.items()}
+        later.append(("set-input", {"shapes": shapes}))
+        told.append(f"set the batch of {', '.join(shapes)} to {batch}")
+    if lists and has_lists(prepared.model):
+        later.append((static_lists, {}))
+    if not later:
         return prepared
-    shapes = {name: Shape([batch, *(item.shape.dims or ())[1:]]) for name, item in prepared.free.items()}
-    edit(folder, [("set-input", {"shapes": shapes})], in_place=True)
-    return _read_back(folder, [*told, f"set the batch of {', '.join(shapes)} to {batch}"])
+    report = edit(folder, later, in_place=True)
+    return _read_back(folder, [*told, *(line for step in report.steps for line in _told(step.report))])
 
 
 def _require_allowed(request: Request) -> None:
@@ -118,7 +128,7 @@ def _told(report: object) -> list[str]:
     if isinstance(report, FreezeReport):
         what = f"froze {plural(report.variables, 'variable')}; {plural(report.nodes_after, 'node')} remain"
         return [f"{what} of {report.nodes_before:,}", *report.notes]
-    if isinstance(report, NestReport):
+    if isinstance(report, NestReport | ListsReport):
         return report.told()
     if isinstance(report, ReplaceReport):
         return [f"rule {rule}: {plural(count, 'replacement')}" for rule, count in report.rules.items() if count]
