@@ -10,6 +10,7 @@ from graphsurgeon.model.dtype import BOOL, INT32
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops.kinds import CASES
 
 _IF_OF = {"Case": "If", "StatelessCase": "StatelessIf"}
@@ -17,7 +18,7 @@ _IF_OF = {"Case": "If", "StatelessCase": "StatelessIf"}
 
 @dataclass(frozen=True)
 class NestReport:
-    """How many Case nodes became nested Ifs, those in copies of branches included."""
+    """How many Case nodes became nested Ifs."""
 
     nested: int
 
@@ -33,19 +34,24 @@ def nest_cases(model: Model) -> NestReport:
     """
     nested = 0
     while chains := [chain for metagraph in model.metagraphs for chain in _chains(metagraph)]:
-        for chain in chains:  # whose branches may hold others, and be copied
+        for chain in chains:  # of a function that holds itself there may be more in a copy
             chain.nest()
         nested += len(chains)
     return NestReport(nested)
 
 
 def _chains(metagraph: MetaGraph) -> Iterator[_Chain]:
-    for node in [node for graph in metagraph.graphs for node in graph.nodes if node.op in CASES]:
+    inner_first = in_postorder(metagraph.graphs, _called)  # branches are copied when there is no Case left in them
+    for node in [node for graph in inner_first for node in graph.nodes if node.op in CASES]:
         branches = attribute(node, "branches")
         named = branches if isinstance(branches, list) else []
         known = [ref for ref in named if isinstance(ref, FunctionRef) and ref.graph is not None]
         if known and len(known) == len(named):
             yield _Chain(metagraph, node, known)
+
+
+def _called(graph: Graph) -> list[Graph]:
+    return [function for node in graph.nodes for function in node.functions]
 
 
 class _Chain:

@@ -48,8 +48,7 @@ def test_every_index_chooses_what_it_chose(model: Path, tmp_path: Path) -> None:
 
     target = tmp_path / "nested"
     (step,) = edit(model, [(nest_cases, {})], output=target).steps
-    # The inner one twice: the first branch has a copy that gets the index.
-    assert step.report == NestReport(3)
+    assert step.report == NestReport(2)
     assert not any("Case" in op for graph in read(target).graphs for op in graph.op_counts)
     before, after = (tf.saved_model.load(str(path)).signatures["serving_default"] for path in (model, target))
     for index in INDICES:

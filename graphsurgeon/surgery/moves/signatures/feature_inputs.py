@@ -45,10 +45,10 @@ def parsing_signature(metagraph: MetaGraph, key: str | None) -> Signature:
     chosen = [public[key]] if key is not None else [one for one in public.values() if _parses(metagraph, one)]
     if len(chosen) > 1:
         chosen = [one for one in chosen if one.key == "serving_default"] or chosen
-    if not chosen and len(public) == 1:
+    has_parser = bool(chosen) or any(node.op in ALL_PARSERS for graph in metagraph.graphs for node in graph.nodes)
+    if not chosen and has_parser and len(public) == 1:
         return next(iter(public.values()))  # whoever asks for its features is told why there are none
     if not chosen:
-        has_parser = any(node.op in ALL_PARSERS for graph in metagraph.graphs for node in graph.nodes)
         raise UnsupportedError(
             "no signature parses serialized examples"
             if has_parser
