@@ -20,20 +20,26 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import reached
-from graphsurgeon.ops.kinds import BRANCHES, CONSTANTS, IDENTITIES, LOOPS, PLACEHOLDERS
+from graphsurgeon.ops.kinds import (
+    BRANCHES,
+    CONSTANTS,
+    EMPTY_LISTS,
+    FILLED_LISTS,
+    IDENTITIES,
+    LIST_ITEMS,
+    LIST_READERS,
+    LOOPS,
+    PLACEHOLDERS,
+)
 from graphsurgeon.shapes import dims as dim
 from graphsurgeon.shapes.fact import Fact
 from graphsurgeon.shapes.infer import infer_shapes
 from graphsurgeon.shapes.report import ShapeReport
 
-# Which input spells the shape of an element, of ops that make a list, and of those that read one, which is input 0.
-_EMPTY = {"TensorListReserve": 0, "EmptyTensorList": 0}
-_FILLED = {"TensorListFromTensor": 1}
-_READERS = {"TensorListStack": 1, "TensorListGetItem": 2, "TensorListGather": 2, "TensorListPopBack": 1}
-_SPELLED_AT = {**_EMPTY, **_FILLED, **_READERS}
-_ITEM_AT = {"TensorListSetItem": 2, "TensorListPushBack": 1}  # the input that is put into the list, which is input 0
-_SAME_LIST = IDENTITIES | {"TensorListResize", "TensorListPopBack", *_ITEM_AT}  # output 0 is the list that input 0 is
-_ONLY_READ = frozenset(_READERS) - _SAME_LIST | {"TensorListLength"}
+_SPELLED_AT = {**EMPTY_LISTS, **FILLED_LISTS, **LIST_READERS}
+# Output 0 is the list that input 0 is; of the others nothing but elements comes out.
+_SAME_LIST = IDENTITIES | {"TensorListResize", "TensorListPopBack", *LIST_ITEMS}
+_ONLY_READ = frozenset(LIST_READERS) - _SAME_LIST | {"TensorListLength"}
 _SHAPES = "output_shapes"
 
 
@@ -110,10 +116,10 @@ class _Lists:
         return True
 
     def _element(self, node: Node, report: ShapeReport) -> Shape | None:
-        value = node.inputs[0] if node.op in _READERS else node.output(0)
+        value = node.inputs[0] if node.op in LIST_READERS else node.output(0)
         handle = report.fact(value).handle
         held = Fact(handle[0].dims).shape if handle else None
-        if node.op not in _EMPTY or (held is not None and held.is_static):
+        if node.op not in EMPTY_LISTS or (held is not None and held.is_static):
             return held
         items = self._items(value)
         shapes = {report.shape(item) for item in items or ()}
@@ -126,7 +132,7 @@ class _Lists:
         is_known = all(self._is_followed(value, node) for value, node in pairs)
         if not is_known or any(_is_result(value) and value.graph not in self.runs for value in lists):
             return None
-        return [node.inputs[_ITEM_AT[node.op]] for _, node in pairs if node.op in _ITEM_AT]
+        return [node.inputs[LIST_ITEMS[node.op]] for _, node in pairs if node.op in LIST_ITEMS]
 
     @staticmethod
     def _is_followed(value: Value, node: Node) -> bool:

@@ -23,6 +23,8 @@ from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.surgery.freeze import FreezeReport
 from graphsurgeon.surgery.replace import ReplaceReport
 
+_MOST_NAMED = 6
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -61,7 +63,7 @@ def prepare(
         lists: whether the converter takes no lists of tensors but of static shapes.
 
     Raises:
-        UnsupportedError: the model cannot be frozen, or reaches outside itself.
+        UnsupportedError: the model cannot be frozen, reaches outside itself, or keeps state where results are compared.
         UsageError: a name does not exist.
     """
     _require_allowed(request)
@@ -77,6 +79,7 @@ def prepare(
     replaced = [rule for name in rules for rule in rule_set(name).rules]
     steps += [("freeze", wanted), (nest_cases, {}), (one_key_each, {}), ("replace", {"rules": replaced})]
     report = edit(request.path, steps, output=f"{folder}/")
+    _require_stateless(request, [step.report for step in report.steps])
     told = [line for step in report.steps for line in _told(step.report)]
     prepared = _read_back(folder, told)
     later: list[Step] = []
@@ -133,6 +136,20 @@ def _told(report: object) -> list[str]:
     if isinstance(report, ReplaceReport):
         return [f"rule {rule}: {plural(count, 'replacement')}" for rule, count in report.rules.items() if count]
     return []
+
+
+def _require_stateless(request: Request, reports: Sequence[object]) -> None:
+    """Refuse what keeps state from call to call, as stateful layers do: each call would start anew.
+
+    Raises:
+        UnsupportedError: names the variables.
+    """
+    held = [name for report in reports if isinstance(report, FreezeReport) for name in report.state]
+    if held and request.verify:
+        more = f", {plural(len(held) - _MOST_NAMED, 'more variable')}" if len(held) > _MOST_NAMED else ""
+        what = f"outputs read what the call before has written to {', '.join(held[:_MOST_NAMED])}{more}"
+        hint = "--no-verify converts it all the same: every call starts anew"
+        raise UnsupportedError(what, path=request.path, hint=hint)
 
 
 def _read_back(folder: Path, steps: Sequence[str]) -> Prepared:

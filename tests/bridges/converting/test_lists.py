@@ -136,3 +136,17 @@ def test_recurrent_layers(cell: str, batch: int, gs: GS, tmp_path: Path) -> None
     assert (found["verified"], found["written"], found["problem"]) == (True, True, "")
     assert any(step.endswith(f" to {batch}") for step in found["steps"])
     assert "static shapes of elements for 12 ops on lists of tensors" in found["steps"]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.litert
+def test_state_is_refused_by_name(gs: GS, tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    x = keras.Input(batch_shape=(2, 4, 3))
+    keras.Model(x, keras.layers.SimpleRNN(3, stateful=True)(x)).export(str(tmp_path / "m"), verbose=False)
+    refusal = gs("convert", tmp_path / "m", tmp_path / "x.tflite", "--batch", "2")
+    assert refusal.status == 4
+    assert "has written to 'simple_rnn" in refusal.err
+    assert "--no-verify" in refusal.err
+    made = gs("convert", tmp_path / "m", tmp_path / "x.tflite", "--batch", "2", "--no-verify", "--json").json
+    assert (made["verified"], made["written"]) == (False, True)
