@@ -247,6 +247,12 @@ SUMMARY_WRITERS = frozenset({
     "WriteGraphSummary", "WriteRawProtoSummary", "FlushSummaryWriter", "CloseSummaryWriter",
     "CreateSummaryFileWriter", "CreateSummaryDbWriter", "ImportEvent",
 })  # fmt: skip
+# Lists of tensors: which input spells the shape of an element, of what makes a list and of what reads one (input 0);
+# and which one is put into the list (input 0).
+EMPTY_LISTS = {"TensorListReserve": 0, "EmptyTensorList": 0}
+FILLED_LISTS = {"TensorListFromTensor": 1}
+LIST_READERS = {"TensorListStack": 1, "TensorListGetItem": 2, "TensorListGather": 2, "TensorListPopBack": 1}
+LIST_ITEMS = {"TensorListSetItem": 2, "TensorListPushBack": 1}
 SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # look at the shape of a value alone
 # Not marked stateful, and yet more than a function of their inputs: they read files, or make what is written to later.
 QUIETLY_IMPURE = frozenset({
