@@ -47,13 +47,14 @@ def main() -> None:
     sys.exit(0 if print_table(rows) else 1)
 
 
-def graph_def(size: int) -> Path:
+def graph_def(size: int, weights: int = WEIGHTS) -> Path:
     """Make a frozen graph whose constants take `size` bytes."""
-    path = FOLDER / f"frozen-{size}.pb"
+    path = FOLDER / (f"frozen-{size}.pb" if weights == WEIGHTS else f"frozen-{size}-{weights}.pb")
     if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
-            for number in range(WEIGHTS):
-                length = size // WEIGHTS // 4 * 4
+            for number in range(weights):
+                length = size // weights // 4 * 4
                 head = const_head(f"layer_{number}/weights", length)
                 file.write(head)
                 file.seek(length, 1)

@@ -127,7 +127,7 @@ def message(data: bytes, chance: random.Random, name: str) -> bytes:
     places = list(_messages(root))
     _change_field(chance.choice(places), places, chance)
     try:
-        return bytes(root.SerializeToString())
+        return bytes(root.SerializeToString(deterministic=True))
     except ValueError:  # a string that cannot be encoded
         return data
 
@@ -145,7 +145,7 @@ def _messages(root: Any) -> Iterator[Any]:
 def _children(field: Any, value: Any) -> list[Any]:
     if field.message_type.GetOptions().map_entry:
         is_message = field.message_type.fields_by_name["value"].message_type is not None
-        return [value[key] for key in value] if is_message else []
+        return [value[key] for key in sorted(value)] if is_message else []
     return list(value) if _is_repeated(field) else [value]
 
 
@@ -173,7 +173,7 @@ def _change_field(place: Any, places: list[Any], chance: random.Random) -> None:
 
 
 def _change_map(value: Any, field: Any, chance: random.Random) -> None:
-    keys = list(value)
+    keys = sorted(value)
     if not keys or field.message_type.fields_by_name["value"].message_type is None:
         return
     first, second = chance.choice(keys), chance.choice(keys)

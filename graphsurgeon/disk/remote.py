@@ -24,6 +24,7 @@ from graphsurgeon.errors import FileError, FormatError, UsageError
 MOST_UNASKED = 100_000_000  # bytes of a file that is fetched whole, for want of ranges, without `--download`
 _LEAST, _MOST = 1 << 12, 1 << 16  # bytes read ahead after a jump
 _MANY = 400  # pieces of one file, from which on the time for each counts more than its bytes
+_FAR = 1 << 19  # bytes of a jump, from which on what is read ahead does not hold what comes next
 _MOST_AHEAD = 1 << 20  # bytes read ahead where reading goes on without jumps
 _MOST_HELD = 32 << 20  # bytes of one file that are kept
 _MOST_FILES = 256
@@ -141,7 +142,8 @@ class RemoteFile(SourceFile):
         """Say up to where to fetch: on and on without a jump more each time, after a jump little."""
         goes_on = self._last - self._ahead <= offset <= self._last
         share = (self.size // 200 - self._moved) // 64
-        after_jump = min(max(share, _LEAST), _MOST) if self._fetches < _MANY else _MOST
+        is_dense = self._fetches >= _MANY and abs(offset - self._last) < _FAR
+        after_jump = _MOST if is_dense else min(max(share, _LEAST), _MOST)
         self._ahead = min(self._ahead * 2, _MOST_AHEAD) if goes_on and self._ahead else after_jump
         return min(max(offset + length, offset + self._ahead), self.size)
 

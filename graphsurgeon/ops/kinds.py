@@ -151,13 +151,15 @@ class AxesOfInputs(NamedTuple):
     axes: int | None = None
 
 
-# Compute the same in any order of the axes, if what is said of axes follows.
+# Compute the same in any order of the axes, if what is said of axes follows (masks and formats in attributes too).
 PERMUTED = {
     "ConcatV2": AxesOfInputs(slice(0, -1), axes=-1),
     "Pad": AxesOfInputs(slice(0, 1), (1,)),
     "PadV2": AxesOfInputs(slice(0, 1), (1,)),
     "MirrorPad": AxesOfInputs(slice(0, 1), (1,)),
     "Slice": AxesOfInputs(slice(0, 1), (1, 2)),
+    "StridedSlice": AxesOfInputs(slice(0, 1), (1, 2, 3)),
+    "BiasAdd": AxesOfInputs(slice(0, 1)),
     "Tile": AxesOfInputs(slice(0, 1), (1,)),
     "Split": AxesOfInputs(slice(1, 2), axes=0),
     "SplitV": AxesOfInputs(slice(0, 1), axes=2),
@@ -252,6 +254,12 @@ SUMMARY_WRITERS = frozenset({
     "WriteGraphSummary", "WriteRawProtoSummary", "FlushSummaryWriter", "CloseSummaryWriter",
     "CreateSummaryFileWriter", "CreateSummaryDbWriter", "ImportEvent",
 })  # fmt: skip
+# Lists of tensors: which input spells the shape of an element, of what makes a list and of what reads one (input 0);
+# and which one is put into the list (input 0).
+EMPTY_LISTS = {"TensorListReserve": 0, "EmptyTensorList": 0}
+FILLED_LISTS = {"TensorListFromTensor": 1}
+LIST_READERS = {"TensorListStack": 1, "TensorListGetItem": 2, "TensorListGather": 2, "TensorListPopBack": 1}
+LIST_ITEMS = {"TensorListSetItem": 2, "TensorListPushBack": 1}
 SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # look at the shape of a value alone
 # Not marked stateful, and yet more than a function of their inputs: they read files, or make what is written to later.
 QUIETLY_IMPURE = frozenset({

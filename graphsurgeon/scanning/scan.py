@@ -9,8 +9,8 @@ from pathlib import Path
 
 from graphsurgeon.disk.files import is_folder
 from graphsurgeon.disk.places import path_of
-from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
-from graphsurgeon.formats import read
+from graphsurgeon.errors import FileError, GraphSurgeonError, UnsupportedError, UsageError
+from graphsurgeon.formats import read, registry
 from graphsurgeon.formats.graph.graphbytes import metagraph_of
 from graphsurgeon.formats.savedmodel import folder as saved_model
 from graphsurgeon.model.format import TENSORFLOW, TFLITE
@@ -19,7 +19,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.scanning import other_ops
 from graphsurgeon.scanning.allow import is_allowed
-from graphsurgeon.scanning.files import folder, foreign, tflite_file
+from graphsurgeon.scanning.files import checkpoints, folder, foreign, tflite_file
 from graphsurgeon.scanning.finding import Threat, gathered
 from graphsurgeon.scanning.flow.variables import in_variables, stored
 from graphsurgeon.scanning.graphs import Surroundings, judge_graphs, judge_metagraph
@@ -62,6 +62,11 @@ def scan(path: str | os.PathLike[str], *, allow: Sequence[str] = (), force_text:
     except UnsupportedError as error:
         what = f"could not be looked into: {error.message}"
         return _report(path, "unknown", [Threat("medium", None, what, path_of(path).name, kind="unseen")], allow)
+    except (FileError, UsageError):  # where a link is not followed, that is what is to be told
+        leading_out = checkpoints.unreadable(path_of(path))
+        if not leading_out:
+            raise
+        return _report(path, registry.CHECKPOINT.name, leading_out, allow)
     return scan_read(path, model, allow=allow, force_text=force_text)
 
 
@@ -102,6 +107,8 @@ def _threats(model: Model) -> Iterator[Threat]:
         yield from folder.unread_assets(dict(around.outside), {text for threat in found for text in threat.targets})
     elif model.traits.vocabulary == TFLITE:
         yield from tflite_file.threats(model)
+    else:
+        yield from checkpoints.threats(model)
     yield from in_variables(model, metagraph_of)
 
 

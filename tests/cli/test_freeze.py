@@ -9,6 +9,7 @@ import pytest
 
 from graphsurgeon import read
 from graphsurgeon.cli.common import split_pairs
+from graphsurgeon.formats import schema
 from tests.cli.conftest import GS
 
 FACE = "metagraph/face_resnet/model-1.meta"
@@ -162,3 +163,19 @@ def test_an_input_inside_a_function_is_told_with_the_command_that_can(gs: GS, tm
         assert "gs extract" in result.err
     cut = ("--inputs", f"{name}=x", "--outputs", "Softmax=y")
     assert gs("extract", "savedmodel/linear", *cut, "-o", tmp_path / "part").status == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "op"), [("save/restore_all:0", "NoOp"), ("save/RestoreV2/shape_and_slices:1", "Const")]
+)
+def test_an_output_that_its_op_does_not_have(output: str, op: str, gs: GS, fixtures_dir: Path, tmp_path: Path) -> None:
+    source, folder = fixtures_dir / "savedmodel/v1_table_main_op", tmp_path / "m"
+    shutil.copytree(source, folder)
+    message = schema.message("tensorflow.SavedModel").FromString((source / "saved_model.pb").read_bytes())
+    for info in message.meta_graphs[0].signature_def["serving_default"].outputs.values():
+        info.name = output
+    (folder / "saved_model.pb").write_bytes(message.SerializeToString())
+    told = gs("freeze", folder, "-o", tmp_path / "frozen.pb")
+    assert (told.status, told.err.count("\n")) == (3, 1)
+    assert f"'{output}' has no type that is known: {op} has no such output" in told.err
+    assert not (tmp_path / "frozen.pb").exists()

@@ -43,17 +43,20 @@ def serving(root: Path) -> Iterator[Server]:
             if server.status or not path.is_file():
                 self.send_error(server.status or 404)
                 return
-            data = path.read_bytes()
+            size = path.stat().st_size
             asked = self.headers.get("Range", "").removeprefix("bytes=").split("-")
             if server.has_ranges and len(asked) == 2:
-                start, stop = int(asked[0]), min(int(asked[1]) + 1, len(data))
-                if start >= len(data):
+                start, stop = int(asked[0]), min(int(asked[1]) + 1, size)
+                if start >= size:
                     self.send_error(416)
                     return
                 self.send_response(206)
-                self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
-                data = data[start:stop]
+                self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+                with path.open("rb") as file:
+                    file.seek(start)
+                    data = file.read(stop - start)
             else:
+                data = path.read_bytes()
                 self.send_response(200)
             self.send_header("ETag", server.mark)
             self.send_header("Content-Length", str(len(data)))

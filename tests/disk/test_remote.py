@@ -423,3 +423,26 @@ def test_nobody_answers(gs: GS, scheme: str) -> None:
     assert (refused.status, refused.out) == (3, "")
     hint = "look at the address, and whether the server runs"
     assert refused.err == f"gs: {url}: the server cannot be reached: connection refused; {hint}\n"
+
+
+class Zeros:
+    """A store of one file of zeros, which counts what is asked for."""
+
+    def __init__(self) -> None:
+        self.pieces: list[int] = []
+
+    def fetch(self, path: object, start: int, stop: int, seen: object) -> bytes:
+        self.pieces.append(stop - start)
+        return bytes(stop - start)
+
+
+@pytest.mark.parametrize(
+    ("jump", "count", "requests", "share"), [(1_050_000, 1000, 1000, 0.01), (20_000, 10_000, 4000, 1)]
+)
+def test_many_jumps_stay_cheap(jump: int, count: int, requests: int, share: float) -> None:
+    store, size = Zeros(), jump * count
+    file = remote.RemoteFile(path_of("http://host/a.pb"), store, stores.Seen(size, ""))  # type: ignore[arg-type]
+    for offset in range(0, size, jump):
+        file.read_at(offset, 20)
+    assert len(store.pieces) <= requests
+    assert sum(store.pieces) <= share * size

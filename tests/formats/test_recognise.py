@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from graphsurgeon.disk.files import open_source
+from graphsurgeon.encoding.protowire import encode_varint
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read, registry, schema
 from graphsurgeon.formats.recognise import locate as detect
@@ -411,3 +412,47 @@ def small_graphs() -> Iterator[tuple[str, Any]]:
 def test_the_smallest_graphs_are_told_apart() -> None:
     for format, message in small_graphs():
         assert protobufs.kind(memoryview(message.SerializeToString(deterministic=True))) == format, message
+
+
+def _field(number: int, value: bytes) -> bytes:
+    return encode_varint(number << 3 | 2) + encode_varint(len(value)) + value
+
+
+def _saved_object(number: int, path: bytes, identifier: bytes = b"_tf_keras_layer", metadata: bytes = b"{}") -> bytes:
+    """Return an object of SavedMetadata (`keras/protobuf/saved_metadata.proto`); the number 0 is not stored."""
+    start = b"\x10" + encode_varint(number) if number else b""
+    versions = _field(6, b"\x08\x02\x10\x01\x18\x02")
+    return _field(1, start + _field(3, path) + _field(4, identifier) + _field(5, metadata) + versions)
+
+
+def kind_of(data: bytes, path: Path) -> str | None:
+    path.write_bytes(data)
+    return detect.kind(open_source(path))
+
+
+def test_metadata_of_keras_that_begins_with_any_object(tmp_path: Path) -> None:
+    root, layer = _saved_object(0, b"root"), _saved_object(7, b"root.layer-0")
+    of_somebody = _saved_object(0, b"", b"_my_own_layer", b'{"class_name": "Mine"}')
+    for data in (root, layer + root, root + layer * 60, of_somebody, _saved_object(3, b"x" * 100), (root + layer)[:-9]):
+        assert kind_of(data, tmp_path / "f.pb") == "keras_metadata"
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("tensorflow.MetaGraphDef", _field(2, _field(1, _field(1, b"a") + _field(2, b"WriteFile")))),
+        ("tensorflow.GraphDef", _field(1, _field(1, b"a") + _field(2, b"WriteFile"))),
+        ("tensorflow.GraphDef", _field(1, _field(3, b"root") * 60 + _field(2, b"WriteFile"))),
+    ],
+)
+def test_a_graph_behind_objects_of_keras_is_not_passed_over(name: str, rest: bytes, tmp_path: Path) -> None:
+    data = _saved_object(0, b"", metadata=b"{|") * 50 + rest  # a group that begins and ends, where that is a message
+    assert b"WriteFile" in str(schema.message(name).FromString(data)).encode()  # what TensorFlow would take it for
+    assert kind_of(data, tmp_path / "f.pb") != "keras_metadata"
+
+
+def test_a_metagraph_of_a_version_alone_is_no_metadata(tmp_path: Path) -> None:
+    meta = schema.message("tensorflow.MetaGraphDef")()
+    meta.meta_info_def.tags.append("serve")
+    meta.meta_info_def.tensorflow_version = "2.21.0"
+    assert kind_of(meta.SerializeToString(), tmp_path / "f.pb") == "meta_graph"

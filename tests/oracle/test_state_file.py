@@ -10,6 +10,7 @@ import pytest
 from graphsurgeon import read
 from graphsurgeon.checks.check import check
 from graphsurgeon.edit import edit
+from graphsurgeon.scanning.scan import scan
 
 pytestmark = pytest.mark.tensorflow
 
@@ -110,3 +111,21 @@ def test_timestamps_stay_beside_their_paths(tmp_path: Path) -> None:
     after = tf.train.get_checkpoint_state(str(tmp_path))
     assert list(after.all_model_checkpoint_timestamps) == list(before[1:])
     assert kept(tmp_path) == [str(tmp_path / "ckpt-2"), str(tmp_path / "ckpt-3")]
+
+
+@pytest.mark.parametrize(
+    ("named", "is_read"),
+    [
+        ("{}/other/model.ckpt", True), ("../other/model.ckpt", True), ("model.ckpt", False), ("{}/c/model.ckpt", False),
+        ("../c/model.ckpt", False), ("/home/someone/train/model.ckpt", False),
+    ],
+)  # fmt: skip
+def test_a_scan_tells_when_the_latest_checkpoint_is_another(
+    named: str, is_read: bool, fixtures_dir: Path, tmp_path: Path
+) -> None:
+    for name in ("c", "other"):
+        shutil.copytree(fixtures_dir / "checkpoint/multi_shard", tmp_path / name)
+    (tmp_path / "c/checkpoint").write_text(f'model_checkpoint_path: "{named.format(tmp_path)}"\n')
+    found = latest(tmp_path / "c")
+    assert is_read == (found is not None and Path(found).resolve().parent != (tmp_path / "c").resolve())
+    assert is_read == bool([one for one in scan(tmp_path / "c").findings if one.severity == "critical"])

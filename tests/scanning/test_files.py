@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphsurgeon.scanning.files import keras, pickles
+from graphsurgeon.errors import FileError
+from graphsurgeon.scanning.files import foreign, keras, pickles
 from graphsurgeon.scanning.scan import scan
 from tests.scanning.build import Made
 
@@ -290,8 +292,38 @@ def test_models_in_archives_are_looked_into(fixtures_dir: Path, tmp_path: Path) 
     assert [row[0] for row in found] == ["high", "high", "medium"]  # z.pb is an archive with what x.pb has
 
 
-def test_what_is_not_read_is_told(fixtures_dir: Path) -> None:
-    assert rows(fixtures_dir / "hostile/foreign/frozen.pb.gz") == [("medium", None, "unknown", None)]
+def packed(path: Path, data: bytes) -> Path:
+    path.write_bytes(gzip.compress(data, mtime=0))
+    return path
+
+
+def test_what_gzip_has_packed_is_looked_into(fixtures_dir: Path, tmp_path: Path) -> None:
+    made = Made("graph_def")
+    made.read(made.text(b"/etc/passwd"))
+    bad = made.written(tmp_path / "bad.pb").read_bytes()
+    found = [threat for threat in scan(packed(tmp_path / "m.pb.gz", bad)).findings if threat.severity != "info"]
+    assert [(t.severity, t.op, t.where) for t in found] == [("high", "ReadFile", "m.pb.gz > m.pb > ReadFile")]
+    assert rows(packed(tmp_path / "m.tflite.gz", (fixtures_dir / TFLITE).read_bytes())) == []
+    assert rows(packed(tmp_path / "p.pkl.gz", b"cos\nsystem\n(S'ls'\ntR.")) == [("critical", None, "load", "os system")]
+    assert rows(packed(tmp_path / "twice.gz", gzip.compress(bad))) == [("high", "ReadFile", "unknown", "/etc/passwd")]
+
+
+def test_what_gzip_has_packed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = bytes(100)
+    for _ in range(6):
+        deep = gzip.compress(deep)
+    whole = gzip.compress(bytes(100_000))
+    for data in (deep, whole[:-20], gzip.compress(b"no model"), gzip.compress(b"")):
+        (tmp_path / "f.gz").write_bytes(data)
+        assert rows(tmp_path / "f.gz") == [("medium", None, "unknown", None)]
+    monkeypatch.setattr(foreign, "_MOST_MEMBER", 50_000)
+    (tmp_path / "f.gz").write_bytes(whole)
+    assert "unpack to more than 50,000" in scan(tmp_path / "f.gz").findings[0].what
+
+
+def test_what_is_not_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "frozen.pb.xz").write_bytes(b"\xfd7zXZ\0" + bytes(40))
+    assert rows(tmp_path / "frozen.pb.xz") == [("medium", None, "unknown", None)]
 
 
 def test_variables_of_strings_are_looked_into(fixtures_dir: Path, tmp_path: Path) -> None:
@@ -309,3 +341,60 @@ def test_variables_of_strings_are_looked_into(fixtures_dir: Path, tmp_path: Path
     assert [t.what for t in _in_tensor("v", Tensor.of(STRING, [], [graph_bytes(made)]), metagraph_of)] == [
         "holds a graph in a variable"
     ]
+
+
+# -- checkpoints ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checkpoint(fixtures_dir: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fixtures_dir / "checkpoint/multi_shard", tmp_path / "c"))
+
+
+@pytest.mark.parametrize("name", ["model.ckpt.data-00001-of-00002", "model.ckpt.index", "checkpoint"])
+def test_a_linked_file_of_a_checkpoint_is_read_from_elsewhere(checkpoint: Path, tmp_path: Path, name: str) -> None:
+    (checkpoint / name).rename(tmp_path / name)
+    (checkpoint / name).symlink_to(tmp_path / name)
+    assert rows(checkpoint) == [("critical", None, "load", str(tmp_path / name))]
+
+
+def test_a_linked_shard_is_told_of_a_prefix_and_of_a_graph_with_variables(fixtures_dir: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(fixtures_dir / "metagraph/face_resnet", tmp_path / "m"))
+    shard = "model-1.data-00000-of-00001"
+    (folder / shard).rename(tmp_path / shard)
+    (folder / shard).symlink_to(tmp_path / shard)
+    for path in (folder, folder / "model-1", folder / "model-1.meta"):
+        assert rows(path) == [("critical", None, "load", str(tmp_path / shard))]
+
+
+def test_other_links_in_the_folder_of_a_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
+    (checkpoint / "notes").symlink_to(tmp_path / "nothing")
+    (checkpoint / "within").symlink_to(checkpoint / "model.ckpt.index")
+    assert rows(checkpoint) == [("medium", None, "unknown", str(tmp_path / "nothing"))]
+    assert rows(checkpoint / "model.ckpt") == []
+
+
+@pytest.mark.parametrize("named", ["{}/other/model.ckpt", "../other/model.ckpt", "within/../../other/model.ckpt"])
+def test_a_state_file_that_names_a_checkpoint_elsewhere(checkpoint: Path, tmp_path: Path, named: str) -> None:
+    shutil.copytree(checkpoint, tmp_path / "other")
+    (checkpoint / "within").mkdir()
+    (checkpoint / "checkpoint").write_text(f'model_checkpoint_path: "{named.format(tmp_path)}"\n')
+    expected = [("critical", None, "load", str(tmp_path / "other/model.ckpt"))]
+    assert rows(checkpoint) == expected
+    for part in checkpoint.glob("model.ckpt.*"):
+        part.unlink()
+    assert rows(checkpoint) == expected  # also where nothing else is there
+
+
+@pytest.mark.parametrize(
+    "named", ["model.ckpt", "{}/c/model.ckpt", "../c/model.ckpt", "/home/someone/train/model.ckpt", "/"]
+)
+def test_a_state_file_that_names_what_is_here_or_was_moved(checkpoint: Path, tmp_path: Path, named: str) -> None:
+    (checkpoint / "checkpoint").write_text(f'model_checkpoint_path: "{named.format(tmp_path)}"\n')
+    assert rows(checkpoint) == []
+
+
+def test_a_damaged_checkpoint_without_links_stays_an_error(checkpoint: Path) -> None:
+    (checkpoint / "model.ckpt.index").write_bytes(b"")
+    with pytest.raises(FileError):
+        scan(checkpoint)

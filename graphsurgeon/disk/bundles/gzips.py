@@ -1,4 +1,4 @@
-"""A tar that gzip has packed as a whole (`.tar.gz`, `.tgz`): unpacked into a file without a name while it is looked at.
+"""What gzip has packed as a whole, a tar above all (`.tar.gz`): unpacked into a file without a name to look at it.
 
 Spec: RFC 1952.
 """
@@ -13,7 +13,7 @@ from graphsurgeon.disk.bundles.tars import TarBundle
 from graphsurgeon.disk.files import BLOCK, Rope, SourceFile, rope_chunks
 from graphsurgeon.errors import FormatError
 
-_MARK = b"\x1f\x8b\x08"
+MARK = b"\x1f\x8b\x08"
 _WITH_HEADER = 31  # for zlib: the largest window, and gzip's header and end around
 _HEADER = 512  # bytes of a tar's first header
 
@@ -22,7 +22,7 @@ def is_gzipped_tar(file: SourceFile) -> bool:
     """Say whether a file is one, by the first bytes that are packed in it."""
     import zlib
 
-    if file.read_at(0, min(file.size, len(_MARK))) != _MARK:
+    if file.read_at(0, min(file.size, len(MARK))) != MARK:
         return False
     try:
         head = zlib.decompressobj(_WITH_HEADER).decompress(file.read_at(0, min(file.size, 1 << 14)), _HEADER)
@@ -36,7 +36,7 @@ class GzippedTar(TarBundle):
 
     def __init__(self, file: SourceFile) -> None:
         self.packed = file
-        super().__init__(_unpacked(file))
+        super().__init__(unpacked(file))
 
     def replaced(self, name: str, content: Rope) -> Rope:
         """Return the archive with other bytes for one member, packed again; see `Container.replaced`."""
@@ -50,31 +50,36 @@ class GzippedTar(TarBundle):
         return [UnpackedFile(self.packed.path, held, size).whole()]
 
 
-def _unpacked(file: SourceFile) -> UnpackedFile:
+def unpacked(file: SourceFile, most: int | None = None) -> UnpackedFile:
     """Unpack into a file without a name.
+
+    Args:
+        file: as gzip wrote it.
+        most: bytes that it may grow to; None for what any packed file may.
 
     Raises:
         FormatError: it is damaged, or would grow beyond measure.
     """
     held = scratch()
     try:
-        size = _unpack_into(held, file)
+        bound = most_unpacked(file.size)
+        size = _unpack_into(held, file, bound if most is None else min(most, bound))
     except BaseException:
         held.close()
         raise
     return UnpackedFile(file.path, held, size)
 
 
-def _unpack_into(held: Any, file: SourceFile) -> int:
+def _unpack_into(held: Any, file: SourceFile, most: int) -> int:
     import zlib
 
     path: Path = file.path
-    engine, done, most = zlib.decompressobj(_WITH_HEADER), 0, most_unpacked(file.size)
+    engine, done = zlib.decompressobj(_WITH_HEADER), 0
     for begin in range(0, file.size, BLOCK):
         data = file.read_at(begin, min(BLOCK, file.size - begin))
         while data:
             if engine.eof:  # several may lie behind each other; what else does is ignored, as gzip does
-                if not data.startswith(_MARK):
+                if not data.startswith(MARK):
                     break
                 engine = zlib.decompressobj(_WITH_HEADER)
             try:

@@ -22,7 +22,7 @@ from graphsurgeon.disk.files import (
     is_folder,
     open_source,
 )
-from graphsurgeon.disk.places import path_of
+from graphsurgeon.disk.places import MemberPath, path_of
 from graphsurgeon.encoding.sstable import SSTable, is_table
 from graphsurgeon.errors import FileError, UsageError
 from graphsurgeon.formats import registry
@@ -199,7 +199,9 @@ def locate(path: str | os.PathLike[str]) -> Located:
     text = os.fspath(path)
     if is_folder(path_of(text)):
         return _in_folder(path_of(text))
-    found = _by_prefix(path_of(os.path.dirname(text)), os.path.basename(text))
+    place = path_of(text)  # its folder may be a bundle, whose own path is that of a file
+    folder = place.parent if isinstance(place, MemberPath) else path_of(os.path.dirname(text))
+    found = _by_prefix(folder, os.path.basename(text))
     if found is None:
         hint = "name a prefix, an .index file, or the folder with its `checkpoint` file"
         raise FileError("no checkpoint of that name", path=path, hint=hint)

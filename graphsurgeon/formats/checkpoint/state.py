@@ -127,6 +127,8 @@ def _parse(data: bytes) -> Any:
 
 def _is_there(folder: Path, path: str) -> bool:
     place = folder / path
+    if not place.name:  # the root of a disk
+        return False
     is_v2 = bool(path) and is_file(place.with_name(place.name + INDEX))
     return is_v2 or (is_file(place) and not path.endswith(INDEX))
 

@@ -147,8 +147,7 @@ def kind(file: SourceFile) -> str | None:
         result = test(file, head)
         if result is not None:
             return result
-    # SavedObject of keras/protobuf/saved_metadata.proto: field 3 is the path of an object, the first one is `root`.
-    return "keras_metadata" if head[:1] == b"\n" and b'\x1a\x04root"' in head[:40] and b"_tf_keras" in head else None
+    return None
 
 
 def folder_kind(names: Sequence[str]) -> str | None:

@@ -17,6 +17,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LOOKED_AT = 40  # fields of one message: enough to outvote damage, few enough to cost nothing
 _OP_NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,200}")  # a function that is called as an op: `__inference_<lambda>_7`
 _VERSIONS = {(1, _VARINT), (2, _VARINT), (3, _VARINT), (3, _BYTES)}  # VersionDef; the last is a packed list
+# SavedObject of keras/protobuf/saved_metadata.proto: number, path, identifier, configuration in JSON, versions
+_KERAS_OBJECT = {(2, _VARINT), (3, _BYTES), (4, _BYTES), (5, _BYTES), (6, _BYTES)}
 _CORE_ML_MODELS = 200  # field numbers of the kinds of Core ML models start here
 
 
@@ -44,6 +46,8 @@ def kind(view: memoryview) -> str | None:
         return None
     if first[:2] == (1, _BYTES) and _is_paddle_block(view, first):
         return "paddle"
+    if _are_keras_objects(view):
+        return "keras_metadata"
     return _kind_of_graph(view, fields)
 
 
@@ -151,6 +155,27 @@ def _is_paddle_block(view: memoryview, field: RawField) -> bool:
     return [entry[:2] for entry in inner[:3]] == [(1, _VARINT), (2, _VARINT), (3, _BYTES)]
 
 
+def _are_keras_objects(view: memoryview) -> bool:
+    """Say whether a file is a SavedMetadata of Keras: SavedObjects from first to last, one of which has all that tells.
+
+    The first object has the number 0, which is not stored, and looks like a MetaInfoDef then. That no graph comes later
+    is looked at too: no field of a SavedObject is an op of a node, and no field behind them a graph.
+    """
+    at, is_told = 0, False
+    while at < len(view):
+        field = next(iter(_fields(view, at, len(view), most=1)), None)
+        if field is None or field[:2] != (1, _BYTES):
+            return False
+        inner = _fields(view, field.start, field.end)
+        if not inner or inner[-1].end != field.end or not {entry[:2] for entry in inner} <= _KERAS_OBJECT:
+            return False
+        held = {entry.number: entry for entry in inner}
+        if held.keys() >= {3, 4, 5} and _is_text(view, held[3]) and _is_text(view, held[4]):
+            is_told = is_told or _bytes(view, held[5], 1) == b"{"
+        at = field.end
+    return is_told
+
+
 def _is_map_entry(view: memoryview, field: RawField) -> bool:
     inner = _fields(view, field.start, field.end)
     return bool(inner) and inner[0][:2] == (1, _BYTES) and _is_text(view, inner[0]) and inner[-1].number <= 2
@@ -190,11 +215,11 @@ def _bytes(view: memoryview, field: RawField, most: int) -> bytes:
     return bytes(view[field.start : min(field.end, field.start + most)])
 
 
-def _fields(view: memoryview, start: int, end: int) -> list[RawField]:
+def _fields(view: memoryview, start: int, end: int, most: int = _LOOKED_AT) -> list[RawField]:
     """Return the first fields up to where the bytes make no sense; one that is cut off ends where the bytes end."""
     found: list[RawField] = []
     try:
-        while start < end and len(found) < _LOOKED_AT:
+        while start < end and len(found) < most:
             tag, start = read_varint(view, start)
             number, wire = tag >> 3, tag & 7
             value = start

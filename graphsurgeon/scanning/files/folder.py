@@ -33,7 +33,7 @@ def threats(model: Model) -> Iterator[Threat]:
         yield Threat("medium", None, what, str(folder.name), "unknown", None, "unseen")
     for name in names[:_MOST_FILES]:
         if (folder / name).is_symlink() and leads_out(folder, name):
-            yield _link(folder, name)
+            yield link(folder, name, of_variables=name.split("/")[0] == "variables")
         elif name == KERAS_METADATA:
             yield from keras.in_metadata(open_source(folder / name), name)
         elif not name.endswith("/") and not name.startswith(("variables/", "saved_model.")):
@@ -98,8 +98,8 @@ def where(folder: Path, name: str) -> str:
     return os.path.realpath(path) if path.is_symlink() else name.removeprefix("assets/")
 
 
-def _link(folder: Path, name: str) -> Threat:
-    of_variables = name.split("/")[0] == "variables"
+def link(folder: Path, name: str, *, of_variables: bool) -> Threat:
+    """Return the finding for a link that leads out of a folder."""
     severity: Severity = "critical" if of_variables else "medium"
     what = "a link out of the model's folder" + (", from which variables are read" if of_variables else "")
     return Threat(severity, None, what, name, "load" if of_variables else "unknown", where(folder, name), "read")

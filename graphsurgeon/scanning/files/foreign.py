@@ -9,10 +9,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from graphsurgeon.disk.bundles import gzips
 from graphsurgeon.disk.bundles.inside import kind_of
 from graphsurgeon.disk.files import SourceFile, exists, is_folder, open_source
 from graphsurgeon.encoding.hdf5.image import SIGNATURE
-from graphsurgeon.errors import GraphSurgeonError, UnsupportedError
+from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError
 from graphsurgeon.formats import registry
 from graphsurgeon.formats.bundle import models_in
 from graphsurgeon.formats.recognise import locate
@@ -81,7 +82,7 @@ def _is_pickle(source: SourceFile, suffix: str) -> bool:
 
 def is_looked_into(path: Path, head: bytes) -> bool:
     """Say whether a file beside a model may be a model, an archive or a pickle, by its name or its first bytes."""
-    return path.suffix in _LOOKED_INTO or head.startswith((_ARRAY, _ZIP, SIGNATURE))
+    return path.suffix in _LOOKED_INTO or head.startswith((_ARRAY, _ZIP, gzips.MARK, SIGNATURE))
 
 
 @cache
@@ -121,6 +122,18 @@ def _zip(source: SourceFile, name: str, looked_into: tuple[str, ...] = _LOOKED_I
         return
     yield from archives.threats(archive, name, (".pkl", ".storage"))
     yield from members(archive, name, looked_into)
+
+
+def _gzip(source: SourceFile, name: str) -> Iterator[Threat]:
+    """Yield what the file could do that gzip has packed, under its name without `.gz`."""
+    inner = name.removesuffix(".gz")
+    try:
+        held = gzips.unpacked(source, _MOST_MEMBER)
+    except FormatError as failure:
+        what = f"a packed file that could not be looked into: {failure.message}"
+        yield Threat("medium", None, what, name, "unknown", None, "unseen")
+        return
+    yield from _model(inner, held.whole().read(), f"{name} > {inner}")
 
 
 def members(archive: archives.OpenArchive, name: str, looked_into: tuple[str, ...] = _LOOKED_INTO) -> Iterator[Threat]:
@@ -247,6 +260,7 @@ _WAYS: dict[str, Callable[[SourceFile, str], Iterator[Threat]]] = {
     "pickle": _pickle,
     "zip": _zip,
     "bundle": _bundle,
+    "gzip": _gzip,
     "array": _npy,
     "module": _module,
     "metadata": keras.in_metadata,

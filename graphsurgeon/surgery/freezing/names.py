@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
+from graphsurgeon.errors import FormatError
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.surgery.freezing.endpoints import Endpoints
 
@@ -23,6 +25,9 @@ def name_endpoints(
         feeds: key -> node.
         endpoints: where the fetches were in the source.
         keep_names: keep the names of the source.
+
+    Raises:
+        FormatError: an output that gets a name has no type that is known.
     """
     outputs = {output.name: output.value for output in graph.outputs}
     by_key = endpoints.signature is not None and not keep_names
@@ -59,9 +64,21 @@ def _identity(graph: Graph, value: Value, name: str, feeds: Mapping[str, Node]) 
     assert producer is not None
     if producer.name == name and value.port == 0 and producer not in feeds.values():
         return value
+    return graph.add_node("Identity", graph.unique_name(name), [value], {"T": _type_of(value)}).output(0)
+
+
+def _type_of(value: Value) -> DType:
+    """Return the type that an Identity of a value has.
+
+    Raises:
+        FormatError: it is not known: the operation has no such output, or nobody says what it gives.
+    """
     dtype = dtype_of(value)
-    assert dtype is not None
-    return graph.add_node("Identity", graph.unique_name(name), [value], {"T": dtype.base}).output(0)
+    if dtype is None:
+        op = value.producer.op if value.producer is not None else "?"
+        what = f"the output {str(value)!r} has no type that is known: {op} has no such output, or does not say its type"
+        raise FormatError(what, hint="--outputs names others; --keep-names needs no type of nodes that stay")
+    return dtype.base
 
 
 def _under_source_names(
@@ -85,11 +102,11 @@ def _under_source_names(
             gone.setdefault(before.producer, {}).setdefault(before.port, []).append(key)
     for node, keys in gone.items():
         values = [outputs[keys.get(port, next(iter(keys.values())))[0]] for port in range(max(keys) + 1)]
-        types = [dtype.base for dtype in map(dtype_of, values) if dtype is not None]
+        types = [_type_of(value) for value in values]
         name = graph.unique_name(node.name)
         if len(values) == 1:
             named = graph.add_node("Identity", name, values, {"T": types[0]})
         else:
-            named = graph.add_node("IdentityN", name, values, {"T": list(types)})
+            named = graph.add_node("IdentityN", name, values, {"T": types})
         found |= {key: named.output(port) for port, several in keys.items() for key in several}
     return {key: found[key] for key in outputs}

@@ -15,6 +15,7 @@ from graphsurgeon.cli.app import run
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import GraphSurgeonError, UsageError
 from graphsurgeon.formats import read
+from graphsurgeon.scanning.scan import scan
 from tests.disk.bundles.build import litertlm_of, task_of
 
 FLOAT, CONV = "tflite/float.tflite", "tflite/cnn_float.tflite"
@@ -259,3 +260,18 @@ def test_a_member_is_run_where_it_lies(task: Path, tmp_path: Path) -> None:
     report = verify(task / "conv.tflite", out / "conv.tflite")
     assert report.agrees
     assert all(output.identical for output in report.outputs)
+
+
+@pytest.mark.parametrize("folder", ["", "d/"])
+@pytest.mark.parametrize("name", ["model.ckpt", "model.ckpt.index"])
+def test_a_checkpoint_by_its_prefix(fixtures_dir: Path, tmp_path: Path, folder: str, name: str) -> None:
+    source = fixtures_dir / "checkpoint/multi_shard"
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        for file in source.iterdir():
+            archive.write(file, f"{folder}{file.name}")
+    found, expected = read(tmp_path / "c.zip" / folder / name).checkpoint, read(source).checkpoint
+    assert found is not None
+    assert expected is not None
+    for key, variable in expected.variables.items():
+        assert bytes(found.variables[key].tensor.numpy()) == bytes(variable.tensor.numpy())
+    assert not scan(tmp_path / "c.zip").findings
