@@ -222,8 +222,8 @@ def test_an_alias_follows_its_function(tmp_path: Path) -> None:
 
 
 def test_a_resource_keeps_its_name_when_its_node_gets_another(tmp_path: Path) -> None:
-    """An empty `shared_name` stands for the name of the node."""
-    handle = 'node {{ name: "{0}" op: "VarHandleOp" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}{1} }}'
+    """An empty `shared_name` stands for the name of the node, but for that of a `VarHandleOp`."""
+    handle = 'node {{ name: "{0}" op: "VariableV2" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}{1} }}'
     shared = ' attr { key: "shared_name" value { s: "own" } }'
     (tmp_path / "v.pbtxt").write_text(handle.format("a", "") + handle.format("b", shared))
     model = read(tmp_path / "v.pbtxt")
