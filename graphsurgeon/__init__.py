@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphsurgeon.analysis.find import find
     from graphsurgeon.analysis.summary import summarize
     from graphsurgeon.checks.check import check
-    from graphsurgeon.compare.diff import diff
+    from graphsurgeon.compare.diff.diff import diff
     from graphsurgeon.fleet.catalog import catalog
     from graphsurgeon.formats import new_model, read, write
     from graphsurgeon.scanning.scan import scan
@@ -48,7 +48,7 @@ __all__ = [
 _LAZY = {
     "catalog": "graphsurgeon.fleet.catalog",
     "check": "graphsurgeon.checks.check",
-    "diff": "graphsurgeon.compare.diff",
+    "diff": "graphsurgeon.compare.diff.diff",
     "find": "graphsurgeon.analysis.find",
     "infer_shapes": "graphsurgeon.shapes",
     "new_model": "graphsurgeon.formats",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon import read
-from graphsurgeon.compare.diff_files import difference
+from graphsurgeon.compare.diff.files import difference
 from graphsurgeon.edit import Step, Where, edit
 from graphsurgeon.render import View, draw
 from graphsurgeon.render.difference import draw_difference

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from graphsurgeon.analysis.flow.calls import reached_functions
+from graphsurgeon.analysis.flow.placeholders import internal_inputs
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
@@ -127,7 +128,10 @@ def find_node(
             f"{node!r} is a node of function {inside[0]!r}, not of the main graph",
             hint="gs extract --inputs cuts inside functions too",
         )
-    nodes = [match for place in choose_graphs(metagraph, graph) for match in place.nodes]
+    internal = internal_inputs(metagraph)  # nobody asks for what a loader feeds
+    nodes = [
+        match for place in places for match in place.nodes if place is not metagraph.graph or match.name not in internal
+    ]
     raise UsageError(f"the model has no node {node!r}", hint=_nodes_like(node, nodes))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import islice
 
 from graphsurgeon.compare.alignment import Alignment, align
-from graphsurgeon.compare.diff_objects import object_paths
+from graphsurgeon.compare.diff.objects import object_paths
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 

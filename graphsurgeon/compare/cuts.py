@@ -27,7 +27,7 @@ def entry_of_whole(part: Entry, alignment: Alignment) -> Entry | None:
     outputs = {name: value for name, value in found.items() if value is not None}
     inputs: dict[str, Input] = {}
     for name, item in part.inputs.items():
-        value = _same(item.value, back) or _taken(item.value, back)
+        value = _taken(item.value, back) or _same(item.value, back)  # a placeholder's own counterpart may be a guess
         if value is not None:
             inputs[name] = Input(name, value, item.dtype, item.shape, item.optional, item.default)
         elif not item.optional:

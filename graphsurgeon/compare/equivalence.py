@@ -17,6 +17,7 @@ from graphsurgeon.compare.across import in_the_same_words, laid_out
 from graphsurgeon.compare.entries import EntryPair, Input, Loader, OneRun, Result, Runner, RunOutcome, loaders_of
 from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call, pair_entries
+from graphsurgeon.compare.parts import random_parts
 from graphsurgeon.compare.real import real_outcome, stands_for_real, step_of, stored_of
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
@@ -302,6 +303,11 @@ def _twin(key: str, own: Input, pair: EntryPair, known: Mapping[str, Any]) -> st
     return next((other for other in known if other != key and inputs[other].value is own.value), None)
 
 
+def _batch(shapes: Mapping[str, Shape]) -> int | None:
+    """Return the first dimension of the shapes that were asked for, None if there is none."""
+    return next((shape.dims[0] for shape in shapes.values() if shape.dims), None)
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """A pair of entries with data for both."""
@@ -319,6 +325,7 @@ class _Prepared:
         first: dict[str, Any] = {}
         second: dict[str, Any] = {}
         notes = list(pair.notes)
+        parts = random_parts(pair.before.inputs, seed=seed, given={*feeds, *shapes}, batch=_batch(shapes))
         for key, own in pair.before.inputs.items():
             is_real = dequantize and stands_for_real(own.value)
             entry = replace(own, dtype=FLOAT32) if is_real else own
@@ -332,6 +339,8 @@ class _Prepared:
                 first[key] = entry.default.numpy()
             elif partner is None and (twin := _twin(key, own, pair, first)) is not None:
                 first[key] = first[twin]
+            elif key in parts and partner is not None:
+                first[key] = parts[key]
             else:
                 theirs = partner.shape if partner is not None else entry.shape
                 known = shapes.get(key) or _both(entry.shape, laid_out(theirs, back=pair.layouts.get(key)))

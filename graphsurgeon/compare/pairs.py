@@ -154,6 +154,10 @@ def _add(pairs: list[EntryPair], skipped: Skipped, before: Entry | None, after: 
     if not outputs:
         skipped.append((name, "no output is in both models"))
         return
+    own = [key for key, item in after.inputs.items() if not item.optional and key not in inputs.values()]
+    if own:
+        skipped.append((name, f"the second model takes {', '.join(own)}, which cannot be fed to the first"))
+        return
     skipped += [
         (f"{name}, {key}", "the second model has no such output") for key in before.outputs if key not in outputs
     ]

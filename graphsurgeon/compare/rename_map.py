@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphsurgeon.compare.diff import DiffReport
+from graphsurgeon.compare.diff.diff import DiffReport
 from graphsurgeon.compare.restore.names import both_sides
 from graphsurgeon.compare.restore.proposals import propose
 from graphsurgeon.errors import UsageError

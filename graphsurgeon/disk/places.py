@@ -106,9 +106,15 @@ def bundle_folder(path: Path) -> BundleFolder:
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a file: behind a URL for a text that is one, in a bundle if it goes on behind one, or here."""
+    """Return the path of a file: behind a URL for a text that is one, in a bundle if it goes on behind one, or here.
+
+    Raises:
+        UsageError: it is no path.
+    """
     if isinstance(path, RemotePath | MemberPath):
         return path
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"a path is a text or a Path, not {path!r:.60}")
     text = os.fspath(path)
     found = None if isinstance(path, Path) else _URL.fullmatch(text)
     if found is None:

@@ -38,6 +38,7 @@ class CatalogReport:
         path: the file.
         models: rows in it; `kept` of them are from an earlier run.
         others: files below the paths that are no models.
+        links: below the paths, to folders; they are not followed.
         bytes, parameters: of all models.
         formats, versions, ops, unknown_ops, worst, failures: how many models have what; a version is that of
             TensorFlow, worst is the severity of the worst finding, a failure its kind.
@@ -49,6 +50,7 @@ class CatalogReport:
     models: int = 0
     kept: int = 0
     others: int = 0
+    links: list[str] = field(default_factory=list)
     bytes: int = 0
     parameters: int = 0
     formats: Counter[str] = field(default_factory=Counter)
@@ -130,6 +132,7 @@ def _found(
     models: dict[str, None] = {}
     for step in walk([os.fspath(path) for path in paths], jobs=jobs):
         report.others += step.others
+        report.links += step.links
         models |= dict.fromkeys(step.models)
         if step.error is not None:
             models[step.path] = None

@@ -21,6 +21,7 @@ class WalkStep(NamedTuple):
     Attributes:
         models, folders: to be read, and to be looked into.
         others: files that are no models.
+        links: to folders, which are not followed.
         error: why the path could not be looked into.
     """
 
@@ -28,6 +29,7 @@ class WalkStep(NamedTuple):
     models: Sequence[str]
     folders: Sequence[str] = ()
     others: int = 0
+    links: Sequence[str] = ()
     error: GraphSurgeonError | None = None
 
 
@@ -71,6 +73,5 @@ def look(path: str) -> WalkStep:
     if not is_folder(place):
         return WalkStep(path, (path,))
     found = models_in(place)
-    return WalkStep(
-        path, [str(model) for model in found.models], [str(folder) for folder in found.folders], found.others
-    )
+    models, folders, links = ([str(one) for one in some] for some in (found.models, found.folders, found.links))
+    return WalkStep(path, models, folders, found.others, links)

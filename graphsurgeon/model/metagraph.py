@@ -216,6 +216,8 @@ class TakenIn(NamedTuple):
         nodes: of the main graph.
         functions: of the library.
         signatures, collections, saver, assets, objects: as MetaGraph has them, entered nowhere yet.
+        tell: lets the MetaGraph say of its inputs and outputs what both said, once they are those of both, with a
+            prefix for names that are taken; returns notes. None where the format has nothing to say of them.
     """
 
     nodes: list[Node]
@@ -225,6 +227,7 @@ class TakenIn(NamedTuple):
     saver: Saver | None
     assets: list[Asset]
     objects: ObjectGraph | None
+    tell: Callable[[MetaGraph, str], list[str]] | None = None
 
 
 class MetaGraph:

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
-from graphsurgeon.errors import UsageError
+from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.display import authoring
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.format import OF_VOCABULARY, TENSORFLOW, TFLITE
@@ -290,7 +290,17 @@ class Node:
         return found
 
     def set_input(self, index: int, value: Value) -> None:
-        """Replace one data input."""
+        """Replace one data input.
+
+        Raises:
+            UsageError: there is no input of that place.
+        """
+        if not 0 <= index < len(self._inputs):
+            count = plural(len(self._inputs), "input")
+            raise UsageError(
+                f"{self.op} {self.name!r} has {count}: there is none of place {index}",
+                hint="assign `inputs` to give it more",
+            )
         self.inputs = (*self._inputs[:index], value, *self._inputs[index + 1 :])
 
     @property

@@ -59,7 +59,8 @@ IRREGULAR_RUNNERS = frozenset({
 # -- what only another machine runs ---------------------------------------------------------------------------
 
 TPU_CALLS = frozenset({"TPUPartitionedCall"})  # run their function on the TPU that the last input numbers
-# One input and one output for each replica: with one replica they hand a value on (`tpu_replication_ops.cc`).
+# One input and one output for each replica: with one replica they hand a value on (`tpu_replication_ops.cc`), and so
+# they do where all replicas are fed one value, unless ops in them tell replicas apart.
 TPU_REPLICATED = frozenset({"TPUReplicatedInput", "TPUReplicatedOutput"})
 # Say how a TPU is set up, which one is meant, or that a program compiles; no number of a model comes from them.
 TPU_SETTINGS = frozenset({
@@ -67,6 +68,12 @@ TPU_SETTINGS = frozenset({
     "ShutdownDistributedTPU", "ShutdownTPUSystem", "ConfigureAndInitializeGlobalTPU", "_ConfigureDistributedTPU",
     "_WaitForDistributedTPU", "_SetGlobalTPUArray", "_InitializeHostForDistributedTPU",
     "_DisconnectHostFromDistributedTPUSystem",
+})  # fmt: skip
+ACROSS_REPLICAS = frozenset({
+    "AllToAll", "CollectivePermute", "CrossReplicaSum", "XlaAllReduce", "XlaReduceScatter", "XlaReplicaId",
+    "CollectiveAllToAllV2", "CollectiveAllToAllV3", "CollectiveBcastRecv", "CollectiveBcastRecvV2",
+    "CollectiveBcastSend", "CollectiveBcastSendV2", "CollectiveGather", "CollectiveGatherV2", "CollectiveReduce",
+    "CollectiveReduceScatterV2", "CollectiveReduceV2", "CollectiveReduceV3", "NcclAllReduce",
 })  # fmt: skip
 TPU_OPS = TPU_CALLS | TPU_REPLICATED | TPU_SETTINGS
 TRT_ENGINES = frozenset({"TRTEngineOp"})  # a segment that TensorRT compiled; the function it was made of stands beside
@@ -144,13 +151,15 @@ class AxesOfInputs(NamedTuple):
     axes: int | None = None
 
 
-# Compute the same in any order of the axes, if what is said of axes follows.
+# Compute the same in any order of the axes, if what is said of axes follows (masks and formats in attributes too).
 PERMUTED = {
     "ConcatV2": AxesOfInputs(slice(0, -1), axes=-1),
     "Pad": AxesOfInputs(slice(0, 1), (1,)),
     "PadV2": AxesOfInputs(slice(0, 1), (1,)),
     "MirrorPad": AxesOfInputs(slice(0, 1), (1,)),
     "Slice": AxesOfInputs(slice(0, 1), (1, 2)),
+    "StridedSlice": AxesOfInputs(slice(0, 1), (1, 2, 3)),
+    "BiasAdd": AxesOfInputs(slice(0, 1)),
     "Tile": AxesOfInputs(slice(0, 1), (1,)),
     "Split": AxesOfInputs(slice(1, 2), axes=0),
     "SplitV": AxesOfInputs(slice(0, 1), axes=2),
@@ -245,6 +254,12 @@ SUMMARY_WRITERS = frozenset({
     "WriteGraphSummary", "WriteRawProtoSummary", "FlushSummaryWriter", "CloseSummaryWriter",
     "CreateSummaryFileWriter", "CreateSummaryDbWriter", "ImportEvent",
 })  # fmt: skip
+# Lists of tensors: which input spells the shape of an element, of what makes a list and of what reads one (input 0);
+# and which one is put into the list (input 0).
+EMPTY_LISTS = {"TensorListReserve": 0, "EmptyTensorList": 0}
+FILLED_LISTS = {"TensorListFromTensor": 1}
+LIST_READERS = {"TensorListStack": 1, "TensorListGetItem": 2, "TensorListGather": 2, "TensorListPopBack": 1}
+LIST_ITEMS = {"TensorListSetItem": 2, "TensorListPushBack": 1}
 SHAPE_OPS = frozenset({"Shape", "ShapeN", "Size", "Rank"})  # look at the shape of a value alone
 # Not marked stateful, and yet more than a function of their inputs: they read files, or make what is written to later.
 QUIETLY_IMPURE = frozenset({

@@ -12,8 +12,8 @@ from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.alignment import Alignment, label
-from graphsurgeon.compare.change import Change
-from graphsurgeon.compare.diff import DiffReport
+from graphsurgeon.compare.diff.change import Change
+from graphsurgeon.compare.diff.diff import DiffReport
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model

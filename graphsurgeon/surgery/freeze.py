@@ -56,6 +56,7 @@ class FreezeReport:
         variable_bytes: bytes of their values.
         kept_variables: names of variables that stay.
         dropped_writes: writes to variables that were left out, each as `node (op)`.
+        state: variables that an output reads and a write that was left out changed in every call, for the next one.
         tables: tables that now fill themselves.
         functions: names of functions that remain.
         nodes_before, nodes_after: number of nodes, those in functions included.
@@ -74,6 +75,7 @@ class FreezeReport:
     nodes_before: int
     nodes_after: int
     notes: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
 
 
 @arguments.takes(
@@ -140,7 +142,7 @@ def freeze(
     keeps: dict[str, Any] = {"keep_devices": keep_devices, "no_lowering": no_lowering}
     keeps["kept"] = variables.sources(graph) if variables.kept else {}
     functions = commit(model, metagraph, graph, endpoints, fed, fetched, **keeps)
-    facts: dict[str, Any] = {"dropped_writes": tuple(specializer.dropped), "tables": tables, "notes": tuple(notes)}
+    facts: dict[str, Any] = {"tables": tables, "notes": tuple(notes), **specializer.told()}
     facts |= {"feeds": _names(fed), "fetches": _names(fetched), "functions": tuple(one.name for one in functions)}
     return _report(metagraph, endpoints, variables, nodes_before=before, **facts)
 

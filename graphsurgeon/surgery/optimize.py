@@ -45,7 +45,7 @@ PASSES: Mapping[str, str] = {
     "fold": "constants computed, by ops whose numbers are the same everywhere",
     "fold-close": "Rsqrt of constants computed too, within 3 units of the last place",
     "fold-with-tensorflow": "constants of all other ops computed by TensorFlow, as it does on this machine",
-    "branches": "branches that constants decide: the one that is not taken goes",
+    "branches": "branches that constants decide: the one that is not taken goes, and a loop that never turns",
     "calls": "calls of functions that run nowhere else, or hold one node, become nodes, in their order",
     "functions": "equal functions kept once",
     "arithmetic": "products with 1, double reshapes and transposes: the rules plain-arithmetic",

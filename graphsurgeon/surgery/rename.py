@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from graphsurgeon.analysis.flow.restore_map import shared_name
 from graphsurgeon.analysis.names import INTERNAL, NO_TAGS, choose_graphs, choose_metagraph, find_node, near_or_all
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import STATE_FILE
@@ -300,12 +301,10 @@ def dangling_names(graph: Graph) -> set[str]:
 def fill_shared_name(node: Node) -> None:
     """Write down a name that an empty `shared_name` stands for, so that the resource stays the same one."""
     opdef = catalog.of(node)
-    if opdef is None or "shared_name" not in opdef.attrs or node.attrs.get("shared_name"):
-        return
-    # Tables without use_node_name_sharing are private: nothing is found through their name.
-    if "use_node_name_sharing" in opdef.attrs and not opdef.attr(node.attrs, "use_node_name_sharing"):
-        return
-    node.attrs["shared_name"] = node.name.encode()
+    if opdef is not None and "shared_name" in opdef.attrs and not node.attrs.get("shared_name"):
+        name = shared_name(node)
+        if name:
+            node.attrs["shared_name"] = name.encode("utf-8", "surrogateescape")
 
 
 def _is_variable(name: str, model: Model) -> bool:

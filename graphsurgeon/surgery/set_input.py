@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
-from graphsurgeon.analysis.flow.placeholders import placeholder_shape
+from graphsurgeon.analysis.flow.placeholders import internal_inputs, placeholder_shape
 from graphsurgeon.analysis.names import choose_metagraph, near_or_all
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.model.dtype import BOOL, DType
@@ -251,7 +251,8 @@ def _placeholders(metagraph: MetaGraph, name: str) -> list[Node]:
     fed = [entry.mention.node for entry in entries if entry.mention is not None and entry.mention.node is not None]
     found = [node] if node is not None else list(dict.fromkeys(fed))
     if not found:
-        known = [one.name for one in metagraph.graph.peek(PLACEHOLDERS)]
+        internal = internal_inputs(metagraph)
+        known = [one.name for one in metagraph.graph.peek(PLACEHOLDERS) if one.name not in internal]
         known += [key for signature in metagraph.signatures.values() for key in signature.inputs]
         raise UsageError(f"the model has no placeholder or signature input {name!r}", hint=near_or_all(name, known))
     for one in found:

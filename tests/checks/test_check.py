@@ -266,6 +266,18 @@ def test_hostile_tflite(name: str) -> None:
     assert {rule for rule, _ in errors(read(FIXTURES / "hostile" / name))} >= TFLITE[name]
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_tflite_buffer_up_to_the_last_byte(missing: int, tmp_path: Path) -> None:
+    data = (FIXTURES / "tflite" / "large_buffers.tflite").read_bytes()
+    (tmp_path / "cut.tflite").write_bytes(data[: 848 + 48 - missing])  # buffer 1: 48 bytes from byte 848 on
+    model = read(tmp_path / "cut.tflite")
+    assert [note for note in model.notes if "beyond the end of the file" in note] == [
+        "buffer 1 lies beyond the end of the file: it is cut short, values are missing"
+    ][:missing]
+    found = errors(model)
+    assert [place for rule, place in found if rule == "buffer-bounds"] == ["buffer 1"] * missing
+
+
 def test_tflite_order_signatures_and_scales() -> None:
     model = read(FIXTURES / "tflite" / "cnn_int8.tflite")
     assert errors(model) == []

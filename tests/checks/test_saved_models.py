@@ -105,6 +105,7 @@ CHANGES: list[tuple[str, str, str, Callable[[Any], object]]] = [
     ("keras_export", "variable-not-matched", V2, lambda meta: stolen(meta, "7")),
     ("v1_table_main_op", "table-unfilled", V1, lambda meta: meta.collection_def.pop("saved_model_main_op")),
     ("v1_functions", "list-length", V1, lambda meta: put_empty(meta)),
+    ("v1_shared_names", "signature-variable", V1, lambda meta: put(named(meta, "first").attr["shared_name"], "s", b"")),
     ("v1_methods", "resource-name", V1, lambda meta: set_text(meta, "VariableV2", "container", b"a b")),
     ("v1_table_main_op", "resource-name", V1, lambda meta: set_text(meta, "HashTable", "shared_name", b"_x")),
     ("v1_table_main_op", "table-types", V1, lambda meta: put(first(meta, "HashTable").attr["key_dtype"], "type", 9)),
@@ -117,6 +118,10 @@ CHANGES: list[tuple[str, str, str, Callable[[Any], object]]] = [
 
 def first(meta: Any, op: str) -> Any:
     return next(node for node in meta.graph_def.node if node.op == op)
+
+
+def named(meta: Any, name: str) -> Any:
+    return next(node for node in meta.graph_def.node if node.name == name)
 
 
 def set_text(meta: Any, op: str, name: str, text: bytes) -> None:

@@ -90,6 +90,18 @@ def runs_itself(model: Any) -> None:
     options.bodySubgraphIndex = options.condSubgraphIndex
 
 
+TANH = 4
+
+
+def scale_weights(model: Any, scale: list[float], activation: int = 0) -> None:
+    """Give the weights of the first matrix product of floats, of four outputs, other scales."""
+    products = (item for item in model.subgraphs[0].operators if hasattr(item.builtinOptions, "weightsFormat"))
+    found = next(item for item in products if len(tensor(model, item.inputs[1]).quantization.scale) == 4)
+    weights = tensor(model, found.inputs[1]).quantization
+    weights.scale, weights.zeroPoint, weights.quantizedDimension = scale, [0] * len(scale), 0
+    found.builtinOptions.fusedActivationFunction = activation
+
+
 CASES: list[tuple[str, str, Change]] = [
     ("operator-kind", "float", lambda m: _set(code(m), "version", 99)),
     ("operator-kind", "float", lambda m: _set(code(m), "version", 0)),
@@ -116,6 +128,8 @@ CASES: list[tuple[str, str, Change]] = [
     ("quantization", "cnn_int8", lambda m: _set(tensor(m, 0).quantization, "zeroPoint", None)),
     ("quantization", "cnn_int8", lambda m: _set(tensor(m, 0).quantization, "quantizedDimension", 9)),
     ("quantization", "cnn_int8", lambda m: _set(tensor(m, 0).quantization, "scale", [float("nan")])),
+    ("quantization", "dynamic_range", lambda m: scale_weights(m, [-1.0])),
+    ("quantization", "dynamic_range", lambda m: scale_weights(m, [0.01] * 3 + [-1.0])),
     ("sparsity", "sparse", lambda m: _set(tensor(m, 0).sparsity, "traversalOrder", None)),
     ("subgraph-tensors", "control_flow", runs_itself),
     ("subgraph-tensors", "composite", lambda m: _set(m.subgraphs[1], "inputs", [])),
@@ -156,6 +170,9 @@ def test_what_litert_refuses_is_an_error(rule: str, name: str, change: Change, t
 
 # Fixture, what is changed and neither refused nor dies.
 TAKEN: list[tuple[str, Change]] = [
+    ("dynamic_range", lambda m: scale_weights(m, [-1.0], TANH)),
+    ("dynamic_range", lambda m: scale_weights(m, [0.01] * 3 + [-1.0], TANH)),
+    ("composite", lambda m: _set(m.subgraphs[1].tensors[0], "type", 2)),  # the input of a decomposition
     ("cnn_float", lambda m: m.subgraphs[0].operators.append(operator(m))),
     ("float", lambda m: (_set(operator(m), "largeCustomOptionsOffset", 1 << 40), far(m))),
 ]

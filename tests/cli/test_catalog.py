@@ -22,6 +22,17 @@ def test_it_runs_without_an_option(gs: GS, tmp_path: Path) -> None:
     assert gs("catalog", "graphdef/linear.pb", "-o", target, "-j", "0").status == 2
 
 
+def test_links_that_are_not_followed_are_told(gs: GS, fixtures_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    link = tmp_path / "models" / "1"
+    link.symlink_to(fixtures_dir / "savedmodel" / "linear", target_is_directory=True)
+    done = gs("catalog", tmp_path / "models", "-o", tmp_path / "models.jsonl")
+    assert done.status == 0
+    assert f"1 link to a folder is not followed: {link};" in done.err
+    assert gs("catalog", link, "-o", tmp_path / "link.jsonl").err == ""
+    assert len((tmp_path / "link.jsonl").read_text("utf-8").splitlines()) == 1
+
+
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_a_default_is_within_its_own_bounds(name: str) -> None:
     group = typer.main.get_command(app._app())

@@ -178,7 +178,12 @@ def test_models_of_several_checkpoints_are_named(gs: GS, tmp_path: Path, fixture
         ("set-weights tflite/float.tflite qq=1 -o OUT/m", "there is MatMul, add"),
         ("weights tflite/float.tflite --match qq", "there is #1, #2, MatMul, add"),
         ("freeze savedmodel/linear --outputs qq -o OUT/m", "there is --outputs output_0"),
-        ("set-input savedmodel/linear --shape qq=1 -o OUT/m", "there is serving_default_x, saver_filename, x"),
+        ("set-input savedmodel/linear --shape qq=1 -o OUT/m", "there is serving_default_x, x"),
+        (
+            "add-signature savedmodel/linear --name n --output y=StatefulPartitionedCall --input x=qq -o OUT/m",
+            "there is b, b/Read/ReadVariableOp, w, w/Read/ReadVariableOp, serving_default_x,"
+            " StatefulPartitionedCall, NoOp, Const and 2 more",
+        ),
         (
             "rename checkpoint/name_based qq=z -o OUT/m",
             "there is beta1_power, beta2_power, dense/bias, dense/bias/Adam, dense/bias/Adam_1, dense/kernel,"

@@ -42,6 +42,16 @@ def test_a_value_read_twice_has_one_consumer_until_both_are_gone(graph: Graph) -
     assert z not in x.output().consumers
 
 
+@pytest.mark.parametrize("place", [-1, 1, 7])
+def test_only_an_input_that_is_there_is_replaced(graph: Graph, place: int) -> None:
+    x, y, _ = graph.nodes
+    before = y.inputs
+    assert len(before) == 1
+    with pytest.raises(UsageError, match=rf"'y' has 1 input: there is none of place {place};"):
+        y.set_input(place, x.output())
+    assert y.inputs == before
+
+
 def test_replace_with_reaches_outputs(graph: Graph) -> None:
     x, y, _ = graph.nodes
     graph.outputs = [Output("o", x.output())]

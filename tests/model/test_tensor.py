@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from graphsurgeon.analysis.stored_weights.weights import MOST_REPEATED, Allowance, checksum
-from graphsurgeon.compare.diff_tensors import compare_values, same_values
+from graphsurgeon.compare.diff.tensors import compare_values, same_values
 from graphsurgeon.errors import FormatError
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph.values.tensorproto import read_tensor

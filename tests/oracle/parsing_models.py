@@ -131,12 +131,12 @@ def keras_like(path: Path) -> Parsing:
     return Parsing(records, tensors(tf.io.parse_example(records, _spec())), ("size",))
 
 
-def estimator_like(path: Path, *, version: int = 1) -> Parsing:
+def estimator_like(path: Path, *, version: int = 1, has_ragged: bool = False) -> Parsing:
     """Write what an Estimator writes: the parser in the main graph, several signatures, no object graph."""
     import tensorflow as tf
 
     v1 = tf.compat.v1
-    spec = {name: one for name, one in _spec().items() if name != "ids"}
+    spec = {name: one for name, one in _spec().items() if name != "ids" or has_ragged}
     with v1.Graph().as_default(), v1.Session() as session:
         serialized = v1.placeholder(tf.string, [None], name="input_example_tensor")
         if version == 1:
@@ -290,6 +290,7 @@ def example_lists(path: Path) -> Parsing:
 MODELS: dict[str, Callable[[Path], Parsing]] = {
     "ParseExample": estimator_like,
     "ParseExampleV2": lambda path: estimator_like(path, version=2),
+    "ragged": lambda path: estimator_like(path, version=2, has_ragged=True),
     "function": keras_like,
     "ParseSingleExample": one_example,
     "ParseSequenceExample": sequences,

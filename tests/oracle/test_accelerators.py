@@ -35,8 +35,11 @@ def run(path: Path, tags: list[str]) -> Any:
         return model.run({"y": outputs["y"].name}, {inputs["x"].name: X})["y"]
 
 
-def for_tpu(path: Path, tag_sets: list[list[str]], *, replicas: int = 1) -> None:
-    """Write what an Estimator for a TPU writes: a call on the TPU of a function with marks of replicas."""
+def for_tpu(path: Path, tag_sets: list[list[str]], *, replicas: int = 1, kind: str = "same") -> None:
+    """Write what an Estimator for a TPU writes: a call on the TPU of a function with marks of replicas.
+
+    Several replicas are fed the "same", are fed "distinct" values, or "sum" what they compute.
+    """
     import tensorflow as tf
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -45,11 +48,14 @@ def for_tpu(path: Path, tag_sets: list[list[str]], *, replicas: int = 1) -> None
     @tf.function(input_signature=[tf.TensorSpec([None, 2]), tf.TensorSpec([2, 2])])
     def computation(x: Any, w: Any) -> Any:
         ops.TPUReplicateMetadata(num_replicas=replicas)
-        inside = ops.TPUReplicatedInput(inputs=[x] * replicas)
+        fed = [x * 2.0 if kind == "distinct" and number else tf.identity(x) for number in range(replicas)]
+        inside = ops.TPUReplicatedInput(inputs=fed)
         with tf.device("/device:TPU_REPLICATED_CORE:0"):
             y = tf.matmul(inside, w)
         y.op._set_attr("_tpu_replicate", v1.AttrValue(s=b"cluster"))
-        return ops.TPUReplicatedOutput(input=y, num_replicas=replicas)[0]
+        if kind == "sum":
+            y = ops.CrossReplicaSum(input=y, group_assignment=[[*range(replicas)]])
+        return tf.add_n(ops.TPUReplicatedOutput(input=y, num_replicas=replicas))
 
     builder = v1.saved_model.Builder(str(path))
     for number, tags in enumerate(tag_sets):
@@ -114,9 +120,26 @@ def test_the_plain_one_of_two_stays(tmp_path: Path) -> None:
     assert np.array_equal(run(out, ["serve"]), X @ W)
 
 
-def test_replicas_that_one_machine_cannot_stand_for(tmp_path: Path) -> None:
-    for_tpu(tmp_path / "source", [["serve", "tpu"]], replicas=2)
-    with pytest.raises(UnsupportedError, match="2 replicas"):
+def test_one_replica_stands_for_several_that_are_fed_the_same(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    for_tpu(source, [["serve", "tpu"]], replicas=3)
+    report = strip(source, out, "tpu")
+    assert np.array_equal(run(out, ["serve"]), 3 * (X @ W))
+    assert check(read(out)) == []
+    whys = [one.why for one in report.removed if one.op.startswith("TPUReplicated")]
+    assert whys == ["one replica stands for 3, which compute the same"] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "match"),
+    [
+        ("distinct", r"feeds 2 replicas different values, \w+:0 and \w+:0"),
+        ("sum", "'CrossReplicaSum'.*tells 2 replicas"),
+    ],
+)
+def test_replicas_that_one_machine_cannot_stand_for(tmp_path: Path, kind: str, match: str) -> None:
+    for_tpu(tmp_path / "source", [["serve", "tpu"]], replicas=2, kind=kind)
+    with pytest.raises(UnsupportedError, match=match):
         strip(tmp_path / "source", tmp_path / "out", "tpu")
 
 

@@ -13,7 +13,7 @@ import pytest
 from graphsurgeon import surgery
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.calls import Call, nodes_inside, reached_functions
-from graphsurgeon.compare.diff_files import difference
+from graphsurgeon.compare.diff.files import difference
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read

@@ -207,7 +207,7 @@ def test_one_variable_under_two_keys_is_one(tmp_path: Path) -> None:
     """The shortest path gives a key: beside an optimizer it is another than alone."""
     import tensorflow as tf
 
-    from graphsurgeon.compare.diff import diff
+    from graphsurgeon.compare.diff.diff import diff
 
     net = network(1)
     both = read(saved(net, tmp_path / "both"))

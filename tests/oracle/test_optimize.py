@@ -13,6 +13,8 @@ import graphsurgeon
 from graphsurgeon.bridges.verify import verifier
 from graphsurgeon.edit import edit
 from graphsurgeon.surgery import optimize
+from tests.oracle import sessions
+from tests.oracle.signature_runs import LoadedSource
 
 pytestmark = pytest.mark.tensorflow
 
@@ -44,6 +46,122 @@ def test_inlined_calls_compute_the_same_to_the_bit(tmp_path: Path) -> None:
     assert report.verdict is not None
     assert report.verdict.agrees
     assert all(output.identical for output in report.verdict.outputs)
+
+
+def test_only_sums_that_tensorflow_puts_together_itself_differ(tmp_path: Path) -> None:
+    """Its arithmetic optimizer adds up otherwise once no control edge holds the addends: with it off no bit differs."""
+    source, target = FIXTURES / "savedmodel" / "nested_calls", tmp_path / "out"
+    edit(source, [("optimize", {})], output=target)
+    before = LoadedSource(source, "serving_default")
+    after = LoadedSource(target, "serving_default", before.feeds)
+    for optimized, same in ((False, sessions.same_bits), (True, sessions.close)):
+        for name, value in before.expected[optimized].items():
+            assert same(value, after.expected[optimized][name]), name
+
+
+# -- functions that write --------------------------------------------------------------------------------------------
+
+
+def save_writing(folder: Path) -> None:
+    """Save a model whose signature calls functions that call functions, all of which read and write two variables."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.v, module.w = tf.Variable([1.0, 2.0]), tf.Variable(0.5)
+
+    @tf.function
+    def add(x: Any) -> Any:
+        before = module.v.read_value()
+        module.v.assign_add(x * module.w)
+        return before - module.v
+
+    @tf.function
+    def scale(x: Any) -> Any:
+        module.w.assign(tf.reduce_sum(add(x)) + module.w)
+        if module.w < 0.0:
+            module.w.assign(-module.w / 3.0)
+        return module.v * module.w
+
+    @tf.function
+    def turns(x: Any) -> Any:
+        for _ in tf.range(3):
+            module.v.assign(module.v * 0.75 + x)
+            x = x - module.v
+        return x
+
+    def serve(x: Any) -> Any:
+        first = module.v.read_value()
+        second = scale(x)
+        module.v.assign_sub(second * 0.5)
+        third = turns(x + module.v)
+        module.w.assign_add(tf.reduce_max(third) / 7.0)
+        return {"first": first, "second": second, "third": third, "v": module.v, "w": module.w}
+
+    module.serve = tf.function(serve, input_signature=[tf.TensorSpec([2], tf.float32, name="x")])
+    tf.saved_model.save(module, str(folder), signatures=module.serve)
+
+
+def loaded_runs(folder: Path, feeds: list[Any]) -> list[dict[str, Any]]:
+    """Return what one run after the other yields in `tf.saved_model.load`, TensorFlow's optimizer off."""
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+        return [{name: v.numpy() for name, v in signature(x=tf.constant(x)).items()} for x in feeds]
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+def session_runs(folder: Path, feeds: list[Any]) -> list[dict[str, Any]]:
+    """Return the same of a session."""
+    with sessions.saved_model(folder, ["serve"], optimize=False) as model:
+        inputs, outputs = model.signature("serving_default")
+        fetches = {name: endpoint.name for name, endpoint in outputs.items()}
+        return [model.run(fetches, {inputs["x"].name: x}) for x in feeds]
+
+
+def test_functions_that_write_do_so_in_their_order(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "b"
+    save_writing(source)
+    report = edit(source, [("optimize", {})], output=target).steps[0].report
+    assert report.passes["calls"] >= 2
+    left = {name.rsplit("_", 1)[0] for name in graphsurgeon.read(target).metagraphs[0].functions}
+    assert not {"__inference_add", "__inference_scale", "__inference_turns"} & left
+    feeds = [np.array(x, "float32") for x in ([0.5, -1.25], [3.0, 0.125], [-2.0, 1.5])]
+    for runs in (loaded_runs, session_runs):
+        before = runs(source, feeds)
+        assert not np.array_equal(before[0]["v"], before[1]["v"])
+        for number, values in enumerate(runs(target, feeds)):
+            for name, value in values.items():
+                np.testing.assert_array_equal(value, before[number][name], err_msg=f"{name} of run {number}")
+
+
+@pytest.mark.parametrize("stateless", [True, False])
+def test_a_loop_that_never_turns_yields_what_it_was_given(tmp_path: Path, *, stateless: bool) -> None:
+    import tensorflow as tf
+
+    op = tf.raw_ops.StatelessWhile if stateless else tf.raw_ops.While
+    types = [tf.TensorSpec([], tf.int32), tf.TensorSpec([3], tf.float32)]
+    with tf.Graph().as_default() as graph:
+        cond = tf.function(lambda i, y: i * 2 < 3).get_concrete_function(*types)
+        body = tf.function(lambda i, y: (i + 1, y * 2.0)).get_concrete_function(*types)
+        y = tf.compat.v1.placeholder("float32", [3], name="x")
+        for start in (2, 0):  # never, twice
+            count, y = op(input=[tf.constant(start), y], cond=cond, body=body)
+            y = tf.abs(y) + tf.cast(count, tf.float32)
+        tf.identity(y, name="out")
+    graph_def = graph.as_graph_def()
+    source, target = tmp_path / "a.pb", tmp_path / "b.pb"
+    source.write_bytes(graph_def.SerializeToString())
+    model = graphsurgeon.read(source)
+    assert optimize(model).passes["branches"] == 1
+    assert sum(node.op.endswith("While") for node in model.graph.nodes) == 1
+    graphsurgeon.write(model, target)
+    x = np.array([1.5, -2.0, 0.25], "float32")
+    after = ran(tf.compat.v1.GraphDef.FromString(target.read_bytes()), x)
+    np.testing.assert_array_equal(after, ran(graph_def, x))
+    np.testing.assert_array_equal(after, (np.abs(x) + 2) * 4 + 2)
 
 
 # -- transposes that move --------------------------------------------------------------------------------------------
@@ -90,6 +208,30 @@ def summed(x: Any) -> Any:
     return back(tf.exp(y) * turned(x))
 
 
+def cut(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.nn.bias_add(turned(x), np.arange(7, dtype="f4") / 3, data_format="NCHW")
+    y = tf.concat([y[:, 1::2, -2:0:-1], tf.nn.relu(y)[:, ::2, 1:-1][:, :3, ::-1]], 2)
+    return tf.reduce_max(tf.nn.bias_add(y, np.array([0.5, 1, 2], "f4"), data_format="NCHW"), [2, 3])
+
+
+def last(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.transpose(x, [0, 2, 1, 3])
+    return (
+        tf.reduce_min(tf.nn.bias_add(y[:, ::-2], np.arange(7, dtype="f4")), [1])
+        + tf.reduce_max(y[:, :, :, 1:], [1, -1])[..., None]
+    )
+
+
+def averaged(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.reduce_mean(tf.nn.relu(turned(x)), [2, 3])
+
+
 def ran(graph_def: Any, x: Any) -> Any:
     import tensorflow as tf
 
@@ -103,7 +245,15 @@ def ran(graph_def: Any, x: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("build", "left", "passes"),
-    [(chain, 0, None), (joined, 0, None), (parts, 0, None), (summed, 0, ["transposes-close", "dead"])],
+    [
+        (chain, 0, None),
+        (joined, 0, None),
+        (parts, 0, None),
+        (cut, 0, None),
+        (last, 0, None),
+        (summed, 0, ["transposes-close", "dead"]),
+        (averaged, 0, ["transposes-close", "dead"]),
+    ],
 )
 def test_transposes_move_and_the_numbers_stay(
     tmp_path: Path, build: Callable[[Any], Any], left: int, passes: list[str] | None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import UnsupportedError, edit, read
+from graphsurgeon.bridges.verify import verify
 from tests.oracle import sessions
 from tests.oracle.parsing_models import MODELS, Parsing
 
@@ -59,6 +60,21 @@ def test_features_give_the_numbers_of_the_examples(kind: str, tmp_path: Path) ->
         assert any(note.startswith(f"{name} is required") for note in report.steps[0].report.notes)
     edit.edit(source, [("extract", {"past_parser": True})], output=part)
     assert same(in_session(part, "serving_default", model.features), expected)
+
+
+@pytest.mark.parametrize("kind", ["ParseExample", "ParseExampleV2", "ragged", "function"])
+def test_a_cut_in_the_main_graph_is_verified_with_parts_that_fit(kind: str, tmp_path: Path) -> None:
+    source, part = tmp_path / "source", tmp_path / "part"
+    MODELS[kind](source)
+    edit.edit(source, [("extract", {"past_parser": True})], output=part)
+    report = verify(source, part)
+    if kind == "function":  # a session feeds nothing inside a function
+        ((name, why),) = report.skipped
+        assert (name, report.outputs) == ("serving_default", [])
+        assert why.startswith("the second model takes age, ")
+        return
+    assert report.agrees
+    assert [(one.name, one.elements > 0) for one in report.outputs] == [("score", True)]
 
 
 def test_a_default_of_one_example_is_kept_for_serving(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from graphsurgeon.checks.check import check
-from graphsurgeon.compare.diff import DiffReport
-from graphsurgeon.compare.diff_files import difference
+from graphsurgeon.compare.diff.diff import DiffReport
+from graphsurgeon.compare.diff.files import difference
 from graphsurgeon.edit import Step, edit
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats import read

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import graphsurgeon
-from graphsurgeon.compare.diff import diff
+from graphsurgeon.compare.diff.diff import diff
 from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.model import Model

@@ -86,6 +86,12 @@ def test_nothing_given_stays_nothing() -> None:
     assert [form("x", None) for form in forms] == [None] * len(forms)
 
 
+@pytest.mark.parametrize("path", [None, 7, b"model.pb"])
+def test_what_is_no_path_is_refused_in_one_line(path: object) -> None:
+    with pytest.raises(UsageError, match=f"a path is a text or a Path, not {path!r}"):
+        graphsurgeon.read(path)  # type: ignore[arg-type]
+
+
 def test_an_input_is_given_by_its_name_too(fixtures_dir: Path) -> None:
     model = graphsurgeon.read(fixtures_dir / "graphdef" / "linear.pb")
     node = model.graph.node("MatMul")

@@ -62,6 +62,7 @@ def test_a_write_that_nobody_sees_is_dropped_and_told(tmp_path: Path) -> None:
     report = freeze(model, outputs=["y"])
     assert ops(model) == {"v": ["Const"], "before": ["Identity", "v:0"], "y": ["Identity", "before:0"]}
     assert report.dropped_writes == ("bump (AssignAddVariableOp)",)
+    assert report.state == ("'v'",)  # the next call would have read it
 
 
 def test_a_read_behind_a_write_is_refused_and_nothing_has_changed(tmp_path: Path) -> None:
@@ -102,6 +103,7 @@ def test_references_become_values_in_branches(tmp_path: Path) -> None:
     assert set(after["write"][1:]) == {"^t", "^one"}  # in the branch, as the write was
     assert after["taken"] == ["Identity", "t:0", "^write"]
     assert report.dropped_writes == ("write (AssignSub)",)
+    assert report.state == ()  # `p` says whether it changes
 
 
 def test_a_constant_predicate_leaves_one_branch(tmp_path: Path) -> None:

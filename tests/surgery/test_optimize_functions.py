@@ -8,7 +8,7 @@ import pytest
 
 from graphsurgeon.model import DType, Shape, Tensor
 from graphsurgeon.model.dtype import BOOL
-from graphsurgeon.model.graph import FunctionRef, Graph, Node, Output, Value
+from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.surgery import optimize
 from tests.patterns.graphs import FLOAT, G, function
@@ -17,7 +17,7 @@ from tests.surgery.graphs import constant, graph_model, node, placeholder, spell
 from tests.surgery.test_optimize import run
 from tests.surgery.test_replace import shown
 
-RESOURCE = DType.named("resource")
+RESOURCE, INT, INT64 = DType.named("resource"), DType.named("int32"), DType.named("int64")
 FUNCTIONS = ["calls", "functions", "branches", "dead"]
 
 
@@ -127,6 +127,22 @@ def test_who_writes_after_a_call_waits_for_what_it_read() -> None:
     assert nodes["call/done"] == ["NoOp", "^call/read"]
 
 
+def test_what_waits_by_way_of_others_until_something_is_read_goes_on_waiting() -> None:
+    made, handle = variable_graph()
+    graph = made.graph
+    read = graph.add_node("ReadVariableOp", "read", [handle], {"dtype": FLOAT})
+    gathered = graph.add_node("NoOp", "gathered", controls=[read])
+    value = graph.add_node("Neg", "value", [made.add("x")], {"T": FLOAT}, controls=[gathered])
+    idle = graph.add_node("Exp", "idle", [made.add("y")], {"T": FLOAT}, controls=[read])
+    graph.add_node("AssignVariableOp", "set", [handle, value.output()], {"dtype": FLOAT}, controls=[gathered])
+    graph.add_node("Sub", "out", [read.output(), idle.output()], {"T": FLOAT})
+    optimize_in_memory(made, only=["controls"])
+    nodes = spelled(graph)
+    assert nodes["set"] == ["AssignVariableOp", "v:0", "value:0", "^read"]
+    assert nodes["value"] == ["Neg", "x:0", "^read"]
+    assert nodes["idle"] == ["Exp", "y:0"]
+
+
 def test_who_runs_a_function_waits_for_what_it_inlined() -> None:
     """The outer function is named, so that it stays; what its caller waits for is inside what it called."""
     made, handle = variable_graph()
@@ -228,6 +244,50 @@ def test_an_if_that_a_constant_decides(predicate: bool, text: str) -> None:
     assert (report.passes["branches"], report.passes["calls"]) == (1, 1)
 
 
+def loop(made: G, first: int, how: str, op: str = "StatelessWhile") -> Node:
+    """Add a While that counts from a number as long as it is less than 3, and negates x."""
+    graphs = {key: Graph(made.metagraph, "function", key) for key in ("cond", "body")}
+    for graph in graphs.values():
+        for name, dtype in (("i", INT), ("p", FLOAT)):
+            value = Value(graph, None, len(graph.inputs), name)
+            value.dtype = dtype
+            graph.inputs.append(value)
+        made.metagraph.add_function(graph)
+    cond, body = graphs["cond"], graphs["body"]
+    limit = cond.add_node("Const", "most", [], {"dtype": INT, "value": Tensor.of(INT, (), [3])}).output()
+    if how == "prints":
+        cond.add_node("Print", "print", [limit, limit], {"T": INT, "U": [INT]}, checked=False)
+    less = cond.add_node("Less", "less", [cond.inputs[0], limit], {"T": INT})
+    cond.outputs = [Output("out", less.output(), BOOL)]
+    negated = body.add_node("Neg", "neg", [body.inputs[1]], {"T": FLOAT})
+    body.outputs = [Output("i", body.inputs[0], INT), Output("p", negated.output(), FLOAT)]
+    given = (
+        made.const(first, [], INT)
+        if how != "unknown"
+        else made.graph.add_node("Placeholder", "n", [], {"dtype": INT}).output()
+    )
+    attrs = {"T": [INT, FLOAT], "cond": FunctionRef(cond), "body": FunctionRef(body)}
+    return made.graph.add_node(op, "while", [given, made.add("x")], attrs)
+
+
+@pytest.mark.parametrize("op", ["While", "StatelessWhile"])
+def test_a_loop_whose_condition_never_holds_hands_on(op: str) -> None:
+    made = G()
+    made.graph.add_node("Abs", "out", [loop(made, 3, "", op).output(1)], {"T": FLOAT})
+    report = run(made)
+    assert shown(made) == "Abs(x)"
+    assert library(made) == []
+    assert report.passes["branches"] == 1
+
+
+@pytest.mark.parametrize(("first", "how"), [(2, ""), (3, "prints"), (3, "unknown")])
+def test_a_loop_that_may_turn_or_asks_aloud_stays(first: int, how: str) -> None:
+    made = G()
+    made.graph.add_node("Abs", "out", [loop(made, first, how, "While").output(1)], {"T": FLOAT})
+    assert "branches" not in run(made).passes
+    assert made.graph.op_counts["While"] == 1
+
+
 @pytest.mark.parametrize("predicate", [True, False])
 def test_a_switch_that_a_constant_decides(tmp_path: Path, predicate: bool) -> None:
     model = graph_model(
@@ -293,3 +353,27 @@ def test_numbers_decide_as_their_dtype_holds_them() -> None:
     byte = DType.named("int8")
     over = made.graph.add_node("Add", "o", [made.const(100, [], byte), made.const(100, [], byte)], {"T": byte})
     assert KnownScalars().of(over.output()) is None
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "expected"),
+    [
+        ("VarHandleOp", {"dtype": FLOAT, "shape": Shape([])}, None),  # an empty name is a name
+        ("VarHandleOp", {"dtype": FLOAT, "shape": Shape([]), "shared_name": b"v"}, b"v"),
+        ("VariableV2", {"dtype": FLOAT, "shape": Shape([])}, b"own"),
+        ("HashTableV2", {"key_dtype": INT64, "value_dtype": FLOAT}, None),  # private
+        ("HashTableV2", {"key_dtype": INT64, "value_dtype": FLOAT, "use_node_name_sharing": True}, b"own"),
+    ],
+)
+def test_a_resource_keeps_its_name(op: str, attrs: dict[str, AttrValue], expected: bytes | None) -> None:
+    made = G()
+    body = Graph(made.metagraph, "function", "f")
+    handle = body.add_node(op, "own", [], attrs).output()
+    body.outputs = [Output("handle", handle, RESOURCE)]
+    made.metagraph.add_function(body)
+    call = made.graph.add_node(body, "call", [], {})
+    made.graph.add_node("Identity", "out", [call.output()], {"T": RESOURCE})
+    optimize_in_memory(made, only=FUNCTIONS)
+    (found,) = [node for node in made.graph.nodes if node.op == op]
+    assert found.name != "own"
+    assert found.attrs.get("shared_name") == expected

@@ -92,6 +92,61 @@ def test_axes_and_pads_are_turned() -> None:
     assert known(only(t, "Max"), 1).tolist() == [3, 2]
 
 
+def test_a_slice_by_strides_is_turned_with_its_masks() -> None:
+    """`x[:, 1::2, :-1]` of channels first is `x[:, :-1, :, 1::2]` of channels last."""
+    t = Turned()
+    begin, end, strides = t.ints([7, 1, 7], [3]), t.ints([7, 7, -1], [3]), t.ints([1, 2, 1], [3])
+    cut = t.op("StridedSlice", t.turn(t.x, THERE), begin, end, strides, Index=INT, begin_mask=0b101, end_mask=0b011)
+    t.end(t.turn(cut, BACK))
+    assert t.left() == 0
+    node = only(t, "StridedSlice")
+    assert [known(node, place).tolist() for place in (1, 2, 3)] == [[7, 7, 1, 1], [7, -1, 1, 7], [1, 1, 1, 2]]
+    assert (node.attrs["begin_mask"], node.attrs["end_mask"]) == (0b0111, 0b1101)
+
+
+@pytest.mark.parametrize("mask", ["shrink_axis_mask", "new_axis_mask", "ellipsis_mask"])
+def test_a_slice_by_which_axes_come_or_go_stays(mask: str) -> None:
+    t = Turned()
+    ends = [t.ints([0, 0], [2]), t.ints([1, 1], [2]), t.ints([1, 1], [2])]
+    cut = t.op("StridedSlice", t.turn(t.x, THERE), *ends, Index=INT, **{mask: 2})
+    t.end(t.turn(cut, BACK))
+    assert t.left() == 2
+
+
+@pytest.mark.parametrize(
+    ("order", "before", "after"), [(THERE, b"NCHW", b"NHWC"), ([0, 2, 1, 3], b"NHWC", b"NHWC"), (BACK, b"NHWC", None)]
+)
+def test_biases_are_added_where_the_channels_are(order: list[int], before: bytes, after: bytes | None) -> None:
+    """Not every kernel takes the channels second: they do not go there."""
+    t = Turned()
+    y = t.op("BiasAdd", t.turn(t.x, order), t.made.const([1.0, 2.0, 3.0, 4.0, 5.0], [5]), data_format=before)
+    t.end(t.turn(y, [order.index(axis) for axis in range(4)]))
+    assert t.left() == (0 if after else 2)
+    assert only(t, "BiasAdd").attrs["data_format"] == (after or before)
+
+
+@pytest.mark.parametrize(("axes", "turned"), [([2, 3], [1, 2]), ([-3], [3]), ([1, 2, 3], [3, 1, 2]), ([2], None)])
+def test_a_reduction_that_drops_axes_ends_a_region(axes: list[int], turned: list[int] | None) -> None:
+    """Of channels first without the second axis of places, the axes left stand in another order."""
+    t = Turned()
+    most = t.op("Max", t.op("Relu", t.turn(t.x, THERE)), t.ints(axes, [len(axes)]), keep_dims=False, Tidx=INT)
+    most.producer.name = "most"
+    t.end(most)
+    assert t.left() == (0 if turned else 1)
+    assert only(t, "Max").name == "most"
+    assert known(only(t, "Max"), 1).tolist() == (turned or axes)
+    assert only(t, "Neg").inputs[0].producer is only(t, "Max")
+
+
+def test_what_reads_beside_a_reduction_is_part_of_its_region() -> None:
+    t = Turned()
+    y = t.op("Relu", t.turn(t.x, THERE))
+    most = t.op("Max", y, t.ints([2, 3], [2]), keep_dims=False, Tidx=INT)
+    t.made.graph.add_node("Softmax", "soft", [most], {"T": FLOAT})
+    t.end(t.turn(y, BACK))
+    assert t.left() == 0
+
+
 def test_a_value_read_elsewhere_gets_one_transpose() -> None:
     t = Turned()
     y = t.op("Relu", t.op("Add", t.turn(t.x, THERE), t.turn(t.image("y"), THERE)))

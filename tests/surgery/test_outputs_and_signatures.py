@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from graphsurgeon import UnsupportedError, UsageError, read, surgery, write
-from graphsurgeon.compare.diff_files import difference
+from graphsurgeon.compare.diff.files import difference
 from graphsurgeon.model import Model
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

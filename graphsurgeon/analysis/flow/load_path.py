@@ -7,7 +7,7 @@ from functools import cached_property
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
 from graphsurgeon.analysis.flow.effects import acts
-from graphsurgeon.analysis.flow.restore_map import resource_key
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key
 from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import Asset, MetaGraph
 from graphsurgeon.model.traversal import upstream
@@ -17,7 +17,6 @@ from graphsurgeon.ops.kinds import ASSIGNMENTS, TABLE_FILES, TABLE_FILLS, TABLES
 INIT_SIGNATURE = "__saved_model_init_op"
 TABLE_INITIALIZERS = "table_initializer"  # collection of the steps that `tables_initializer()` groups
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
-ResourceKey = tuple[bytes, str]
 # By what else ops of packages know what others of them have loaded: an id in place of a handle (`SimpleMLInferenceOp`).
 _IDS = ("model_identifier", "identifier", "resource_name", "resource_id")
 
@@ -123,4 +122,4 @@ def _resources(node: Node) -> Iterator[ResourceKey]:
     for name in _IDS if opdef is None else ():
         value = node.attrs.get(name)
         if isinstance(value, bytes) and value:
-            yield b"", f"{name} {value.decode('utf-8', 'surrogateescape')}"
+            yield ResourceKey(b"", f"{name} {value.decode('utf-8', 'surrogateescape')}")

@@ -17,10 +17,14 @@ from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import upstream
-from graphsurgeon.ops.kinds import ASSIGNMENTS, SAME_VALUE, TABLE_IMPORTS, TABLES, VARIABLES
+from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import ASSIGNMENTS, RESOURCE_VARIABLES, SAME_VALUE, TABLE_IMPORTS, TABLES, VARIABLES
 
 # From the assigned value back to the restored one: ops that change no element.
 _UNCHANGED = SAME_VALUE | {"Reshape"}
+_USUAL_CONTAINER = b"localhost"  # what an empty one stands for
+_ANONYMOUS = b"cd2c89b7-88b7-44c8-ad83-06c2a9158347"  # the name of variables that share nothing
+_BY_NODE = "use_node_name_sharing"
 _MOST_NAMES = 1 << 20  # names that one restore op may list, so that a damaged one ends
 
 
@@ -83,15 +87,50 @@ def restore_map(metagraph: MetaGraph) -> RestoreMap:
 
 
 def resource_name(node: Node) -> str:
-    """Return the name that a variable or table has at run time: `shared_name`, else the node's name."""
+    """Return what a variable or table is called: `shared_name`, else the node's name."""
     shared = node.attrs.get("shared_name")
     return shared.decode("utf-8", "surrogateescape") if isinstance(shared, bytes) and shared else node.name
 
 
-def resource_key(node: Node) -> tuple[bytes, str]:
-    """Return what tells two variables (or tables) apart at run time: container and name."""
-    container = node.attrs.get("container")
-    return (container if isinstance(container, bytes) else b"", resource_name(node))
+def shared_name(node: Node) -> str | None:
+    """Return the name that other nodes find a resource of this node by; None if none does.
+
+    An empty `shared_name` stands for the node's name, but to `VarHandleOp` it is a name as others are, and tables
+    without `use_node_name_sharing` are private then.
+    """
+    shared = node.attrs.get("shared_name")
+    if isinstance(shared, bytes) and shared:
+        return resource_name(node) if shared != _ANONYMOUS or node.op not in RESOURCE_VARIABLES else None
+    if node.op in RESOURCE_VARIABLES:
+        return ""
+    opdef = catalog.of(node)
+    is_private = opdef is not None and _BY_NODE in opdef.attrs and not opdef.attr(node.attrs, _BY_NODE)
+    return None if is_private else node.name
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceKey:
+    """What tells two resources of a kind apart at run time.
+
+    Attributes:
+        container: where it is kept, empty for the usual one.
+        shared: the name that others find it by; may be empty.
+        owner: graph and name of the node that alone has it, if it is private; a copy of the node says the same.
+        name: what to call it.
+    """
+
+    container: bytes
+    shared: str
+    owner: tuple[str, str] | None = None
+    name: str = field(default="", compare=False)
+
+
+def resource_key(node: Node) -> ResourceKey:
+    """Return what tells a variable (or table, queue, ...) from others at run time."""
+    container, shared = node.attrs.get("container"), shared_name(node)
+    where = container if isinstance(container, bytes) and container != _USUAL_CONTAINER else b""
+    owner = (node.graph.name, node.name) if shared is None else None
+    return ResourceKey(where, shared or "", owner, resource_name(node))
 
 
 def constant(place: Place) -> Tensor | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.bridges.converting.cases import NestReport, nest_cases
+from graphsurgeon.bridges.converting.lists import ListsReport, has_lists, static_lists
 from graphsurgeon.bridges.converting.request import Request
 from graphsurgeon.bridges.guard import require_allowed
 from graphsurgeon.compare.entries import Entry, Input, entries
@@ -21,6 +22,8 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.surgery.freeze import FreezeReport
 from graphsurgeon.surgery.replace import ReplaceReport
+
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Prepared:
         }
 
 
-def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int | None = None) -> Prepared:
+def prepare(
+    request: Request, folder: Path, *, rules: Sequence[str], batch: int | None = None, lists: bool = False
+) -> Prepared:
     """Freeze what is asked for, apply rules, and set the batch.
 
     Args:
@@ -55,9 +60,10 @@ def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int 
         folder: where the prepared one goes.
         rules: names of shipped rules.
         batch: that inputs whose batch is free get.
+        lists: whether the converter takes no lists of tensors but of static shapes.
 
     Raises:
-        UnsupportedError: the model cannot be frozen, or reaches outside itself.
+        UnsupportedError: the model cannot be frozen, reaches outside itself, or keeps state where results are compared.
         UsageError: a name does not exist.
     """
     _require_allowed(request)
@@ -73,13 +79,20 @@ def prepare(request: Request, folder: Path, *, rules: Sequence[str], batch: int 
     replaced = [rule for name in rules for rule in rule_set(name).rules]
     steps += [("freeze", wanted), (nest_cases, {}), (one_key_each, {}), ("replace", {"rules": replaced})]
     report = edit(request.path, steps, output=f"{folder}/")
+    _require_stateless(request, [step.report for step in report.steps])
     told = [line for step in report.steps for line in _told(step.report)]
     prepared = _read_back(folder, told)
-    if batch is None or not prepared.free:
+    later: list[Step] = []
+    if batch is not None and prepared.free:
+        shapes = {name: Shape([batch, *(item.shape.dims or ())[1:]]) for name, item in prepared.free.items()}
+        later.append(("set-input", {"shapes": shapes}))
+        told.append(f"set the batch of {', '.join(shapes)} to {batch}")
+    if lists and has_lists(prepared.model):
+        later.append((static_lists, {}))
+    if not later:
         return prepared
-    shapes = {name: Shape([batch, *(item.shape.dims or ())[1:]]) for name, item in prepared.free.items()}
-    edit(folder, [("set-input", {"shapes": shapes})], in_place=True)
-    return _read_back(folder, [*told, f"set the batch of {', '.join(shapes)} to {batch}"])
+    report = edit(folder, later, in_place=True)
+    return _read_back(folder, [*told, *(line for step in report.steps for line in _told(step.report))])
 
 
 def _require_allowed(request: Request) -> None:
@@ -118,11 +131,25 @@ def _told(report: object) -> list[str]:
     if isinstance(report, FreezeReport):
         what = f"froze {plural(report.variables, 'variable')}; {plural(report.nodes_after, 'node')} remain"
         return [f"{what} of {report.nodes_before:,}", *report.notes]
-    if isinstance(report, NestReport):
+    if isinstance(report, NestReport | ListsReport):
         return report.told()
     if isinstance(report, ReplaceReport):
         return [f"rule {rule}: {plural(count, 'replacement')}" for rule, count in report.rules.items() if count]
     return []
+
+
+def _require_stateless(request: Request, reports: Sequence[object]) -> None:
+    """Refuse what keeps state from call to call, as stateful layers do: each call would start anew.
+
+    Raises:
+        UnsupportedError: names the variables.
+    """
+    held = [name for report in reports if isinstance(report, FreezeReport) for name in report.state]
+    if held and request.verify:
+        more = f", {plural(len(held) - _MOST_NAMED, 'more variable')}" if len(held) > _MOST_NAMED else ""
+        what = f"outputs read what the call before has written to {', '.join(held[:_MOST_NAMED])}{more}"
+        hint = "--no-verify converts it all the same: every call starts anew"
+        raise UnsupportedError(what, path=request.path, hint=hint)
 
 
 def _read_back(folder: Path, steps: Sequence[str]) -> Prepared:

@@ -60,7 +60,7 @@ def convert(request: Request) -> ConversionReport:
     require_extra("litert", "comparing the result")
     with tempfile.TemporaryDirectory(prefix="gs-tflite-") as name:
         folder = Path(name)
-        prepared = prepare(request, folder / "prepared", rules=RULES, batch=settings.batch)
+        prepared = prepare(request, folder / "prepared", rules=RULES, batch=settings.batch, lists=True)
         if not settings.select:  # which kernels of TensorFlow's may stand in the file the converter knows best
             _require_known(prepared)
         try:
@@ -68,7 +68,7 @@ def convert(request: Request) -> ConversionReport:
         except _NeedsShapesError:
             if settings.batch is not None or not prepared.free:
                 raise
-        prepared = prepare(request, folder / "batch of 1", rules=RULES, batch=1)
+        prepared = prepare(request, folder / "batch of 1", rules=RULES, batch=1, lists=True)
         return _converted(request, settings, prepared, folder)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import resource_key, restore_map
+from graphsurgeon.analysis.flow.load_path import LoadPath
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key, restore_map
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
@@ -33,7 +33,7 @@ def runs(model: Model) -> Iterator[Finding]:
         restored = _restored(metagraph) | LoadPath(metagraph).assigned.keys()
         for signature in public:
             yield from _unfed(signature)
-            if model.checkpoint is not None:  # else its absence is told once for all
+            if model.checkpoint is not None or metagraph.saver is None:  # else its absence is told once for all
                 yield from _unfilled(signature, restored)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
-from graphsurgeon.analysis.flow.load_path import TABLE_INITIALIZERS, LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import resource_key
+from graphsurgeon.analysis.flow.load_path import TABLE_INITIALIZERS, LoadPath
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.checks.places import place as named
 from graphsurgeon.model.finding import Finding, Severity
@@ -46,7 +46,7 @@ def _unfilled(metagraph: MetaGraph) -> Iterator[Finding]:
         filled = on_load | set(_filled(run))  # some lookups wait for what fills the table
         for table in dict.fromkeys(read):
             if table is not None and table not in filled:
-                what = f"it looks up in the table {table[1]}, which nothing fills on load: every run of it fails"
+                what = f"it looks up in the table {table.name}, which nothing fills on load: every run of it fails"
                 hint = "make the model anew with its table initializer as the main op"
                 yield Finding(severity, f"signature {signature.key}", what, hint, "table-unfilled")
 

@@ -7,7 +7,7 @@ an operator computes has the type that its kernel gives it, which need not be th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphsurgeon.checks.tflite.operators import RUNNERS, is_custom
 from graphsurgeon.checks.tflite.places import ANEW, operator
@@ -36,12 +36,29 @@ _IMAGE = 4  # dimensions: batch, height, width, channels
 
 def types(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find element types that a kernel does not take, beside that of its first input."""
+    given = _given(metagraph)
     for graph in metagraph.graphs:
-        known = KernelTypes(graph)
+        known = KernelTypes(graph, given)
         for number, node in enumerate(graph.nodes):
             kernel = _kernel(node)
             for what in _type_faults(node, kernel, known) if kernel is not None else ():
                 yield Finding("error", operator(graph, number, node), what, ANEW, "operator-type")
+
+
+def _given(metagraph: MetaGraph) -> dict[Value, str]:
+    """Return the types of the inputs of decompositions: those that a composite operator has, whatever they say."""
+    given: dict[Value, str] = {}
+    for graph in metagraph.graphs:
+        composites = [node for node in graph.nodes if node.op == "STABLEHLO_COMPOSITE"]
+        if not composites:
+            continue
+        known = KernelTypes(graph)
+        for node in composites:
+            inner = [ref.graph for ref in node.function_refs if ref.graph is not None]
+            for value, source in zip(inner[0].inputs if inner else (), node.inputs, strict=False):
+                found = known.of(source)
+                given[value] = found if given.get(value, found) == found else ""
+    return given
 
 
 def quantization(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -64,8 +81,8 @@ def shapes(metagraph: MetaGraph) -> Iterator[Finding]:
 class KernelTypes:
     """The element types of the tensors of a subgraph, as an interpreter has them; empty where that is not known."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._made: dict[Value, str] = {}
+    def __init__(self, graph: Graph, given: Mapping[Value, str] | None = None) -> None:
+        self._made: dict[Value, str] = dict(given or {})
         for node in graph.nodes:
             kernel = _kernel(node)
             inputs = [self.of(value) for value in node.inputs]

@@ -8,9 +8,9 @@ from typing import Any
 
 from graphsurgeon.checks.tflite.places import ANEW, subgraph, tensor
 from graphsurgeon.errors import plural
-from graphsurgeon.model.dtype import RESOURCE, STRING, VARIANT
+from graphsurgeon.model.dtype import RESOURCE, STRING, UINT8, VARIANT
 from graphsurgeon.model.finding import Finding, Severity
-from graphsurgeon.model.graph import Graph, Value
+from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.shapes import tflite as shapes
@@ -91,6 +91,8 @@ def _misfits(value: Value, found: Quantization) -> Iterator[str]:
         yield f"{len(found.scale)} scales for {dims[found.axis]} channels"
 
 
+# What XNNPACK does not fuse with a matrix product.
+_ACTIVATIONS_LEFT = (b"TANH", b"SIGN_BIT")
 # Operators that multiply by weights -> the place of the bias. The weights are their second input.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2}
 
@@ -103,15 +105,16 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
     for node in graph.nodes:
         bias = _BIASES.get(node.op)
         for place, value in enumerate(node.inputs) if bias is not None else ():
-            is_hybrid = node.inputs[0].dtype is not None and not node.inputs[0].dtype.is_integer
-            is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or (is_hybrid and _has_one_scale(value)))
+            is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or _is_hybrid_alone(node, value))
             if value.tensor is not None and (place == bias or is_weight):
                 yield value
 
 
-def _has_one_scale(value: Value) -> bool:
-    found = value.extra.get("quantization") if value.extra else None
-    return isinstance(found, Quantization) and len(found.scale) == 1
+def _is_hybrid_alone(node: Node, weights: Value) -> bool:
+    """Say whether a matrix product of floats by whole numbers is one that XNNPACK, which looks at scales, leaves."""
+    dtype, given = weights.dtype, node.inputs[0].dtype
+    is_left = dtype is UINT8 or node.attrs.get("fused_activation_function") in _ACTIVATIONS_LEFT
+    return is_left and given is not None and not given.is_integer
 
 
 def _odd_scale(value: Value, found: Quantization) -> Iterator[str]:

@@ -57,6 +57,17 @@ def print_report(report: CatalogReport) -> None:
     _print_counts("could not be looked at", report.failures)
 
 
+def tell_links(report: CatalogReport) -> None:
+    """Say on stderr that links were not followed: what they lead to is missing in the catalog."""
+    if report.links:
+        more = ", ..." if len(report.links) > 1 else ""
+        links = "link to a folder is" if len(report.links) == 1 else "links to folders are"
+        output.warn(
+            f"{len(report.links):,} {links} not followed: {report.links[0]}{more}; "
+            "what it leads to gets a row where it is given as a path"
+        )
+
+
 def _title(format: str) -> str:
     from graphsurgeon.formats import registry
 

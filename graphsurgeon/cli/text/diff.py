@@ -8,8 +8,8 @@ from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.cli import output
 from graphsurgeon.cli.output import mark, name, plural, size
 from graphsurgeon.cli.text.edit import print_notes
-from graphsurgeon.compare.change import Change, Detail
-from graphsurgeon.compare.diff import DiffReport
+from graphsurgeon.compare.diff.change import Change, Detail
+from graphsurgeon.compare.diff.diff import DiffReport
 from graphsurgeon.errors import with_article
 from graphsurgeon.formats import registry
 

@@ -27,11 +27,13 @@ class FolderModels(NamedTuple):
         models: paths to read, sorted.
         folders: below this one, that may hold more; bundles are folders, too.
         others: number of files that are no models.
+        links: to folders, which are not followed.
     """
 
     models: list[Path]
     folders: list[Path]
     others: int
+    links: list[Path]
 
 
 def models_in(folder: Path) -> FolderModels:
@@ -41,15 +43,17 @@ def models_in(folder: Path) -> FolderModels:
         FileError: the folder cannot be listed.
     """
     names = [name for name in folder_names(folder) if not is_temporary(name)]
-    below = [name for name in names if is_folder(folder / name) and not is_link(folder / name)]
+    folders = [name for name in names if is_folder(folder / name)]
+    links = [name for name in folders if is_link(folder / name)]
+    below = [name for name in folders if name not in links]
     entry = next((record for record in map(registry.of_entry, names) if record is not None), None)
     if entry is not None:
-        return FolderModels([folder], [folder / name for name in below if name not in entry.folder_parts], 0)
-    files = [name for name in names if name not in below and is_file(folder / name)]
+        return FolderModels([folder], [folder / name for name in below if name not in entry.folder_parts], 0, [])
+    files = [name for name in names if name not in folders and is_file(folder / name)]
     models, bundles = _models(folder, files)
     others = len(files) - len(models) - len(bundles)
-    inside: list[Path] = [bundle_folder(folder / name) for name in bundles]
-    return FolderModels([folder / name for name in models], [*(folder / name for name in below), *inside], others)
+    deeper = [*(folder / name for name in below), *(bundle_folder(folder / name) for name in bundles)]
+    return FolderModels([folder / name for name in models], deeper, others, [folder / name for name in links])
 
 
 def as_folder(path: Path) -> Path:

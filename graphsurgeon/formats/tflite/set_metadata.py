@@ -10,16 +10,14 @@ from typing import Any
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.formats.tflite import support
 from graphsurgeon.formats.tflite.describe import Json, parser_version, read_json, stated
-from graphsurgeon.formats.tflite.metadata import KIND
+from graphsurgeon.formats.tflite.described import bytes_now, called, describe
 from graphsurgeon.model.format import TFLITE
-from graphsurgeon.model.graph import Graph, Value
-from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph
+from graphsurgeon.model.graph import Graph
+from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
-from graphsurgeon.model.tensor import Tensor
 
 LABELS = "TENSOR_AXIS_LABELS"
 _RGB = 3  # channels of a picture
-_NORMALIZATION = "NormalizationOptions"
 _NORMALIZATION = "NormalizationOptions"
 
 
@@ -71,11 +69,11 @@ def set_metadata(
     if not (fields or labels or norm):
         raise UsageError("nothing to set", hint="give --fields, --labels or --norm")
     graph = metagraph.graph
-    before = _bytes(metagraph)
+    before = bytes_now(metagraph)
     base = support.root_of(before)
     if before and base is None:
         raise UnsupportedError(f"the model has other bytes under the name {support.NAME}")
-    said = read_json(before) or _blank(metagraph, graph)
+    said = read_json(before) or blank(metagraph, graph)
     _merge_json(said, fields or {})
     files: dict[str, bytes] = {}
     for name, numbers in (norm or {}).items():
@@ -87,9 +85,8 @@ def set_metadata(
     stated(type_, base, said)  # what is wrong with it is told by this
     said["min_parser_version"] = parser_version(said)
     described = support.Described(support.packed(stated(type_, base, said)))
-    described.inputs, described.outputs = list(graph.inputs), [output.value for output in graph.outputs]
     described.files = files
-    _enter(metagraph, described)
+    describe(metagraph, described)
     notes = [*_label_notes(metagraph, labels or {}), *_norm_notes(graph, said)]
     told = [f"field {name}" for name in fields or ()]
     told += [f"normalization of {name or 'the input'}" for name in norm or ()]
@@ -97,39 +94,13 @@ def set_metadata(
     return MetadataReport(tuple(told), {name: len(data) for name, data in files.items()}, tuple(notes))
 
 
-def _bytes(metagraph: MetaGraph) -> bytes:
-    items = metagraph.collections[support.NAME].items if support.NAME in metagraph.collections else []
-    if not items:
-        return b""
-    value = items[0].value
-    if isinstance(value, Tensor):
-        return value.tobytes()
-    return value if isinstance(value, bytes) else b""
-
-
-def _enter(metagraph: MetaGraph, described: support.Described) -> None:
-    collection = metagraph.collections.setdefault(support.NAME, Collection(support.NAME, KIND, []))
-    if not collection.items:
-        collection.items.append(CollectionItem("", {}, described))
-    elif isinstance(collection.items[0].value, support.Described):
-        described.files = {**collection.items[0].value.files, **described.files}
-    collection.items[0].value = described
-
-
-def _blank(metagraph: MetaGraph, graph: Graph) -> Json:
+def blank(metagraph: MetaGraph, graph: Graph) -> Json:
+    """Return what is said of a model that says nothing: what its inputs and outputs are called."""
     sides = {
-        "input_tensor_metadata": [{"name": _called(metagraph, value, "inputs")} for value in graph.inputs],
-        "output_tensor_metadata": [{"name": _called(metagraph, one.value, "outputs")} for one in graph.outputs],
+        "input_tensor_metadata": [{"name": called(metagraph, value, "inputs")} for value in graph.inputs],
+        "output_tensor_metadata": [{"name": called(metagraph, one.value, "outputs")} for one in graph.outputs],
     }
     return {"subgraph_metadata": [sides]}
-
-
-def _called(metagraph: MetaGraph, value: Value, side: str) -> str:
-    for signature in metagraph.signatures.values():
-        for key, entry in getattr(signature, side).items():
-            if entry.mention is not None and entry.mention.target is value:
-                return str(key)
-    return value.name or f"tensor_{value.port}"
 
 
 def _merge_json(said: Json, fields: Mapping[str, Any]) -> None:
@@ -153,21 +124,21 @@ def _tensor(metagraph: MetaGraph, said: Json, side: str, name: str) -> Json:
     graph = metagraph.graph
     values = graph.inputs if side == "input" else [output.value for output in graph.outputs]
     if name:
-        keys = [{_called(metagraph, v, f"{side}s"), v.name, f"#{v.port}"} for v in values]
+        keys = [{called(metagraph, v, f"{side}s"), v.name, f"#{v.port}"} for v in values]
         found = [number for number, known in enumerate(keys) if name in known]
         if not found:
-            there_is = ", ".join(_called(metagraph, v, f"{side}s") for v in values)
+            there_is = ", ".join(called(metagraph, v, f"{side}s") for v in values)
             raise UsageError(f"the model has no {side} {name!r}", hint=f"there is {there_is}")
     elif len(values) == 1:
         found = [0]
     else:
-        there_is = ", ".join(_called(metagraph, v, f"{side}s") for v in values)
+        there_is = ", ".join(called(metagraph, v, f"{side}s") for v in values)
         raise UsageError(f"the model has {plural(len(values), side)}", hint=f"give NAME=...; there is {there_is}")
     subgraphs = said.setdefault("subgraph_metadata", [])
     if not subgraphs:
         subgraphs.append({})
     entries = subgraphs[0].setdefault(f"{side}_tensor_metadata", [])
-    entries += [{"name": _called(metagraph, v, f"{side}s")} for v in values[len(entries) :]]
+    entries += [{"name": called(metagraph, v, f"{side}s")} for v in values[len(entries) :]]
     tensor: Json = entries[found[0]]
     return tensor
 
@@ -212,7 +183,7 @@ def _label(tensor: Json, file: str) -> None:
 def _label_notes(metagraph: MetaGraph, labels: Mapping[str, tuple[str, bytes]]) -> list[str]:
     """Say where a file has another number of labels than the output has classes: MediaPipe fails at the first run."""
     told = []
-    outputs = {_called(metagraph, one.value, "outputs"): one.value for one in metagraph.graph.outputs}
+    outputs = {called(metagraph, one.value, "outputs"): one.value for one in metagraph.graph.outputs}
     for name, (file, data) in labels.items():
         value = outputs.get(name) or next(iter(outputs.values()))
         dims = value.shape.dims if value.shape is not None else None

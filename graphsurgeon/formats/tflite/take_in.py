@@ -6,9 +6,11 @@ subgraphs, tensors) is numbered anew when the model is written, and data is copi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.formats.tflite.support import NAME
 from graphsurgeon.model.copies import copy_into
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
@@ -29,12 +31,14 @@ def take_in(source: TfliteModelSource, metagraph: MetaGraph, other: MetaGraph) -
     Raises:
         UnsupportedError: the second one was not read from TFLite, or is of another schema.
     """
+    from graphsurgeon.formats.tflite.join_metadata import join_metadata, told_by
     from graphsurgeon.formats.tflite.read import TfliteModelSource
 
     if not isinstance(other.raw, TfliteModelSource) or other.raw.root.type is not source.root.type:
         raise UnsupportedError("TFLite models of different schemas are not joined")
     signatures = other.signatures  # lifts the subgraphs that they name
-    collections = other.collections
+    told = told_by(other)
+    collections = {key: one for key, one in other.collections.items() if key != NAME}
     further = list(other.functions.values())
     for graph in other.graphs:
         for node in graph.nodes:
@@ -50,7 +54,16 @@ def take_in(source: TfliteModelSource, metagraph: MetaGraph, other: MetaGraph) -
         signature.raw = None  # its place in the other file would pass for one in this
         for entry in signature.entries:
             entry.raw = None
-    return TakenIn(list(metagraph.graph.nodes[known:]), further, moved, collections, None, [], None)
+    return TakenIn(
+        list(metagraph.graph.nodes[known:]),
+        further,
+        moved,
+        collections,
+        None,
+        [],
+        None,
+        partial(join_metadata, told, values),
+    )
 
 
 def _moved(signature: Signature, metagraph: MetaGraph, values: dict[Value, Value]) -> Signature:

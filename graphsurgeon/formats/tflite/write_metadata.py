@@ -11,11 +11,11 @@ from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.formats.tflite import metadata as tflite_metadata
 from graphsurgeon.formats.tflite import support
 from graphsurgeon.formats.tflite.attrs import is_of
+from graphsurgeon.formats.tflite.described import bytes_of, sides_of
 from graphsurgeon.formats.tflite.metadata import ARENA_OFFSETS, CONTROL_DEPENDENCIES, Edge
 from graphsurgeon.formats.tflite.schema import schema
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import CollectionItem
-from graphsurgeon.model.node import Value
 from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -58,73 +58,18 @@ def lower(model: ModelLowering) -> list[Record]:
 def _support(model: ModelLowering, item: CollectionItem) -> list[Record]:
     """Return the entry of what MediaPipe reads, in step with inputs and outputs; none if it tells of none of them."""
     record = _entry(model, support.NAME, item)
-    basis = item.value if isinstance(item.value, support.Described) else None
-    before = _bytes(item)
-    model.added_files = dict(basis.files) if basis is not None else {}
-    after = support.in_step(before, _sides(model, basis)) if model.graphs else before
+    before = bytes_of(item)
+    after = support.in_step(before, sides_of(model.metagraph, item)) if model.graphs else before
     had = support.file_names(item.raw.tensor.tobytes()) if item.raw is not None else set()
-    model.dropped_files = had - (support.file_names(after) if after is not None else set())
+    has = support.file_names(after) if after is not None else set()
+    model.dropped_files = had - has
+    files = item.value.files if isinstance(item.value, support.Described) else {}
+    model.added_files = {name: data for name, data in files.items() if name in has}
     if after is None:
         return []
     if after != before:
         _replace(model, record, after)
     return [record]
-
-
-def _bytes(item: CollectionItem) -> bytes:
-    return item.value.tobytes() if isinstance(item.value, Tensor) else bytes(item.value)  # type: ignore[call-overload]
-
-
-def _sides(model: ModelLowering, basis: support.Described | None) -> support.Sides:
-    """Return what has become of inputs and outputs since the metadata was read or made."""
-    graph = model.graphs[0]
-    outputs = [output.value for output in graph.outputs] if graph in model.lowerings else []
-    if basis is not None:
-        known = basis.inputs, basis.outputs
-        return support.Sides(0, (len(known[0]), len(known[1])), _places(model, graph, known, outputs))
-    index = getattr(graph.raw, "index", None)
-    if index is None or graph not in model.lowerings:
-        counts = _counts(model, index or 0)
-        return support.Sides(index or 0, counts, (range(counts[0]), range(counts[1])))
-    root = model.source.root
-    by_index = {value.raw.index: value for value in model.lowerings[graph].values if is_of(value, root)}
-    table = model.source.subgraphs[index].raw.table
-    stood = [[by_index.get(number) for number in table.scalars(side)] for side in ("inputs", "outputs")]
-    places = _places(model, graph, (stood[0], stood[1]), outputs)
-    return support.Sides(index, (len(stood[0]), len(stood[1])), places)
-
-
-def _counts(model: ModelLowering, index: int) -> tuple[int, int]:
-    table = model.source.subgraphs[index].raw.table  # type: ignore[union-attr]
-    return len(table.scalars("inputs")), len(table.scalars("outputs"))
-
-
-def _places(
-    model: ModelLowering,
-    graph: Graph,
-    stood: tuple[Sequence[Value | None], Sequence[Value | None]],
-    outputs: Sequence[Value],
-) -> tuple[list[support.Place], list[support.Place]]:
-    """Return for each input and output where it stood, or its name; one that stood twice has both places."""
-    found: tuple[list[support.Place], list[support.Place]] = ([], [])
-    sides = zip(found, stood, (graph.inputs, outputs), ("inputs", "outputs"), strict=True)
-    for places, before, values, side in sides:
-        free: dict[Value | None, list[int]] = {}
-        for number, value in reversed([*enumerate(before)]):
-            free.setdefault(value, []).append(number)
-        for value in values:
-            numbers = free.get(value)
-            places.append(numbers.pop() if numbers else _name(model, graph, value, side))
-    return found
-
-
-def _name(model: ModelLowering, graph: Graph, value: Value, side: str) -> str:
-    """Return what a tensor is called from outside: its key, where a signature has it, else its name."""
-    for signature in model.signatures.values():
-        for key, entry in getattr(signature, side).items() if signature.graph is graph else ():
-            if entry.mention is not None and entry.mention.target is value:
-                return str(key)
-    return value.name or f"tensor_{value.port}"
 
 
 def _items(model: ModelLowering) -> Iterator[tuple[str, CollectionItem]]:

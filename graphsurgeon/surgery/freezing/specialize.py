@@ -24,7 +24,7 @@ from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
 from graphsurgeon.surgery.freezing.idle_writes import idle_writes
 from graphsurgeon.surgery.freezing.reads import pass_value, read_value
 from graphsurgeon.surgery.freezing.variables import FrozenVariables
-from graphsurgeon.surgery.freezing.writes import Access, check_order, drop_write, needed_nodes
+from graphsurgeon.surgery.freezing.writes import Access, check_order, drop_write, kept_state, needed_nodes
 from graphsurgeon.surgery.moves.branches.fold_predicates import fold_predicates
 from graphsurgeon.surgery.moves.functions.function_arguments import ArgumentFlow, Run, runs_of
 from graphsurgeon.surgery.moves.inlining.inline import Growth, Inliner, has_uncounted_outputs, has_v1_control_flow
@@ -70,6 +70,7 @@ class Specializer:
         self._names_variables: dict[Graph, bool] = {}
         self._growth: Growth | None = None
         self.dropped: dict[str, None] = {}
+        self.state: frozenset[HeldVariable] = frozenset()
         self.inlined = 0
 
     def run(self, graph: Graph, roots: Sequence[Node] = ()) -> None:
@@ -89,6 +90,10 @@ class Specializer:
             raise UnsupportedError(f"functions run functions {depth} deep, at most {MAX_NESTING} are followed")
         self._flatten(graph, results_wait=True)
         self._dissolve(graph, {}, roots)
+
+    def told(self) -> dict[str, tuple[str, ...]]:
+        """Return what a report says of writes, by the names of its fields."""
+        return {"dropped_writes": tuple(self.dropped), "state": tuple(sorted(map(str, self.state)))}
 
     def _flatten(self, graph: Graph, *, results_wait: bool) -> None:
         """Inline calls and decide what is decided, until neither leaves anything to the other."""
@@ -169,6 +174,8 @@ class Specializer:
         acting = [node for node in graph.nodes if node not in writes and self._effects.of_node(node)]
         needed = needed_nodes(graph, acting)
         check_order(graph, accesses, needed)
+        if not graph.name:
+            self.state |= kept_state(accesses, needed)
         for node in writes:
             where = f" in function {graph.name}" if graph.name else ""
             self.dropped[f"{node.name} ({node.op}){where}"] = None

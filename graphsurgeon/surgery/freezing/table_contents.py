@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.attributes import attribute
 from graphsurgeon.analysis.flow.calls import Call, Place, origin
-from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import Restored, RestoreMap, constant, resource_key
+from graphsurgeon.analysis.flow.load_path import LoadPath
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, Restored, RestoreMap, constant, resource_key
 from graphsurgeon.errors import FileError, FormatError, UnsupportedError, plural
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.dtype import INT64, STRING, DType

@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from graphsurgeon.analysis.flow.load_path import LoadPath, ResourceKey
-from graphsurgeon.analysis.flow.restore_map import Restored, RestoreMap, constant, resource_key, resource_name
+from graphsurgeon.analysis.flow.load_path import LoadPath
+from graphsurgeon.analysis.flow.restore_map import (
+    ResourceKey,
+    Restored,
+    RestoreMap,
+    constant,
+    resource_key,
+    resource_name,
+)
 from graphsurgeon.analysis.names import suggestion
 from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.errors import FileError, FormatError
@@ -89,16 +96,16 @@ class FrozenVariables:
         key = resource_key(node)
         stored = self._stored_key(key)
         # What loading assigns would be lost with the init op; the checkpoint may hold another value, or none.
-        if key not in self._assigned and (self._is_kept(key[1]) or self._is_kept(stored)):
-            self.kept.setdefault(key[1], node)
+        if key not in self._assigned and (self._is_kept(key.name) or self._is_kept(stored)):
+            self.kept.setdefault(key.name, node)
             return None
         if key not in self._held:
             dtype, shape = node.attrs.get("dtype"), node.attrs.get("shape")
             if not isinstance(dtype, DType):
                 raise FormatError(f"variable {node.name!r} has no dtype")
             known = shape if isinstance(shape, Shape) else UNKNOWN_RANK
-            is_apart = stored.partition(OBJECT_SUFFIX)[0] != key[1]
-            self._held[key] = HeldVariable(key[1], dtype.base, known, stored if is_apart else "")
+            is_apart = stored.partition(OBJECT_SUFFIX)[0] != key.name
+            self._held[key] = HeldVariable(key.name, dtype.base, known, stored if is_apart else "")
         return self._held[key]
 
     def sources(self, graph: Graph) -> dict[Node, Restored]:
@@ -148,7 +155,7 @@ class FrozenVariables:
 
     def _assigned_value(self, key: ResourceKey) -> Frozen | None:
         place = self._assigned.get(key)
-        return None if place is None else Frozen(key[1], None, constant(place))
+        return None if place is None else Frozen(key.name, None, constant(place))
 
     def _stored_value(self, key: ResourceKey) -> Frozen | None:
         if self._checkpoint is None:
@@ -158,16 +165,16 @@ class FrozenVariables:
         if variable is None:
             return None
         try:
-            return Frozen(key[1], restored.key, part_of(variable.tensor, restored.slice))
+            return Frozen(key.name, restored.key, part_of(variable.tensor, restored.slice))
         except FormatError as error:
-            raise FormatError(f"variable {key[1]!r}, checkpoint key {restored.key!r}: {error.message}") from error
+            raise FormatError(f"variable {key.name!r}, checkpoint key {restored.key!r}: {error.message}") from error
 
     def _source(self, key: ResourceKey) -> Restored:
         """Return where a variable is stored: by the restore path, by the object graphs, else under its own name."""
-        if key not in self._restored and self._checkpoint is not None and key[1] not in self._checkpoint.variables:
+        if key not in self._restored and self._checkpoint is not None and key.name not in self._checkpoint.variables:
             captured = {resource_key(node): Restored(stored) for node, stored in self._captured().items()}
             self._restored = {**captured, **self._restored}
-        return self._restored.setdefault(key, Restored(key[1]))
+        return self._restored.setdefault(key, Restored(key.name))
 
     def _stored_key(self, key: ResourceKey) -> str:
         """Return the key of a variable in the checkpoint; empty if it has none."""

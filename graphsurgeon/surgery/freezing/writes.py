@@ -72,6 +72,14 @@ def check_order(graph: Graph, accesses: Iterable[Access], needed: set[Node]) -> 
                 raise _read_after(access, reader, both, graph)
 
 
+def kept_state(accesses: Iterable[Access], needed: set[Node]) -> frozenset[HeldVariable]:
+    """Return the variables that something needed reads and a write changes in every call, for the next to read."""
+    accesses = list(accesses)
+    always = [access for access in accesses if access.is_plain and next(_conditions(access.node), None) is None]
+    read = _NO_HELD.union(*(access.reads for access in accesses if access.node in needed))
+    return read & _NO_HELD.union(*(access.writes for access in always))
+
+
 def drop_write(node: Node, held_input: int) -> None:
     """Turn a write in a graph with V1 control flow into a node that runs when it would have, and changes nothing.
 

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
-from graphsurgeon.analysis.flow.restore_map import resource_key, resource_name
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key, resource_name
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import ENTERS, VARIABLES
+from graphsurgeon.ops.kinds import ENTERS, RESOURCE_VARIABLES, VARIABLES
 from graphsurgeon.surgery.rename import LEGAL_NODE, dangling_names, fill_shared_name
 from graphsurgeon.surgery.renaming.variables import rename_variables
 
@@ -116,25 +116,25 @@ def _set_functions_apart(metagraph: MetaGraph, other: MetaGraph, prefix: str) ->
 
 def _set_resources_apart(metagraph: MetaGraph, other: MetaGraph, prefix: str) -> Renamed:
     """Give tables, queues and whatever else is found by a name another one, wherever the second model says it."""
-    taken = {resource_key(node) for node in _peek(metagraph, _shared_ops())}
+    taken = {key for node in _peek(metagraph, _shared_ops()) if (key := resource_key(node)).owner is None}
     if not taken:
         return []
-    free = _free(prefix, "/", {name for _, name in taken})
-    renamed: dict[str, str] = {}
+    free = _free(prefix, "/", {key.name for key in taken})
+    renamed: dict[ResourceKey, str] = {}
     for graph in other.graphs:
         if not any(op in graph.op_counts for op in _shared_ops()):
             continue
         for node in graph.nodes:
             if node.op in _shared_ops() and resource_key(node) in taken and _is_shared(node):
-                name = resource_name(node)
-                renamed.setdefault(name, free(name))
-                node.attrs["shared_name"] = renamed[name].encode("utf-8", "surrogateescape")
-    return [("resource", old, new) for old, new in renamed.items()]
+                key = resource_key(node)
+                new = renamed.get(key) or renamed.setdefault(key, free(key.name))
+                node.attrs["shared_name"] = new.encode("utf-8", "surrogateescape")
+    return [("resource", key.name, new) for key, new in renamed.items()]
 
 
 def _is_shared(node: Node) -> bool:
     """Say whether others find a resource by the name: in functions only by one that is said."""
-    return bool(node.attrs.get("shared_name")) or node.graph.kind == "main"
+    return bool(node.attrs.get("shared_name")) or node.graph.kind == "main" or node.op in RESOURCE_VARIABLES
 
 
 def _set_nodes_apart(graph: Graph, other: Graph, prefix: str) -> Renamed:

@@ -15,7 +15,7 @@ def decide_branches(metagraph: MetaGraph) -> int:
     """Carry through what constants decide in the main graph and in functions; return how many nodes decided.
 
     A graph of which an output, or something that is named, would never run stays as it is. An If or Case becomes a
-    call of the function that runs.
+    call of the function that runs, a While that never turns the identity of its inputs.
     """
     collected = collected_nodes(metagraph)
     protected = protected_nodes(metagraph)
@@ -32,4 +32,5 @@ def _decide(graph: Graph, protected: Mapping[Node, str]) -> int:
     except UnsupportedError:
         return 0
     carry_through(decisions)
-    return len(decisions.branches) + len(decisions.switches) + len(folded_selects(graph))
+    decided = len(decisions.branches) + len(decisions.loops) + len(decisions.switches)
+    return decided + len(folded_selects(graph))

@@ -4,6 +4,7 @@ A region is what lies between transposes of one permutation: nodes that compute 
 operands all come from such a transpose, from the region, or are constants. It computes without the transposes if fewer
 of them are left than before: those that feed it go, those behind it come to nothing or to one, and what else reads a
 value of it gets one transpose. Constants and axes are turned; nodes get new names, since they yield something else.
+A reduction that drops axes and leaves the others in their order ends a region: it yields what it did.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from graphsurgeon.ops.kinds import (
     SUMS,
     AxesOfInputs,
 )
+from graphsurgeon.surgery.optimizing.turning import keeps_order, turned_attributes
 from graphsurgeon.surgery.replacing.new_tensors import tensor_of
 
 Permutation = tuple[int, ...]
@@ -116,7 +118,9 @@ class _Regions:
 
     def _may(self, node: Node) -> bool:
         """Say whether a node computes the same whatever the order of the axes."""
-        if node in self.bound or not node.inputs or any(output in self.results for output in node.outputs):
+        if node in self.bound or not node.inputs:
+            return False
+        if any(output in self.results for output in node.outputs) and not self._drops(node):
             return False
         if node.op in self.one_by_one:
             return True
@@ -126,18 +130,27 @@ class _Regions:
         rank = len(self.order)
         for place in ends.per_axis:
             items = _ints(node.inputs[place])
-            if items is None or len(items) % rank or not items:
+            if not items or (len(items) % rank and (node.op != "StridedSlice" or len(items) > rank)):
                 return False
+        if turned_attributes(node, self.order, self._listed(node)) is None:
+            return False
         if ends.axes is None:
             return True
         axes = _ints(node.inputs[ends.axes])
-        return axes is not None and all(-rank <= axis < rank for axis in axes)
+        if axes is None or not all(-rank <= axis < rank for axis in axes):
+            return False
+        return keeps_order(axes, self.order) or not self._drops(node)
+
+    def _drops(self, node: Node) -> bool:
+        """Say whether what a node yields has fewer axes: it stays what it was, and ends a region."""
+        return node.op in EXTREMES | SUMS and attribute(node, "keep_dims") is not True
+
+    def _listed(self, node: Node) -> int:
+        return len(_ints(node.inputs[1]) or ()) if node.op == "StridedSlice" else len(self.order)
 
     def _ends(self, node: Node) -> AxesOfInputs | None:
         if node.op in PERMUTED:
             return PERMUTED[node.op]
-        if attribute(node, "keep_dims") is not True:
-            return None
         if node.op in EXTREMES or (node.op in SUMS and self._is_sum_moved(node)):
             return REDUCED
         return None
@@ -154,7 +167,9 @@ class _Regions:
         node = value.producer
         if node is None:
             return False
-        return node in inside or _permutation(node) == self.order or self._is_turned(value)
+        if node in inside and not self._drops(node):
+            return True
+        return _permutation(node) == self.order or self._is_turned(value)
 
     def _is_turned(self, value: Value) -> bool:
         """Say whether a value is a constant that has its counterpart in the other order."""
@@ -192,7 +207,7 @@ class _Regions:
         ]  # fmt: skip
         gain = len(gone)
         for node in region:
-            for value in node.outputs:
+            for value in node.outputs if not self._drops(node) else ():
                 outside = [user for user in value.consumers if user not in inside]
                 gain += sum(self._cancels(user) for user in outside)
                 gain -= any(_permutation(user) is None for user in outside)
@@ -208,6 +223,7 @@ class _Regions:
         outside = {
             node: [(value, [u for u in value.consumers if u not in inside]) for value in node.outputs]
             for node in region
+            if not self._drops(node)
         }
         for node in region:
             ends = None if node.op in self.one_by_one else self._ends(node)
@@ -218,11 +234,13 @@ class _Regions:
             if ends is not None:
                 for number in ends.per_axis:
                     inputs[number] = self._known(inputs[number], constants, self._per_axis)
+                node.attrs.update(turned_attributes(node, self.order, self._listed(node)) or {})
                 if ends.axes is not None:
                     inputs[ends.axes] = self._known(inputs[ends.axes], constants, self._axes)
             node.inputs = inputs
-            node.attrs.pop("_output_shapes", None)
-        self.graph.rename({node: self.graph.unique_name(f"{node.name}/turned") for node in region})
+            if node in outside:
+                node.attrs.pop("_output_shapes", None)
+        self.graph.rename({node: self.graph.unique_name(f"{node.name}/turned") for node in outside})
         for found in outside.values():
             for value, users in found:
                 self._back(value, users)
@@ -255,7 +273,10 @@ class _Regions:
         return wide.transpose(self.inverse)
 
     def _per_axis(self, array: Any) -> Any:
-        return array[list(self.inverse)]
+        import numpy as np
+
+        left = np.ones(max(len(self.order) - len(array), 0), array.dtype)  # of a StridedSlice: strides, or masked
+        return (np.concatenate([array, left]) if left.size else array)[list(self.inverse)]
 
     def _axes(self, array: Any) -> Any:
         import numpy as np

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
-from graphsurgeon.analysis.flow.restore_map import resource_name, restore_map
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key, resource_name, restore_map, shared_name
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
 from graphsurgeon.model.graph import Graph, Node
@@ -209,12 +209,13 @@ def _owner(name: str, variables: set[str]) -> str:
 
 
 def _rename_nodes(plan: Mapping[Graph, dict[Node, str]], variables: Iterable[Node], changed: Mapping[str, str]) -> None:
+    found: dict[ResourceKey, str] = {}  # several nodes may share a variable whose name is empty
     for node in variables:
-        old = resource_name(node)
+        old, shared = found.setdefault(resource_key(node), resource_name(node)), shared_name(node)
         if old in changed:
             node.attrs["shared_name"] = changed[old].encode()
-        elif not node.attrs.get("shared_name") and node in plan.get(node.graph, {}):
-            node.attrs["shared_name"] = old.encode()
+        elif shared and not node.attrs.get("shared_name") and node in plan.get(node.graph, {}):
+            node.attrs["shared_name"] = shared.encode()
     for graph, renames in plan.items():
         graph.rename(renames)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from graphsurgeon.analysis.flow.calls import Place, origin
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Port
@@ -17,6 +18,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.traversal import reached
 from graphsurgeon.ops.kinds import (
+    ACROSS_REPLICAS,
     TPU_CALLS,
     TPU_OPS,
     TPU_REPLICATED,
@@ -42,7 +44,7 @@ def tpu(work: StripWork) -> None:
     """Turn what runs on a TPU into what runs anywhere, in every graph."""
     _drop_twins(work)
     graphs = work.graphs_with(TPU_OPS)
-    _check_replicas(graphs)
+    _check_replicas(work, graphs)
     for graph in graphs:
         for node in graph.nodes:
             _without_tpu(work, node)
@@ -92,21 +94,43 @@ def _drop_twins(work: StripWork) -> None:
         work.removed.append(Stripped("tpu", tags, "MetaGraph", "", "a MetaGraph without the tag does the same"))
 
 
-def _check_replicas(graphs: Iterable[Graph]) -> None:
-    for graph in graphs:
-        for node in graph.nodes:
-            count = node.attrs.get("num_replicas" if node.op == "TPUReplicatedOutput" else "N", 1)
-            if node.op in TPU_REPLICATED and count != 1:
-                raise UnsupportedError(
-                    f"{node.name!r} ({node.op}) stands for {count!r} replicas, and one machine runs one",
-                    hint="export the model for inference: it has one replica then",
-                )
+def _check_replicas(work: StripWork, graphs: Iterable[Graph]) -> None:
+    """Refuse several replicas that do not all compute the same, so that none could stand for all."""
+    replicated = [
+        node for graph in graphs for node in graph.nodes if node.op in TPU_REPLICATED and _replicas(node) != 1
+    ]
+    for node in replicated:
+        fed = {origin(Place(value)): str(value) for value in node.inputs}
+        if node.op == "TPUReplicatedInput" and len(fed) != 1:
+            told = " and ".join([*fed.values()][:2])
+            raise UnsupportedError(
+                f"{node.name!r} ({node.op}) feeds {_replicas(node)!r} replicas different values, {told}, and one"
+                " machine runs one",
+                hint="export the model for inference: it has one replica then; gs rewire B=A feeds all the same",
+            )
+    across = [node for graph in work.graphs_with(ACROSS_REPLICAS) for node in graph.nodes if node.op in ACROSS_REPLICAS]
+    if replicated and across:
+        count = _replicas(replicated[0])
+        raise UnsupportedError(
+            f"{across[0].name!r} ({across[0].op}) tells {count!r} replicas apart, and one machine runs one",
+            hint="export the model for inference: it has one replica then",
+        )
+
+
+def _replicas(node: Node) -> AttrValue:
+    return node.attrs.get("num_replicas" if node.op == "TPUReplicatedOutput" else "N", 1)
 
 
 def _without_tpu(work: StripWork, node: Node) -> None:
     if node.op in TPU_REPLICATED:
-        work.note("tpu", node, "stands for one replica")
-        node.become("Identity", node.inputs[:1], {"T": node.attrs["T"]})
+        count = _replicas(node)
+        why = "stands for one replica" if count == 1 else f"one replica stands for {count!r}, which compute the same"
+        work.note("tpu", node, why)
+        if node.op == "TPUReplicatedOutput" and isinstance(count, int) and count > 1:
+            of_each: list[AttrValue] = [node.attrs["T"]] * count
+            node.become("IdentityN", [node.inputs[0]] * count, {"T": of_each})  # whoever names an output still may
+        else:
+            node.become("Identity", node.inputs[:1], {"T": node.attrs["T"]})
     elif node.op in TPU_CALLS:
         work.note("tpu", node, "calls a function on a TPU")
         kept = {key: node.attrs[key] for key in node.attrs if key in {"f", "Tin", "Tout", "_output_shapes"}}

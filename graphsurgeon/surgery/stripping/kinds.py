@@ -150,8 +150,8 @@ _ALL = (
     ),
     Kind(
         "tpu",
-        "what a TPU needs: its calls become plain calls, replicas of one hand on, settings, device strings and the tag"
-        " `tpu` go; a MetaGraph that has a twin without that tag goes whole",
+        "what a TPU needs: its calls become plain calls, one replica stands for all that are fed the same, settings,"
+        " device strings and the tag `tpu` go; a MetaGraph that has a twin without that tag goes whole",
         When.NAMED,
         step=accelerators.tpu,
         turn=5,

@@ -76,9 +76,9 @@ def join_tflite(
     graph.outputs = [Output("", value, value.dtype) for value in dict.fromkeys(outputs.values())]
     notes = _sign(metagraph, first, second, taken.signatures, inputs, outputs, prefix, name, set(given))
     graph.remove_values([value for value in given if value not in graph.inputs])
+    notes += taken.tell(metagraph, prefix) if taken.tell is not None else []
     left = [key for key in taken.collections if key not in _OF_RUNTIME]
-    if left:
-        notes.append(f"metadata of the second model ({', '.join(left)}) is left out")
+    notes += [f"metadata of the second model ({', '.join(left)}) is left out"] if left else []
     facts = [{key: stored_tensor(value) for key, value in side.items()} for side in (inputs, outputs)]
     return told, facts[0], facts[1], renamed, [], notes
 

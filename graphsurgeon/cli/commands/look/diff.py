@@ -12,7 +12,7 @@ from graphsurgeon.cli.common import All, Json, Quiet, split_list, write_map
 from graphsurgeon.cli.remote import model_path
 
 if TYPE_CHECKING:
-    from graphsurgeon.compare.diff import DiffReport
+    from graphsurgeon.compare.diff.diff import DiffReport
 
 
 def diff(
@@ -52,7 +52,7 @@ def diff(
         gs diff model.ckpt-100 model.ckpt-200 --match 'encoder/*'
         gs diff old.ckpt new.ckpt --rename-map renames.json
     """
-    from graphsurgeon.compare.diff_files import difference
+    from graphsurgeon.compare.diff.files import difference
 
     if picture is not None:
         from graphsurgeon.cli.commands.look.render import draw_changes, picture_format

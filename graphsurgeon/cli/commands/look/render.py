@@ -14,7 +14,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.render import Scene, View
 
 if TYPE_CHECKING:
-    from graphsurgeon.compare.diff import DiffReport
+    from graphsurgeon.compare.diff.diff import DiffReport
     from graphsurgeon.model.model import Model as ModelFile
 
 

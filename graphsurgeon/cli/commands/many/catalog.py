@@ -48,7 +48,7 @@ def catalog(
     """
     import os
 
-    from graphsurgeon.cli.text.catalog import Counter, print_report
+    from graphsurgeon.cli.text.catalog import Counter, print_report, tell_links
     from graphsurgeon.fleet.catalog import catalog as make
 
     with Counter(quiet=quiet or as_json) as counter:
@@ -65,6 +65,7 @@ def catalog(
             scheduler=scheduler,
             progress=counter.show,
         )
+    tell_links(report)
     if as_json:
         output.print_json(report)
     elif not quiet:

@@ -2,7 +2,8 @@
 
 Of V1 control flow the untaken output of a Switch is dead, and with it everything that depends on it by data or
 control edges; a Merge with one live input becomes that input. An If or Case becomes a call of the function that
-would run. Predicates are constants seen through ops that keep or negate them.
+would run. A While whose condition does not hold even once hands on what it was given. Predicates are constants seen
+through ops that keep or negate them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.attributes import attribute, dtype_of
+from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.dtype import INT32
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.ops.kinds import BACK_EDGES, BRANCHES, IFS, MERGES, SELECTS, TWO_WAY_SWITCHES
+from graphsurgeon.ops.kinds import BACK_EDGES, BRANCHES, IFS, LOOPS, MERGES, SELECTS, TWO_WAY_SWITCHES
 from graphsurgeon.surgery.moves.branches.known_scalars import KnownScalars, Scalar
 
 
@@ -26,12 +28,14 @@ class Decisions:
     Attributes:
         graph: the graph.
         branches: If or Case -> the function that will run.
+        loops: While loops of which the body will never run.
         switches: Switch -> which output its data takes.
         dead_values, dead_nodes: what then never comes, and never runs.
     """
 
     graph: Graph
     branches: dict[Node, FunctionRef]
+    loops: list[Node]
     switches: dict[Node, bool]
     dead_values: set[Value]
     dead_nodes: set[Node]
@@ -58,7 +62,9 @@ def decide(graph: Graph, assumed: Mapping[Value, Scalar] | None = None) -> Decis
     known = KnownScalars(assumed)
     branches = {node: ref for node in graph.nodes if (ref := _branch(node, known)) is not None}
     switches = {node: bool(taken) for node in graph.nodes if (taken := _taken(node, known)) is not None}
-    return Decisions(graph, branches, switches, *_dead(switches))
+    effects = Effects()
+    loops = [node for node in graph.nodes if node.op in LOOPS and _never_turns(node, known, effects)]
+    return Decisions(graph, branches, loops, switches, *_dead(switches))
 
 
 def check_outputs(decisions: Decisions, protected: Mapping[Node, str] | None = None) -> None:
@@ -88,6 +94,8 @@ def carry_through(decisions: Decisions) -> list[Node]:
     for node, ref in decisions.branches.items():
         attrs = {"f": ref, "Tin": attribute(node, "Tin"), "Tout": attribute(node, "Tout")}
         node.become("StatefulPartitionedCall", node.inputs[1:], attrs)
+    for loop in decisions.loops:
+        _hand_on(loop)
     if decisions.switches:
         _remove_dead(decisions)
     return [node for node in decisions.branches if node in decisions.graph]
@@ -133,6 +141,34 @@ def _branch(node: Node, known: KnownScalars) -> FunctionRef | None:
         index = int(chosen)
         ref = branches[index if 0 <= index < len(branches) else -1] if branches else None
     return ref if isinstance(ref, FunctionRef) and ref.graph is not None else None
+
+
+def _never_turns(loop: Node, known: KnownScalars, effects: Effects) -> bool:
+    """Say whether the condition of a While is false of what it is given, and does nothing but answer."""
+    ref = loop.attrs.get("cond")
+    condition = ref.graph if isinstance(ref, FunctionRef) else None
+    if condition is None or len(condition.outputs) != 1 or effects.of_function(condition):
+        return False
+    if not len(condition.inputs) == len(loop.inputs) == len(loop.outputs):
+        return False
+    given = {
+        argument: scalar
+        for argument, value in zip(condition.inputs, loop.inputs, strict=True)
+        if (scalar := known.of(value)) is not None
+    }
+    holds = KnownScalars(given).of(condition.outputs[0].value)
+    return holds is not None and not holds
+
+
+def _hand_on(loop: Node) -> None:
+    """Turn a While whose body never runs into the identity of its inputs."""
+    types = attribute(loop, "T")
+    if not loop.inputs:
+        loop.become("NoOp", [], {})
+    elif len(loop.inputs) == 1 and isinstance(types, list):
+        loop.become("Identity", loop.inputs, {"T": types[0]})
+    else:
+        loop.become("IdentityN", loop.inputs, {"T": types})
 
 
 def _remove_dead(decisions: Decisions) -> None:

@@ -15,6 +15,7 @@ from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.calls import MAX_CALLS, called_function, inlined_size
 from graphsurgeon.analysis.flow.effects import Effects
 from graphsurgeon.analysis.flow.frames import control_flow
+from graphsurgeon.analysis.flow.restore_map import shared_name
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -264,7 +265,7 @@ def _adapt(part: CopiedPart, call: Node, prefix: str, effects: Effects, start: N
             copy.attrs["frame_name"] = (
                 prefix.encode("utf-8", "surrogateescape") + b"/" + (frame if isinstance(frame, bytes) else b"")
             )
-        _name_resource(copy, node.name)
+        _name_resource(copy, node)
         copy.device = copy.device or call.device
         if before and not copy.controls and _needs_order(node, effects):
             copy.controls = before
@@ -280,11 +281,12 @@ def _is_stateful(node: Node) -> bool:
     return opdef is None or opdef.is_stateful
 
 
-def _name_resource(copy: Node, name: str) -> None:
+def _name_resource(copy: Node, node: Node) -> None:
     """Spell out the name of a variable or table that was the node's own, which has just changed."""
     opdef = catalog.of(copy)
-    if opdef is not None and "shared_name" in opdef.attrs and not copy.inputs and not copy.attrs.get("shared_name"):
-        copy.attrs["shared_name"] = name.encode("utf-8", "surrogateescape")
+    is_named = opdef is None or "shared_name" not in opdef.attrs or copy.attrs.get("shared_name")
+    if not is_named and not copy.inputs and shared_name(node):
+        copy.attrs["shared_name"] = node.name.encode("utf-8", "surrogateescape")
 
 
 def _reads(part: CopiedPart) -> list[Node]:

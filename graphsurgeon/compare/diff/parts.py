@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.alignment import Alignment, Pairs
-from graphsurgeon.compare.change import Change, Detail, different, different_sets, told
-from graphsurgeon.compare.diff_tensors import same_values, tensor_details
+from graphsurgeon.compare.diff.change import Change, Detail, different, different_sets, told
+from graphsurgeon.compare.diff.tensors import same_values, tensor_details
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph, Signature, SignatureEntry

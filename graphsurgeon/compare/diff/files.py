@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from graphsurgeon.compare.diff import DiffReport, diff
+from graphsurgeon.compare.diff.diff import DiffReport, diff
 from graphsurgeon.disk.files import FileRange, contained, is_folder, open_source
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.formats import read

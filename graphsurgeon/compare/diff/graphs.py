@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from graphsurgeon.analysis.flow.calls import called_function
+from graphsurgeon.analysis.flow.restore_map import shared_name
 from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.alignment import SHARED_NAME, Alignment, Pairs, label, sources
-from graphsurgeon.compare.change import Change, Detail, different, different_sets, told_attr
-from graphsurgeon.compare.diff_tensors import tensor_details
+from graphsurgeon.compare.diff.change import Change, Detail, different, different_sets, told_attr
+from graphsurgeon.compare.diff.tensors import tensor_details
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.tensor import Tensor
@@ -101,7 +102,7 @@ class GraphComparison:
             if key == COLOCATION and self._colocated(before) == _places(after, self._alignment.after):
                 continue
             if key == SHARED_NAME and before != after:
-                before, after = _resource_name(node, before), _resource_name(partner, after)
+                before, after = _name_shared(node), _name_shared(partner)
             elif before is None or after is None:
                 before, after = _default(node, key, before), _default(partner, key, after)
             yield from self.attr_details(key, before, after)
@@ -217,9 +218,9 @@ def _places(value: AttrValue, graph: Graph) -> list[object]:
     return [graph.original(name, "node") or graph.node(name) or name for name in names]
 
 
-def _resource_name(node: Node, value: AttrValue) -> AttrValue:
-    """Return a shared name; an empty one stands for the node's own."""
-    return value or node.name.encode("utf-8", "surrogateescape")
+def _name_shared(node: Node) -> AttrValue:
+    """Return the name that a resource is shared under: an empty one may stand for the node's own."""
+    return (shared_name(node) or "").encode("utf-8", "surrogateescape")
 
 
 def _default(node: Node, key: str, value: AttrValue) -> AttrValue:

@@ -14,11 +14,11 @@ from graphsurgeon.analysis.patterns import matcher, suggest_name
 from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, named_variables, names_of_variables
 from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.align_functions import align_metagraphs
-from graphsurgeon.compare.change import Change, Detail, different
-from graphsurgeon.compare.diff_graphs import GraphComparison
-from graphsurgeon.compare.diff_objects import object_changes
-from graphsurgeon.compare.diff_parts import PartsComparison, producer_changes
-from graphsurgeon.compare.diff_tensors import same_values, tensor_details
+from graphsurgeon.compare.diff.change import Change, Detail, different
+from graphsurgeon.compare.diff.graphs import GraphComparison
+from graphsurgeon.compare.diff.objects import object_changes
+from graphsurgeon.compare.diff.parts import PartsComparison, producer_changes
+from graphsurgeon.compare.diff.tensors import same_values, tensor_details
 from graphsurgeon.errors import FileError, UnsupportedError, UsageError
 from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.model.checkpoint import Checkpoint, Variable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from graphsurgeon.analysis.stored_weights.weights import Allowance
-from graphsurgeon.compare.change import Detail, told_tensor
+from graphsurgeon.compare.diff.change import Detail, told_tensor
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import STRING, DType
 from graphsurgeon.model.tensor import Tensor, string_runs

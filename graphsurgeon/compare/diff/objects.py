@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphsurgeon.compare.change import Change, Detail, different, different_sets
-from graphsurgeon.compare.diff_parts import PartsComparison
+from graphsurgeon.compare.diff.change import Change, Detail, different, different_sets
+from graphsurgeon.compare.diff.parts import PartsComparison
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec
 

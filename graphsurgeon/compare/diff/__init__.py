@@ -1,0 +1,1 @@
+"""What differs between two models: files, MetaGraphs, graphs, objects, tensors (`gs diff`)."""
