@@ -341,8 +341,8 @@ def _changed(event: str, arguments: tuple[Any, ...]) -> list[str]:
     """Return the paths that an audited event changes."""
     if event == "open":
         path, mode, flags = arguments
-        if isinstance(flags, int) and flags & os.O_TMPFILE == os.O_TMPFILE:
-            return []  # a file without a name, gone when it is closed
+        if isinstance(path, str | bytes | os.PathLike) and os.path.isdir(path):
+            return []  # of a folder only a file without a name is made, which is gone when it is closed
         writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) if isinstance(flags, int) else "w" in (mode or "")
         return [os.fsdecode(path)] if writes and isinstance(path, str | bytes | os.PathLike) else []
     if event not in CHANGING:
