@@ -32,6 +32,7 @@ SECONDS = 10  # of CPU
 MEMORY = 500 << 20  # bytes resident beyond what a command without any model has
 ADDRESSES = 8 << 30  # bytes of address space: what is asked for and never touched costs nothing
 INTERNAL_ERROR, WROTE_OUTSIDE = 70, 99
+TEMPORARY = "temporary"  # the folder, in that of a case, for files that a command needs while it works
 LARGEST = 3 << 20  # bytes of a fixture
 # Audited event -> places of the paths it changes among its arguments, and of the open folders they are relative to.
 CHANGING = {
@@ -286,7 +287,8 @@ def judge(case: Case, folder: Path, base: int) -> tuple[str | None, str]:
         return "refused, and the model has changed", end.said
     if "--in-place" not in case.words and _contents(case.model) != before:
         return "the source has changed", end.said
-    if any(".gs-" in path.name or path.name.endswith(".part") for path in folder.rglob("*")):
+    left = [*(folder / TEMPORARY).iterdir(), *folder.rglob("*.gs-*"), *folder.rglob(".gs-*"), *folder.rglob("*.part")]
+    if left:
         return "something is left behind", end.said
     return None, end.said
 
@@ -297,10 +299,12 @@ def _contents(path: Path) -> dict[Path, bytes]:
 
 def run(words: Sequence[str], folder: Path, scratch: Path, allowed: Sequence[Path]) -> Outcome:
     """Run one command in a process of its own, bounded, that may write below some folders alone."""
-    said = scratch / "said.txt"
+    said, temporary = scratch / "said.txt", scratch / TEMPORARY
+    temporary.mkdir(exist_ok=True)
     child = os.fork()
     if not child:
-        _run(words, folder, said, allowed)
+        tempfile.tempdir = str(temporary)
+        _run(words, folder, said, [*allowed, temporary])
     _, status, usage = os.wait4(child, 0)
     text = said.read_text("utf-8", "replace") if said.exists() else ""
     memory = usage.ru_maxrss << (0 if sys.platform == "darwin" else 10)
