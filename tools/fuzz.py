@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import io
 import os
+import pkgutil
 import random
 import resource
 import shlex
@@ -23,6 +25,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,13 +172,18 @@ def _options() -> argparse.Namespace:
 
 
 def _load_everything() -> None:
-    """Import once what the processes of all cases would import again."""
+    """Import once what the processes of all cases would import again, and keep their collectors from looking at it."""
     import numpy  # noqa: F401
 
+    import graphsurgeon
     from graphsurgeon.cli import app
 
     for name in app.COMMANDS:
         app.function_of(name)
+    for module in pkgutil.walk_packages(graphsurgeon.__path__, "graphsurgeon."):
+        if not module.name.startswith(("graphsurgeon.adapters", "graphsurgeon.bridges", "graphsurgeon.__main__")):
+            import_module(module.name)
+    gc.freeze()
 
 
 def make(number: int, folder: Path) -> Case:
@@ -194,6 +203,7 @@ def make(number: int, folder: Path) -> Case:
     return Case(number, model, original, words, target)
 
 
+@cache
 def _models() -> list[Path]:
     folders = [
         path for path in sorted(FIXTURES.iterdir()) if path.is_dir() and path.name not in ("make", "__pycache__")
@@ -287,8 +297,7 @@ def judge(case: Case, folder: Path, base: int) -> tuple[str | None, str]:
         return "refused, and the model has changed", end.said
     if "--in-place" not in case.words and _contents(case.model) != before:
         return "the source has changed", end.said
-    left = [*(folder / TEMPORARY).iterdir(), *folder.rglob("*.gs-*"), *folder.rglob(".gs-*"), *folder.rglob("*.part")]
-    if left:
+    if [*(folder / TEMPORARY).iterdir(), *folder.rglob("*.gs-*"), *folder.rglob("*.part")]:
         return "something is left behind", end.said
     return None, end.said
 
@@ -320,6 +329,7 @@ def _run(words: Sequence[str], folder: Path, said: Path, allowed: Sequence[Path]
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     os.environ.update(GS_DEBUG="1", NO_COLOR="1", COLUMNS="200")
     os.chdir(folder)
+    gc.set_threshold(app.COLLECT_AFTER)
     stream = io.TextIOWrapper(said.open("wb"), "utf-8", write_through=True)
     sys.stdout = sys.stderr = stream
     sys.dont_write_bytecode = True
