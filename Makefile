@@ -7,7 +7,7 @@ SOURCES := $(shell find graphsurgeon -type f ! -name '*.pyc')
 PYTEST := TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m pytest -q -n 2 --durations=20
 ORACLES := tensorflow or litert or onnx or fleet or processes or browser or corpus or distribution
 
-.PHONY: demo test check oracles pictures clean python
+.PHONY: demo test check bench oracles pictures clean python
 
 demo: .venv-demo/ready
 	tools/demo.sh .venv-demo/bin/gs
@@ -36,6 +36,10 @@ oracles: .venv/ready .venv-keras-2/ready .venv-layers/ready .venv-mediapipe/read
 # The pictures of README and docs, drawn anew; that of the page by a Chromium, where there is one.
 pictures: .venv/ready
 	$(BIN)/python tools/pictures.py
+
+# How fast it is, beside TensorFlow and beside what is wanted; on a quiet machine.
+bench: .venv/ready
+	$(BIN)/python benchmarks/budgets.py
 
 clean:
 	rm -rf .venv .venv-demo .venv-keras-2 .venv-layers .venv-mediapipe demo tutorial

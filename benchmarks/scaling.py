@@ -56,7 +56,7 @@ def main() -> None:
     print(f"{'shape':12} {'command':14} {'n':>7} {'s at 4n':>8} {'exponent':>8} {'MB':>6} {'exponent':>8}")
     for shape in chosen:
         commands = CHECKPOINT_COMMANDS if shape in CHECKPOINTS else COMMANDS
-        floor = _made(shape, 1)
+        floor = made(shape, 1)
         for name, arguments in commands.items():
             if not options.commands or name in options.commands:
                 faults += _compare(shape, name, arguments, floor, options.seconds)
@@ -67,7 +67,7 @@ def main() -> None:
 def _compare(shape: str, name: str, arguments: Sequence[str], floor: Path, most: int) -> bool:
     """Run a command on both sizes of a shape and print what it took; say whether that grows too fast."""
     count = (SHAPES.get(shape) or CHECKPOINTS[shape])[0]
-    models = [floor, _made(shape, count), _made(shape, 4 * count)]
+    models = [floor, made(shape, count), made(shape, 4 * count)]
     base, small, large = (_spent(_filled(arguments, model), most) for model in models)
     grown = math.log(_size(models[2]) / _size(models[1]))
     if large.status not in (0, 1):
@@ -149,7 +149,8 @@ CHECKPOINT_COMMANDS = {
 # -- what it is run on ---------------------------------------------------------------------------------
 
 
-def _made(shape: str, count: int) -> Path:
+def made(shape: str, count: int) -> Path:
+    """Return a model of so many parts of a shape, made when it is first asked for."""
     is_graph = shape in SHAPES
     path = PLACE / f"{shape}-{count}.{'pb' if is_graph else 'ckpt'}"
     if is_graph and not path.exists():

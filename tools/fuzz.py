@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import io
 import os
+import pkgutil
 import random
 import resource
 import shlex
@@ -23,6 +25,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +36,7 @@ SECONDS = 10  # of CPU
 MEMORY = 500 << 20  # bytes resident beyond what a command without any model has
 ADDRESSES = 8 << 30  # bytes of address space: what is asked for and never touched costs nothing
 INTERNAL_ERROR, WROTE_OUTSIDE = 70, 99
+TEMPORARY = "temporary"  # the folder, in that of a case, for files that a command needs while it works
 LARGEST = 3 << 20  # bytes of a fixture
 # Audited event -> places of the paths it changes among its arguments, and of the open folders they are relative to.
 CHANGING = {
@@ -167,13 +172,18 @@ def _options() -> argparse.Namespace:
 
 
 def _load_everything() -> None:
-    """Import once what the processes of all cases would import again."""
+    """Import once what the processes of all cases would import again, and keep their collectors from looking at it."""
     import numpy  # noqa: F401
 
+    import graphsurgeon
     from graphsurgeon.cli import app
 
     for name in app.COMMANDS:
         app.function_of(name)
+    for module in pkgutil.walk_packages(graphsurgeon.__path__, "graphsurgeon."):
+        if not module.name.startswith(("graphsurgeon.adapters", "graphsurgeon.bridges", "graphsurgeon.__main__")):
+            import_module(module.name)
+    gc.freeze()
 
 
 def make(number: int, folder: Path) -> Case:
@@ -193,6 +203,7 @@ def make(number: int, folder: Path) -> Case:
     return Case(number, model, original, words, target)
 
 
+@cache
 def _models() -> list[Path]:
     folders = [
         path for path in sorted(FIXTURES.iterdir()) if path.is_dir() and path.name not in ("make", "__pycache__")
@@ -286,7 +297,7 @@ def judge(case: Case, folder: Path, base: int) -> tuple[str | None, str]:
         return "refused, and the model has changed", end.said
     if "--in-place" not in case.words and _contents(case.model) != before:
         return "the source has changed", end.said
-    if any(".gs-" in path.name or path.name.endswith(".part") for path in folder.rglob("*")):
+    if [*(folder / TEMPORARY).iterdir(), *folder.rglob("*.gs-*"), *folder.rglob("*.part")]:
         return "something is left behind", end.said
     return None, end.said
 
@@ -297,10 +308,12 @@ def _contents(path: Path) -> dict[Path, bytes]:
 
 def run(words: Sequence[str], folder: Path, scratch: Path, allowed: Sequence[Path]) -> Outcome:
     """Run one command in a process of its own, bounded, that may write below some folders alone."""
-    said = scratch / "said.txt"
+    said, temporary = scratch / "said.txt", scratch / TEMPORARY
+    temporary.mkdir(exist_ok=True)
     child = os.fork()
     if not child:
-        _run(words, folder, said, allowed)
+        tempfile.tempdir = str(temporary)
+        _run(words, folder, said, [*allowed, temporary])
     _, status, usage = os.wait4(child, 0)
     text = said.read_text("utf-8", "replace") if said.exists() else ""
     memory = usage.ru_maxrss << (0 if sys.platform == "darwin" else 10)
@@ -316,6 +329,7 @@ def _run(words: Sequence[str], folder: Path, said: Path, allowed: Sequence[Path]
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     os.environ.update(GS_DEBUG="1", NO_COLOR="1", COLUMNS="200")
     os.chdir(folder)
+    gc.set_threshold(app.COLLECT_AFTER)
     stream = io.TextIOWrapper(said.open("wb"), "utf-8", write_through=True)
     sys.stdout = sys.stderr = stream
     sys.dont_write_bytecode = True

@@ -181,9 +181,9 @@ def _change_map(value: Any, field: Any, chance: random.Random) -> None:
     if kind == 0:
         del value[first]
     elif kind == 1:
-        value[first].CopyFrom(value[second])
+        value[first].CopyFrom(_copied(value[second]))
     elif kind == 2 and isinstance(first, str):
-        value[chance.choice((*TEXTS, second + "_"))].CopyFrom(value[first])
+        value[chance.choice((*TEXTS, second + "_"))].CopyFrom(_copied(value[first]))
     else:
         value[first].Clear()
 
@@ -197,9 +197,7 @@ def _change_list(value: Any, field: Any, places: list[Any], chance: random.Rando
     if kind == 0:
         del value[first]
     elif field.message_type is not None:
-        copies = [type(item)() for item in (value[first], value[second])]
-        for copy, item in zip(copies, (value[first], value[second]), strict=True):
-            copy.CopyFrom(item)
+        copies = [_copied(item) for item in (value[first], value[second])]
         value[second].CopyFrom(copies[0])
         if kind > 1:
             value[first].CopyFrom(copies[1])
@@ -216,7 +214,8 @@ def _append(value: Any, field: Any, places: list[Any], chance: random.Random) ->
             value.append(_scalar(field, places, chance))
         else:
             alike = [place for place in places if place.DESCRIPTOR.full_name == field.message_type.full_name]
-            value.add().CopyFrom(chance.choice(alike)) if alike else value.add()
+            copy = _copied(chance.choice(alike)) if alike else None  # it may hold the list that it is added to
+            value.add().CopyFrom(copy) if copy is not None else value.add()
 
 
 def _change_message(place: Any, field: Any, places: list[Any], chance: random.Random) -> None:
@@ -227,9 +226,14 @@ def _change_message(place: Any, field: Any, places: list[Any], chance: random.Ra
     elif kind == 1:
         getattr(place, field.name).SetInParent()
     else:
-        copy = type(getattr(place, field.name))()
-        copy.CopyFrom(chance.choice(alike))
-        getattr(place, field.name).CopyFrom(copy)
+        getattr(place, field.name).CopyFrom(_copied(chance.choice(alike)))
+
+
+def _copied(message: Any) -> Any:
+    """Return a message of its own: what is copied into a part of itself ends the process, now or later."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy
 
 
 def _scalar(field: Any, places: list[Any], chance: random.Random) -> Any:

@@ -28,6 +28,7 @@ BLOCK_SIZE = 262144  # bytes from which the writer ends a block
 RESTART_INTERVAL = 16  # entries between two keys that are spelled in full
 
 _UNCOMPRESSED, _SNAPPY = 0, 1
+_GROWN = "keys and blocks grow far beyond the size of the file"
 _GROWTH = 64 << 20  # bytes that keys and uncompressed blocks may take beyond four times the file
 
 
@@ -103,7 +104,9 @@ class SSTable:
         try:
             block = self._block(handle)
             for key, value in _block_entries(block):
-                self._spend(len(key))
+                self._budget -= len(key)
+                if self._budget < 0:
+                    raise FormatError(_GROWN)
                 yield key, value
         except FormatError as error:
             raise FormatError(f"the block at byte {handle.offset}: {error.message}", path=self.file.path) from error
@@ -131,7 +134,7 @@ class SSTable:
     def _spend(self, amount: int) -> None:
         self._budget -= amount
         if self._budget < 0:
-            raise FormatError("keys and blocks grow far beyond the size of the file")
+            raise FormatError(_GROWN)
 
 
 def is_table(file: SourceFile) -> bool:
@@ -280,6 +283,5 @@ def _encode_handle(handle: Handle) -> bytes:
 
 def _shared_length(first: bytes, second: bytes) -> int:
     limit = min(len(first), len(second))
-    if first[:limit] == second[:limit]:
-        return limit
-    return next(position for position in range(limit) if first[position] != second[position])
+    differing = int.from_bytes(first[:limit], "little") ^ int.from_bytes(second[:limit], "little")
+    return ((differing & -differing).bit_length() - 1) // 8 if differing else limit

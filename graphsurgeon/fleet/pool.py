@@ -195,7 +195,17 @@ def _serve(function: str, pipe: Connection, inherited: Sequence[Connection], mem
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _limit(memory)
     module, _, name = function.partition(":")
-    act = getattr(import_module(module), name)
+    answer_all(getattr(import_module(module), name), pipe, memory)
+
+
+def answer_all(act: Any, pipe: Connection, memory: int | None) -> None:
+    """Answer items until the other end closes the pipe. What they leave behind is not kept.
+
+    Args:
+        act: is called with each item.
+        pipe: gives items, and takes (result, error, whether it is the last answer of this process).
+        memory: bytes that the process may take, for what is told of it.
+    """
     begun_with = _held()  # of a process that was forked, what the parent holds
     for number in count(1):
         try:
@@ -204,6 +214,7 @@ def _serve(function: str, pipe: Connection, inherited: Sequence[Connection], mem
             return
         answer = _answered(act, item, memory)
         gc.collect()  # nodes and graphs hold each other: without it the process grows to twice the size
+        gc.freeze()  # modules and tables stay: the next collection looks at the next model alone
         is_last = number >= _MOST_ITEMS or _held() - begun_with > _MOST_MEMORY
         pipe.send((*answer, is_last))
 
@@ -212,6 +223,7 @@ def _answered(act: Any, item: Any, memory: int | None) -> Answer:
     try:
         return Answer(act(item), None)
     except GraphSurgeonError as error:
+        error.__traceback__ = error.__context__ = error.__cause__ = None  # its frames would keep the model
         return Answer(None, error)
     except MemoryError:
         most = f"more than the {memory >> 20} MiB that it may take" if memory else "more memory than there is"

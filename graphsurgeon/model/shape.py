@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 
@@ -50,14 +51,7 @@ class Shape:
     @property
     def num_elements(self) -> int | None:
         """Product of the dimensions, `None` unless all are known."""
-        if self.dims is None:
-            return None
-        total = 1
-        for dim in self.dims:
-            if dim is None:
-                return None
-            total *= dim
-        return total
+        return None if self.dims is None or None in self.dims else math.prod(self.dims)  # type: ignore[arg-type]
 
     def to_json(self) -> list[int | None] | None:
         """Return a list with `None` for unknown dimensions, `None` for unknown rank."""

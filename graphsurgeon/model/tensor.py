@@ -266,12 +266,14 @@ class Tensor:
             FormatError: the stored bytes do not fill the shape, or are repeated to more than fits into memory.
         """
         self._require_held()
-        if self.dtype is STRING:
-            return list(self.source.strings())
         try:
-            return numeric.decode(self.dtype, self.tobytes())
+            is_text = self.dtype is STRING
+            found = list(self.source.strings()) if is_text else numeric.decode(self.dtype, self.tobytes())
         except struct.error as error:
             raise FormatError(f"{self.dtype} values of shape {self.shape}: {error}") from error
+        if len(found) != self.num_elements:
+            raise FormatError(f"{plural(len(found), 'value')} stored for {self.dtype} of shape {self.shape}")
+        return found
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the elements as an array of `shape`. Reads the file.

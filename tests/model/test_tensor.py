@@ -109,3 +109,17 @@ def test_what_all_weights_claim_is_bounded() -> None:
         checksum(filled(3, b"x"), allowance)
     with pytest.raises(FormatError):
         compare_values(Tensor.of(FLOAT32, (1,), [1.0]), Tensor.of(FLOAT32, (1,), [2.0]), allowance)
+
+
+@pytest.mark.parametrize("dims", [None, [2]])
+def test_values_that_do_not_fill_the_shape_are_refused(dims: list[int] | None) -> None:
+    """Of unknown rank, which no tensor is, nothing is read; bytes that are too few are no list of fewer elements."""
+    message = schema.message("tensorflow.TensorProto")(dtype=3)
+    if dims is None:
+        message.tensor_shape.unknown_rank = True
+        message.int_val.append(7)
+    else:
+        message.tensor_shape.dim.add().size = 2
+        message.tensor_content = bytes(4)
+    with pytest.raises(FormatError, match=r"\d values? stored for int32 of shape"):
+        read_tensor(message, []).items()

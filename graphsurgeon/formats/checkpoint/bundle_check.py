@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graphsurgeon.disk.files import Progress, SourceFile, can_list, folder_names, is_file
-from graphsurgeon.encoding.orderedcode import decode_slice_key
 from graphsurgeon.errors import FileError, FormatError
-from graphsurgeon.formats.checkpoint.bundle_read import Bundle, BundleEntry, BundleSource, label
+from graphsurgeon.formats.checkpoint.bundle_read import Bundle, BundleEntry, BundleSource
 from graphsurgeon.formats.checkpoint.slices import SlicedSource, slice_shape
 from graphsurgeon.model.checkpoint import OBJECT_GRAPH_KEY, Checkpoint
 from graphsurgeon.model.finding import RESTORE, Finding
@@ -72,9 +71,9 @@ def verify_checksums(
         try:
             if source.checksum() != source.entry.checksum:
                 what = f"the {source.entry.size} bytes at byte {source.entry.offset} do not match their checksum"
-                found.append(Finding("error", label(source.entry.key), what, RESTORE))
+                found.append(Finding("error", source.entry.label, what, RESTORE))
         except FileError as error:
-            found.append(Finding("error", label(source.entry.key), str(error), RESTORE))
+            found.append(Finding("error", source.entry.label, str(error), RESTORE))
         done += max(source.entry.size, 0)
         if progress is not None:
             progress(done, total)
@@ -95,8 +94,8 @@ def damaged(checkpoint: Checkpoint, progress: Progress | None = None) -> dict[st
         raise FormatError(what, path=bundle.index.path, hint=RESTORE)
     found = dict.fromkeys(bundle.lost, "it is there twice, or its entry makes no sense")
     for entry, other in overlaps(bundle):
-        found[label(entry.key)] = f"its bytes overlap with those of {label(other.key)}"
-        found[label(other.key)] = f"its bytes overlap with those of {label(entry.key)}"
+        found[entry.label] = f"its bytes overlap with those of {other.label}"
+        found[other.label] = f"its bytes overlap with those of {entry.label}"
     total = sum(variable.tensor.nbytes for variable in checkpoint.variables.values())
     done = 0
     for key, variable in checkpoint.variables.items():
@@ -108,7 +107,7 @@ def damaged(checkpoint: Checkpoint, progress: Progress | None = None) -> dict[st
             found.setdefault(key, error.message.removeprefix(f"{key}: "))
         parts = [part.source for part in source.slices] if isinstance(source, SlicedSource) else []
         for part in parts:  # what overlaps is found by the keys of slices
-            where = label(part.entry.key) if isinstance(part, BundleSource) else ""
+            where = part.entry.label if isinstance(part, BundleSource) else ""
             if where in found:
                 found.setdefault(key, found[where])
         done += variable.tensor.nbytes
@@ -197,7 +196,7 @@ def _why_unreadable(bundle: Bundle, shard: Shard) -> tuple[str, str]:
 def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
     last: BundleEntry | None = None
     for entry in sorted(_stored_entries(bundle), key=lambda entry: (entry.shard, entry.offset, entry.size)):
-        where = label(entry.key)
+        where = entry.label
         expected = entry.expected_size
         if not 0 <= entry.shard < bundle.num_shards:
             yield Finding("error", where, f"lies in shard {entry.shard} of {bundle.num_shards}", RESTORE)
@@ -208,14 +207,14 @@ def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
         elif expected is not None and entry.size != expected:
             what = f"{entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}"
             yield Finding("error", where, what, RESTORE)
-        if decode_slice_key(entry.key) is None and not _is_text(entry.key):
+        if entry.slice_of is None and not _is_text(entry.key):
             yield Finding("error", where, "its name is no UTF-8, which Python's readers cannot list", RESTORE)
         is_same = last is not None and (entry.shard, entry.offset, entry.size) == (last.shard, last.offset, last.size)
         if last is not None and is_same and entry.size > 0:
-            yield Finding("warning", where, f"has the same bytes as {label(last.key)}")
+            yield Finding("warning", where, f"has the same bytes as {last.label}")
         last = entry
     for entry, other in overlaps(bundle):
-        yield Finding("error", label(entry.key), f"its bytes overlap with those of {label(other.key)}", RESTORE)
+        yield Finding("error", entry.label, f"its bytes overlap with those of {other.label}", RESTORE)
 
 
 def _is_text(key: bytes) -> bool:
@@ -229,7 +228,7 @@ def _is_text(key: bytes) -> bool:
 def _slice_problems(bundle: Bundle) -> Iterator[Finding]:
     for entry in bundle.entries.values():
         for extents, part in bundle.slices(entry) if entry.slices else ():
-            where = label(entry.key)
+            where = entry.label
             if part is None:
                 yield Finding("error", where, f"its slice at {[start for start, _ in extents]} is missing", RESTORE)
             elif part.dtype is not entry.dtype or part.shape != slice_shape(extents):
@@ -237,7 +236,7 @@ def _slice_problems(bundle: Bundle) -> Iterator[Finding]:
                 what = f"a slice of it is {part.dtype} {part.shape}, {entry.dtype} {wanted} is asked for"
                 yield Finding("error", where, what, RESTORE)
     for part in bundle.orphans():
-        yield Finding("warning", label(part.key), "is a slice of a variable that does not list it")
+        yield Finding("warning", part.label, "is a slice of a variable that does not list it")
 
 
 def _object_problems(checkpoint: Checkpoint) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,30 +49,49 @@ class BundleEntry:
 
     Attributes:
         key: as stored; of a slice the ordered code of name and extents.
+        label: the key as text.
+        slice_of: name and extents, if this is a slice.
         raw: the serialized message.
         shard, offset, size: where the bytes lie, as the file says.
+        expected_size: bytes that dtype and shape ask for; None where they do not determine them.
         checksum: masked CRC32C of the stored bytes.
         slices: extents of the slices; empty for an ordinary entry.
     """
 
-    __slots__ = ("checksum", "dtype", "key", "offset", "raw", "shape", "shard", "size", "slices")
+    __slots__ = (
+        "checksum",
+        "dtype",
+        "expected_size",
+        "key",
+        "label",
+        "offset",
+        "raw",
+        "shape",
+        "shard",
+        "size",
+        "slice_of",
+        "slices",
+    )
 
     def __init__(self, key: bytes, raw: bytes, message: Any) -> None:
         self.key = key
+        self.slice_of = decode_slice_key(key)
+        self.label = _spelled(key, self.slice_of)
         self.raw = raw
         self.dtype = DType.of(message.dtype)
-        self.shape = Shape([dim.size for dim in message.shape.dim])  # readers pass over a rank that is called unknown
+        self.shape = _shape(tuple([dim.size for dim in message.shape.dim]))  # passed over: a rank called unknown
         self.shard: int = message.shard_id
         self.offset: int = message.offset
         self.size: int = message.size
+        count = self.shape.num_elements
+        self.expected_size = count * self.dtype.itemsize if count is not None and self.dtype.bits else None
         self.checksum: int = message.crc32c
         self.slices: list[tuple[Extent, ...]] = [read_extents(part) for part in message.slices]
 
-    @property
-    def expected_size(self) -> int | None:
-        """Bytes that dtype and shape ask for; None where they do not determine them."""
-        count = self.shape.num_elements
-        return count * self.dtype.itemsize if count is not None and self.dtype.bits else None
+
+@lru_cache(1024)
+def _shape(dims: tuple[int, ...]) -> Shape:
+    return Shape(dims)
 
 
 def read_extents(message: Any) -> tuple[Extent, ...]:
@@ -149,7 +169,7 @@ class Bundle:
         try:
             return FileRange(self.shard(entry.shard), entry.offset, entry.size)
         except FormatError as error:
-            raise FormatError(f"{label(entry.key)}: {error.message}", path=error.path, hint=error.hint) from error
+            raise FormatError(f"{entry.label}: {error.message}", path=error.path, hint=error.hint) from error
 
     def slices(self, entry: BundleEntry) -> list[tuple[tuple[Extent, ...], BundleEntry | None]]:
         """Return the slices of a partitioned entry: extents, and the slice's own entry where it was found."""
@@ -249,9 +269,9 @@ class Bundle:
                 self._lose(key, "is there twice; the first one counts")
                 continue
             self.entries[key] = entry
-            sliced = decode_slice_key(key)
-            if sliced is not None:
-                self._slices.setdefault(sliced[0], []).append((sliced[1], entry))
+            if entry.slice_of is not None:
+                name, extents = entry.slice_of
+                self._slices.setdefault(name, []).append((extents, entry))
 
     def _lose(self, key: bytes, what: str) -> None:
         self.lost.append(label(key))
@@ -268,7 +288,7 @@ def read_bundle(index: SourceFile, folder: Path, basename: str, root: Path | Non
     with collector_off():
         bundle = Bundle(index, folder, basename, root)
         for entry in bundle.entries.values():
-            if entry.key != OBJECT_GRAPH_KEY.encode() and decode_slice_key(entry.key) is None:
+            if entry.slice_of is None and entry.label != OBJECT_GRAPH_KEY:
                 variable = lift_variable(bundle, entry)
                 variables[variable.key] = variable
                 bundle.tensors[variable.key] = variable.tensor
@@ -277,7 +297,7 @@ def read_bundle(index: SourceFile, folder: Path, basename: str, root: Path | Non
 
 def lift_variable(bundle: Bundle, entry: BundleEntry) -> Variable:
     """Return the Variable of an entry."""
-    where = label(entry.key)
+    where = entry.label
     if not entry.shape.is_static or (entry.shape.rank or 0) > MAX_RANK:
         bundle.report(where, f"its shape {entry.shape} is not fully known")
     if not entry.slices:
@@ -294,7 +314,10 @@ def lift_variable(bundle: Bundle, entry: BundleEntry) -> Variable:
 
 def label(key: bytes) -> str:
     """Return a key as text: bytes that are no UTF-8 are escaped; of a slice name and extents."""
-    sliced = decode_slice_key(key)
+    return _spelled(key, decode_slice_key(key))
+
+
+def _spelled(key: bytes, sliced: tuple[bytes, list[Extent]] | None) -> str:
     if sliced is None:
         return key.decode("utf-8", "backslashreplace")
     extents = ",".join("all" if length < 0 else f"{start}:{start + length}" for start, length in sliced[1])
@@ -324,17 +347,15 @@ class BundleSource:
     def num_elements(self) -> int:
         """Number of elements; the entry's shape and the one asked for must agree on it."""
         count = self.shape.num_elements
-        if count is None or self.entry.shape.num_elements != count:
-            raise FormatError(
-                f"{label(self.entry.key)}: stored with shape {self.entry.shape}, {self.shape} is asked for"
-            )
+        if count is None or (self.shape is not self.entry.shape and self.entry.shape.num_elements != count):
+            raise FormatError(f"{self.entry.label}: stored with shape {self.entry.shape}, {self.shape} is asked for")
         return count
 
     def chunks(self, block: int = BLOCK) -> Iterator[bytes]:
         """Yield the little-endian bytes of all elements. Reads the file."""
         stored, dtype = self._stored(), self.entry.dtype
         if dtype in (STRING, VARIANT):
-            raise FormatError(f"{label(self.entry.key)}: a tensor of type {dtype} has no fixed-size elements")
+            raise FormatError(f"{self.entry.label}: a tensor of type {dtype} has no fixed-size elements")
         for start in range(0, stored.length, block):
             chunk = stored.part(start, min(block, stored.length - start)).read()
             yield swap_bytes(chunk, dtype) if self.bundle.big_endian else chunk
@@ -362,7 +383,7 @@ class BundleSource:
             FormatError: strings or variants do not have the form they should have, or variants do not match.
         """
         entry, stored, big_endian = self.entry, self._stored(), self.bundle.big_endian
-        what = label(entry.key)
+        what = entry.label
         span = checked_span(stored, entry.dtype, self.num_elements, entry.checksum, what, big_endian=big_endian)
         if span is None:
             self.verify()
@@ -377,7 +398,7 @@ class BundleSource:
         if self.checksum() != self.entry.checksum:
             stored = self._stored()
             what = f"the {stored.length} bytes at byte {stored.offset} do not match their checksum"
-            raise FormatError(f"{label(self.entry.key)}: {what}", path=stored.file.path, hint=RESTORE)
+            raise FormatError(f"{self.entry.label}: {what}", path=stored.file.path, hint=RESTORE)
 
     def checksum(self) -> int:
         """Return the masked CRC32C of the stored bytes. Reads the file."""
@@ -389,11 +410,9 @@ class BundleSource:
         entry, expected = self.entry, self.entry.expected_size
         if expected is not None and entry.size != expected:
             raise FormatError(
-                f"{label(entry.key)}: {entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}",
+                f"{entry.label}: {entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}",
                 path=self.bundle.index.path,
             )
-        if self.num_elements and not entry.dtype.bits and not entry.size:
-            raise FormatError(
-                f"{label(entry.key)}: no bytes stored for shape {entry.shape}", path=self.bundle.index.path
-            )
+        if not entry.size and not entry.dtype.bits and self.num_elements:
+            raise FormatError(f"{entry.label}: no bytes stored for shape {entry.shape}", path=self.bundle.index.path)
         return self.bundle.stored(entry)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 from graphsurgeon.disk import crc32c
 from graphsurgeon.disk.checked import CheckedRange, Span
 from graphsurgeon.disk.files import BLOCK, Computed, FileRange, Rope, SourceFile, rope_chunks, rope_size
-from graphsurgeon.encoding.orderedcode import decode_slice_key, encode_slice_key
+from graphsurgeon.encoding.orderedcode import encode_slice_key
 from graphsurgeon.encoding.sstable import write_table
 from graphsurgeon.errors import FormatError, UnsupportedError
 from graphsurgeon.formats import schema
@@ -38,28 +39,63 @@ class _Item:
 
     Attributes:
         key: as stored.
-        message: its `BundleEntryProto`, a copy; shard and offset are filled in by the layout.
+        like: the entry that it begins as; None for one that is described anew.
         rope: its bytes; None for the entry of a partitioned tensor, which has none of its own.
         home: the entry of the source whose bytes these are, or whose place they take; None for a new one.
         kept: whose bytes these are, with the checksum they have there: those of an entry of the source, or of another
             bundle; None for new ones.
     """
 
-    __slots__ = ("home", "kept", "key", "message", "rope")
+    __slots__ = ("_message", "home", "kept", "key", "like", "rope")
 
     def __init__(
         self,
         key: bytes,
-        message: Any,
+        like: BundleEntry | None,
         rope: Rope | None,
         home: BundleEntry | None = None,
         kept: BundleSource | None = None,
     ) -> None:
         self.key = key
-        self.message = message
+        self.like = like
         self.rope = rope
         self.home = home
         self.kept = kept
+        self._message: Any = None
+
+    @property
+    def message(self) -> Any:
+        """Its `BundleEntryProto`, to be changed: few entries of many are, the others are never parsed."""
+        if self._message is None:
+            raw = self.like.raw if self.like is not None else b""
+            self._message = schema.parse("tensorflow.BundleEntryProto", raw)
+        return self._message
+
+    def serialized(self) -> bytes:
+        """Return its message: the bytes of the source where it says what they say."""
+        if self._message is None and self.like is not None:
+            return self.like.raw
+        raw: bytes = self.message.SerializeToString()
+        home = self.home.raw if self.home is not None else raw
+        is_same = home == raw or self.message == schema.parse("tensorflow.BundleEntryProto", home)
+        return home if is_same else raw
+
+    def put(self, shard: int, offset: int) -> None:
+        """Say where its bytes lie."""
+        if self.like is None or (self.like.shard, self.like.offset) != (shard, offset):
+            self.message.shard_id = shard
+            self.message.offset = offset
+
+    def describe(self, tensor: Tensor) -> None:
+        """Say dtype and shape, where they are not what the entry says; a new entry is of no reference type."""
+        if self.like is not None and tensor.dtype is self.like.dtype and tensor.shape is self.like.shape:
+            return
+        message = self.message
+        if message.dtype != tensor.dtype.number:
+            message.dtype = tensor.dtype.base.number
+        if not message.HasField("shape") or read_shape(message.shape) != tensor.shape:
+            message.ClearField("shape")
+            write_shape(tensor.shape, message.shape)
 
 
 def lower_bundle(checkpoint: Checkpoint, basename: str, *, avoid: frozenset[str] = frozenset()) -> dict[str, Rope]:
@@ -101,7 +137,7 @@ def _is_original(key: str, variable: Variable, source: Bundle) -> bool:
     tensor, raw = variable.tensor, variable.raw
     if source.tensors.get(key) is not tensor or not isinstance(raw, BundleEntry):
         return False
-    return label(raw.key) == key and (tensor.dtype, tensor.shape) == (raw.dtype, raw.shape)
+    return raw.label == key and (tensor.dtype, tensor.shape) == (raw.dtype, raw.shape)
 
 
 def _objects_changed(checkpoint: Checkpoint, source: Bundle) -> bool:
@@ -135,7 +171,7 @@ def _require_whole(source: Bundle, checkpoint: Checkpoint) -> None:
     overlapping = bundle_check.overlaps(source)
     if overlapping:
         entry, other = overlapping[0]
-        raise FormatError(f"{label(entry.key)} overlaps with {label(other.key)}", path=where, hint=hint)
+        raise FormatError(f"{entry.label} overlaps with {other.label}", path=where, hint=hint)
     if checkpoint.objects is None and source.trackable is None and _OBJECTS in source.entries:
         raise FormatError("the object graph inside cannot be read, to be kept in step", path=where, hint=hint)
 
@@ -185,13 +221,8 @@ class _Writer:
 
     def index(self, items: list[_Item]) -> bytes:
         """Return the index of placed entries."""
-        entries = []
-        for item in items:
-            raw = item.message.SerializeToString()
-            if item.home is not None and item.message == schema.parse("tensorflow.BundleEntryProto", item.home.raw):
-                raw = item.home.raw
-            entries.append((item.key, raw))
-        rows = [(HEADER_KEY, self._header()), *sorted(entries, key=lambda entry: entry[0])]
+        entries = sorted([(item.key, item.serialized()) for item in items], key=itemgetter(0))
+        rows = [(HEADER_KEY, self._header()), *entries]
         twice = next((label(key) for (key, _), (last, _) in pairwise(rows) if key == last), None)
         if twice is not None:
             raise FormatError(f"two entries would have the key {twice!r}", hint="rename one of them")
@@ -207,13 +238,13 @@ class _Writer:
 
     def _variable(self, key: str, variable: Variable) -> Iterator[_Item]:
         source, tensor, raw = variable.tensor.source, variable.tensor, variable.raw
-        name = raw.key if isinstance(raw, BundleEntry) and label(raw.key) == key else key.encode()
+        name = raw.key if isinstance(raw, BundleEntry) and raw.label == key else key.encode()
         if (
             isinstance(source, SlicedSource)
             and isinstance(raw, BundleEntry)
             and self._keeps_slices(tensor, source, raw)
         ):
-            yield _Item(name, _parse(raw), None, raw)
+            yield _Item(name, raw, None, raw)
             stored = [part.source for part in source.slices if isinstance(part.source, BundleSource)]
             for part in {part.entry.key: part for part in stored}.values():  # a damaged list may name one twice
                 yield self._slice(name, part)
@@ -227,7 +258,7 @@ class _Writer:
         return bool(raw.slices) and same_order and (tensor.dtype, tensor.shape) == (raw.dtype, raw.shape)
 
     def _slice(self, name: bytes, source: BundleSource) -> _Item:
-        _, extents = decode_slice_key(source.entry.key) or (b"", [])
+        _, extents = source.entry.slice_of or (b"", [])
         return self._stored(encode_slice_key(name, extents), source)
 
     def _require_known(self, key: bytes, tensor: Tensor) -> None:
@@ -241,12 +272,12 @@ class _Writer:
             return self._stored(key, source, tensor)
         self._require_known(key, tensor)
         home = raw if raw is not None and self.source is not None and self.source.entries.get(raw.key) is raw else None
-        message = _parse(raw) if raw is not None else schema.message("tensorflow.BundleEntryProto")()
-        del message.slices[:]
-        _describe(message, tensor)
         rope, checksum = self._payload(key, tensor)
-        message.size, message.crc32c = rope_size(rope), crc32c.mask(checksum)
-        return _Item(key, message, rope, home if home is not None and not home.slices else None)
+        item = _Item(key, raw, rope, home if home is not None and not home.slices else None)
+        del item.message.slices[:]
+        item.describe(tensor)
+        item.message.size, item.message.crc32c = rope_size(rope), crc32c.mask(checksum)
+        return item
 
     def _is_plain(self, tensor: Tensor, source: BundleSource) -> bool:
         """Say whether stored bytes can stay as they are."""
@@ -258,14 +289,14 @@ class _Writer:
         if source.bundle is self.source:
             item = self._kept(key, source.entry)
         else:
-            item = _Item(key, _parse(source.entry), [source.bundle.stored(source.entry)], kept=_plain(source))
+            item = _Item(key, source.entry, [source.bundle.stored(source.entry)], kept=_plain(source))
         if tensor is not None:
-            _describe(item.message, tensor)
+            item.describe(tensor)
         return item
 
     def _kept(self, key: bytes, entry: BundleEntry) -> _Item:
         assert self.source is not None
-        return _Item(key, _parse(entry), [self.source.stored(entry)], entry, BundleSource(self.source, entry))
+        return _Item(key, entry, [self.source.stored(entry)], entry, BundleSource(self.source, entry))
 
     def _payload(self, key: bytes, tensor: Tensor) -> tuple[Rope, int]:
         tensor.verify()  # new checksums must not hide what the old ones tell
@@ -310,7 +341,7 @@ class _Writer:
     def _shard(self, number: int, items: list[_Item], before: list[BundleEntry]) -> Rope:
         if self.source is not None and _same_bytes(items, before):
             for item in items:
-                _put(item, number, item.home.offset if item.home is not None else 0)
+                item.put(number, item.home.offset if item.home is not None else 0)
             return [_compared(self.source.shard(number), items)]
         rope: Rope = []
         placed: dict[tuple[int, int], int] = {}
@@ -318,9 +349,9 @@ class _Writer:
         for item in sorted(items, key=_original_place):
             where = (item.home.offset, item.home.size) if item.home is not None and item.kept is not None else None
             if where is not None and where in placed:  # two entries over the same bytes
-                _put(item, number, placed[where])
+                item.put(number, placed[where])
                 continue
-            _put(item, number, end)
+            item.put(number, end)
             if where is not None:
                 placed[where] = end
             end += _append(rope, [item.kept.checked()] if item.kept is not None else item.rope or [])
@@ -371,21 +402,3 @@ def _append(rope: Rope, pieces: Rope) -> int:
 
 def _follows(piece: FileRange, last: FileRange) -> bool:
     return piece.file is last.file and last.offset + last.length == piece.offset
-
-
-def _put(item: _Item, shard: int, offset: int) -> None:
-    item.message.shard_id = shard
-    item.message.offset = offset
-
-
-def _parse(entry: BundleEntry) -> Any:
-    return schema.parse("tensorflow.BundleEntryProto", entry.raw)
-
-
-def _describe(message: Any, tensor: Tensor) -> None:
-    """Write dtype and shape, where they are not what the message says; a new entry is of no reference type."""
-    if message.dtype != tensor.dtype.number:
-        message.dtype = tensor.dtype.base.number
-    if not message.HasField("shape") or read_shape(message.shape) != tensor.shape:
-        message.ClearField("shape")
-        write_shape(tensor.shape, message.shape)
