@@ -215,10 +215,10 @@ def _tensors(node: Node, call: Call | None) -> Iterator[ParsedTensor]:
     port = 0
     for arg, length in zip(opdef.outputs, lengths, strict=True):
         prefix, kind = _kind(arg.name)
-        keys = _keys(node, call, f"{prefix}{kind.partition('_')[0]}_keys") if length else []
+        keys = feature_names(node, call, f"{prefix}{kind.partition('_')[0]}_keys") if length else []
         if len(keys) < length:
             raise UnsupportedError(f"the names of the features that {node.name!r} ({node.op}) parses are computed")
-        defaults = _inputs(node, f"{prefix}dense_defaults") if kind == "dense_values" else []
+        defaults = inputs_of_argument(node, f"{prefix}dense_defaults") if kind == "dense_values" else []
         for place in range(length):
             given = Place(defaults[place], call) if place < len(defaults) else None
             default = None if given is None else constant(origin(given, passing=_SAME_ELEMENTS))
@@ -233,15 +233,16 @@ def _kind(argument: str) -> tuple[str, str]:
     return argument.removesuffix(kind), kind
 
 
-def _keys(node: Node, call: Call | None, argument: str) -> list[str]:
+def feature_names(node: Node, call: Call | None, argument: str) -> list[str]:
+    """Return the names that one argument of a parser holds, as attribute or inputs; computed ones are left out."""
     stored = node.attrs.get(argument)
     if isinstance(stored, list):
         return _texts(stored)
-    tensors = [constant(Place(value, call)) for value in _inputs(node, argument)]
+    tensors = [constant(Place(value, call)) for value in inputs_of_argument(node, argument)]
     return [text for tensor in tensors if tensor is not None for text in _texts(tensor.items())]
 
 
-def _inputs(node: Node, argument: str) -> list[Value]:
+def inputs_of_argument(node: Node, argument: str) -> list[Value]:
     """Return the inputs of a node that one argument of its op has."""
     opdef = catalog.of(node)
     lengths = opdef.input_lengths(node.attrs) if opdef is not None else None
