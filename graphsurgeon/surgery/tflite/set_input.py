@@ -249,7 +249,7 @@ def _input(metagraph: MetaGraph, name: str) -> Value:
     named = [value for value in graph.inputs if name in (value.name, f"#{value.port}")]
     if named or targets:
         return (named or targets)[0]
-    known = [value.name or "" for value in graph.inputs] + [
+    known = [value.name or f"#{value.port}" for value in graph.inputs] + [
         key for s in metagraph.signatures.values() for key in s.inputs
     ]
     raise UsageError(f"the model has no input {name!r}", hint=near_or_all(name, known))
