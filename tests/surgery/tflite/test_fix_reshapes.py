@@ -240,14 +240,14 @@ def test_the_states_of_a_step_become_those_of_the_batch(corpus: Path, tmp_path: 
     """The older LSTM, one operator for each step; this one was written without the shape of what it yields."""
     folder = corpus / "google-ai-edge+LiteRT/tflite/converter/quantization/lite/testdata"
     for name in ("lstm_calibrated.bin", "lstm_calibrated2.bin"):
-        model = read(folder / name)
+        model, after = read(folder / name), (tmp_path / name).with_suffix(".tflite")
         name_of = f"#{model.graph.inputs[0].port}"
         with pytest.raises(UnsupportedError, match=r"LSTM.*: it keeps a state for one example"):
             surgery.set_input(model, shapes={name_of: [None, 2]}, fix_reshapes=True)
         surgery.set_input(model, shapes={name_of: [2, 2]}, fix_reshapes=True)
         assert model.graph.outputs[0].value.shape == Shape([2, 2])
-        write(model, tmp_path / "after.tflite")
-        check_batches(folder / name, tmp_path / "after.tflite", is_planned=False)  # rows in pairs round otherwise
+        write(model, after)
+        check_batches(folder / name, after, is_planned=False)  # rows in pairs round otherwise
 
 
 def test_an_input_without_a_name_goes_by_its_number() -> None:
