@@ -66,7 +66,7 @@ def test_a_folder_of_the_two_is_one_model_under_other_names_too(tmp_path: Path) 
 
 
 def test_a_checkpoint_saved_under_an_empty_name_has_its_graph_beside_it(tmp_path: Path) -> None:
-    """As `saver.save(session, "folder/")` writes: `.meta`, `.index`, `.data-...`; a public package ships such models."""
+    """As `saver.save(session, "folder/")` writes: `.meta`, `.index`, `.data-...`; a package ships such models."""
     beside(tmp_path, ".meta", "")
     model = read(tmp_path)
     assert model.checkpoint is not None
