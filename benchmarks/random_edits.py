@@ -363,6 +363,8 @@ def _begin(path: Path, folder: Path, chance: random.Random) -> tuple[State, dict
 
 
 def _begin_saved_model(path: Path, chance: random.Random) -> tuple[State, dict[str, Any], dict[str, Any]]:
+    import tensorflow as tf
+
     from graphsurgeon.errors import GraphSurgeonError
     from graphsurgeon.formats import read
     from tests.oracle.signature_runs import DoesNotRunError, Source
@@ -377,7 +379,7 @@ def _begin_saved_model(path: Path, chance: random.Random) -> tuple[State, dict[s
     key = chance.choice(keys)
     try:
         source = Source(path, list(metagraph.tags), key)
-    except (DoesNotRunError, RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+    except (DoesNotRunError, RuntimeError, ValueError, KeyError, TypeError, OSError, tf.errors.OpError) as error:
         raise NotRunnableError(str(error)[:200]) from error
     if any("." in name for name in (*source.feeds, *source.expected[False])):
         raise NotRunnableError("composite ends")

@@ -189,15 +189,17 @@ def _keyed_value(metagraph: MetaGraph, text: str) -> Value | None:
     public = [one for one in metagraph.signatures.values() if not one.key.startswith(INTERNAL)]
     public.sort(key=lambda one: one.key != "serving_default")
     for side in ("outputs", "inputs"):
-        entries = [getattr(one, side)[key] for one in public if key in getattr(one, side)]
-        found = [entry.mention.target for entry in entries if entry.mention is not None]
-        values = list(dict.fromkeys(value for value in found if isinstance(value, Value)))
-        if len(values) == 1 or (values and key in getattr(public[0], side)):
-            return values[0]
+        values: dict[Value, str] = {}
+        for one in public:
+            entry = getattr(one, side).get(key)
+            target = entry.mention.target if entry is not None and entry.mention is not None else None
+            if isinstance(target, Value):
+                values.setdefault(target, one.key)
+        if len(values) == 1 or "serving_default" in values.values():
+            return next(iter(values))
         if values:
-            raise UsageError(
-                f"signatures have different tensors {key!r}", hint=f"choose {' or '.join(map(str, values))}"
-            )
+            choices = [f"{value} of signature {owner}" for value, owner in values.items()]
+            raise UsageError(f"signatures have different tensors {key!r}", hint=f"choose {' or '.join(choices)}")
     if key != text:
         keys = [name for one in public for name in (*one.outputs, *one.inputs)]
         raise UsageError(f"no signature has a key {key!r}", hint=near_or_all(key, keys))

@@ -6,6 +6,7 @@ each loader needs of it are in `docs/formats.md`.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -40,6 +41,11 @@ def parameter_name(key: str) -> str:
     """Return the parameter name that TensorFlow makes of an input key; wrappers bind inputs in its order."""
     name = re.sub(r"[^A-Za-z0-9]", "_", key)
     return name if name[:1].isalpha() else f"arg_{name}"
+
+
+def is_parameter(key: str) -> bool:
+    """Say whether loaders can make a parameter of an input key: they refuse a model for a word of Python's own."""
+    return bool(key) and not keyword.iskeyword(key) and key != "self"
 
 
 class ObjectNode:

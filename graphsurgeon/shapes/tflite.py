@@ -139,7 +139,7 @@ class RestatedOperator:
 
     def last_dim(self, index: int) -> int | None:
         """Return the stored size of the last dimension of an input."""
-        shape = self._node.inputs[index].shape
+        shape = self._node.inputs[index].shape if index < len(self._node.inputs) else None
         return shape.dims[-1] if shape is not None and shape.dims else None
 
     @property
@@ -300,6 +300,19 @@ def _recurrent(operator: RestatedOperator) -> list[Value] | None:
     """Restate one output: that of the input for each step, with as many elements as there are units."""
     depth, units = operator.last_dim(0), operator.last_output_dim
     return operator.become("BatchMatMulV2", operator.input(0), operator.weights(depth, units))
+
+
+@_rule("LSTM")
+def _lstm(operator: RestatedOperator) -> list[Value] | None:
+    """Restate one step of the kernel that keeps its states itself; the basic one hands them on as outputs."""
+    if operator.count != 1:
+        return None
+    depth = operator.last_dim(0)
+    units = operator.last_dim(_PROJECTION) or operator.dims(_RECURRENT, 2)[1]
+    return operator.become("BatchMatMulV2", operator.input(0), operator.weights(depth, units))
+
+
+_RECURRENT, _PROJECTION = 8, 18  # recurrent weights of the output gate; the state that is as wide as the output
 
 
 @_rule("BATCH_MATMUL")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, slot_keys
+from graphsurgeon.analysis.stored_weights.variables import slot_keys
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model import numeric
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import ComputedSource, Tensor
 from graphsurgeon.surgery.checkpoints.blocks import side_by_side
-from graphsurgeon.surgery.checkpoints.partners import STATE, checkpoint_of, chosen_keys, partner_keys, some
+from graphsurgeon.surgery.checkpoints.partners import checkpoint_of, chosen_keys, is_state, partner_keys, some
 from graphsurgeon.surgery.moves import arguments
 
 
@@ -99,8 +99,7 @@ def _why_not(checkpoint: Checkpoint, key: str) -> str:
     dtype = checkpoint.variables[key].tensor.dtype
     if not (dtype.is_floating or dtype.is_complex):
         return f"values of type {dtype} have no average"
-    last = key.partition(OBJECT_SUFFIX)[0].rpartition("/")[2]
-    return "it is a count or a rate, which has no average" if last in STATE else ""
+    return "it is a count or a rate, which has no average" if is_state(checkpoint, key) else ""
 
 
 def _require_partners(every: Sequence[Checkpoint], partners: Sequence[dict[str, str]], chosen: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import ComputedSource, Tensor
 from graphsurgeon.surgery.checkpoints.blocks import in_blocks
-from graphsurgeon.surgery.checkpoints.partners import STATE, checkpoint_of, chosen_keys, some
+from graphsurgeon.surgery.checkpoints.partners import checkpoint_of, chosen_keys, is_state, some
 from graphsurgeon.surgery.moves import arguments
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def cast(model: Model, *, dtype: str | DType, match: Sequence[str] = ()) -> Cast
         own = checkpoint.variables[key].tensor.dtype
         if not own.bits or own.is_complex:
             return f"values of type {own} are not cast"
-        return "" if match or (own.is_floating and not _is_state(key)) else "not of floating point"
+        return "" if match or (own.is_floating and not is_state(checkpoint, key)) else "not of floating point"
 
     keys = [
         key
@@ -108,10 +108,6 @@ def _nothing() -> np.ndarray[Any, Any]:
     import numpy as np
 
     return np.zeros(0, "f4")
-
-
-def _is_state(key: str) -> bool:
-    return key.partition("/.ATTRIBUTES/")[0].rpartition("/")[2] in STATE
 
 
 def _rounded(tensor: Tensor, target: DType) -> Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
-from graphsurgeon.errors import FormatError, UnsupportedError, UsageError
+from graphsurgeon.errors import FormatError, GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names, path_text
+from graphsurgeon.surgery.checkpoints.object_tree import keys_of_objects, make_objects
 from graphsurgeon.surgery.checkpoints.partners import checkpoint_of, some
 from graphsurgeon.surgery.moves import arguments
 
@@ -39,7 +40,8 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
     """Add the variables of another checkpoint.
 
     Of objects the children of both roots become those of one; where both have a child of one name, its children, and so
-    on. What has values on both sides is one variable afterwards, and collides.
+    on. What has values on both sides is one variable afterwards, and collides. Where one has objects and the other
+    names, the names become paths of objects.
 
     Args:
         model: a checkpoint; changed in place.
@@ -50,28 +52,105 @@ def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = N
     Raises:
         UsageError: both have a variable of one name, and `keep` does not say which counts.
         FormatError: the object graph of one cannot be read.
-        UnsupportedError: the model is no checkpoint, or one of the two holds objects and the other names.
+        UnsupportedError: the model is no checkpoint, or both have a key that a saver of its own looks for.
     """
     first = checkpoint_of(model, "merge")
     arguments.require_read("checkpoint", checkpoint, Checkpoint, Model)
     second = checkpoint if isinstance(checkpoint, Checkpoint) else checkpoint_of(checkpoint, "merge")
     if keep not in (None, "first", "second"):
         raise UsageError(f"--keep {keep!r} is neither first nor second")
-    if (first.objects is None) != (second.objects is None):
-        one, other = (first, second) if second.objects is None else (second, first)
-        if any(OBJECT_SUFFIX in key for key in other.variables):
-            hint = "gs extract --skip-damaged makes one of the paths in the keys"
-            if other.raw is None:  # arrays, whose names are keys
-                hint = "gs convert MODEL weights.ckpt makes one of the paths in the names"
-            raise FormatError("its object graph cannot be read, or is not there", path=other.prefix, hint=hint)
-        raise UnsupportedError(
-            f"{one.prefix} holds objects, {other.prefix} names: no program would restore both from one file",
-            hint="gs rename makes objects of names that become keys of them (--map: name ->"
-            " PATH/.ATTRIBUTES/VARIABLE_VALUE); or keep two files, and restore them one after the other",
+    if first.objects is None and second.objects is None:
+        return _merge_names(first, second, keep, prefix)
+    if first.objects is None:
+        return _merge_into_names(first, second, keep, prefix)
+    if second.objects is not None:
+        return _Joining(first, second, prefix).run(keep)
+    keys, notes = _keys_of_names(second), _told(second)
+    second = Checkpoint(second.prefix, 2, {new: _copy(second.variables[old], new) for old, new in keys.items()})
+    _make_objects(second, keys, prefix.strip("/"))
+    return _merge_objects(first, second, keep, prefix, notes)
+
+
+def _merge_into_names(first: Checkpoint, second: Checkpoint, keep: Keep | None, prefix: str) -> MergeReport:
+    keys, notes = _keys_of_names(first), _told(first)
+    first.rename(keys)
+    _make_objects(first, keys, "")
+    try:
+        done = _merge_objects(first, second, keep, prefix, notes)
+    except GraphSurgeonError:  # nothing changes where one is refused
+        first.objects = None
+        first.rename({new: old for old, new in keys.items()})
+        raise
+    return replace(done, added=done.added + _take_counter(first, second))
+
+
+def _take_counter(first: Checkpoint, second: Checkpoint) -> int:
+    """Let names that became objects have the save counter of the second, which `restore` looks for at the root."""
+    mine, theirs = first.objects, second.objects
+    counter = theirs.root.child(SAVE_COUNTER) if theirs is not None else None
+    if mine is None or counter is None or mine.root.child(SAVE_COUNTER) is not None:
+        return 0
+    keys = second.keys_of(counter)
+    mine.nodes.append(counter)
+    mine.root.children = [*mine.root.children, (SAVE_COUNTER, counter)]
+    first.variables.update({key: _copy(second.variables[key], key) for key in keys})
+    return len(keys)
+
+
+def _merge_objects(
+    first: Checkpoint, second: Checkpoint, keep: Keep | None, prefix: str, notes: list[str]
+) -> MergeReport:
+    """Join two of which one had names alone; say what both go by for savers that look for names."""
+    mine, theirs = (_full_names(one.objects) for one in (first, second))
+    twice = [name for name in theirs if name in mine]
+    if twice:
+        what = "savers of TensorFlow 1, which look for these names alone, find the one of the second"
+        notes = [*notes, f"both call a variable {some(twice)}: {what}"]
+    done = _Joining(first, second, prefix).run(keep)
+    return replace(done, notes=[*done.notes, *notes])
+
+
+def _full_names(objects: ObjectGraph | None) -> dict[str, None]:
+    return {full: None for node in (objects.nodes if objects else ()) for _, full, _ in node.attributes if full}
+
+
+def _keys_of_names(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return name -> key of the object that it becomes.
+
+    Raises:
+        FormatError: the names are keys of objects, and the objects are not there.
+    """
+    if any(OBJECT_SUFFIX in key for key in checkpoint.variables):
+        hint = "gs extract --skip-damaged makes one of the paths in the keys"
+        if checkpoint.raw is None:  # arrays, whose names are keys
+            hint = "gs convert MODEL weights.ckpt makes one of the paths in the names"
+        raise FormatError("its object graph cannot be read, or is not there", path=checkpoint.prefix, hint=hint)
+    return keys_of_objects(checkpoint.variables)
+
+
+def _make_objects(checkpoint: Checkpoint, keys: Mapping[str, str], prefix: str) -> None:
+    make_objects(checkpoint, {key: f"{prefix}/{name}" if prefix else name for name, key in keys.items()})
+
+
+def _told(checkpoint: Checkpoint) -> list[str]:
+    """Say what it means to those who restore that names become objects."""
+    names = checkpoint.variables
+    notes = [
+        f"the names of {checkpoint.prefix} became paths of objects, along which tf.train.Checkpoint restores; savers of"
+        " TensorFlow 1 find them by name as before"
+    ]
+    parts = [name for name, variable in names.items() if variable.slices > 1]
+    if parts:
+        notes.append(
+            f"of {some(parts)}, stored in parts, a saver of TensorFlow 1 that has parts finds the last one only"
         )
-    if first.objects is not None and second.objects is not None:
-        return _Joining(first, first.objects, second, second.objects, prefix).run(keep)
-    return _merge_names(first, second, keep, prefix)
+    below = [name for name in names if any(name[:end] in names for end, sign in enumerate(name) if sign == "/")]
+    if below:
+        notes.append(
+            f"{some(below)}: below another variable, where an object of a program has no place, which assert_consumed"
+            " says; gs strip takes out what optimizers keep"
+        )
+    return notes
 
 
 def _merge_names(first: Checkpoint, second: Checkpoint, keep: Keep | None, prefix: str) -> MergeReport:
@@ -103,13 +182,13 @@ def _require_rule(both: list[str], keep: Keep | None) -> None:
 class _Joining:
     """Two graphs of objects that become one: which node of the second is which of the first, and what is added."""
 
-    def __init__(
-        self, first: Checkpoint, objects: ObjectGraph, second: Checkpoint, theirs: ObjectGraph, prefix: str
-    ) -> None:
-        self.first, self.objects, self.second, self.theirs = first, objects, second, theirs
+    def __init__(self, first: Checkpoint, second: Checkpoint, prefix: str) -> None:
+        assert first.objects is not None
+        assert second.objects is not None
+        self.first, self.objects, self.second, self.theirs = first, first.objects, second, second.objects
         self.prefix = path_names(prefix.rstrip("/")) if prefix.strip("/") else []
         self.twins = self._twins()
-        self.counter = theirs.root.child(SAVE_COUNTER)
+        self.counter = self.theirs.root.child(SAVE_COUNTER)
 
     def _twins(self) -> dict[ObjectNode, ObjectNode]:
         """Return the object of the first that each of the second becomes, where the first has one under its name."""
@@ -204,6 +283,8 @@ class _Joining:
                 twin.children = [*twin.children, *(edge for edge in edges if edge[0] not in there)]
                 had = {(of, name) for of, name, _ in twin.slots}
                 twin.slots = [*twin.slots, *(slot for slot in slots if slot[:2] not in had)]
+                if node.attributes and not twin.attributes:  # a variable here, what others lie below there
+                    twin.attributes = [(name, full, _respelled(key, beginnings)) for name, full, key in node.attributes]
             else:
                 node.children, node.slots = edges, slots
         self.objects.nodes += added

@@ -57,3 +57,19 @@ def test_keys_of_signatures_are_names_of_tensors() -> None:
     placeholder = metagraph.signatures["serving_default"].inputs["x"].mention
     assert placeholder is not None
     assert find_value(metagraph, "key:x") is placeholder.target
+
+
+def test_a_key_of_several_signatures_is_the_default_ones_or_nobodys() -> None:
+    metagraph = read(FIXTURES / "savedmodel" / "several_signatures").metagraphs[0]
+    signatures = metagraph.signatures
+    for key in ("decode", "__saved_model_init_op"):
+        del signatures[key]
+    default = signatures.pop("serving_default")
+    with pytest.raises(UsageError, match="different tensors 'code'") as error:  # the first one is nobody's choice
+        find_value(metagraph, "key:code")
+    assert "StatefulPartitionedCall_1:0 of signature embed or StatefulPartitionedCall_2:0 of signature encode" in (
+        error.value.hint
+    )
+    default.outputs["code"] = signatures["encode"].outputs["code"]
+    signatures["serving_default"] = default
+    assert str(find_value(metagraph, "key:code")) == "StatefulPartitionedCall_2:0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,19 @@ def test_self_loads_and_cannot_be_called() -> None:
 
 def test_keys_beside_an_object_graph_are_not_read() -> None:
     assert severities(with_keys(["in"], "linear"), "signature-key") == []
+
+
+@pytest.mark.parametrize("key", ["class", "None", "match", "self"])
+def test_keys_of_structures_are_parameters(key: str) -> None:
+    """A word of Python's own stops the loader (TensorFlow 2.21: "is not a valid parameter name")."""
+    model = read(SAVED / "linear")
+    objects = model.metagraphs[0].objects
+    assert objects is not None
+    given: list[Any] = [(one, one.input_signature) for one in objects.concrete_functions]
+    entry, (args, named) = next(item for item in given if len(item[1][1]) == 1)
+    entry.input_signature = (args, {key: next(iter(named.values()))})
+    wanted = ["error"] if key in ("class", "None") else []
+    assert severities(model, "object-function") == wanted
 
 
 # An operation that is fetched yields nothing, and nobody minds; it cannot be fed (measured with the loaders of 2.21).

@@ -82,6 +82,11 @@ def test_an_example_by_hand() -> None:
     n = b"\x0a\x0b\x0a\x01n\x12\x06\x1a\x04\x0a\x02\0\0"
     s = b"\x0a\x0d\x0a\x01s\x12\x08\x0a\x06\x0a\x04text"
     assert serialize_example(features) == b"\x0a\x2b" + x + n + s
+    step = b"\x0a\x0d\x0a\x01l\x12\x08\x0a\x06\x1a\x04\x0a\x02\0\0"
+    assert (
+        serialize_example([*features, Feature("l", INT64, 2, is_list=True)])
+        == b"\x0a\x2b" + x + n + s + b"\x12\x0f" + step
+    )
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,15 @@ def test_a_folder_of_the_two_is_one_model_under_other_names_too(tmp_path: Path) 
     assert edit.edit(tmp_path, [("freeze", options)], dry_run=True).files
 
 
+def test_a_checkpoint_saved_under_an_empty_name_has_its_graph_beside_it(tmp_path: Path) -> None:
+    """As `saver.save(session, "folder/")` writes: `.meta`, `.index`, `.data-...`; a package ships such models."""
+    beside(tmp_path, ".meta", "")
+    model = read(tmp_path)
+    assert model.checkpoint is not None
+    assert model.metagraphs
+    assert any(f"{tmp_path}/.index is the checkpoint alone" in note for note in model.notes)
+
+
 def test_graphs_that_no_checkpoint_of_a_folder_belongs_to_leave_it_alone(tmp_path: Path) -> None:
     beside(tmp_path, "first.meta", "weights")
     beside(tmp_path, "second.meta")

@@ -99,11 +99,21 @@ def test_all_that_the_schema_has_comes_back(tmp_path: Path) -> None:
 
 def test_removing_takes_the_files_too(tmp_path: Path) -> None:
     path = described(tmp_path, labels={"probs": ("labels.txt", LABELS)})
-    edit(path, [("metadata", {"remove": True})], in_place=True)
+    assert edit(path, [("metadata", {"remove": True})], in_place=True).notes == ()  # of files behind the model
     assert "TFLITE_METADATA" not in read(path).metagraphs[0].collections
     assert not zipfile.is_zipfile(io.BytesIO(path.read_bytes()))
     with pytest.raises(UsageError, match="has no metadata"):
         edit(path, [("metadata", {"remove": True})], in_place=True)
+
+
+def test_files_that_no_metadata_names_stay_and_are_told(tmp_path: Path) -> None:
+    path = described(tmp_path, labels={"probs": ("labels.txt", LABELS)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("own.txt", "mine")
+    done = edit(path, [("metadata", {"remove": True})], in_place=True)
+    assert done.steps[0].report.notes[-1] == "what no metadata named stays behind the model: own.txt"  # type: ignore[attr-defined]
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["own.txt"]
 
 
 def test_later_steps_keep_it_in_step(tmp_path: Path) -> None:

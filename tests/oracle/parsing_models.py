@@ -131,6 +131,43 @@ def keras_like(path: Path) -> Parsing:
     return Parsing(records, tensors(tf.io.parse_example(records, _spec())), ("size",))
 
 
+def parsed_far_inside(path: Path) -> Parsing:
+    """Write a parser two functions deep that yields more than anybody reads; one feature is a word of Python's own."""
+    import tensorflow as tf
+
+    spec = {
+        "age": tf.io.FixedLenFeature([1], tf.float32),
+        "class": tf.io.FixedLenFeature([2], tf.float32, default_value=[0.5, 0.25]),
+        "unread": tf.io.FixedLenFeature([], tf.string, default_value="none"),
+        "words": tf.io.VarLenFeature(tf.string),
+        "ids": tf.io.RaggedFeature(tf.int64),
+    }
+
+    class Served(tf.Module):
+        @tf.function
+        def inner(self, examples: Any) -> Any:
+            return tf.io.parse_example(examples, spec)
+
+        @tf.function
+        def between(self, examples: Any) -> Any:
+            return self.inner(examples), tf.strings.length(examples)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        def serve(self, examples: Any) -> Any:
+            features, _ = self.between(examples)
+            total = tf.reduce_sum(features["class"], 1, keepdims=True) + features["age"]
+            return {"score": total, "longest": tf.reduce_max(features["ids"].row_lengths())}
+
+    module = Served()
+    tf.saved_model.save(module, str(path), signatures={"serving_default": module.serve})
+    rows = [{"class" if name == "size" else name: values for name, values in row.items()} for row in RECORDS]
+    records = np.array([_example(**row) for row in rows], dtype=object)
+    features = tf.io.parse_example(records, spec)
+    splits = features["ids"].row_splits.numpy()
+    read = {"age": features["age"].numpy(), "class_": features["class"].numpy(), "ids_row_splits": splits}
+    return Parsing(records, read, ("class_",))
+
+
 def estimator_like(path: Path, *, version: int = 1, has_ragged: bool = False) -> Parsing:
     """Write what an Estimator writes: the parser in the main graph, several signatures, no object graph."""
     import tensorflow as tf
@@ -292,6 +329,7 @@ MODELS: dict[str, Callable[[Path], Parsing]] = {
     "ParseExampleV2": lambda path: estimator_like(path, version=2),
     "ragged": lambda path: estimator_like(path, version=2, has_ragged=True),
     "function": keras_like,
+    "far inside": parsed_far_inside,
     "ParseSingleExample": one_example,
     "ParseSequenceExample": sequences,
     "ParseSingleSequenceExample": lambda path: sequences(path, single=True),

@@ -10,9 +10,10 @@ import pytest
 
 from graphsurgeon import read
 from graphsurgeon.edit import edit
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import UsageError
 from graphsurgeon.model import numeric
 from graphsurgeon.model.dtype import DType
+from graphsurgeon.surgery import merge
 
 pytestmark = pytest.mark.tensorflow
 
@@ -168,8 +169,6 @@ def test_keys_that_both_have_are_told_apart(tmp_path: Path) -> None:
     assert model.checkpoint.objects is not None
     root = model.checkpoint.objects.root
     root.children = [("y" if name == "x" else name, child) for name, child in root.children]
-    from graphsurgeon.surgery import merge
-
     into = read(first)
     assert merge(into, checkpoint=model).renamed
     from graphsurgeon import write
@@ -228,9 +227,82 @@ def test_a_saver_restores_what_was_merged(tmp_path: Path) -> None:
         made = [v1.get_variable(name, [1]) for name in ("a/w", "b/w")]
         v1.train.Saver().restore(session, f"{tmp_path}/both.ckpt")
         np.testing.assert_equal(session.run(made), [[1.0], [2.0]])
-    objects = tf.train.Checkpoint(x=tf.Variable([1.0])).write(f"{tmp_path}/objects")
-    with pytest.raises(UnsupportedError, match="holds objects"):
-        edit(first, [("merge", {"checkpoint": objects})], output=tmp_path / "no.ckpt")
+
+
+@pytest.mark.parametrize(("is_first", "prefix"), [(False, ""), (False, "old/"), (True, "")])
+def test_names_and_objects_in_one(is_first: bool, prefix: str, tmp_path: Path) -> None:
+    """Programs of both kinds restore what was theirs, and one with objects for all of it."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+
+    def made(number: int = 1) -> list[Any]:
+        parts = v1.fixed_size_partitioner(number)
+        return [
+            v1.get_variable("conv.1/w", [2, 3], initializer=v1.constant_initializer([[1, 2, 3], [4, 5, 6]])),
+            v1.get_variable("p", [4], partitioner=parts, initializer=v1.constant_initializer(7)),
+            v1.get_variable("global_step", initializer=5, use_resource=True),
+        ]
+
+    with tf.Graph().as_default(), v1.Session() as session:
+        made(2)
+        session.run(v1.global_variables_initializer())
+        names = v1.train.Saver().save(session, f"{tmp_path}/names.ckpt")
+    net, optimizer = network(1)
+    objects = tf.train.Checkpoint(net=net, optimizer=optimizer).save(f"{tmp_path}/objects")
+    first, second = (names, objects) if is_first else (objects, names)
+    [done] = edit(first, [("merge", {"checkpoint": second, "prefix": prefix})], output=tmp_path / "both.ckpt").steps
+    told = "\n".join(done.report.notes)  # type: ignore[attr-defined]
+    assert "became paths of objects" in told
+    assert "of p, stored in parts" in told
+
+    with tf.Graph().as_default(), v1.Session() as session:
+        with v1.variable_scope(prefix.rstrip("/")):
+            mine = [tf.convert_to_tensor(variable) for variable in made()]
+        v1.train.Saver().restore(session, f"{tmp_path}/both.ckpt")
+        values = session.run(mine)
+    np.testing.assert_equal(values, [[[1, 2, 3], [4, 5, 6]], [7, 7, 7, 7], 5])
+
+    conv, blank = tf.Module(), network(9)
+    conv.w = tf.Variable(tf.zeros([2, 3]))
+    parts: Any = {"conv.1": conv, "p": tf.Variable(tf.zeros(4)), "global_step": tf.Variable(0)}
+    if prefix:
+        holder = tf.Module()
+        for name, part in parts.items():
+            setattr(holder, name, part)
+        parts = {"old": holder}
+    program = tf.train.Checkpoint(net=blank[0], optimizer=blank[1], **parts)
+    program.restore(f"{tmp_path}/both.ckpt").assert_consumed()
+    np.testing.assert_equal(conv.w.numpy(), [[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_equal(blank[0].get_weights(), net.get_weights())
+    assert int(blank[1].iterations) == int(optimizer.iterations)
+
+
+def test_names_that_cannot_be_objects_with_others(tmp_path: Path) -> None:
+    """A name that both have asks for a rule, and what lies below a variable is told."""
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        for name in ("w", "w/Adam"):
+            v1.get_variable(name, initializer=[1.0, 2.0])
+        session.run(v1.global_variables_initializer())
+        names = v1.train.Saver().save(session, f"{tmp_path}/names.ckpt")
+    objects = tf.train.Checkpoint(w=tf.Variable([3.0, 4.0])).write(f"{tmp_path}/objects")
+    for first, second in ((names, objects), (objects, names)):
+        model = read(first)
+        assert model.checkpoint is not None
+        before = list(model.checkpoint.variables)
+        with pytest.raises(UsageError, match="both have w"):
+            merge(model, checkpoint=read(second))
+        assert list(model.checkpoint.variables) == before
+        [done] = edit(
+            first, [("merge", {"checkpoint": second, "keep": "first"})], output=tmp_path / "both.ckpt", force=True
+        ).steps
+        assert any(note.startswith("w/Adam: below") for note in done.report.notes)  # type: ignore[attr-defined]
+        w = tf.Variable([0.0, 0.0])
+        tf.train.Checkpoint(w=w).read(f"{tmp_path}/both.ckpt").assert_existing_objects_matched()
+        assert w.numpy().tolist() == ([1.0, 2.0] if first is names else [3.0, 4.0])
 
 
 def test_partitioned_variables(tmp_path: Path) -> None:

@@ -77,6 +77,16 @@ def test_a_cut_in_the_main_graph_is_verified_with_parts_that_fit(kind: str, tmp_
     assert [(one.name, one.elements > 0) for one in report.outputs] == [("score", True)]
 
 
+@pytest.mark.parametrize("kind", ["ParseSequenceExample", "ParseSingleSequenceExample"])
+def test_models_of_sequences_are_run_with_records_of_their_kind(kind: str, tmp_path: Path) -> None:
+    MODELS[kind](tmp_path / "source")
+    edit.edit(tmp_path / "source", [("add-signature", {"past_parser": True})], output=tmp_path / "out")
+    report = verify(tmp_path / "source", tmp_path / "out")
+    assert report.agrees
+    assert report.outputs
+    assert all(one.elements > 0 for one in report.outputs)
+
+
 def test_a_default_of_one_example_is_kept_for_serving(tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     MODELS["ParseSingleExample"](source)

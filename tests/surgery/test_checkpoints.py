@@ -60,6 +60,17 @@ def test_one_checkpoint_has_no_average() -> None:
         average(model(v=floats(1.0)), [])
 
 
+def test_settings_of_an_optimizer_stay_and_weights_of_their_names_do_not() -> None:
+    """A single number beside a learning rate is a setting; a vector that is called `decay`, and a slot, are weights."""
+    ending = "/.ATTRIBUTES/VARIABLE_VALUE"
+    rate, weight = Tensor.of(FLOAT32, (), [0.9]), floats(0.5, 0.25)
+    settings = [f"opt/{name}{ending}" for name in ("learning_rate", "momentum", "weight_decay")] + ["SGD/beta1_power"]
+    weights = [f"layer/decay{ending}", f"layer/w/.OPTIMIZER_SLOT/opt/momentum{ending}", f"layer/scale{ending}"]
+    given = {**dict.fromkeys(settings, rate), **dict.fromkeys(weights, weight), weights[-1]: rate}
+    assert {key for key, _ in cast(model(**given), dtype="bfloat16").cast} == set(weights)
+    assert set(average(model(**given), [model(**given)]).averaged) == set(weights)
+
+
 def test_integers_are_cast_where_they_are_named() -> None:
     one = model(v=floats(1.0, -3.0), w=floats(0.5), n=Tensor.of(INT64, (1,), [300]))
     cast(one, dtype="int8", match=["v"])

@@ -204,3 +204,15 @@ def test_what_a_graph_says_of_itself_comes_along(tmp_path: Path) -> None:
     joined = schema.message("tensorflow.MetaGraphDef").FromString((tmp_path / "out.meta").read_bytes())
     assert (joined.graph_def.versions.producer, joined.graph_def.versions.min_consumer) == (1001, 13)
     assert dict(joined.meta_info_def.function_aliases) == {"both": "alias 0", "f0": "own", "f1": "own"}
+
+
+@pytest.mark.litert  # for `flatbuffers`, which comes with it
+def test_a_tflite_model_of_more_buffers_behind_one_of_fewer(tmp_path: Path) -> None:
+    """The number of a buffer counts in the file that its tensor was read from."""
+    small, large = (FIXTURES / "tflite" / f"{name}.tflite" for name in ("float", "cnn_float"))
+    out = tmp_path / "both.tflite"
+    edit(small, [("join", {"other": large})], output=out)
+    assert [finding for finding in graphsurgeon.check(read(out)) if finding.severity == "error"] == []
+    found = [value.tensor.items() for value in read(out).graph.values if value.tensor is not None]
+    wanted = [value.tensor.items() for value in read(large).graph.values if value.tensor is not None]
+    assert all(items in found for items in wanted)

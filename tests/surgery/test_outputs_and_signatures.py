@@ -154,6 +154,15 @@ def test_inputs_that_are_found_get_legal_keys() -> None:
     assert list(report.inputs) == ["image_in"]
 
 
+def test_no_input_is_called_by_a_word_of_python(tmp_path: Path) -> None:
+    """Loaders refuse the whole model then: keys that are found get another name, those that are given are refused."""
+    model = read(MODELS / "keras_export")
+    with pytest.raises(UsageError, match="'class' is a word of Python's own"):
+        surgery.rename(model, {"serving_default.image": "class"}, what="keys")
+    graph = text_graph(tmp_path, GRAPH.replace('"x"', '"scope/in"'))
+    assert list(surgery.add_signature(graph, {"scores": "c"}).inputs) == ["in_"]
+
+
 def test_tags_come_and_go() -> None:
     model = read(MODELS / "v1_hub_module")
     assert model.metagraphs[0].tags == []

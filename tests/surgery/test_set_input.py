@@ -273,6 +273,14 @@ def test_a_signature_keeps_what_it_feeds_and_what_it_needs(tmp_path: Path) -> No
         assert any(note.startswith(f"{left} keeps its default") for note in report.notes)
 
 
+def test_what_a_saver_is_given_is_no_input(fixtures_dir: Path) -> None:
+    model = read(fixtures_dir / "savedmodel" / "v1_keep_prob")
+    with pytest.raises(UsageError, match="no placeholder with a default"):
+        set_input(model, defaults="constants")
+    model = read(fixtures_dir / "metagraph" / "training_text" / "model.meta")
+    assert [one.name for one in set_input(model, defaults="placeholders").inputs] == ["keep_prob"]
+
+
 def test_no_default_is_told(tmp_path: Path) -> None:
     model = graph_model(tmp_path, placeholder("x"))
     with pytest.raises(UsageError, match="no placeholder with a default"):

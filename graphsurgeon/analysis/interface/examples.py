@@ -1,4 +1,4 @@
-"""The features that a graph parses out of serialized `tf.train.Example`s, and an Example that has them."""
+"""The features that a graph parses out of serialized examples, of sequences too, and an example that has them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
 from graphsurgeon.analysis.flow.restore_map import constant
+from graphsurgeon.analysis.interface.parsed_features import ALL_PARSERS, feature_names, inputs_of_argument
 from graphsurgeon.encoding.protowire import length_delimited
 from graphsurgeon.model.dtype import FLOAT32, STRING, DType
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.ops.kinds import PARSERS
+from graphsurgeon.ops.kinds import SEQUENCE_PARSERS
 
 
 class Feature(NamedTuple):
@@ -21,11 +22,13 @@ class Feature(NamedTuple):
 
     Attributes:
         size: how many values an example must have; 0 for one that may be left out.
+        is_list: a sequence has it, for each of its steps.
     """
 
     name: str
     dtype: DType
     size: int
+    is_list: bool = False
 
 
 def parsed_features(metagraph: MetaGraph, source: object) -> list[Feature] | None:
@@ -38,22 +41,50 @@ def parsed_features(metagraph: MetaGraph, source: object) -> list[Feature] | Non
     Returns:
         None if nothing parses the value as examples, or the names are not constant.
     """
-    if not isinstance(source, Value) or not any(op in graph.op_counts for graph in metagraph.graphs for op in PARSERS):
+    counts = [graph.op_counts for graph in metagraph.graphs]
+    if not isinstance(source, Value) or not any(op in ops for ops in counts for op in ALL_PARSERS):
         return None
-    for node, call in nodes_inside(metagraph.graph.nodes, PARSERS):
+    for node, call in nodes_inside(metagraph.graph.nodes, ALL_PARSERS):
         if node.inputs and origin(Place(node.inputs[0], call)) == origin(Place(source)):
-            return _features(node, call)
+            return _of_sequence(node, call) if node.op in SEQUENCE_PARSERS else _features(node, call)
     return None
 
 
 def serialize_example(features: Iterable[Feature]) -> bytes:
-    """Return an Example with zeros, or `text`, for the features that it must have."""
-    entries = b"".join(
-        length_delimited(1, length_delimited(1, feature.name.encode()) + length_delimited(2, _values(feature)))
-        for feature in features
-        if feature.size
-    )
-    return length_delimited(1, entries)
+    """Return an Example with zeros, or `text`, for the features that it must have; a SequenceExample of one step."""
+    alone: list[bytes] = []
+    lists: list[bytes] = []
+    for feature in features:
+        if feature.size:
+            value = length_delimited(1, _values(feature)) if feature.is_list else _values(feature)
+            entry = length_delimited(1, feature.name.encode()) + length_delimited(2, value)
+            (lists if feature.is_list else alone).append(length_delimited(1, entry))
+    # The context of a SequenceExample is where an Example has its features.
+    return length_delimited(1, b"".join(alone)) + (length_delimited(2, b"".join(lists)) if lists else b"")
+
+
+def _of_sequence(node: Node, call: Call | None) -> list[Feature] | None:
+    """Return the features of a parser of sequences; sparse and ragged ones may be left out."""
+    found = []
+    for prefix, types in (("context_", "Tcontext_dense"), ("feature_list_", "feature_list_dense_types")):
+        is_list = prefix != "context_"
+        dtypes, shapes = node.attrs.get(types), node.attrs.get(f"{prefix}dense_shapes")
+        names = feature_names(node, call, f"{prefix}dense_keys")
+        if not isinstance(dtypes, list) or len(names) != len(dtypes):
+            return None
+        defaults = [] if is_list else inputs_of_argument(node, "context_dense_defaults")
+        for position, (name, dtype) in enumerate(zip(names, dtypes, strict=True)):
+            default = constant(Place(defaults[position], call)) if position < len(defaults) else None
+            shape = shapes[position] if isinstance(shapes, list) and position < len(shapes) else None
+            size = 0 if default is not None and default.num_elements else _count(shape)
+            if isinstance(dtype, DType):
+                found.append(Feature(name, dtype, size, is_list))
+        for kind, noted in (("sparse", "sparse_types"), ("ragged", "ragged_value_types")):
+            dtypes = node.attrs.get(f"{prefix}{noted}")
+            names = feature_names(node, call, f"{prefix}{kind}_keys")
+            pairs = zip(names, dtypes if isinstance(dtypes, list) else [], strict=False)
+            found += [Feature(name, dtype, 0, is_list) for name, dtype in pairs if isinstance(dtype, DType)]
+    return found
 
 
 def _features(node: Node, call: Call | None) -> list[Feature] | None:

@@ -72,14 +72,23 @@ def parsed_tensors(graph: Graph, outputs: Sequence[Value]) -> list[ParsedTensor]
             "nothing that the outputs need parses serialized examples",
             hint="gs find MODEL --op 'Parse*' lists parsers; gs add-signature --input KEY=TENSOR names tensors itself",
         )
-    found: dict[Call | None, list[ParsedTensor]] = {}
-    for call in sorted(frames, key=lambda call: call.depth if call else 0, reverse=True):
-        frame = frames[call]
-        found[call] = _of_frame(frame, call, outputs if call is None else _results(call.function))
+    by_depth = sorted(frames, key=lambda call: call.depth if call else 0)
+    for call in reversed(by_depth):
+        frames[call].sources = _sources(frames[call].records)
         if call is not None:
-            passed = [value for value in frame.sources if value in call.function.inputs]
+            passed = [value for value in frames[call].sources if value in call.function.inputs]
             frames[call.outer].records += [call.node.inputs[call.function.inputs.index(value)] for value in passed]
+    found: dict[Call | None, list[ParsedTensor]] = {}
+    for call in by_depth:
+        if call is not None:
+            frames[call].wanted = _read_results(call, frames[call.outer])
+        found[call] = _of_frame(frames[call], call, outputs if call is None else frames[call].wanted)
     return [tensor for call in frames for tensor in found[call]]
+
+
+def read_results(call: Call, read: Container[Value]) -> list[int]:
+    """Return which results of a function are read where it is called, among the values that are."""
+    return [place for place in range(len(call.function.outputs)) if call.node.output(place) in read]
 
 
 def _refuse_hidden(outputs: Sequence[Value]) -> None:
@@ -108,12 +117,18 @@ class _Frame:
         calls: nodes that run a function with parsers.
         records: what parsers, and such calls, are given.
         sources: placeholders and arguments that the records come from.
+        wanted: results of the graph that are read where it runs.
+        needed: nodes that those need, once the tensors are fed.
+        read: what those nodes, and the wanted results, read.
     """
 
     parsers: list[Node] = field(default_factory=list)
     calls: dict[Node, None] = field(default_factory=dict)
     records: list[Value] = field(default_factory=list)
     sources: set[Value] = field(default_factory=set)
+    wanted: list[Value] = field(default_factory=list)
+    needed: dict[Node, None] = field(default_factory=dict)
+    read: set[Value] = field(default_factory=set)
 
 
 def _frames(graph: Graph, outputs: Sequence[Value]) -> dict[Call | None, _Frame]:
@@ -130,12 +145,16 @@ def _frames(graph: Graph, outputs: Sequence[Value]) -> dict[Call | None, _Frame]
     return frames
 
 
-def _results(function: Graph) -> list[Value]:
-    return [*(output.value for output in function.outputs), *(n.output() for n in function.control_outputs.values())]
+def _read_results(call: Call, outer: _Frame) -> list[Value]:
+    """Return what a call yields to those who are needed; what runs for its own sake counts where the call runs."""
+    function = call.function
+    results = [function.outputs[place].value for place in read_results(call, outer.read)]
+    return (
+        [*results, *(node.output() for node in function.control_outputs.values())] if call.node in outer.needed else []
+    )
 
 
 def _of_frame(frame: _Frame, call: Call | None, wanted: Sequence[Value]) -> list[ParsedTensor]:
-    frame.sources = _sources(frame.records)
     stops = {*frame.parsers, *frame.calls}
     starts = [node for value in frame.sources for node in value.consumers if node not in stops]
     records = downstream(starts, controls=False, through=lambda node: node not in stops)
@@ -143,8 +162,8 @@ def _of_frame(frame: _Frame, call: Call | None, wanted: Sequence[Value]) -> list
     needed = upstream(producers(wanted, cut), fed=cut)
     cut = _past_reshapes(cut, needed, records)
     needed = upstream(producers(wanted, cut), fed=cut)
-    read = {value for node in needed for value in node.inputs} | set(wanted)
-    kept = [tensor for value, tensor in cut.items() if value in read]
+    frame.needed, frame.read = needed, {value for node in needed for value in node.inputs} | set(wanted)
+    kept = [tensor for value, tensor in cut.items() if value in frame.read]
     featured = downstream([*frame.calls, *(user for value in cut for user in value.consumers)], controls=False)
     inputs = [value for node in needed if node in featured and node not in frame.calls for value in node.inputs]
     bare = records - featured
@@ -196,10 +215,10 @@ def _tensors(node: Node, call: Call | None) -> Iterator[ParsedTensor]:
     port = 0
     for arg, length in zip(opdef.outputs, lengths, strict=True):
         prefix, kind = _kind(arg.name)
-        keys = _keys(node, call, f"{prefix}{kind.partition('_')[0]}_keys") if length else []
+        keys = feature_names(node, call, f"{prefix}{kind.partition('_')[0]}_keys") if length else []
         if len(keys) < length:
             raise UnsupportedError(f"the names of the features that {node.name!r} ({node.op}) parses are computed")
-        defaults = _inputs(node, f"{prefix}dense_defaults") if kind == "dense_values" else []
+        defaults = inputs_of_argument(node, f"{prefix}dense_defaults") if kind == "dense_values" else []
         for place in range(length):
             given = Place(defaults[place], call) if place < len(defaults) else None
             default = None if given is None else constant(origin(given, passing=_SAME_ELEMENTS))
@@ -214,15 +233,16 @@ def _kind(argument: str) -> tuple[str, str]:
     return argument.removesuffix(kind), kind
 
 
-def _keys(node: Node, call: Call | None, argument: str) -> list[str]:
+def feature_names(node: Node, call: Call | None, argument: str) -> list[str]:
+    """Return the names that one argument of a parser holds, as attribute or inputs; computed ones are left out."""
     stored = node.attrs.get(argument)
     if isinstance(stored, list):
         return _texts(stored)
-    tensors = [constant(Place(value, call)) for value in _inputs(node, argument)]
+    tensors = [constant(Place(value, call)) for value in inputs_of_argument(node, argument)]
     return [text for tensor in tensors if tensor is not None for text in _texts(tensor.items())]
 
 
-def _inputs(node: Node, argument: str) -> list[Value]:
+def inputs_of_argument(node: Node, argument: str) -> list[Value]:
     """Return the inputs of a node that one argument of its op has."""
     opdef = catalog.of(node)
     lengths = opdef.input_lengths(node.attrs) if opdef is not None else None

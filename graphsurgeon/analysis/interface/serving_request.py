@@ -164,7 +164,8 @@ def _text(metagraph: MetaGraph, signature: Signature, key: str, notes: list[str]
     mention = signature.inputs[key].mention
     features = parsed_features(metagraph, mention.target) if mention is not None else None
     if features is not None:
-        notes.append(f"{key} takes serialized tf.train.Examples with {_listed(features)}")
+        kind = "SequenceExample" if any(feature.is_list for feature in features) else "Example"
+        notes.append(f"{key} takes serialized tf.train.{kind}s with {_listed(features)}")
         return _b64(serialize_example(features))
     if any(op in graph.op_counts for graph in metagraph.graphs for op in IMAGE_DECODERS):
         notes.append(f"{key} holds a PNG of one pixel; put in the bytes of your picture")

@@ -65,7 +65,8 @@ def _of_tflite(model: Model) -> Iterator[Finding]:
         what = f"schema version {source.version}, interpreters take {_VERSION}"
         yield Finding("error", "file", what, "convert the model anew", "schema-version")
     tensors = (value.raw.table for graph in model.graphs for value in graph.values if value.raw is not None)
-    yield from _buffers(source, {table.get("buffer") for table in tensors} - {0})
+    own = {table.get("buffer") for table in tensors if table.image is source.image}
+    yield from _buffers(source, own - {0})
     yield from _constants(model)
     yield from _behind(source)
 
@@ -113,11 +114,13 @@ def _misplaced(count: int, alignment: int) -> str:
 
 
 def _constants(model: Model) -> Iterator[Finding]:
-    source: Any = model.raw
-    count = len(source.buffers.tables)
+    first: Any = model.raw
+    files = {one.image: one for one in (first, *first.taken_in)}  # numbers of buffers are those of a tensor's own file
     for graph in model.graphs:
         for value in graph.values:
             where = f"tensor {value} (#{value.port})"
+            source = files.get(value.raw.table.image, first) if value.raw is not None else first
+            count = len(source.buffers.tables)
             index = value.raw.table.get("buffer") if value.raw is not None and source.version == _VERSION else 0
             if index and index >= count:
                 what = f"its buffer is {index} of {count}"

@@ -51,6 +51,9 @@ def object_functions(metagraph: MetaGraph) -> Iterator[Finding]:
 def _faults(entry: ConcreteFunction, function: Graph) -> Iterator[str]:
     if entry.raw is None and not entry.structures:
         return
+    for name in _keywords(entry.input_signature):
+        if keyword.iskeyword(name):
+            yield f"its argument {name!r} is no name that Python takes, and the whole model does not load"
     arguments, results = _flat(entry.input_signature), _flat(entry.output_signature)
     if arguments is _UNSAID or results is _UNSAID:
         yield "a part of its structure is not said"
@@ -59,6 +62,12 @@ def _faults(entry: ConcreteFunction, function: Graph) -> Iterator[str]:
     if results is not None and results is not _UNSAID:
         outputs = [_Leaf(output.dtype, UNKNOWN_RANK) for output in function.outputs]
         yield from _compared("results", results, outputs)
+
+
+def _keywords(structure: object) -> list[str]:
+    """Return the names of the arguments that are given by name, as inputs of signatures are."""
+    named = structure[1] if isinstance(structure, tuple) and len(structure) == 2 else None
+    return sorted(name for name in named if isinstance(name, str)) if isinstance(named, Mapping) else []
 
 
 def _argument_faults(leaves: list[_Leaf], bound: Sequence[ObjectNode], inputs: Sequence[Value]) -> Iterator[str]:

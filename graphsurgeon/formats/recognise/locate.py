@@ -7,6 +7,7 @@ checkpoint beside other models is ambiguous. Suffixes serve messages alone.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -216,7 +217,7 @@ def _checkpoint_folder(folder: Path, names: Sequence[str]) -> Location:
     except GraphSurgeonError:  # the reader says it again, and is asked in vain for what else is there
         return alone
     name = files[0].removesuffix(".index")
-    meta = path_of(find.graph_beside(folder / name)).name
+    meta = path_of(find.graph_beside(os.path.join(os.fspath(folder), name))).name  # a name may be empty: `.index`
     has_meta = meta in names and _kind_or_none(folder, meta) == registry.META_GRAPH.name
     others = _models_beside(folder, names, has_meta=has_meta)
     if others:
@@ -225,7 +226,7 @@ def _checkpoint_folder(folder: Path, names: Sequence[str]) -> Location:
     if not has_meta:
         return alone
     what = "with the checkpoint beside it" if meta == f"{name}.meta" else "is the graph"  # else reading says whose
-    note = f"{meta} {what}; {shlex.quote(str(folder / name))} is the checkpoint alone"
+    note = f"{meta} {what}; {shlex.quote(str(folder / (name or files[0])))} is the checkpoint alone"
     found = _of_file(folder / meta)
     return replace(found, notes=(note, *find.others_beside(folder, name)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -205,6 +206,11 @@ def _entry(table: Table, graph: Graph, where: str, is_dangling: bool) -> Signatu
     return SignatureEntry(Mention.of(value, where), value.dtype, value.shape, raw=table)
 
 
+def told_of_archive(names: Sized) -> str:
+    """Return what is told of the archive of files that a model was read with."""
+    return f"{plural(len(names), 'associated file')} in a ZIP archive behind the model"
+
+
 def _notes(source: TfliteModelSource) -> list[str]:
     notes = []
     outside = [i for i in range(len(source.buffers.tables)) if sum(source.buffers.extent(i)) > source.file.size]
@@ -216,7 +222,7 @@ def _notes(source: TfliteModelSource) -> list[str]:
         notes.append("the model has no subgraph")
     if source.archive is not None and source.archive.names:
         names = source.archive.names
-        notes.append(f"{len(names)} associated file{'s' * (len(names) > 1)} in a ZIP archive behind the model")
+        notes.append(told_of_archive(names))
         notes += [f"a file of the archive is named {name!r}: do not unpack it" for name in unsafe_names(names)[:_FEW]]
     rest = unexplained(source)
     if rest is not None and is_cut_off(source, rest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -11,6 +11,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.formats.tflite import support
 from graphsurgeon.formats.tflite.describe import Json, parser_version, read_json, stated
 from graphsurgeon.formats.tflite.described import bytes_now, called, describe
+from graphsurgeon.formats.tflite.read import TfliteModelSource, told_of_archive
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
@@ -60,12 +61,13 @@ def set_metadata(
     if model.traits.vocabulary != TFLITE:
         raise UnsupportedError("only a TFLite model has such metadata")
     metagraph = model.metagraphs[0]
+    archive = metagraph.raw.archive if isinstance(metagraph.raw, TfliteModelSource) else None
+    behind = archive.names if archive is not None else ()
+    model.notes = [note for note in model.notes if note != told_of_archive(behind)]  # the report says which there are
+    if remove and (fields or labels or norm):
+        raise UsageError("--remove leaves nothing to be set")
     if remove:
-        if fields or labels or norm:
-            raise UsageError("--remove leaves nothing to be set")
-        if metagraph.collections.pop(support.NAME, None) is None:
-            raise UsageError("the model has no metadata")
-        return MetadataReport(notes=tuple(_norm_notes(metagraph.graph, {})))
+        return _remove(metagraph, behind)
     if not (fields or labels or norm):
         raise UsageError("nothing to set", hint="give --fields, --labels or --norm")
     graph = metagraph.graph
@@ -92,6 +94,16 @@ def set_metadata(
     told += [f"normalization of {name or 'the input'}" for name in norm or ()]
     told += [f"labels of {name or 'the output'}" for name in labels or ()]
     return MetadataReport(tuple(told), {name: len(data) for name, data in files.items()}, tuple(notes))
+
+
+def _remove(metagraph: MetaGraph, behind: Collection[str]) -> MetadataReport:
+    if support.NAME not in metagraph.collections:
+        raise UsageError("the model has no metadata")
+    named = support.file_names(bytes_now(metagraph))
+    del metagraph.collections[support.NAME]
+    left = sorted(name for name in behind if name not in named)
+    stays = [f"what no metadata named stays behind the model: {', '.join(left)}"] if left else []
+    return MetadataReport(notes=(*_norm_notes(metagraph.graph, {}), *stays))
 
 
 def blank(metagraph: MetaGraph, graph: Graph) -> Json:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX
 from graphsurgeon.model.checkpoint import Checkpoint
-from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names
+from graphsurgeon.model.objects import ObjectGraph, ObjectNode, path_names, path_text
 
 _SLOT = "/.OPTIMIZER_SLOT/"  # `variable/.OPTIMIZER_SLOT/optimizer/name`
 _ENDINGS = ("-keys", "-values", "_STATE")
@@ -47,6 +47,11 @@ def make_objects(checkpoint: Checkpoint, called: Mapping[str, str] | None = None
         node.attributes = [(name, (called or {}).get(key, full), key) for name, full, key in node.attributes]
     checkpoint.objects = graph
     return True
+
+
+def keys_of_objects(names: Iterable[str]) -> dict[str, str]:
+    """Return name of a variable -> key of an object that lies where the name says, one object for each part of it."""
+    return {name: f"{path_text(name.split('/'))}{OBJECT_SUFFIX}VARIABLE_VALUE" for name in names}
 
 
 def _at(graph: ObjectGraph, path: str) -> ObjectNode:

@@ -5,19 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from graphsurgeon.analysis.patterns import matcher, suggest_name
-from graphsurgeon.analysis.stored_weights.variables import names_of_variables
+from graphsurgeon.analysis.stored_weights.variables import OBJECT_SUFFIX, names_of_variables
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.model import Model
 
 # Rates, counts, and products that optimizers carry along: a mean of them means nothing. The last part of a name.
-STATE = frozenset(
+_STATE = frozenset(
     {
         "learning_rate", "_learning_rate", "beta1_power", "beta2_power", "_u_product", "momentum_cache", "decay",
         "dynamic_scale", "current_loss_scale", "rho", "beta_1", "beta_2", "epsilon", "save_counter", "global_step",
         "iter",
     }
 )  # fmt: skip
+_RATES = ("learning_rate", "_learning_rate")  # single numbers beside one of them are settings of the same optimizer
+
+
+def is_state(checkpoint: Checkpoint, key: str) -> bool:
+    """Say whether a variable is a count, a rate, or another single number that an optimizer goes by."""
+    variable = checkpoint.variables[key]
+    path, mark, ending = key.partition(OBJECT_SUFFIX)
+    parent, _, last = path.rpartition("/")
+    if variable.tensor.shape.dims != ():
+        return False
+    called = (variable.name or "").rpartition("/")[2]
+    return bool({last, called} & _STATE) or any(
+        f"{parent}/{rate}{mark}{ending}" in checkpoint.variables for rate in _RATES
+    )
 
 
 def checkpoint_of(model: Model, verb: str) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from graphsurgeon.analysis.flow.calls import Place
@@ -29,7 +30,8 @@ def chosen_defaults(metagraph: MetaGraph, defaults: str) -> tuple[list[Node], li
     """
     if defaults not in DEFAULTS:
         raise UsageError(f"{defaults!r} is no choice for defaults", hint=f"choose {' or '.join(DEFAULTS)}")
-    nodes = [node for node in metagraph.graph.nodes if node.op == OP]
+    saving = _named_by_saver(metagraph)
+    nodes = [node for node in metagraph.graph.nodes if node.op == OP and node not in saving]
     if not nodes and not inner_defaults(metagraph):
         raise UsageError("the model has no placeholder with a default", hint="gs inputs lists what goes in")
     public = [one for one in metagraph.signatures.values() if not one.key.startswith(INTERNAL)]
@@ -41,6 +43,12 @@ def chosen_defaults(metagraph: MetaGraph, defaults: str) -> tuple[list[Node], li
         stay = {node: f"is not fed by signature {unfed[node]}, which needs it" for node in nodes if node in unfed}
     notes = [f"{node.name} keeps its default: it {why}" for node, why in stay.items()]
     return [node for node in nodes if node not in stay], notes
+
+
+def _named_by_saver(metagraph: MetaGraph) -> Collection[Node]:
+    """Return what a saver computes the name of its file of: it is fed there, and else has the name that is noted."""
+    named = metagraph.saver.filename.node if metagraph.saver is not None else None
+    return upstream([named]) if named is not None else ()
 
 
 def default_value(node: Node) -> Tensor | None:

@@ -85,7 +85,7 @@ def _reshape(
     tried = infer_subgraph(graph, trial) if trial != changed else found
     _require_followed(found)
     _require_followed(tried)
-    contradictions = _contradictions(graph, found, tried, trial)
+    contradictions = _contradictions(graph, found, tried, trial) or _at_three(graph, found, changed, trial)
     if not contradictions:
         _require_ranks(found)
     if contradictions and not asked.allow_contradictions:
@@ -134,6 +134,14 @@ def _contradictions(
     return (*told.values(), *_kept_batches(graph, tried), *_kept_states(graph, tried))
 
 
+def _at_three(
+    graph: Graph, found: SubgraphShapes, changed: Mapping[Value, Shape], trial: Mapping[Value, Shape]
+) -> tuple[Contradiction, ...]:
+    """Try an open batch at another size: a constant may have the one that was tried first by chance."""
+    other = {value: _third(value, shape, trial[value]) for value, shape in changed.items()}
+    return () if other == trial else _contradictions(graph, found, infer_subgraph(graph, other), other)
+
+
 def _require_followed(found: SubgraphShapes) -> None:
     if found.unknown and any(name in found.unknown[0] for name in _ONE_EXAMPLE):
         raise UnsupportedError(
@@ -170,6 +178,14 @@ def _doubled(value: Value, shape: Shape) -> Shape:
         return shape
     pairs = zip(shape.dims, value.shape.dims or (), strict=True)
     return Shape([2 * was if dim is None and was is not None else dim for dim, was in pairs])
+
+
+def _third(value: Value, shape: Shape, tried: Shape) -> Shape:
+    """Return the shape that was tried with three times the batch that there was, where that is open."""
+    was = _first(value.shape)
+    if not shape.dims or shape.dims[0] is not None or not tried.dims or was is None:
+        return tried
+    return Shape([3 * was, *tried.dims[1:]])
 
 
 def _kept_batches(graph: Graph, found: SubgraphShapes) -> list[Contradiction]:
@@ -233,7 +249,7 @@ def _input(metagraph: MetaGraph, name: str) -> Value:
     named = [value for value in graph.inputs if name in (value.name, f"#{value.port}")]
     if named or targets:
         return (named or targets)[0]
-    known = [value.name or "" for value in graph.inputs] + [
+    known = [value.name or f"#{value.port}" for value in graph.inputs] + [
         key for s in metagraph.signatures.values() for key in s.inputs
     ]
     raise UsageError(f"the model has no input {name!r}", hint=near_or_all(name, known))

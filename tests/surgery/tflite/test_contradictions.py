@@ -59,6 +59,12 @@ def test_a_baked_batch_is_refused_for_any_size_as_for_another(
     assert read(tmp_path / "allowed.tflite").graph.inputs[0].shape == Shape([batch, 8, 8, 3])
 
 
+def test_a_constant_that_fits_a_batch_of_two_by_chance_fits_no_other() -> None:
+    model = ending_in("BROADCAST_TO", [2, 8, 8, 3], shape=[2, 8, 8, 3])
+    with pytest.raises(UnsupportedError, match=r"dimensions 3 and 2 cannot be broadcast \(at .* of \[3,8,8,3\]\)"):
+        surgery.set_input(model, shapes={"#0": [None, 8, 8, 3]})
+
+
 def test_what_takes_any_batch_is_not_refused() -> None:
     model = ending_in("RESHAPE", [-1, 192], shape=[1, 192])
     assert surgery.set_input(model, shapes={"#0": [None, 8, 8, 3]}).contradictions == ()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphsurgeon import read, surgery, write
-from graphsurgeon.errors import UnsupportedError
+from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model import DType, Model, Output, Shape, Tensor
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures" / "tflite"
@@ -232,6 +232,29 @@ def test_a_state_becomes_one_of_the_batch(fixtures_dir: Path, tmp_path: Path) ->
     surgery.set_input(model, shapes={f"#{image.port}": [2, *rest]}, fix_reshapes=True)
     write(model, after)
     check_batches(source, after)
+
+
+@pytest.mark.corpus
+@pytest.mark.litert
+def test_the_states_of_a_step_become_those_of_the_batch(corpus: Path, tmp_path: Path) -> None:
+    """The older LSTM, one operator for each step; this one was written without the shape of what it yields."""
+    source = corpus / "google-ai-edge+LiteRT/tflite/converter/quantization/lite/testdata/lstm_calibrated.bin"
+    model = read(source)
+    image = f"#{model.graph.inputs[0].port}"
+    with pytest.raises(UnsupportedError, match=r"LSTM.*: it keeps a state for one example"):
+        surgery.set_input(model, shapes={image: [None, 2]}, fix_reshapes=True)
+    surgery.set_input(model, shapes={image: [2, 2]}, fix_reshapes=True)
+    assert model.graph.outputs[0].value.shape == Shape([2, 2])
+    write(model, tmp_path / "after.tflite")
+    check_batches(source, tmp_path / "after.tflite", is_planned=False)  # rows in pairs are rounded otherwise
+
+
+def test_an_input_without_a_name_goes_by_its_number() -> None:
+    model = chain(FLAT)
+    model.graph.inputs[0].name = ""
+    with pytest.raises(UsageError, match="no input 'x'") as found:
+        surgery.set_input(model, shapes={"x": [2, 8, 8, 3]})
+    assert "#0" in (found.value.hint or "")
 
 
 @pytest.mark.litert

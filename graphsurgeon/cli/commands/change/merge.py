@@ -36,7 +36,8 @@ def merge(
 ) -> Steps:
     """Put the variables of two checkpoints into one.
 
-    Of objects the children of both roots become those of one, so that one program restores both.
+    Of objects the children of both roots become those of one, so that one program restores both; names become paths of
+    objects where the other has some.
 
     Examples:
       gs merge encoder.ckpt decoder.ckpt -o both.ckpt

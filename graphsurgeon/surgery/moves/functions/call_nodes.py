@@ -52,7 +52,7 @@ def reorder_inputs(call: Node, order: Sequence[int]) -> None:
     """Put the first inputs of a call into another order: `order[i]` is the old position of the new i-th."""
     places = [*order, *range(len(order), len(call.inputs))]
     call.inputs = [call.inputs[place] for place in places]
-    _reorder_attr(call, "Tin", places)
+    _reorder_attr(call, "Tin", places, len(places))
     read_only = call.attrs.get(READ_ONLY)
     if isinstance(read_only, list):
         call.attrs[READ_ONLY] = [place for place, index in enumerate(places) if index in read_only]
@@ -61,8 +61,22 @@ def reorder_inputs(call: Node, order: Sequence[int]) -> None:
 def reorder_outputs(call: Node, order: Sequence[int]) -> None:
     """Put the outputs of a call into another order; whoever reads one goes on reading the same value."""
     call.move_outputs({old: new for new, old in enumerate(order)})
-    _reorder_attr(call, "Tout", order)
-    _reorder_attr(call, "_output_shapes", order)
+    _reorder_attr(call, "Tout", order, len(order))
+    _reorder_attr(call, "_output_shapes", order, len(order))
+
+
+def keep_outputs(call: Node, kept: Sequence[int], count: int) -> None:
+    """Leave a call some of its outputs, in their order; whoever reads one goes on reading the same value.
+
+    Args:
+        call: of a copy of the function that yields those alone.
+        kept: their old positions; nobody reads the others.
+        count: how many it had.
+    """
+    gone = [place for place in range(count) if place not in kept]
+    call.move_outputs({old: new for new, old in enumerate([*kept, *gone])})
+    _reorder_attr(call, "Tout", kept, count)
+    _reorder_attr(call, "_output_shapes", kept, count)
 
 
 def insert_output(call: Node, position: int, dtype: DType, shape: Shape | None) -> Value:
@@ -78,10 +92,10 @@ def insert_output(call: Node, position: int, dtype: DType, shape: Shape | None) 
     return call.output(position)
 
 
-def _reorder_attr(node: Node, key: str, order: Sequence[int]) -> None:
+def _reorder_attr(node: Node, key: str, order: Sequence[int], count: int) -> None:
     items = node.attrs.get(key)
     if isinstance(items, list):
-        if len(items) == len(order):
+        if len(items) == count:
             node.attrs[key] = [items[old] for old in order]
         elif key == "_output_shapes":
             del node.attrs[key]

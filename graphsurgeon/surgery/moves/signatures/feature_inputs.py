@@ -10,7 +10,7 @@ from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
-from graphsurgeon.model.objects import parameter_name
+from graphsurgeon.model.objects import is_parameter, parameter_name
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.report import ShapeReport
@@ -117,8 +117,10 @@ def _key(metagraph: MetaGraph, tensor: ParsedTensor, used: Collection[str]) -> s
     """Return the feature's name, as far as the loaders take it."""
     base = tensor.name if tensor.is_feature else tensor.name.replace("/", "_")
     base = parameter_name(base) if metagraph.objects is not None else base or "feature"
+    base = base if is_parameter(base) else f"{base}_"
+    taken = {parameter_name(key) for key in used}
     number, key = 0, base
-    while key in used:
+    while parameter_name(key) in taken:
         number += 1
         key = f"{base}_{number}"
     return key

@@ -17,7 +17,14 @@ from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.objects import ConcreteFunction, ObjectGraph, ObjectNode, TensorSpec, parameter_name
+from graphsurgeon.model.objects import (
+    ConcreteFunction,
+    ObjectGraph,
+    ObjectNode,
+    TensorSpec,
+    is_parameter,
+    parameter_name,
+)
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.moves.functions.call_nodes import (
     insert_output,
@@ -157,6 +164,12 @@ def check_input_keys(keys: list[str]) -> None:
         raise UsageError(
             f"{illegal[0]!r} is no safe input key of a TF2 signature: loaders sort such keys differently",
             hint="use a letter, then letters, digits and _",
+        )
+    reserved = [key for key in keys if not is_parameter(key)]
+    if reserved:
+        raise UsageError(
+            f"{reserved[0]!r} is a word of Python's own: with such an input key loaders refuse the whole model",
+            hint=f"name it {reserved[0]}_, or any other",
         )
 
 

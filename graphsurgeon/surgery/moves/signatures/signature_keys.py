@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphsurgeon.analysis.interface.serving import METHODS, serving_problems
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.metagraph import Signature
+from graphsurgeon.model.objects import is_parameter
 
 __all__ = ["METHODS", "check_method", "signature_key", "tensor_key"]
 
@@ -31,7 +32,8 @@ def signature_key(name: str, *, fallback: str = "input") -> str:
     """
     last = name.rpartition("/")[2]
     key = "".join(c if c.isalnum() and c.isascii() else "_" for c in last)
-    return key if key[:1].isalpha() else f"{fallback}_{key}"
+    key = key if key[:1].isalpha() else f"{fallback}_{key}"
+    return key if is_parameter(key) else f"{key}_"
 
 
 def tensor_key(tensor: str) -> str:
