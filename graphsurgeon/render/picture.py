@@ -84,6 +84,8 @@ class Picture:
         outside: operations that stand outside the scope that was asked for.
         notes: what was done that nobody asked for.
         made_by: format and maker of a whole model; empty for a part of one.
+        before: the title of the model that this one is compared with, if it is.
+        former: of operations that differ from it what differs: what it is, what it was, what it is now.
     """
 
     title: str
@@ -95,6 +97,8 @@ class Picture:
     marks: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     made_by: str = ""
+    before: str = ""
+    former: dict[int, list[tuple[str, str, str]]] = field(default_factory=dict)
 
 
 def select_picture(
