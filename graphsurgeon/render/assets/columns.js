@@ -23,13 +23,13 @@ const CLEAR = 10; // of labels and arrows
 function inColumns(layout, wide, high, kept) {
   const proportion = wide / high;
   if (wide < NARROW || layout.boxes.size > MOST_WRAPPED || layout.height <= Math.max(LARGE, (TALL * layout.width) / proportion)) return layout;
-  const lines = layout.segments.map((segment) => ({ ...segment, span: span(segment) }));
-  const crossed = counted(lines);
+  const crossed = counted(layout.segments.map((segment) => ({ ...segment, span: span(segment) })));
+  const places = gaps(layout).filter(({ height }) => crossed(height) <= MOST_CUT);
   let best = { layout, far: Math.max(layout.width / proportion, layout.height) };
   for (let number = 2; number <= MOST_COLUMNS; number += 1) {
-    const cuts = cutsFor(layout, number, crossed, kept);
+    const cuts = cutsFor(layout, number, places, crossed, layout.frames.get(kept));
     if (!cuts.length || (best.cuts && cuts.join() === best.cuts.join())) continue;
-    const plan = planned(layout, lines, cuts);
+    const plan = planned(layout, cuts);
     const far = Math.max(plan.width / proportion, plan.height);
     if (far < best.far) best = { plan, far, cuts };
   }
@@ -38,9 +38,12 @@ function inColumns(layout, wide, high, kept) {
 
 // The heights between which a line is, its label and its arrow included.
 function span({ points, at, ends }) {
-  const ys = points.map((point) => point[1]);
-  if (at) ys.push(at[1]);
-  return [Math.min(...ys) - CLEAR, Math.max(...ys) + (ends ? 2 : 1) * CLEAR];
+  let [low, high] = at ? [at[1], at[1]] : [Infinity, -Infinity];
+  for (const [, y] of points) {
+    low = Math.min(low, y);
+    high = Math.max(high, y);
+  }
+  return [low - CLEAR, high + (ends ? 2 : 1) * CLEAR];
 }
 
 // How many lines pass a height; Infinity where one turns, has its label or its arrow there.
@@ -61,9 +64,12 @@ function isClean({ points, at, ends }, height) {
   return Math.abs(points[0][1] - height) > 3 && Math.abs(points.at(-1)[1] - height) > (ends ? CLEAR : 3);
 }
 
-// Where to cut for so many columns, as even as can be, each cut where few lines pass; none if it cannot.
-function cutsFor(layout, number, crossed, kept) {
-  const allowed = gaps(layout, layout.height / number, kept).filter((place) => crossed(place) <= MOST_CUT);
+// Where to cut for so many columns, as even as can be, each cut where few lines pass; none if it cannot. Frames that a
+// column has much room for stay whole.
+function cutsFor(layout, number, places, crossed, kept) {
+  const room = layout.height / number;
+  const isWhole = (frame) => frame.height <= (frame === kept ? KEPT : WHOLE) * room;
+  const allowed = places.filter(({ frames }) => !frames.some(isWhole)).map(({ height }) => height);
   let [low, high, best] = [layout.height / number, layout.height, []];
   for (let halving = 0; halving < HALVINGS; halving += 1) {
     const height = (low + high) / 2;
@@ -87,36 +93,56 @@ function cutsWithin(whole, height, allowed, crossed) {
   return cuts.slice(1);
 }
 
-// Heights at which a line across the picture meets no box, and no frame that a column has much room for. Of a frame that
-// is cut each part holds a box: where frames end or begin between two boxes, the line runs below those and above these.
-function gaps(layout, height, kept) {
+// Heights at which a line across the picture meets no box, each with the frames that it cuts. Of a frame that is cut each
+// part holds a box: where frames end or begin between two boxes, the line runs below those and above these.
+function gaps(layout) {
   const frames = [...layout.frames.values()];
-  const whole = [...layout.boxes.values(), ...frames.filter((place) => place.height <= (place === layout.frames.get(kept) ? KEPT : WHOLE) * height)].sort((a, b) => a.y - b.y);
+  const heads = frames.map(({ y }) => y).sort((a, b) => a - b);
+  const feet = frames.map(({ y, height }) => y + height).sort((a, b) => a - b);
+  const boxes = [...layout.boxes.values()].sort((a, b) => a.y - b.y);
   const found = [];
-  let low = whole[0].y + whole[0].height;
-  for (const place of whole.slice(1)) {
-    const from = Math.max(low, ...frames.map(({ y, height: high }) => y + high).filter((foot) => foot < place.y));
-    const to = Math.min(place.y, ...frames.map(({ y }) => y).filter((head) => head > low));
-    found.push(...[from + 5, from + 14].filter((y) => y < to - 4));
-    low = Math.max(low, place.y + place.height);
+  let low = boxes[0].y + boxes[0].height;
+  for (const { y, height } of boxes.slice(1)) {
+    if (y > low) {
+      const from = Math.max(low, feet[countBelow(feet, y) - 1] ?? low);
+      const to = Math.min(y, heads[countBelow(heads, low)] ?? y);
+      found.push(...[from + 5, from + 14].filter((place) => place < to - 4));
+    }
+    low = Math.max(low, y + height);
   }
-  return found.filter((height) => cutFrames(layout, height).every(([, { y, height: high }]) => height - y > HEAD && y + high - height > HEAD));
+  const all = found.map((place) => ({ height: place, frames: cutFrames(layout, place).map(([, frame]) => frame) }));
+  return all.filter(({ height: at, frames: cut }) => cut.every(({ y, height }) => at - y > HEAD && y + height - at > HEAD));
+}
+
+// How many of sorted numbers are smaller.
+function countBelow(sorted, limit) {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 // In which column something is that stands at a height.
 function columnOf(cuts, height) {
-  return cuts.filter((cut) => cut <= height).length;
+  let column = 0;
+  while (column < cuts.length && cuts[column] <= height) column += 1;
+  return column;
 }
 
 function cutFrames(layout, height) {
-  return [...layout.frames].filter(([, { y, height: high }]) => y < height && height < y + high).sort(([, a], [, b]) => b.width - a.width);
+  const found = [];
+  for (const entry of layout.frames) if (entry[1].y < height && height < entry[1].y + entry[1].height) found.push(entry);
+  return found.sort(([, a], [, b]) => b.width - a.width);
 }
 
 // Where the columns are: how far each is moved, where it ends, which lines run on from it, and what its head holds.
-function planned(layout, lines, cuts) {
+function planned(layout, cuts) {
   const starts = [0, ...cuts];
   const ends = [...cuts, layout.height];
-  const pieces = lines.map(({ points }) => cutLine(points, cuts));
+  const pieces = layout.segments.map(({ points }) => cutLine(points, cuts));
   const lanes = cuts.map((_, cut) => laneOrder(pieces, cut));
   const heads = starts.map((start) => HEAD * cutFrames(layout, start).length);
   const margin = LANE * (Math.max(...lanes.map((lane) => lane.length)) + 1);
