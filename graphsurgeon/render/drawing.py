@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.model import Model
+from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES
 from graphsurgeon.render.picture import Picture, View, build_scene, select_picture
 from graphsurgeon.render.place.engine import source_of
 from graphsurgeon.render.place.layout import SECONDS, Layout, LayoutTimeoutError, box_size
-from graphsurgeon.render.place.pages import Page, lay_out_page
+from graphsurgeon.render.place.pages import WIDEST, Page, lay_out_page
 from graphsurgeon.render.place.paper import SMALLEST, Paper, paper_named
 from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.render.write.dot import dot_text
@@ -27,6 +28,7 @@ FRAME_HEIGHT = 560  # pixels
 _COARSEST = 8  # levels that a view may be made coarser by before it is given up
 _MOST_ON_PAPER = 200  # boxes; no paper has room for so many
 _MISFIT = 1.2  # times as far from square as a paper is, from which on a picture is arranged anew for it
+_NARROWINGS = 4  # coarser pictures that are tried in place of one too wide
 _STEP = 0.8  # of the boxes that the next coarser picture may have
 
 
@@ -125,7 +127,8 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
         try:
             if len(scene.boxes) > MOST_LAID_OUT:
                 raise LayoutTimeoutError(f"{len(scene.boxes)} boxes are too many to lay out")
-            return scene, lay_out_page(scene, seconds=seconds, page=Page(direction=view.direction))
+            layout = lay_out_page(scene, seconds=seconds, page=Page(direction=view.direction))
+            return _narrower(picture, view, scene, layout, seconds)
         except LayoutTimeoutError as error:
             coarser = _coarser(view, scene)
             if coarser is None:
@@ -135,9 +138,23 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
             view = coarser
 
 
+def _narrower(picture: Picture, view: View, scene: Scene, layout: Layout, seconds: float) -> tuple[Scene, Layout]:
+    """Return a coarser picture in place of one too wide to be read, if nobody said how far it is to be open."""
+    is_asked = view.depth is not None or view.everything or view.direction or view.most != MOST_BOXES
+    for _ in range(0 if is_asked else _NARROWINGS):
+        if layout.width <= WIDEST or view.most <= FEWEST_BOXES:
+            break
+        view = replace(view, most=int(view.most * _STEP))
+        coarser = build_scene(picture, view)
+        if len(coarser.boxes) < len(scene.boxes):
+            scene, layout = coarser, lay_out_page(coarser, seconds=seconds, page=Page())
+    return scene, layout
+
+
 def _on_paper(picture: Picture, view: View, paper: Paper, seconds: float) -> tuple[Scene, Layout]:
     """Return the picture with the most boxes whose text can be read on a paper; else the coarsest, with a note."""
-    page = Page(paper.proportion, view.direction, _MISFIT * max(paper.proportion, 1 / paper.proportion), 0.0)
+    misfit = _MISFIT * max(paper.proportion, 1 / paper.proportion)
+    page = Page(paper.proportion, view.direction, misfit, 0.0, float("inf"))
     scenes = _fine_to_coarse(picture, view)
     hoped = [scene for scene in scenes if paper.may_hold(sum(w * h for w, h in map(box_size, scene.boxes)))]
     scenes = hoped or scenes[-1:]
