@@ -3,7 +3,8 @@
     python benchmarks/pages.py [MODEL...]
 
 Needs the extra `browser`, and Chromium. Measured from the click to the layout that the browser has done, in processor
-time of the page: `more` opens every visible scope, `less` closes the innermost ones, `one` opens the largest closed scope.
+time of the page: `more` opens every visible scope, `less` closes the innermost ones, `one` opens the largest closed
+scope.
 """
 
 from __future__ import annotations

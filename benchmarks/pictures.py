@@ -6,7 +6,8 @@
 Without MODEL: the fixtures that hold a graph, and what `--architectures` holds (`benchmarks/architectures.py` makes
 it).
 `crossed` counts names of frames that an edge runs through, `overlaps` boxes that share room, `small` pictures whose
-smallest text has less than 6 pixels where they are shown 1,440 pixels wide (with `--paper` 6 points on it), `ratio` the longer side to the shorter,
+smallest text has less than 6 pixels where they are shown 1,440 pixels wide (with `--paper`, less than 6 points on it),
+`ratio` the longer side to the shorter,
 `blank` the share of squares of 24 pixels that nothing is drawn in. `--sheets` writes contact sheets, as HTML.
 """
 

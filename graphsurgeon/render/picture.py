@@ -18,6 +18,7 @@ from graphsurgeon.render.arrange.blocks import find_levels, limit_width
 from graphsurgeon.render.arrange.compose import Composer
 from graphsurgeon.render.arrange.composites import gather_composites
 from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
+from graphsurgeon.render.arrange.entries import MOST_INPUTS, MOST_ON_PAPER, gather_entries
 from graphsurgeon.render.arrange.levels import Part, build_levels
 from graphsurgeon.render.arrange.recurrent import gather_recurrent
 from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
@@ -28,6 +29,7 @@ from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
 from graphsurgeon.render.choose.select import Selection, behind, select, select_all
 from graphsurgeon.render.scene import boxes, color
 from graphsurgeon.render.scene.describe import Describer
+from graphsurgeon.render.scene.hidden import unread_note
 from graphsurgeon.render.scene.scene import NodeName, Scene
 from graphsurgeon.shapes import ShapeReport, infer_shapes
 
@@ -127,6 +129,8 @@ def select_picture(
     picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, report)
     picture.made_by = _made_by(subject, metagraph) if isinstance(subject, Model) and not _is_part(view) else ""
     picture.notes += ends.notes
+    if picture.made_by and isinstance(subject, Model) and subject.checkpoint is not None:
+        picture.notes += filter(None, [unread_note(picture.selection, metagraph, subject.checkpoint)])
     if flow.closed:
         picture.notes.append(f"{flow.closed} calls are drawn closed: their functions recur, or hold too many nodes")
     holders = [one.node for one in flow.operations if one.node is not None and one.node.op in MODULE_CALLS]
@@ -375,6 +379,7 @@ def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
         fold_repeats(root, selection)
         limit_width(root, selection, min(WIDEST_SCOPE, view.most), apart)
         complete_classes(root)
+        gather_entries(root, picture.ends.inputs, MOST_ON_PAPER if view.paper else MOST_INPUTS)
     if view.depth is not None:
         return root, open_to_depth(root, max(view.depth, 1))
     return root, open_by_size(root, selection, fewest=min(FEWEST_BOXES, view.most), most=view.most)
