@@ -32,7 +32,11 @@ def title_places(layout: Layout, frames: Sequence[tuple[Rectangle, str]]) -> lis
 
 def _title_places(layout: Layout, frames: Sequence[tuple[Rectangle, str]], lines: Sequence[_Line]) -> list[Point]:
     things = [*layout.boxes.values(), *(place for route in layout.routes for place in _label(route))]
-    return [_place(frame, text_width(name, LINE_SIZE, bold=True), lines, things) for frame, name in frames]
+    found = []
+    for frame, name in frames:
+        found.append(_place(frame, text_width(name, LINE_SIZE, bold=True), lines, things))
+        things.append(room_of(found[-1], name))
+    return found
 
 
 def drawn_frames(scene: Scene, layout: Layout) -> Iterator[tuple[Cluster, Rectangle, str]]:
