@@ -159,3 +159,22 @@ def test_two_fingers_zoom_where_they_are(browser: Any, file: Path) -> None:
     assert page.evaluate("view.zoom") == pytest.approx(3 * zoom, rel=0.02)
     assert page.evaluate(under, top) == pytest.approx(there, abs=2)
     assert page.evaluate("view.selected") == -1
+
+
+def test_names_in_wide_signs_have_room(browser: Any, tmp_path: Path) -> None:
+    maker = Maker()
+    source = x = maker.placeholder()
+    for number in range(3):
+        source = maker.dense(f"编码器的第一个模块与卷积神经网络/层{number}", source)
+    model = maker.sign({"x": x}, {"y": maker.node("Softmax", "y", source)})
+    (tmp_path / "page.html").write_bytes(draw(model, format="html").content)
+    page = opened(browser, tmp_path / "page.html", DESK)
+    page.evaluate("select(-1)")
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll('#scene .frame')].filter((frame) => {
+          const [text, outline] = [frame.querySelector('text'), frame.querySelector('rect.outline')];
+          return text.getBoundingClientRect().right > outline.getBoundingClientRect().right;
+        }).length"""
+    )
+    assert page.locator("#scene .frame").count() > 0
+    assert beyond == 0

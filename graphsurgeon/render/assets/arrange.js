@@ -3,6 +3,7 @@
 // Where everything goes. Every open scope is laid out on its own, so that opening one moves nothing inside another;
 // edges that enter or leave a scope run through a port on its frame.
 
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const HEAD = 30; // of a frame: its name, and the button that closes it
 
 class Arranger {
@@ -106,7 +107,7 @@ class Arranger {
     const edges = [...level.edges.values()];
     const told = edges.map((edge) => {
       const isPort = typeof edge.from === "string" || typeof edge.to === "string";
-      const wide = isPort || !edge.label ? 0 : Math.round(edge.label.length * 5.6 + 6);
+      const wide = isPort || !edge.label ? 0 : Math.round(letters(edge.label) * 5.6 + 6);
       // Laid out against its direction, what one turn hands to the next does not turn the loop upside down.
       return [number.get(edge.from), number.get(edge.to), wide, edge.kind === "condition" ? 1 : 2, edge.kind === "loop",
         portShift(inner.get(edge.from), `out ${through(edge)}`), portShift(inner.get(edge.to), `in ${through(edge)}`)];
@@ -154,9 +155,16 @@ class Arranger {
   }
 }
 
+// How wide a text is, in letters: Chinese, Japanese and Korean signs are as wide as two.
+function letters(text) {
+  let found = 0;
+  for (const sign of text) found += WIDE.test(sign) ? 2 : 1;
+  return found;
+}
+
 // How wide the name of a frame is, with its button.
 function titleRoom(part) {
-  return Math.round(part.frame.length * 6.6 + 46);
+  return Math.round(letters(part.frame) * 6.6 + 46);
 }
 
 // The room that a line takes, its label beside it included.

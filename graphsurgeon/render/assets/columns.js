@@ -1,5 +1,5 @@
 "use strict";
-/* global around, titlePlace, HEAD */
+/* global around, titlePlace, letters, HEAD */
 // A picture much taller than the window in columns, as `place/columns.py` has it for pictures on paper: cut between
 // boxes, where few lines pass; a line that is cut runs on from the foot of one column to the head of the next, and a
 // frame higher than a column goes on under its name. Nothing is laid out anew.
@@ -197,7 +197,7 @@ function reached(layout, pieces, cuts) {
     for (let column = columnOf(cuts, y); column <= columnOf(cuts, y + height); column += 1) take(column, x, x + width);
   }
   for (const parts of pieces) for (const [column, points] of parts) for (const [x] of points) take(column, x - 2, x + 2);
-  for (const { at, label } of layout.segments) if (at) take(columnOf(cuts, at[1]), at[0] - label.length * 3, at[0] + label.length * 3);
+  for (const { at, label } of layout.segments) if (at) take(columnOf(cuts, at[1]), at[0] - letters(label) * 3, at[0] + letters(label) * 3);
   return found;
 }
 
