@@ -18,7 +18,7 @@ from graphsurgeon.render.arrange.blocks import find_levels, limit_width
 from graphsurgeon.render.arrange.compose import Composer
 from graphsurgeon.render.arrange.composites import gather_composites
 from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
-from graphsurgeon.render.arrange.entries import MOST_INPUTS, MOST_ON_PAPER, gather_entries
+from graphsurgeon.render.arrange.entries import MOST_INPUTS, gather_entries
 from graphsurgeon.render.arrange.levels import Part, build_levels
 from graphsurgeon.render.arrange.recurrent import gather_recurrent
 from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
@@ -27,6 +27,7 @@ from graphsurgeon.render.choose import zoom
 from graphsurgeon.render.choose.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
 from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
 from graphsurgeon.render.choose.select import Selection, behind, select, select_all
+from graphsurgeon.render.place.paper import most_ends
 from graphsurgeon.render.scene import boxes, color
 from graphsurgeon.render.scene.describe import Describer
 from graphsurgeon.render.scene.hidden import unread_note
@@ -144,7 +145,7 @@ def select_picture(
 
 def build_scene(picture: Picture, view: View) -> Scene:
     """Return the scene of a picture, collapsed and coloured as the view says."""
-    scene, composer = compose_scene(picture, *levels(picture, view))
+    scene, composer = compose_scene(picture, *levels(picture, view), most_outputs=most_ends(view.paper))
     return color_scene(scene, composer, view)
 
 
@@ -179,11 +180,13 @@ def _macs(composer: Composer) -> dict[NodeName, int]:
     return {NodeName(one.name, one.graph.name): macs(one.node, shapes) or 0 for one in operations if one.node}
 
 
-def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene, Composer]:
-    """Return the scene of a tree of scopes, opened so far, and who composed it."""
+def compose_scene(
+    picture: Picture, root: Part, opening: Opening, *, most_outputs: int | None = None
+) -> tuple[Scene, Composer]:
+    """Return the scene of a tree of scopes, opened so far, and who composed it; of more outputs than that one box."""
     composer = Composer(Describer(picture.selection, picture.report, picture.ends.inputs, picture.marks))
     composer.add(root, opening)
-    outputs = composer.add_outputs(picture.ends.outputs)
+    outputs = composer.add_outputs(picture.ends.outputs, most_outputs)
     operations = picture.selection.flow.operations
     single = {box.nodes[0] for box in composer.boxes if len(box.nodes) == 1 and box.kind not in ("layer", "output")}
     nodes = {(o.name, o.graph) for o in operations if o.node is not None}
@@ -379,7 +382,7 @@ def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
         fold_repeats(root, selection)
         limit_width(root, selection, min(WIDEST_SCOPE, view.most), apart)
         complete_classes(root)
-        gather_entries(root, picture.ends.inputs, MOST_ON_PAPER if view.paper else MOST_INPUTS)
+        gather_entries(root, picture.ends.inputs, most_ends(view.paper) or MOST_INPUTS)
     if view.depth is not None:
         return root, open_to_depth(root, max(view.depth, 1))
     return root, open_by_size(root, selection, fewest=min(FEWEST_BOXES, view.most), most=view.most)

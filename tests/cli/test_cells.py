@@ -8,7 +8,15 @@ from rich.cells import cell_len
 from graphsurgeon.cli import output, terminal
 from graphsurgeon.cli.cells import cells, fitting_characters, padded
 
-TEXTS = ("conv1/kernel", "模型/卷积层/权重", "모델/합성곱", "e\u0301te\u0301", "half ｶﾅ", "\uff46\uff55\uff4c\uff4c", "😀 name")
+TEXTS = (
+    "conv1/kernel",
+    "模型/卷积层/权重",
+    "모델/합성곱",
+    "e\u0301te\u0301",
+    "half ｶﾅ",
+    "\uff46\uff55\uff4c\uff4c",
+    "😀 name",
+)
 
 
 @pytest.mark.parametrize("text", TEXTS)

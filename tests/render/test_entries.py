@@ -61,6 +61,21 @@ def test_very_many_inputs_are_one_box_until_it_is_opened() -> None:
     assert len(ends(draw(fed(20), format="dot", view=View(paper="column")).scene)) == 1
 
 
+def test_on_paper_many_outputs_are_one_box() -> None:
+    maker = Maker()
+    x = maker.placeholder()
+    outputs = {f"out{number}": maker.dense(f"head{number}", x, size=4 + number) for number in range(6)}
+    model = maker.sign({"x": x}, outputs)
+    scene = draw(model, format="dot", view=View(paper="a4")).scene
+    (box,) = [box for box in scene.boxes if box.kind == "output"]
+    assert (box.title, box.lines) == ("6 outputs", ("out0", "out1", "out2", "out3", "2 more"))
+    assert {(one.key, one.box) for one in scene.outputs} == {(key, box.id) for key in outputs}
+    assert {value for edge in scene.edges if edge.target == box.id for value in edge.values} == {
+        f"{node.name}:0" for node in outputs.values()
+    }
+    assert len([one for one in draw(model, format="dot").scene.boxes if one.kind == "output"]) == 6
+
+
 def test_the_parts_of_a_composite_input_are_one_box() -> None:
     scene = draw(sparse(), format="dot").scene
     assert sorted((box.title, box.lines[0].split()[0], len(box.nodes)) for box in ends(scene)) == [

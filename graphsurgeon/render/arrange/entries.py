@@ -9,7 +9,6 @@ from graphsurgeon.render.arrange.levels import Part, settle
 from graphsurgeon.render.choose.ends import End
 
 MOST_INPUTS = 24  # boxes; more of them are one, until it is opened
-MOST_ON_PAPER = 4  # the same, where there is little room
 INPUT = "input"  # the family of such a part
 
 

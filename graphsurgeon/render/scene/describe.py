@@ -81,14 +81,20 @@ class Describer:
         shown = first_block(part)
         inside = set(shown.operations())
         names = dict.fromkeys(end.key for index, ends in self._inputs.items() if index in inside for end in ends)
-        told = [boxes.shortened(name, boxes.LONGEST_TITLE) for name in list(names)[:_MOST_ENTRIES]]
-        rest = len(names) - len(told)
-        lines = [*told, f"{rest} more" if rest else ""]
+        lines = _few(list(names))
         marks = self._marks(members(part))
         return Box(
             identity, "input", shown.title, _fitting(lines), shown.path, INPUT, cluster,
             self._names(members(part)), 0, part.count, marks,
         )  # fmt: skip
+
+    def outputs_box(self, ends: Sequence[End], identity: str) -> Box:
+        """Return the box of many outputs."""
+        values = [value for end in ends for value in end.values if value.producer is not None]
+        names = [NodeName(value.producer.name, value.producer.graph.name) for value in values if value.producer]
+        title = f"{len(ends)} outputs"
+        lines = _fitting(_few([end.key for end in ends]))
+        return Box(identity, "output", title, lines, title, "output", nodes=tuple(dict.fromkeys(names)))
 
     def end_box(self, ends: Sequence[End], role: str, identity: str, nodes: Sequence[NodeName]) -> Box:
         """Return the box of an input or output; several keys may name one tensor."""
@@ -335,6 +341,12 @@ def _joined(facts: Sequence[str]) -> str:
     while len(kept) > 1 and len(" · ".join(kept)) > LONGEST_LINE:
         kept.pop()
     return " · ".join(kept)
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    """Return the first names of many, and how many more there are."""
+    told = [boxes.shortened(name, boxes.LONGEST_TITLE) for name in names[:_MOST_ENTRIES]]
+    return [*told, f"{len(names) - len(told)} more" if len(names) > len(told) else ""]
 
 
 def _fitting(lines: Iterable[str]) -> tuple[str, ...]:
