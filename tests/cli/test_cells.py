@@ -8,15 +8,8 @@ from rich.cells import cell_len
 from graphsurgeon.cli import output, terminal
 from graphsurgeon.cli.cells import cells, fitting_characters, padded
 
-TEXTS = (
-    "conv1/kernel",
-    "模型/卷积层/权重",
-    "모델/합성곱",
-    "e\u0301te\u0301",
-    "half ｶﾅ",
-    "\uff46\uff55\uff4c\uff4c",
-    "😀 name",
-)
+FULL = "\uff46\uff55\uff4c\uff4c"
+TEXTS = ("conv1/kernel", "模型/卷积层/权重", "모델/합성곱", "e\u0301te\u0301", "half ｶﾅ", FULL, "😀 name")
 
 
 @pytest.mark.parametrize("text", TEXTS)

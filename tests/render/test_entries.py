@@ -57,6 +57,7 @@ def test_very_many_inputs_are_one_box_until_it_is_opened() -> None:
     assert {one.box for one in scene.inputs} == {box.id}
     opened = ends(draw(fed(30), format="dot", view=View(depth=9)).scene)
     assert {one.title for one in opened} == {f"in{number}" for number in range(30)}
+    assert all(one.cluster for one in opened)  # they stand in its frame
     assert len(ends(draw(fed(20), format="dot").scene)) == 20
     assert len(ends(draw(fed(20), format="dot", view=View(paper="column")).scene)) == 1
 

@@ -53,7 +53,7 @@ class Composer:
         self._add_edges(self.selection.links)
 
     def add_outputs(self, outputs: Sequence[End], most: int | None = None) -> list[Terminal]:
-        """Add a box for every output, or one for more than so many, with edges from what yields it; return what they are."""
+        """Add a box for every output, or one for more than so many, with edges from what yields it; return all."""
         found = []
         groups = _by_values(outputs)
         if most is not None and len(groups) > most:

@@ -3,6 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LINE = 15;
+const MOST_ROUND = 32; // of the corners of inputs and outputs
 
 function element(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -93,9 +94,10 @@ class Painter {
       "aria-label": [part.title, ...part.lines].join(", "), ...(part.scope ? { "aria-expanded": "false" } : {}),
     });
     group.append(element("title", {}, [part.name, ...part.lines].join("\n")));
-    if (part.scope || part.count > 1) group.append(element("rect", { class: "body", ...corner({ ...place, x: place.x + 3, y: place.y + 3 }), rx: 5 }));
     const isEnd = part.kind === "input" || part.kind === "output";
-    group.append(element("rect", { class: "body", ...corner(place), rx: isEnd ? place.height / 2 : 5 }));
+    const rx = isEnd ? Math.min(place.height / 2, MOST_ROUND) : 5;
+    if (part.scope || part.count > 1) group.append(element("rect", { class: "body", ...corner({ ...place, x: place.x + 3, y: place.y + 3 }), rx }));
+    group.append(element("rect", { class: "body", ...corner(place), rx }));
     const middle = place.x + place.width / 2;
     const top = place.y + (place.height - LINE * (1 + part.lines.length)) / 2 + LINE - 3.5;
     group.append(element("text", { class: "title", x: middle, y: top, "text-anchor": "middle" }, part.title));

@@ -1,4 +1,4 @@
-"""Where the name of a frame stands: along its upper border, else the lower one, where no edge runs through it."""
+"""Where the name of a frame stands: along its upper border, the lower one or a side, where no edge runs through it."""
 
 from __future__ import annotations
 
@@ -105,13 +105,17 @@ def _place(frame: Rectangle, width: float, lines: Sequence[_Line], things: Seque
 
 
 def _candidates(frame: Rectangle, width: float) -> Iterator[Point]:
-    """Yield places from left to right along the upper border, then along the lower one."""
+    """Yield places from left to right along the upper border, along the lower one, then down both sides."""
     last = frame.x + frame.width - _INSET - width
     for y in (frame.y + _BASELINE, frame.y + frame.height - _FOOT):
         x = frame.x + _INSET
         while x <= last:
             yield x, y
             x += _STEP
+    y = frame.y + _BASELINE + _STEP
+    while last >= frame.x + _INSET and y < frame.y + frame.height - _FOOT:
+        yield from ((frame.x + _INSET, y), (last, y))
+        y += _STEP
 
 
 def _label(route: DrawnRoute) -> Iterator[Rectangle]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import Value
@@ -62,7 +63,7 @@ class Describer:
         shown = first_block(part)
         ends = self._ends_of(shown)
         if ends:
-            return self.end_box(ends, "input", identity, self._names(members(part)))
+            return replace(self.end_box(ends, "input", identity, self._names(members(part))), cluster=cluster)
         if shown.family == INPUT:
             return self._entries_box(part, identity, cluster)
         if shown.is_operation or shown.kind == "layer":
