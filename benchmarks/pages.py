@@ -2,8 +2,9 @@
 
     python benchmarks/pages.py [MODEL...]
 
-Needs the extra `browser`, and Chromium. Measured from the click to the layout that the browser has done: `more` opens
-every visible scope, `less` closes the innermost ones, `one` opens the largest closed scope.
+Needs the extra `browser`, and Chromium. Measured from the click to the layout that the browser has done, in processor
+time of the page: `more` opens every visible scope, `less` closes the innermost ones, `one` opens the largest closed
+scope.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +26,12 @@ from graphsurgeon.render import View, draw
 AT_MOST = 300  # milliseconds
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-STEPS = """() => {
-  const found = [];
-  const timed = (name, act) => {
-    const start = performance.now();
-    act();
-    document.getElementById('scene').getBoundingClientRect();
-    found.push([name, performance.now() - start, layout.boxes.size]);
-  };
-  const all = (name, open) => {
-    for (let level = 0; level < 20; level += 1) {
-      const before = layout.boxes.size;
-      timed(name, () => step(open));
-      if (layout.boxes.size === before) return;
-    }
-  };
-  all('more', true);
-  all('less', false);
+CLOSED = """() => {
   const size = (part) => tree.leaves(part.index).length;
   const closed = tree.parts.filter((part) => part.scope && !tree.isOpen(part.index) && tree.isVisible(part.index));
-  for (const part of closed.sort((a, b) => size(b) - size(a)).slice(0, 8)) timed('one', () => toggle(part.index));
-  return found;
+  return closed.sort((a, b) => size(b) - size(a)).slice(0, 8).map((part) => part.index);
 }"""
+MOST_LEVELS = 20
 
 
 def main() -> None:
@@ -74,11 +60,52 @@ def _opened(browser: Any, file: Path, name: str) -> float:
     page.goto(file.as_uri())
     page.wait_for_selector("#scene .box")
     print(f"{name}: {file.stat().st_size / 1e6:.1f} MB, {page.evaluate('layout.boxes.size')} boxes open at first")
-    steps = page.evaluate(STEPS)
-    for step, milliseconds, boxes in steps:
-        print(f"  {step}  {milliseconds:6.0f} ms  {boxes:6} boxes{'  too slow' if milliseconds > AT_MOST else ''}")
+    clock = Clock(page)
+    worst = 0.0
+    for step, act in _steps(page):
+        milliseconds, worked, boxes = clock.timed(act)
+        worst = max(worst, worked)
+        late = "  too slow" if worked > AT_MOST else ""
+        print(f"  {step}  {worked:6.0f} ms  {milliseconds:6.0f} ms by the clock  {boxes:6} boxes{late}")
     page.close()
-    return max(milliseconds for _, milliseconds, _ in steps)
+    return worst
+
+
+def _steps(page: Any) -> Iterator[tuple[str, str]]:
+    """Yield what is done, one after the other: its name, and the call."""
+    for name, act in (("more", "step(true)"), ("less", "step(false)")):
+        for _ in range(MOST_LEVELS):
+            before = page.evaluate("layout.boxes.size")
+            yield name, act
+            if page.evaluate("layout.boxes.size") == before:
+                break
+    for index in page.evaluate(CLOSED):
+        yield "one ", f"toggle({index})"
+
+
+class Clock:
+    """How long a page works: processor time of its main thread, which a busy machine does not stretch."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.session = page.context.new_cdp_session(page)
+        self.session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def timed(self, act: str) -> tuple[float, float, int]:
+        """Return milliseconds by the clock and of work, and how many boxes are open then."""
+        before = self._worked()
+        script = f"""() => {{
+          const start = performance.now();
+          {act};
+          document.getElementById('scene').getBoundingClientRect();
+          return [performance.now() - start, layout.boxes.size];
+        }}"""
+        milliseconds, boxes = self.page.evaluate(script)
+        return milliseconds, self._worked() - before, boxes
+
+    def _worked(self) -> float:
+        metrics = self.session.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """What a reader of pictures meets: measured on the SVG of many models, as it is written, not on what it was made from.
 
-    python benchmarks/pictures.py [--architectures FOLDER] [--sheets FOLDER] [--table FILE.json] MODEL...
+    python benchmarks/pictures.py [--architectures FOLDER] [--sheets FOLDER] [--table FILE.json] [--paper NAME]
+        MODEL...
 
 Without MODEL: the fixtures that hold a graph, and what `--architectures` holds (`benchmarks/architectures.py` makes
 it).
 `crossed` counts names of frames that an edge runs through, `overlaps` boxes that share room, `small` pictures whose
-smallest text has less than 6 pixels where they are shown 1,440 pixels wide, `ratio` the longer side to the shorter,
+smallest text has less than 6 pixels where they are shown 1,440 pixels wide (with `--paper`, less than 6 points on it),
+`ratio` the longer side to the shorter,
 `blank` the share of squares of 24 pixels that nothing is drawn in. `--sheets` writes contact sheets, as HTML.
 """
 
@@ -30,6 +32,7 @@ import graphsurgeon
 from benchmarks.measure import ROOT
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.render import View, draw
+from graphsurgeon.render.place.paper import PAPERS
 from graphsurgeon.render.place.splines import samples
 from graphsurgeon.render.place.text import EDGE_SIZE, LINE_SIZE, text_width
 
@@ -66,12 +69,13 @@ def main() -> None:
     parser.add_argument("--architectures", type=Path)
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--paper", choices=PAPERS)
     options = parser.parse_args()
     rows, pictures = [], []
     for path in options.models or _models(options.architectures):
         start = time.perf_counter()
         try:
-            svg = draw(graphsurgeon.read(path), view=View()).content.decode()
+            svg = draw(graphsurgeon.read(path), view=View(paper=options.paper)).content.decode()
         except GraphSurgeonError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             continue
@@ -99,7 +103,7 @@ def measure(name: str, svg: str, seconds: float) -> Measured:
     return Measured(
         name, len(boxes), len(titles), crossed,
         sum(_overlap(one, other) for one, other in combinations(boxes, 2)),
-        EDGE_SIZE * min(1.0, _SHOWN_WIDE / width),
+        EDGE_SIZE * min(1.0, _shown_wide(root) / width),
         max(width, height) / min(width, height),
         _blank([*boxes, *titles], [*lines, *map(_border, frames)], width, height),
         seconds,
@@ -146,6 +150,12 @@ def _models(architectures: Path | None) -> Iterator[Path]:
         yield from sorted((fixtures / folder).glob(pattern))
     if architectures is not None:
         yield from sorted(path for path in architectures.iterdir() if path.is_dir() or path.suffix == ".pb")
+
+
+def _shown_wide(root: ElementTree.Element) -> float:
+    """Return how wide a picture is seen: on its paper in points, else on a screen in pixels."""
+    told = root.get("width", "")
+    return float(told[:-2]) if told.endswith("pt") else _SHOWN_WIDE
 
 
 def _classes(element: ElementTree.Element) -> list[str]:

@@ -23,7 +23,7 @@ from graphsurgeon.render.write.palette import FILLS, STROKES
 
 MOST_DETAILED = 20_000  # boxes; of larger graphs no attributes and weights are told
 MOST_INSIDE = 64  # operations of one layer that are asked for weights
-_SLASH = "\u2215"  # stands for the `/` in a title: it divides namespaces
+_SLASH = "\u00b7"  # stands for the `/` in a title: it divides namespaces
 
 
 def graphs_of(path: str | os.PathLike[str]) -> list[dict[str, Any]]:

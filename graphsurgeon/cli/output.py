@@ -17,6 +17,8 @@ from typing import Any
 from graphsurgeon.analysis.patterns import escape as escape
 from graphsurgeon.analysis.tensors import TensorFact
 from graphsurgeon.cli import terminal
+from graphsurgeon.cli.cells import cells as width_of
+from graphsurgeon.cli.cells import padded
 from graphsurgeon.cli.terminal import Align as Align
 from graphsurgeon.cli.terminal import Piece as Piece
 from graphsurgeon.errors import plural as plural
@@ -198,20 +200,17 @@ def table(
         sums = [[Piece(part.text, part.style or "strong") for part in map(_part, row)] for row in totals]
         terminal.draw_table(cells, titles, sides, indent, sums)
         return
-    widths = [max(len(row[column].text) for row in cells) for column in range(len(sides))]
+    widths = [max(width_of(row[column].text) for row in cells) for column in range(len(sides))]
     for row in cells:
-        padded = [_pad(cell.text, width, side) for cell, width, side in zip(row, widths, sides, strict=True)]
-        print((" " * indent + "  ".join(padded)).rstrip())
+        columns = zip(row, widths, sides, strict=True)
+        texts = [padded(cell.text, width, right=side == "right") for cell, width, side in columns]
+        print((" " * indent + "  ".join(texts)).rstrip())
 
 
 def _part(value: object) -> Piece:
     if isinstance(value, Piece):
         return value
     return Piece("" if value is None else escape(value))
-
-
-def _pad(text: str, width: int, side: Align) -> str:
-    return text.rjust(width) if side == "right" else text.ljust(width)
 
 
 def wrapped(items: Sequence[str], *, first: str = "", indent: int = 0, between: str = ", ") -> None:
@@ -227,7 +226,7 @@ def wrapped(items: Sequence[str], *, first: str = "", indent: int = 0, between: 
     lines = [first.ljust(indent)]
     for number, item in enumerate(items):
         text = escape(item) + (between if number + 1 < len(items) else "")
-        if width and len(lines[-1]) + len(text.rstrip()) > width and lines[-1].strip():
+        if width and width_of(lines[-1]) + width_of(text.rstrip()) > width and lines[-1].strip():
             lines.append(" " * indent)
         lines[-1] += text
     for text in lines:

@@ -11,6 +11,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from graphsurgeon.cli.cells import cells as width_of
+from graphsurgeon.cli.cells import fitting_characters
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -99,7 +102,7 @@ def draw_table(
     every = [*([[Piece(title, "title") for title in titles]] if titles else []), *rows]
     sums = [[*row, *[Piece("")] * (len(sides) - len(row))] for row in totals]
     columns = [[row[at].text for row in (*every, *(sums if at else ()))] for at in range(len(sides))]
-    natural = [max(map(len, cells)) for cells in columns]
+    natural = [max(map(width_of, cells)) for cells in columns]
     least = [_least(cells, size) for cells, size in zip(columns, natural, strict=True)]
     widths = fitting(natural, least, width() - indent)
     if widths is None:
@@ -144,7 +147,7 @@ def _least(cells: Sequence[str], natural: int) -> int:
     """Return how wide a column must be so that nothing is cut inside a word."""
     if natural <= SHORT:
         return natural
-    return min(natural, max(LEAST, *(len(word) for cell in cells for word in _WORD.findall(cell))))
+    return min(natural, max(LEAST, *(width_of(word) for cell in cells for word in _WORD.findall(cell))))
 
 
 def fold(text: str, room: int, *, hang: int = 0) -> list[str]:
@@ -156,8 +159,8 @@ def fold(text: str, room: int, *, hang: int = 0) -> list[str]:
         hang: spaces that will stand before each line but the first.
     """
     rest, lines, left = text, [], max(room, 1)
-    while len(rest) > left:
-        cut = _cut(rest, left)
+    while width_of(rest) > left:
+        cut = _cut(rest, fitting_characters(rest, left))
         lines.append(rest[:cut].rstrip(" "))
         rest = rest[cut:].lstrip(" ")
         left = max(room - hang, 1)
@@ -187,7 +190,7 @@ def _lines_of(row: Sequence[Piece], widths: Sequence[int], sides: Sequence[Align
         missing = 0  # spaces that are printed only if something follows
         for cell, room, side in zip(cells, widths, sides, strict=True):
             here = cell[number] if number < len(cell) else []
-            size = sum(len(part.text) for part in here)
+            size = sum(width_of(part.text) for part in here)
             before = room - size if side == "right" else 0
             if size:
                 line += [Piece(" " * (missing + before)), *here]
@@ -212,7 +215,7 @@ def _stack(rows: Sequence[Sequence[Piece]], titles: Sequence[str], indent: int) 
             if not part.text:
                 continue
             label = f"{title} " if title else ""
-            size = len(label) + len(part.text)
+            size = len(label) + width_of(part.text)
             if line and indent + 4 + used + 2 + size > width():
                 lines.append(line)
                 line, used = [], 0

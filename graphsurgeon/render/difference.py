@@ -12,7 +12,7 @@ from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.align_functions import align_metagraphs
 from graphsurgeon.compare.alignment import Alignment, label
-from graphsurgeon.compare.diff.change import Change
+from graphsurgeon.compare.diff.change import Change, Detail
 from graphsurgeon.compare.diff.diff import DiffReport
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -56,6 +56,7 @@ def draw_difference(
     removed = _removed(earlier, later, alignments, pairs)
     # What is inserted comes behind all other operations, whose indices stay.
     picture = select_picture(after, view, removed, _new_ends(alignments))
+    picture.before = earlier.title
     picture.title = f"{earlier.title} → {picture.title}"
     _Marker(earlier, picture, alignments, report, removed).mark(pairs)
     _join(picture, earlier, alignments, removed, pairs)
@@ -116,8 +117,9 @@ class _Marker:
     ) -> None:
         self.earlier = earlier
         self.picture = picture
+        self.details = _details(alignments, report)
         self.added = {node for alignment in alignments.values() for node in alignment.left()[1]}
-        self.changed = _changed(alignments, report) | _changed_variables(picture.metagraph, report)
+        self.changed = self.details.keys() | _changed_variables(picture.metagraph, report)
         self.gone = {node for nodes in removed.nodes.values() for node in nodes}
         self.partners = {
             partner: node for alignment in alignments.values() for node, partner in alignment.nodes.items()
@@ -126,9 +128,20 @@ class _Marker:
     def mark(self, pairs: Mapping[int, int]) -> None:
         """Enter the marks into the picture."""
         for index in self.picture.selection.order:
-            found = self._mark_of(index, pairs.get(index))
+            old = pairs.get(index)
+            found = self._mark_of(index, old)
             if found:
                 self.picture.marks.setdefault(index, []).append(found)
+            if found in _IN_PLACE and old is not None:
+                self._tell_former(index, self.earlier.selection.flow.operations[old].name)
+
+    def _tell_former(self, index: int, name: str) -> None:
+        """Note what a node that is in both models was in the first."""
+        operation = self.picture.selection.flow.operations[index]
+        named = [("name", name, operation.name)] if name != operation.name else []
+        differ = [(d.field, d.before or "none", d.after or "none") for d in self.details.get(operation.node, ())]
+        if named or differ:
+            self.picture.former[index] = [*named, *differ]
 
     def _mark_of(self, index: int, old: int | None) -> str:
         operation = self.picture.selection.flow.operations[index]
@@ -156,14 +169,17 @@ class _Marker:
         return {operations[weight].node for weight in self.picture.selection.weights.get(index, ())}
 
 
-def _changed(alignments: dict[Graph, Alignment], report: DiffReport) -> set[Node | None]:
+def _details(alignments: dict[Graph, Alignment], report: DiffReport) -> dict[Node | None, list[Detail]]:
+    """Return the nodes of the second model that differ in place, each with what differs."""
     partners = {
         (alignment.after.name, label(node)): partner
         for alignment in alignments.values()
         for node, partner in alignment.nodes.items()
     }
     changes = (c for c in report.changes if c.part == "node" and c.kind in _IN_PLACE and not _is_record(c))
-    return {partners.get((change.graph, change.name)) for change in changes} - {None}
+    found = {partners.get((change.graph, change.name)): change.details for change in changes}
+    found.pop(None, None)
+    return found
 
 
 def _is_record(change: Change) -> bool:

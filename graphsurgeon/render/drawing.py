@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.model import Model
+from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES
 from graphsurgeon.render.picture import Picture, View, build_scene, select_picture
 from graphsurgeon.render.place.engine import source_of
 from graphsurgeon.render.place.layout import SECONDS, Layout, LayoutTimeoutError, box_size
-from graphsurgeon.render.place.pages import Page, lay_out_page
+from graphsurgeon.render.place.pages import WIDEST, Page, lay_out_page
 from graphsurgeon.render.place.paper import SMALLEST, Paper, paper_named
 from graphsurgeon.render.scene.scene import Scene
 from graphsurgeon.render.write.dot import dot_text
@@ -25,8 +26,12 @@ MOST_LAID_OUT = 5000  # boxes that a static layout is tried for
 MOST_IN_NOTEBOOK = 4 << 20  # bytes of a page that a cell is given; a notebook keeps them
 FRAME_HEIGHT = 560  # pixels
 _COARSEST = 8  # levels that a view may be made coarser by before it is given up
+_COARSEST_ON_PAPER = 2
+_MISFITS = 3  # pictures in a row, each finer than the last, that do not fit: nor will what is finer yet
+_MOST_TRIED = 30  # boxes; where nothing fits, nothing finer will
 _MOST_ON_PAPER = 200  # boxes; no paper has room for so many
 _MISFIT = 1.2  # times as far from square as a paper is, from which on a picture is arranged anew for it
+_NARROWINGS = 4  # coarser pictures that are tried in place of one too wide
 _STEP = 0.8  # of the boxes that the next coarser picture may have
 
 
@@ -125,7 +130,8 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
         try:
             if len(scene.boxes) > MOST_LAID_OUT:
                 raise LayoutTimeoutError(f"{len(scene.boxes)} boxes are too many to lay out")
-            return scene, lay_out_page(scene, seconds=seconds, page=Page(direction=view.direction))
+            layout = lay_out_page(scene, seconds=seconds, page=Page(direction=view.direction))
+            return _narrower(picture, view, scene, layout, seconds)
         except LayoutTimeoutError as error:
             coarser = _coarser(view, scene)
             if coarser is None:
@@ -135,21 +141,34 @@ def _laid_out(picture: Picture, view: View, seconds: float) -> tuple[Scene, Layo
             view = coarser
 
 
+def _narrower(picture: Picture, view: View, scene: Scene, layout: Layout, seconds: float) -> tuple[Scene, Layout]:
+    """Return a coarser picture in place of one too wide to be read, if nobody said how far it is to be open."""
+    is_asked = view.depth is not None or view.everything or view.direction or view.most != MOST_BOXES
+    for _ in range(0 if is_asked else _NARROWINGS):
+        if layout.width <= WIDEST or view.most <= FEWEST_BOXES:
+            break
+        view = replace(view, most=int(view.most * _STEP))
+        coarser = build_scene(picture, view)
+        if len(coarser.boxes) < len(scene.boxes):
+            scene, layout = coarser, lay_out_page(coarser, seconds=seconds, page=Page())
+    return scene, layout
+
+
 def _on_paper(picture: Picture, view: View, paper: Paper, seconds: float) -> tuple[Scene, Layout]:
     """Return the picture with the most boxes whose text can be read on a paper; else the coarsest, with a note."""
-    page = Page(paper.proportion, view.direction, _MISFIT * max(paper.proportion, 1 / paper.proportion), 0.0)
-    scenes = _fine_to_coarse(picture, view)
-    hoped = [scene for scene in scenes if paper.may_hold(sum(w * h for w, h in map(box_size, scene.boxes)))]
-    scenes = hoped or scenes[-1:]
+    misfit = _MISFIT * max(paper.proportion, 1 / paper.proportion)
+    page = Page(paper.proportion, view.direction, misfit, 0.0, float("inf"))
     found: tuple[float, Scene, Layout] | None = None
-    first, last = 0, len(scenes) - 1
-    while first <= last:  # the more boxes, the smaller the text, but for a few
-        middle = (first + last) // 2
-        tried = _sized(scenes[middle], paper, page, seconds)
+    misfits = 0
+    for scene in _coarse_to_fine(picture, view, paper):
+        tried = _sized(scene, paper, page, seconds)
         fits = tried is not None and tried[0] >= SMALLEST
-        first, last = (first, middle - 1) if fits else (middle + 1, last)
-        if tried is not None and (found is None or fits or (found[0] < SMALLEST and tried[0] > found[0])):
+        if tried is not None and (fits or found is None or found[0] < min(tried[0], SMALLEST)):
             found = tried
+        # The more boxes, the smaller the text, but for a few.
+        misfits = 0 if fits else misfits + 1
+        if misfits >= _MISFITS and found is not None and (found[0] >= SMALLEST or len(scene.boxes) > _MOST_TRIED):
+            break
     if found is None:
         hint = "draw a part: --scope, --focus, --from and --to"
         raise UnsupportedError("no picture of it could be laid out in time", hint=hint)
@@ -169,14 +188,16 @@ def _sized(scene: Scene, paper: Paper, page: Page, seconds: float) -> tuple[floa
     return paper.smallest_text(*sheet_size(scene, layout, paper)), scene, layout
 
 
-def _fine_to_coarse(picture: Picture, view: View) -> list[Scene]:
-    """Return what a view asks for and coarser pictures, by depth and by number of boxes, most boxes first."""
+def _coarse_to_fine(picture: Picture, view: View, paper: Paper) -> list[Scene]:
+    """Return coarser pictures than a view asks for, by depth and by number of boxes, and that: fewest boxes first."""
     views = [view]
-    while views[-1].most > _COARSEST:
+    while views[-1].most > _COARSEST_ON_PAPER:
         views.append(replace(view, depth=None, everything=False, most=int(views[-1].most * _STEP)))
     views += [replace(view, depth=depth) for depth in (1, 2, 3)] if view.depth is None else []
     scenes = {len(scene.boxes): scene for scene in (build_scene(picture, one) for one in reversed(views))}
-    return [scenes[count] for count in sorted(scenes, reverse=True) if count <= _MOST_ON_PAPER or count == min(scenes)]
+    few = [scenes[count] for count in sorted(scenes) if count <= _MOST_ON_PAPER or count == min(scenes)]
+    hoped = [scene for scene in few if paper.may_hold(sum(w * h for w, h in map(box_size, scene.boxes)))]
+    return hoped or few[:1]
 
 
 def _coarser(view: View, scene: Scene) -> View | None:

@@ -18,6 +18,7 @@ from graphsurgeon.render.arrange.blocks import find_levels, limit_width
 from graphsurgeon.render.arrange.compose import Composer
 from graphsurgeon.render.arrange.composites import gather_composites
 from graphsurgeon.render.arrange.depth import FEWEST_BOXES, MOST_BOXES, Opening, open_by_size, open_to_depth, visible
+from graphsurgeon.render.arrange.entries import MOST_INPUTS, gather_entries
 from graphsurgeon.render.arrange.levels import Part, build_levels
 from graphsurgeon.render.arrange.recurrent import gather_recurrent
 from graphsurgeon.render.arrange.repeats import complete_classes, fold_repeats
@@ -26,8 +27,10 @@ from graphsurgeon.render.choose import zoom
 from graphsurgeon.render.choose.ends import Ends, function_ends, graph_ends, public_signatures, signature_ends
 from graphsurgeon.render.choose.flow import Flow, Removed, open_flow
 from graphsurgeon.render.choose.select import Selection, behind, select, select_all
+from graphsurgeon.render.place.paper import most_ends
 from graphsurgeon.render.scene import boxes, color
 from graphsurgeon.render.scene.describe import Describer
+from graphsurgeon.render.scene.hidden import unread_note
 from graphsurgeon.render.scene.scene import NodeName, Scene
 from graphsurgeon.shapes import ShapeReport, infer_shapes
 
@@ -84,6 +87,8 @@ class Picture:
         outside: operations that stand outside the scope that was asked for.
         notes: what was done that nobody asked for.
         made_by: format and maker of a whole model; empty for a part of one.
+        before: the title of the model that this one is compared with, if it is.
+        former: of operations that differ from it what differs: what it is, what it was, what it is now.
     """
 
     title: str
@@ -95,6 +100,8 @@ class Picture:
     marks: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     made_by: str = ""
+    before: str = ""
+    former: dict[int, list[tuple[str, str, str]]] = field(default_factory=dict)
 
 
 def select_picture(
@@ -123,6 +130,8 @@ def select_picture(
     picture = Picture(_title(subject, view), metagraph, _selection(flow, ends, view), ends, report)
     picture.made_by = _made_by(subject, metagraph) if isinstance(subject, Model) and not _is_part(view) else ""
     picture.notes += ends.notes
+    if picture.made_by and isinstance(subject, Model) and subject.checkpoint is not None:
+        picture.notes += filter(None, [unread_note(picture.selection, metagraph, subject.checkpoint)])
     if flow.closed:
         picture.notes.append(f"{flow.closed} calls are drawn closed: their functions recur, or hold too many nodes")
     holders = [one.node for one in flow.operations if one.node is not None and one.node.op in MODULE_CALLS]
@@ -136,7 +145,7 @@ def select_picture(
 
 def build_scene(picture: Picture, view: View) -> Scene:
     """Return the scene of a picture, collapsed and coloured as the view says."""
-    scene, composer = compose_scene(picture, *levels(picture, view))
+    scene, composer = compose_scene(picture, *levels(picture, view), most_outputs=most_ends(view.paper))
     return color_scene(scene, composer, view)
 
 
@@ -171,11 +180,13 @@ def _macs(composer: Composer) -> dict[NodeName, int]:
     return {NodeName(one.name, one.graph.name): macs(one.node, shapes) or 0 for one in operations if one.node}
 
 
-def compose_scene(picture: Picture, root: Part, opening: Opening) -> tuple[Scene, Composer]:
-    """Return the scene of a tree of scopes, opened so far, and who composed it."""
+def compose_scene(
+    picture: Picture, root: Part, opening: Opening, *, most_outputs: int | None = None
+) -> tuple[Scene, Composer]:
+    """Return the scene of a tree of scopes, opened so far, and who composed it; of more outputs than that one box."""
     composer = Composer(Describer(picture.selection, picture.report, picture.ends.inputs, picture.marks))
     composer.add(root, opening)
-    outputs = composer.add_outputs(picture.ends.outputs)
+    outputs = composer.add_outputs(picture.ends.outputs, most_outputs)
     operations = picture.selection.flow.operations
     single = {box.nodes[0] for box in composer.boxes if len(box.nodes) == 1 and box.kind not in ("layer", "output")}
     nodes = {(o.name, o.graph) for o in operations if o.node is not None}
@@ -371,6 +382,7 @@ def levels(picture: Picture, view: View) -> tuple[Part, Opening]:
         fold_repeats(root, selection)
         limit_width(root, selection, min(WIDEST_SCOPE, view.most), apart)
         complete_classes(root)
+        gather_entries(root, picture.ends.inputs, most_ends(view.paper) or MOST_INPUTS)
     if view.depth is not None:
         return root, open_to_depth(root, max(view.depth, 1))
     return root, open_by_size(root, selection, fewest=min(FEWEST_BOXES, view.most), most=view.most)

@@ -49,6 +49,12 @@ def test_exported_model_has_the_parameters_that_it_was_built_with(fixtures_dir: 
     assert {scope.scope: scope.parameters for scope in summary.scopes} == expected | {"seed_generator": 2}
 
 
+def test_states_of_random_numbers_are_no_parameters() -> None:
+    names = {"k": "dense/kernel", "s": "dropout/seed_generator/seed_generator_state", "r": "StateVar"}
+    summary = summarize_variables(checkpoint(names))
+    assert (summary.count, summary.parameters) == (3, 3)
+
+
 def test_text_is_no_parameter() -> None:
     text = Checkpoint("x", 2, {"v": Variable("v", Tensor.of(STRING, [2], [b"ab", b"c"]))})
     assert (summarize_variables(text).count, summarize_variables(text).parameters) == (1, 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,70 +9,15 @@ import pytest
 
 import graphsurgeon
 from graphsurgeon.model.model import Model
-from graphsurgeon.render import View, draw
+from graphsurgeon.render import draw
 from tests.render.build import Maker
+from tests.render.conftest import PATIENCE
 from tests.render.test_page import repeated
 from tests.render.test_pictures import hostile
 
 pytestmark = pytest.mark.browser
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-PATIENCE = 20_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip(f"needs one of the browsers {', '.join(BROWSERS)}")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield running
-        running.close()
-
-
-class Shown:
-    """A page that has been opened, and everything it complained about."""
-
-    def __init__(self, browser: Any, file: Path) -> None:
-        self.context = browser.new_context(viewport={"width": 1400, "height": 900}, offline=True, accept_downloads=True)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(file.as_uri())
-        self.page.wait_for_selector("#scene .box")
-
-    def titles(self) -> list[str]:
-        return list(self.page.locator("#scene .box text.title").all_text_contents())
-
-    def box(self, title: str) -> Any:
-        return self.page.locator("#scene .box", has=self.page.get_by_text(title, exact=True)).first
-
-
-@pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    opened: list[Shown] = []
-
-    def shown(model: Model, **view: Any) -> Shown:
-        file = tmp_path / f"page{len(opened)}.html"
-        file.write_bytes(draw(model, format="html", view=View(**view)).content)
-        opened.append(Shown(browser, file))
-        return opened[-1]
-
-    yield shown
-    for page in opened:
-        assert page.complaints == []
-        assert all(url.startswith(("file:", "blob:")) for url in page.requests)
-        page.context.close()
 
 
 def detector() -> Model:
@@ -328,7 +271,7 @@ def test_the_small_picture_shows_and_goes_where_the_window_is(show: Any) -> None
     assert shown.page.locator("#minimap").is_hidden()  # all is seen
     maker = Maker()
     source = x = maker.placeholder()
-    for number in range(30):
+    for number in range(150):
         source = maker.node("Relu" if number % 2 else "Tanh", f"step{number}", source)
     shown = show(maker.sign({"x": x}, {"y": source}), everything=True)
     place = shown.page.locator("#minimap").bounding_box()
@@ -339,8 +282,12 @@ def test_the_small_picture_shows_and_goes_where_the_window_is(show: Any) -> None
     assert shown.page.locator("#minimap").is_hidden()
 
 
-CROSSED = """() => layout.segments.flatMap(({ points }) => points.slice(1).map((end, k) => [points[k], end]))
-  .filter(([[ax, ay], [bx, by]]) => [...layout.frames].some(([index, place]) => {
+CROSSED = """() => {
+  const all = ([index, place]) => [place, ...(place.more || [])].map((part) => [index, part]);
+  const parts = [...layout.frames].flatMap(all);
+  const named = parts.filter(([, place]) => place.title !== null);
+  return layout.segments.flatMap(({ points }) => points.slice(1).map((end, k) => [points[k], end]))
+  .filter(([[ax, ay], [bx, by]]) => named.some(([index, place]) => {
     const left = place.x + place.title + 6;
     const right = left + tree.parts[index].frame.length * 6.6 + 30;
     for (let t = 0; t <= 1; t += 0.05) {
@@ -348,7 +295,8 @@ CROSSED = """() => layout.segments.flatMap(({ points }) => points.slice(1).map((
       if (x > left && x < right && y > place.y + 5 && y < place.y + 22) return true;
     }
     return false;
-  })).length"""
+  })).length;
+}"""
 
 
 def test_no_line_runs_through_the_name_of_a_frame(show: Any) -> None:
@@ -366,7 +314,7 @@ def test_of_a_large_picture_what_is_near_is_painted(show: Any) -> None:
         source = maker.node("Relu" if number % 2 else "Tanh", f"step{number}", source)
     shown = show(maker.sign({"x": x}, {"y": source}), everything=True)
     assert shown.page.evaluate("layout.boxes.size") > 1200
-    assert shown.page.locator("#scene .box").count() < 100
+    assert shown.page.locator("#scene .box").count() < 150
     found(shown, "step1199")
     shown.page.keyboard.press("Enter")
     assert 0 < shown.page.locator("#scene .box.selected").bounding_box()["y"] < 900

@@ -69,7 +69,8 @@ def test_policy_allows_what_is_there_and_nothing_else() -> None:
 
 def test_nothing_is_fetched() -> None:
     page = page_of("savedmodel/keras_export")
-    assert not [attrs for _, attrs, _ in Elements(page).found if attrs.keys() & {"src", "href", "srcset", "action"}]
+    named = [attrs.get(key) for _, attrs, _ in Elements(page).found for key in ("src", "href", "srcset", "action")]
+    assert {name for name in named if name} <= {"#scene"}  # a place in itself
     addresses = set(re.findall(r"https?://[^\s\"'`<>)]+", page))
     assert addresses <= {"http://www.w3.org/2000/svg"}
     assert "sourceMappingURL" not in page
@@ -82,7 +83,7 @@ def test_hostile_names_stay_data() -> None:
     page = draw(maker.model, format="html").content.decode()
     elements = Elements(page)
     assert [tag for tag, _, _ in elements.found if tag in ("img", "iframe", "object", "link", "base")] == []
-    assert len(elements.all("script")) == 10
+    assert len(elements.all("script")) == 14
     assert not [attrs for _, attrs, _ in elements.found if any(key.startswith("on") for key in attrs)]
     assert {part["title"] for part in data_of(page)["parts"]} >= {HOSTILE[0]}
 

@@ -52,6 +52,17 @@ def test_a_name_goes_beside_an_edge() -> None:
     assert y < 20
 
 
+def test_names_do_not_stand_on_each_other() -> None:
+    """Frames that end together, with an edge along their upper borders: both names go to the foot."""
+    line = [(0.0, 12.0), (60.0, 12.0), (120.0, 12.0), (200.0, 12.0)]
+    inner = [(0.0, 30.0), (60.0, 30.0), (120.0, 30.0), (200.0, 30.0)]
+    frames = [(Rectangle(0, 0, 200, 100), "outer"), (Rectangle(0, 18, 200, 82), "inner")]
+    layout = Layout(200, 100, {}, {}, [DrawnRoute(line, (), None), DrawnRoute(inner, (), None)])
+    (one, other) = (room_of(at, name) for at, (_, name) in zip(title_places(layout, frames), frames, strict=True))
+    assert min(one.y, other.y) > 30
+    assert one.x + one.width <= other.x or other.x + other.width <= one.x
+
+
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_picture_for_a_paper_fits_and_can_be_read(name: str) -> None:
     paper = paper_named(name)

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from graphsurgeon.render.place.layout import DrawnRoute, Layout, Rectangle
-from graphsurgeon.render.place.pages import paged
+from graphsurgeon.render.place.pages import WIDEST, Page, paged
 from graphsurgeon.render.place.splines import passes, rounded, split
 from graphsurgeon.render.scene.scene import Box, Cluster, Edge, Scene
 
@@ -90,6 +90,16 @@ def test_an_edge_runs_over_a_whole_column() -> None:
     last = page.boxes["b59"]
     assert page.routes[-1].points[-1][0] == pytest.approx(last.x + 100)
     assert page.routes[-1].points[-1][1] - last.y == pytest.approx(4700 - 59 * STEP, abs=0.01)
+
+
+def test_a_page_is_no_wider_than_can_be_read() -> None:
+    scene, tall = strip(400)
+    square, narrow = paged(scene, tall, Page(widest=float("inf"))), paged(scene, tall, Page(widest=700))
+    assert square.width > 700 >= narrow.width
+    assert narrow.height > square.height
+    names = [f"n{number}" for number in range(60)]
+    boxes = {name: Rectangle(number * 120.0, 0, 100, HEIGHT) for number, name in enumerate(names)}
+    assert paged(scene_of(names, []), Layout(7200, HEIGHT, boxes, {}, [])).width < WIDEST
 
 
 def test_what_is_no_strip_stays() -> None:

@@ -22,6 +22,7 @@ from graphsurgeon.render.picture import build_scene, select_picture
 from graphsurgeon.render.place import engine as engines
 from graphsurgeon.render.place import layout as layouts
 from graphsurgeon.render.place.layout import Layout, Rectangle, lay_out
+from graphsurgeon.render.place.pages import WIDEST
 from graphsurgeon.render.place.text import LINE_SIZE, TITLE_SIZE, text_width
 from graphsurgeon.render.scene.scene import Scene
 from tests.render.build import Maker
@@ -261,3 +262,18 @@ def test_a_drawing_shows_itself() -> None:
     assert (draw(model)._repr_html_() or "").startswith('<div style="width:100%;overflow:auto"><svg')
     assert (draw(model, format="html")._repr_html_() or "").startswith("<iframe")
     assert draw(model, format="dot")._repr_html_() is None
+
+
+def test_a_picture_too_wide_to_be_read_is_drawn_coarser() -> None:
+    maker = Maker()
+    x = maker.placeholder()
+    towers = []
+    for number in range(26):
+        first = maker.dense(f"towers/tower{number}/a", x, size=4 + number)
+        second = maker.node("Softmax", f"towers/tower{number}/b", first)
+        towers.append(maker.node("Sin" if number % 2 else "Cos", f"towers/tower{number}/c", second))
+    model = maker.sign({"x": x}, {"y": maker.node("AddN", "total", *towers)})
+    auto, asked = draw(model), draw(model, view=View(depth=9))
+    widths = [float(re.findall(rb'viewBox="0 0 (\d+)', one.content)[0]) for one in (auto, asked)]
+    assert widths[0] <= WIDEST + 60 < widths[1]
+    assert len(auto.scene.boxes) < len(asked.scene.boxes)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphsurgeon
+from graphsurgeon.analysis.stored_weights.weight_totals import summarize_variables
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
+from graphsurgeon.render import draw
 from graphsurgeon.render.picture import View, build_scene, select_picture
 from graphsurgeon.render.scene.scene import Box, Scene
 from tests.render.build import Maker
@@ -132,3 +136,24 @@ def test_frames_nest_and_hold_their_boxes() -> None:
             assert all(cluster.parent in frames for cluster in scene.clusters)
             assert all(box.cluster in frames for box in scene.boxes)
             assert len({*frames, *(box.id for box in scene.boxes)}) == len(scene.clusters) + len(scene.boxes) + 1
+
+
+@pytest.mark.tensorflow
+def test_what_keras_counts_and_nothing_reads_is_told(tmp_path: Path) -> None:
+    """Mean, variance and count of a Normalization are variables, but it computes with constants made of them."""
+    keras = pytest.importorskip("keras")
+    layers = [keras.layers.Normalization(mean=[1.0, 2.0], variance=[1.0, 4.0]), keras.layers.Dense(3)]
+    adapted = keras.layers.Normalization()
+    adapted.adapt(np.ones((4, 2), "float32"))
+    network = keras.Sequential([keras.Input((2,)), layers[0], adapted, layers[1]])
+    network.export(str(tmp_path / "m"), verbose=False)
+    model = graphsurgeon.read(tmp_path / "m")
+    assert model.checkpoint is not None
+    counted = network.count_params()
+    assert summarize_variables(model.checkpoint).parameters == counted
+    scene = draw(model, format="dot").scene
+    (note,) = [note for note in scene.notes if "reads" in note]
+    drawn = sum(box.parameters * box.count for box in scene.boxes)
+    told = re.search(r"holds (\d+) numbers more.*normalization", note)
+    assert told is not None
+    assert drawn + int(told[1]) == counted

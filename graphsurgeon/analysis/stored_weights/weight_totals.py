@@ -16,6 +16,7 @@ from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 
 _KERAS_COPIES = "_all_variables/"
+_GENERATORS = ("seed_generator_state", "StateVar")  # what Keras 3 and TensorFlow call the state of random numbers
 MOST_LARGEST = 10  # variables
 FEW_ELEMENTS = 16  # constants of fewer are sizes, axes and the like, not weights
 
@@ -36,7 +37,8 @@ class VariablesSummary:
 
     Attributes:
         slots: how many are kept by an optimizer, in `slot_bytes` bytes.
-        parameters: elements of the others, each variable counted once.
+        parameters: elements of the others, each variable counted once, as Keras counts them: the state of random
+            numbers is none.
         repeated: how many of the others are a variable's second entry under another key.
         scopes: the others by top-level scope, largest first.
         largest: the largest of the others.
@@ -78,7 +80,7 @@ def summarize_variables(checkpoint: Checkpoint) -> VariablesSummary:
         bytes=sum(named.variable.tensor.nbytes for named in variables),
         slots=len(slots),
         slot_bytes=sum(named.variable.tensor.nbytes for named in slots),
-        parameters=sum(named.variable.tensor.num_elements for named in others if named.variable.tensor.dtype.bits),
+        parameters=sum(named.variable.tensor.num_elements for named in others if is_parameter(named)),
         repeated=len(variables) - len(slots) - len(others),
         scopes=_by_scope((named.label, named.variable.tensor) for named in others),
         largest=_largest(others),
@@ -98,6 +100,12 @@ def summarize_constants(graphs: Iterable[Graph]) -> ConstantsSummary | None:
         scopes=_by_scope(found),
         small=len(every) - len(found),
     )
+
+
+def is_parameter(named: NamedVariable) -> bool:
+    """Say whether a variable holds parameters: numbers, but not the state of a generator of random ones."""
+    leaf = named.label.rpartition("/")[2].partition(":")[0]
+    return bool(named.variable.tensor.dtype.bits) and leaf not in _GENERATORS
 
 
 def stored_bytes(tensor: Tensor) -> int:

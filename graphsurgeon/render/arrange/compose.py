@@ -52,10 +52,13 @@ class Composer:
                 self._close(part, cluster)
         self._add_edges(self.selection.links)
 
-    def add_outputs(self, outputs: Sequence[End]) -> list[Terminal]:
-        """Add a box for every output, with edges from what yields it; return what they are."""
+    def add_outputs(self, outputs: Sequence[End], most: int | None = None) -> list[Terminal]:
+        """Add a box for every output, or one for more than so many, with edges from what yields it; return all."""
         found = []
-        for ends in _by_values(outputs):
+        groups = _by_values(outputs)
+        if most is not None and len(groups) > most:
+            return self._add_together(groups)
+        for ends in groups:
             sources = {self._box_of[i]: role for i, role in self._behind(ends[0]).items() if i in self._box_of}
             if ends[0].sources and not sources:
                 continue  # outside the part that was asked for
@@ -70,6 +73,19 @@ class Composer:
                 for source, role in sources.items()
             ]
         return found
+
+    def _add_together(self, groups: Sequence[Sequence[End]]) -> list[Terminal]:
+        """Add one box for many outputs, with an edge from each box that yields some."""
+        drawn = [(ends, sources) for ends in groups if (sources := self._behind(ends[0])) or not ends[0].sources]
+        identity = self._identity(f"{len(drawn)} outputs", "output")
+        told: dict[tuple[str, str], list[str]] = {}
+        for ends, sources in drawn:
+            for index, role in sources.items():
+                if index in self._box_of:
+                    told.setdefault((self._box_of[index], role), []).extend(map(str, ends[0].values))
+        self.boxes.append(self.describer.outputs_box([ends[0] for ends, _ in drawn], identity))
+        self.edges += [Edge(box, identity, role, "", tuple(values)) for (box, role), values in told.items()]
+        return [self.describer.terminal(end, identity) for ends, _ in drawn for end in ends]
 
     def terminals(self, inputs: Sequence[End]) -> list[Terminal]:
         """Return what goes in, with the box of each."""

@@ -1,8 +1,9 @@
 "use strict";
-/* global layered */
+/* global layered, inColumns */
 // Where everything goes. Every open scope is laid out on its own, so that opening one moves nothing inside another;
 // edges that enter or leave a scope run through a port on its frame.
 
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const HEAD = 30; // of a frame: its name, and the button that closes it
 
 class Arranger {
@@ -11,15 +12,16 @@ class Arranger {
     this.cache = new Map();
   }
 
-  // Returns rectangles of visible parts, and segments of edges, all in the coordinates of the whole.
-  arrange() {
+  // Returns rectangles of visible parts, and segments of edges, all in the coordinates of the whole, in columns where it
+  // is much taller than a window of this size.
+  arrange(wide, high, kept) {
     const levels = this.levels();
     const found = { boxes: new Map(), frames: new Map(), segments: [] };
     const whole = this.scope(-1, levels);
     this.place(whole, 0, 0, levels, found);
     found.width = whole.width;
     found.height = whole.height;
-    return found;
+    return inColumns(found, wide, high, kept);
   }
 
   // Sorts every visible edge into the scopes it runs through: between siblings, and from or to ports. A port is true at
@@ -105,12 +107,12 @@ class Arranger {
     const edges = [...level.edges.values()];
     const told = edges.map((edge) => {
       const isPort = typeof edge.from === "string" || typeof edge.to === "string";
-      const wide = isPort || !edge.label ? 0 : Math.round(edge.label.length * 5.6 + 6);
+      const wide = isPort || !edge.label ? 0 : Math.round(letters(edge.label) * 5.6 + 6);
       // Laid out against its direction, what one turn hands to the next does not turn the loop upside down.
       return [number.get(edge.from), number.get(edge.to), wide, edge.kind === "condition" ? 1 : 2, edge.kind === "loop",
         portShift(inner.get(edge.from), `out ${through(edge)}`), portShift(inner.get(edge.to), `in ${through(edge)}`)];
     });
-    const title = index < 0 ? 0 : Math.round(this.tree.parts[index].frame.length * 6.6 + 46);
+    const title = index < 0 ? 0 : titleRoom(this.tree.parts[index]);
     const key = JSON.stringify([[...sizes.values()], entries, ports.length, told, title]);
     if (!this.cache.has(key)) {
       if (this.cache.size > 2000) this.cache.clear();
@@ -136,7 +138,7 @@ class Arranger {
       const [width, height] = inner ? [inner.width, inner.height] : child.size;
       const rectangle = { x: x + cx - width / 2, y: y + cy - height / 2, width, height };
       corner.set(child.index, rectangle);
-      (inner ? found.frames : found.boxes).set(child.index, inner ? { ...rectangle, title: inner.title } : rectangle);
+      (inner ? found.frames : found.boxes).set(child.index, inner ? { ...rectangle, title: inner.title, room: titleRoom(child) } : rectangle);
       if (inner) this.place(inner, rectangle.x, rectangle.y, levels, found);
       else if (this.turns.has(child.index)) found.segments.push(this.turn(child.index, scope.index, rectangle));
     }
@@ -151,6 +153,18 @@ class Arranger {
       });
     }
   }
+}
+
+// How wide a text is, in letters: Chinese, Japanese and Korean signs are as wide as two.
+function letters(text) {
+  let found = 0;
+  for (const sign of text) found += WIDE.test(sign) ? 2 : 1;
+  return found;
+}
+
+// How wide the name of a frame is, with its button.
+function titleRoom(part) {
+  return Math.round(letters(part.frame) * 6.6 + 46);
 }
 
 // The room that a line takes, its label beside it included.

@@ -5,6 +5,7 @@
 const GAP_X = 22; // between boxes of a layer
 const GAP_LINE = 10; // between lines that pass a layer
 const GAP_Y = 34; // between layers
+const GAP_FOOT = 16; // between the last boxes and the foot of their frame
 const ROW = 14; // of labels between layers
 const SWEEPS = 6; // over all layers, to order them
 const FINAL = 4; // sweeps more that place by what is above and below at once
@@ -249,7 +250,8 @@ function drawnLayers(net, x, arrows, count) {
   net.layers.forEach((layer, rank) => {
     const high = layer.reduce((most, node) => Math.max(most, net.height[node]), 0);
     const rows = labelled(labels[rank], x);
-    if (rank) y += GAP_Y + Math.max(rows - 1, 0) * ROW;
+    const isFoot = rank === net.layers.length - 1 && high <= 1;
+    if (rank) y += isFoot ? GAP_FOOT : GAP_Y + Math.max(rows - 1, 0) * ROW;
     tops.push(y);
     y += high;
     bottoms.push(y);

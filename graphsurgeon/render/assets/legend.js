@@ -13,6 +13,13 @@ function sample(label, shape, kind) {
   return entry;
 }
 
+// The button of what can be opened.
+function plus() {
+  const button = element("g");
+  button.append(element("circle", { cx: 6, cy: 6, r: 5 }), element("path", { d: "M3 6h6M6 3v6" }));
+  return button;
+}
+
 function legend() {
   const square = () => element("rect", { class: "body", x: 1, y: 1, width: 10, height: 10, rx: 3 });
   const line = () => element("path", { d: "M0 6h12" });
@@ -22,6 +29,7 @@ function legend() {
   for (const [key, label] of used(DATA.labels, new Set(tree.parts.map((part) => DATA.groups[part.family] || part.family)))) {
     entries.append(sample(label, square(), `f-${key}`));
   }
+  if (tree.parts.some((part) => part.scope)) entries.append(sample("opens: double click, Enter", plus(), "toggle"));
   for (const [key, label] of used(DATA.markLabels, marks)) entries.append(sample(label, square(), `m-${key}`));
   for (const [key, label] of used(DATA.edgeLabels, new Set(tree.edges.map((edge) => edge.kind)))) {
     entries.append(sample(label, line(), `edge e-${key}`));

@@ -38,8 +38,19 @@ class Minimap {
     pen.strokeRect(x, y, Math.max(right - x, 5), Math.max(bottom - y, 5));
   }
 
-  draw(layout, colors) {
+  // Makes the small picture no larger than it needs: its style sheet says how large it may be.
+  fitted(layout) {
+    const { style } = this.canvas;
+    style.width = style.height = "";
     const { clientWidth: width, clientHeight: height } = this.canvas;
+    const scale = Math.min((width - 8) / layout.width, (height - 8) / layout.height);
+    const found = [layout.width, layout.height].map((side) => Math.max(Math.round(side * scale) + 8, 48));
+    [style.width, style.height] = found.map((side) => `${side + 2}px`);
+    return found;
+  }
+
+  draw(layout, colors) {
+    const [width, height] = this.fitted(layout);
     this.layout = layout;
     this.sharp = globalThis.devicePixelRatio || 1;
     for (const one of [this.canvas, this.image]) [one.width, one.height] = [width * this.sharp, height * this.sharp];
@@ -53,7 +64,7 @@ class Minimap {
       Math.max(place.width * this.scale, least), Math.max(place.height * this.scale, least),
     ];
     pen.strokeStyle = colors.line;
-    for (const place of layout.frames.values()) pen.strokeRect(...rectangle(place, 1));
+    for (const place of layout.frames.values()) for (const part of [place, ...(place.more || [])]) pen.strokeRect(...rectangle(part, 1));
     for (const [index, place] of layout.boxes) {
       pen.fillStyle = colors.box(index);
       pen.fillRect(...rectangle(place, 1));

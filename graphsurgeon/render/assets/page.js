@@ -1,6 +1,6 @@
 "use strict";
-/* global Tree, Arranger, Painter, Finder, Minimap, element, foot, tell, showResults, searchKeys */
-// The page: what keys, pointer and buttons do, and the address that reopens a view.
+/* global Tree, Arranger, Painter, Finder, Minimap, element, foot, tell, showResults, searchKeys, sides, isCompared */
+// The page: what keys and buttons do, and the address that reopens a view.
 
 const DATA = JSON.parse(document.getElementById("graph").textContent);
 const tree = new Tree(DATA);
@@ -11,7 +11,7 @@ const painter = new Painter(tree, $("scene"));
 const LEAST = 1.1; // zoom at which a picture opens: the smallest text, labels of edges, then has 11 pixels
 const READABLE = 0.85;
 const LARGEST_VIEW = 0.002; // zoom
-const view = { x: 0, y: 0, zoom: 1, selected: -1, far: "", twin: 0 };
+const view = { x: 0, y: 0, zoom: 1, selected: -1, opened: -1, far: "", twin: 0 };
 const finder = new Finder(tree);
 const minimap = new Minimap($("minimap"), (x, y) => {
   view.x = canvas.clientWidth / 2 - x * view.zoom;
@@ -32,7 +32,7 @@ function made(name, text = "", attributes = {}) {
 
 // Lays out what is open; it is painted when `move` says what the window shows.
 function draw() {
-  layout = arranger.arrange();
+  layout = arranger.arrange(canvas.clientWidth, canvas.clientHeight, view.opened);
   painter.forget();
   mark();
 }
@@ -84,11 +84,12 @@ function place(index) {
   return layout.boxes.get(index) || layout.frames.get(index);
 }
 
-// Where a picture that is wider than the window begins: at its first input.
+// Where a picture that is wider than the window begins: at its first input, with nothing blank beside it.
 function start() {
   const first = tree.parts.findIndex((part) => part.kind === "input");
   const at = first >= 0 ? place(tree.shown(first)) : null;
-  return at ? at.x + at.width / 2 : layout.width / 2;
+  const half = canvas.clientWidth / 2 / view.zoom - 12 / view.zoom;
+  return Math.min(Math.max(at ? at.x + at.width / 2 : layout.width / 2, half), layout.width - half);
 }
 
 // Shows everything; or, of a picture much larger than the window, what can be read from the inputs on.
@@ -137,7 +138,9 @@ function redrawAround(index) {
 function toggle(index) {
   if (!tree.parts[index].scope) return;
   tree.setOpen(index, !tree.isOpen(index));
+  if (tree.isOpen(index)) view.opened = index;
   if (view.selected >= 0 && !tree.isVisible(view.selected)) select(index);
+  else if (view.selected === index) tell();
   redrawAround(index);
 }
 
@@ -146,7 +149,9 @@ function toggle(index) {
 function select(index, show = false, twin = 0) {
   view.selected = index;
   view.twin = twin;
+  const wide = canvas.clientWidth;
   tell();
+  if (index >= 0 && !show && canvas.clientWidth < wide) uncover(index);
   if (index >= 0 && show) {
     if (!tree.isVisible(index)) {
       tree.reveal(index);
@@ -156,6 +161,15 @@ function select(index, show = false, twin = 0) {
   }
   mark();
   remember();
+}
+
+// Moves what is selected out from under the panel that opens to tell of it.
+function uncover(index) {
+  const at = place(tree.shown(index));
+  const over = at ? view.x + (at.x + at.width) * view.zoom + 12 - canvas.clientWidth : 0;
+  if (over <= 0 || over > canvas.clientWidth) return;
+  view.x -= over;
+  move();
 }
 
 function far(key) {
@@ -256,55 +270,6 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-// -- pointer -----------------------------------------------------------------------------------------------
-
-const partOf = (target) => {
-  const group = target.closest("[data-part]");
-  return group ? Number(group.dataset.part) : -1;
-};
-let drag = null;
-
-canvas.addEventListener("pointerdown", (event) => {
-  if (event.button) return;
-  drag = { x: event.clientX, y: event.clientY, moved: false };
-});
-canvas.addEventListener("pointermove", (event) => {
-  if (!drag) return;
-  if (!drag.moved && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 4) return;
-  if (!drag.moved) canvas.setPointerCapture(event.pointerId);
-  drag.moved = true;
-  canvas.classList.add("moving");
-  view.x += event.clientX - drag.x;
-  view.y += event.clientY - drag.y;
-  [drag.x, drag.y] = [event.clientX, event.clientY];
-  move();
-});
-canvas.addEventListener("pointerup", () => {
-  canvas.classList.remove("moving");
-  if (drag && drag.moved) remember();
-  setTimeout(() => { drag = null; }, 0);
-});
-canvas.addEventListener("pointercancel", () => { drag = null; });
-canvas.addEventListener("click", (event) => {
-  if (drag && drag.moved) return;
-  const button = event.target.closest("[data-toggle]");
-  if (button) toggle(Number(button.dataset.toggle));
-  else select(partOf(event.target));
-});
-canvas.addEventListener("dblclick", (event) => {
-  const index = partOf(event.target);
-  if (index >= 0 && !event.target.closest("[data-toggle]")) toggle(index);
-});
-canvas.addEventListener("wheel", (event) => {
-  event.preventDefault();
-  const { left, top } = canvas.getBoundingClientRect();
-  zoomAt(event.clientX - left, event.clientY - top, Math.exp(-event.deltaY * (event.deltaMode ? 0.03 : 0.0015)));
-}, { passive: false });
-canvas.addEventListener("focusin", (event) => {
-  const index = partOf(event.target);
-  if (index >= 0 && event.target.matches(":focus-visible") && index !== view.selected) select(index);
-});
-
 // -- keys --------------------------------------------------------------------------------------------------
 
 function go(key) {
@@ -342,6 +307,7 @@ const KEYS = {
     minimap.isWanted = !minimap.isWanted;
     move();
   },
+  b: () => isCompared && sides(),
   s: save,
   u: () => far("up"),
   d: () => far("down"),
@@ -386,17 +352,3 @@ $("reset").addEventListener("click", () => {
   }
   recall();
 });
-
-// -- start -------------------------------------------------------------------------------------------------
-
-$("title").textContent = DATA.title;
-foot();
-// A frame of a notebook or a tab behind others has no size yet: what is fitted to it waits until it has.
-if (canvas.clientWidth && canvas.clientHeight) recall();
-else {
-  new ResizeObserver((_, sizes) => {
-    if (!canvas.clientWidth || !canvas.clientHeight) return;
-    sizes.disconnect();
-    recall();
-  }).observe(canvas);
-}

@@ -3,6 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LINE = 15;
+const MOST_ROUND = 32; // of the corners of inputs and outputs
 
 function element(name, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, name);
@@ -42,7 +43,10 @@ class Painter {
     const near = [...layout.boxes].filter(isNear);
     this.isFar = Boolean(this.area) && near.length > MOST_TOLD;
     const segments = this.area ? layout.segments.filter((segment) => meets(segment.around, this.area)) : layout.segments;
-    for (const [index, place] of [...layout.frames].filter(isNear)) frames.append(this.frame(this.tree.parts[index], place));
+    for (const [index, place] of layout.frames) {
+      const parts = [place, ...(place.more || [])].filter((part) => isNear([index, part]));
+      if (parts.length) frames.append(this.frame(this.tree.parts[index], parts));
+    }
     if (this.isFar) for (const path of lines(segments)) edges.append(path);
     else for (const segment of segments) edges.append(this.segment(segment));
     for (const [index, place] of near) boxes.append(this.isFar ? this.plain(this.tree.parts[index], place) : this.box(this.tree.parts[index], place));
@@ -71,11 +75,15 @@ class Painter {
     return ["box", `k-${part.kind}`, `f-${part.family}`, ...(part.marks || []).map((mark) => `m-${mark}`)].join(" ");
   }
 
-  frame(part, place) {
+  // A frame that is cut has its name in every column that it goes on in, where there is room.
+  frame(part, places) {
     const group = element("g", { class: `frame k-${part.kind}`, "data-part": part.index, id: part.id });
-    group.append(element("title", {}, part.name), element("rect", { class: "outline", ...corner(place), rx: 8 }));
-    const left = place.x + place.title;
-    group.append(element("text", { x: left + 28, y: place.y + 17 }, part.frame), this.toggle(part, left + 15, place.y + 13, true));
+    group.append(element("title", {}, part.name));
+    for (const place of places) group.append(element("rect", { class: "outline", ...corner(place), rx: 8 }));
+    for (const place of places.filter(({ title }) => title !== null)) {
+      const left = place.x + place.title;
+      group.append(element("text", { x: left + 28, y: place.y + 17 }, part.frame), this.toggle(part, left + 15, place.y + 13, true));
+    }
     this.drawn.set(part.index, group);
     return group;
   }
@@ -83,12 +91,13 @@ class Painter {
   box(part, place) {
     const group = element("g", {
       class: this.classes(part), "data-part": part.index, id: part.id, tabindex: 0, role: "button",
-      "aria-label": [part.title, ...part.lines].join(", "),
+      "aria-label": [part.title, ...part.lines].join(", "), ...(part.scope ? { "aria-expanded": "false" } : {}),
     });
     group.append(element("title", {}, [part.name, ...part.lines].join("\n")));
-    if (part.scope || part.count > 1) group.append(element("rect", { class: "body", ...corner({ ...place, x: place.x + 3, y: place.y + 3 }), rx: 5 }));
     const isEnd = part.kind === "input" || part.kind === "output";
-    group.append(element("rect", { class: "body", ...corner(place), rx: isEnd ? place.height / 2 : 5 }));
+    const rx = isEnd ? Math.min(place.height / 2, MOST_ROUND) : 5;
+    if (part.scope || part.count > 1) group.append(element("rect", { class: "body", ...corner({ ...place, x: place.x + 3, y: place.y + 3 }), rx }));
+    group.append(element("rect", { class: "body", ...corner(place), rx }));
     const middle = place.x + place.width / 2;
     const top = place.y + (place.height - LINE * (1 + part.lines.length)) / 2 + LINE - 3.5;
     group.append(element("text", { class: "title", x: middle, y: top, "text-anchor": "middle" }, part.title));
@@ -108,7 +117,7 @@ class Painter {
   }
 
   segment(segment) {
-    const group = element("g", { class: `edge e-${segment.kind}`, "data-scope": segment.scope });
+    const group = element("g", { class: ["edge", `e-${segment.kind}`, ...this.ends(segment)].join(" "), "data-scope": segment.scope });
     const values = [...new Set(segment.items.flatMap((edge) => edge.values))].slice(0, 12);
     group.append(element("title", {}, [segment.kind, ...values].join("\n")));
     group.append(element("path", { d: curve(segment.points) }));
@@ -118,6 +127,12 @@ class Painter {
     }
     this.edges.push({ group, items: segment.items });
     return group;
+  }
+
+  // Of two models that are compared: which of them lacks an end of every line that this one is.
+  ends(segment) {
+    const lacks = (mark) => segment.items.every(({ source, target }) => [source, target].some((end) => this.tree.parts[end].marks?.includes(mark)));
+    return ["added", "removed"].filter(lacks).map((mark) => `at-${mark}`);
   }
 
   // Marks what is selected, what it reads and what it feeds; without a selection nothing.

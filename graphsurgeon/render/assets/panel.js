@@ -17,6 +17,7 @@ function tell() {
   for (const line of part.lines) panel.append(made("p", line));
   if (facts.graph) panel.append(made("p", `in function ${facts.graph}`));
   if (facts.device) panel.append(made("p", `on ${facts.device}`));
+  table(panel, "What it was", facts.former);
   if (part.twins) panel.append(chooser(part));
   if (part.scope) panel.append(action(tree.isOpen(part.index) ? "Close (Enter)" : "Open (Enter)", () => toggle(part.index)));
   panel.append(action("Depends on (u)", () => far("up")), action("Is needed by (d)", () => far("down")));

@@ -64,7 +64,8 @@ class Drawn:
         path: the scopes it stands in, its own name last.
         operands: what it reads, in the order of its inputs.
         controls: operations that must run before.
-        op: the op, with its vocabulary (`Node.qualified_op`); of a value that no node yields `Const` or `Input`.
+        op: the op, with its vocabulary (`Node.qualified_op`); of a value that no node yields `Const` or `Input`,
+            of what ONNX calls `Constant` `Const` too.
     """
 
     index: int
@@ -77,7 +78,9 @@ class Drawn:
 
     def __post_init__(self) -> None:
         if self.node is not None:
-            self.op = self.node.qualified_op
+            # An ONNX node of the op Constant is no more than its values.
+            is_constant = self.node.op == "Constant" and any(value.tensor is not None for value in self.node.outputs)
+            self.op = "Const" if is_constant else self.node.qualified_op
         else:
             self.op = "Const" if self.value is not None and self.value.tensor is not None else "Input"
 

@@ -52,12 +52,18 @@ class _Columns:
         return self.shifts[bisect(self.cuts, height)]
 
 
-def in_columns(layout: Layout, proportion: float) -> Layout:
-    """Return a layout in as many columns as come nearest to a page of some width to height; unchanged if none do."""
+def in_columns(layout: Layout, proportion: float, widest: float) -> Layout:
+    """Return a layout in as many columns as come nearest to a page; unchanged if none do.
+
+    Args:
+        layout: a tall one.
+        proportion: of the page, width to height.
+        widest: what the page should not be wider than, whatever its proportion.
+    """
     crossed = _Crossed(layout)
     ways = {tuple(_cuts(layout, number, crossed)) for number in range(2, _MOST_COLUMNS + 1)}
     pages = [layout, *(_cut(layout, cuts) for cuts in sorted(ways) if cuts)]
-    return min(pages, key=lambda page: max(page.width / proportion, page.height))
+    return min(pages, key=lambda page: (max(page.width, widest), max(page.width / proportion, page.height)))
 
 
 def _cut(layout: Layout, cuts: Sequence[float]) -> Layout:

@@ -1,4 +1,4 @@
-"""Where the name of a frame stands: along its upper border, else the lower one, where no edge runs through it."""
+"""Where the name of a frame stands: along its upper border, the lower one or a side, where no edge runs through it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def title_places(layout: Layout, frames: Sequence[tuple[Rectangle, str]]) -> lis
 
 def _title_places(layout: Layout, frames: Sequence[tuple[Rectangle, str]], lines: Sequence[_Line]) -> list[Point]:
     things = [*layout.boxes.values(), *(place for route in layout.routes for place in _label(route))]
-    return [_place(frame, text_width(name, LINE_SIZE, bold=True), lines, things) for frame, name in frames]
+    found = []
+    for frame, name in frames:
+        found.append(_place(frame, text_width(name, LINE_SIZE, bold=True), lines, things))
+        things.append(room_of(found[-1], name))
+    return found
 
 
 def drawn_frames(scene: Scene, layout: Layout) -> Iterator[tuple[Cluster, Rectangle, str]]:
@@ -101,13 +105,17 @@ def _place(frame: Rectangle, width: float, lines: Sequence[_Line], things: Seque
 
 
 def _candidates(frame: Rectangle, width: float) -> Iterator[Point]:
-    """Yield places from left to right along the upper border, then along the lower one."""
+    """Yield places from left to right along the upper border, along the lower one, then down both sides."""
     last = frame.x + frame.width - _INSET - width
     for y in (frame.y + _BASELINE, frame.y + frame.height - _FOOT):
         x = frame.x + _INSET
         while x <= last:
             yield x, y
             x += _STEP
+    y = frame.y + _BASELINE + _STEP
+    while last >= frame.x + _INSET and y < frame.y + frame.height - _FOOT:
+        yield from ((frame.x + _INSET, y), (last, y))
+        y += _STEP
 
 
 def _label(route: DrawnRoute) -> Iterator[Rectangle]:

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field, replace
 from graphsurgeon.render.place.columns import in_columns
 from graphsurgeon.render.place.frame_titles import struck_titles
 from graphsurgeon.render.place.layout import DrawnRoute, Layout, LayoutTimeoutError, Point, lay_out
+from graphsurgeon.render.place.text import EDGE_SIZE
 from graphsurgeon.render.scene.scene import Scene
 
 _TALL = 2.2  # times as high as wide, or the reverse
 _LARGE = 1400.0  # what is no larger stays as it is
 _MOST_BOXES = 500  # with more, no arrangement makes a picture that can be taken in
 _PROPORTION = 1.1  # width to height that is wanted
+_SHOWN_WIDE = 1440.0  # pixels that people see at once
+_LEAST_TEXT = 6.0  # pixels that can be made out
+WIDEST = _SHOWN_WIDE * EDGE_SIZE / _LEAST_TEXT  # of a picture: scaled to that width its smallest text has those pixels
 _GAP = 28.0
 _WIDENINGS = 3  # layouts more that the names of frames are worth
 _WIDER = 1.4  # times as wide, where the last widening was not enough
@@ -28,12 +32,14 @@ class Page:
         direction: "down" or "right"; None goes down, and to the right where that is far too wide.
         tall: how many times as high as wide a picture may be, or the reverse, before it is arranged anew.
         large: what is no larger stays as it is.
+        widest: what a picture should not be wider than.
     """
 
     proportion: float = _PROPORTION
     direction: str | None = None
     tall: float = _TALL
     large: float = _LARGE
+    widest: float = WIDEST
 
 
 def lay_out_page(scene: Scene, *, seconds: float, page: Page | None = None) -> Layout:
@@ -83,9 +89,9 @@ def paged(scene: Scene, layout: Layout, page: Page | None = None) -> Layout:
     if len(scene.boxes) > _MOST_BOXES:
         return layout
     if layout.height > max(page.tall * layout.width, page.large) and page.direction != "right":
-        return in_columns(layout, page.proportion)
-    if layout.width > max(page.tall * layout.height, page.large):
-        return _in_rows(scene, layout, page.proportion)
+        return in_columns(layout, page.proportion, page.widest)
+    if layout.width > min(max(page.tall * layout.height, page.large), page.widest):
+        return _in_rows(scene, layout, page.proportion, page.widest)
     return layout
 
 
@@ -105,10 +111,10 @@ class _Piece:
         self.right, self.bottom = max(self.right, right), max(self.bottom, bottom)
 
 
-def _in_rows(scene: Scene, layout: Layout, proportion: float) -> Layout:
+def _in_rows(scene: Scene, layout: Layout, proportion: float, widest: float) -> Layout:
     pieces = _pieces(scene, layout)
     area = sum((piece.right - piece.left + _GAP) * (piece.bottom - piece.top + _GAP) for piece in pieces)
-    width, height = _shelve(pieces, (area * proportion) ** 0.5)
+    width, height = _shelve(pieces, min((area * proportion) ** 0.5, widest))
     of = {name: piece.shift for piece in pieces for name in piece.names}
     boxes, clusters = (
         {name: replace(place, x=place.x + of[name][0], y=place.y + of[name][1]) for name, place in places.items()}

@@ -8,6 +8,7 @@ from graphsurgeon.errors import UsageError
 from graphsurgeon.render.place.text import EDGE_SIZE
 
 SMALLEST = 6.0  # points: what a reader of a printed page can still make out
+_END = 130.0  # points for an input or output: on half a page four, in a column one
 _SPREAD = 1.5  # times the room of its boxes, at the least, that a network takes with its edges and their labels
 
 
@@ -47,6 +48,11 @@ PAPERS = {
     paper.name: paper
     for paper in (Paper("a4", 510.0, 757.0), Paper("slide", 888.0, 468.0), Paper("column", 252.0, 640.0))
 }
+
+
+def most_ends(name: str | None) -> int | None:
+    """Return how many inputs, or outputs, stand side by side on a paper before all are one box; None without one."""
+    return None if name is None else max(int(paper_named(name).width // _END), 1)
 
 
 def paper_named(name: str) -> Paper:

@@ -132,10 +132,18 @@ def bytes_text(count: int) -> str:
     return f"{count} B"
 
 
+def _stored(weight: Drawn) -> Value | None:
+    """Return the value that holds a constant by itself, be it that of an ONNX node; None for others."""
+    if weight.value is not None or weight.node is None:
+        return weight.value
+    return next((value for value in weight.node.outputs if value.tensor is not None), None)
+
+
 def weight_shape(weight: Drawn) -> Shape:
     """Return the shape of a constant or variable, without reading its values."""
-    if weight.value is not None:
-        return weight.value.shape or Shape(None)
+    stored = _stored(weight)
+    if stored is not None:
+        return stored.shape or Shape(None)
     assert weight.node is not None
     attrs = weight.node.attrs
     value = attrs.get("value") if weight.op in CONSTANTS else None
@@ -145,8 +153,9 @@ def weight_shape(weight: Drawn) -> Shape:
 
 def weight_dtype(weight: Drawn) -> DType | None:
     """Return the dtype of a constant or variable."""
-    if weight.value is not None:
-        return weight.value.dtype
+    stored = _stored(weight)
+    if stored is not None:
+        return stored.dtype
     assert weight.node is not None
     dtype = weight.node.attrs.get("dtype")
     return dtype if isinstance(dtype, DType) else None
@@ -154,8 +163,9 @@ def weight_dtype(weight: Drawn) -> DType | None:
 
 def weight_tensor(weight: Drawn) -> Tensor | None:
     """Return the values of a constant, not yet read."""
-    if weight.value is not None:
-        return weight.value.tensor
+    stored = _stored(weight)
+    if stored is not None:
+        return stored.tensor
     value = weight.node.attrs.get("value") if weight.node is not None else None
     return value if isinstance(value, Tensor) else None
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from graphsurgeon.model.dtype import FLOAT32, DType
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.traversal import in_preorder
 from graphsurgeon.ops.kinds import BATCH_NORMS, CONSTANTS, VARIABLES
+from graphsurgeon.render.arrange.entries import INPUT
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.arrange.titles import WHILE
 from graphsurgeon.render.choose.ends import End
@@ -22,6 +24,7 @@ from graphsurgeon.shapes import ShapeReport
 
 LONGEST_LINE = 48  # characters of a line in a box
 _ROOM = LONGEST_LINE - 12  # for a list, so that what follows it fits too
+_MOST_ENTRIES = 4  # inputs that are named in the box of many
 _MOST_OPS = 4  # kinds of operations that a box lists
 _LONGEST_CONDITION = 36
 _KIND_LINES = {"loop": "loop body", "condition": "loop condition", "branch": "branch"}
@@ -58,12 +61,41 @@ class Describer:
     def box(self, part: Part, identity: str, cluster: str) -> Box:
         """Return the box of a part that is closed."""
         shown = first_block(part)
-        ends = self._inputs.get(shown.operation)
+        ends = self._ends_of(shown)
         if ends:
-            return self.end_box(ends, "input", identity, self._names(members(part)))
+            return replace(self.end_box(ends, "input", identity, self._names(members(part))), cluster=cluster)
+        if shown.family == INPUT:
+            return self._entries_box(part, identity, cluster)
         if shown.is_operation or shown.kind == "layer":
             return self._operation_box(part, identity, cluster)
         return self._scope_box(part, identity, cluster)
+
+    def _ends_of(self, part: Part) -> list[End]:
+        """Return the inputs that a part is: one operation, or those that a composite tensor is made of."""
+        if part.is_operation or part.family != INPUT:
+            return self._inputs.get(part.operation, [])
+        first, *others = (self._inputs.get(index, []) for index in part.operations())
+        return [end for end in first if all(end in ends for ends in others)]
+
+    def _entries_box(self, part: Part, identity: str, cluster: str) -> Box:
+        """Return the box of many inputs."""
+        shown = first_block(part)
+        inside = set(shown.operations())
+        names = dict.fromkeys(end.key for index, ends in self._inputs.items() if index in inside for end in ends)
+        lines = _few(list(names))
+        marks = self._marks(members(part))
+        return Box(
+            identity, "input", shown.title, _fitting(lines), shown.path, INPUT, cluster,
+            self._names(members(part)), 0, part.count, marks,
+        )  # fmt: skip
+
+    def outputs_box(self, ends: Sequence[End], identity: str) -> Box:
+        """Return the box of many outputs."""
+        values = [value for end in ends for value in end.values if value.producer is not None]
+        names = [NodeName(value.producer.name, value.producer.graph.name) for value in values if value.producer]
+        title = f"{len(ends)} outputs"
+        lines = _fitting(_few([end.key for end in ends]))
+        return Box(identity, "output", title, lines, title, "output", nodes=tuple(dict.fromkeys(names)))
 
     def end_box(self, ends: Sequence[End], role: str, identity: str, nodes: Sequence[NodeName]) -> Box:
         """Return the box of an input or output; several keys may name one tensor."""
@@ -310,6 +342,12 @@ def _joined(facts: Sequence[str]) -> str:
     while len(kept) > 1 and len(" · ".join(kept)) > LONGEST_LINE:
         kept.pop()
     return " · ".join(kept)
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    """Return the first names of many, and how many more there are."""
+    told = [boxes.shortened(name, boxes.LONGEST_TITLE) for name in names[:_MOST_ENTRIES]]
+    return [*told, f"{len(names) - len(told)} more" if len(names) > len(told) else ""]
 
 
 def _fitting(lines: Iterable[str]) -> tuple[str, ...]:

@@ -25,12 +25,16 @@ _SCRIPTS = (
     "layered.js",
     "tree.js",
     "arrange.js",
+    "columns.js",
     "paint.js",
     "legend.js",
     "panel.js",
     "search.js",
     "minimap.js",
     "page.js",
+    "pointer.js",
+    "sides.js",
+    "start.js",
 )
 
 
@@ -75,10 +79,10 @@ def _colors() -> str:
     """Return the rules for families and marks, on light and on dark paper."""
     light = [
         *(f".f-{f} .body{{fill:{palette.FILLS[f]};stroke:{palette.STROKES[f]}}}" for f in palette.FILLS),
-        *(f"svg .m-{mark} .body{{stroke:{light};stroke-width:2.6}}" for mark, (light, _) in palette.MARKS.items()),
+        *(f".m-{mark} .body{{stroke:{light};stroke-width:2.6}}" for mark, (light, _) in palette.MARKS.items()),
     ]
     dark = [
         *(f".f-{f} .body{{fill:{palette.DARK_FILLS[f]};stroke:{palette.DARK_STROKES[f]}}}" for f in palette.FILLS),
-        *(f"svg .m-{mark} .body{{stroke:{dark}}}" for mark, (_, dark) in palette.MARKS.items()),
+        *(f".m-{mark} .body{{stroke:{dark}}}" for mark, (_, dark) in palette.MARKS.items()),
     ]
     return "\n".join([*light, "@media (prefers-color-scheme: dark){", *dark, "}", ""])

@@ -56,6 +56,7 @@ class PageData:
         edges = [[place[e.source], place[e.target], e.kind, e.label, list(e.values[:8])] for e in self.scene.edges]
         return {
             "title": self.scene.title,
+            "before": self.picture.before,
             "facts": list(self.scene.facts),
             "hidden": self.scene.hidden_nodes,
             "notes": list(self.scene.notes),
@@ -87,6 +88,9 @@ class PageData:
         if part is not None and self.details is not None:
             index = next(part.operations())
             facts["details"] = self.details.of(self.operations[index])
+            former = [row for one in part.operations() for row in self.picture.former.get(one, ())]
+            if former:
+                facts["details"]["former"] = [[field, f"{was} → {now}"] for field, was, now in former]
             others = [twin.operation for twin in twins(part)[:_MOST_TWINS]]
             if others:
                 facts["twins"] = [[self.operations[one].name, *self._twin_weights(one)] for one in others]

@@ -25,6 +25,7 @@ _LEGEND_ROW = 20.0
 _LEGEND_SWATCH = 12.0
 _DASHES = {"shape": "5 3", "loop": "7 3 2 3", "condition": "1 4", "control": "2 3", "removed": "6 4"}
 _WIDTHS = {"resource": "2.2", "quantized": "1.4"}
+_MOST_ROUND = 32.0  # of the corners of inputs and outputs
 _LONGEST_NOTE = 110
 _LEAST_WIDTH = 240.0
 _LEGEND_WIDTH = 420.0
@@ -285,7 +286,7 @@ def _corner(place: Rectangle) -> str:
 
 
 def _radius(box: Box, place: Rectangle) -> float:
-    return place.height / 2 if box.kind in ("input", "output") else 5.0
+    return min(place.height / 2, _MOST_ROUND) if box.kind in ("input", "output") else 5.0
 
 
 def _text(text: str) -> str:
