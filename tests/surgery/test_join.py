@@ -204,3 +204,12 @@ def test_what_a_graph_says_of_itself_comes_along(tmp_path: Path) -> None:
     joined = schema.message("tensorflow.MetaGraphDef").FromString((tmp_path / "out.meta").read_bytes())
     assert (joined.graph_def.versions.producer, joined.graph_def.versions.min_consumer) == (1001, 13)
     assert dict(joined.meta_info_def.function_aliases) == {"both": "alias 0", "f0": "own", "f1": "own"}
+
+
+@pytest.mark.parametrize("second", ["cnn_float", "cnn_int8", "control_flow"])
+def test_a_tflite_model_of_fewer_buffers_takes_one_of_more(tmp_path: Path, second: str) -> None:
+    first, out = FIXTURES / "tflite" / "float.tflite", tmp_path / "both.tflite"
+    other = FIXTURES / "tflite" / f"{second}.tflite"
+    edit(first, [("join", {"other": other})], output=out)  # which checks what it has made
+    kept = {value.tensor.numpy().tobytes() for graph in read(out).graphs for value in graph.values if value.tensor}
+    assert kept >= {v.tensor.numpy().tobytes() for graph in read(other).graphs for v in graph.values if v.tensor}

@@ -64,7 +64,8 @@ def _of_tflite(model: Model) -> Iterator[Finding]:
     if source.version != _VERSION:
         what = f"schema version {source.version}, interpreters take {_VERSION}"
         yield Finding("error", "file", what, "convert the model anew", "schema-version")
-    tensors = (value.raw.table for graph in model.graphs for value in graph.values if value.raw is not None)
+    every = (value.raw.table for graph in model.graphs for value in graph.values if value.raw is not None)
+    tensors = (table for table in every if table.image is source.image)
     yield from _buffers(source, {table.get("buffer") for table in tensors} - {0})
     yield from _constants(model)
     yield from _behind(source)
@@ -113,12 +114,14 @@ def _misplaced(count: int, alignment: int) -> str:
 
 
 def _constants(model: Model) -> Iterator[Finding]:
-    source: Any = model.raw
-    count = len(source.buffers.tables)
+    main: Any = model.raw
+    files = {id(one.image): one for one in (main, *main.taken_in)}  # numbers of buffers are those of a tensor's own file
     for graph in model.graphs:
         for value in graph.values:
             where = f"tensor {value} (#{value.port})"
+            source = files.get(id(value.raw.table.image), main) if value.raw is not None else main
             index = value.raw.table.get("buffer") if value.raw is not None and source.version == _VERSION else 0
+            count = len(source.buffers.tables)
             if index and index >= count:
                 what = f"its buffer is {index} of {count}"
                 yield Finding("error", where, what, "convert the model anew", "buffer-index")
