@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import GS
+from tests.cli.hint_cases import REFUSALS
+from tests.cli.hint_cases_check import CHECKS
+from tests.cli.hint_models import MODELS
+from tests.cli.hints import Case, Hint, hints
 
 # What is refused, what the message says of the way out, and that way, step by step. OUT is a folder of the test's own.
 HINTS = [
@@ -118,20 +123,46 @@ HINTS = [
 ]
 
 
-@pytest.mark.parametrize(("refused", "advice", "way"), HINTS, ids=[hint[0] for hint in HINTS])
-def test_the_way_that_an_error_tells_works(
-    refused: str, advice: str, way: list[str], gs: GS, tmp_path: Path, fixtures_dir: Path
-) -> None:
-    result = gs(*words(refused, tmp_path))
-    assert result.status in (2, 4)
-    assert result.err.count("\n") == 1
-    assert advice.replace("OUT/", f"{tmp_path}/") in result.err
-    for step in way:
-        done = gs(*words(step, tmp_path))
-        assert done.status == 0, (step, done.err)
+CASES = [*(Case(*hint) for hint in HINTS), *REFUSALS, *CHECKS]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(one, marks=[getattr(pytest.mark, mark) for mark in one.needs], id=one.command) for one in CASES],
+)
+def test_what_is_advised_works(case: Case, gs: GS, tmp_path: Path) -> None:
+    result = gs(*words(case.command, tmp_path))
+    said = result.err + result.out
+    assert case.advice.replace("OUT/", f"{tmp_path}/").replace("{OUT}", "OUT") in said
+    if result.err:
+        assert result.err.count("\n") == 1
+    for step in case.way:
+        done = gs(*words(step.removeprefix("1: "), tmp_path))
+        assert done.status == step.startswith("1: "), (step, done.err + done.out)
+        assert not case.command.startswith("check ") or case.advice not in done.out, step
+
+
+def test_every_hint_that_holds_a_command_is_run() -> None:
+    """A text that stands in several places is run as often, since each leads there on its own way."""
+    found: dict[str, list[Hint]] = {}
+    for hint in hints():
+        found.setdefault(hint.text, []).append(hint)
+    left = []
+    for text, places in found.items():
+        cases = [case for case in CASES if places[0].is_in(case.advice)]
+        run = [
+            case for case in cases if places[0].commands <= {step.removeprefix("1: ").split()[0] for step in case.way}
+        ]
+        if len(run) < len(places):
+            left.append((text, [place.where for place in places], len(run)))
+    assert not left, "\n".join(map(str, left))
 
 
 def words(command: str, folder: Path) -> list[str]:
+    """Return the arguments of a command; models that it names are made."""
+    for name in re.findall(r"OUT/([\w.]+)", command):
+        if name in MODELS and not any(folder.glob(f"{name}*")):
+            MODELS[name](folder / name)
     return [word.replace("OUT", str(folder)) for word in shlex.split(command)]
 
 

@@ -115,7 +115,9 @@ def _misplaced(count: int, alignment: int) -> str:
 
 def _constants(model: Model) -> Iterator[Finding]:
     main: Any = model.raw
-    files = {id(one.image): one for one in (main, *main.taken_in)}  # numbers of buffers are those of a tensor's own file
+    files = {
+        id(one.image): one for one in (main, *main.taken_in)
+    }  # numbers of buffers are those of a tensor's own file
     for graph in model.graphs:
         for value in graph.values:
             where = f"tensor {value} (#{value.port})"
