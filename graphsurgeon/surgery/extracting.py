@@ -342,9 +342,10 @@ def _keep_state(model: Model, metagraph: MetaGraph, built: _Built) -> tuple[dict
     for table in [new for old, new in built.nodes.items() if old.op in TABLES]:
         table.attrs.pop("_output_shapes", None)  # of the reference that the first versions of these ops yielded
     tables = fill_tables(built.graph, reached_functions([built.graph]), contents)
-    if not model.traits.variables or model.checkpoint is None:
+    if not model.traits.variables:
         return {}, tables
-    captured = captured_keys(metagraph, model.checkpoint) if any(v not in restored.variables for v in variables) else {}
+    lacks = any(variable not in restored.variables for variable in variables)
+    captured = captured_keys(metagraph, model.checkpoint) if lacks and model.checkpoint is not None else {}
     kept: dict[Node, Restored] = {}
     for old, new in variables.items():
         key = captured.get(old)
@@ -354,6 +355,8 @@ def _keep_state(model: Model, metagraph: MetaGraph, built: _Built) -> tuple[dict
                 f"variable {resource_name(old)!r} is set when the model is loaded, not from the checkpoint",
                 hint="gs freeze makes a constant of it",
             )
+        if model.checkpoint is None:
+            continue  # a graph beside which there is none: its variables go with it
         if source is None or source.key not in model.checkpoint.variables:
             raise FileError(f"the checkpoint has no value for variable {resource_name(old)!r}", path=model.path)
         kept[new] = source

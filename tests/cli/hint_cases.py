@@ -6,6 +6,11 @@ from tests.cli.hints import Case
 
 GRAPHS = [
     Case(
+        "freeze graphdef/linear.pb --outputs-by-shape ?,77 -o OUT/o.pb",
+        "no output of the main graph has the shape ?,77; gs outputs lists the likely ones",
+        ["outputs graphdef/linear.pb"],
+    ),
+    Case(
         "add-signature savedmodel/linear --past-parser -o OUT/m",
         "nothing in the model parses serialized examples; gs inputs lists what is fed",
         ["inputs savedmodel/linear"],
@@ -384,9 +389,33 @@ CHECKPOINTS = [
         ["convert savedmodel/linear OUT/w.ckpt --format checkpoint"],
     ),
     Case(
-        "show checkpoint/moved",
-        "--what state --in-place mends it",
+        "show OUT/moved",
+        "gs rename OUT/moved/model.ckpt-20 --what state --in-place mends it",
         ["rename OUT/moved/model.ckpt-20 --what state --in-place", "show OUT/moved"],
     ),
 ]  # fmt: skip
 REFUSALS = [*GRAPHS, *TFLITE, *CHECKPOINTS]
+
+# Hints that a test elsewhere asserts and runs, with models that it makes by TensorFlow.
+# Nothing that was tried leads to these texts.
+NOT_TRIED = {
+    "gs set-input --shape gives inputs shapes that are known": "a loop over lists whose shapes the converter asks for",
+    "gs convert makes an .npz or .safetensors of it": "only an edit of the weights of a page of TensorFlow.js",
+}
+_FOREIGN = "lowering/test_frameworks.py::test_a_network_goes_on_to_tensorflow"
+ELSEWHERE = {
+    "gs convert --for {} writes a file that it loads": (
+        "cli/test_other_frameworks.py::test_mending_changes_the_json_alone"
+    ),
+    "gs rename --ema puts the averages into the checkpoint first": (
+        "oracle/test_averages.py::test_averages_in_variables_that_stay"
+    ),
+    "mxnet 1.9 changes it, in an environment of its own; gs convert makes it one of TensorFlow or ONNX": _FOREIGN,
+    "a text editor changes the .prototxt; gs convert makes it one of TensorFlow or ONNX": _FOREIGN,
+    "read single ones, with gs weights --match": "cli/test_hints.py::test_weights_that_claim_too_much",
+    "gs weights --checksum and gs diff read them block by block": "cli/test_hints.py::test_weights_that_claim_too_much",
+    "{} more errors of this kind: see `gs check`": "formats/test_bundle.py::test_many_errors_are_counted",
+    "gs convert MODEL OUT/ makes it a SavedModel, which can be edited; Keras changes the file": (
+        "bridges/converting/test_from_keras.py::test_an_old_file_becomes_a_saved_model"
+    ),
+}

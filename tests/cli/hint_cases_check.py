@@ -7,6 +7,32 @@ from tests.cli.hints import Case
 _ADD = "--output output_0=StatefulPartitionedCall"
 CHECKS = [
     Case(
+        "check OUT/engine.pbtxt",
+        "gs strip --only trt does without",
+        ["strip OUT/engine.pbtxt --only trt --outputs y -o OUT/o.pb", "check OUT/o.pb"],
+    ),
+    Case(
+        "check OUT/no_key.tflite",
+        "gs remove-signature",
+        ["remove-signature OUT/no_key.tflite '' -o OUT/o.tflite", "check OUT/o.tflite"],
+    ),
+    Case(
+        "check OUT/no_outputs.tflite",
+        "its subgraph has no outputs; gs add-output makes some",
+        ["add-output OUT/no_outputs.tflite StatefulPartitionedCall:0 -o OUT/o.tflite", "check OUT/o.tflite"],
+        ("litert",),
+    ),
+    Case(
+        "check OUT/inner_output.tflite",
+        "gs add-output makes it one",
+        ["add-output OUT/inner_output.tflite 'MatMul;add' -o OUT/o.tflite", "check OUT/o.tflite"],
+    ),
+    Case(
+        "check OUT/no_text.tflite",
+        "its name is no UTF-8; gs rename gives it another name",
+        ["rename OUT/no_text.tflite '#0=x' -o OUT/o.tflite", "check OUT/o.tflite"],
+    ),
+    Case(
         "check OUT/wrong_shapes.pbtxt",
         "gs strip --only recorded-shapes takes recorded shapes out; else the input is not what the op wants",
         ["strip OUT/wrong_shapes.pbtxt --only recorded-shapes -o OUT/o.pb", "check OUT/o.pb"],
@@ -133,7 +159,7 @@ CHECKS = [
     ),
     Case(
         "check OUT/moved",
-        "--what state --in-place mends it",
+        "gs rename OUT/moved/model.ckpt-20 --what state --in-place mends it",
         ["rename OUT/moved/model.ckpt-20 --what state --in-place", "check OUT/moved"],
     ),
     Case(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from graphsurgeon import read, surgery, write
 from graphsurgeon.formats import schema
+from graphsurgeon.model.mention import Mention
+from tests.cli.hint_files import FILES, text
 from tests.surgery.graphs import constant, node, placeholder
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -39,6 +40,12 @@ def _function(name: str, body: str, result: str = "r:activations:0", argument: s
     )
 
 
+def _filled(name: str, count: int) -> str:
+    """Write a constant of many elements, of which one is stored."""
+    shape = f"tensor_shape {{ dim {{ size: {count} }} }}"
+    return node(name, "Const", dtype=FLOAT, value=f"tensor {{ dtype: DT_FLOAT {shape} float_val: 1 }}")
+
+
 def _call(name: str, function: str) -> str:
     types = {"Tin": "list { type: DT_FLOAT }", "Tout": "list { type: DT_FLOAT }"}
     return node(name, "PartitionedCall", "x", f=f'func {{ name: "{function}" }}', **types)
@@ -49,7 +56,9 @@ def _relu(name: str = "r", reads: str = "a") -> str:
 
 
 _IN_BRANCH = "".join(
-    f"node_def{text[4:]}" for text in PARSER.replace('"records"', '"a"').splitlines()[1:]
+    f"node_def{text[4:]}"
+    for text in PARSER.replace('"records"', '"a"').replace('"names" input', '"names:output:0" input')
+    .replace('"key" input', '"key:output:0" input').replace('input: "none"', 'input: "none:output:0"').splitlines()[1:]
 )  # fmt: skip
 # Text graphs by the name of their file.
 TEXTS = {
@@ -85,6 +94,15 @@ TEXTS = {
     + node("model", "SimpleMLCreateModelResource", shared_name='s: "forest"')
     + node("load", "SimpleMLLoadModelFromPathWithHandle", "model", "path") + node("init", "NoOp", "^load")
     + node("answer", "SimpleMLInferenceOpWithHandle", "x", "model") + node("y", "Identity", "answer", T=FLOAT),
+    "engine.pbtxt": X + node("e", "TRTEngineOp", "x", segment_func='func { name: "f" }', InT="list { type: DT_FLOAT }",
+                             OutT="list { type: DT_FLOAT }", serialized_segment='s: ""')
+    + node("y", "Relu", "e", T=FLOAT) + _function("f", _relu()),
+    "filled_up.pbtxt": _filled("one", 1000) + _filled("two", 2000),
+    "parser_switch.pbtxt": placeholder("records", "DT_STRING") + constant("flag", "bool_val: true", "DT_BOOL")
+    + _call("features", "p").replace('"x"', '"records"').replace("DT_FLOAT", "DT_STRING", 1)
+    + node("s", "Switch", "features", "flag", T=FLOAT) + node("m", "Merge", "s", "s:1", T=FLOAT, N="i: 2")
+    + node("y", "Relu", "m", T=FLOAT)
+    + _function("p", _IN_BRANCH, "parse:dense_values:0").replace("DT_FLOAT", "DT_STRING", 1),
     "leads_nowhere.pbtxt": X + node("y", "Relu", "x", T=FLOAT, _class='list { s: "loc:@gone" }')
     + node("z", "AddV2", "y", "gone", T=FLOAT),
     "has_gone.pbtxt": X + node("gone", "Relu", "x", T=FLOAT),
@@ -98,7 +116,7 @@ TEXTS = {
 
 
 def _text(name: str) -> Callable[[Path], None]:
-    return _file(TEXTS[name] + "versions { producer: 1500 }")
+    return text(TEXTS[name] + "versions { producer: 1500 }")
 
 
 def _saved(name: str, change: Callable[[Any], object]) -> Callable[[Path], None]:
@@ -243,15 +261,6 @@ def _asset_lost_meta(path: Path) -> None:
         shutil.copyfile(file, path.with_name(file.name.replace("variables", path.stem)))
 
 
-def _no_objects(path: Path) -> None:
-    """Write a checkpoint whose object graph is damaged."""
-    shutil.copytree(FIXTURES / "checkpoint" / "object_graph", path)
-    (data,) = path.glob("ckpt-2.data*")
-    content = bytearray(data.read_bytes())
-    content[content.index(b"encoder") + 1] = 0xFF
-    data.write_bytes(content)
-
-
 def _unused(path: Path) -> None:
     """Write a SavedModel whose checkpoint holds a variable that the graph does not restore."""
     shutil.copytree(FIXTURES / "savedmodel" / "v1_methods", path)
@@ -269,8 +278,18 @@ def _asset_lost(path: Path) -> None:
 
 
 def _no_key(model: Any) -> None:
-    signature = model.metagraphs[0].signatures["serving_default"]
-    signature.key = ""
+    metagraph = model.metagraphs[0]
+    metagraph.signatures[""] = metagraph.signatures.pop("serving_default")
+    metagraph.signatures[""].key = ""
+
+
+def _inner_output(model: Any) -> None:
+    (entry,) = model.metagraphs[0].signatures["serving_default"].outputs.values()
+    entry.mention = Mention.of(model.graph.value("MatMul;add"), "")
+
+
+def _no_text(model: Any) -> None:
+    model.graph.inputs[0].name = "x\udcff"
 
 
 def _copied(kind: str, name: str) -> Callable[[Path], None]:
@@ -281,30 +300,18 @@ def _copied(kind: str, name: str) -> Callable[[Path], None]:
     return make
 
 
-def _file(text: str) -> Callable[[Path], None]:
-    def make(path: Path) -> None:
-        path.write_text(text)
-
-    return make
-
-
 # Name in the test's folder -> what makes it.
 MODELS: dict[str, Callable[[Path], None]] = {
+    **FILES,
     **{name: _text(name) for name in TEXTS},
-    "filled.meta.pbtxt": _file(
+    "filled.meta.pbtxt": text(
         f"meta_info_def {{}} graph_def {{ {TEXTS['filled']} versions {{ producer: 1500 }} }}"
         ' collection_def { key: "saved_model_main_op" value { node_list { value: "init" } } }'
     ),
-    "objects.json": _file(
-        json.dumps(
-            {
-                key: f"{key}/.ATTRIBUTES/VARIABLE_VALUE"
-                for key in read(FIXTURES / "checkpoint" / "name_based").checkpoint.variables
-            }
-        )
-    ),
     "asset_lost.meta": _asset_lost_meta,
-    "no_objects": _no_objects,
+    "no_key.tflite": _edited("tflite", "float.tflite", _no_key),
+    "inner_output.tflite": _edited("tflite", "float.tflite", _inner_output),
+    "no_text.tflite": _edited("tflite", "float.tflite", _no_text),
     "unsigned": _saved("v1_methods", lambda meta: meta.signature_def.clear()),
     "unmatched": _unmatched,
     "unused": _unused,
@@ -328,5 +335,4 @@ MODELS: dict[str, Callable[[Path], None]] = {
     "no_method": _saved("v1_methods", _no_method),
     "twice": _twice,
     "moved": _copied("checkpoint", "moved"),
-    "vocab.txt": _file("a\nb\n"),
 }

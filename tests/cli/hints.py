@@ -8,6 +8,7 @@ the case then runs every command that the text names.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,13 +59,15 @@ class Case(NamedTuple):
     needs: tuple[str, ...] = ()
 
 
+@functools.cache
 def hints() -> list[Hint]:
     """Return all hints of the source that name a command."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         where = path.relative_to(PACKAGE).as_posix()
-        if where not in _TABLES:
-            found += [Hint(f"{where}:{line}", text) for line, text in _texts(ast.parse(path.read_text("utf-8")))]
+        source = path.read_text("utf-8")
+        if where not in _TABLES and _COMMAND.search(source):
+            found += [Hint(f"{where}:{line}", text) for line, text in _texts(ast.parse(source))]
     return [hint for hint in found if hint.commands and "\n" not in hint.text]  # a page's program is no advice
 
 
