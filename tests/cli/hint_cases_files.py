@@ -122,8 +122,8 @@ FILES = [
     ),
     Case(
         "add-signature OUT/parser_switch.pbtxt --past-parser --output y=y -o OUT/m",
-        "gs extract --past-parser makes a model of its own",
-        ["extract OUT/parser_switch.pbtxt --past-parser --outputs y -o OUT/o"],
+        "lies between the parsed features and the outputs; name outputs before it",
+        ["add-signature OUT/parser_switch.pbtxt --past-parser --output y=features -o OUT/m"],
     ),
     Case(
         "convert hostile/foreign/keras.h5 OUT/m --outputs a",
