@@ -18,6 +18,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.functions.unused_functions import unused_functions
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.optimizing.branches import decide_branches
@@ -86,6 +87,7 @@ class OptimizeReport:
     notes: tuple[str, ...] = ()
 
 
+@arguments.takes(only=arguments.names, keep=arguments.names, tags=arguments.names)
 def optimize(
     model: Model,
     *,

@@ -11,6 +11,7 @@ from graphsurgeon.errors import UnsupportedError, UsageError, plural
 from graphsurgeon.formats.tflite import support
 from graphsurgeon.formats.tflite.describe import Json, parser_version, read_json, stated
 from graphsurgeon.formats.tflite.described import bytes_now, called, describe
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
@@ -36,6 +37,7 @@ class MetadataReport:
     notes: tuple[str, ...] = ()
 
 
+@checked_call
 def set_metadata(
     model: Model,
     *,
