@@ -136,4 +136,19 @@ FILES = [
         ["extract OUT/one_example.tflite --outputs '#3' -o OUT/o.tflite"],
         ("litert",),
     ),
+    Case(
+        "add-output graphdef/linear.pb --outputs Softmax=p -o OUT/o.pb",
+        "without an option: gs add-output MODEL TENSOR=NAME",
+        ["add-output graphdef/linear.pb Softmax=p -o OUT/o.pb"],
+    ),
+    Case(
+        "rename graphdef/linear.pb --from Softmax -o OUT/o.pb",
+        "without an option: gs rename MODEL OLD=NEW",
+        ["rename graphdef/linear.pb Softmax=p -o OUT/o.pb"],
+    ),
+    Case(
+        "apply graphdef/linear.pb OUT/good_steps.txt -o OUT/o.pb",
+        "gs apply RECIPE MODEL: the recipe comes first",
+        ["apply OUT/good_steps.txt graphdef/linear.pb -o OUT/o.pb"],
+    ),
 ]  # fmt: skip
