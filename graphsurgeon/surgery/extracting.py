@@ -22,6 +22,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS, TABLES, VARIABLES
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.filled import check_filled
@@ -99,8 +100,8 @@ def extract_graph(
         ends, notes = _ends_past_parser(metagraph, outputs, graph, signature, keys)
     else:
         if signature is not None:
+            inputs = _by_key(inputs, signature.inputs) if inputs or outputs else _cut_at(signature)
             outputs = _by_key(outputs or dict.fromkeys(signature.outputs, ""), signature.outputs)
-            inputs = _by_key(inputs, signature.inputs)
         ends = _find_ends(metagraph, outputs, inputs, graph, keys)
     opened = open_graph(metagraph, [end.value for end in (*ends.inputs, *ends.outputs)], calls)
     built = _Builder(metagraph, opened, ends, keys).run()
@@ -120,6 +121,18 @@ def _by_key(names: Mapping[str, str], entries: Mapping[str, SignatureEntry]) -> 
         values = [mention.target for mention in mentions if isinstance(mention.target, Value)]
         found |= {str(value): name for value in values} or {text: name}
     return found
+
+
+def _cut_at(signature: Signature) -> dict[str, str]:
+    """Return the inputs of a signature that something computes: it is fed in their place, so the part begins there."""
+    fed = {mention.target for entry in signature.inputs.values() for mention in entry.mentions}
+    wanted = [mention.target for entry in signature.outputs.values() for mention in entry.mentions]
+    values = [value for value in wanted if isinstance(value, Value)]
+    needed = upstream(producers(values, fed), fed=fed)
+    given = [(value, value.producer) for value in fed if isinstance(value, Value)]
+    computed = [value for value, node in given if node is not None and node.op not in PLACEHOLDERS]
+    used = (value for value in computed if value in values or any(user in needed for user in value.consumers))
+    return {str(value): "" for value in used}
 
 
 def _find_ends(

@@ -42,3 +42,28 @@ def test_its_keys_count_where_another_signature_has_the_same_tensors() -> None:
     surgery.extract(model, signature="again")
     (found,) = model.metagraphs[0].signatures.values()
     assert (found.key, list(found.inputs), list(found.outputs)) == ("again", ["image"], ["scores"])
+
+
+@pytest.mark.tensorflow
+def test_what_a_signature_is_fed_in_the_middle_is_an_input(tmp_path: Path) -> None:
+    """`predict` is fed what the graph computes from parsed examples, which the model of it has no more."""
+    import tensorflow as tf
+
+    source, target = FIXTURES / "v1_methods", tmp_path / "predict"
+    model = read(source)
+    surgery.extract(model, signature="predict")
+    write(model, target)
+    x = tf.constant([[1.0, 2.0, 3.0, 4.0]])
+    before = tf.saved_model.load(str(source)).signatures["predict"](x=x)
+    after = tf.saved_model.load(str(target)).signatures["predict"](x=x)
+    assert after["logits"].numpy().tolist() == before["logits"].numpy().tolist()
+
+
+def test_inputs_of_a_signature_that_its_outputs_do_not_need_are_left_out() -> None:
+    model = read(FIXTURES / "v1_methods")
+    surgery.add_signature(
+        model, name="more", inputs={"x": "add", "unused": "MatMul"}, outputs={"y": "MatMul", "s": "add"}
+    )
+    surgery.extract(model, signature="more")
+    (found,) = model.metagraphs[0].signatures.values()
+    assert {key: str(entry.mention) for key, entry in found.inputs.items()}.keys() == {"x", "unused"}
