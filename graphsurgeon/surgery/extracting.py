@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
@@ -152,7 +152,22 @@ def _find_ends(
 
     found = _Ends([end(*item) for item in inputs.items()], [end(*item) for item in outputs.items()])
     _check_names(found)
+    for group in (found.inputs, found.outputs):
+        group[:] = _with_own_keys(group)
     return found
+
+
+def _with_own_keys(ends: Sequence[_End]) -> list[_End]:
+    """Return ends of which no two have one key: outputs of one node get the number of theirs behind it."""
+    counts, seen = Counter(end.key for end in ends), set[str]()
+    kept = []
+    for end in ends:
+        key = end.key if counts[end.key] == 1 else f"{end.key}_{end.value.port}"
+        while key in seen or (key != end.key and key in counts):
+            key += "_"
+        seen.add(key)
+        kept.append(replace(end, key=key) if key != end.key else end)
+    return kept
 
 
 def _ends_past_parser(
@@ -185,9 +200,10 @@ def _signature_keys(signatures: Iterable[Signature]) -> dict[Value, str]:
     for signature in signatures:
         for entries in (signature.inputs, signature.outputs):
             for key, entry in entries.items():
-                target = entry.mention.target if entry.mention is not None else None
-                if isinstance(target, Value):
-                    found.setdefault(target, key)
+                for number, mention in enumerate(entry.mentions):
+                    part = key if entry.mention is not None else f"{key}.{number}"  # of a ragged or sparse tensor
+                    if isinstance(mention.target, Value):
+                        found.setdefault(mention.target, part)
     return found
 
 
