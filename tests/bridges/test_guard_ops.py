@@ -77,7 +77,9 @@ def graph(op: str, way: str) -> str:
 @pytest.mark.parametrize("way", ["main", *RUNS])
 def test_what_reaches_out_is_refused_and_allowed_by_name(way: str, tmp_path: Path) -> None:
     wrong = []
-    for op, rule in RULES.items():
+    first = {rule.kind: op for op, rule in reversed(RULES.items())}
+    tried = RULES if way in ("main", "call") else {op: RULES[op] for op in first.values()}
+    for op, rule in tried.items():
         (tmp_path / "g.pbtxt").write_text(graph(op, way) + "versions { producer: 1500 }")
         model = read(tmp_path / "g.pbtxt")
         (metagraph,) = model.metagraphs
