@@ -12,7 +12,7 @@ from graphsurgeon import moved
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from graphsurgeon import model, surgery
+    from graphsurgeon import edit, model, surgery
     from graphsurgeon.analysis.find import find
     from graphsurgeon.analysis.summary import summarize
     from graphsurgeon.checks.check import check
@@ -33,6 +33,7 @@ __all__ = [
     "catalog",
     "check",
     "diff",
+    "edit",
     "find",
     "infer_shapes",
     "model",
@@ -57,7 +58,7 @@ _LAZY = {
     "summarize": "graphsurgeon.analysis.summary",
     "write": "graphsurgeon.formats",
 }
-_MODULES = ("model", "surgery")
+_MODULES = ("edit", "model", "surgery")
 
 
 def __getattr__(name: str) -> object:
@@ -67,7 +68,9 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f"graphsurgeon.{name}")
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'graphsurgeon' has no attribute {name!r}")
+    from graphsurgeon.model.spellings import UnknownNameError
+
+    raise UnknownNameError("graphsurgeon", name, __all__)
 
 
 def __dir__() -> list[str]:

@@ -25,6 +25,7 @@ from graphsurgeon.formats.arrays.values import read_values
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.target import EXISTS, named_format, own_place, resolve
 from graphsurgeon.formats.writing import WritePlan, plan_write
+from graphsurgeon.model.calls import as_steps
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
@@ -153,9 +154,11 @@ def edit(
     Raises:
         GraphSurgeonError: by its subclass, why nothing was written.
     """
-    where = replace(where or Where(), **fields)
+    steps, where = as_steps(steps), replace(where or Where(), **fields)
     place = path_of(where.output) if where.output is not None else None
-    one = partial(_edit, path, steps, dry_run=dry_run, force_text=force_text, verify=verify, progress=progress)
+    one = partial(
+        _edit, path, as_steps(steps), dry_run=dry_run, force_text=force_text, verify=verify, progress=progress
+    )
     with collector_seldom():
         return _onto_store(one, where, place) if isinstance(place, RemotePath) else one(where)
 

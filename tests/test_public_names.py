@@ -40,7 +40,7 @@ def test_every_public_name_is_listed_and_there() -> None:
 
 
 def test_find_refuses_a_path() -> None:
-    with pytest.raises(UsageError, match="find takes a model first, not str"):
+    with pytest.raises(UsageError, match=r"find takes a model first, not 'model\.pb'"):
         graphsurgeon.find("model.pb", op="Relu")  # type: ignore[arg-type]
 
 

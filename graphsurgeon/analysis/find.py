@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from graphsurgeon.analysis.select import Filters, FoundValue, find_values
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node, Value
-from graphsurgeon.model.model import Model
+from graphsurgeon.model.model import Model, require_read_model
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.ops.coerce import as_dtype
 from graphsurgeon.shapes import infer_shapes
 
 Names = str | Node | Value | DType | Iterable[str | Node | Value | DType] | None
 
 
+@checked_call
 def find(
     model: Model,
     *,
@@ -43,15 +47,12 @@ def find(
     Raises:
         UsageError: a filter is malformed, or names a node that is not there.
     """
-    if not isinstance(model, Model):
-        raise UsageError(
-            f"find takes a model first, not {type(model).__name__}", hint="graphsurgeon.read(path) gives it"
-        )
+    require_read_model("find", model)
     filters = Filters(
         ops=_names(op),
         names=_names(name),
         shape=None if shape is None else shape if isinstance(shape, str) else _pattern(Shape.of(shape)),
-        dtypes=_names(dtype),
+        dtypes=_dtypes(dtype),
         consumers_of=_names(consumers_of),
         producers_of=_names(producers_of),
         depth=depth,
@@ -69,7 +70,15 @@ def _names(given: Names) -> list[str]:
         return []
     if isinstance(given, str | Node | Value | DType):
         return [str(given)]
+    if not isinstance(given, Iterable):
+        raise UsageError(f"one name or several are needed, not {given!r}")
     return [str(item) for item in given]
+
+
+def _dtypes(given: Any) -> list[str]:
+    """Return names of dtypes; those of numpy and TensorFlow are named as the same type is here."""
+    several = list(given) if isinstance(given, list | tuple | set) else [] if given is None else [given]
+    return [str(item if isinstance(item, str) else as_dtype(item) or item) for item in several]
 
 
 def _pattern(shape: Shape) -> str:

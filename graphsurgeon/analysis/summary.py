@@ -20,10 +20,11 @@ from graphsurgeon.analysis.stored_weights.weight_totals import (
     summarize_variables,
 )
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
-from graphsurgeon.model.model import FormatName, Model, ModelMember
+from graphsurgeon.model.model import FormatName, Model, ModelMember, require_read_model
 from graphsurgeon.model.objects import ObjectNode
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
@@ -187,6 +188,7 @@ class Summary(NamedTuple):
     members: Sequence[ModelMember] = ()
 
 
+@checked_call
 def summarize(
     model: Model,
     metagraphs: Sequence[MetaGraph] | None = None,
@@ -202,6 +204,7 @@ def summarize(
         with_objects: describe the object graph too.
         all_outputs: give every likely output, not only the best ten.
     """
+    require_read_model("summarize", model)
     chosen = model.metagraphs if metagraphs is None else metagraphs
     graphs = [
         summary

@@ -28,8 +28,6 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK
 from graphsurgeon.surgery.join import JoinReport, join
 
-_HINT = "gs run computes one model"
-
 
 def join_verifier(
     source: str | os.PathLike[str],
@@ -52,7 +50,7 @@ def join_verifier(
     for path, tags in ((source, arguments.get("tags")), (arguments["other"], arguments.get("other_tags"))):
         model = read(path)
         require_contained(model)
-        require_extra(runtime_of(model.traits, path, hint=_HINT))
+        require_extra(runtime_of(model.traits, path))
         metagraph = choose_metagraph(model, tags)
         outputs = [value for entry in entries(model, metagraph) for value in entry.outputs.values()]
         require_allowed(model, metagraph, outputs, allowed, tell)

@@ -33,11 +33,12 @@ from graphsurgeon.checks.tflite import kernels, operators, tensors
 from graphsurgeon.checks.tflite import model as tflite
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.model import Model
+from graphsurgeon.model.model import Model, require_read_model
 
 MetaGraphRule = Callable[[MetaGraph], Iterable[Finding]]
 NodeRule = Callable[[MetaGraph, Nodes], Iterable[Finding]]
@@ -141,6 +142,7 @@ _SEVERITIES: tuple[Severity, ...] = ("error", "needs", "warning", "note")
 MOST_OF_ONE_RULE = 50  # findings that are listed; the rest is counted
 
 
+@checked_call
 def check(
     model: Model,
     *,
@@ -160,6 +162,7 @@ def check(
         progress: called with the bytes read and the bytes in all.
         only_changed: let rules that look at single nodes pass over those that are as they were read.
     """
+    require_read_model("check", model)
     found: list[Finding] = []
     rules = [_structure, *MODEL_RULES]
     looked_at = NodesOfEdit(model) if only_changed else every_node

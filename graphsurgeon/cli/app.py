@@ -202,6 +202,9 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except GraphSurgeonError as error:
+            from graphsurgeon.cli.mistakes import require_order
+
+            require_order(ctx)
             if ctx.params.get("model") is not None:
                 error.at(ctx.params["model"])
             raise
@@ -290,6 +293,8 @@ def _show_version(wanted: bool) -> None:
 def _suggest(name: str) -> str:
     from difflib import get_close_matches
 
+    if name == "help":
+        return "gs --help, or gs COMMAND --help"
     near = get_close_matches(name, COMMANDS, n=3, cutoff=0.5)
     if not near and (os.path.exists(name) or os.sep in name):
         return f"to look at a model: gs show {name}"
@@ -297,10 +302,9 @@ def _suggest(name: str) -> str:
 
 
 def _usage_error(error: Exception, name: str) -> UsageError:
-    context = getattr(error, "ctx", None)
-    place = context.command_path if context is not None else name
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return UsageError(" ".join(message.split()).rstrip("."), hint=f"see {place} --help")
+    from graphsurgeon.cli.mistakes import usage_error
+
+    return usage_error(error, name)
 
 
 def _refuse_ghostscript(arguments: list[str]) -> None:

@@ -128,7 +128,11 @@ def split_pair(text: str, what: str = "OLD=NEW") -> tuple[str, str]:
     """
     left, sign, right = text.rpartition("=")
     if not sign or not left:
-        raise UsageError(f"{text!r} is not of the form {what}", hint="names with `=` at the end go into --map FILE")
+        first, _, second = what.rpartition("=")
+        hint = f"such as {text}={second}" if text and not sign else "names with `=` at the end go into --map FILE"
+        if second == "SHAPE" and not sign and text:  # a shape alone, or a colon for the sign
+            hint = f"such as {text.replace(':', '=', 1) if ':' in text else f'{first}={text}'}"
+        raise UsageError(f"{text!r} is not of the form {what}", hint=hint)
     return left, right
 
 
@@ -191,6 +195,8 @@ def read_json(path: Path) -> dict[str, Any]:
     source = open_source(path)
     try:
         found = json.loads(source.read_at(0, source.size))
+    except UnicodeDecodeError as error:
+        raise FormatError(f"no JSON: byte {error.start} is no text", path=path) from error
     except (ValueError, RecursionError) as error:
         raise FormatError(f"no JSON: {error}", path=path) from error
     if not isinstance(found, dict):

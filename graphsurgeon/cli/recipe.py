@@ -25,7 +25,9 @@ def read_recipe(path: Path, model: Path) -> Steps:
     try:
         text = source.read_at(0, source.size).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FormatError(f"no UTF-8 text at byte {error.start}", path=path) from error
+        raise FormatError(
+            f"no UTF-8 text at byte {error.start}", path=path, hint="gs apply RECIPE MODEL: the recipe comes first"
+        ) from error
     steps: Steps = []
     for number, line in enumerate(text.splitlines(), 1):
         steps += _steps(line, f"{path}:{number}", model)

@@ -23,6 +23,7 @@ from graphsurgeon.fleet.store import (
     write_rows,
 )
 from graphsurgeon.fleet.walk import walk
+from graphsurgeon.model.calls import checked_call
 
 Progress = Callable[[int, int], None]
 _TRIED_AGAIN = ("time", "memory", "died")
@@ -64,6 +65,7 @@ class CatalogReport:
     seconds: float = 0.0
 
 
+@checked_call
 def catalog(
     paths: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.disk.places import RemotePath, path_of
-from graphsurgeon.errors import FileError, FormatError
+from graphsurgeon.errors import FileError, FormatError, UsageError
 from graphsurgeon.formats import registry
-from graphsurgeon.model.model import Model
+from graphsurgeon.model.calls import checked_call
+from graphsurgeon.model.model import Model, require_read_model
 
 if TYPE_CHECKING:
     from graphsurgeon.disk.files import Progress
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from graphsurgeon.formats.writing import WriteReport
 
 
+@checked_call
 def read(path: str | os.PathLike[str], *, force_text: bool = False, listing: bool = False) -> Model:
     """Read a model: a SavedModel, GraphDef, MetaGraph, checkpoint or TFLite file, or a folder that holds one.
 
@@ -52,6 +54,7 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False, listing: boo
     return model
 
 
+@checked_call
 def new_model() -> Model:
     """Return a model with an empty main graph, to be filled with `graph.add_node` and written as any graph format."""
     from graphsurgeon.model.metagraph import MetaGraph
@@ -61,6 +64,7 @@ def new_model() -> Model:
     return model
 
 
+@checked_call
 def write(
     model: Model,
     target: str | os.PathLike[str],
@@ -90,6 +94,9 @@ def write(
     """
     from graphsurgeon.formats.writing import plan_write
 
+    require_read_model("write", model)
+    if not isinstance(target, str | os.PathLike):
+        raise UsageError(f"write takes a path to write to, not {target!r}")
     plan = plan_write(model, target, format=format, force=force, in_place=in_place)
     return plan.write(link=link, progress=progress)
 

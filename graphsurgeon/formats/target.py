@@ -232,6 +232,9 @@ def _named(format: str) -> tuple[Format, bool | None]:
 def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format, bool | None]:
     """Return the format that a name says, and its form; None keeps the form of the source."""
     said = _said_by(path, is_named_folder=is_named_folder)
+    if not is_named_folder and path.name != ".meta" and registry.of_suffix(path.name) is not None:
+        hint = f"put a name before it, or use {path.name}/ for a folder of that name"
+        raise UsageError("is a suffix without a name", path=path, hint=hint)
     if said is None:
         is_alike = path.suffix == path_of(model.path).suffix or not _is_of_tensorflow(model)
         if is_alike and not model.traits.can_edit:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.model.spellings import Answering
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,6 +31,18 @@ def page_of(subject: Model | Graph) -> str | None:
     except GraphSurgeonError:
         return None
     return page
+
+
+class Displayed(Answering):
+    """A model or a graph, which a notebook shows as its page or picture."""
+
+    __slots__ = ()
+
+    def _repr_html_(self: Any) -> str | None:
+        return page_of(self)
+
+    def _repr_svg_(self: Any) -> str | None:
+        return svg_of(self)
 
 
 def text_of(graph: Graph) -> str:

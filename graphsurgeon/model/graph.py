@@ -12,8 +12,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping, MutableMappi
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from graphsurgeon.errors import GraphSurgeonError, UsageError
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.copies import copy_node, fill_copy
-from graphsurgeon.model.display import authoring, page_of, svg_of, text_of
+from graphsurgeon.model.display import Displayed, authoring, text_of
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.node import ABSENT, AttrValue, FunctionRef, Node, Output, Port, Value
 
@@ -50,7 +51,7 @@ class GraphSource(Protocol):
         """Return the functions that attributes of the node name, those inside lists included."""
 
 
-class Graph:
+class Graph(Displayed):
     """Nodes with their inputs and outputs: a main graph, a function of the library, or a TFLite subgraph.
 
     Attributes:
@@ -151,7 +152,8 @@ class Graph:
 
     @outputs.setter
     def outputs(self, outputs: Sequence[Output]) -> None:
-        self._outputs = list(outputs)
+        is_plain = all(isinstance(output, Output) for output in outputs)
+        self._outputs = list(outputs) if is_plain else authoring().results(self, outputs)
 
     @property
     def control_outputs(self) -> dict[str, Node]:
@@ -236,8 +238,11 @@ class Graph:
         node = self._by_name.get(name)
         return node.output(0) if node is not None else next((v for v in self.inputs if v.name == name), None)
 
+    def __getitem__(self, name: str) -> Node:  # refuses where there is none
+        return next(self._named(name))
+
     def __contains__(self, node: object) -> bool:
-        return node in self._lift()._nodes
+        return node in self._lift()._nodes or (isinstance(node, str) and node in self._by_name)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -247,10 +252,11 @@ class Graph:
 
     # -- changing --------------------------------------------------------------------------------------
 
+    @checked_call
     def add_node(
         self,
         op: str | Graph,
-        name: str,
+        name: str | None = None,
         inputs: Any = (),
         attrs: Mapping[str, Any] | None = None,
         *,
@@ -264,17 +270,18 @@ class Graph:
 
         Args:
             op: name of an op; a Graph for a native call of a function.
-            name: free in this graph (`unique_name` gives such a name).
+            name: free in this graph (`unique_name` gives such a name); by default made of the op's.
             inputs: one or several: values, nodes (their output 0), names such as `x:0`; numbers and arrays become
                 constants of the type that is wanted.
             attrs: values as Python, numpy or TensorFlow write them: `{"DstT": "int32"}`, `{"strides": [1, 2, 2, 1]}`.
-            controls: nodes, or their names, that must run before.
-            device: requested device.
+            controls, device: nodes, or their names, that must run before; the requested device.
             checked: False takes values and attributes as they are, whatever the op's definition says of them.
 
         Raises:
             UsageError: the name is taken, or the op's definition does not allow such a node; nothing has changed then.
         """
+        if name is None:
+            name = self.unique_name(op if isinstance(op, str) else op.name)
         if not checked:
             return self._lift()._add(op, name, inputs, attrs or {}, controls, device)
         draft = authoring().complete(self._lift(), op, name, inputs, attrs, controls)
@@ -381,9 +388,9 @@ class Graph:
         self._nodes = dict.fromkeys(nodes)
 
     def _named(self, nodes: Node | str | Iterable[Node | str]) -> Iterator[Node]:
-        for node in [nodes] if isinstance(nodes, Node | str) else nodes:
+        for node in [nodes] if isinstance(nodes, Node | str) or nodes is None else nodes:
             found = self.node(node) if isinstance(node, str) else node
-            if found is None:
+            if not isinstance(found, Node):
                 raise UsageError(f"{self.title} has no node {node!r}", hint="print(graph) lists what there is")
             yield found
 
@@ -419,8 +426,7 @@ class Graph:
 
     def unique_name(self, base: str) -> str:
         """Return `base`, or `base_1`, `base_2` ... : a name that no node and no argument of this graph has."""
-        taken = self._lift()._by_name
-        arguments = {value.name for value in self._inputs}
+        taken, arguments = self._lift()._by_name, {value.name for value in self._inputs}
         name, number = base, 0
         while name in taken or name in arguments:
             number += 1
@@ -489,12 +495,6 @@ class Graph:
     def __str__(self) -> str:
         """The whole graph as text, a line a node, with the dtypes and shapes that are known or inferred."""
         return text_of(self)
-
-    def _repr_html_(self) -> str | None:
-        return page_of(self)
-
-    def _repr_svg_(self) -> str | None:
-        return svg_of(self)
 
     def __repr__(self) -> str:
         return f"Graph({self.kind}, {self._name!r})"

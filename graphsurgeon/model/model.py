@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphsurgeon.errors import UsageError
-from graphsurgeon.model.display import page_of, svg_of
+from graphsurgeon.model.display import Displayed
 from graphsurgeon.model.graph import Graph
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ModelMember(NamedTuple):
     format: FormatName | None
 
 
-class Model:
+class Model(Displayed):
     """What a file or folder holds.
 
     Attributes:
@@ -90,11 +90,17 @@ class Model:
         """Bytes of all its files."""
         return sum(self.files.values())
 
-    def _repr_html_(self) -> str | None:
-        return page_of(self)
-
-    def _repr_svg_(self) -> str | None:
-        return svg_of(self)
-
     def __repr__(self) -> str:
         return f"Model({self.format}, {self.path!r})"
+
+
+def require_read_model(function: str, given: object) -> None:
+    """Refuse what is no model: a path, or a graph.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(given, Model):
+        text = repr(given)
+        shown = f"{text if len(text) <= 40 else text[:37] + '...'} ({type(given).__name__})"
+        raise UsageError(f"{function} takes a model first, not {shown}", hint="graphsurgeon.read(path) gives the model")

@@ -14,6 +14,7 @@ from graphsurgeon.model.display import authoring
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.format import OF_VOCABULARY, TENSORFLOW, TFLITE
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.spellings import Answering
 from graphsurgeon.model.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class FunctionRef:
         return f"FunctionRef({self.name!r})"
 
 
-class AttrView(MutableMapping[str, AttrValue]):
+class AttrView(Answering, MutableMapping[str, AttrValue]):
     """Attributes of a node that was read, made of what the file holds when they are asked for."""
 
     __slots__ = ()
@@ -69,6 +70,9 @@ class AttrView(MutableMapping[str, AttrValue]):
     def is_changed(self) -> bool:
         """Say whether an attribute is not what the file holds."""
 
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
 
 class NewAttrs(dict[str, AttrValue]):
     """Attributes of a node that was added: what is assigned takes the form that the definition of its op wants."""
@@ -80,10 +84,10 @@ class NewAttrs(dict[str, AttrValue]):
         self.op = op
 
     def __setitem__(self, key: str, value: AttrValue) -> None:
-        super().__setitem__(key, authoring().coerced(self.op, key, value))
+        super().__setitem__(key, authoring().coerced(self.op, key, value, self.get("dtype")))
 
 
-class Value:
+class Value(Answering):
     """What a node yields at one port, an argument of a function, an input or constant of a TFLite subgraph.
 
     Attributes:
@@ -152,17 +156,23 @@ class Value:
             return True
         return any(value is self for value in inputs)
 
-    def replace_with(self, other: Value, *, but: Iterable[Node] = ()) -> int:
-        """Send every consumer, and every output of the graph, to another value; return how many places changed."""
-        kept = set(but)
+    def replace_with(self, other: Value | Node | str, *, but: Node | Iterable[Node] = ()) -> int:
+        """Send every consumer, and every output of the graph, to another value; return how many places changed.
+
+        Raises:
+            UsageError: the graph has no such value; nothing has changed then.
+        """
+        kept = {but} if isinstance(but, Node) else set(but)
+        is_here = isinstance(other, Value) and other.graph is self.graph
+        target: Any = other if is_here else authoring().named_value(self.graph, other, self)
         changed = 0
         for node in self.consumers:
             if node not in kept:
                 changed += sum(value is self for value in node.inputs)
-                node.inputs = [other if value is self else value for value in node.inputs]
+                node.inputs = [target if value is self else value for value in node.inputs]
         for output in self.graph.outputs:
             if output.value is self:
-                output.value = other
+                output.value = target
                 changed += 1
         return changed
 
@@ -191,7 +201,7 @@ class Output:
         return f"Output({self.name!r}, {self.value})"
 
 
-class Node:
+class Node(Answering):
     """One operation. Made by `Graph.add_node` (or by a format); change it through its properties.
 
     Attributes:
@@ -225,6 +235,7 @@ class Node:
 
     @name.setter
     def name(self, name: str) -> None:
+        authoring().require_name(self.graph, name)
         self.graph.rename({self: name})
 
     @property
@@ -259,8 +270,10 @@ class Node:
 
     @inputs.setter
     def inputs(self, values: Sequence[Value]) -> None:
-        given: Sequence[Any] = values
-        values = [value if isinstance(value, Value) else self._named(value) for value in given]
+        given: Any = [values] if isinstance(values, str | Node | Value) or values is None else values
+        values = [
+            value if isinstance(value, Value) else authoring().named_value(self.graph, value, self) for value in given
+        ]
         for value in self._inputs:
             _release(value, self)
         self._inputs = tuple(values)
@@ -279,23 +292,13 @@ class Node:
         if controls:
             self.controls = controls
 
-    def _named(self, name: object) -> Value:
-        """Return the value of a name that was given in its place."""
-        found = self.graph.value(name) if isinstance(name, str) else None
-        if found is None:
-            raise UsageError(
-                f"{self.graph.title} has no value {name!r} for {self.op} {self.name!r} to read",
-                hint="print(graph) lists what there is",
-            )
-        return found
-
     def set_input(self, index: int, value: Value) -> None:
         """Replace one data input.
 
         Raises:
             UsageError: there is no input of that place.
         """
-        if not 0 <= index < len(self._inputs):
+        if index not in range(len(self._inputs)):
             count = plural(len(self._inputs), "input")
             raise UsageError(
                 f"{self.op} {self.name!r} has {count}: there is none of place {index}",

@@ -305,6 +305,11 @@ class Tensor:
             raise FormatError(f"{plural(count, 'byte')} stored for {self.dtype} of shape {self.shape}")
         return numeric.to_numpy(self.dtype, data).reshape(dims)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Return the values for numpy, which asks for them so."""
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
     def _require_held(self) -> None:
         """Refuse to make whole in memory what is hardly stored: a shape costs nothing to claim."""
         if not getattr(self.source, "repeats", False):  # the others say themselves that they hold less

@@ -7,6 +7,7 @@ in, what TensorFlow would refuse is refused here: another number of inputs, anot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -14,11 +15,14 @@ from typing import Any, NamedTuple
 from graphsurgeon.errors import UsageError, plural
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.format import TENSORFLOW
-from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
+from graphsurgeon.model.graph import AttrValue, Graph, Node, Output, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
 from graphsurgeon.ops.coerce import coerce_attr, coerce_plain, coerce_tensor
+from graphsurgeon.ops.kinds import CONSTANTS
 from graphsurgeon.ops.opdef import ArgDef, OpDef
+
+_NAME = re.compile(r"[A-Za-z0-9._][A-Za-z0-9_.\\/>-]*")  # of `node_def.proto`, and inner names of functions
 
 
 class Completed(NamedTuple):
@@ -30,14 +34,17 @@ class Completed(NamedTuple):
     controls: list[Node]
 
 
-def complete(
-    graph: Graph, op: str | Graph, name: str, inputs: Any, attrs: Mapping[str, Any] | None, controls: Any
-) -> Completed:
+def complete(graph: Graph, op: Any, name: Any, inputs: Any, attrs: Any, controls: Any) -> Completed:
     """Return inputs, attributes and controls of a node that is to be added to a graph. Changes nothing.
 
     Raises:
         UsageError: the name is taken, an input is not in the graph, or the op's definition allows no such node.
     """
+    if not isinstance(op, str | Graph) or not isinstance(name, str):
+        hint = 'as add_node("Relu", "name", ["x:0"])'
+        raise UsageError(f"a node has an op and a name, not {op!r} and {name!r}", hint=hint)
+    if attrs is not None and not isinstance(attrs, Mapping):
+        raise UsageError(f"attributes are a mapping from names, not {attrs!r}", hint='attrs={"T": "float32"}')
     where = f"{op if isinstance(op, str) else op.name} {name!r}"
     if name and graph.node(name) is not None:
         raise UsageError(f"{graph.title} already has a node {name!r}", hint="graph.unique_name gives a free name")
@@ -60,15 +67,65 @@ def output_dtypes(node: Node) -> list[DType] | None:
     return None if opdef is None else opdef.output_dtypes(node.attrs)
 
 
-def coerced(op: str, key: str, value: Any) -> AttrValue:
-    """Return the value that an attribute of a node gets when somebody assigns one.
+def named_value(graph: Graph, item: Any, reader: Node | Value | None = None) -> Value:
+    """Return the value of a graph that a node or name stands for, which a node is to read, or takes a value's place.
+
+    Raises:
+        UsageError: the graph has no such value.
+    """
+    found = graph.value(item) if isinstance(item, str) else item.output() if isinstance(item, Node) else item
+    if isinstance(found, Value) and found.graph.metagraph is graph.metagraph:
+        return found
+    where = f"for the readers of {reader}" if reader is not None else "to be a result"
+    where = f"for {reader.op} {reader.name!r} to read" if isinstance(reader, Node) else where
+    shown = str(item) if isinstance(item, Node | Value) else item
+    hint = _near(graph, item) if isinstance(item, str) else "print(graph) lists what there is"
+    raise UsageError(f"{graph.title} has no value {shown!r} {where}", hint=hint)
+
+
+def require_name(graph: Graph, name: object) -> None:
+    """Refuse what no node can be called; a function's may begin with `_`, operators of TFLite have no names.
+
+    Raises:
+        UsageError: no importer would take it.
+    """
+    if isinstance(name, str) and (_NAME.fullmatch(name) or graph.kind == "subgraph"):
+        return
+    raise UsageError(f"a node cannot be called {name!r}", hint="its name has letters, digits and _ . / - > in it")
+
+
+def results(graph: Graph, given: Any) -> list[Output]:
+    """Return the results of a function or subgraph that values, nodes and names stand for.
+
+    Raises:
+        UsageError: the graph has no such value, or is a main graph, which has no results.
+    """
+    several = [given] if isinstance(given, str | Node | Value | Output) else list(given)
+    if several and graph.kind == "main":
+        what = "a main graph has no outputs of its own: signatures name them"
+        raise UsageError(what, hint='graphsurgeon.surgery.add_signature(model, outputs={"key": "node:0"})')
+    values = [item if isinstance(item, Output) else named_value(graph, item) for item in several]
+    return [item if isinstance(item, Output) else Output("", item, item.dtype) for item in values]
+
+
+def coerced(op: str, key: str, value: Any, dtype: object = None) -> AttrValue:
+    """Return the value that an attribute of a node gets when somebody assigns one; a constant keeps its `dtype`.
 
     Raises:
         UsageError: it is not of the kind that the op's definition says.
     """
     opdef = catalog.get(op)
     attr = opdef.attrs.get(key) if opdef is not None else None
+    if key == "value" and op in CONSTANTS and isinstance(dtype, DType) and not isinstance(value, Tensor):
+        return coerce_tensor(op, key, value, dtype)
+    if isinstance(value, list) and attr is None and not _is_of_one_kind(value):
+        raise UsageError(f"{op}: the attribute {key} cannot be a list of several kinds: {value!r}")
     return coerce_plain(op, key, value) if attr is None else coerce_attr(op, attr, value)
+
+
+def _is_of_one_kind(items: list[Any]) -> bool:
+    kinds = set(map(type, items))
+    return len(kinds) < 2 or kinds == {int, float}
 
 
 def dtype_of(value: Value) -> DType | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.format import ONNX, TENSORFLOW, TFLITE, Vocabulary
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -21,6 +22,7 @@ from graphsurgeon.shapes.session import Session
 Assumptions: TypeAlias = Mapping[str | Value, Shape | Sequence[int | None]]
 
 
+@checked_call
 def infer_shapes(
     subject: Model | MetaGraph | Graph, *, assume: Assumptions | None = None, on_demand: bool = False
 ) -> ShapeReport:
@@ -41,6 +43,8 @@ def infer_shapes(
     Raises:
         UsageError: an assumed name names nothing.
     """
+    if not isinstance(subject, Model | MetaGraph | Graph):
+        raise UsageError(f"shapes of a model or graph are inferred, not of {subject!r}", hint="graphsurgeon.read(path)")
     report = ShapeReport()
     if on_demand and isinstance(subject, MetaGraph) and _can_wait(subject):
         main = subject.graph

@@ -10,6 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from graphsurgeon.model.spellings import UnknownNameError
+
 if TYPE_CHECKING:
     from graphsurgeon.surgery.add_output import add_output
     from graphsurgeon.surgery.add_signature import add_signature, remove_signature
@@ -102,6 +104,6 @@ sys.modules[__name__].__class__ = _Operations
 
 def __getattr__(name: str) -> Any:
     if name not in _BY_FUNCTION:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise UnknownNameError(__name__, name, __all__)
     module, _, function = _BY_FUNCTION[name].partition(":")
     return getattr(import_module(module), function)

@@ -27,6 +27,7 @@ class AttachReport:
     missing: list[str] = field(default_factory=list)
 
 
+@arguments.takes()
 def attach_checkpoint(model: Model, *, checkpoint: Checkpoint | Model) -> AttachReport:
     """Give a GraphDef or `.meta` the variables of a checkpoint. In a recipe, and in `edit`, it is named by its path.
 

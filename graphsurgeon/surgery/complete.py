@@ -19,6 +19,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, Collection, CollectionItem, MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.ops.kinds import TABLE_FILES
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.recorded_shapes import drop_stale_shapes
@@ -110,6 +111,7 @@ def _add_assets(metagraph: MetaGraph, files: Mapping[str, str]) -> list[str]:
     paths = {
         name: node for node in (m.node for m in mentions) if node and (name := _asset_name(node)) and node not in known
     }
+    paths |= {name: node for node in _table_paths(metagraph) if (name := _asset_name(node)) and node not in known}
     unknown = sorted(set(files) - {*paths, *listed})
     if unknown:
         raise UsageError(
@@ -128,6 +130,12 @@ def _add_assets(metagraph: MetaGraph, files: Mapping[str, str]) -> list[str]:
             metagraph.assets.append(Asset(name, Mention.of(paths[name].output(), f"asset {name}"), source=file))
     lost = sorted(set(paths) - set(files))
     return [f"{name} is read from where the graph was built (give it with --asset {name}=FILE)" for name in lost]
+
+
+def _table_paths(metagraph: MetaGraph) -> list[Node]:
+    """Return the constants of a main graph that hold the path of a file by which a table is filled."""
+    fills = (node for node in metagraph.graph.nodes if node.op in TABLE_FILES and len(node.inputs) > 1)
+    return [node for fill in fills if (node := fill.inputs[1].producer) is not None]
 
 
 def _asset_name(node: Node) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
@@ -22,6 +22,7 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Asset, MetaGraph, Signature, SignatureEntry
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
+from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS, TABLES, VARIABLES
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.filled import check_filled
@@ -99,8 +100,8 @@ def extract_graph(
         ends, notes = _ends_past_parser(metagraph, outputs, graph, signature, keys)
     else:
         if signature is not None:
+            inputs = _by_key(inputs, signature.inputs) if inputs or outputs else _cut_at(signature)
             outputs = _by_key(outputs or dict.fromkeys(signature.outputs, ""), signature.outputs)
-            inputs = _by_key(inputs, signature.inputs)
         ends = _find_ends(metagraph, outputs, inputs, graph, keys)
     opened = open_graph(metagraph, [end.value for end in (*ends.inputs, *ends.outputs)], calls)
     built = _Builder(metagraph, opened, ends, keys).run()
@@ -122,6 +123,18 @@ def _by_key(names: Mapping[str, str], entries: Mapping[str, SignatureEntry]) -> 
     return found
 
 
+def _cut_at(signature: Signature) -> dict[str, str]:
+    """Return the inputs of a signature that something computes: it is fed in their place, so the part begins there."""
+    fed = {mention.target for entry in signature.inputs.values() for mention in entry.mentions}
+    wanted = [mention.target for entry in signature.outputs.values() for mention in entry.mentions]
+    values = [value for value in wanted if isinstance(value, Value)]
+    needed = upstream(producers(values, fed), fed=fed)
+    given = [(value, value.producer) for value in fed if isinstance(value, Value)]
+    computed = [value for value, node in given if node is not None and node.op not in PLACEHOLDERS]
+    used = (value for value in computed if value in values or any(user in needed for user in value.consumers))
+    return {str(value): "" for value in used}
+
+
 def _find_ends(
     metagraph: MetaGraph,
     outputs: Mapping[str, str],
@@ -139,7 +152,22 @@ def _find_ends(
 
     found = _Ends([end(*item) for item in inputs.items()], [end(*item) for item in outputs.items()])
     _check_names(found)
+    for group in (found.inputs, found.outputs):
+        group[:] = _with_own_keys(group)
     return found
+
+
+def _with_own_keys(ends: Sequence[_End]) -> list[_End]:
+    """Return ends of which no two have one key: outputs of one node get the number of theirs behind it."""
+    counts, seen = Counter(end.key for end in ends), set[str]()
+    kept = []
+    for end in ends:
+        key = end.key if counts[end.key] == 1 else f"{end.key}_{end.value.port}"
+        while key in seen or (key != end.key and key in counts):
+            key += "_"
+        seen.add(key)
+        kept.append(replace(end, key=key) if key != end.key else end)
+    return kept
 
 
 def _ends_past_parser(
@@ -172,9 +200,10 @@ def _signature_keys(signatures: Iterable[Signature]) -> dict[Value, str]:
     for signature in signatures:
         for entries in (signature.inputs, signature.outputs):
             for key, entry in entries.items():
-                target = entry.mention.target if entry.mention is not None else None
-                if isinstance(target, Value):
-                    found.setdefault(target, key)
+                for number, mention in enumerate(entry.mentions):
+                    part = key if entry.mention is not None else f"{key}.{number}"  # of a ragged or sparse tensor
+                    if isinstance(mention.target, Value):
+                        found.setdefault(mention.target, part)
     return found
 
 
@@ -342,9 +371,10 @@ def _keep_state(model: Model, metagraph: MetaGraph, built: _Built) -> tuple[dict
     for table in [new for old, new in built.nodes.items() if old.op in TABLES]:
         table.attrs.pop("_output_shapes", None)  # of the reference that the first versions of these ops yielded
     tables = fill_tables(built.graph, reached_functions([built.graph]), contents)
-    if not model.traits.variables or model.checkpoint is None:
+    if not model.traits.variables:
         return {}, tables
-    captured = captured_keys(metagraph, model.checkpoint) if any(v not in restored.variables for v in variables) else {}
+    lacks = any(variable not in restored.variables for variable in variables)
+    captured = captured_keys(metagraph, model.checkpoint) if lacks and model.checkpoint is not None else {}
     kept: dict[Node, Restored] = {}
     for old, new in variables.items():
         key = captured.get(old)
@@ -354,6 +384,8 @@ def _keep_state(model: Model, metagraph: MetaGraph, built: _Built) -> tuple[dict
                 f"variable {resource_name(old)!r} is set when the model is loaded, not from the checkpoint",
                 hint="gs freeze makes a constant of it",
             )
+        if model.checkpoint is None:
+            continue  # a graph beside which there is none: its variables go with it
         if source is None or source.key not in model.checkpoint.variables:
             raise FileError(f"the checkpoint has no value for variable {resource_name(old)!r}", path=model.path)
         kept[new] = source

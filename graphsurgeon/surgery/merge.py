@@ -36,6 +36,7 @@ class MergeReport:
     notes: list[str] = field(default_factory=list)
 
 
+@arguments.takes()
 def merge(model: Model, *, checkpoint: Checkpoint | Model, keep: Keep | None = None, prefix: str = "") -> MergeReport:
     """Add the variables of another checkpoint.
 

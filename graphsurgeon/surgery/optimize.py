@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphsurgeon.analysis.flow.frames import control_flow
-from graphsurgeon.analysis.names import choose_metagraph
+from graphsurgeon.analysis.names import choose_metagraph, near_or_all
 from graphsurgeon.errors import UsageError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -18,6 +18,7 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.patterns.rules import rule_set
 from graphsurgeon.shapes import infer_shapes
 from graphsurgeon.surgery.freezing.control_edges import clean_control_edges
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.functions.unused_functions import unused_functions
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.optimizing.branches import decide_branches
@@ -86,6 +87,7 @@ class OptimizeReport:
     notes: tuple[str, ...] = ()
 
 
+@arguments.takes(only=arguments.names, keep=arguments.names, tags=arguments.names)
 def optimize(
     model: Model,
     *,
@@ -131,7 +133,7 @@ def _choose(only: Sequence[str] | None, keep: Sequence[str] | None) -> list[str]
         only = [*(name for name in PASSES if name != _BY_OTHERS), *(name for name in only or () if name != ALL)]
     unknown = [name for name in (*(only or ()), *(keep or ())) if name not in PASSES]
     if unknown:
-        raise UsageError(f"there is no pass {unknown[0]!r}", hint=f"one of {', '.join(PASSES)}")
+        raise UsageError(f"there is no pass {unknown[0]!r}", hint=near_or_all(unknown[0], PASSES))
     wanted = set(only) if only else set(PASSES) - _ASKED_FOR
     return [name for name in PASSES if name in wanted - set(keep or ())]
 

@@ -13,7 +13,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from graphsurgeon.analysis.flow.restore_map import shared_name
 from graphsurgeon.analysis.names import INTERNAL, NO_TAGS, choose_graphs, choose_metagraph, find_node, near_or_all
@@ -88,6 +88,8 @@ def rename(
             raise UsageError("weights and their averages change places alone", hint="leave other names out")
         renamed, notes = exchange_averages(model)
         return RenameReport("variables", [("", old, new) for old, new in renamed], notes)
+    if what is not None and what not in get_args(What):
+        raise UsageError(f"there is no kind {what!r} of names", hint=f"what is one of {', '.join(get_args(What))}")
     kind = what or ("nodes" if model.metagraphs else "variables")
     rules = Rules(dict(names or {}), _rule(regex, strip_prefix, prefix))
     if kind == "state":

@@ -24,6 +24,7 @@ from graphsurgeon.patterns.builders import as_rule
 from graphsurgeon.patterns.op_names import check_build, check_names
 from graphsurgeon.patterns.subject import Subject
 from graphsurgeon.patterns.syntax import Rule
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.recursion import contains_itself
@@ -79,6 +80,7 @@ class ReplaceReport:
     notes: tuple[str, ...] = ()
 
 
+@arguments.takes(rules=arguments.several, tags=arguments.names)
 def replace(
     model: Model,
     rules: Sequence[str | Rule],

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.placeholders import internal_inputs, placeholder_shape
-from graphsurgeon.analysis.names import choose_metagraph, near_or_all
+from graphsurgeon.analysis.names import choose_metagraph, near_or_all, suggestion
 from graphsurgeon.errors import UnsupportedError, UsageError, plural
-from graphsurgeon.model.dtype import BOOL, DType
+from graphsurgeon.model.dtype import BOOL, DTYPE_NAMES, DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
@@ -267,7 +267,7 @@ def _dtype(given: str | DType) -> DType:
     try:
         return DType.named(given)
     except KeyError:
-        raise UsageError(f"there is no dtype {given!r}") from None
+        raise UsageError(f"there is no dtype {given!r}", hint=suggestion(given, DTYPE_NAMES)) from None
 
 
 def _affected(metagraph: MetaGraph, nodes: set[Node]) -> list[Signature]:

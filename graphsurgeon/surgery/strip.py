@@ -15,7 +15,7 @@ from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.analysis.names import NO_TAGS, choose_metagraph, find_value
 from graphsurgeon.analysis.stored_weights.variables import slot_keys
 from graphsurgeon.model.graph import Node
-from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.metagraph import MetaGraph, Saver
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.surgery.moves import arguments
@@ -23,7 +23,7 @@ from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.stripping.accelerators import tpu_twins
 from graphsurgeon.surgery.stripping.checkpoint import drop_empty_slots, entries_of_training, restored_keys
 from graphsurgeon.surgery.stripping.kinds import KINDS, NODES, Kind, When, choose_kinds, kinds_of
-from graphsurgeon.surgery.stripping.needed import drop_stale_items, kept_resources
+from graphsurgeon.surgery.stripping.needed import drop_broken_items, drop_stale_items, kept_resources
 from graphsurgeon.surgery.stripping.outputs import has_signature, kept_dropout, outputs_of
 from graphsurgeon.surgery.stripping.saver_v1 import SaverPart
 from graphsurgeon.surgery.stripping.steps import stale_colocation
@@ -31,6 +31,7 @@ from graphsurgeon.surgery.stripping.unneeded import sort_nodes
 from graphsurgeon.surgery.stripping.work import Stripped, StripWork
 from graphsurgeon.surgery.tflite.strip import strip_tflite
 
+_GONE = "its variable is gone"
 _STALE = 85  # the turn of what nobody asks for: bodies are done, identities are not
 
 
@@ -158,6 +159,8 @@ def _run(work: StripWork, notes: Sequence[str]) -> StripReport:
     _take_out(work, [kind for kind in kinds if kind.turn < NODES])
     _nodes(work, known)
     _take_out(work, [kind for kind in kinds if NODES < kind.turn < _STALE])
+    if "unreachable" in work.kinds:
+        work.notes += [f"what cannot be read of the collection {key} is out" for key in drop_broken_items(metagraph)]
     drop_stale_items(metagraph)
     stale_colocation(work)
     _take_out(work, [kind for kind in kinds if kind.turn > _STALE])
@@ -201,10 +204,18 @@ def _nodes(work: StripWork, known: Mapping[Node, str]) -> None:
             work.note(kinds[node], node, KINDS[kinds[node]].why)
     if metagraph.saver is not None and any(mention.node in gone for mention in metagraph.saver.mentions):
         metagraph.saver = None
+    if metagraph.saver is not None and "savers" in work.kinds and _is_broken(metagraph.saver):
+        metagraph.saver = None  # no loader makes one of it
+        work.notes.append("the saver, which names nothing that it works by, is out")
     is_kept = kept_resources(node for node in graph.nodes if node not in gone)
     kept_saves = saver.kept_saves(is_kept)
     graph.take_out(gone)
     saver.shrink(kept_saves)
+
+
+def _is_broken(saver: Saver) -> bool:
+    needed = (saver.save, saver.restore, saver.filename)
+    return any(not mention.text or (mention.stored and mention.target is None) for mention in needed)
 
 
 def _known_kinds(work: StripWork) -> dict[Node, str]:
@@ -223,14 +234,20 @@ def _variables(work: StripWork, keys_before: set[str]) -> StripReport:
     if checkpoint is None:
         return StripReport({}, ())
     still = {key for metagraph in work.model.metagraphs for key in restored_keys(metagraph)}
-    gone = sorted(key for key in keys_before - still if key in checkpoint.variables)
+    left = keys_before - still
+    if "unreachable" in work.kinds and still and all(one.objects is None for one in work.model.metagraphs):
+        left |= checkpoint.variables.keys() - still  # nothing has restored them before either
+    gone = sorted(key for key in left if key in checkpoint.variables)
     if gone and checkpoint.version == 1:
         entries = "an entry stays" if len(gone) == 1 else f"{len(gone)} entries stay"
         note = f"{entries} in the checkpoint, unread by the graph: its format, V1, is only read"
         return StripReport({}, (), notes=(note,))
     slots = slot_keys(checkpoint)
     kinds = dict.fromkeys(slots, "optimizers") | work.training.keys
-    removed = [Stripped(kinds.get(key, "unreachable"), key, "", "", "its variable is gone") for key in gone]
+    removed = [
+        Stripped(kinds.get(key, "unreachable"), key, "", "", _GONE if key in keys_before else "no graph restores it")
+        for key in gone
+    ]
     work.removed += removed
     report = _drop_entries(work.model, removed)
     if gone and not checkpoint.variables and checkpoint.objects is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from graphsurgeon import surgery, write
 from graphsurgeon.checks.check import check
 from graphsurgeon.formats import read, schema
 
@@ -70,3 +71,18 @@ def test_a_sound_one(tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, index: int) -> None:
     change, words = CHANGES[index]
     assert any(words in what for what in found(tmp_path, change))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("tensor", ["serving_default_x", "StatefulPartitionedCall"])
+def test_a_function_without_nodes_is_one(tmp_path: Path, tensor: str) -> None:
+    """It yields its argument: TensorFlow loads it, and calls it."""
+    import tensorflow as tf
+
+    model = read(SAVED)
+    surgery.add_signature(model, name="echo", inputs={"x": tensor}, outputs={"y": tensor})
+    assert [found for found in check(model) if found.severity == "error"] == []
+    write(model, tmp_path / "m")
+    shape = [2, 4] if tensor == "serving_default_x" else [2, 3]
+    (found,) = tf.saved_model.load(str(tmp_path / "m")).signatures["echo"](x=tf.ones(shape)).values()
+    assert found.numpy().tolist() == tf.ones(shape).numpy().tolist()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
+from graphsurgeon.analysis.stored_weights import weights
+from graphsurgeon.model import tensor
 from tests.cli.conftest import GS
+from tests.cli.hint_cases import ELSEWHERE, NOT_TRIED, REFUSALS
+from tests.cli.hint_cases_check import CHECKS
+from tests.cli.hint_cases_files import FILES
+from tests.cli.hint_models import MODELS
+from tests.cli.hints import Case, Hint, hints
 
 # What is refused, what the message says of the way out, and that way, step by step. OUT is a folder of the test's own.
 HINTS = [
@@ -118,21 +126,74 @@ HINTS = [
 ]
 
 
-@pytest.mark.parametrize(("refused", "advice", "way"), HINTS, ids=[hint[0] for hint in HINTS])
-def test_the_way_that_an_error_tells_works(
-    refused: str, advice: str, way: list[str], gs: GS, tmp_path: Path, fixtures_dir: Path
-) -> None:
-    result = gs(*words(refused, tmp_path))
-    assert result.status in (2, 4)
-    assert result.err.count("\n") == 1
-    assert advice.replace("OUT/", f"{tmp_path}/") in result.err
-    for step in way:
-        done = gs(*words(step, tmp_path))
-        assert done.status == 0, (step, done.err)
+CASES = [*(Case(*hint) for hint in HINTS), *REFUSALS, *FILES, *CHECKS]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(one, marks=[getattr(pytest.mark, mark) for mark in one.needs], id=one.command) for one in CASES],
+)
+def test_what_is_advised_works(case: Case, gs: GS, tmp_path: Path) -> None:
+    result = gs(*words(case.command, tmp_path))
+    said = result.err + result.out
+    assert case.advice.replace("OUT/", f"{tmp_path}/").replace("{OUT}", "OUT") in said
+    if result.err:
+        assert result.err.count("\n") == 1
+    for step in case.way:
+        done = gs(*words(step.removeprefix("1: "), tmp_path))
+        assert done.status == step.startswith("1: "), (step, done.err + done.out)
+        assert not case.command.startswith("check ") or case.advice not in done.out, step
+
+
+def test_every_hint_that_holds_a_command_is_run() -> None:
+    """A text that stands in several places is run as often, since each leads there on its own way."""
+    found: dict[str, list[Hint]] = {}
+    for hint in hints():
+        found.setdefault(hint.text, []).append(hint)
+    left = []
+    for text, places in found.items():
+        cases = [case for case in CASES if places[0].is_in(case.advice.replace("{OUT}", "OUT"))]
+        run = [
+            case for case in cases if places[0].commands <= {step.removeprefix("1: ").split()[0] for step in case.way}
+        ]
+        if len(run) + (text in ELSEWHERE or text in NOT_TRIED) < len(places):
+            left.append((text, [place.where for place in places], len(run)))
+    assert not left, "\n".join(map(str, left))
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_what_another_test_runs_is_run_there(text: str) -> None:
+    """It asserts a part of the hint and runs the command, or the operation of that name."""
+    path, _, name = ELSEWHERE[text].partition("::")
+    source = (Path(__file__).resolve().parents[1] / path).read_text("utf-8")
+    body = source[source.index(f"def {name}(") :].partition("\n\n\n")[0]
+    assert any(hint.text == text for hint in hints())
+    for command in Hint("", text).commands:
+        assert re.search(command.replace("-", "[-_]"), body), command
 
 
 def words(command: str, folder: Path) -> list[str]:
+    """Return the arguments of a command; models that it names are made."""
+    for name in re.findall(r"OUT/([\w.]+)", command):
+        if name in MODELS and not any(folder.glob(f"{name}*")):
+            MODELS[name](folder / name)
     return [word.replace("OUT", str(folder)) for word in shlex.split(command)]
+
+
+def test_weights_that_claim_too_much(gs: GS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With bounds so low that little is too much: what the bounds are stands in their own tests."""
+    MODELS["filled_up.pbtxt"](tmp_path / "m.pbtxt")
+    monkeypatch.setattr(tensor, "MOST_HELD", 1000)
+    assert (
+        "gs weights --checksum and gs diff read them block"
+        in gs("weights", tmp_path / "m.pbtxt", "--values", "one").err
+    )
+    assert gs("weights", tmp_path / "m.pbtxt", "--checksum").status == 0
+    assert gs("diff", tmp_path / "m.pbtxt", tmp_path / "m.pbtxt").status == 0
+    monkeypatch.setattr(weights, "MOST_REPEATED", -64 * (tmp_path / "m.pbtxt").stat().st_size + 10_000)
+    result = gs("weights", tmp_path / "m.pbtxt", "--checksum")
+    assert "read single ones, with gs weights --match" in result.err
+    assert gs("weights", tmp_path / "m.pbtxt", "--match", "one", "--checksum").status == 0
 
 
 @pytest.mark.tensorflow

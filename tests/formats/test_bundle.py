@@ -14,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphsurgeon.checks.check import check
 from graphsurgeon.disk import crc32c as crc
 from graphsurgeon.disk.files import open_source
 from graphsurgeon.encoding.orderedcode import encode_slice_key
 from graphsurgeon.encoding.sstable import write_table
 from graphsurgeon.errors import FileError, FormatError, GraphSurgeonError, UnsupportedError
+from graphsurgeon.formats import read
 from graphsurgeon.formats.checkpoint import find as checkpoint
 from graphsurgeon.formats.checkpoint.bundle_check import shards
 from graphsurgeon.formats.checkpoint.bundle_payload import decode_strings, encode_strings, payload_checksum
@@ -417,3 +419,10 @@ def test_strings_come_back(tmp_path_factory: pytest.TempPathFactory, items: list
     whole = open_source(path).whole()
     assert decode_strings(whole, len(items)) == items
     assert payload_checksum(whole, DType.named("string"), len(items), big_endian=False) == checksum
+
+
+def test_many_errors_are_counted(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "MAX_LISTED", 1)
+    model = read(fixtures_dir / "hostile" / "ckpt_wrong_size")
+    assert model.notes[-1].endswith("more errors of this kind: see `gs check`")
+    assert len([found for found in check(model) if found.severity == "error"]) > 1

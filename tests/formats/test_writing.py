@@ -103,6 +103,16 @@ def test_a_suffix_that_says_nothing_has_two_ways_that_work(tmp_path: Path) -> No
         plan_write(read(TFLITE), tmp_path / "x.foo")
 
 
+@pytest.mark.parametrize("name", [".pb", ".pbtxt", ".tflite", ".onnx"])
+def test_a_suffix_without_a_name_is_no_name(tmp_path: Path, name: str) -> None:
+    model = read(FIXTURES / "graphdef" / "linear.pb")
+    with pytest.raises(UsageError, match="is a suffix without a name; put a name before it"):
+        write(model, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    write(model, f"{tmp_path / name}/")
+    assert (tmp_path / name / "saved_model.pb").is_file()
+
+
 def test_text_stays_text_under_its_suffix_and_in_place(tmp_path: Path) -> None:
     shutil.copy(FIXTURES / "graphdef" / "linear.pbtxt", tmp_path / "text.pb")
     shutil.copy(TFLITE, tmp_path / "model.bin")

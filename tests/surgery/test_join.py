@@ -206,13 +206,10 @@ def test_what_a_graph_says_of_itself_comes_along(tmp_path: Path) -> None:
     assert dict(joined.meta_info_def.function_aliases) == {"both": "alias 0", "f0": "own", "f1": "own"}
 
 
-@pytest.mark.litert  # for `flatbuffers`, which comes with it
-def test_a_tflite_model_of_more_buffers_behind_one_of_fewer(tmp_path: Path) -> None:
-    """The number of a buffer counts in the file that its tensor was read from."""
-    small, large = (FIXTURES / "tflite" / f"{name}.tflite" for name in ("float", "cnn_float"))
-    out = tmp_path / "both.tflite"
-    edit(small, [("join", {"other": large})], output=out)
-    assert [finding for finding in graphsurgeon.check(read(out)) if finding.severity == "error"] == []
-    found = [value.tensor.items() for value in read(out).graph.values if value.tensor is not None]
-    wanted = [value.tensor.items() for value in read(large).graph.values if value.tensor is not None]
-    assert all(items in found for items in wanted)
+@pytest.mark.parametrize("second", ["cnn_float", "cnn_int8", "control_flow"])
+def test_a_tflite_model_of_fewer_buffers_takes_one_of_more(tmp_path: Path, second: str) -> None:
+    first, out = FIXTURES / "tflite" / "float.tflite", tmp_path / "both.tflite"
+    other = FIXTURES / "tflite" / f"{second}.tflite"
+    edit(first, [("join", {"other": other})], output=out)  # which checks what it has made
+    kept = {value.tensor.numpy().tobytes() for graph in read(out).graphs for value in graph.values if value.tensor}
+    assert kept >= {v.tensor.numpy().tobytes() for graph in read(other).graphs for v in graph.values if v.tensor}

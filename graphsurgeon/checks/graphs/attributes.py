@@ -59,10 +59,10 @@ def _of_node(node: Node, opdef: OpDef, instantiated: Severity, running: Running)
         value = stored.get(name)
         found = attr_kinds.kinds(value)
         if name not in opdef.attrs and not found:
-            yield _undefined(node, f"{name!r} is empty")
+            yield _undefined(node, name, f"{name!r} is empty")
         elif value is not None and found == (attr_kinds.PLACEHOLDER,) and not _is_given(node.graph, value.placeholder):
             what = f"{name!r} is left to a caller ({value.placeholder!r}), and none gives that"
-            yield replace(_undefined(node, what), severity=instantiated)
+            yield replace(_undefined(node, name, what), severity=instantiated)
 
 
 def _is_given(function: Graph, name: str) -> bool:
@@ -85,11 +85,16 @@ def left_to_callers(metagraph: MetaGraph) -> Iterator[Finding]:
             stored = attr_kinds.StoredAttrs(node)
             for name in stored.names():
                 if name not in opdef.attrs and attr_kinds.kinds(stored.get(name)) == (attr_kinds.PLACEHOLDER,):
-                    yield _undefined(node, f"{name!r} is left to a caller, and the main graph has none")
+                    yield _undefined(node, name, f"{name!r} is left to a caller, and the main graph has none")
 
 
-def _undefined(node: Node, what: str) -> Finding:
-    hint = "gs strip --only recorded-shapes, or get the file again"
+def _undefined(node: Node, name: str, what: str) -> Finding:
+    is_recorded = name == "_output_shapes"
+    hint = (
+        "gs strip --only recorded-shapes takes it out"
+        if is_recorded
+        else "del node.attrs[...] in Python, or get the file again"
+    )
     return Finding("error", place(node.graph, node), f"its attribute {what}", hint, "attribute-kind")
 
 

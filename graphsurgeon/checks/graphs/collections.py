@@ -9,47 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.analysis.flow.collection_faults import collection_fault
 from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS, INIT_SIGNATURE
 from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph
+from graphsurgeon.model.metagraph import Collection, MetaGraph
 from graphsurgeon.model.model import Model
 
-VARIABLES = frozenset({
-    "local_variables", "metric_variables", "model_variables", "moving_average_variables", "trainable_variables",
-    "variables",
-})  # fmt: skip
 _RESTORED = "variables"  # what a Saver without a definition saves, and what a model of version 1 is made of
-_PARSED = VARIABLES | {"cond_context", "global_step", "queue_runners", "savers", "while_context"}
-# Fields that must name something, by the message that an element holds.
-_NEEDED = {
-    "CondContextDef": ("pred_name", "pivot_name"),
-    "QueueRunnerDef": ("queue_name", "close_op_name", "cancel_op_name"),
-    "SaverDef": ("save_tensor_name", "restore_op_name"),
-    "VariableDef": ("variable_name", "initializer_name"),
-    "WhileContextDef": ("pivot_for_pred_name", "pivot_for_body_name", "pivot_name"),
-}
 
 
 def collections(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find elements that are not the messages which their collection is made of."""
     for collection in metagraph.collections.values():
-        if collection.key in _PARSED and collection.kind == "bytes_list":
-            for index, item in enumerate(collection.items):
-                what = _fault(item)
-                if what:
-                    yield _finding(collection, f"collection {collection.key}[{index}]", what)
+        for index, item in enumerate(collection.items):
+            what = collection_fault(collection, item)
+            if what:
+                yield _finding(collection, f"collection {collection.key}[{index}]", what)
 
 
 def _finding(collection: Collection, where: str, what: str) -> Finding:
     hint = f"gs strip takes the collection {collection.key} out"
     return Finding("error", where, what, hint, "collection")
-
-
-def _fault(item: CollectionItem) -> str:
-    if not item.type:
-        return "its bytes are not what the collection holds"
-    missing = next((field for field in _NEEDED.get(item.type, ()) if field not in item.mentions), "")
-    return f"it names no {missing}" if missing else ""
 
 
 def init_ops(model: Model) -> Iterator[Finding]:

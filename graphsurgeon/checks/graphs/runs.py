@@ -6,10 +6,11 @@ that reaches a placeholder which is not fed, or a variable which nothing has fil
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Set
 
 from graphsurgeon.analysis.flow.load_path import LoadPath
-from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key, restore_map
+from graphsurgeon.analysis.flow.restore_map import ResourceKey, resource_key, resource_name, restore_map
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.format import TENSORFLOW
@@ -34,7 +35,7 @@ def runs(model: Model) -> Iterator[Finding]:
         for signature in public:
             yield from _unfed(signature)
             if model.checkpoint is not None or metagraph.saver is None:  # else its absence is told once for all
-                yield from _unfilled(signature, restored)
+                yield from _unfilled(model, signature, restored)
 
 
 def _restored(metagraph: MetaGraph) -> set[ResourceKey]:
@@ -54,12 +55,15 @@ def _unfed(signature: Signature) -> Iterator[Finding]:
             yield Finding("error", f"signature {signature.key}", what, hint, "signature-unfed")
 
 
-def _unfilled(signature: Signature, restored: Set[ResourceKey]) -> Iterator[Finding]:
+def _unfilled(model: Model, signature: Signature, restored: Set[ResourceKey]) -> Iterator[Finding]:
     empty = [node for node in _needed(signature) if node.op in VARIABLES and resource_key(node) not in restored]
     if empty:
         more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
         what = f"it reads the variable {empty[0].name}{more}, which nothing restores on load: every run of it fails"
+        stored = model.checkpoint.variables if model.checkpoint is not None else {}
         hint = "gs freeze makes constants of them, and gs add-signature makes a model of that"
+        if signature.graph.metagraph.objects is None and any(resource_name(node) not in stored for node in empty):
+            hint = f"gs remove-signature MODEL {shlex.quote(signature.key)} -o OUT takes it out"
         yield Finding("error", f"signature {signature.key}", what, hint, "signature-variable")
 
 

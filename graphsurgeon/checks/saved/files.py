@@ -120,8 +120,8 @@ def _constants(model: Model) -> Iterator[Finding]:
         for value in graph.values:
             where = f"tensor {value} (#{value.port})"
             source = files.get(value.raw.table.image, first) if value.raw is not None else first
-            count = len(source.buffers.tables)
             index = value.raw.table.get("buffer") if value.raw is not None and source.version == _VERSION else 0
+            count = len(source.buffers.tables)
             if index and index >= count:
                 what = f"its buffer is {index} of {count}"
                 yield Finding("error", where, what, "convert the model anew", "buffer-index")

@@ -109,7 +109,9 @@ def _own(node: ObjectNode) -> Iterator[str]:
         yield "it is of no kind that the loader knows"
     if node.kind == "variable" and node.dtype is not None and not node.dtype.number:
         yield f"the variable {node.name!r} has no dtype"
-    if node.kind == "bare_concrete_function" and not any(node.functions):
+    if node.kind == "bare_concrete_function" and not any(
+        function != "" for function in node.functions
+    ):  # no nodes: false
         yield "it is a function without a name"
     named = node.mention.node if node.kind == "constant" and node.mention is not None else None
     if named is not None and not isinstance(named.attrs.get("value"), Tensor):

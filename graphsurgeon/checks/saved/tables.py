@@ -6,6 +6,7 @@ empty fails with "Table not initialized" (`initializable_lookup_table.cc`).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 
 from graphsurgeon.analysis.flow.calls import Call, Place, nodes_inside, origin
@@ -72,7 +73,8 @@ def _files(metagraph: MetaGraph) -> Iterator[Finding]:
             path = _path(source) if source is not None and source not in assets else ""
             if path:
                 what = f"needs the file {path!r}, which is no part of the model: a table is filled from it"
-                hint = "gs add-signature --asset carries it along, in a SavedModel"
+                name = shlex.quote(path.replace("\\", "/").rpartition("/")[2])
+                hint = f"gs add-signature MODEL --output KEY=TENSOR --asset {name}=FILE -o OUT/ carries it along"
                 yield Finding("needs", named(graph, node), what, hint, "file-outside")
 
 

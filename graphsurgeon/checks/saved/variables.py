@@ -101,7 +101,9 @@ def _restored(model: Model) -> Iterator[Finding]:
     if keys and unused:
         names = ", ".join(unused[:_SEEN]) + (", ..." if len(unused) > _SEEN else "")
         what = f"{len(unused)} of its entries are not restored by the graph: {names}"
-        yield Finding("note", "checkpoint", what, "gs strip takes them out", "variable-not-used")
+        has_objects = any(metagraph.objects is not None for metagraph in model.metagraphs)
+        hint = "no loader minds, and objects may hold more than variables" if has_objects else "gs strip takes them out"
+        yield Finding("note", "checkpoint", what, hint, "variable-not-used")
 
 
 def _of_registered_savers(checkpoint: Checkpoint) -> set[str]:

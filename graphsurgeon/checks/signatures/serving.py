@@ -22,7 +22,7 @@ from graphsurgeon.model.graph import Node
 from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.model.model import Model
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import PYTHON
+from graphsurgeon.ops.kinds import PLACEHOLDERS, PYTHON
 
 SERVE = "serve"
 DEFAULT = "serving_default"
@@ -126,7 +126,11 @@ def _signatures(model: Model, metagraph: MetaGraph) -> Iterator[Finding]:
     public = [signature for key, signature in metagraph.signatures.items() if not key.startswith(INTERNAL)]
     if not public:
         what = "the model has no signature, so the server answers no request"
-        yield Finding("error", "signatures", what, "gs add-signature adds one", "serving-signature")
+        is_computed = metagraph.graph.op_counts.keys() & PLACEHOLDERS  # else functions of objects compute, or nothing
+        hint = (
+            "gs add-signature adds one" if is_computed else "save it again with tf.saved_model.save(..., signatures=)"
+        )
+        yield Finding("error", "signatures", what, hint, "serving-signature")
         return
     if DEFAULT not in metagraph.signatures:
         what = f"there is no {DEFAULT}, so every request must name its signature"

@@ -70,7 +70,9 @@ def _freeze(report: Any, verbose: bool) -> None:
         output.line("what signature ", mark(report.signature, "strong"), " computes:")
     _ends(report.feeds, report.fetches)
     _list("still variables", report.kept_variables, verbose=verbose)
-    _list("writes to variables left out, which no output sees", report.dropped_writes, verbose=verbose)
+    sees = "no output of the same call sees" if report.state else "no output sees"
+    _list(f"writes to variables left out, which {sees}", report.dropped_writes, verbose=verbose)
+    _list("stay as they are stored, where each call changed them for the next one", report.state, verbose=verbose)
     _list("functions kept", report.functions, verbose=verbose)
 
 

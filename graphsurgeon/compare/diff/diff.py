@@ -21,10 +21,11 @@ from graphsurgeon.compare.diff.parts import PartsComparison, producer_changes
 from graphsurgeon.compare.diff.tensors import same_values, tensor_details
 from graphsurgeon.errors import FileError, UnsupportedError, UsageError
 from graphsurgeon.formats.savedmodel import parts
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.checkpoint import Checkpoint, Variable
 from graphsurgeon.model.format import TENSORFLOW, Vocabulary
 from graphsurgeon.model.metagraph import MetaGraph
-from graphsurgeon.model.model import Model
+from graphsurgeon.model.model import Model, require_read_model
 
 SameFile = Callable[[str], "bool | None"]  # name of a file of both models -> whether its content is the same
 
@@ -53,6 +54,7 @@ class DiffReport:
     notes: list[str] = field(default_factory=list)
 
 
+@checked_call
 def diff(
     before: Model,
     after: Model,
@@ -75,6 +77,8 @@ def diff(
     Raises:
         FileError: values cannot be read.
     """
+    require_read_model("diff", before)
+    require_read_model("diff", after)
     if _speaks(before) != _speaks(after):
         raise UnsupportedError(f"a {before.format} and a {after.format} model have nothing in common", path=after.path)
     allowance = Allowance(sum(before.files.values()) + sum(after.files.values())) if values else None

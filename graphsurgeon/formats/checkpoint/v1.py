@@ -54,9 +54,7 @@ class TableSet:
         Raises:
             UnsupportedError: always.
         """
-        raise UnsupportedError(
-            "of a checkpoint of version 1 nothing is left out", hint="gs check --checksums names damage"
-        )
+        raise UnsupportedError("of a checkpoint of version 1 nothing is left out")
 
     def respelled_objects(self, data: bytes, respell: Callable[[str], str], in_saver: Callable[[str], str]) -> bytes:
         """Return the data as they are: the format is older than object graphs."""

@@ -12,6 +12,7 @@ from graphsurgeon.formats.tflite import support
 from graphsurgeon.formats.tflite.describe import Json, parser_version, read_json, stated
 from graphsurgeon.formats.tflite.described import bytes_now, called, describe
 from graphsurgeon.formats.tflite.read import TfliteModelSource, told_of_archive
+from graphsurgeon.model.calls import checked_call
 from graphsurgeon.model.format import TFLITE
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
@@ -37,6 +38,7 @@ class MetadataReport:
     notes: tuple[str, ...] = ()
 
 
+@checked_call
 def set_metadata(
     model: Model,
     *,

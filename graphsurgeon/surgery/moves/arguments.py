@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from graphsurgeon.errors import UsageError
+from graphsurgeon.model.calls import require_arguments
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Node, Value
-from graphsurgeon.model.model import Model
+from graphsurgeon.model.model import require_read_model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.ops.coerce import as_dtype
 from graphsurgeon.surgery.moves.signatures.signature_keys import signature_key
@@ -31,7 +32,8 @@ def takes(**forms: Form) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @functools.wraps(operation)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            _require_model(operation.__name__, args, kwargs)
+            require_arguments(operation, args, kwargs)
+            require_read_model(operation.__name__, args[0] if args else kwargs.get("model"))
             given = [forms[name](name, item) if name in forms else item for name, item in zip(positions, args)]  # noqa: B905  # fewer may be given
             given += args[len(given) :]
             named = {name: forms[name](name, item) if name in forms else item for name, item in kwargs.items()}
@@ -47,6 +49,13 @@ def names(argument: str, given: Any) -> list[str] | None:
     if given is None:
         return None
     return [_name(argument, item) for item in _several(argument, given)]
+
+
+def several(argument: str, given: Any) -> list[Any]:
+    """Return a list of what was given: of one thing, or of several."""
+    if given is None:
+        raise UsageError(f"{argument}: one or several are needed, not None")
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping) else [given]
 
 
 def renamed(argument: str, given: Any) -> dict[str, str] | None:
@@ -140,14 +149,6 @@ def require_read(argument: str, given: Any, *kinds: type) -> None:
     if not isinstance(given, kinds):
         hint = "graphsurgeon.read(path) gives it; graphsurgeon.edit takes paths"
         raise UsageError(f"{argument}: what was read is needed, not {_kind(given)}", hint=hint)
-
-
-def _require_model(operation: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    model = args[0] if args else kwargs.get("model")
-    if not isinstance(model, Model):
-        raise UsageError(
-            f"{operation} takes a model first, not {_kind(model)}", hint="graphsurgeon.read(path) gives the model"
-        )
 
 
 def _pairs(argument: str, given: Any, alone: Callable[[str], tuple[str, str]]) -> dict[str, str] | None:

@@ -114,7 +114,7 @@ def _tensor(slot: Slot, value: object) -> Tensor:
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{slot.label} cannot hold {value!r}") from error
     if array.dtype.kind not in "biufc" or array.ndim != 1:
-        raise UsageError(f"{slot.label} is {slot.dtype}, which cannot hold {_short(value)}")
+        raise UsageError(f"{slot.label} is {slot.dtype}, which cannot hold {_short(value)}", hint=_file_hint(value))
     return Tensor.from_numpy(array.reshape(dims))
 
 
@@ -309,3 +309,8 @@ class _Work:
 
     def _can_clip(self) -> bool:
         return self.slot.dtype is not BOOL
+
+
+def _file_hint(value: object) -> str:
+    is_file = isinstance(value, str) and value.endswith((".npy", ".npz", ".json", ".txt", ".bin"))
+    return f"@{value} is what a file holds" if is_file else ""

@@ -106,7 +106,7 @@ def _check_replicas(work: StripWork, graphs: Iterable[Graph]) -> None:
             raise UnsupportedError(
                 f"{node.name!r} ({node.op}) feeds {_replicas(node)!r} replicas different values, {told}, and one"
                 " machine runs one",
-                hint="export the model for inference: it has one replica then; gs rewire B=A feeds all the same",
+                hint="export the model for inference: it has one replica then",
             )
     across = [node for graph in work.graphs_with(ACROSS_REPLICAS) for node in graph.nodes if node.op in ACROSS_REPLICAS]
     if replicated and across:

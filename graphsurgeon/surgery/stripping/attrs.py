@@ -48,10 +48,8 @@ def _clear_wishes(graph: Graph, stays: Callable[[object], bool]) -> Cleared:
         if _COLOCATION not in node.attrs:
             continue
         wishes = node.attrs[_COLOCATION]
-        if not isinstance(wishes, list):
-            continue
-        kept = list(filter(stays, wishes))
-        if len(kept) == len(wishes):
+        kept = list(filter(stays, wishes)) if isinstance(wishes, list) else []  # of another kind it is no wish
+        if isinstance(wishes, list) and len(kept) == len(wishes):
             continue
         found.append((node, _COLOCATION))
         if kept:
@@ -95,6 +93,8 @@ def _is_same(value: object, default: object) -> bool:
 
 
 def _is_stale(wish: object, graph: Graph) -> bool:
-    if not isinstance(wish, bytes) or not wish.startswith(_AT):
+    if not isinstance(wish, bytes):
+        return True  # importers read texts alone
+    if not wish.startswith(_AT):
         return False
     return graph.node(wish.removeprefix(_AT).decode("utf-8", "surrogateescape")) is None

@@ -52,7 +52,7 @@ def infer_moments(
         if node is None or not others:
             continue
         if any(one in flow.frames or one in flow.branches for one in (update, node)):
-            left.append((node, "it lies in a loop or branch of the first kind; gs set-input decides a branch"))
+            left.append((node, "it lies in a loop or branch of the first kind"))
             continue
         if update in protected or update.consumers:
             left.append((node, "the result of its update is read"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from graphsurgeon.analysis.flow.collection_faults import collection_fault
 from graphsurgeon.analysis.flow.load_path import INIT_COLLECTIONS
 from graphsurgeon.analysis.flow.restore_map import resource_key
 from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
-from graphsurgeon.model.metagraph import CollectionItem, MetaGraph
+from graphsurgeon.model.metagraph import Collection, CollectionItem, MetaGraph
 from graphsurgeon.model.traversal import producers, upstream
 from graphsurgeon.ops.kinds import TABLES, VARIABLES, is_filler
 from graphsurgeon.surgery.stripping.saver_v1 import SaverPart
@@ -66,6 +67,27 @@ def drop_stale_items(metagraph: MetaGraph) -> None:
         ]
         if before and not collection.items:
             del metagraph.collections[key]
+
+
+def drop_broken_items(metagraph: MetaGraph) -> list[str]:
+    """Take out of the collections what importers cannot read, or what names nothing; return their keys.
+
+    A collection that should name what runs on load, and names nothing, goes with it.
+    """
+    found = []
+    for key, collection in list(metagraph.collections.items()):
+        kept = [item for item in collection.items if not _is_broken(collection, item)]
+        if len(kept) < len(collection.items) or (key in INIT_COLLECTIONS and not kept):
+            found.append(key)
+            collection.items = kept
+            if not kept:
+                del metagraph.collections[key]
+    return found
+
+
+def _is_broken(collection: Collection, item: CollectionItem) -> bool:
+    leads_nowhere = any(mention.text and mention.target is None for mention in item.mentions.values())
+    return leads_nowhere or bool(collection_fault(collection, item))
 
 
 def _fillers(metagraph: MetaGraph, needed: set[Node], saver: SaverPart) -> list[Node]:

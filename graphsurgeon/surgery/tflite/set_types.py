@@ -18,6 +18,7 @@ from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.shape import UNKNOWN_RANK
+from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.moves.reports import InputChange
 
@@ -48,6 +49,7 @@ class Scale:
     zero_point: int
 
 
+@arguments.takes(dtypes=arguments.dtypes)
 def set_output(
     model: Model,
     dtypes: Mapping[str, str | DType],
@@ -84,7 +86,7 @@ def scale_of(scale: float | None, zero_point: int | None) -> Scale | None:
     """
     if scale is None and zero_point is None:
         return None
-    if scale is None or not 0 < scale < float("inf"):
+    if not isinstance(scale, int | float) or not 0 < scale < float("inf"):
         raise UsageError("a scale is a positive number", hint="give --scale and --zero-point")
     return Scale(scale, zero_point or 0)
 

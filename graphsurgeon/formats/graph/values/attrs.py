@@ -83,7 +83,7 @@ class NodeAttrs(AttrView):
         return default if message is None else decode(message, self.context)
 
     def __setitem__(self, key: str, value: AttrValue) -> None:
-        self._change(key, authoring.coerced(self.op, key, value))
+        self._change(key, authoring.coerced(self.op, key, value, self.get("dtype") if key == "value" else None))
 
     def __delitem__(self, key: str) -> None:
         if key not in self:

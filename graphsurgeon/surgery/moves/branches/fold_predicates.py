@@ -235,7 +235,7 @@ def _narrow(merge: Node, alive: list[Value]) -> None:
             controls=[merge],
         )
         which.replace_with(constant.output(0))
-    merge.become("RefIdentity" if merge.op == "RefMerge" else "Identity", alive, {"T": attribute(merge, "T")})
+    merge.become(_identity(merge, "RefMerge", alive[0]), alive, {"T": attribute(merge, "T")})
 
 
 def _check_indices(merge: Node, alive: list[Value]) -> None:
@@ -250,4 +250,10 @@ def _pass_through(switch: Node, *, taken: bool) -> None:
     if taken:
         switch.output(1).replace_with(switch.output(0))
     dtype = attribute(switch, "T") or dtype_of(switch.inputs[0])
-    switch.become("RefIdentity" if switch.op == "RefSwitch" else "Identity", switch.inputs[:1], {"T": dtype})
+    switch.become(_identity(switch, "RefSwitch", switch.inputs[0]), switch.inputs[:1], {"T": dtype})
+
+
+def _identity(node: Node, of_references: str, source: Value) -> str:
+    """Return which op hands on what a node let through: a constant that stands for a variable is no reference."""
+    known = dtype_of(source)
+    return "RefIdentity" if node.op == of_references and (known is None or known.is_ref) else "Identity"

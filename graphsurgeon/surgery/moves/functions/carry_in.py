@@ -168,7 +168,7 @@ def _between(graph: Graph, steps: Sequence[_Step], outputs: Mapping[str, Value])
     if loops:
         raise UnsupportedError(
             f"{loops[0].name!r} ({loops[0].op}) lies between the parsed features and the outputs",
-            hint="gs extract --past-parser makes a model of its own",
+            hint="name outputs before it, or export a signature that is fed the features",
         )
     return found
 
