@@ -249,7 +249,11 @@ def _answers(items: Sequence[str], jobs: int, kept: Path) -> Iterator[dict[str, 
     yield from found[: len(items)]
     with kept.open("a") as log:
         judge = "benchmarks.soundness_judges:judge"
-        for answer in in_processes(judge, items[len(found) :], jobs=jobs, seconds=_SECONDS):
+        rest = in_processes(judge, items[len(found) :], jobs=jobs, seconds=_SECONDS)
+        for number, answer in enumerate(rest, len(found)):
+            if answer.error is not None and "within" not in str(answer.error):
+                # What was looked at before may have left harm: a death counts if it comes again in a new process.
+                (answer,) = in_processes(judge, [items[number]], jobs=1, seconds=_SECONDS)
             said = answer.result if answer.error is None else {"process": str(answer.error)}
             log.write(json.dumps(said) + "\n")
             log.flush()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.formats.graph.objectgraph import MISSING, is_known_version, stored_faults
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
@@ -38,6 +38,12 @@ def objects(metagraph: MetaGraph) -> Iterator[Finding]:
         where = f"object {number}"
         for what in (*_edges(node), *_own(node), *stored_faults(node)):
             yield _finding(where, what)
+        counts = Counter(name for name, _ in node.children)
+        for name in (name for name, count in counts.items() if count > 1):
+            # What lies below a function is what was traced: nobody asks for it by name.
+            severity: Severity = "warning" if node.kind in _CALLABLE else "error"
+            what = f"it has {counts[name]} children {name!r}, of which one is kept"
+            yield Finding(severity, where, what, _HINT, "object-graph")
         for function in node.functions if node.kind in _CALLABLE else ():
             if function not in known and not isinstance(function, str):
                 yield _finding(where, f"the object graph does not say what its function {function.name!r} captures")
@@ -101,10 +107,6 @@ def _edges(node: ObjectNode) -> Iterator[str]:
 
 
 def _own(node: ObjectNode) -> Iterator[str]:
-    counts = Counter(name for name, _ in node.children)
-    yield from (
-        f"it has {count} children {name!r}, of which one is kept" for name, count in counts.items() if count > 1
-    )
     if not node.kind:
         yield "it is of no kind that the loader knows"
     if node.kind == "variable" and node.dtype is not None and not node.dtype.number:
