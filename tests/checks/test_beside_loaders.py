@@ -80,6 +80,34 @@ def numbers_recorded(meta: Any) -> None:
     shapes.i.append(3)
 
 
+def make_method(meta: Any, arguments: int) -> None:
+    """Let the first function with so many arguments say that it is a method."""
+    for one in meta.object_graph_def.nodes:
+        if one.HasField("function"):
+            pairs = one.function.function_spec.fullargspec.named_tuple_value.values
+            names = next(pair.value.list_value.values for pair in pairs if pair.key == "args")
+            if len(names) == arguments:
+                one.function.function_spec.is_method = True
+                return
+    raise AssertionError("no such function")
+
+
+def floats(meta: Any) -> None:
+    meta.collection_def["variables"].Clear()
+    meta.collection_def["variables"].float_list.value.append(3.0)
+
+
+def twice(meta: Any, name: str) -> None:
+    owner = next(one for one in meta.object_graph_def.nodes if any(edge.local_name == name for edge in one.children))
+    owner.children.add(local_name=name, node_id=0)
+
+
+def class_of_types(meta: Any) -> None:
+    marks = node(meta, "w/Assign").attr["_class"].list
+    assert marks.s
+    marks.type.append(1)
+
+
 def saver_at(meta: Any, name: str) -> None:
     meta.saver_def.filename_tensor_name = name
 
@@ -101,6 +129,9 @@ REFUSED: list[tuple[str, str, str, Change]] = [
     ("v1_while", "signature-tensor", V1, lambda meta: put_output(meta, "rnn/inner/Merge_1:0")),
     ("table_mutable", "saver", V1, lambda meta: saver_at(meta, "serving_default_words:0")),
     ("polymorphic", "saver", V1, lambda meta: saver_at(meta, "StatefulPartitionedCall:0")),
+    ("several_signatures", "object-function", V2, lambda meta: make_method(meta, 1)),
+    ("table_in_memory", "object-function", V2, lambda meta: make_method(meta, 0)),
+    ("v1_functions", "collection", V2, floats),
     ("asserts_and_prints", "shape", V2, lambda meta: set_attr(inside(meta, "StringFormat"), "template", s=b"none")),
 ]
 # fixture, who takes it, change
@@ -109,6 +140,9 @@ TAKEN: list[tuple[str, str, Change]] = [
     ("function_attributes", V2, traced_twice),
     ("v1_loop_assign", V1, numbers_recorded),
     ("linear", V1, lambda meta: set_types(node(meta, "StatefulPartitionedCall_1"), 20)),
+    ("table_in_memory", V1, lambda meta: set_types(node(meta, "StatefulPartitionedCall_1"), 7)),
+    ("table_asset", V2, lambda meta: twice(meta, "_filename")),
+    ("v1_functions", V1, class_of_types),
 ]
 
 
@@ -253,6 +287,30 @@ def with_orphans(folder: Path) -> Path:
     shutil.copytree(FIXTURES / "checkpoint" / "partitioned", folder / "c")
     index = folder / "c" / "model.ckpt.index"
     index.write_bytes(write_table([(key, value) for key, value in SSTable(open_source(index)) if key != b"rows"]))
+    return folder / "c" / "model.ckpt"
+
+
+def test_slices_that_do_not_make_up_the_whole(tmp_path: Path) -> None:
+    assert errors(with_a_larger_whole(tmp_path)) == {"checkpoint-files"}
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_misses_slices(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match="sufficient slices"):
+        tf.train.load_checkpoint(str(with_a_larger_whole(tmp_path))).get_tensor("rows")
+
+
+def with_a_larger_whole(folder: Path) -> Path:
+    """Let a partitioned variable have a row more than its slices."""
+    shutil.copytree(FIXTURES / "checkpoint" / "partitioned", folder / "c")
+    index = folder / "c" / "model.ckpt.index"
+    entries = dict(SSTable(open_source(index)))
+    message = schema.message("tensorflow.BundleEntryProto").FromString(entries[b"rows"])
+    message.shape.dim[0].size += 1
+    entries[b"rows"] = message.SerializeToString()
+    index.write_bytes(write_table(sorted(entries.items())))
     return folder / "c" / "model.ckpt"
 
 

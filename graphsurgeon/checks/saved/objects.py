@@ -21,6 +21,8 @@ _SIGNATURES = "signature_map"
 _CALLABLE = frozenset({"function", "bare_concrete_function"})
 # No tensor is made of these, so no function can capture them. A user object may be of a class that can be captured.
 _NO_TENSOR = _CALLABLE
+_UNASKED = frozenset({"asset", "constant", "resource"})
+_INNER = "captured_tensor"
 _HINT = "take the model from its source, or save it anew"
 
 
@@ -40,8 +42,10 @@ def objects(metagraph: MetaGraph) -> Iterator[Finding]:
             yield _finding(where, what)
         counts = Counter(name for name, _ in node.children)
         for name in (name for name, count in counts.items() if count > 1):
-            # What lies below a function is what was traced: nobody asks for it by name.
-            severity: Severity = "warning" if node.kind in _CALLABLE else "error"
+            lost = [child for local, child in node.children if local == name][:-1]
+            # What lies below a function is what was traced: nobody asks for it by name, nor for a file or a constant.
+            is_asked = node.kind not in _CALLABLE and any(child.kind not in _UNASKED for child in lost)
+            severity: Severity = "error" if is_asked else "warning"
             what = f"it has {counts[name]} children {name!r}, of which one is kept"
             yield Finding(severity, where, what, _HINT, "object-graph")
         for function in node.functions if node.kind in _CALLABLE else ():
@@ -122,6 +126,7 @@ def _own(node: ObjectNode) -> Iterator[str]:
 
 
 def _functions(graph: ObjectGraph) -> Iterator[Finding]:
+    named = {function for node in graph.nodes for function in node.functions if node.kind in _CALLABLE}
     for entry in graph.concrete_functions:
         name = entry.function if isinstance(entry.function, str) else entry.function.name
         where = f"object graph, function {name}"
@@ -130,6 +135,8 @@ def _functions(graph: ObjectGraph) -> Iterator[Finding]:
                 yield _finding(where, f"it captures object {captured.raw}, which there is not")
             elif captured.kind == "resource" and captured.child("_create_resource") is None:
                 yield _finding(where, "it captures a resource that has no function '_create_resource', which makes it")
+            elif captured.kind == _INNER and entry.function in named:
+                yield _finding(where, "it captures a tensor of another function, which only gradients do")
             elif captured.kind in _NO_TENSOR or captured.identifier in ("_generic_user_object", _SIGNATURES):
                 yield _finding(where, "it captures an object of which no tensor can be made")
         for what in stored_faults(entry):
