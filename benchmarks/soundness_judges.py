@@ -237,8 +237,10 @@ def _run(session: Any, graph: Any, signature: Any, size: int) -> None:
         tensor = tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph)
         if info.WhichOneof("encoding") != "name":
             return
-        own = list(tensor.shape) if tensor.shape.rank is not None else []  # where the signature says none
+        own = list(tensor.shape) if tensor.shape.rank is not None else []
         dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
+        if len(own) == len(dims):  # what the signature leaves open, the graph may know
+            dims = [known if size < 0 else size for size, known in zip(dims, own, strict=True)]
         feeds[tensor] = _value(tensor.dtype, dims, size)
     outputs = [signature.outputs[key] for key in sorted(signature.outputs)]
     found = [tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph) for info in outputs]

@@ -129,6 +129,7 @@ REFUSED: list[tuple[str, str, str, Change]] = [
     ("v1_while", "signature-tensor", V1, lambda meta: put_output(meta, "rnn/inner/Merge_1:0")),
     ("table_mutable", "saver", V1, lambda meta: saver_at(meta, "serving_default_words:0")),
     ("polymorphic", "saver", V1, lambda meta: saver_at(meta, "StatefulPartitionedCall:0")),
+    ("odd_names", "call-types", V1, lambda meta: set_types(node(meta, meta.saver_def.restore_op_name), 3)),
     ("several_signatures", "object-function", V2, lambda meta: make_method(meta, 1)),
     ("table_in_memory", "object-function", V2, lambda meta: make_method(meta, 0)),
     ("v1_functions", "collection", V2, floats),
@@ -233,6 +234,34 @@ def test_tensorflow_runs_a_loop_without_them(tmp_path: Path) -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.import_graph_def(graph_def, name="")
         assert session.run("while:2", {"x:0": np.zeros((1, 4)), "flag:0": False}) == 3
+
+
+def test_an_input_in_a_function_may_be_a_node(tmp_path: Path) -> None:
+    assert errors(named_plainly(tmp_path)) == set()
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_takes_the_first_output(tmp_path: Path) -> None:
+    import numpy as np
+    import tensorflow as tf
+
+    results = []
+    for path in (FIXTURES / "graphdef" / "functional.pb", named_plainly(tmp_path)):
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            tf.import_graph_def(tf.compat.v1.GraphDef.FromString(path.read_bytes()), name="")
+            results.append(session.run("Identity:0", {"x:0": np.full((1, 4), 0.3), "flag:0": False}))
+    assert np.array_equal(*results)
+
+
+def named_plainly(folder: Path) -> Path:
+    """Let a branch name a node where it read its output."""
+    message = schema.message("tensorflow.GraphDef")()
+    message.ParseFromString((FIXTURES / "graphdef" / "functional.pb").read_bytes())
+    branch = next(one for one in message.library.function if "cond_false" in one.signature.name)
+    result = next(one for one in branch.node_def if one.name == "cond/Identity")
+    result.input[0] = result.input[0].partition(":")[0]
+    (folder / "g.pb").write_bytes(message.SerializeToString())
+    return folder / "g.pb"
 
 
 def with_an_argument(folder: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphsurgeon.analysis.flow.calls import run_function
+from graphsurgeon.analysis.flow.load_path import init_node
 from graphsurgeon.checks.graphs.nodes import Running, reached
 from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import place
@@ -114,12 +115,12 @@ def _missing(severity: str, where: str, what: str) -> Finding:
 
 def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find calls, branches and loops whose arguments or results are not those of their functions."""
-    running = Running(metagraph)
+    running, fetched = Running(metagraph), _fetched(metagraph)
     for graph in metagraph.graphs:
         for node in graph.nodes:
             for what in _misfits(node) if node.op in _CHECKED else _of_reduction(node) if node.op == _REDUCTION else ():
                 severity: Severity = "error" if _is_instantiated(node) else running.severity(node)
-                if _has_idle_arguments(node) or _differs_unread(node):
+                if _has_idle_arguments(node) or (node not in fetched and _differs_unread(node)):
                     severity = "warning"
                 yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
 
@@ -172,6 +173,12 @@ def _is_instantiated(node: Node) -> bool:
     gives_more = results is not None and len(results) < len(function.outputs)
     takes_more = arguments is not None and len(arguments) < len(function.inputs)
     return gives_more or takes_more
+
+
+def _fetched(metagraph: MetaGraph) -> set[Node | None]:
+    """Return the nodes that loaders fetch: a call among them is not replaced by its function, and its types count."""
+    saver = metagraph.saver
+    return {saver.restore.node if saver is not None else None, init_node(metagraph)}
 
 
 def _differs_unread(node: Node) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from graphsurgeon.checks.graphs.nodes import Running
 from graphsurgeon.checks.places import Nodes, every_node, place
-from graphsurgeon.model.dtype import INT64
+from graphsurgeon.model.dtype import INT64, DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -98,7 +98,7 @@ def _line_numbers(node: Node, table: Node | None) -> Iterator[str]:
     """Find keys or values that are numbers of lines, in a table that holds something else."""
     for index, kind, noun in (("key_index", "key_dtype", "keys"), ("value_index", "value_dtype", "values")):
         held = table.attrs.get(kind) if table is not None and table.op in TABLES else None
-        if held is not None and node.attrs.get(index) == _LINE_NUMBER and held is not INT64:
+        if isinstance(held, DType) and node.attrs.get(index) == _LINE_NUMBER and held is not INT64:
             yield f"its {noun} are numbers of lines, and those of the table are {held}"
 
 
