@@ -235,7 +235,8 @@ def _judged(models: Sequence[Path], mutants: Sequence[Mutant], jobs: int, kept: 
         if source not in known:
             known[source] = _findings(source)
         refusal = _refusal(before[source], answer)
-        is_whole = not any(before[source].values()) and "process" not in answer
+        is_lost = bool(before[source].keys() - answer.keys())  # a function that is not there is not called
+        is_whole = not any(before[source].values()) and "process" not in answer and not is_lost
         yield Outcome(mutant, _said(known[source], _findings(mutant.path)), refusal, is_whole)
 
 
