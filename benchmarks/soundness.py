@@ -235,7 +235,8 @@ def _judged(models: Sequence[Path], mutants: Sequence[Mutant], jobs: int, kept: 
         if source not in known:
             known[source] = _findings(source)
         refusal = _refusal(before[source], answer)
-        is_whole = not any(before[source].values()) and "process" not in answer
+        is_lost = bool(before[source].keys() - answer.keys())  # a function that is not there is not called
+        is_whole = not any(before[source].values()) and "process" not in answer and not is_lost
         yield Outcome(mutant, _said(known[source], _findings(mutant.path)), refusal, is_whole)
 
 
@@ -249,7 +250,11 @@ def _answers(items: Sequence[str], jobs: int, kept: Path) -> Iterator[dict[str, 
     yield from found[: len(items)]
     with kept.open("a") as log:
         judge = "benchmarks.soundness_judges:judge"
-        for answer in in_processes(judge, items[len(found) :], jobs=jobs, seconds=_SECONDS):
+        rest = in_processes(judge, items[len(found) :], jobs=jobs, seconds=_SECONDS)
+        for number, answer in enumerate(rest, len(found)):
+            if answer.error is not None and "within" not in str(answer.error):
+                # What was looked at before may have left harm: a death counts if it comes again in a new process.
+                (answer,) = in_processes(judge, [items[number]], jobs=1, seconds=_SECONDS)
             said = answer.result if answer.error is None else {"process": str(answer.error)}
             log.write(json.dumps(said) + "\n")
             log.flush()

@@ -138,7 +138,7 @@ def _object_graph(found: Parts, chance: random.Random) -> str | None:
         return None
     name = next((name for name in found.shards if f".data-{entry.shard_id:05d}-" in name), "")
     stored = found.shards.get(name, b"")[entry.offset : entry.offset + entry.size]
-    graph = _object_message(stored)
+    graph = object_message(stored)
     if graph is None:
         return None
     edges = [edge for node in graph.nodes for edge in node.children]
@@ -154,11 +154,11 @@ def _object_graph(found: Parts, chance: random.Random) -> str | None:
         value.checkpoint_key = "no_such"
     else:
         value.name = "OTHER"
-    _put_objects(found, name, entry, graph.SerializeToString())
+    put_objects(found, name, entry, graph.SerializeToString())
     return f"{how} {edge.local_name if how.startswith('edge') else value.full_name}"
 
 
-def _object_message(stored: bytes) -> Any | None:
+def object_message(stored: bytes) -> Any | None:
     """Return the message that a string tensor of one element holds: its length, a checksum of that, its bytes."""
     length = place = 0
     for place, byte in enumerate(stored[:10]):
@@ -170,7 +170,7 @@ def _object_message(stored: bytes) -> Any | None:
     return message.FromString(stored[start:]) if len(stored) == start + length else None
 
 
-def _put_objects(found: Parts, name: str, entry: Any, data: bytes) -> None:
+def put_objects(found: Parts, name: str, entry: Any, data: bytes) -> None:
     """Write the object graph behind everything else, with the checksums that TensorFlow wants."""
     stored, checksum = encode_strings([data], big_endian=False)
     entry.offset, entry.size, entry.crc32c = len(found.shards[name]), len(stored), mask(checksum)

@@ -6,7 +6,7 @@ A judge returns stage -> message, empty where the loader or run passes. A run th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 _SECONDS = 10.0  # of one run: a changed constant can make a loop endless
 _MOST_SINKS = 40
+_MOST_SIZE = 1000
+_SIZES = (2, 1, 3)  # what unknown dimensions are fed with: a run is refused if it is with each of them
 # A run that does not end, and the result of a branch that is not taken.
 _NO_REFUSAL = ("DeadlineExceeded", "Timed out", "does not have value")
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -43,6 +45,17 @@ def _said(verdict: Verdict, stage: str, act: Callable[[], Any]) -> Any:
         return None
 
 
+def _said_of_sizes(verdict: Verdict, stage: str, act: Callable[[int], Any], more: Sequence[int] = ()) -> None:
+    """Do something with each size of unknown dimensions until it passes: who feeds another size may be right.
+
+    `more` are sizes that other inputs are known to have.
+    """
+    for size in dict.fromkeys((*_SIZES, *more)):
+        _said(verdict, stage, lambda size=size: act(size))
+        if not verdict[stage]:
+            return
+
+
 def _session() -> Any:
     import tensorflow as tf
 
@@ -50,16 +63,16 @@ def _session() -> Any:
     return tf.compat.v1.Session(config=config)
 
 
-def _value(dtype: Any, dims: list[int | None]) -> Any:
+def _value(dtype: Any, dims: list[int | None], size: int = _SIZES[0]) -> Any:
     import numpy as np
 
-    shape = [2 if dim is None or dim < 0 else dim for dim in dims]
+    shape = [size if dim is None or dim < 0 else dim for dim in dims]
     return np.full(shape, b"a" if dtype.as_numpy_dtype is object else 0, dtype.as_numpy_dtype)
 
 
-def _feeds(graph: Any) -> dict[Any, Any]:
+def _feeds(graph: Any, size: int) -> dict[Any, Any]:
     found = [op.outputs[0] for op in graph.get_operations() if op.type == "Placeholder"]
-    return {one: _value(one.dtype, list(one.shape) if one.shape.rank is not None else []) for one in found}
+    return {one: _value(one.dtype, list(one.shape) if one.shape.rank is not None else [], size) for one in found}
 
 
 def _graph(path: str) -> Verdict:
@@ -77,10 +90,12 @@ def _graph(path: str) -> Verdict:
 def _run_sinks(verdict: Verdict, graph: Any, session: Callable[[], Any]) -> None:
     """Fetch what nothing reads: of as many nodes as it has, those of saving aside."""
     sinks = [op for op in graph.get_operations() if op.outputs and not any(one.consumers() for one in op.outputs)]
-    feeds = _feeds(graph)
+    if any(op.type == "Placeholder" and op.outputs[0].shape.rank is None for op in graph.get_operations()):
+        return  # nobody knows what to feed: kernels may die of a scalar in place of an image
+    feeds = {size: _feeds(graph, size) for size in _SIZES}
     wanted = [op for op in sinks if op.type != "Placeholder" and not _saves(op)]
     for op in wanted[:_MOST_SINKS]:
-        _said(verdict, f"run {op.name}", lambda op=op: session().run(op.outputs[0], feeds))
+        _said_of_sizes(verdict, f"run {op.name}", lambda size, op=op: session().run(op.outputs[0], feeds[size]))
 
 
 def _saves(op: Any) -> bool:
@@ -189,16 +204,21 @@ def _saved(path: str) -> Verdict:
         if meta is not None:
             for key in sorted(meta.signature_def):
                 if not key.startswith("__"):
-                    _said(verdict, f"v1 {key}", lambda key=key: _run(session, graph, meta.signature_def[key]))
+                    signature = meta.signature_def[key]
+                    dims = [dim.size for info in signature.inputs.values() for dim in info.tensor_shape.dim]
+                    more = sorted({size for size in dims if 0 < size < _MOST_SIZE})
+                    _said_of_sizes(
+                        verdict, f"v1 {key}", lambda size, one=signature: _run(session, graph, one, size), more
+                    )
     loaded = _said(
         verdict, "v2 load", lambda: tf.saved_model.load(path, tags=None if len(model.meta_graphs) == 1 else tags)
     )
     if loaded is not None:
         known = _said(verdict, "v2 signatures", lambda: dict(loaded.signatures)) or {}
         for key in sorted(known):
-            _said(verdict, f"v2 {key}", lambda key=key: _call(known[key]))
+            _said_of_sizes(verdict, f"v2 {key}", lambda size, key=key: _call(known[key], size))
         for name, concrete in _functions(loaded):
-            _said(verdict, f"v2 function {name}", lambda concrete=concrete: _call_plainly(concrete))
+            _said_of_sizes(verdict, f"v2 function {name}", lambda size, one=concrete: _call_plainly(one, size))
     return verdict
 
 
@@ -208,7 +228,7 @@ def _saved_model(path: str) -> Any:
     return saved_model_pb2.SavedModel.FromString((Path(path) / "saved_model.pb").read_bytes())
 
 
-def _run(session: Any, graph: Any, signature: Any) -> None:
+def _run(session: Any, graph: Any, signature: Any, size: int) -> None:
     """Fetch the outputs of a signature as a client does, its inputs fed; not where one is no plain tensor."""
     import tensorflow as tf
 
@@ -217,21 +237,23 @@ def _run(session: Any, graph: Any, signature: Any) -> None:
         tensor = tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph)
         if info.WhichOneof("encoding") != "name":
             return
-        own = list(tensor.shape) if tensor.shape.rank is not None else []  # where the signature says none
+        own = list(tensor.shape) if tensor.shape.rank is not None else []
         dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
-        feeds[tensor] = _value(tensor.dtype, dims)
+        if len(own) == len(dims):  # what the signature leaves open, the graph may know
+            dims = [known if size < 0 else size for size, known in zip(dims, own, strict=True)]
+        feeds[tensor] = _value(tensor.dtype, dims, size)
     outputs = [signature.outputs[key] for key in sorted(signature.outputs)]
     found = [tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph) for info in outputs]
     session.run(tf.nest.flatten(found, expand_composites=True), feeds)
 
 
-def _call(function: Any) -> None:
+def _call(function: Any, size: int) -> None:
     import tensorflow as tf
 
     specs = function.structured_input_signature[1]
     if all(isinstance(spec, tf.TensorSpec) for spec in specs.values()):
         dims = {key: list(spec.shape) if spec.shape.rank is not None else [] for key, spec in specs.items()}
-        function(**{key: tf.constant(_value(spec.dtype, dims[key]), spec.dtype) for key, spec in specs.items()})
+        function(**{key: tf.constant(_value(spec.dtype, dims[key], size), spec.dtype) for key, spec in specs.items()})
 
 
 def _functions(loaded: Any) -> list[tuple[str, Any]]:
@@ -243,14 +265,14 @@ def _functions(loaded: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def _call_plainly(function: Any) -> None:
+def _call_plainly(function: Any, size: int) -> None:
     import tensorflow as tf
 
     arguments, keywords = function.structured_input_signature
     specs = tf.nest.flatten((arguments, keywords))
     if all(isinstance(spec, tf.TensorSpec) for spec in specs):
         dims = [list(spec.shape) if spec.shape.rank is not None else [] for spec in specs]
-        values = [tf.constant(_value(spec.dtype, one), spec.dtype) for spec, one in zip(specs, dims, strict=True)]
+        values = [tf.constant(_value(spec.dtype, one, size), spec.dtype) for spec, one in zip(specs, dims, strict=True)]
         given, named = tf.nest.pack_sequence_as((arguments, keywords), values)
         function(*given, **named)
 

@@ -28,6 +28,7 @@ MAY_NAME_OPS = {
     "scanning/flow/exact.py": "op -> function on arrays of texts",
     "scanning/flow/fold.py": "op -> function on texts",
     "checks/graphs/lengths.py": "op -> how long the lists of its attributes have to be",
+    "checks/graphs/kernels.py": "op -> what its kernel takes of attributes",
 }
 # One function or rule an op; words of other frameworks.
 MAY_NAME_OPS_BELOW = ("shapes/families/", "shapes/onnx/", "patterns/", "lowering/", "kernels/", "formats/stablehlo/")

@@ -19,14 +19,16 @@ from graphsurgeon.checks.graphs import (
     edges,
     lengths,
     library,
+    loops,
     mentions,
     nodes,
     ops,
     resources,
     runs,
 )
+from graphsurgeon.checks.graphs import kernels as graph_kernels
 from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
-from graphsurgeon.checks.saved import files, object_functions, objects, savers, tables, variables
+from graphsurgeon.checks.saved import captures, files, object_functions, objects, savers, tables, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
 from graphsurgeon.checks.tflite import kernels, operators, tensors
@@ -61,6 +63,7 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     calls.call_attributes,
     calls.results,
     resources.table_types,
+    loops.frames,
     mentions.dangling_mentions,
     collections.collections,
     entries.tensors,
@@ -80,6 +83,7 @@ NODE_RULES: tuple[NodeRule, ...] = (
     attributes.kinds,
     lengths.lengths,
     resources.resource_names,
+    graph_kernels.kernels,
 )
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.subgraphs,
@@ -123,7 +127,7 @@ RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     ANY: STORED_RULES,
 }
 SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
-    TENSORFLOW: (ops.contradictions,),
+    TENSORFLOW: (ops.contradictions, captures.captures),
     TFLITE: (tensors.contradictions,),
     ONNX: (onnx.contradictions,),
 }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from graphsurgeon.shapes.session import Session
 
 RECORDS = "the file records"  # in findings about what is inferred against it
+ASSUMED = "is assumed"  # the same of what the caller says
 MOST_FLOATS = 16  # elements of a floating-point constant worth computing with
 MOST_UNREAD = 256  # outputs of a node that are looked at although nobody may read them
 PATIENCE = 8  # turns of a loop before its elements, twice as many before its shape, are given up
@@ -234,7 +235,7 @@ class GraphPass:
         try:
             dim.merge(fact.dims, assumed)
         except dim.ShapeError:
-            self._find(node, f"output {port} has shape {dim.show(fact.dims)}, {dim.show(assumed)} is assumed")
+            self._find(node, f"output {port} has shape {dim.show(fact.dims)}, {dim.show(assumed)} {ASSUMED}")
         return Fact(assumed, handle=fact.handle)
 
     def _find(self, node: Node, what: str) -> None:

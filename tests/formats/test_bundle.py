@@ -142,7 +142,7 @@ def test_a_missing_slice(make_bundle: MakeBundle, floats: Floats) -> None:
         found.variables["w"].tensor.numpy()
     assert messages(found) == [
         "w: its slice at [1] is missing",
-        "gone [0:1]: is a slice of a variable that does not list it",
+        "gone [0:1]: is a slice of a variable that does not list it: Python's readers cannot list its name",
     ]
 
 

@@ -16,6 +16,7 @@ from graphsurgeon.model.objects import ObjectGraph, ObjectNode
 from graphsurgeon.ops.kinds import VARIABLES
 
 VARIABLE_VALUE = "VARIABLE_VALUE"
+_ATTRIBUTES = "/.ATTRIBUTES/"  # what stands behind it in a key tells loaders which value it is, whatever its own name
 
 
 def captured_keys(metagraph: MetaGraph, checkpoint: Checkpoint) -> dict[Node, str]:
@@ -46,5 +47,5 @@ def object_keys(objects: ObjectGraph, stored: ObjectGraph) -> dict[ObjectNode, s
         node: key
         for node, twin in objects.paired(stored).items()
         for name, _, key in twin.attributes
-        if name == VARIABLE_VALUE
+        if VARIABLE_VALUE in (name, key.rpartition(_ATTRIBUTES)[2])
     }

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphsurgeon.analysis.flow.calls import run_function
+from graphsurgeon.analysis.flow.load_path import init_node
 from graphsurgeon.checks.graphs.nodes import Running, reached
 from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import place
 from graphsurgeon.formats.graph.metagraph import repeated_gradients
-from graphsurgeon.model.dtype import RESOURCE, VARIANT, DType
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -19,6 +20,7 @@ from graphsurgeon.ops.kinds import BRANCHES, CALLS, LOOPS, PLAIN_CALLS
 
 CALL_TYPES = "call-types"  # no importer refuses them, but running the node fails
 _CHECKED = CALLS | BRANCHES | LOOPS
+_REDUCTION = "ReduceDataset"
 _TYPES_HINT = "make the types of the node those of the function"
 
 
@@ -113,11 +115,13 @@ def _missing(severity: str, where: str, what: str) -> Finding:
 
 def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find calls, branches and loops whose arguments or results are not those of their functions."""
-    running = Running(metagraph)
+    running, fetched = Running(metagraph), _fetched(metagraph)
     for graph in metagraph.graphs:
         for node in graph.nodes:
-            for what in _misfits(node) if node.op in _CHECKED else ():
+            for what in _misfits(node) if node.op in _CHECKED else _of_reduction(node) if node.op == _REDUCTION else ():
                 severity: Severity = "error" if _is_instantiated(node) else running.severity(node)
+                if _has_idle_arguments(node) or (node not in fetched and _differs_unread(node)):
+                    severity = "warning"
                 yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
 
 
@@ -160,8 +164,7 @@ def results(metagraph: MetaGraph) -> Iterator[Finding]:
 def _is_instantiated(node: Node) -> bool:
     """Say whether a session refuses a call whose counts do not fit, run or not: of one in the main graph it does.
 
-    That is where the function takes more arguments, or gives more results, than the node has types for; and where it
-    takes or gives handles, by which calls are placed on devices.
+    That is where the function takes more arguments, or gives more results, than the node has types for.
     """
     function = run_function(node) if node.graph.kind == "main" else None
     if function is None:
@@ -169,8 +172,36 @@ def _is_instantiated(node: Node) -> bool:
     results, arguments = _types(node, "Tout"), _types(node, "Tin")
     gives_more = results is not None and len(results) < len(function.outputs)
     takes_more = arguments is not None and len(arguments) < len(function.inputs)
-    types = [*(value.dtype for value in function.inputs), *(output.dtype for output in function.outputs)]
-    return gives_more or takes_more or RESOURCE in types or VARIANT in types
+    return gives_more or takes_more
+
+
+def _fetched(metagraph: MetaGraph) -> set[Node | None]:
+    """Return the nodes that loaders fetch: a call among them is not replaced by its function, and its types count."""
+    saver = metagraph.saver
+    return {saver.restore.node if saver is not None else None, init_node(metagraph)}
+
+
+def _differs_unread(node: Node) -> bool:
+    """Say whether all that a call gets wrong are types of results that nothing reads: it runs for what it does."""
+    function = run_function(node) if node.op in PLAIN_CALLS else None
+    results, arguments = _types(node, "Tout"), _types(node, "Tin")
+    if function is None or results is None or arguments is None or len(results) != len(function.outputs):
+        return False
+    if not _equal(arguments, [value.dtype for value in function.inputs]) or len(node.inputs) != len(arguments):
+        return False
+    given = [output.dtype for output in function.outputs]
+    others = [port for port, one in enumerate(results) if not _equal([one], [given[port]])]
+    return not any(node.outputs[port].consumers for port in others if port < len(node.outputs))
+
+
+def _has_idle_arguments(node: Node) -> bool:
+    """Say whether all that a loop lacks are last arguments which nothing reads: opened, it runs without them."""
+    types = _types(node, "T") if node.op in LOOPS and node.graph.kind == "main" else None
+    taken = [ref.graph.inputs for ref in node.function_refs if ref.graph is not None] if types is not None else []
+    if types is None or not any(len(inputs) > len(types) for inputs in taken):
+        return False
+    is_equal = all(_equal(types, [value.dtype for value in inputs[: len(types)]]) for inputs in taken)
+    return is_equal and not any(value.consumers for inputs in taken for value in inputs[len(types) :])
 
 
 def _misfits(node: Node) -> Iterator[str]:
@@ -187,6 +218,8 @@ def _misfits(node: Node) -> Iterator[str]:
             yield what
         is_condition = is_loop and ref == node.attrs.get("cond")
         given = [output.dtype for output in function.outputs]
+        if is_condition and len(given) != 1:
+            yield f"{node.op} takes one result of {function.name}, it gives {len(given)}"
         if results is not None and not is_condition and not _equal(results, given):
             yield f"{node.op} expects {_listed(results)} of {function.name}, it gives {_listed(given)}"
     # The condition of a branch, the device of a call that says one.
@@ -194,6 +227,22 @@ def _misfits(node: Node) -> Iterator[str]:
     passed = len(node.inputs) - besides
     if arguments is not None and passed != len(arguments):
         yield f"{node.op} has {passed} arguments, its types name {len(arguments)}"
+
+
+def _of_reduction(node: Node) -> Iterator[str]:
+    """Hold the function of a reduction to what it gets: the state, an element of the data, what it captures."""
+    state, captured = _types(node, "Tstate"), _types(node, "Targuments")
+    function = next((ref.graph for ref in node.function_refs), None)
+    if state is None or captured is None or function is None or _is_generic(function):
+        return
+    taken, given = [value.dtype for value in function.inputs], [output.dtype for output in function.outputs]
+    if not _equal(state, given):
+        yield f"{node.op} expects {_listed(state)} of {function.name}, it gives {_listed(given)}"
+    elements = len(taken) - len(state) - len(captured)
+    known = [*taken[: len(state)], *taken[len(taken) - len(captured) :]] if elements >= 0 else []
+    if elements < 0 or not _equal([*state, *captured], known):
+        what = f"the state {_listed(state)} first and {_listed(captured)} last"
+        yield f"{node.op} gives {function.name} {what}, it takes {_listed(taken)}"
 
 
 def _types(node: Node, name: str) -> list[AttrValue] | None:

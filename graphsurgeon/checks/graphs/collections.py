@@ -55,8 +55,8 @@ def plain_variables(model: Model) -> Iterator[Finding]:
     """Find variables that are listed by name alone, of which Python makes no variables."""
     for metagraph in model.metagraphs:
         collection = metagraph.collections.get(_RESTORED)
-        if collection is None or collection.kind != "node_list" or not collection.items:
+        if collection is None or collection.kind == "bytes_list" or not collection.items:
             continue
         if metagraph.objects is None or not metagraph.objects.nodes:
-            what = "it names nodes, and Python wants variables"
+            what = f"it is a {collection.kind}, and Python wants variables"
             yield _finding(collection, f"collection {collection.key}", what)

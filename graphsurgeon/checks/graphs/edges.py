@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from graphsurgeon.checks.places import Present, place
 from graphsurgeon.formats.graph.values.attrs import has_attr
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import BACK_EDGES
@@ -21,7 +21,13 @@ def dangling_inputs(metagraph: MetaGraph) -> Iterator[Finding]:
     for graph in metagraph.graphs:
         known = Present(graph)
         for node in graph.nodes:
-            texts = [str(value) for value in node.inputs if value not in known]
+            lost = [str(value) for value in node.inputs if value not in known]
+            plain = [text for text in lost if _is_named_plainly(graph, text)] if lost else []
+            for text in plain:  # only `tf.saved_model.load` wants it spelled out, which makes functions in Python
+                severity: Severity = "error" if metagraph.objects is not None else "warning"
+                what = f"its input {text!r} is a node without the name and number of an output: sessions take the first"
+                yield Finding(severity, place(graph, node), what, _REWIRE, "dangling-input")
+            texts = [text for text in lost if text not in plain]
             texts += [f"^{other}" for other in node.controls if other not in known.nodes]
             for text in texts:
                 yield _dangling(place(graph, node), f"its input {text!r} names nothing in the graph")
@@ -30,6 +36,10 @@ def dangling_inputs(metagraph: MetaGraph) -> Iterator[Finding]:
             if output.value not in known:
                 text = f"{str(output.value)!r}, which names nothing in it" if output.value.name != "" else "nothing"
                 yield _dangling(place(graph), f"its result {output.name!r} is {text}")
+
+
+def _is_named_plainly(graph: Graph, text: str) -> bool:
+    return graph.kind != "main" and ":" not in text and graph.node(text) is not None
 
 
 def _kept_controls(graph: Graph, known: Present) -> Iterator[Finding]:

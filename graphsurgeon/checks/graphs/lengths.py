@@ -57,7 +57,8 @@ def _fixed(node: Node) -> Iterator[str]:
 def _recorded(node: Node) -> Iterator[str]:
     """Hold the shapes that are noted down to the outputs: more may be (`ValidateShape` of graph_constructor.cc)."""
     shapes = attr_kinds.StoredAttrs(node).get(OUTPUT_SHAPES) if has_attr(node, OUTPUT_SHAPES) else None
-    if shapes is None or shapes.WhichOneof("value") not in (None, "list"):
+    # Importers pass over what is no list of shapes alone.
+    if shapes is None or attr_kinds.kinds(shapes) not in ((), ("list",), ("list(shape)",)):
         return
     count, outputs = attr_kinds.size(shapes) if shapes.HasField("list") else 0, node.output_dtypes()
     if outputs is not None and count < len(outputs):

@@ -13,6 +13,18 @@ from graphsurgeon.ops import catalog
 
 # `TF_GRAPH_DEF_VERSION` of TensorFlow 2.21, the release that the definitions of ops are of (core/public/version.h).
 CONSUMER = 2474
+# Attributes of functions that Python makes (`MONOMORPHIC_FUNCTION_ALLOWLIST`, attributes.py), and `_input_shapes`.
+_WORDS = """
+_OutputsOnOpDevice _XlaCompile _XlaMustCompile _XlaScope _XlaSeparateCompiledGradients _construction_context
+_disable_acd _disable_call_shape_inference _implements _input_shapes _noinline _original_func_name _tf_data_function
+_tftrt_allow_build_at_runtime _tftrt_convert_function _tftrt_is_dyn_op _tftrt_max_batch_size _tftrt_max_cached_engines
+_tftrt_max_workspace_size_bytes _tftrt_minimum_segment_size _tftrt_precision_mode _tftrt_profile_strategy
+_tftrt_trt_logger_name _tftrt_use_calibration _tftrt_use_implicit_batch api_implements api_preferred_device
+backward_function_name disable_summaries_at_runtime experimental_ints_on_device forward_function_name
+function_runs_at_most_once go_backwards runtime_constant_optimization shared_rendezvous tf_quant.composite_function
+tf_quant.quantized_ops time_major
+"""
+_FUNCTION_ATTRS = frozenset(_WORDS.split())
 
 
 def versions(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -47,6 +59,7 @@ def functions(metagraph: MetaGraph) -> Iterator[Finding]:
             yield Finding("error", place(function), what, "gs rename --what functions", "repeated-function")
         yield from _arguments(metagraph, function.name)
         yield from _controls(metagraph, function)
+        yield from _attributes(metagraph, function)
 
 
 def _controls(metagraph: MetaGraph, function: Graph) -> Iterator[Finding]:
@@ -56,6 +69,16 @@ def _controls(metagraph: MetaGraph, function: Graph) -> Iterator[Finding]:
     for name in broken_controls(function):
         what = f"nothing makes its control output {name!r}"
         yield Finding("error", place(function), what, "get the file again", "control-output")
+
+
+def _attributes(metagraph: MetaGraph, function: Graph) -> Iterator[Finding]:
+    """Find attributes of a function of which Python makes none; of a model with objects each function is made anew."""
+    if metagraph.objects is None or not metagraph.objects.nodes:
+        return
+    for name in function.attrs:
+        if name not in _FUNCTION_ATTRS:
+            what = f"tf.saved_model.load makes no function with the attribute {name!r}"
+            yield Finding("error", place(function), what, "get the file again", "function-attribute")
 
 
 def _arguments(metagraph: MetaGraph, name: str) -> Iterator[Finding]:

@@ -52,13 +52,13 @@ def assets(model: Model) -> Iterator[Finding]:
             if found is not None and found.base is not STRING:
                 what = f"its path goes to {target}, which is {found}"
                 yield Finding(severity, asset.mention.where, what, hint, "asset-type")
-            elif not _takes_one(target):
+            elif not takes_one(target):
                 what = f"its path goes to {target}, which is no scalar"
                 yield Finding(severity, asset.mention.where, what, hint, "asset-type")
 
 
-def _takes_one(target: object) -> bool:
-    """Say whether a path may be fed to a constant or a placeholder."""
+def takes_one(target: object) -> bool:
+    """Say whether a path, a scalar, may be fed to a constant or a placeholder; of other nodes nothing is asked."""
     node = target.producer if isinstance(target, Value) else None
     value = node.attrs.get("value") if node is not None else None
     shape = node.attrs.get("shape") if node is not None and node.op in PLACEHOLDERS else None

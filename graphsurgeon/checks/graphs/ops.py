@@ -15,10 +15,11 @@ from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import upstream
 from graphsurgeon.ops import catalog
-from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, PLACEHOLDERS, PYTHON, SWITCHES, TRT_ENGINES, TRT_RESOURCES
+from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, MERGES, PLACEHOLDERS, PYTHON, SWITCHES, TRT_ENGINES, TRT_RESOURCES
 from graphsurgeon.ops.libraries import tensorflow_library
 from graphsurgeon.ops.opdef import OpDef
 from graphsurgeon.shapes import infer_shapes
@@ -262,12 +263,14 @@ def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find nodes whose inputs their op cannot take, recorded shapes that cannot be, and signatures that say other."""
     recording: set[str] | None = None
     report = infer_shapes(metagraph)
+    in_loops = _in_loops(metagraph) if any(RECORDS in found.what for found in report.findings) else frozenset()
     for found in report.findings:
         if found.where.startswith(_SIGNATURE):
             yield Finding("warning", found.where, found.what, _OF_THE_TENSOR, "signature-shape")
         else:
             recording = _recording(metagraph) if recording is None else recording
-            yield _of_node(metagraph, found, is_recorded=found.graph in recording)
+            is_refused = _is_refused(metagraph, found) or (not found.graph and found.where in in_loops)
+            yield _of_node(found, is_refused=is_refused, is_recorded=found.graph in recording)
     yield from signature_shapes.outputs(metagraph, report)
     yield from signature_shapes.sparse(metagraph, report)
 
@@ -278,12 +281,26 @@ def _recording(metagraph: MetaGraph) -> set[str]:
     return {"" if graph is metagraph.graph else graph.name for graph in graphs}
 
 
-def _of_node(metagraph: MetaGraph, found: Finding, *, is_recorded: bool) -> Finding:
+def _in_loops(metagraph: MetaGraph) -> frozenset[str]:
+    """Return the nodes whose records contradict what an importer knows in loops: what is recorded of their heads."""
+    heads = [node for node in metagraph.graph.nodes if node.op in ENTERS | MERGES]
+    if not heads:
+        return frozenset()
+    known: dict[str | Value, Shape | Sequence[int | None]] = {}
+    for node in heads:
+        shapes = node.attrs.get(OUTPUT_SHAPES)
+        recorded = shapes[0] if isinstance(shapes, list) and shapes else None
+        known[node.outputs[0]] = recorded if isinstance(recorded, Shape) else UNKNOWN_RANK
+    report = infer_shapes(metagraph.graph, assume=known)
+    return frozenset(found.where for found in report.findings if RECORDS in found.what)
+
+
+def _of_node(found: Finding, *, is_refused: bool, is_recorded: bool) -> Finding:
     where = f"function {found.graph}, node {found.where}" if found.graph else f"node {found.where}"
     hint = "the input is not what the op wants"
     if is_recorded:
         hint = f"gs strip --only recorded-shapes takes recorded shapes out; else {hint}"
-    return Finding("error" if _is_refused(metagraph, found) else "warning", where, found.what, hint, "shape")
+    return Finding("error" if is_refused else "warning", where, found.what, hint, "shape")
 
 
 def _is_refused(metagraph: MetaGraph, found: Finding) -> bool:

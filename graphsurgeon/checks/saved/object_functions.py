@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from graphsurgeon.formats.graph.objectgraph import FunctionSpec, flat_components, function_spec, is_unsaid
 from graphsurgeon.model.dtype import RESOURCE, STRING, DType
-from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import Graph, Value
+from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ConcreteFunction, ObjectNode, TensorSpec
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
@@ -36,10 +36,17 @@ def object_functions(metagraph: MetaGraph) -> Iterator[Finding]:
     if objects is None:
         return
     entries = {entry.function: entry for entry in objects.concrete_functions}
+    named = {function for node in objects.nodes for function in node.functions}
     for function, entry in entries.items():
         if isinstance(function, Graph):
+            where = f"object graph, function {function.name}"
             for what in _faults(entry, function):
-                yield Finding("error", f"object graph, function {function.name}", what, _HINT, "object-function")
+                yield Finding("error", where, what, _HINT, "object-function")
+            for what in _of_calls(entry, function):  # gradients are there too, which nobody calls by these
+                severity: Severity = "error" if function in named else "warning"
+                yield Finding(severity, where, what, _HINT, "object-function")
+            for what in _of_results(entry, function):  # packed as they come: `TensorSpec.from_tensors`
+                yield Finding("warning", where, what, _HINT, "object-function")
     for number, node in enumerate(objects.nodes):
         spec = function_spec(node)
         if spec is not None:
@@ -49,19 +56,32 @@ def object_functions(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _faults(entry: ConcreteFunction, function: Graph) -> Iterator[str]:
-    if entry.raw is None and not entry.structures:
+    if not _is_said(entry):
         return
-    for name in _keywords(entry.input_signature):
-        if keyword.iskeyword(name):
-            yield f"its argument {name!r} is no name that Python takes, and the whole model does not load"
+    yield from _unnameable(entry.input_signature)
     arguments, results = _flat(entry.input_signature), _flat(entry.output_signature)
     if arguments is _UNSAID or results is _UNSAID:
         yield "a part of its structure is not said"
+    for noun, leaves in (("arguments", arguments), ("results", results)):
+        for number, leaf in enumerate(leaves or ()):
+            if leaf.dtype is not None and not leaf.dtype.number:
+                yield f"number {number} of its {noun} has no dtype"
     if arguments is not None and arguments is not _UNSAID:
-        yield from _argument_faults(arguments, entry.bound_inputs, function.inputs)
-    if results is not None and results is not _UNSAID:
-        outputs = [_Leaf(output.dtype, UNKNOWN_RANK) for output in function.outputs]
-        yield from _compared("results", results, outputs)
+        count, bound = len(arguments), entry.bound_inputs
+        if count + len(bound) != len(function.inputs):
+            what = f"is given {count} arguments and {len(bound)} captured objects"
+            yield f"it takes {len(function.inputs)} tensors, and {what}"
+        else:
+            takes = _taken(function)[count:]
+            yield from _compared("captured objects", [_captured(node) for node in bound], takes)
+    if results is not None and results is not _UNSAID and len(results) != len(function.outputs):
+        yield f"its structure has {len(results)} results, the function {len(function.outputs)}"
+
+
+def _unnameable(structure: object) -> Iterator[str]:
+    for name in _keywords(structure):
+        if keyword.iskeyword(name):
+            yield f"its argument {name!r} is no name that Python takes, and the whole model does not load"
 
 
 def _keywords(structure: object) -> list[str]:
@@ -70,13 +90,25 @@ def _keywords(structure: object) -> list[str]:
     return sorted(name for name in named if isinstance(name, str)) if isinstance(named, Mapping) else []
 
 
-def _argument_faults(leaves: list[_Leaf], bound: Sequence[ObjectNode], inputs: Sequence[Value]) -> Iterator[str]:
-    if len(leaves) + len(bound) != len(inputs):
-        yield f"it takes {len(inputs)} tensors, and is given {len(leaves)} arguments and {len(bound)} captured objects"
-        return
-    takes = [_Leaf(value.dtype, value.shape or UNKNOWN_RANK) for value in inputs]
-    yield from _compared("arguments", leaves, takes[: len(leaves)])
-    yield from _compared("captured objects", [_captured(node) for node in bound], takes[len(leaves) :])
+def _of_calls(entry: ConcreteFunction, function: Graph) -> Iterator[str]:
+    """Say which arguments are not what the function takes: a call with what the structure says fails."""
+    arguments = _flat(entry.input_signature) if _is_said(entry) else None
+    if arguments and len(arguments) + len(entry.bound_inputs) == len(function.inputs):
+        yield from _compared("arguments", arguments, _taken(function)[: len(arguments)])
+
+
+def _of_results(entry: ConcreteFunction, function: Graph) -> Iterator[str]:
+    results = _flat(entry.output_signature) if _is_said(entry) else None
+    if results and len(results) == len(function.outputs):
+        yield from _compared("results", results, [_Leaf(one.dtype, UNKNOWN_RANK) for one in function.outputs])
+
+
+def _is_said(entry: ConcreteFunction) -> bool:
+    return entry.raw is not None or bool(entry.structures)
+
+
+def _taken(function: Graph) -> list[_Leaf]:
+    return [_Leaf(value.dtype, value.shape or UNKNOWN_RANK) for value in function.inputs]
 
 
 def _compared(noun: str, given: Sequence[_Leaf], taken: Sequence[_Leaf]) -> Iterator[str]:
@@ -85,8 +117,8 @@ def _compared(noun: str, given: Sequence[_Leaf], taken: Sequence[_Leaf]) -> Iter
         return
     for number, (one, two) in enumerate(zip(given, taken, strict=True)):
         if one.dtype is not None and not one.dtype.number:
-            yield f"number {number} of its {noun} has no dtype"
-        elif one.dtype is not None and two.dtype is not None and one.dtype.base is not two.dtype.base:
+            continue  # told as such
+        if one.dtype is not None and two.dtype is not None and one.dtype.base is not two.dtype.base:
             yield f"number {number} of its {noun} is {one.dtype}, in the function {two.dtype}"
         elif not one.shape.is_compatible_with(two.shape):
             yield f"number {number} of its {noun} has the shape {one.shape}, in the function {two.shape}"
@@ -133,8 +165,12 @@ def _spec_faults(spec: FunctionSpec, entry: ConcreteFunction | None) -> Iterator
     for name in spec.args:
         if not name.isidentifier() or keyword.iskeyword(name):
             yield f"its argument {name!r} is no name that Python takes"
+    if spec.is_nameless:
+        yield "it is a method, and has no argument for the object that it belongs to"
     if not isinstance(spec.signature, (tuple, list)):
         return
+    if len(spec.signature) > len(spec.args) and not spec.takes_more:
+        yield f"its signature says what {len(spec.signature)} arguments are, and it has {len(spec.args)}"
     wanted = len(spec.args) - spec.defaults
     if len(spec.signature) < wanted:
         yield f"it has {wanted} arguments, and its signature says what {len(spec.signature)} of them are"

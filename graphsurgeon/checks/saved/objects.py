@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from graphsurgeon.analysis.names import INTERNAL
 from graphsurgeon.formats.graph.objectgraph import MISSING, is_known_version, stored_faults
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.objects import ObjectGraph, ObjectNode
@@ -21,6 +21,8 @@ _SIGNATURES = "signature_map"
 _CALLABLE = frozenset({"function", "bare_concrete_function"})
 # No tensor is made of these, so no function can capture them. A user object may be of a class that can be captured.
 _NO_TENSOR = _CALLABLE
+_UNASKED = frozenset({"asset", "constant", "resource"})
+_INNER = "captured_tensor"
 _HINT = "take the model from its source, or save it anew"
 
 
@@ -38,6 +40,14 @@ def objects(metagraph: MetaGraph) -> Iterator[Finding]:
         where = f"object {number}"
         for what in (*_edges(node), *_own(node), *stored_faults(node)):
             yield _finding(where, what)
+        counts = Counter(name for name, _ in node.children)
+        for name in (name for name, count in counts.items() if count > 1):
+            lost = [child for local, child in node.children if local == name][:-1]
+            # What lies below a function is what was traced: nobody asks for it by name, nor for a file or a constant.
+            is_asked = node.kind not in _CALLABLE and any(child.kind not in _UNASKED for child in lost)
+            severity: Severity = "error" if is_asked else "warning"
+            what = f"it has {counts[name]} children {name!r}, of which one is kept"
+            yield Finding(severity, where, what, _HINT, "object-graph")
         for function in node.functions if node.kind in _CALLABLE else ():
             if function not in known and not isinstance(function, str):
                 yield _finding(where, f"the object graph does not say what its function {function.name!r} captures")
@@ -101,10 +111,6 @@ def _edges(node: ObjectNode) -> Iterator[str]:
 
 
 def _own(node: ObjectNode) -> Iterator[str]:
-    counts = Counter(name for name, _ in node.children)
-    yield from (
-        f"it has {count} children {name!r}, of which one is kept" for name, count in counts.items() if count > 1
-    )
     if not node.kind:
         yield "it is of no kind that the loader knows"
     if node.kind == "variable" and node.dtype is not None and not node.dtype.number:
@@ -122,6 +128,7 @@ def _own(node: ObjectNode) -> Iterator[str]:
 
 
 def _functions(graph: ObjectGraph) -> Iterator[Finding]:
+    named = {function for node in graph.nodes for function in node.functions if node.kind in _CALLABLE}
     for entry in graph.concrete_functions:
         name = entry.function if isinstance(entry.function, str) else entry.function.name
         where = f"object graph, function {name}"
@@ -130,6 +137,8 @@ def _functions(graph: ObjectGraph) -> Iterator[Finding]:
                 yield _finding(where, f"it captures object {captured.raw}, which there is not")
             elif captured.kind == "resource" and captured.child("_create_resource") is None:
                 yield _finding(where, "it captures a resource that has no function '_create_resource', which makes it")
+            elif captured.kind == _INNER and entry.function in named:
+                yield _finding(where, "it captures a tensor of another function, which only gradients do")
             elif captured.kind in _NO_TENSOR or captured.identifier in ("_generic_user_object", _SIGNATURES):
                 yield _finding(where, "it captures an object of which no tensor can be made")
         for what in stored_faults(entry):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.checks.graphs.mentions import takes_one
 from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import is_present
 from graphsurgeon.model.dtype import STRING
@@ -16,6 +17,7 @@ from graphsurgeon.model.graph import Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Saver
 from graphsurgeon.model.model import Model
+from graphsurgeon.model.traversal import upstream
 
 _HINT = "session-style loaders need it to restore the variables; gs strip --only savers takes it out"
 
@@ -47,7 +49,14 @@ def _looked_up(saver: Saver, severity: Severity) -> Iterator[Finding]:
     if found is not None and found.base is not STRING:
         what = f"it names {saver.filename.text!r}, which is {found}: no path can be fed to it"
         yield _finding(severity, "filename_tensor_name", what)
+    elif is_present(path) and not takes_one(path):
+        what = f"it names {saver.filename.text!r}, which is no scalar: no path can be fed to it"
+        yield _finding(severity, "filename_tensor_name", what)
     node = saver.restore.node
+    fed = path.producer if isinstance(path, Value) else None
+    if node is not None and fed is not None and is_present(path) and fed not in upstream([node]):
+        what = f"it names {saver.filename.text!r}, which restoring does not read: it reads some other place"
+        yield _finding(severity, "filename_tensor_name", what)
     if ":" in saver.restore.text and node is not None and node.output_dtypes() == []:
         what = f"it names {saver.restore.text!r}, and that operation has no outputs"
         yield _finding("error", "restore_op_name", what)

@@ -56,7 +56,7 @@ def _unasked(model: Model) -> frozenset[str]:
     maps = [restore_map(metagraph) for metagraph in model.metagraphs]
     asked = {restored.key for found in maps for restored in found.variables.values()}
     asked |= {restored.key for found in maps for pair in found.tables.values() for restored in pair}
-    return frozenset(model.checkpoint.variables.keys() - asked)
+    return frozenset((model.checkpoint.variables.keys() - asked) | set(checkpoints.orphans(model.checkpoint)))
 
 
 def checksums(model: Model, progress: Progress | None = None) -> Iterator[Finding]:

@@ -73,7 +73,8 @@ def verify_checksums(
                 what = f"the {source.entry.size} bytes at byte {source.entry.offset} do not match their checksum"
                 found.append(Finding("error", source.entry.label, what, RESTORE))
         except FileError as error:
-            found.append(Finding("error", source.entry.label, str(error), RESTORE))
+            is_told = source.entry.slice_of is not None and not source.has_its_size
+            found.append(Finding("warning" if is_told else "error", source.entry.label, str(error), RESTORE))
         done += max(source.entry.size, 0)
         if progress is not None:
             progress(done, total)
@@ -204,7 +205,7 @@ def _entry_problems(bundle: Bundle) -> Iterator[Finding]:
             yield Finding("error", where, f"its dtype is {entry.dtype.number}, which there is not", RESTORE)
         elif entry.offset < 0 or entry.size < 0:
             yield Finding("error", where, f"{entry.size} bytes at byte {entry.offset} cannot be", RESTORE)
-        elif expected is not None and entry.size != expected:
+        elif expected is not None and entry.size != expected and entry.slice_of is None:
             what = f"{entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}"
             yield Finding("error", where, what, RESTORE)
         if entry.slice_of is None and not _is_text(entry.key):
@@ -231,12 +232,31 @@ def _slice_problems(bundle: Bundle) -> Iterator[Finding]:
             where = entry.label
             if part is None:
                 yield Finding("error", where, f"its slice at {[start for start, _ in extents]} is missing", RESTORE)
-            elif part.dtype is not entry.dtype or part.shape != slice_shape(extents):
-                wanted = slice_shape(extents)
+                continue
+            wanted = slice_shape(extents)
+            if part.dtype is not entry.dtype or part.shape != wanted:
                 what = f"a slice of it is {part.dtype} {part.shape}, {entry.dtype} {wanted} is asked for"
-                yield Finding("error", where, what, RESTORE)
+                # Readers take as many bytes as its place wants, and look at no shape of it (`GetSliceValue`).
+                takes = (wanted.num_elements or 0) * part.dtype.itemsize if part.dtype.bits else None
+                is_taken = part.dtype is entry.dtype and part.size == takes
+                yield Finding("warning" if is_taken else "error", where, what, RESTORE)
+        if entry.slices and not _is_covered(entry, bundle):
+            what = f"its slices do not make up its shape, {entry.shape}"
+            yield Finding("error", entry.label, what, RESTORE)
     for part in bundle.orphans():
-        yield Finding("warning", part.label, "is a slice of a variable that does not list it")
+        what = "is a slice of a variable that does not list it"
+        if _is_text(part.key):
+            yield Finding("warning", part.label, what)
+        else:  # it is listed as a variable then, by a key that holds places as bytes
+            yield Finding("error", part.label, f"{what}: Python's readers cannot list its name", RESTORE)
+
+
+def _is_covered(entry: BundleEntry, bundle: Bundle) -> bool:
+    """Say whether slices hold as many elements as their whole has, where they say how many that is."""
+    counts = [slice_shape(extents).num_elements for extents, _ in bundle.slices(entry)]
+    known = [count for count in counts if count is not None]
+    whole = entry.shape.num_elements
+    return whole is None or len(known) < len(entry.slices) or sum(known) >= whole
 
 
 def _object_problems(checkpoint: Checkpoint) -> Iterator[Finding]:

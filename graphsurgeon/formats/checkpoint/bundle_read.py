@@ -406,9 +406,14 @@ class BundleSource:
         count = self.num_elements
         return crc32c.mask(payload_checksum(self._stored(), entry.dtype, count, big_endian=self.bundle.big_endian))
 
+    @property
+    def has_its_size(self) -> bool:
+        """Say whether as many bytes are stored as dtype and shape take, where these say that."""
+        return self.entry.expected_size in (None, self.entry.size)
+
     def _stored(self) -> FileRange:
         entry, expected = self.entry, self.entry.expected_size
-        if expected is not None and entry.size != expected:
+        if not self.has_its_size:
             raise FormatError(
                 f"{entry.label}: {entry.size} bytes stored, {entry.dtype} of shape {entry.shape} takes {expected}",
                 path=self.bundle.index.path,

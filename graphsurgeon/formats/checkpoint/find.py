@@ -330,6 +330,12 @@ def problems(checkpoint: Checkpoint) -> list[Finding]:
     return list(checkpoint.raw.problems) if isinstance(checkpoint.raw, TableSet) else []
 
 
+def orphans(checkpoint: Checkpoint) -> list[str]:
+    """Return how the slices are told that no variable asks for."""
+    bundle = checkpoint.raw
+    return [bundle_read.label(part.key) for part in bundle.orphans()] if isinstance(bundle, Bundle) else []
+
+
 def stored_checksums(tensor: Tensor) -> list[int] | None:
     """Return the masked CRC32C of a variable's bytes, of each slice of a partitioned one; None if none is stored."""
     source = tensor.source

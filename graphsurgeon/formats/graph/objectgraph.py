@@ -398,13 +398,17 @@ class FunctionSpec(NamedTuple):
 
     Attributes:
         args: names of its positional arguments, that of the object left out.
+        is_nameless: it is a method, and has no argument for the object.
         defaults: how many of the last ones have a default.
         signature: what the arguments must be, None where anything goes.
+        takes_more: it has a name for any number of further arguments.
     """
 
     args: list[str]
     defaults: int
     signature: object
+    is_nameless: bool = False
+    takes_more: bool = False
 
 
 def function_spec(node: ObjectNode) -> FunctionSpec | None:
@@ -418,7 +422,15 @@ def function_spec(node: ObjectNode) -> FunctionSpec | None:
     kind = defaults.WhichOneof("kind") if defaults is not None else None
     count = len(getattr(defaults, kind).values) if kind in ("tuple_value", "list_value") else 0
     signature = structured.decode(spec.input_signature) if spec.HasField("input_signature") else None
-    return FunctionSpec(args[1:] if spec.is_method or args[:1] == ["self"] else args, count, signature)
+    has_owner, more = spec.is_method or args[:1] == ["self"], fields.get("varargs")
+    takes_more = more is not None and more.WhichOneof("kind") == "string_value"
+    return FunctionSpec(
+        args[1:] if has_owner else args,
+        count,
+        signature,
+        is_nameless=spec.is_method and not args,
+        takes_more=takes_more,
+    )
 
 
 def flat_components(leaf: object) -> int | None:

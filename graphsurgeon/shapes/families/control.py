@@ -16,7 +16,9 @@ MOST_TURNS = 12  # of a loop; a shape that still changes then is unknown
 
 @shape_fn("Switch", "RefSwitch", "_SwitchN")
 def switch(context: InferenceContext) -> Sequence[Result]:
-    """Give the value on every side."""
+    """Give the value on every side; what decides is a scalar."""
+    if len(context.inputs) > 1:
+        context.with_rank(1, 0)
     return [context.input(0)] * context.num_outputs
 
 

@@ -77,6 +77,14 @@ def assign_add(context: InferenceContext) -> Sequence[Result]:
     return [dim.merge(context.dims(0), context.dims(1))]
 
 
+@shape_fn("AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp")
+def assign_variable(context: InferenceContext) -> Sequence[Result]:
+    """Give nothing; what the handle holds and the new value must agree (`CreateAssignShapeFn` of resource ops)."""
+    held = context.held(0)
+    dim.merge(held.dims, context.dims(1))
+    return []
+
+
 @shape_fn("CountUpTo")
 def count_up_to(context: InferenceContext) -> Sequence[Result]:
     """Give a scalar."""

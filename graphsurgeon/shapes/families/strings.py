@@ -46,7 +46,18 @@ def string_split(context: InferenceContext) -> Sequence[Result]:
     return [(None, 2), (None,), (2,)]
 
 
-@shape_fn("StringFormat", "ShardedFilename", "ShardedFilespec", "ReadFile", "SerializeTensor")
+@shape_fn("StringFormat")
+def string_format(context: InferenceContext) -> Sequence[Result]:
+    """Give a scalar; the template has a place for each input (`StringFormat` of string_ops.cc)."""
+    template, mark = context.attr("template"), context.attr("placeholder")
+    if isinstance(template, bytes) and isinstance(mark, bytes):
+        places = template.count(mark) if mark else -1
+        if places != len(context.inputs):
+            raise dim.ShapeError(f"its template has another number of places than its {len(context.inputs)} inputs")
+    return [()]
+
+
+@shape_fn("ShardedFilename", "ShardedFilespec", "ReadFile", "SerializeTensor")
 def one_string(context: InferenceContext) -> Sequence[Result]:
     """Give a string."""
     return [()]
