@@ -196,13 +196,14 @@ class Node:
 
     Attributes:
         raw: the format's own form, None for a new node.
+        remembered: what the format has found out about the raw form, so as not to find it out again.
         keeps_spelling: the raw form spells inputs in the names of this graph; False for a node brought from
             another graph, whose inputs are spelled anew.
     """
 
     __slots__ = (
         "_attrs", "_control_users", "_controls", "_device", "_inputs", "_name", "_op", "_outputs",
-        "graph", "keeps_spelling", "raw",
+        "graph", "keeps_spelling", "raw", "remembered",
     )  # fmt: skip
 
     def __init__(self, graph: Graph, name: str, op: str | Graph, raw: Any = None, device: str = "") -> None:
@@ -216,6 +217,7 @@ class Node:
         self._attrs: MutableMapping[str, AttrValue] | None = None
         self._device = device
         self.raw = raw
+        self.remembered: Any = None
         self.keeps_spelling = raw is not None
 
     @property

@@ -118,6 +118,11 @@ class NodeAttrs(AttrView):
         """Say whether an attribute is not what the file holds."""
         return bool(self.changes)
 
+    @property
+    def only_lacks(self) -> bool:
+        """Say whether nothing is other than the file holds but that attributes are gone."""
+        return all(isinstance(value, _Deleted) for value in (self.changes or {}).values())
+
     def copy(self) -> NodeAttrs:
         """Return a mapping of its own with the same changes over the same raw map."""
         return NodeAttrs(self.raw, self.context, self.changes)
@@ -200,10 +205,9 @@ def _function(message: Any, context: Context, depth: int = 0) -> FunctionRef:
 
 
 def _decode_list(message: Any, context: Context) -> AttrValue:
-    for field in ("s", "i", "f", "b", "type", "shape", "tensor", "func"):
-        items = getattr(message, field)
-        if items:
-            return [_DECODERS[field](item, context) for item in items]
+    for field, items in message.ListFields():  # those that hold something, in the order of the schema
+        decoder = _DECODERS[field.name]
+        return [decoder(item, context) for item in items]
     return []
 
 
