@@ -66,7 +66,8 @@ def read_tensor(message: Any, payloads: list[Payload]) -> Tensor:
 
     Of its shape the dimensions count alone, as for TensorFlow: a value that claims an unknown rank has one.
     """
-    shape = Shape(dim.size for dim in message.tensor_shape.dim)
+    stored = message.tensor_shape
+    shape = Shape([dim.size for dim in stored.dim]) if stored.unknown_rank else read_shape(stored)
     return Tensor(DType.of(message.dtype), shape, _ProtoSource(message, payloads))
 
 
