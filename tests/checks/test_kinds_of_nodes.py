@@ -7,7 +7,7 @@ from pathlib import Path
 from graphsurgeon import read
 from graphsurgeon.checks.check import KIND_RULES, NODE_RULES, check
 from graphsurgeon.checks.places import every_node
-from graphsurgeon.formats.graph.alike import one_of_a_kind
+from graphsurgeon.formats.graph.alike import one_of_a_kind, stated
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.model import Model
 
@@ -79,3 +79,18 @@ def test_what_reads_a_changed_node_is_looked_at_after_an_edit(tmp_path: Path) ->
     node.attrs["dtype"] = DType.named("int32")
     found = check(model, shapes=False, only_changed=True)
     assert [(finding.where, finding.rule) for finding in found] == [("node a", "input-type")]
+
+
+def test_what_nodes_state_is_told_in_bytes_only_where_bytes_tell_it(tmp_path: Path) -> None:
+    calls = 'attr { key: "f" value { func { name: "g" } } }'
+    names = 'attr { key: "_class" value { list { s: "loc:@x" } } }'
+    text = X + "".join(_node(name, "Relu", "x", rest=FLOAT) for name in "abc")
+    text += _node("d", "Relu", "x", rest=FLOAT + calls) + _node("e", "Relu", "x", rest=FLOAT + names)
+    graph = _read(tmp_path, text).metagraphs[0].graph
+    nodes = {node.name: node for node in graph.nodes}
+    nodes["c"].attrs["T"] = DType.named("int32")
+    assert stated(nodes["a"]) == stated(nodes["b"]) != stated(nodes["c"])
+    nodes["c"].attrs["T"] = DType.named("float32")
+    assert stated(nodes["a"]) == stated(nodes["c"])
+    new = graph.add_node("Relu", "new", [nodes["a"]])
+    assert [stated(node) for node in (nodes["d"], nodes["e"], new)] == [None, None, None]
