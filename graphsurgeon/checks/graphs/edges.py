@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from graphsurgeon.checks.places import Present, place
-from graphsurgeon.formats.graph.values.attrs import has_attr
+from graphsurgeon.formats.graph.values.attr_kinds import colocations
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
@@ -138,9 +138,8 @@ def colocation(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find colocation with nodes that are not there, which importing refuses."""
     graph = metagraph.graph
     for node in graph.nodes:
-        classes = node.attrs.get("_class") if has_attr(node, "_class") else None
-        for item in classes if isinstance(classes, list) else ():
-            if isinstance(item, bytes) and item.startswith(b"loc:@"):
+        for item in colocations(node):
+            if item.startswith(b"loc:@"):
                 name = item[5:].decode("utf-8", "surrogateescape")
                 if graph.node(name) is None and graph.original(name, "node") is None:
                     yield Finding(

@@ -46,13 +46,16 @@ class NodeTypes:
 
     def of(self, node: Node, opdef: OpDef) -> Types:
         """Return the types of a node of an op that is no function; remembered where it is as it was read."""
-        held = node.held_attrs
-        is_as_read = node.raw is not None and (held is None or (isinstance(held, NodeAttrs) and not held.changes))
-        known = node.remembered if is_as_read else None
-        if isinstance(known, Types) and known.opdef is opdef:
-            return known
+        held, known = node.held_attrs, node.remembered
+        if (
+            known is not None
+            and known.opdef is opdef
+            and node.raw is not None
+            and (held is None or (isinstance(held, NodeAttrs) and known.telling.isdisjoint(held.changes or ())))
+        ):
+            return known  # type: ignore[no-any-return]
         found = self._of_kind(node, opdef)
-        if is_as_read and found.opdef is opdef:
+        if found.opdef is opdef:  # it was read from the raw form
             node.remembered = found
         return found
 

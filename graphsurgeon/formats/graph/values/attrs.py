@@ -118,10 +118,12 @@ class NodeAttrs(AttrView):
         """Say whether an attribute is not what the file holds."""
         return bool(self.changes)
 
-    @property
-    def only_lacks(self) -> bool:
-        """Say whether nothing is other than the file holds but that attributes are gone."""
-        return all(isinstance(value, _Deleted) for value in (self.changes or {}).values())
+    def lower(self, message: Any, payloads: list[Payload]) -> None:
+        """Bring the attributes of a copy of the raw node up to date."""
+        for key, value in (self.changes or {}).items():
+            message.attr.pop(key, None)
+            if value is not None and not isinstance(value, _Deleted):
+                encode(value, message.attr[key], payloads)
 
     def copy(self) -> NodeAttrs:
         """Return a mapping of its own with the same changes over the same raw map."""
