@@ -122,16 +122,14 @@ def _find_cycle(graph: Graph) -> list[Node]:
     return trail[trail.index(node) :][::-1]
 
 
-def _before(node: Node) -> set[Node]:
-    """Return the nodes that must run first."""
-    producers = {value.producer for value in node.inputs if value.producer is not None}
-    return {other for other in (*producers, *node.controls) if other.op not in BACK_EDGES}
+def _before(node: Node) -> dict[Node, None]:
+    """Return the nodes that must run first, always in one order: the same cycle is told each time."""
+    producers = [value.producer for value in node.inputs if value.producer is not None]
+    return dict.fromkeys(other for other in (*producers, *node.controls) if other.op not in BACK_EDGES)
 
 
-def _after(node: Node) -> set[Node]:
-    if node.op in BACK_EDGES:
-        return set()
-    return {*node.consumers, *node.control_consumers}
+def _after(node: Node) -> dict[Node, None]:
+    return {} if node.op in BACK_EDGES else dict.fromkeys((*node.consumers, *node.control_consumers))
 
 
 def colocation(metagraph: MetaGraph) -> Iterator[Finding]:
