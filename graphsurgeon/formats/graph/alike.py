@@ -11,6 +11,7 @@ from typing import Any
 from graphsurgeon.formats import schema
 from graphsurgeon.formats.graph.protobuf.payloads import Payload, has_mark
 from graphsurgeon.formats.graph.values.attrs import NodeAttrs
+from graphsurgeon.model.format import TENSORFLOW
 from graphsurgeon.model.graph import Node
 
 _COLOCATION = b"_class"  # of which some rules ask whether it names the node itself
@@ -42,6 +43,8 @@ def stated(node: Node) -> bytes | None:
     None where bytes alone do not tell: of nodes that are new, or of another family of formats; of values that lie
     elsewhere in the file; and of what may name functions or other nodes, whose names may have changed.
     """
+    if node.graph.vocabulary != TENSORFLOW or node.raw is None:  # then no protobuf is loaded
+        return None
     node_def = schema.message("tensorflow.NodeDef")
     said = _stated(node, node_def) if isinstance(node.raw, node_def) else None
     if said is None or _COLOCATION in said or has_mark(said) or any(tag in said for tag in _OF_FUNCTIONS):
