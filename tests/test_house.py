@@ -35,7 +35,16 @@ MAY_NAME_OPS_BELOW = ("shapes/families/", "shapes/onnx/", "patterns/", "lowering
 
 # Who may walk with a list of what is still to be visited, beside `model/traversal.py`, and why it is no plain walk.
 MAY_WALK = {
-    "model/traversal.py": {"reached", "nearest_first", "in_preorder", "ways", "in_postorder", "upstream", "downstream"},
+    "model/traversal.py": {
+        "reached",
+        "nearest_first",
+        "in_preorder",
+        "ways",
+        "in_postorder",
+        "in_order",
+        "upstream",
+        "downstream",
+    },
     # Objects, with the names that lead to them.
     "model/objects.py": {"paths", "paired"},
     "surgery/moves/functions/functionalize.py": {"_paths"},

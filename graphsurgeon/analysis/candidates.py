@@ -198,6 +198,15 @@ _SERVICE_SCOPES = frozenset((
 ))  # fmt: skip
 _GRADIENTS = frozenset({"gradients", "gradients_1", "gradient_tape"})
 _NUMBER = re.compile(r"_\d+$")
+# One of these is in every name with a scope of `_SERVICE_SCOPES`, or that `_LOSS_SCOPE` finds.
+_SERVICE_WORDS = (
+    *_SERVICE_SCOPES,
+    "crossentropy",
+    "cross_entropy",
+    "squared_error",
+    "absolute_difference",
+    "_distance",
+)
 _LOSS_SCOPE = re.compile(r"\w*(cross_?entropy\w*|_loss(es)?|squared_error|absolute_difference|_distance)\w*")
 _ANSWERS = re.compile(  # in lower case: without regard to case it takes five times as long, and every name is asked
     r"logits?|prob(s|abilit(y|ies))?|softmax|sigmoid|embeddings?|predict(ions?|ed)?|outputs?|scores?|(box|bbox)(es)?"
@@ -219,8 +228,12 @@ class _Judge:
         ]
         data = [node for node in feeds if node.op in kinds.ELEMENTS or placeholder_role(node) != "switch"]
         self.fed = downstream(data or feeds, controls=False)
-        self.from_data = downstream(data or feeds, controls=False, through=_takes_elements)
-        self.training = downstream(filter(_is_training, graph.nodes), controls=False)
+        has_sizes = not kinds.SHAPE_SOURCES.isdisjoint(graph.op_counts)
+        self.from_data = downstream(data or feeds, controls=False, through=_takes_elements) if has_sizes else self.fed
+        names = "\n".join([node.name for node in graph.nodes]).lower()
+        trains, self._has_service = _occurs(_GRADIENTS, names), _occurs(_SERVICE_WORDS, names)
+        training = (node for node in graph.nodes if (_is_training(node) if trains else kinds.is_training(node.op)))
+        self.training = downstream(training, controls=False)
         self.flow = control_flow(graph)
         ordered = in_order(graph.nodes, controls=False, back_edges=kinds.BACK_EDGES)
         self.places = {node: place for place, node in enumerate(ordered)}
@@ -389,7 +402,14 @@ class _Judge:
         return any(other is not value for other in self._asked[1])
 
     def _is_aside(self, node: Node) -> bool:
-        return node in self.training or _is_service(node)
+        if node in self.training or kinds.is_service(node.op):
+            return True
+        return self._has_service and _is_service(node)
+
+
+def _occurs(words: Iterable[str], names: str) -> bool:
+    """Say whether one of some words is in any of the names: where none is, no name needs to be taken apart."""
+    return any(word in names for word in words)
 
 
 def _is_named_like_answer(name: str) -> bool:

@@ -21,6 +21,7 @@ from graphsurgeon.analysis.stored_weights.weight_totals import (
 )
 from graphsurgeon.analysis.tensors import TensorFact, stored_tensor
 from graphsurgeon.model.calls import checked_call
+from graphsurgeon.model.collector import collector_off
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Graph, Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature, SignatureEntry
@@ -206,11 +207,12 @@ def summarize(
     """
     require_read_model("summarize", model)
     chosen = model.metagraphs if metagraphs is None else metagraphs
-    graphs = [
-        summary
-        for metagraph in chosen
-        for summary in _summarize_metagraph(metagraph, with_objects=with_objects, all_outputs=all_outputs)
-    ]
+    with collector_off():  # what is made stays: nodes, and the sets that judge them
+        graphs = [
+            summary
+            for metagraph in chosen
+            for summary in _summarize_metagraph(metagraph, with_objects=with_objects, all_outputs=all_outputs)
+        ]
     assets = dict.fromkeys(asset.filename for metagraph in chosen for asset in metagraph.assets)
     return Summary(
         format=model.format,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
+from functools import partial
 
 from graphsurgeon.checks import keras, modules, onnx
 from graphsurgeon.checks.graphs import (
@@ -29,6 +29,8 @@ from graphsurgeon.checks.graphs import (
 from graphsurgeon.checks.graphs import kernels as graph_kernels
 from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
 from graphsurgeon.checks.saved import captures, files, object_functions, objects, savers, tables, variables
+from graphsurgeon.checks.places import Nodes, NodesOfEdit, OneOfAKind, ReadersOfEdit, every_node
+from graphsurgeon.checks.saved import files, object_functions, objects, savers, tables, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
 from graphsurgeon.checks.tflite import kernels, operators, tensors
@@ -74,6 +76,11 @@ GRAPH_RULES: tuple[MetaGraphRule, ...] = (
     object_functions.object_functions,
     modules.modules,
 )
+# Of these, those that look at a node and what it reads: an edit cannot have broken others than what it has changed and
+# what reads that.
+EDGE_RULES: dict[MetaGraphRule, NodeRule] = {
+    rule: rule for rule in (ops.nodes_against_definitions, resources.table_types)
+}
 # Rules that look at a node alone: an edit cannot have broken other nodes than those it has changed.
 NODE_RULES: tuple[NodeRule, ...] = (
     nodes.places,
@@ -85,6 +92,8 @@ NODE_RULES: tuple[NodeRule, ...] = (
     resources.resource_names,
     graph_kernels.kernels,
 )
+# Of these, those that find nothing at a node if they find nothing at one of its kind: not the order of its inputs.
+KIND_RULES = frozenset(NODE_RULES) - {nodes.input_order}
 TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tflite.subgraphs,
     tflite.dangling_tensors,
@@ -164,14 +173,16 @@ def check(
         checksums: also compare the stored weights with their checksums, which reads them all.
         serving: also say what TensorFlow Serving would refuse.
         progress: called with the bytes read and the bytes in all.
-        only_changed: let rules that look at single nodes pass over those that are as they were read.
+        only_changed: let rules that look at single nodes, or at a node and what it reads, pass over what is as it was
+            read.
     """
     require_read_model("check", model)
     found: list[Finding] = []
-    rules = [_structure, *MODEL_RULES]
-    looked_at = NodesOfEdit(model) if only_changed else every_node
+    changed = NodesOfEdit(model) if only_changed else None
+    readers = ReadersOfEdit(changed) if changed is not None else every_node
+    rules: list[Callable[[Model], Iterable[Finding]]] = [partial(_structure, readers=readers), *MODEL_RULES]
     with collector_off():
-        found += _of_nodes(model, looked_at)
+        found += _of_nodes(model, changed or every_node)
         for rule in [*rules, serving_rules.of_model] if serving else rules:
             found += rule(model)
         if shapes:
@@ -194,14 +205,24 @@ def is_refused(finding: Finding) -> bool:
     return finding.severity == "error" or finding.rule == calls.CALL_TYPES
 
 
-def _structure(model: Model) -> Iterator[Finding]:
+def _structure(model: Model, readers: Nodes) -> Iterator[Finding]:
     yield from entries.repeated_tags(model)
-    yield from _of_metagraphs(model, RULES)
+    of_graphs = [
+        partial(_of_readers, EDGE_RULES[rule], readers) if rule in EDGE_RULES else rule for rule in GRAPH_RULES
+    ]
+    yield from _of_metagraphs(model, {**RULES, TENSORFLOW: of_graphs})
+
+
+def _of_readers(rule: NodeRule, readers: Nodes, metagraph: MetaGraph) -> Iterable[Finding]:
+    return rule(metagraph, readers)
 
 
 def _of_nodes(model: Model, looked_at: Nodes) -> Iterator[Finding]:
     def look(metagraph: MetaGraph) -> Iterator[Finding]:
-        return chain.from_iterable(rule(metagraph, looked_at) for rule in NODE_RULES)
+        some = OneOfAKind(looked_at)
+        for rule in NODE_RULES:
+            if rule not in KIND_RULES or any(True for _ in rule(metagraph, some)):
+                yield from rule(metagraph, looked_at)
 
     return _of_metagraphs(model, {TENSORFLOW: (look,), ANY: ()})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from graphsurgeon.formats.graph.alike import one_of_a_kind
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.model import Model
 
@@ -37,6 +38,32 @@ class NodesOfEdit:
             calls = (node for node in graph.nodes if node.callee is not None)
             self._changed[graph] = dict.fromkeys((*graph.changed_nodes(), *calls))
         return self._changed[graph]
+
+
+class ReadersOfEdit:
+    """The nodes that an edit can have broken, for rules that look at a node and at what it reads."""
+
+    def __init__(self, nodes: NodesOfEdit) -> None:
+        self._nodes = nodes
+
+    def __call__(self, graph: Graph) -> Iterable[Node]:
+        """Return the nodes of a graph to look at, each once."""
+        changed = self._nodes(graph)
+        return dict.fromkeys((*changed, *(user for node in changed for user in node.consumers)))
+
+
+class OneOfAKind:
+    """Of the nodes to look at one of each kind, for rules that look at op, device and attributes alone."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._found: dict[Graph, list[Node]] = {}
+
+    def __call__(self, graph: Graph) -> Iterable[Node]:
+        """Return nodes of a graph, of those that are alike the first."""
+        if graph not in self._found:  # several rules ask
+            self._found[graph] = one_of_a_kind(self._nodes(graph))
+        return self._found[graph]
 
 
 def place(graph: Graph, node: Node | None = None) -> str:

@@ -89,6 +89,8 @@ class _Pairs:
 
 def _called(alignment: Alignment) -> Iterator[tuple[Graph, Graph]]:
     """Yield the functions that paired nodes name at the same place."""
+    if not (alignment.before.metagraph.functions and alignment.after.metagraph.functions):
+        return
     for node, partner in alignment.nodes.items():
         if node.op == partner.op or node.callee is not None:
             yield from zip(node.functions, partner.functions, strict=False)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from graphsurgeon.analysis.flow.calls import called_function
+from graphsurgeon.formats.graph.alike import stated
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Port, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import in_order
@@ -210,9 +211,19 @@ class _SideTokens:
         self.sources: dict[Value, int] = {}
         self.functions: dict[Graph, int] = {}
         self.anchors: dict[Node, list[str]] = {}
+        self._bases: dict[tuple[str, bytes], Hashable] = {}
 
     def base(self, node: Node, *, with_shared_name: bool) -> Hashable:
         """Return what a node is by itself, with the name that it shares its resource under or without."""
+        said = stated(node) if node.callee is None else None
+        if said is None or SHARED_NAME.encode() in said:
+            return self._base(node, with_shared_name=with_shared_name)
+        key = (node.op, said)
+        if key not in self._bases:
+            self._bases[key] = self._base(node, with_shared_name=with_shared_name)
+        return self._bases[key]
+
+    def _base(self, node: Node, *, with_shared_name: bool) -> Hashable:
         callee = node.callee
         op = node.op if callee is None else ("call", self.functions.get(callee))
         # The file order of attributes says nothing, and those with an underscore are hints.

@@ -32,8 +32,7 @@ def copy_value(value: Value, graph: Graph, producer: Node | None, made: dict[Val
         copy.is_dangling = value.is_dangling
         copy.extra = dict(value.extra) if value.extra else None
         if producer is not None and not value.name:
-            producer._outputs = producer._outputs or {}
-            producer._outputs.setdefault(value.port, copy)
+            producer.start_output(value.port, copy)
     return made[value]
 
 
@@ -47,9 +46,8 @@ def fill_copy(graph: Graph, copy: Graph) -> None:
     }
     nodes = {node: copy_node(node, copy) for node in graph._nodes}
     for node, twin in nodes.items():
-        for port, value in (node._outputs or {}).items():
-            twin._outputs = twin._outputs or {}
-            twin._outputs[port] = copy_value(value, copy, twin, values)
+        for port, value in node.known_outputs.items():
+            twin.start_output(port, copy_value(value, copy, twin, values))
         copy.attach(twin)
     copy.originals = {text: nodes[node] for text, node in graph.originals.items() if node in nodes}
     for node, twin in nodes.items():

@@ -396,7 +396,7 @@ class Graph(Displayed):
 
     def _require_unread(self, gone: Mapping[Node, None]) -> None:
         for node in gone:
-            for value in (node._outputs or {}).values():
+            for value in node.known_outputs.values():
                 reader = next((user for user in value.consumers if user not in gone), None)
                 if reader is not None:
                     raise UsageError(

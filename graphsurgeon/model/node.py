@@ -139,11 +139,7 @@ class Value(Answering):
 
     @property
     def is_absent(self) -> bool:
-        """Say whether this stands for an optional input of a TFLite operator that was left out.
-
-        `Graph.absent` is the one such value of a graph: it holds the place in `Node.inputs`, has no name, dtype,
-        producer or data, and is not among `Graph.values`.
-        """
+        """Say whether this is `Graph.absent`: it holds the place of an optional input of TFLite that was left out."""
         return self.port == ABSENT
 
     @property
@@ -206,13 +202,14 @@ class Node(Answering):
 
     Attributes:
         raw: the format's own form, None for a new node.
+        remembered: what the format has found out about the raw form, so as not to find it out again.
         keeps_spelling: the raw form spells inputs in the names of this graph; False for a node brought from
             another graph, whose inputs are spelled anew.
     """
 
     __slots__ = (
         "_attrs", "_control_users", "_controls", "_device", "_inputs", "_name", "_op", "_outputs",
-        "graph", "keeps_spelling", "raw",
+        "graph", "keeps_spelling", "raw", "remembered",
     )  # fmt: skip
 
     def __init__(self, graph: Graph, name: str, op: str | Graph, raw: Any = None, device: str = "") -> None:
@@ -222,10 +219,11 @@ class Node(Answering):
         self._inputs: tuple[Value, ...] = ()
         self._controls: tuple[Node, ...] = ()
         self._control_users: dict[Node, None] | None = None
-        self._outputs: dict[Port, Value] | None = None
+        self._outputs: Value | dict[Port, Value] | None = None  # that of port 0 itself where there is no other
         self._attrs: MutableMapping[str, AttrValue] | None = None
         self._device = device
         self.raw = raw
+        self.remembered: Any = None
         self.keeps_spelling = raw is not None
 
     @property
@@ -298,12 +296,9 @@ class Node(Answering):
         Raises:
             UsageError: there is no input of that place.
         """
-        if index not in range(len(self._inputs)):
-            count = plural(len(self._inputs), "input")
-            raise UsageError(
-                f"{self.op} {self.name!r} has {count}: there is none of place {index}",
-                hint="assign `inputs` to give it more",
-            )
+        if not 0 <= index < len(self._inputs):
+            what = f"has {plural(len(self._inputs), 'input')}: there is none of place {index}"
+            raise UsageError(f"{self.op} {self.name!r} {what}", hint="assign `inputs` to give it more")
         self.inputs = (*self._inputs[:index], value, *self._inputs[index + 1 :])
 
     @property
@@ -336,10 +331,11 @@ class Node(Answering):
     @property
     def consumers(self) -> tuple[Node, ...]:
         """The nodes that read any output of this one, each once."""
-        values = tuple(self._outputs.values()) if self._outputs else ()
-        if len(values) == 1:
-            return values[0].consumers
-        return tuple(dict.fromkeys(user for value in values for user in value.consumers))
+        outputs = self._outputs
+        if isinstance(outputs, Value):  # as most have it, and every walk asks
+            users = outputs._users
+            return (users,) if isinstance(users, Node) else tuple(users or ())
+        return tuple(dict.fromkeys(user for value in self.known_outputs.values() for user in value.consumers))
 
     @property
     def control_consumers(self) -> tuple[Node, ...]:
@@ -381,16 +377,30 @@ class Node(Answering):
     @property
     def known_outputs(self) -> Mapping[Port, Value]:
         """The outputs that somebody has asked for, by port, without making any; those that are read are among them."""
-        return self._outputs or {}
+        outputs = self._outputs
+        return {0: outputs} if isinstance(outputs, Value) else outputs or {}
 
     def output(self, port: Port = 0) -> Value:
         """Return the value at a port."""
-        if self._outputs is None:
-            self._outputs = {}
-        value = self._outputs.get(port)
+        held = self._outputs
+        if port == 0 and not isinstance(held, dict):
+            if held is None:
+                held = self._outputs = Value(self.graph, self, port)
+            return held
+        outputs = self._several_outputs()
+        value = outputs.get(port)
         if value is None:
-            value = self._outputs[port] = Value(self.graph, self, port)
+            value = outputs[port] = Value(self.graph, self, port)
         return value
+
+    def start_output(self, port: Port, value: Value) -> None:
+        """Give a node that has just been made what it yields at a port, unless it has something there."""
+        self._several_outputs().setdefault(port, value)
+
+    def _several_outputs(self) -> dict[Port, Value]:
+        if not isinstance(self._outputs, dict):
+            self._outputs = dict(self.known_outputs)
+        return self._outputs
 
     @property
     def outputs(self) -> tuple[Value, ...]:
@@ -398,7 +408,7 @@ class Node(Answering):
         dtypes = self.output_dtypes()
         if dtypes is not None:
             return tuple(self.output(port) for port in range(len(dtypes)))
-        known = self._outputs or {}
+        known = self.known_outputs
         return tuple(known[port] for port in sorted(known, key=lambda port: (isinstance(port, str), port)))
 
     def output_dtypes(self) -> list[DType] | None:
@@ -419,7 +429,7 @@ class Node(Answering):
 
         Mentions must have been resolved before (`MetaGraph.resolve_mentions`), since they are looked up by port.
         """
-        self._outputs = {ports.get(port, port): value for port, value in (self._outputs or {}).items()}
+        self._outputs = {ports.get(port, port): value for port, value in self.known_outputs.items()}
         for port, value in self._outputs.items():
             value.port = port
         self._note_change(also_readers=True)

@@ -164,31 +164,39 @@ def in_order(nodes: Collection[Node], *, controls: bool, back_edges: Container[s
         controls: whether a node also needs the nodes that it waits for.
         back_edges: ops that nobody waits for: they hand a value to the next turn of a loop (`kinds.BACK_EDGES`).
     """
+    missing = _needs(nodes, controls, back_edges)
+    order: dict[Node, None] = {}
+    rest = iter(missing)
+    ready = [node for node, count in missing.items() if not count]
+    while True:
+        for node in ready:  # which grows meanwhile
+            if node in order:
+                continue
+            order[node] = None
+            if node.op in back_edges:
+                continue
+            for user in dict.fromkeys((*node.consumers, *node.control_consumers)) if controls else node.consumers:
+                left = missing.get(user)
+                if left is not None:
+                    missing[user] = left - 1
+                    if left == 1 and user not in order:
+                        ready.append(user)
+        if len(order) == len(missing):
+            return list(order)
+        ready = [next(node for node in rest if node not in order)]
+
+
+def _needs(nodes: Collection[Node], controls: bool, back_edges: Container[str]) -> dict[Node, int]:
+    """Return how many other nodes each waits for."""
     waited_for = {node for node in nodes if node.op not in back_edges}
     missing: dict[Node, int] = {}
     for node in nodes:
-        needed: set[Node | None] = {value.producer for value in node.inputs}
+        inputs = node.inputs
+        if len(inputs) < 2 and not (controls and node.controls):  # as most are
+            missing[node] = 1 if inputs and inputs[0].producer in waited_for else 0
+            continue
+        needed: set[Node | None] = {value.producer for value in inputs}
         if controls:
             needed.update(node.controls)
         missing[node] = len(needed & waited_for)
-    ready = [node for node, count in missing.items() if not count]
-    order: dict[Node, None] = {}
-    rest = iter(missing)
-    place = 0
-    while len(order) < len(missing):
-        if place == len(ready):
-            ready.append(next(node for node in rest if node not in order))
-        node = ready[place]
-        place += 1
-        if node in order:
-            continue
-        order[node] = None
-        if node.op in back_edges:
-            continue
-        for user in dict.fromkeys((*node.consumers, *node.control_consumers)) if controls else node.consumers:
-            left = missing.get(user)
-            if left is not None:
-                missing[user] = left - 1
-                if left == 1 and user not in order:
-                    ready.append(user)
-    return list(order)
+    return missing

@@ -351,6 +351,7 @@ MOVING_AVERAGE = IDENTITIES | ADDS | SWITCHES | MERGES | {"Squeeze", "Reshape", 
 _OPTIMIZER = r"(Resource)?(Sparse)?Apply[A-Z]\w*"
 _GRADIENT = r"\w+Grad(V\d|WithArgmax)?|\w+GradInput\w*|\w*BackpropFilter\w*|BroadcastGradientArgs"
 _LOSS = r"\w*CrossEntropyWithLogits|L2Loss|CTCLoss\w*"
+_TRAINING = f"{_OPTIMIZER}|{_GRADIENT}|{_LOSS}"
 _SUMMARY = r"\w*Summary(V2)?|\w*Summary(File|Db)?Writer\w*|WriteSummary\w*|WriteScalar\w*"
 _PIPELINE = r"\w*(Queue|Dataset|Iterator|Barrier|Reader)\w*|Stage|Unstage"
 _SAVER = r"Save(V2|Slices)?|Restore(V2|Slice)?|MergeV2Checkpoints|ShardedFile(name|spec)"
@@ -376,7 +377,7 @@ def is_gradient(op: str) -> bool:
 
 def is_training(op: str) -> bool:
     """Say whether an op is of training alone: an optimizer's, a gradient, or a loss with a gradient of its own."""
-    return _has_form(f"{_OPTIMIZER}|{_GRADIENT}|{_LOSS}", op)
+    return _has_form(_TRAINING, op)
 
 
 def is_summary(op: str) -> bool:

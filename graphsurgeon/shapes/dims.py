@@ -74,7 +74,8 @@ def merge(first: Dims | None, second: Dims | None) -> Dims | None:
         return second
     if len(first) != len(second):
         raise ShapeError(f"shapes {show(first)} and {show(second)} must have the same rank")
-    return tuple(map(merge_dim, first, second))
+    merged = tuple(map(merge_dim, first, second))
+    return first if merged == first else merged  # mostly a file records what is inferred: nothing new is made then
 
 
 def join(first: Dims | None, second: Dims | None) -> Dims | None:

@@ -89,7 +89,9 @@ class Fact:
 
     def with_dims(self, dims: Dims | None) -> Fact:
         """Return the same with another shape; elements are kept only if it is the same number of them."""
-        items = self._items if dim.size(dims) == dim.size(self.dims) else None
+        items = self._items
+        if items is not None and dim.size(dims) != dim.size(self.dims):
+            items = None
         return Fact(dims, items, handle=self.handle, dtype=self.dtype)
 
     def __eq__(self, other: object) -> bool:

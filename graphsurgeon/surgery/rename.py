@@ -238,9 +238,7 @@ def _rename_nodes(model: Model, metagraph: MetaGraph, rules: Rules, pattern: str
             if node is not None:
                 fill_shared_name(node)
                 renamed.append((graph.name, old, changed[old]))
-        graph.rename(
-            {node: changed[node.name] for node in graph.nodes if changed.get(node.name, node.name) != node.name}
-        )
+        graph.rename({node: new for node in graph.nodes if (new := changed.get(old := node.name, old)) != old})
     notes = []
     if model.checkpoint is not None and any(_is_variable(name, model) for _, name, _ in renamed):
         notes.append("checkpoint keys keep their names; --what variables renames them too")
@@ -262,10 +260,11 @@ def _plan_nodes(metagraph: MetaGraph, rules: Rules, pattern: str | None) -> dict
     if wide.scopes or wide.rule is not None:
         for graph in graphs:
             named = {old for old in rules.pairs if old not in rules.scopes and old in plan.get(graph, {})}
-            for node in graph.nodes:
-                new = wide._new(node.name, set())
-                if new != node.name and node.name not in named:
-                    plan.setdefault(graph, {})[node.name] = new
+            olds = [node.name for node in graph.nodes]
+            unused: set[str] = set()
+            changed = {old: new for old in olds if (new := wide._new(old, unused)) != old and old not in named}
+            if changed:
+                plan.setdefault(graph, {}).update(changed)
     return plan
 
 

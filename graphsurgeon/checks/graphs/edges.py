@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from graphsurgeon.checks.places import Present, place
 from graphsurgeon.formats.graph.values.attrs import has_attr
 from graphsurgeon.model.finding import Finding, Severity
+from graphsurgeon.formats.graph.values.attr_kinds import colocations
+from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import BACK_EDGES
@@ -132,25 +134,22 @@ def _find_cycle(graph: Graph) -> list[Node]:
     return trail[trail.index(node) :][::-1]
 
 
-def _before(node: Node) -> set[Node]:
-    """Return the nodes that must run first."""
-    producers = {value.producer for value in node.inputs if value.producer is not None}
-    return {other for other in (*producers, *node.controls) if other.op not in BACK_EDGES}
+def _before(node: Node) -> dict[Node, None]:
+    """Return the nodes that must run first, always in one order: the same cycle is told each time."""
+    producers = [value.producer for value in node.inputs if value.producer is not None]
+    return dict.fromkeys(other for other in (*producers, *node.controls) if other.op not in BACK_EDGES)
 
 
-def _after(node: Node) -> set[Node]:
-    if node.op in BACK_EDGES:
-        return set()
-    return {*node.consumers, *node.control_consumers}
+def _after(node: Node) -> dict[Node, None]:
+    return {} if node.op in BACK_EDGES else dict.fromkeys((*node.consumers, *node.control_consumers))
 
 
 def colocation(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find colocation with nodes that are not there, which importing refuses."""
     graph = metagraph.graph
     for node in graph.nodes:
-        classes = node.attrs.get("_class") if has_attr(node, "_class") else None
-        for item in classes if isinstance(classes, list) else ():
-            if isinstance(item, bytes) and item.startswith(b"loc:@"):
+        for item in colocations(node):
+            if item.startswith(b"loc:@"):
                 name = item[5:].decode("utf-8", "surrogateescape")
                 if graph.node(name) is None and graph.original(name, "node") is None:
                     yield Finding(

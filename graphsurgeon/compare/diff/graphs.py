@@ -11,10 +11,12 @@ from graphsurgeon.analysis.stored_weights.weights import Allowance
 from graphsurgeon.compare.alignment import SHARED_NAME, Alignment, Pairs, label, sources
 from graphsurgeon.compare.diff.change import Change, Detail, different, different_sets, told_attr
 from graphsurgeon.compare.diff.tensors import tensor_details
+from graphsurgeon.formats.graph.alike import stated
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import catalog
+from graphsurgeon.ops.kinds import CONSTANTS
 
 COLOCATION = "_class"
 
@@ -97,6 +99,8 @@ class GraphComparison:
         return self._alignment.image(value) is other
 
     def _attrs(self, node: Node, partner: Node) -> Iterator[Detail]:
+        if node.op not in CONSTANTS and (said := stated(node)) is not None and said == stated(partner):
+            return
         for key in sorted({*node.attrs, *partner.attrs}):
             before, after = node.attrs.get(key), partner.attrs.get(key)
             if key == COLOCATION and self._colocated(before) == _places(after, self._alignment.after):

@@ -72,17 +72,14 @@ class NodeListSource:
     def lift(self, graph: Graph) -> None:
         """Make the nodes, then join them."""
         with collector_off():
-            functions = self.context.functions
-            made = []  # the graph may have others: those of the model that takes these in
-            for raw in self.node_defs:
-                op = intern(raw.op)  # every call makes a string; one for all nodes of an op will do
-                made.append(Node(graph, raw.name, functions.get(op, op), raw, intern(raw.device)))
+            called = self.context.functions.get
+            # Every call for a text makes one; one for all nodes of an op, or of a device, will do.
+            made = [  # the graph may have others: those of the model that takes these in
+                Node(graph, raw.name, called(op, op), raw, intern(raw.device))
+                for raw, op in zip(self.node_defs, self._raw_ops(), strict=True)
+            ]
             graph.attach_all(made)
-            references = References(graph, self.layout_of)
-            for node in made:
-                texts = node.raw.input
-                if texts:
-                    references.link(node, texts)
+            References(graph, self.layout_of).link_all(made)
 
     def op_counts(self) -> dict[str, int]:
         """Count the raw nodes by op."""
@@ -150,15 +147,19 @@ def serialize_nodes(graph: Graph, context: Context) -> Iterator[bytes]:
         if lowering.is_as_read(node) and not context.drops_debug_info:
             yield node.raw.SerializeToString(deterministic=True)
             continue
-        texts = lowering.texts(node)
+        stored = list(node.raw.input) if node.raw is not None else []
+        texts = lowering.references.texts(node, stored if node.keeps_spelling else [])
         drops_debug_info = context.drops_debug_info and has_debug_info(node)
-        if not drops_debug_info and lowering.is_untouched(node, texts):
+        if not drops_debug_info and texts == stored and lowering.is_untouched(node):
             yield node.raw.SerializeToString(deterministic=True)
             continue
         message = node_def()
         if node.raw is not None:
             message.CopyFrom(node.raw)
-        lowering.fill(node, message, texts)
+        if texts != stored:
+            message.ClearField("input")
+            message.input.extend(texts)
+        lowering.fill(node, message)
         if drops_debug_info:
             message.ClearField("experimental_debug_info")
         yield message.SerializeToString(deterministic=True)
@@ -182,16 +183,12 @@ class _Lowering:
         has_other_names = self.renamed_functions or self.renamed_nodes or renamed_arguments
         self._changed = None if has_other_names else set(graph.changed_nodes())
 
-    def texts(self, node: Node) -> list[str]:
-        """Return the inputs of a node as texts."""
-        return self.references.texts(node, list(node.raw.input) if node.keeps_spelling else [])
-
     def is_as_read(self, node: Node) -> bool:
         """Say whether a node was not changed in a graph in which all names are as they were, so that it is known so."""
         return self._changed is not None and node not in self._changed and node.raw.name == node.name
 
-    def is_untouched(self, node: Node, texts: list[str]) -> bool:
-        """Say whether the raw message of a node says all that is to be said."""
+    def is_untouched(self, node: Node) -> bool:
+        """Say whether the raw message of a node says all that is to be said, its inputs aside."""
         raw = node.raw
         return (
             raw is not None
@@ -201,17 +198,15 @@ class _Lowering:
             and raw.device == node.device
             and not getattr(node.held_attrs, "changes", None)
             and not (self.renamed_nodes and "_class" in raw.attr)
-            and list(raw.input) == texts
         )
 
-    def fill(self, node: Node, message: Any, texts: list[str]) -> None:
-        """Bring a copy of a node's raw message up to date."""
-        _set(message, "name", node.name)
-        _set(message, "op", node.op)
-        _set(message, "device", node.device)
-        if texts != list(message.input):
-            del message.input[:]
-            message.input.extend(texts)
+    def fill(self, node: Node, message: Any) -> None:
+        """Bring a copy of a node's raw message up to date, its inputs aside."""
+        message.name = node.name
+        if message.op != node.op:
+            message.op = node.op
+        if message.device != node.device:
+            message.device = node.device
         if self.renamed_functions:
             attr_values.rename_functions(message.attr, self.renamed_functions)
         if self.renamed_nodes and node.keeps_spelling:
@@ -219,18 +214,13 @@ class _Lowering:
         _lower_attrs(node, message, self.context)
 
 
-def _set(message: Any, field: str, value: str) -> None:
-    if getattr(message, field) != value:
-        setattr(message, field, value)
-
-
 def _lower_attrs(node: Node, message: Any, context: Context) -> None:
-    changes = node.held_attrs if node.raw is None else getattr(node.held_attrs, "changes", None)
-    for key, value in (changes or {}).items():
-        message.attr.pop(key, None)
-        if value is None or isinstance(value, attr_values._Deleted):
-            continue
-        attr_values.encode(value, message.attr[key], context.payloads)
+    held = node.held_attrs
+    if isinstance(held, NodeAttrs):
+        held.lower(message, context.payloads)
+    for key, value in (held or {}).items() if node.raw is None else ():
+        if value is not None:
+            attr_values.encode(value, message.attr[key], context.payloads)
 
 
 def _respell_colocation(attrs: Any, renamed: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from graphsurgeon.formats.graph.values.attrs import NodeAttrs
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.graph import Node
 from graphsurgeon.ops.opdef import OpDef
@@ -25,11 +26,13 @@ class Types(NamedTuple):
     Attributes:
         inputs, outputs: the types.
         telling: the attributes that they were read from; None if the object is not shared.
+        opdef: the definition by which they were.
     """
 
     inputs: list[DType] | None
     outputs: list[DType] | None
     telling: frozenset[str] | None = None
+    opdef: OpDef | None = None
 
 
 class NodeTypes:
@@ -42,14 +45,28 @@ class NodeTypes:
         self._known: dict[tuple[Any, ...], Types] = {}
 
     def of(self, node: Node, opdef: OpDef) -> Types:
-        """Return the types of a node of an op that is no function."""
+        """Return the types of a node of an op that is no function; remembered where it is as it was read."""
+        held, known = node.held_attrs, node.remembered
+        if (
+            known is not None
+            and known.opdef is opdef
+            and node.raw is not None
+            and (held is None or (isinstance(held, NodeAttrs) and known.telling.isdisjoint(held.changes or ())))
+        ):
+            return known  # type: ignore[no-any-return]
+        found = self._of_kind(node, opdef)
+        if found.opdef is opdef:  # it was read from the raw form
+            node.remembered = found
+        return found
+
+    def _of_kind(self, node: Node, opdef: OpDef) -> Types:
         key = self._key(node, opdef)
         if key is None:
             return _types(node, opdef)
         found = self._known.get(key)
         if found is None:
             telling = frozenset(name for name, _ in self._telling[opdef.name])
-            found = _types(node, opdef)._replace(telling=telling)
+            found = _types(node, opdef)._replace(telling=telling, opdef=opdef)
             is_long = any(types is not None and len(types) > _MOST_KEPT for types in found[:2])
             if not is_long or not any(field == "i" for _, field in self._telling[opdef.name]):
                 self._known[key] = found

@@ -35,6 +35,20 @@ class References:
         # Outputs of a node are asked for once per reader: a restore op has hundreds of outputs, and as many readers.
         self._layouts: dict[Node, Layout | None] = {}
 
+    def link_all(self, nodes: Iterable[Node]) -> None:
+        """Set the inputs and controls of nodes as they were read."""
+        known = None if self._is_function else self._graph.originals.get
+        for node in nodes:
+            texts = node.raw.input
+            if len(texts) == 1 and known is not None:  # as most have it: the first output of a node
+                text = texts[0]
+                target = known(text) if ":" not in text and text[:1] != "^" else None
+                if target is not None:
+                    node.start_edges((target.output(0),), ())
+                    continue
+            if texts:
+                self.link(node, texts)
+
     def link(self, node: Node, texts: Iterable[str]) -> None:
         """Set the inputs and controls of a node from its texts."""
         inputs: list[Value] = []

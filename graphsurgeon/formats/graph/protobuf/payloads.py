@@ -122,6 +122,11 @@ def marked(content: bytes) -> int:
     return int.from_bytes(content[len(_SECRET) :], "little") if is_mark else 0
 
 
+def has_mark(data: bytes) -> bool:
+    """Say whether serialized bytes hold a mark."""
+    return _SECRET in data
+
+
 def rebased(data: bytes, start: int) -> bytes:
     """Return serialized bytes in which each mark stands for the payload that lies `start` places further on."""
     parts = data.split(_SECRET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphsurgeon.formats.graph.values.attrs import NodeAttrs, encode
@@ -100,6 +101,16 @@ def class_fault(node: Node) -> str:
     if found[0] != "list(string)":  # what else a list holds is passed over
         return f"is a {' and '.join(found)}, and its kind is list(string)"
     return "" if all(map(_is_text, stored.list.s)) else "holds bytes that are no text"
+
+
+def colocations(node: Node) -> Sequence[bytes]:
+    """Return the texts in `_class` of a node; none where it has no list of texts."""
+    held = node.held_attrs
+    if held is None and node.raw is not None:
+        stored = node.raw.attr
+        return stored["_class"].list.s if "_class" in stored else ()
+    classes = node.attrs.get("_class")
+    return [item for item in classes if isinstance(item, bytes)] if isinstance(classes, list) else ()
 
 
 def _is_text(data: bytes) -> bool:

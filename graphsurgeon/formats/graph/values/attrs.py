@@ -118,6 +118,13 @@ class NodeAttrs(AttrView):
         """Say whether an attribute is not what the file holds."""
         return bool(self.changes)
 
+    def lower(self, message: Any, payloads: list[Payload]) -> None:
+        """Bring the attributes of a copy of the raw node up to date."""
+        for key, value in (self.changes or {}).items():
+            message.attr.pop(key, None)
+            if value is not None and not isinstance(value, _Deleted):
+                encode(value, message.attr[key], payloads)
+
     def copy(self) -> NodeAttrs:
         """Return a mapping of its own with the same changes over the same raw map."""
         return NodeAttrs(self.raw, self.context, self.changes)
@@ -200,10 +207,9 @@ def _function(message: Any, context: Context, depth: int = 0) -> FunctionRef:
 
 
 def _decode_list(message: Any, context: Context) -> AttrValue:
-    for field in ("s", "i", "f", "b", "type", "shape", "tensor", "func"):
-        items = getattr(message, field)
-        if items:
-            return [_DECODERS[field](item, context) for item in items]
+    for field, items in message.ListFields():  # those that hold something, in the order of the schema
+        decoder = _DECODERS[field.name]
+        return [decoder(item, context) for item in items]
     return []
 
 

@@ -24,6 +24,9 @@ from graphsurgeon.model.tensor import FilledSource, FilledStrings, Tensor
 
 MAX_SPLAT = 1 << 34  # bytes that a few stored values may be repeated to
 
+_SHAPES: dict[bytes, Shape] = {}  # a large graph records few shapes, each many times
+_MOST_SHAPES, _SHORT = 1 << 12, 64  # entries, and bytes of each
+
 _CONTENT_TAG = 4 << 3 | 2
 
 # dtype: (typed field, struct code of one element); complex types are handled apart
@@ -38,8 +41,14 @@ _FIELDS = {
 
 
 def read_shape(message: Any) -> Shape:
-    """Return the Shape of a `TensorShapeProto`."""
-    return Shape(None) if message.unknown_rank else Shape([dim.size for dim in message.dim])
+    """Return the Shape of a `TensorShapeProto`; of a short one that was read before the same object."""
+    said = message.SerializeToString()
+    shape = _SHAPES.get(said)
+    if shape is None:
+        shape = Shape(None) if message.unknown_rank else Shape([dim.size for dim in message.dim])
+        if len(said) <= _SHORT and len(_SHAPES) < _MOST_SHAPES:
+            _SHAPES[said] = shape
+    return shape
 
 
 def write_shape(shape: Shape, message: Any) -> None:
@@ -57,7 +66,8 @@ def read_tensor(message: Any, payloads: list[Payload]) -> Tensor:
 
     Of its shape the dimensions count alone, as for TensorFlow: a value that claims an unknown rank has one.
     """
-    shape = Shape(dim.size for dim in message.tensor_shape.dim)
+    stored = message.tensor_shape
+    shape = Shape([dim.size for dim in stored.dim]) if stored.unknown_rank else read_shape(stored)
     return Tensor(DType.of(message.dtype), shape, _ProtoSource(message, payloads))
 
 
