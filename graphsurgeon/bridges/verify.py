@@ -54,6 +54,7 @@ def verify(
     runtime: str | None = None,
     dequantize: bool = False,
     per_tensor: bool = False,
+    single: bool = False,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -66,6 +67,7 @@ def verify(
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
         allowed: what the models may reach outside themselves; `tell` is told of it before they are run.
         dequantize: compare what integers of a TFLite model stand for; `per_tensor`: everything inside too.
+        single: between frameworks, run with a batch of one too, where it is free.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
@@ -76,7 +78,8 @@ def verify(
     runtimes = _runtimes((first, second), runtime)
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
     within = tolerance or (Tolerance(share=QUANTIZED_SHARE, steps=QUANTIZED_STEPS) if dequantize else Tolerance())
-    is_alike = not dequantize and first.traits.vocabulary == second.traits.vocabulary
+    is_across = first.traits.vocabulary != second.traits.vocabulary
+    is_alike = not dequantize and not is_across
     look = (Walk if per_tensor else _First)(Path(before), Path(after), within, tags, allowed.stand)
     report = compare_models(
         first,
@@ -87,7 +90,7 @@ def verify(
         feeds=_makers(_given(first, feeds, tags), seed, assume or {}),
         decided=_makers(decided or {}, seed, {}),
         assume=assume,
-        also=also,
+        also=[*also, *(_single(first, tags) if single and is_across else ())],
         seed=seed,
         tolerance=within,
         dequantize=dequantize,
@@ -95,6 +98,14 @@ def verify(
         runtimes=runtimes,
     )
     return replace(report, tensors=look.tensors) if isinstance(look, Walk) else report
+
+
+def _single(model: Model, tags: Sequence[str] | None) -> list[dict[str, Shape]]:
+    """Return the shapes of inputs for a batch of one; nothing where no batch is free."""
+    found = [entry.inputs for entry in entries(model, choose_metagraph(model, tags))]
+    dims = {name: item.shape.dims for inputs in found for name, item in inputs.items()}
+    free = {name: Shape([1, *sizes[1:]]) for name, sizes in dims.items() if sizes and sizes[0] is None}
+    return [free] if free else []
 
 
 def _makers(given: Mapping[str, object], seed: int, assume: Mapping[str, Shape]) -> dict[str, Any]:
@@ -202,6 +213,7 @@ def verifier(
         tolerance=Tolerance(0.0, math.inf) if changes_numbers else None,
         allowed=allowed,
         tell=tell,
+        single=True,
     )
 
 

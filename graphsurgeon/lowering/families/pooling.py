@@ -40,6 +40,8 @@ def average_pool(b: Builder, node: Source) -> Operand:
     mean = pooled(b, padded(b, lying, window.all_pads), _unpadded(window), _AVERAGE)
     if includes and not any(window.extra):
         return from_last(mean)
+    if None in window.outputs():
+        return from_last(b.op("RealDiv", mean, _counted(b, lying, window, includes=includes)))
     return from_last(b.op("Mul", mean, _weights(window, x.dtype, includes=includes)))
 
 
@@ -147,8 +149,8 @@ def _weights(window: Window, dtype: DType, *, includes: bool) -> Any:
     found = np.ones([1], np.float64)
     for place, count in enumerate(window.outputs()):
         side = window.sides[place]
-        if count is None or not isinstance(side, int):
-            raise LoweringError("its means over padded windows need sides that are known", hint="give --shape")
+        assert count is not None
+        assert isinstance(side, int)
         require_few(count * window.kernel[place], 1 << 22, "cells of windows")
         before, after = (window.pads or [])[place]
         first, last_ = (-before, side + after) if includes else (0, side)
@@ -157,6 +159,14 @@ def _weights(window: Window, dtype: DType, *, includes: bool) -> Any:
         counted = ((cells >= first) & (cells < last_)).sum(1)
         found = found[..., None] * (window.kernel[place] / np.maximum(counted, 1))
     return found[..., None].astype(_numpy(dtype))
+
+
+def _counted(b: Builder, x: Operand, window: Window, *, includes: bool) -> Operand:
+    """Return which share of each window counts, where sides are not known: the mean of ones on what does."""
+    one = b.op("Slice", x, [0] * x.rank, [1, *[-1] * (x.rank - 2), 1])
+    pads, extra = window.pads or [], [(0, more) for more in window.extra]
+    ones = padded(b, b.op("OnesLike", one), pads, 1.0 if includes else None)
+    return pooled(b, padded(b, ones, extra), _unpadded(window), _AVERAGE)
 
 
 def _numpy(dtype: DType) -> Any:
