@@ -25,11 +25,13 @@ from graphsurgeon.formats.recognise.locate import locate
 from graphsurgeon.formats.savedmodel.folder import require_contained
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.surgery.moves.network_part import cut
 
 if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
 
 _VALUES = "gs diff compares its values"
+Part = tuple[Sequence[str], Sequence[str]]
 QUANTIZED_STEPS = 16  # of 256: what quantizing well stays far below, and quantizing wrongly does not
 QUANTIZED_SHARE = 0.1  # of an output's range, where neither model says in what steps it is known
 
@@ -55,6 +57,7 @@ def verify(
     dequantize: bool = False,
     per_tensor: bool = False,
     single: bool = False,
+    part: Part | None = None,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -68,6 +71,7 @@ def verify(
         allowed: what the models may reach outside themselves; `tell` is told of it before they are run.
         dequantize: compare what integers of a TFLite model stand for; `per_tensor`: everything inside too.
         single: between frameworks, run with a batch of one too, where it is free.
+        part: of `before`, an ONNX network, what `after` was made of: tensors that are fed, and that come out.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
@@ -75,6 +79,8 @@ def verify(
         UsageError: a name does not exist.
     """
     first, second = _read(before, checkpoint), read(after)
+    for metagraph in first.metagraphs if part is not None else ():
+        cut(metagraph, *part)
     runtimes = _runtimes((first, second), runtime)
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
     within = tolerance or (Tolerance(share=QUANTIZED_SHARE, steps=QUANTIZED_STEPS) if dequantize else Tolerance())
@@ -184,6 +190,7 @@ def verifier(
     checkpoint: str | os.PathLike[str] | None = None,
     set_values: Mapping[str, object] | None = None,
     changes_numbers: bool = False,
+    part: Part | None = None,
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
 ) -> Callable[[Path, Path], EquivalenceReport]:
@@ -195,6 +202,7 @@ def verifier(
         checkpoint: where the variables of a bare graph are.
         set_values: input (by its key or its node) -> what the edit makes of it; the source is fed the same.
         changes_numbers: the edit is meant to; then they are told, and only whether the result runs is judged.
+        part: as for `verify`.
         allowed: what the models may reach outside themselves.
         tell: is told what they do there, before they are run.
 
@@ -214,6 +222,7 @@ def verifier(
         allowed=allowed,
         tell=tell,
         single=True,
+        part=part,
     )
 
 

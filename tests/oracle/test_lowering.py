@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.bridges.verify import verifier
+from graphsurgeon.compare.equivalence import EquivalenceReport
 from graphsurgeon.edit import edit
 from graphsurgeon.lowering.table import lowering_functions
 from graphsurgeon.ops import onnx as onnx_ops
@@ -190,3 +192,28 @@ def test_cubic_resizing_of_sides_that_are_not_known(tmp_path: Path, excludes: in
     data = {"x": image, "roi": np.zeros(0, "f4"), "scales": np.array([1, 1, 1.5, 0.8], "f4")}
     path = _one_node(tmp_path / "cubic.onnx", "Resize", data, ["x"], mode="cubic", exclude_outside=excludes)
     _agrees(path, {"x": image})
+
+
+@pytest.mark.parametrize(("op", "includes"), [("MaxPool", 0), ("AveragePool", 0), ("AveragePool", 1)])
+@pytest.mark.parametrize(("kernel", "stride", "pads"), [(3, 2, (0, 0)), (4, 3, (1, 1))])
+def test_pools_rounded_up_over_sides_that_are_not_known(
+    tmp_path: Path, op: str, kernel: int, stride: int, pads: tuple[int, int], includes: int
+) -> None:
+    counted = {} if op == "MaxPool" else {"count_include_pad": includes}
+    how = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [pads[0]] * 2 + [pads[1]] * 2, "ceil_mode": 1}
+    for sides in ((9, 14), (10, 12), (11, 13)):
+        x = np.random.default_rng(0).standard_normal((2, 3, *sides)).astype("f4")
+        _agrees(_one_node(tmp_path / "pool.onnx", op, {"x": x}, ["x"], **how, **counted), {"x": x})
+
+
+def test_a_part_is_verified_against_the_part_of_the_source(tmp_path: Path) -> None:
+    source = tmp_path / "source.onnx"
+    small_network(source)
+    part = (["c2"], ["p"])
+    step = ("convert", {"format": "saved_model", "inputs": part[0], "outputs": part[1]})
+    report = edit(source, [step], output=tmp_path / "part", verify=verifier(source, part=part))
+    verdict = report.verdict
+    assert isinstance(verdict, EquivalenceReport)
+    assert verdict.agrees
+    assert [output.name for output in verdict.outputs] == ["p", "p"]  # a batch of two, and of one
+    assert all(output.elements > 10 for output in verdict.outputs)
