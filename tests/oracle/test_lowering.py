@@ -217,3 +217,11 @@ def test_a_part_is_verified_against_the_part_of_the_source(tmp_path: Path) -> No
     assert verdict.agrees
     assert [output.name for output in verdict.outputs] == ["p", "p"]  # a batch of two, and of one
     assert all(output.elements > 10 for output in verdict.outputs)
+
+
+@pytest.mark.parametrize("coordinates", ["asymmetric", "half_pixel"])
+def test_nearest_resizing_by_a_scale_that_sides_do_not_divide(tmp_path: Path, coordinates: str) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 2, 48, 96)).astype("f4")
+    data = {"x": image, "roi": np.zeros(0, "f4"), "scales": np.array([1, 1, 1.7, 1.7], "f4")}
+    how = {"coordinate_transformation_mode": coordinates, "nearest_mode": "floor"}
+    _agrees(_one_node(tmp_path / "nearest.onnx", "Resize", data, ["x"], mode="nearest", **how), {"x": image})
