@@ -79,8 +79,9 @@ def verify(
         UsageError: a name does not exist.
     """
     first, second = _read(before, checkpoint), read(after)
-    for metagraph in first.metagraphs if part is not None else ():
-        cut(metagraph, *part)
+    if part is not None:
+        for metagraph in first.metagraphs:
+            cut(metagraph, *part)
     runtimes = _runtimes((first, second), runtime)
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
     within = tolerance or (Tolerance(share=QUANTIZED_SHARE, steps=QUANTIZED_STEPS) if dequantize else Tolerance())

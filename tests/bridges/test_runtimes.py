@@ -170,3 +170,10 @@ def test_a_tensor_inside_is_fed_where_a_branch_reads_it(tmp_path: Path) -> None:
     [outcome] = run_calls(path, [OneRun("onnxruntime", None, fed, {"y": "y"})])
     assert outcome.error == ""
     assert outcome.results["y"].array.tolist() == [4, 5]  # the largest of what is computed yet is not above 5
+
+
+@pytest.mark.parametrize("name", ["mxnet", "caffe"])
+def test_what_no_runtime_runs_becomes_onnx_first(name: str) -> None:
+    with pytest.raises(UnsupportedError, match="is not run here") as caught:
+        child.runtime_of(registry.get(name), "m")
+    assert caught.value.hint == "gs convert MODEL net.onnx makes of it what onnxruntime runs"
