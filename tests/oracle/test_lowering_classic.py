@@ -86,6 +86,13 @@ def test_trees_of_several_targets_and_classes(tmp_path: Path) -> None:
     agrees(tmp_path / "m.onnx", "TreeEnsembleClassifier", ROWS, 2, **named, **TREES, **leaves("class"))
 
 
+def test_missing_values_lead_where_the_trees_say(tmp_path: Path) -> None:
+    rows = ROWS.copy()
+    rows[::2, 0] = rows[1::3, 2] = rows[3, 3] = np.nan
+    tracks = {"nodes_missing_value_tracks_true": [1, 0, 0, 0, 0, 1, 0, 0]}
+    agrees(tmp_path / "m.onnx", "TreeEnsembleRegressor", rows, n_targets=3, **TREES, **tracks, **leaves("target"))
+
+
 def test_labels_by_a_table(tmp_path: Path) -> None:
     words = np.array([["b", "x"], ["a", "c"]], object)
     keys = ["a", "b", "c"]

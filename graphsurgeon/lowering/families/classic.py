@@ -187,6 +187,7 @@ class _Forest:
         roots: the first node of each tree.
         depth: of the deepest.
         mode: how all nodes compare.
+        missing: whether NaN counts as a yes, 0 or 1 for each node.
     """
 
     features: Sequence[int]
@@ -197,6 +198,7 @@ class _Forest:
     roots: Sequence[int]
     depth: int
     mode: str
+    missing: Sequence[int]
 
 
 _COMPARE = {
@@ -218,6 +220,9 @@ def _trees(b: Builder, node: Source, what: str, targets: int) -> Operand:
         feature, yes, no = (b.op("GatherV2", table, now, 0) for table in tables)
         seen = b.op("GatherV2", x, feature, 1, batch_dims=1)
         is_yes = b.op(_COMPARE[forest.mode], seen, b.op("GatherV2", values, now, 0))
+        if any(forest.missing):
+            leads_on = b.op("GatherV2", b.constant([bool(one) for one in forest.missing]), now, 0)
+            is_yes = b.op("LogicalOr", is_yes, b.op("LogicalAnd", b.op("IsNan", seen), leads_on))
         now = b.op("SelectV2", is_yes, yes, no)
     said = b.op("GatherV2", b.constant(forest.weights), now, 0)
     kind = node.text("aggregate_function", "SUM")
@@ -233,7 +238,7 @@ def _forest(node: Source, what: str, targets: int) -> _Forest:
     """Return the trees of a node.
 
     Raises:
-        LoweringError: they are not trees, compare in several ways, or lead those without a value somewhere.
+        LoweringError: they are not trees, or compare in several ways.
     """
     import numpy as np
 
@@ -243,8 +248,6 @@ def _forest(node: Source, what: str, targets: int) -> _Forest:
     kinds = sorted({mode for mode in modes if mode != "LEAF"})
     if len(kinds) > 1 or any(kind not in _COMPARE for kind in kinds) or len(modes) != len(ids) or not ids:
         raise LoweringError(f"nodes that compare by {', '.join(kinds) or 'nothing'}")
-    if any(node.ints("nodes_missing_value_tracks_true") or []):
-        raise LoweringError("missing values that lead on")
     require_few(len(ids) * targets, _MOST, "weights of leaves")
     ways = [node.ints(f"nodes_{name}nodeids") or [] for name in ("true", "false")]
     yes, no = (
@@ -262,7 +265,8 @@ def _forest(node: Source, what: str, targets: int) -> _Forest:
     roots = [number for number in range(len(ids)) if number not in (reached | leaves)]
     depth = _depth(roots, yes, no)
     features, values = node.ints("nodes_featureids") or [], node.floats("nodes_values") or []
-    return _Forest(features, values, yes, no, weights, roots, depth, kinds[0] if kinds else "BRANCH_LEQ")
+    missing = node.ints("nodes_missing_value_tracks_true") or []
+    return _Forest(features, values, yes, no, weights, roots, depth, kinds[0] if kinds else "BRANCH_LEQ", missing)
 
 
 def _depth(roots: Sequence[int], yes: Sequence[int], no: Sequence[int]) -> int:
