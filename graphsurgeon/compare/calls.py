@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsurgeon.compare.across import laid_out, layout_notes
 from graphsurgeon.compare.entries import EntryPair, Input, OneRun, RunOutcome, loaders_of
-from graphsurgeon.compare.inputs import MODEST, Sides, assumed, concrete, numpy_type, random_input
+from graphsurgeon.compare.inputs import MODEST, OpenSizes, assumed, concrete, numpy_type, random_input
 from graphsurgeon.compare.pairs import make_call
 from graphsurgeon.compare.parts import random_parts
 from graphsurgeon.compare.real import real_outcome, stands_for_real, stored_of
@@ -41,7 +41,7 @@ class Given:
     shapes: Mapping[str, Shape]
     seed: int
     dequantize: bool
-    sides: Sides = MODEST
+    sides: OpenSizes = MODEST
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Prepared:
         """What was called."""
         return self.pair.before.key or self.pair.after.key or "the graph"
 
-    def with_sides(self, sides: Sides) -> Prepared | None:
+    def with_sides(self, sides: OpenSizes) -> Prepared | None:
         """Return the same with data of other sizes, where no shape says them; None if they are what they were."""
         other = Prepared.of(self.pair, replace(self.given, sides=sides))
         same = {key: array.shape for key, array in self.first_feeds.items()}

@@ -17,7 +17,7 @@ from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.across import in_the_same_words
 from graphsurgeon.compare.calls import Answered, Given, Job, Prepared
 from graphsurgeon.compare.entries import EntryPair, Input, Loader, OneRun, Result, Runner, RunOutcome
-from graphsurgeon.compare.inputs import LARGER, MODEST, OBLONG, Sides
+from graphsurgeon.compare.inputs import LARGER, MODEST, OBLONG, OpenSizes
 from graphsurgeon.compare.pairs import pair_entries
 from graphsurgeon.compare.real import step_of
 from graphsurgeon.disk.places import path_of
@@ -303,7 +303,7 @@ def _in_our_words(answered: Answered, tolerance: Tolerance) -> tuple[RunOutcome,
     return in_the_same_words(answered.ours, answered.theirs, partial(tolerance.agree, answered.job.first))
 
 
-def _sides(pair: EntryPair) -> Sides:
+def _sides(pair: EntryPair) -> OpenSizes:
     """Return sizes of what no shape says: between frameworks an exchange of height and width must show."""
     return OBLONG if pair.is_across else MODEST
 

@@ -80,7 +80,7 @@ def numpy_type(entry: Input) -> np.dtype[Any]:
     return dtype
 
 
-class Sides(NamedTuple):
+class OpenSizes(NamedTuple):
     """Sizes of dimensions that no shape says.
 
     Attributes:
@@ -92,13 +92,13 @@ class Sides(NamedTuple):
     other: int
 
 
-MODEST = Sides((64, 64), 8)
-OBLONG = Sides((64, 96), 8)
+MODEST = OpenSizes((64, 64), 8)
+OBLONG = OpenSizes((64, 96), 8)
 # Masks want the length of what they mask, and poolings leave nothing of what is small.
-LARGER = (Sides((64, 64), 64), Sides((224, 320), 64), Sides((512, 512), 1024))
+LARGER = (OpenSizes((64, 64), 64), OpenSizes((224, 320), 64), OpenSizes((512, 512), 1024))
 
 
-def concrete(shape: Shape, sides: Sides = MODEST) -> list[int]:
+def concrete(shape: Shape, sides: OpenSizes = MODEST) -> list[int]:
     """Return a size for every dimension: an unknown batch is 2, others are as `sides` has them."""
     if shape.dims is None:
         return [2]
