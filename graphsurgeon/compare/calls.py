@@ -45,7 +45,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedPair:
     """A pair of entries with data for both."""
 
     pair: EntryPair
@@ -55,12 +55,12 @@ class Prepared:
     notes: list[str]
 
     @staticmethod
-    def of(pair: EntryPair, given: Given) -> Prepared:
+    def of(pair: EntryPair, given: Given) -> PreparedPair:
         """Make the data."""
         made = _Data(pair, given)
         for key in pair.before.inputs:
             made.make(key)
-        return Prepared(pair, given, made.first, made.second, made.notes)
+        return PreparedPair(pair, given, made.first, made.second, made.notes)
 
     @property
     def shaped(self) -> str:
@@ -73,18 +73,18 @@ class Prepared:
         """What was called."""
         return self.pair.before.key or self.pair.after.key or "the graph"
 
-    def with_sides(self, sides: OpenSizes) -> Prepared | None:
+    def with_sides(self, sides: OpenSizes) -> PreparedPair | None:
         """Return the same with data of other sizes, where no shape says them; None if they are what they were."""
-        other = Prepared.of(self.pair, replace(self.given, sides=sides))
+        other = PreparedPair.of(self.pair, replace(self.given, sides=sides))
         same = {key: array.shape for key, array in self.first_feeds.items()}
         return other if {key: array.shape for key, array in other.first_feeds.items()} != same else None
 
-    def with_layouts(self) -> Iterable[Prepared]:
+    def with_layouts(self) -> Iterable[PreparedPair]:
         """Yield the same with inputs in another layout, where shapes alone do not tell which one is meant."""
         for layouts in self.pair.other_layouts:
             notes = (*self.pair.notes, *layout_notes(layouts))
             other = replace(self.pair, layouts={**self.pair.layouts, **layouts}, notes=notes)
-            yield Prepared.of(other, self.given)
+            yield PreparedPair.of(other, self.given)
 
     def jobs(
         self, models: tuple[Model, Model], metagraphs: tuple[MetaGraph, MetaGraph], runtimes: Sequence[str]
@@ -160,7 +160,7 @@ class _Data:
 class Job:
     """One call of each model."""
 
-    item: Prepared
+    item: PreparedPair
     first: OneRun
     second: OneRun
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.analysis.names import choose_metagraph
 from graphsurgeon.compare.across import in_the_same_words
-from graphsurgeon.compare.calls import Answered, Given, Job, Prepared
+from graphsurgeon.compare.calls import Answered, Given, Job, PreparedPair
 from graphsurgeon.compare.entries import EntryPair, Input, Loader, OneRun, Result, Runner, RunOutcome
 from graphsurgeon.compare.inputs import LARGER, MODEST, OBLONG, OpenSizes
 from graphsurgeon.compare.pairs import pair_entries
@@ -249,7 +249,7 @@ def compare_models(
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
     prepared = [
-        Prepared.of(pair, Given(_fed(pair, feeds or {}, decided or {}), shapes, seed, dequantize, _sides(pair)))
+        PreparedPair.of(pair, Given(_fed(pair, feeds or {}, decided or {}), shapes, seed, dequantize, _sides(pair)))
         for shapes in (assume or {}, *also)
         for pair in pairs
     ]
@@ -318,7 +318,7 @@ class _Runs:
     tags: Sequence[str] | None
     runtimes: Sequence[str]
 
-    def settled(self, prepared: Sequence[Prepared], tolerance: Tolerance) -> tuple[list[Answered], list[str]]:
+    def settled(self, prepared: Sequence[PreparedPair], tolerance: Tolerance) -> tuple[list[Answered], list[str]]:
         """Return what calls gave, and notes on those whose data were made anew.
 
         Sizes that no shape says are made larger where a model does not run, or nothing comes out; of a pair that runs
@@ -345,7 +345,7 @@ class _Runs:
         others = list(answers[0].job.item.with_layouts()) if answers else []
         return next((other for other in self._answers(others) if _all_agree(other, tolerance)), answers)
 
-    def _answers(self, prepared: Sequence[Prepared]) -> list[Sequence[Answered]]:
+    def _answers(self, prepared: Sequence[PreparedPair]) -> list[Sequence[Answered]]:
         """Return what the calls of each gave, all of them in one process a model."""
         jobs = [list(item.jobs(self.models, self.metagraphs, self.runtimes)) for item in prepared]
         every = [job for some in jobs for job in some]
