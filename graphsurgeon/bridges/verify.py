@@ -78,32 +78,19 @@ def verify(
         UnsupportedError: the extra is missing, a model reaches outside itself, or cannot be run at all.
         UsageError: a name does not exist.
     """
-    first, second = _read(before, checkpoint), read(after)
-    if part is not None:
-        for metagraph in first.metagraphs:
-            cut(metagraph, *part)
+    first, second = _read(before, checkpoint, part), read(after)
     runtimes = _runtimes((first, second), runtime)
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
     within = tolerance or (Tolerance(share=QUANTIZED_SHARE, steps=QUANTIZED_STEPS) if dequantize else Tolerance())
     is_across = first.traits.vocabulary != second.traits.vocabulary
-    is_alike = not dequantize and not is_across
     look = (Walk if per_tensor else _First)(Path(before), Path(after), within, tags, allowed.stand)
     report = compare_models(
-        first,
-        second,
-        _runner_of(first, second, stand=allowed.stand),
-        signatures=signatures,
-        tags=tags,
-        feeds=_makers(_given(first, feeds, tags), seed, assume or {}),
-        decided=_makers(decided or {}, seed, {}),
-        assume=assume,
-        also=[*also, *(_single(first, tags) if single and is_across else ())],
-        seed=seed,
-        tolerance=within,
-        dequantize=dequantize,
-        locate=look if per_tensor or (with_place and is_alike) else None,
-        runtimes=runtimes,
-    )
+        first, second, _runner_of(first, second, stand=allowed.stand), signatures=signatures, tags=tags,
+        feeds=_makers(_given(first, feeds, tags), seed, assume or {}), decided=_makers(decided or {}, seed, {}),
+        assume=assume, also=[*also, *(_single(first, tags) if single and is_across else ())], seed=seed,
+        tolerance=within, dequantize=dequantize, runtimes=runtimes,
+        locate=look if per_tensor or (with_place and not (dequantize or is_across)) else None,
+    )  # fmt: skip
     return replace(report, tensors=look.tensors) if isinstance(look, Walk) else report
 
 
@@ -135,8 +122,11 @@ class _First:
         return first_difference(self.before, self.after, pair, ours, theirs, self.within, self.tags, self.stand)
 
 
-def _read(path: str | os.PathLike[str], checkpoint: str | os.PathLike[str] | None) -> Model:
+def _read(path: str | os.PathLike[str], checkpoint: str | os.PathLike[str] | None, part: Part | None = None) -> Model:
     model = read(path)
+    for metagraph in model.metagraphs:
+        if part is not None:
+            cut(metagraph, *part)
     if checkpoint is not None:
         model.checkpoint = read_checkpoint(Path(checkpoint))
     return model
