@@ -2,6 +2,7 @@
 
     python -m benchmarks.lowering                   # cases of the onnx package
     python -m benchmarks.lowering --corpus FOLDER   # and every .onnx below a folder, against ONNX Runtime
+    python -m benchmarks.lowering --files FOLDER    # files alone, told by the folders they lie in (torch_exports.py)
     python -m benchmarks.lowering --only 'test_conv*' --verbose
 
 A case is *equal*, *refused* (by name, before anything is written), or *wrong*: other numbers, an error of
@@ -57,13 +58,14 @@ def main() -> None:
         _print_table("op", cases, outcomes, _ops_of)
         _print_table("opset", cases, outcomes, _opset_of)
     for case in cases:
-        if options.verbose or outcomes[case.name].kind == "wrong":
+        if options.verbose:
             print(case.name, *outcomes[case.name])
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, help="a folder with .onnx files")
+    parser.add_argument("--files", type=Path, help="the same, without cases, and a row for each folder in it")
     parser.add_argument("--only", default="*", help="a glob on the names of cases")
     parser.add_argument("--verbose", action="store_true", help="a line a case")
     return parser.parse_args()
@@ -73,6 +75,9 @@ def _options() -> argparse.Namespace:
 
 
 def _cases(folder: Path, options: argparse.Namespace) -> Iterator[Case]:
+    if options.files is not None:
+        yield from _files(options.files, options.only, by_folder=True)
+        return
     for case in (*_node_cases(folder), *_stored_cases()):
         if fnmatch.fnmatch(case.name, options.only) and _runs_right(case):
             yield case
@@ -138,10 +143,12 @@ def _fed(given: Any) -> Any:
     return given if isinstance(given, list | dict) else np.asarray(given)
 
 
-def _session(path: Path) -> Any:
+def _session(path: Path, *, optimized: bool = True) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     try:
@@ -150,7 +157,7 @@ def _session(path: Path) -> Any:
         return None
 
 
-def _files(folder: Path, only: str) -> Iterator[Case]:
+def _files(folder: Path, only: str, *, by_folder: bool = False) -> Iterator[Case]:
     for path in sorted(folder.rglob("*.onnx")):
         if not fnmatch.fnmatch(str(path.relative_to(folder)), only):
             continue
@@ -158,8 +165,13 @@ def _files(folder: Path, only: str) -> Iterator[Case]:
         if session is None or not _is_standard(path):
             continue
         runs = [run for batch in BATCHES if (run := _run(session, batch)) is not None]
-        if runs:
-            yield Case(str(path.relative_to(folder)), "files", path, runs)
+        name = path.relative_to(folder)
+        if runs and not _agrees_with_itself(session, path, runs):
+            print(f"{name}: ONNX Runtime gives other numbers without its optimizations")
+        elif runs:
+            yield Case(str(name), name.parts[0] if by_folder else "files", path, runs)
+        elif by_folder:
+            print(f"{name}: ONNX Runtime does not run it")
 
 
 def _run(session: Any, batch: int) -> tuple[list[Any], list[Any]] | None:
@@ -169,6 +181,15 @@ def _run(session: Any, batch: int) -> tuple[list[Any], list[Any]] | None:
         return list(feeds.values()), session.run(None, feeds)
     except Exception:  # whatever ONNX Runtime raises
         return None
+
+
+def _agrees_with_itself(session: Any, path: Path, runs: Any) -> bool:
+    """Say whether a network's numbers do not hang on the last digits of those inside it."""
+    names = [one.name for one in session.get_inputs()]
+    plain = _session(path, optimized=False)
+    return plain is None or all(
+        not first_difference(plain.run(None, dict(zip(names, given, strict=True))), found) for given, found in runs
+    )
 
 
 def _is_standard(path: Path) -> bool:
@@ -213,6 +234,8 @@ def _outcomes(cases: list[Case]) -> dict[str, Outcome]:
             except EOFError:
                 break
             found[name] = outcome
+            if outcome.kind != "equal":
+                print(name, *outcome, flush=True)
         process.join()
         done = len(found) - before
         if process.exitcode:

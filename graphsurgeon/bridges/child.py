@@ -23,7 +23,7 @@ from graphsurgeon.disk.files import open_source
 from graphsurgeon.disk.places import MemberPath, RemotePath, path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.export import export_file
-from graphsurgeon.model.format import TENSORFLOW, Format
+from graphsurgeon.model.format import ONNX, TENSORFLOW, Format
 
 REQUEST, FEEDS, ANSWER, RESULTS = "request.json", "feeds.npz", "answer.json", "results.npz"
 START = Path(__file__).with_name("workers") / "start.py"
@@ -81,7 +81,8 @@ def runtime_of(traits: Format, path: object, *, hint: str = "", wanted: str | No
         raise traits.refuse("has no graph to run", hint=hint).at(path)
     runtimes = traits.runtimes or (("tensorflow",) if traits.vocabulary == TENSORFLOW else ())
     if not runtimes:
-        raise traits.refuse("is not run here").at(path)
+        by_onnx = "gs convert MODEL net.onnx makes of it what onnxruntime runs" if ONNX in traits.becomes else ""
+        raise traits.refuse("is not run here", hint=by_onnx).at(path)
     if wanted is None:
         return next((runtime for runtime in runtimes if is_installed(runtime)), runtimes[0])
     found = next((runtime for runtime in runtimes if is_meant(wanted, runtime)), None)

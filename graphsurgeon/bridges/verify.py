@@ -25,11 +25,13 @@ from graphsurgeon.formats.recognise.locate import locate
 from graphsurgeon.formats.savedmodel.folder import require_contained
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.surgery.moves.network_part import cut
 
 if TYPE_CHECKING:
     from graphsurgeon.compare.equivalence import Arrays
 
 _VALUES = "gs diff compares its values"
+Part = tuple[Sequence[str], Sequence[str]]
 QUANTIZED_STEPS = 16  # of 256: what quantizing well stays far below, and quantizing wrongly does not
 QUANTIZED_SHARE = 0.1  # of an output's range, where neither model says in what steps it is known
 
@@ -54,6 +56,8 @@ def verify(
     runtime: str | None = None,
     dequantize: bool = False,
     per_tensor: bool = False,
+    single: bool = False,
+    part: Part | None = None,
 ) -> EquivalenceReport:
     """Run two models on the same inputs and compare what comes out.
 
@@ -66,35 +70,36 @@ def verify(
         decided: input, node or tensor of `before` -> the constant that `after` has made of it; `before` is fed it.
         allowed: what the models may reach outside themselves; `tell` is told of it before they are run.
         dequantize: compare what integers of a TFLite model stand for; `per_tensor`: everything inside too.
+        single: between frameworks, run with a batch of one too, where it is free.
+        part: of `before`, an ONNX network, what `after` was made of: tensors that are fed, and that come out.
         runtime: runs each of them that it can; one that it cannot by the first of its format's that is installed.
 
     Raises:
         UnsupportedError: the extra is missing, a model reaches outside itself, or cannot be run at all.
         UsageError: a name does not exist.
     """
-    first, second = _read(before, checkpoint), read(after)
+    first, second = _read(before, checkpoint, part), read(after)
     runtimes = _runtimes((first, second), runtime)
     _require_runnable((first, second), runtimes, signatures, tags, allowed, tell)
     within = tolerance or (Tolerance(share=QUANTIZED_SHARE, steps=QUANTIZED_STEPS) if dequantize else Tolerance())
-    is_alike = not dequantize and first.traits.vocabulary == second.traits.vocabulary
+    is_across = first.traits.vocabulary != second.traits.vocabulary
     look = (Walk if per_tensor else _First)(Path(before), Path(after), within, tags, allowed.stand)
     report = compare_models(
-        first,
-        second,
-        _runner_of(first, second, stand=allowed.stand),
-        signatures=signatures,
-        tags=tags,
-        feeds=_makers(_given(first, feeds, tags), seed, assume or {}),
-        decided=_makers(decided or {}, seed, {}),
-        assume=assume,
-        also=also,
-        seed=seed,
-        tolerance=within,
-        dequantize=dequantize,
-        locate=look if per_tensor or (with_place and is_alike) else None,
-        runtimes=runtimes,
-    )
+        first, second, _runner_of(first, second, stand=allowed.stand), signatures=signatures, tags=tags,
+        feeds=_makers(_given(first, feeds, tags), seed, assume or {}), decided=_makers(decided or {}, seed, {}),
+        assume=assume, also=[*also, *(_single(first, tags) if single and is_across else ())], seed=seed,
+        tolerance=within, dequantize=dequantize, runtimes=runtimes,
+        locate=look if per_tensor or (with_place and not (dequantize or is_across)) else None,
+    )  # fmt: skip
     return replace(report, tensors=look.tensors) if isinstance(look, Walk) else report
+
+
+def _single(model: Model, tags: Sequence[str] | None) -> list[dict[str, Shape]]:
+    """Return the shapes of inputs for a batch of one; nothing where no batch is free."""
+    found = [entry.inputs for entry in entries(model, choose_metagraph(model, tags))]
+    dims = {name: item.shape.dims for inputs in found for name, item in inputs.items()}
+    free = {name: Shape([1, *sizes[1:]]) for name, sizes in dims.items() if sizes and sizes[0] is None}
+    return [free] if free else []
 
 
 def _makers(given: Mapping[str, object], seed: int, assume: Mapping[str, Shape]) -> dict[str, Any]:
@@ -117,8 +122,11 @@ class _First:
         return first_difference(self.before, self.after, pair, ours, theirs, self.within, self.tags, self.stand)
 
 
-def _read(path: str | os.PathLike[str], checkpoint: str | os.PathLike[str] | None) -> Model:
+def _read(path: str | os.PathLike[str], checkpoint: str | os.PathLike[str] | None, part: Part | None = None) -> Model:
     model = read(path)
+    for metagraph in model.metagraphs:
+        if part is not None:
+            cut(metagraph, *part)
     if checkpoint is not None:
         model.checkpoint = read_checkpoint(Path(checkpoint))
     return model
@@ -173,6 +181,7 @@ def verifier(
     checkpoint: str | os.PathLike[str] | None = None,
     set_values: Mapping[str, object] | None = None,
     changes_numbers: bool = False,
+    part: Part | None = None,
     allowed: Allowed = NOTHING,
     tell: Tell | None = None,
 ) -> Callable[[Path, Path], EquivalenceReport]:
@@ -184,6 +193,7 @@ def verifier(
         checkpoint: where the variables of a bare graph are.
         set_values: input (by its key or its node) -> what the edit makes of it; the source is fed the same.
         changes_numbers: the edit is meant to; then they are told, and only whether the result runs is judged.
+        part: as for `verify`.
         allowed: what the models may reach outside themselves.
         tell: is told what they do there, before they are run.
 
@@ -202,6 +212,8 @@ def verifier(
         tolerance=Tolerance(0.0, math.inf) if changes_numbers else None,
         allowed=allowed,
         tell=tell,
+        single=True,
+        part=part,
     )
 
 

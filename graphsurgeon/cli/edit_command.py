@@ -253,12 +253,14 @@ def _verifier(model: Path, steps: Steps, options: Options) -> Callable[[Path, Pa
         allowed = parse_allowed(options.allow, options.allow_files)
         return join_verifier(model, joined[0], allowed=allowed, tell=output.warn)
     given = {key: value for _, arguments in reversed(steps) for key, value in arguments.items() if value}
+    parts = [(one.get("inputs") or (), one.get("outputs") or ()) for step, one in steps if step == "convert"]
     return verifier(
         model,
         tags=given.get("tags"),
         checkpoint=given.get("checkpoint"),
         set_values=given.get("set_values"),
         changes_numbers=any(operation in CHANGES_NUMBERS for operation, _ in steps),
+        part=next((part for part in parts if any(part)), None),
         allowed=parse_allowed(options.allow, options.allow_files),
         tell=output.warn,
     )

@@ -57,6 +57,11 @@ def laid_out(shape: Shape, *, back: Sequence[int] | None) -> Shape:
     return Shape([dims[axis] for axis in range(len(back))])
 
 
+def layout_notes(layouts: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return what is told of inputs that the second model gets with other axes."""
+    return [f"input {key!r}: the second model gets it with the axes {_listed(axes)}" for key, axes in layouts.items()]
+
+
 def in_the_same_words(
     ours: RunOutcome, theirs: RunOutcome, agree: Callable[[Result, Result], bool]
 ) -> tuple[RunOutcome, list[str]]:
@@ -132,11 +137,14 @@ def _pair(entry: Entry, partner: Entry) -> EntryPair | None:
     outputs, guessed = _matched(_items(entry.outputs), _items(partner.outputs))
     if not outputs:
         return None
-    layouts = {key: axes for key, other in inputs.items() if (axes := _layout(ins[key].shape, outs[other].shape))}
+    fitting = {key: _layouts(ins[key].shape, outs[other].shape) for key, other in inputs.items()}
+    layouts = {key: axes[0] for key, axes in fitting.items() if axes and axes[0] != tuple(range(len(axes[0])))}
     notes = [f"{what} {key!r} of the first model is {other!r} of the second: by shape and order"
              for what, found in (("input", by_place), ("output", guessed)) for key, other in found.items()]  # fmt: skip
-    notes += [f"input {key!r}: the second model gets it with the axes {_listed(axes)}" for key, axes in layouts.items()]
-    return EntryPair(entry, partner, inputs, outputs, layouts, True, tuple(notes))
+    notes += layout_notes(layouts)
+    more = max((len(axes) for axes in fitting.values()), default=0)
+    others = [{key: axes[place] for key, axes in fitting.items() if place < len(axes)} for place in range(1, more)]
+    return EntryPair(entry, partner, inputs, outputs, layouts, True, tuple(notes), tuple(others))
 
 
 def _items(items: Mapping[str, Any]) -> dict[str, _Item]:
@@ -186,15 +194,17 @@ def _bare(name: str) -> str:
 def _fits(one: _Item, other: _Item) -> bool:
     if one.dtype is not None and other.dtype is not None and _kind(one.dtype.name) != _kind(other.dtype.name):
         return False
-    return one.shape.is_compatible_with(other.shape) or _layout(one.shape, other.shape) is not None
+    return one.shape.is_compatible_with(other.shape) or bool(_layouts(one.shape, other.shape))
 
 
-def _layout(one: Shape, other: Shape) -> tuple[int, ...] | None:
-    """Return the axes of the first in the order of the second, None where they are in order, or nothing fits."""
-    if one.dims is None or other.dims is None or len(one.dims) != len(other.dims) or one.is_compatible_with(other):
-        return None
-    orders = _orders(len(one.dims))
-    return next((axes for axes in orders if Shape([one.dims[a] for a in axes]).is_compatible_with(other)), None)
+def _layouts(one: Shape, other: Shape) -> list[tuple[int, ...]]:
+    """Return the axes of the first in the order of the second, likeliest first: where most sizes are the same."""
+    if one.dims is None or other.dims is None or len(one.dims) != len(other.dims):
+        return []
+    dims, theirs = one.dims, other.dims
+    orders = [tuple(range(len(dims))), *_orders(len(dims))]
+    fitting = [axes for axes in orders if Shape([dims[axis] for axis in axes]).is_compatible_with(other)]
+    return sorted(fitting, key=lambda axes: -sum(dims[a] == b for a, b in zip(axes, theirs, strict=True)))
 
 
 def _orders(rank: int) -> list[tuple[int, ...]]:

@@ -122,6 +122,7 @@ class EntryPair:
         inputs: name of an input of the first -> of the second.
         outputs: name of an output of the first -> of the second.
         layouts: input of the first -> the axes of its data in the order of the second, where they differ.
+        other_layouts: more of them that the shapes allow as well.
         is_across: the models are of different frameworks: types of another width and transposed outputs are the same.
         notes: how they were paired, where that was not by names.
     """
@@ -133,6 +134,7 @@ class EntryPair:
     layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     is_across: bool = False
     notes: tuple[str, ...] = ()
+    other_layouts: tuple[dict[str, tuple[int, ...]], ...] = ()
 
 
 class Runner(Protocol):

@@ -10,18 +10,18 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from graphsurgeon.analysis.names import choose_metagraph
-from graphsurgeon.compare.across import in_the_same_words, laid_out
-from graphsurgeon.compare.entries import EntryPair, Input, Loader, OneRun, Result, Runner, RunOutcome, loaders_of
-from graphsurgeon.compare.inputs import assumed, numpy_type, random_input
-from graphsurgeon.compare.pairs import make_call, pair_entries
-from graphsurgeon.compare.parts import random_parts
-from graphsurgeon.compare.real import real_outcome, stands_for_real, step_of, stored_of
+from graphsurgeon.compare.across import in_the_same_words
+from graphsurgeon.compare.calls import Answered, Given, Job, PreparedPair
+from graphsurgeon.compare.entries import EntryPair, Input, Loader, OneRun, Result, Runner, RunOutcome
+from graphsurgeon.compare.inputs import LARGER, MODEST, OBLONG, OpenSizes
+from graphsurgeon.compare.pairs import pair_entries
+from graphsurgeon.compare.real import step_of
 from graphsurgeon.disk.places import path_of
 from graphsurgeon.errors import UnsupportedError, UsageError
-from graphsurgeon.model.dtype import FLOAT32
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.shape import Shape
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 RTOL = 1e-4  # float32 sums in another order differ by less than that in networks of a hundred layers
 ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
-_FEW = 3  # inputs whose shapes a message names
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
 
 
@@ -60,6 +59,7 @@ class ComparedOutput:
         what: what differs beside the numbers; empty if nothing.
         step: what integers of 8 bits count in there, where one of the models says it; None if not.
         steps: of these, how many are allowed.
+        is_run: the second model gave it; where it does not run, nothing is known of its numbers.
     """
 
     signature: str | None
@@ -75,6 +75,7 @@ class ComparedOutput:
     range: float | None = None
     step: float | None = None
     steps: float | None = None
+    is_run: bool = True
 
 
 @dataclass(frozen=True)
@@ -248,14 +249,12 @@ def compare_models(
     tolerance = tolerance or Tolerance()
     _require_used(feeds or {}, pairs)
     prepared = [
-        _Prepared.of(pair, _fed(pair, feeds or {}, decided or {}), shapes, seed, dequantize)
+        PreparedPair.of(pair, Given(_fed(pair, feeds or {}, decided or {}), shapes, seed, dequantize, _sides(pair)))
         for shapes in (assume or {}, *also)
         for pair in pairs
     ]
-    jobs = [job for item in prepared for job in item.jobs((before, after), metagraphs, runtimes)]
-    one = _run(before, metagraphs[0], runner, [job.first for job in jobs], tags)
-    other = _run(after, metagraphs[1], runner, [job.second for job in jobs], tags)
-    done = [job.answered(ours, theirs, dequantize) for job, ours, theirs in zip(jobs, one, other, strict=True)]
+    runs = _Runs((before, after), metagraphs, runner, tags, runtimes)
+    done, found = runs.settled(prepared, tolerance)
     report = _judged(done, tolerance, locate, tell_failed=bool(also))
     return replace(
         report,
@@ -263,12 +262,12 @@ def compare_models(
         after=after.path,
         skipped=[*skipped, *report.skipped],
         seed=seed,
-        notes=list(dict.fromkeys([*(note for item in prepared for note in item.notes), *report.notes])),
+        notes=list(dict.fromkeys([*(note for each in done for note in each.job.item.notes), *found, *report.notes])),
     )
 
 
 def _judged(
-    done: Iterable[tuple[_Job, RunOutcome, RunOutcome]],
+    done: Iterable[Answered],
     tolerance: Tolerance,
     locate: Locate | None,
     *,
@@ -278,13 +277,13 @@ def _judged(
     failed: dict[str, str] = {}
     first = None
     notes: list[str] = []
-    for job, ours, theirs in done:
+    for answered in done:
+        job, ours = answered.job, answered.ours
         if ours.error:
             failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
             continue
-        if job.item.pair.is_across:
-            theirs, told = in_the_same_words(ours, theirs, partial(tolerance.agree, job.first))
-            notes += told
+        theirs, told = _in_our_words(answered, tolerance)
+        notes += told
         found = _compared(job, ours, theirs, tolerance)
         outputs += found
         is_told = locate is not None and (locate.always or not all(output.agrees for output in found))
@@ -297,128 +296,90 @@ def _judged(
     return EquivalenceReport("", "", agrees, outputs, skipped, first, 0, tolerance.rtol, tolerance.atol, notes)
 
 
-def _twin(key: str, own: Input, pair: EntryPair, known: Mapping[str, Any]) -> str | None:
-    """Return an input that has data and is the same tensor, under another key of its signature."""
-    inputs = pair.before.inputs
-    return next((other for other in known if other != key and inputs[other].value is own.value), None)
+def _in_our_words(answered: Answered, tolerance: Tolerance) -> tuple[RunOutcome, list[str]]:
+    """Return what the second model gave, of another framework in types and layouts of the first, and what was done."""
+    if not answered.job.item.pair.is_across:
+        return answered.theirs, []
+    return in_the_same_words(answered.ours, answered.theirs, partial(tolerance.agree, answered.job.first))
 
 
-def _batch(shapes: Mapping[str, Shape]) -> int | None:
-    """Return the first dimension of the shapes that were asked for, None if there is none."""
-    return next((shape.dims[0] for shape in shapes.values() if shape.dims), None)
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A pair of entries with data for both."""
-
-    pair: EntryPair
-    first_feeds: Arrays
-    second_feeds: Arrays
-    notes: list[str]
-
-    @staticmethod
-    def of(
-        pair: EntryPair, feeds: Mapping[str, _Maker], assume: Mapping[str, Shape], seed: int, dequantize: bool
-    ) -> _Prepared:
-        shapes = assumed(pair.before.inputs, {name: s for name, s in assume.items() if name in pair.before.inputs})
-        first: dict[str, Any] = {}
-        second: dict[str, Any] = {}
-        notes = list(pair.notes)
-        parts = random_parts(pair.before.inputs, seed=seed, given={*feeds, *shapes}, batch=_batch(shapes))
-        for key, own in pair.before.inputs.items():
-            is_real = dequantize and stands_for_real(own.value)
-            entry = replace(own, dtype=FLOAT32) if is_real else own
-            partner = pair.after.inputs.get(pair.inputs.get(key, ""))
-            is_left_out = entry.optional and key not in feeds and (partner is None or partner.optional)
-            if is_left_out and entry.default is None:
-                continue
-            if key in feeds:
-                first[key] = feeds[key](entry)
-            elif is_left_out and entry.default is not None:
-                first[key] = entry.default.numpy()
-            elif partner is None and (twin := _twin(key, own, pair, first)) is not None:
-                first[key] = first[twin]
-            elif key in parts and partner is not None:
-                first[key] = parts[key]
-            else:
-                theirs = partner.shape if partner is not None else entry.shape
-                known = shapes.get(key) or _both(entry.shape, laid_out(theirs, back=pair.layouts.get(key)))
-                first[key] = random_input(entry, seed=seed, shape=known)
-                if partner is None:
-                    first[key] = first[key] * 0 if first[key].dtype.kind != "O" else first[key]
-                    notes.append(f"the second model has no input {key!r}; the first is fed zeros (--feed {key}=...)")
-            if partner is not None:
-                axes = pair.layouts.get(key, tuple(range(first[key].ndim)))
-                turned = first[key].transpose(axes)
-                is_stored = dequantize and stands_for_real(partner.value) and turned.dtype.kind == "f"
-                second[partner.name] = stored_of(turned, partner.value) if is_stored else _cast(turned, partner)
-            if is_real:
-                first[key] = stored_of(first[key], own.value)
-        return _Prepared(pair, first, second, notes)
-
-    @property
-    def shaped(self) -> str:
-        """What it is fed, where there is little of it."""
-        shapes = [f"{name}={Shape(array.shape)}" for name, array in self.first_feeds.items()]
-        return f" with {', '.join(shapes)}" if 0 < len(shapes) <= _FEW else ""
-
-    @property
-    def name(self) -> str:
-        """What was called."""
-        return self.pair.before.key or self.pair.after.key or "the graph"
-
-    def jobs(
-        self, models: tuple[Model, Model], metagraphs: tuple[MetaGraph, MetaGraph], runtimes: Sequence[str]
-    ) -> Iterable[_Job]:
-        """Yield the calls to compare, one pair for each loader that can run both."""
-        pair = self.pair
-        ours, others = (
-            loaders_of(model, metagraph, entry, runtime)
-            for model, metagraph, entry, runtime in zip(
-                models, metagraphs, (pair.before, pair.after), runtimes, strict=True
-            )
-        )
-        shared = [(loader, loader) for loader in ours if loader in others] or [(loader, others[0]) for loader in ours]
-        for loader, other in shared:
-            yield _Job(
-                self,
-                make_call(loader, pair.before, self.first_feeds, {name: name for name in pair.outputs}),
-                make_call(other, pair.after, self.second_feeds, pair.outputs),
-            )
+def _sides(pair: EntryPair) -> OpenSizes:
+    """Return sizes of what no shape says: between frameworks an exchange of height and width must show."""
+    return OBLONG if pair.is_across else MODEST
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One call of each model."""
+class _Runs:
+    """Runs calls of both models, and again where that says nothing yet."""
 
-    item: _Prepared
-    first: OneRun
-    second: OneRun
+    models: tuple[Model, Model]
+    metagraphs: tuple[MetaGraph, MetaGraph]
+    runner: Runner
+    tags: Sequence[str] | None
+    runtimes: Sequence[str]
 
-    def answered(self, one: RunOutcome, other: RunOutcome, dequantize: bool) -> tuple[_Job, RunOutcome, RunOutcome]:
-        """Return it with what both models gave, as real numbers if that is asked for."""
-        if not dequantize:
-            return self, one, other
-        before, after = self.item.pair.before.outputs, self.item.pair.after.outputs
-        theirs = {name: after[partner] for name, partner in self.item.pair.outputs.items()}
-        return self, real_outcome(one, before), real_outcome(other, theirs)
+    def settled(self, prepared: Sequence[PreparedPair], tolerance: Tolerance) -> tuple[list[Answered], list[str]]:
+        """Return what calls gave, and notes on those whose data were made anew.
+
+        Sizes that no shape says are made larger where a model does not run, or nothing comes out; of a pair that runs
+        with another batch they are right. Layouts that shapes leave open are tried where the numbers differ.
+        """
+        found = dict(enumerate(self._answers(prepared)))
+        notes = []
+        for sides in LARGER:
+            fine = {id(prepared[number].pair) for number, answers in found.items() if _say_something(answers)}
+            open_ones = [number for number, item in enumerate(prepared) if id(item.pair) not in fine]
+            again = {number: other for number in open_ones if (other := prepared[number].with_sides(sides)) is not None}
+            for number, answers in zip(again, self._answers(list(again.values())), strict=True):
+                if _say_something(answers):
+                    found[number] = answers
+                    notes.append(
+                        f"{again[number].name}: run{again[number].shaped}, since it does not with smaller sides"
+                    )
+        for number in found:
+            if not _all_agree(found[number], tolerance):
+                found[number] = self._in_another_layout(found[number], tolerance)
+        return [each for answers in found.values() for each in answers], notes
+
+    def _in_another_layout(self, answers: Sequence[Answered], tolerance: Tolerance) -> Sequence[Answered]:
+        others = list(answers[0].job.item.with_layouts()) if answers else []
+        return next((other for other in self._answers(others) if _all_agree(other, tolerance)), answers)
+
+    def _answers(self, prepared: Sequence[PreparedPair]) -> list[Sequence[Answered]]:
+        """Return what the calls of each gave, all of them in one process a model."""
+        jobs = [list(item.jobs(self.models, self.metagraphs, self.runtimes)) for item in prepared]
+        every = [job for some in jobs for job in some]
+        one, other = self._run(0, [job.first for job in every]), self._run(1, [job.second for job in every])
+        answers = iter([job.answered(ours, theirs) for job, ours, theirs in zip(every, one, other, strict=True)])
+        return [list(islice(answers, len(some))) for some in jobs]
+
+    def _run(self, which: int, calls: list[OneRun]) -> list[RunOutcome]:
+        if not calls:
+            return []
+        metagraph, tags = self.metagraphs[which], self.tags
+        chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
+        return self.runner(path_of(self.models[which].path), calls, tags=chosen)
 
 
-def _run(
-    model: Model, metagraph: MetaGraph, runner: Runner, calls: list[OneRun], tags: Sequence[str] | None
-) -> list[RunOutcome]:
-    if not calls:
-        return []
-    chosen = list(metagraph.tags or ()) if tags is None and metagraph.tags is not None else tags
-    return runner(path_of(model.path), calls, tags=chosen)
+def _say_something(answers: Sequence[Answered]) -> bool:
+    return all(each.says_something for each in answers)
 
 
-def _compared(job: _Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolerance) -> list[ComparedOutput]:
+def _all_agree(answers: Sequence[Answered], tolerance: Tolerance) -> bool:
+    """Say whether all calls that the first model ran gave the same with the second."""
+    ran = [each for each in answers if not each.ours.error]
+    compared = [_compared(each.job, each.ours, _in_our_words(each, tolerance)[0], tolerance) for each in ran]
+    return all(output.agrees for outputs in compared for output in outputs)
+
+
+def _compared(job: Job, ours: RunOutcome, theirs: RunOutcome, tolerance: Tolerance) -> list[ComparedOutput]:
     signature = job.item.pair.before.key or job.item.pair.after.key
     if theirs.error:
-        what = f"the second model does not run: {theirs.error}"
-        return [ComparedOutput(signature, job.first.loader, name, False, False, 0, what=what) for name in ours.results]
+        what = f"the second model does not run{job.item.shaped}: {theirs.error}"
+        loader = job.first.loader
+        return [
+            ComparedOutput(signature, loader, name, False, False, 0, what=what, is_run=False) for name in ours.results
+        ]
     ends = job.item.pair.before.outputs, job.item.pair.after.outputs
     steps = {name: max(step_of(ends[0][name]), step_of(ends[1][job.item.pair.outputs[name]])) for name in ours.results}
     return [
@@ -455,15 +416,3 @@ def _fed(pair: EntryPair, feeds: Mapping[str, _Maker], decided: Mapping[str, _Ma
         if name in decided and key not in pair.inputs
     }
     return {**gone, **feeds}
-
-
-def _both(one: Shape, other: Shape) -> Shape:
-    """Return what both shapes say."""
-    if one.dims is None or other.dims is None or len(one.dims) != len(other.dims):
-        return one if one.dims is not None else other
-    return Shape([b if a is None else a for a, b in zip(one.dims, other.dims, strict=True)])
-
-
-def _cast(array: Any, entry: Input) -> Any:
-    dtype = numpy_type(entry)
-    return array if array.dtype.kind == "O" or array.dtype == dtype else array.astype(dtype)

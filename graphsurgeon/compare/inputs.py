@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphsurgeon.analysis.interface.examples import parsed_features, serialize_example
 from graphsurgeon.compare.entries import Input
@@ -79,12 +80,30 @@ def numpy_type(entry: Input) -> np.dtype[Any]:
     return dtype
 
 
-def concrete(shape: Shape) -> list[int]:
-    """Return a size for every dimension: an unknown batch is 2, other unknown dimensions are 8, or 64 of a picture."""
+class OpenSizes(NamedTuple):
+    """Sizes of dimensions that no shape says.
+
+    Attributes:
+        picture: of a tensor of rank 4, the first such dimension behind the batch and the others.
+        other: of other ranks.
+    """
+
+    picture: tuple[int, int]
+    other: int
+
+
+MODEST = OpenSizes((64, 64), 8)
+OBLONG = OpenSizes((64, 96), 8)
+# Masks want the length of what they mask, and poolings leave nothing of what is small.
+LARGER = (OpenSizes((64, 64), 64), OpenSizes((224, 320), 64), OpenSizes((512, 512), 1024))
+
+
+def concrete(shape: Shape, sides: OpenSizes = MODEST) -> list[int]:
+    """Return a size for every dimension: an unknown batch is 2, others are as `sides` has them."""
     if shape.dims is None:
         return [2]
-    inner = 64 if len(shape.dims) == 4 else 8
-    return [(2 if place == 0 else inner) if dim is None else dim for place, dim in enumerate(shape.dims)]
+    sizes = chain(sides.picture, repeat(sides.picture[1])) if len(shape.dims) == 4 else repeat(sides.other)
+    return [dim if dim is not None else next(sizes) if place else 2 for place, dim in enumerate(shape.dims)]
 
 
 def compatible(dims: Sequence[int], shape: Shape) -> bool:

@@ -219,7 +219,11 @@ class Scope:
         if definition is None:
             if onnx.since(node.op) is not None:
                 raise LoweringError(f"there is no {node.op} in the opset that the model imports")
-            raise LoweringError("no op of ONNX")
+            version = self.work.opsets.get(node.op.rpartition(".")[0])
+            function = functions.get((node.op, version)) if version is not None else None
+            if function is None or version is None:
+                raise LoweringError("no op of ONNX")
+            return function, version
         function = functions.get((node.op, definition.since))
         if function is not None:
             return function, definition.since

@@ -27,7 +27,8 @@ class Window:
         sides: lengths of the axes, as far as known.
         pads: cells before and after, per axis; None where they are those of TensorFlow's SAME and depend on sides
             that are not known.
-        extra: cells that `ceil_mode` adds behind the pads.
+        extra: cells that `ceil_mode` adds behind the pads; where sides are not known as many as it may add, since what
+            no whole window covers is left out.
     """
 
     kernel: list[int]
@@ -162,7 +163,10 @@ def _extra(window: Window) -> list[int]:
             extra.append(0)
             continue
         if not isinstance(side, int):
-            raise LoweringError("ceil_mode needs sides that are known", hint="give them with --shape")
+            if stride + after > extent:  # a window may begin behind the input, and is then taken back
+                raise LoweringError("ceil_mode needs sides that are known", hint="give them with --shape")
+            extra.append(stride - 1)
+            continue
         room = side + before + after - extent
         count = -(-room // stride) + 1
         if (count - 1) * stride >= side + before:

@@ -11,7 +11,9 @@ import pytest
 
 from graphsurgeon.bridges import child
 from graphsurgeon.bridges.run import run
+from graphsurgeon.bridges.runner import run_calls
 from graphsurgeon.bridges.verify import verify
+from graphsurgeon.compare.entries import OneRun
 from graphsurgeon.errors import UnsupportedError, UsageError
 from graphsurgeon.formats import registry
 
@@ -146,3 +148,32 @@ def test_code_in_keras_files_is_not_run(tmp_path: Path) -> None:
     keras.Model(x, keras.layers.Lambda(lambda y: y * 2)(x)).save(tmp_path / "m.keras")
     with pytest.raises(UnsupportedError, match="not run, for it reaches outside itself"):
         run(tmp_path / "m.keras")
+
+
+@pytest.mark.onnx
+def test_a_tensor_inside_is_fed_where_a_branch_reads_it(tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    def branch(name: str, op: str) -> Any:
+        made = [helper.make_node(op, ["inner"], [name])]
+        return helper.make_graph(made, name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2])])
+
+    nodes = [
+        helper.make_node("Split", ["x"], ["inner", "other"], name="split"),
+        helper.make_node("ReduceMax", ["other"], ["largest"], keepdims=0),
+        helper.make_node("Greater", ["largest", "limit"], ["is_large"]),
+        helper.make_node("If", ["is_large"], ["y"], then_branch=branch("a", "Neg"), else_branch=branch("b", "Sqrt")),
+    ]
+    path = tmp_path / "branches.onnx"
+    save_onnx(path, nodes, {"x": [4]}, {"y": [2]}, limit=np.array(5, "f4"))
+    fed = {"x": np.array([1, 2, 3, 4], "f4"), "inner": np.array([16, 25], "f4")}
+    [outcome] = run_calls(path, [OneRun("onnxruntime", None, fed, {"y": "y"})])
+    assert outcome.error == ""
+    assert outcome.results["y"].array.tolist() == [4, 5]  # the largest of what is computed yet is not above 5
+
+
+@pytest.mark.parametrize("name", ["mxnet", "caffe"])
+def test_what_no_runtime_runs_becomes_onnx_first(name: str) -> None:
+    with pytest.raises(UnsupportedError, match="is not run here") as caught:
+        child.runtime_of(registry.get(name), "m")
+    assert caught.value.hint == "gs convert MODEL net.onnx makes of it what onnxruntime runs"

@@ -190,7 +190,8 @@ def test_one_function_lowers_another_op(tmp_path: Path) -> None:
 
 def test_every_version_that_is_listed_is_one_of_the_op() -> None:
     known = {(op, version.since) for op, _ in lowering_functions() for version in onnx.versions(op)}
-    assert set(lowering_functions()) - known == set()
+    unlisted = set(lowering_functions()) - known
+    assert {(op.rpartition(".")[0], version) for op, version in unlisted} == {("com.microsoft", 1)}
 
 
 def test_the_place_says_what_a_network_becomes(tmp_path: Path) -> None:

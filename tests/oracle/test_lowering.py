@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.bridges.verify import verifier
+from graphsurgeon.compare.equivalence import EquivalenceReport
 from graphsurgeon.edit import edit
 from graphsurgeon.lowering.table import lowering_functions
 from graphsurgeon.ops import onnx as onnx_ops
@@ -153,7 +155,9 @@ def test_a_part_gives_what_onnx_makes_of_it(tmp_path: Path) -> None:
         assert first_difference(lowered.run({inputs[0]: data}), wanted) == ""
 
 
-def _one_node(path: Path, op: str, data: Mapping[str, Any], fed: Sequence[str], **attrs: Any) -> Path:
+def _one_node(
+    path: Path, op: str, data: Mapping[str, Any], fed: Sequence[str], *, outputs: int = 1, **attrs: Any
+) -> Path:
     """Write a model of one node, whose inputs are fed, of any length along all axes but the second, or constants."""
     onnx = pytest.importorskip("onnx")
     given = [
@@ -161,8 +165,9 @@ def _one_node(path: Path, op: str, data: Mapping[str, Any], fed: Sequence[str], 
         for name in fed
     ]
     constants = [onnx.numpy_helper.from_array(array, name) for name, array in data.items() if name not in fed]
-    ends = [onnx.helper.make_tensor_value_info("out", 1, None)]
-    node = onnx.helper.make_node(op, list(data), ["out"], **attrs)
+    names = [f"out{number}" for number in range(outputs)]
+    ends = [onnx.helper.make_tensor_value_info(name, 7 if number else 1, None) for number, name in enumerate(names)]
+    node = onnx.helper.make_node(op, list(data), names, **attrs)
     graph = onnx.helper.make_graph([node], "one", given, ends, constants)
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 19)], ir_version=9), path)
     return path
@@ -190,3 +195,62 @@ def test_cubic_resizing_of_sides_that_are_not_known(tmp_path: Path, excludes: in
     data = {"x": image, "roi": np.zeros(0, "f4"), "scales": np.array([1, 1, 1.5, 0.8], "f4")}
     path = _one_node(tmp_path / "cubic.onnx", "Resize", data, ["x"], mode="cubic", exclude_outside=excludes)
     _agrees(path, {"x": image})
+
+
+@pytest.mark.parametrize(("op", "includes"), [("MaxPool", 0), ("AveragePool", 0), ("AveragePool", 1)])
+@pytest.mark.parametrize(("kernel", "stride", "pads"), [(3, 2, (0, 0)), (4, 3, (1, 1))])
+def test_pools_rounded_up_over_sides_that_are_not_known(
+    tmp_path: Path, op: str, kernel: int, stride: int, pads: tuple[int, int], includes: int
+) -> None:
+    counted = {} if op == "MaxPool" else {"count_include_pad": includes}
+    how = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [pads[0]] * 2 + [pads[1]] * 2, "ceil_mode": 1}
+    for sides in ((9, 14), (10, 12), (11, 13)):
+        x = np.random.default_rng(0).standard_normal((2, 3, *sides)).astype("f4")
+        _agrees(_one_node(tmp_path / "pool.onnx", op, {"x": x}, ["x"], **how, **counted), {"x": x})
+
+
+def test_a_part_is_verified_against_the_part_of_the_source(tmp_path: Path) -> None:
+    source = tmp_path / "source.onnx"
+    small_network(source)
+    part = (["c2"], ["p"])
+    step = ("convert", {"format": "saved_model", "inputs": part[0], "outputs": part[1]})
+    report = edit(source, [step], output=tmp_path / "part", verify=verifier(source, part=part))
+    verdict = report.verdict
+    assert isinstance(verdict, EquivalenceReport)
+    assert verdict.agrees
+    assert [output.name for output in verdict.outputs] == ["p", "p"]  # a batch of two, and of one
+    assert all(output.elements > 10 for output in verdict.outputs)
+
+
+@pytest.mark.parametrize("coordinates", ["asymmetric", "half_pixel"])
+def test_nearest_resizing_by_a_scale_that_sides_do_not_divide(tmp_path: Path, coordinates: str) -> None:
+    image = np.random.default_rng(0).standard_normal((1, 2, 48, 96)).astype("f4")
+    data = {"x": image, "roi": np.zeros(0, "f4"), "scales": np.array([1, 1, 1.7, 1.7], "f4")}
+    how = {"coordinate_transformation_mode": coordinates, "nearest_mode": "floor"}
+    _agrees(_one_node(tmp_path / "nearest.onnx", "Resize", data, ["x"], mode="nearest", **how), {"x": image})
+
+
+@pytest.mark.parametrize("storage_order", [0, 1])
+def test_where_the_largest_was_over_sides_that_are_not_known(tmp_path: Path, storage_order: int) -> None:
+    image = np.random.default_rng(0).standard_normal((2, 3, 9, 14)).astype("f4")
+    how = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 1, 1], "storage_order": storage_order}
+    path = _one_node(tmp_path / "pool.onnx", "MaxPool", {"x": image}, ["x"], outputs=2, **how)
+    _agrees(path, {"x": image})
+
+
+def test_all_boxes_are_kept_that_do_not_overlap(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper, from_array = onnx.helper, onnx.numpy_helper.from_array
+    limits = {"most": np.array([2**63 - 1]), "overlap": np.array([0.5], "f4"), "least": np.array([0.1], "f4")}
+    node = helper.make_node("NonMaxSuppression", ["boxes", "scores", *limits], ["kept"])
+    ends = [
+        helper.make_tensor_value_info("boxes", 1, [1, "n", 4]),
+        helper.make_tensor_value_info("scores", 1, [1, 1, "n"]),
+    ]
+    kept = [helper.make_tensor_value_info("kept", 7, None)]
+    graph = helper.make_graph([node], "one", ends, kept, [from_array(array, name) for name, array in limits.items()])
+    path = tmp_path / "kept.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8), path)
+    corners = np.random.default_rng(0).random((1, 20, 2)).astype("f4")
+    scores = np.random.default_rng(1).random((1, 1, 20)).astype("f4")
+    _agrees(path, {"boxes": np.concatenate([corners, corners + 0.3], 2), "scores": scores})

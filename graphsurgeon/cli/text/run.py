@@ -133,9 +133,13 @@ def _changes(outputs: Sequence[ComparedOutput]) -> str:
 def _verdict(outputs: Sequence[ComparedOutput]) -> str:
     if not outputs:
         return "nothing could be compared"
-    wrong = sum(not item.agrees for item in outputs)
-    if wrong:
-        return f"{wrong} of {output.plural(len(outputs), 'output')} differ{'s' if wrong == 1 else ''}"
+    wrong = sum(not item.agrees and item.is_run for item in outputs)
+    unknown = sum(not item.is_run for item in outputs)
+    told = [f"differ{'s' if wrong == 1 else ''}", "could not be compared"]
+    found = [f"{count:,} of {output.plural(len(outputs), 'output')} {what}"
+             for count, what in zip((wrong, unknown), told, strict=True) if count]  # fmt: skip
+    if found:
+        return ", ".join(found)
     if any(item.range is not None for item in outputs):
         return f"close: {output.plural(len(outputs), 'output')}, by the steps of integers"
     exact = all(item.identical for item in outputs)

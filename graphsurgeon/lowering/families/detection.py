@@ -19,7 +19,7 @@ def non_max_suppression(b: Builder, node: Source) -> Operand:
     batch = batch if isinstance(batch, int) else boxes.dims[0]
     if not isinstance(batch, int) or not isinstance(classes, int) or batch * classes > _MOST_UNROLLED:
         raise LoweringError("batch and classes must be known, and few", hint="give shapes with --shape")
-    most = b.cast(b.reshape(node[2], []), INT32) if node.has(2) else b.constant(0)
+    most = _at_most(b, b.reshape(node[2], [])) if node.has(2) else b.constant(0)
     overlap = b.reshape(node[3], []) if node.has(3) else b.constant(0.0)
     least = b.reshape(node[4], []) if node.has(4) else b.constant(float("-inf"))
     corners = _corners(b, boxes) if node.flag("center_point_box") else boxes
@@ -32,6 +32,11 @@ def non_max_suppression(b: Builder, node: Source) -> Operand:
             parts.append(b.op("Pad", b.op("ExpandDims", kept, 1), [[0, 0], [2, 0]]))
             parts[-1] = b.op("AddV2", parts[-1], b.constant([[sample, label, 0]], INT64))
     return b.op("ConcatV2", *parts, 0) if len(parts) > 1 else parts[0]
+
+
+def _at_most(b: Builder, count: Operand) -> Operand:
+    """Return a count as int32; "all of them" is written as the largest int64."""
+    return b.cast(b.op("Minimum", count, b.constant((1 << 31) - 1, count.dtype)), INT32)
 
 
 def _at(b: Builder, x: Operand, place: int, rank: int) -> Operand:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from graphsurgeon.lowering.builder import Builder, as_ordered
+from graphsurgeon.lowering.families.choosing import size_at
 from graphsurgeon.lowering.layout import channels_last, from_last, last
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
@@ -40,6 +42,8 @@ def average_pool(b: Builder, node: Source) -> Operand:
     mean = pooled(b, padded(b, lying, window.all_pads), _unpadded(window), _AVERAGE)
     if includes and not any(window.extra):
         return from_last(mean)
+    if None in window.outputs():
+        return from_last(b.op("RealDiv", mean, _counted(b, lying, window, includes=includes)))
     return from_last(b.op("Mul", mean, _weights(window, x.dtype, includes=includes)))
 
 
@@ -147,8 +151,8 @@ def _weights(window: Window, dtype: DType, *, includes: bool) -> Any:
     found = np.ones([1], np.float64)
     for place, count in enumerate(window.outputs()):
         side = window.sides[place]
-        if count is None or not isinstance(side, int):
-            raise LoweringError("its means over padded windows need sides that are known", hint="give --shape")
+        assert count is not None
+        assert isinstance(side, int)
         require_few(count * window.kernel[place], 1 << 22, "cells of windows")
         before, after = (window.pads or [])[place]
         first, last_ = (-before, side + after) if includes else (0, side)
@@ -157,6 +161,14 @@ def _weights(window: Window, dtype: DType, *, includes: bool) -> Any:
         counted = ((cells >= first) & (cells < last_)).sum(1)
         found = found[..., None] * (window.kernel[place] / np.maximum(counted, 1))
     return found[..., None].astype(_numpy(dtype))
+
+
+def _counted(b: Builder, x: Operand, window: Window, *, includes: bool) -> Operand:
+    """Return which share of each window counts, where sides are not known: the mean of ones on what does."""
+    one = b.op("Slice", x, [0] * x.rank, [1, *[-1] * (x.rank - 2), 1])
+    pads, extra = window.pads or [], [(0, more) for more in window.extra]
+    ones = padded(b, b.op("OnesLike", one), pads, 1.0 if includes else None)
+    return pooled(b, padded(b, ones, extra), _unpadded(window), _AVERAGE)
 
 
 def _numpy(dtype: DType) -> Any:
@@ -169,6 +181,8 @@ def _with_indices(b: Builder, x: Operand, window: Window, *, column_major: bool)
     """Return the largest of each window, and where it is in the whole input, pads not counted."""
     import numpy as np
 
+    if not all(isinstance(dim, int) for dim in x.dims):
+        return _with_open_indices(b, x, window, column_major=column_major)
     dims = x.static()
     rank = len(window.kernel)
     require_few(math.prod(count or 0 for count in window.outputs()) + dims[0] * dims[1], 1 << 24, "places")
@@ -197,6 +211,46 @@ def _with_indices(b: Builder, x: Operand, window: Window, *, column_major: bool)
     offsets = b.constant(start.reshape([dims[0], *[1] * rank, dims[1]]))
     order = channels_last(rank + 2)
     return [as_ordered(best, order), as_ordered(b.op("AddV2", place, offsets), order)]
+
+
+def _with_open_indices(b: Builder, x: Operand, window: Window, *, column_major: bool) -> Sequence[Operand]:
+    """Return the same where lengths are known only when the model runs."""
+    rank = len(window.kernel)
+    lying = padded(b, last(b, x), window.all_pads, smallest(x.dtype))
+    parts = _slices(b, lying, window)
+    count, channels, *sides = (size_at(b, x, axis) for axis in range(rank + 2))
+    one = b.constant(1, INT64)
+    weights: list[Operand] = []
+    for side in sides if column_major else sides[:0:-1]:
+        weights.append(b.op("Mul", weights[-1] if weights else one, side))
+    ordered = [one, *weights[: rank - 1]] if column_major else [*weights[::-1], one]
+    best, place = parts[0], None
+    for part, cell in zip(parts, itertools.product(*map(range, window.kernel)), strict=True):
+        flat: Operand | None = None
+        for axis in range(rank):
+            start = cell[axis] * window.dilations[axis] - window.all_pads[axis][0]
+            steps = b.op("Mul", _counting(b, size_at(b, part, axis + 1)), b.constant(window.strides[axis], INT64))
+            where = b.op("Mul", b.op("AddV2", steps, b.constant(start, INT64)), ordered[axis])
+            shaped = b.reshape(where, [1, *(-1 if axis == other else 1 for other in range(rank)), 1])
+            flat = shaped if flat is None else b.op("AddV2", flat, shaped)
+        assert flat is not None
+        if place is None:
+            place = b.op("BroadcastTo", flat, b.op("Shape", part, out_type=INT64))
+            continue
+        larger = b.op("Greater", part, best)
+        best, place = b.op("Maximum", best, part), b.op("SelectV2", larger, flat, place)
+    assert place is not None
+    plane = functools.reduce(lambda one, other: b.op("Mul", one, other), sides)
+    rows = b.op("Mul", b.expand(_counting(b, count), [1]), channels)
+    start_of = b.op("Mul", b.op("AddV2", rows, _counting(b, channels)), plane)
+    offsets = b.expand(start_of, list(range(1, rank + 1)))
+    order = channels_last(rank + 2)
+    return [as_ordered(best, order), as_ordered(b.op("AddV2", place, offsets), order)]
+
+
+def _counting(b: Builder, count: Operand) -> Operand:
+    """Return the numbers from 0 on, as int64."""
+    return b.op("Range", b.constant(0, INT64), count, b.constant(1, INT64))
 
 
 @lowers("MaxUnpool", 9, 11, 22)

@@ -20,7 +20,7 @@ from graphsurgeon.model.dtype import FLOAT32, FLOAT64, INT32, UINT8, DType
 from graphsurgeon.model.tensor import Tensor
 
 _BOUNDS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
-_FAKED = "quantized values are computed as float32 with fake quantization: results may part from the source by one step"
+FAKED = "quantized values are computed as float32 with fake quantization: results may part from the source by one step"
 
 
 @lowers("QuantizeLinear", 10, 13, 19, 21, 23, 24, 25, 28)
@@ -34,7 +34,7 @@ def quantize_linear(b: Builder, node: Source) -> Operand:
     if faked is not None:
         return faked
     scale, zero = _spread(b, node, scale), None if zero is None else _spread(b, node, zero)
-    return _quantized(b, node[0], scale, zero, dtype, node.integer("axis", 1))
+    return quantized(b, node[0], scale, zero, dtype, node.integer("axis", 1))
 
 
 @lowers("DequantizeLinear", 10, 13, 19, 21, 23, 24, 25, 28)
@@ -43,7 +43,7 @@ def dequantize_linear(b: Builder, node: Source) -> Operand:
     if node[0].dtype is FLOAT32 and node[0].tensor is None:
         return node[0]  # was faked where it was quantized
     zero = _spread(b, node, node[2]) if node.has(2) else None
-    made = _dequantized(b, node[0], _spread(b, node, node[1]), zero, node.integer("axis", 1))
+    made = dequantized(b, node[0], _spread(b, node, node[1]), zero, node.integer("axis", 1))
     return b.cast(made, node.dtype("output_dtype") or made.dtype)
 
 
@@ -64,24 +64,24 @@ def dynamic_quantize_linear(b: Builder, node: Source) -> list[Operand]:
 @lowers("QLinearConv", 10)
 def qlinear_conv(b: Builder, node: Source) -> Operand:
     """A convolution of float, its ends quantized."""
-    x = _dequantized(b, node[0], node[1], node.get(2), 1)
-    kernel = _dequantized(b, node[3], node[4], node.get(5), 0)
+    x = dequantized(b, node[0], node[1], node.get(2), 1)
+    kernel = dequantized(b, node[3], node[4], node.get(5), 0)
     given = [x, kernel]
     if node.has(8):
         scale = b.op("Mul", b.reshape(node[1], []), node[4])
         given.append(b.op("Mul", b.cast(b.plain(node[8]), FLOAT32), scale))
     made = _conv(b, node, given)
-    b.within.work.notes[_FAKED] = None
-    return _quantized(b, made, node[6], node.get(7), node[7].dtype, 1)
+    b.within.work.notes[FAKED] = None
+    return quantized(b, made, node[6], node.get(7), node[7].dtype, 1)
 
 
 @lowers("QLinearMatMul", 10, 21)
 def qlinear_matmul(b: Builder, node: Source) -> Operand:
     """A product of float, its ends quantized; scales of rows and columns have an axis of their own."""
-    x = _dequantized(b, node[0], node[1], node.get(2), -2)
-    y = _dequantized(b, node[3], node[4], node.get(5), -1)
-    b.within.work.notes[_FAKED] = None
-    return _quantized(b, multiplied(b, x, y), node[6], node.get(7), node[7].dtype, -2)
+    x = dequantized(b, node[0], node[1], node.get(2), -2)
+    y = dequantized(b, node[3], node[4], node.get(5), -1)
+    b.within.work.notes[FAKED] = None
+    return quantized(b, multiplied(b, x, y), node[6], node.get(7), node[7].dtype, -2)
 
 
 @lowers("MatMulInteger", 10)
@@ -127,7 +127,7 @@ def _faked(b: Builder, node: Source, dtype: DType) -> Operand | None:
     low, high = _BOUNDS[dtype.name]
     bounds = [b.constant((bound - zero) * scale, FLOAT32) for bound in (low, high)]
     bits = 16 if dtype.itemsize > 1 else 8
-    b.within.work.notes[_FAKED] = None
+    b.within.work.notes[FAKED] = None
     x = node[0]
     return ordered_like(x, b.op("FakeQuantWithMinMaxVars", raw(x), *bounds, num_bits=bits, narrow_range=False))
 
@@ -171,14 +171,16 @@ def _ends(
     return x, _aligned(b, x, scale, axis), None if zero is None else _aligned(b, x, zero, axis)
 
 
-def _quantized(b: Builder, x: Operand, scale: Operand, zero: Operand | None, dtype: DType, axis: int) -> Operand:
+def quantized(b: Builder, x: Operand, scale: Operand, zero: Operand | None, dtype: DType, axis: int) -> Operand:
+    """Return numbers in steps of a scale along an axis, saturated."""
     x, scale, zero = _ends(b, x, scale, zero, axis)
     steps = b.op("Round", b.op("RealDiv", b.cast(raw(x), FLOAT32), b.cast(scale, FLOAT32)))
     steps = steps if zero is None else b.op("AddV2", steps, b.cast(zero, FLOAT32))
     return ordered_like(x, b.cast(_between(b, steps, dtype), dtype))
 
 
-def _dequantized(b: Builder, x: Operand, scale: Operand, zero: Operand | None, axis: int) -> Operand:
+def dequantized(b: Builder, x: Operand, scale: Operand, zero: Operand | None, axis: int) -> Operand:
+    """Return what steps of a scale along an axis stand for; of constants at once."""
     x, scale, zero = _ends(b, x, scale, zero, axis)
     known = x.tensor is not None and scale.tensor is not None and (zero is None or zero.tensor is not None)
     if known and x.order is None:

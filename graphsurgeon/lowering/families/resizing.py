@@ -18,7 +18,7 @@ from graphsurgeon.lowering.layout import channels_last
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source, normal_axis
 from graphsurgeon.lowering.table import LoweringError, lowers, require_few
-from graphsurgeon.model.dtype import FLOAT32, INT32, INT64
+from graphsurgeon.model.dtype import FLOAT32, FLOAT64, INT32, INT64
 from graphsurgeon.shapes.dims import Dim
 
 
@@ -465,10 +465,10 @@ _OPEN = (
 
 def _open_coordinates(b: Builder, i: Operand, side: Operand, out: Operand, scale: Operand, kind: str) -> Operand:
     if kind == "asymmetric":
-        return b.op("RealDiv", i, scale)
+        return _divided(b, i, scale)
     if kind == "align_corners":
         return b.op("DivNoNan", b.op("Mul", i, b.op("Sub", side, 1.0)), b.op("Sub", out, 1.0))
-    middle = b.op("RealDiv", b.op("AddV2", i, 0.5), scale)
+    middle = _divided(b, b.op("AddV2", i, 0.5), scale)
     if kind == "tf_half_pixel_for_nn":
         return middle
     half = b.op("Sub", middle, 0.5)
@@ -478,6 +478,15 @@ def _open_coordinates(b: Builder, i: Operand, side: Operand, out: Operand, scale
         adjusted = b.op("RealDiv", out, b.op("Mul", scale, side))
         return b.op("AddV2", b.op("Mul", b.op("Mul", side, 0.5), b.op("Sub", 1.0, adjusted)), half)
     return half
+
+
+def _divided(b: Builder, where: Operand, scale: Operand) -> Operand:
+    """Return places by a scale, rounded as float32 rounds them: of a constant TensorFlow takes the reciprocal instead.
+
+    That is off by a last digit here and there, which is a whole cell where places are rounded down. A product of
+    float64 that is rounded to float32 afterwards is not.
+    """
+    return b.cast(b.op("RealDiv", b.cast(where, FLOAT64), b.cast(scale, FLOAT64)), FLOAT32)
 
 
 def _taken(b: Builder, x: Operand, places: Operand, top: Operand, axis: int) -> Operand:
