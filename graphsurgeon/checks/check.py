@@ -27,10 +27,8 @@ from graphsurgeon.checks.graphs import (
     runs,
 )
 from graphsurgeon.checks.graphs import kernels as graph_kernels
-from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
-from graphsurgeon.checks.saved import captures, files, object_functions, objects, savers, tables, variables
 from graphsurgeon.checks.places import Nodes, NodesOfEdit, OneOfAKind, ReadersOfEdit, every_node
-from graphsurgeon.checks.saved import files, object_functions, objects, savers, tables, variables
+from graphsurgeon.checks.saved import captures, files, object_functions, objects, savers, tables, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
 from graphsurgeon.checks.tflite import kernels, operators, tensors

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 
 from graphsurgeon.checks.places import Present, place
-from graphsurgeon.formats.graph.values.attrs import has_attr
-from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.formats.graph.values.attr_kinds import colocations
-from graphsurgeon.model.finding import Finding
+from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.ops.kinds import BACK_EDGES
