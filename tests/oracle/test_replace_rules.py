@@ -216,6 +216,31 @@ def test_repeat_as_keras_3_spells_it(tmp_path: Path, batch: int | None, factors:
     np.testing.assert_array_equal(before, after)
 
 
+def test_repeat_as_keras_3_spells_it_of_sides_that_are_not_known(tmp_path: Path) -> None:
+    """The shape behind each repeat is put together from the one before; optimized, the repeats are constants."""
+    keras = pytest.importorskip("keras")
+    from graphsurgeon.surgery import optimize
+
+    inputs = keras.Input((None, None, 3))
+    outputs = keras.layers.UpSampling2D((2, 3), interpolation="nearest")(inputs)
+    keras.Model(inputs, outputs).export(tmp_path / "saved", verbose=False)
+    from graphsurgeon.edit import edit
+
+    edit(tmp_path / "saved", [("freeze", {})], output=tmp_path / "frozen.pb")
+    x = normal(2, 3, 5, 3)
+    expected = np.repeat(np.repeat(x, 2, 1), 3, 2)
+    for is_optimized in (False, True):
+        model = graphsurgeon.read(tmp_path / "frozen.pb")
+        if is_optimized:
+            optimize(model)
+        assert len(replace(model, rule_set(UPSAMPLING).rules).replaced) == 1
+        graphsurgeon.write(model, tmp_path / "after.pb", force=True)
+        (feed,) = (node.name for node in model.graph.nodes if node.op == "Placeholder")
+        (end,) = (node.name for node in model.graph.nodes if not node.consumers and node.inputs)
+        assert "Tile" not in model.graph.op_counts
+        np.testing.assert_array_equal(expected, values(tmp_path / "after.pb", {f"{feed}:0": x}, f"{end}:0"))
+
+
 # -- erfc-to-erf ----------------------------------------------------------------------------------------------------
 
 
@@ -707,12 +732,12 @@ def written(tmp_path: Path, build: Callable[[], Any]) -> Path:
     return path
 
 
-def values(path: Path, feeds: dict[str, Any]) -> Any:
+def values(path: Path, feeds: dict[str, Any], fetch: str = "out:0") -> Any:
     graph_def = tf().compat.v1.GraphDef.FromString(path.read_bytes())
     with tf().Graph().as_default() as graph:
         tf().import_graph_def(graph_def, name="")
         with tf().compat.v1.Session(graph=graph) as session:
-            return session.run("out:0", feeds)
+            return session.run(fetch, feeds)
 
 
 @pytest.mark.parametrize("rule", ["Mul(x, Neg(x)) => 0", "Mul(x, Neg(x)) => Sub(Mul(x, 3), 3)", "Neg(x) => Mul(x, -1)"])
