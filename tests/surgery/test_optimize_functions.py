@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model import DType, Shape, Tensor
 from graphsurgeon.model.dtype import BOOL
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
@@ -48,6 +49,28 @@ def test_a_function_that_runs_twice_stays_unless_it_is_one_node() -> None:
     run(made, only=FUNCTIONS)
     assert library(made) == ["two"]
     assert shown(made) == "Add(Neg(two(x)), Neg(two(y))); Add(Abs(x), Abs(y))"
+
+
+def test_a_function_that_runs_twice_becomes_nodes_where_that_is_asked_for() -> None:
+    made = G()
+    function(made.metagraph, "deep", ["q"], "Exp(Neg(q))")
+    function(made.metagraph, "two", ["p"], "Abs(deep(p))")
+    made.add("Add(Neg(two(x)), Neg(two(y)))")
+    report = run(made, only=["calls-everywhere", "dead"])
+    assert library(made) == []
+    assert shown(made) == "Add(Neg(Abs(Exp(Neg(x)))), Neg(Abs(Exp(Neg(y)))))"
+    assert set(report.passes) == {"calls-everywhere"}
+
+
+def test_calls_that_would_make_too_many_nodes_are_refused() -> None:
+    made = G()
+    text = "Exp(Neg(p))"
+    for number in range(24):
+        function(made.metagraph, f"f{number}", ["p"], text)
+        text = f"Add(f{number}(p), f{number}(Neg(p)))"
+    made.add(f"Neg({text.replace('p', 'x')})")
+    with pytest.raises(UnsupportedError, match="would give more than"):
+        run(made, only=["calls-everywhere"])
 
 
 @pytest.mark.parametrize("attr", ["_noinline", "_XlaMustCompile", "api_implements"])
