@@ -5,7 +5,8 @@
 Every SavedModel, GraphDef and TFLite model in the folders is optimized by the passes that run by default, and with
 `--only all`; with --each by every pass by itself, too. TensorFlow (its own optimizer off) or LiteRT runs what was there
 and what came of it on the same data, SavedModels by both loaders: `bit`, `close` (1e-5), DIFFERS; `loads` where nothing
-can be run. AGAIN says that a second run changes something. Each model has a process of its own, forked from one with TensorFlow.
+can be run. AGAIN says that a second run changes something. Each model has a process of its own, forked from one that
+has TensorFlow.
 """
 
 from __future__ import annotations
