@@ -36,6 +36,7 @@ from graphsurgeon.surgery.optimize import ALL, PASSES, optimize
 SECONDS = 300  # that one model may take
 ENDS = (".pb", ".pbtxt", ".tflite")
 BIT, CLOSE, DIFFERS, SAME, AGAIN = "bit", "close", "DIFFERS", "same", "AGAIN"
+LOADERS = ("objects", "session", "graph")
 LOADS, NOT_RUN, RANDOM = "loads", "not-run", "random"
 WITHIN = Tolerance(rtol=1e-5, atol=1e-6)
 
@@ -119,26 +120,33 @@ def _compared(before: Path, after: Path) -> str:
 
 
 def _loaded(before: Path, after: Path) -> str:
-    """Say whether a graph that is not run loads as its source did."""
+    """Say whether a model that is not run loads wherever its source did."""
+    there = {way for way in LOADERS if _loads(before, way)}
+    if not there:
+        return NOT_RUN
+    return LOADS if all(_loads(after, way) for way in there) else DIFFERS
+
+
+def _loads(path: Path, way: str) -> bool:
+    """Say whether TensorFlow loads a model: as objects, into a session, or a graph into a graph."""
     import tensorflow as tf
     from google.protobuf import text_format
 
-    loaded = []
-    for path in (before, after):
-        if path.suffix not in (".pb", ".pbtxt"):
-            return NOT_RUN
-        graph = tf.compat.v1.GraphDef()
-        try:
-            if path.suffix == ".pb":
-                graph.ParseFromString(path.read_bytes())
-            else:
-                text_format.Parse(path.read_text("utf-8"), graph)
+    graph = tf.compat.v1.GraphDef()
+    try:
+        if way == "objects":
+            tf.saved_model.load(str(path))
+        elif way == "session":
+            with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+                tf.compat.v1.saved_model.load(session, list(read(path).metagraphs[0].tags), str(path))
+        else:
+            content = path.read_bytes()
+            graph = text_format.Parse(content, graph) if path.suffix == ".pbtxt" else graph.FromString(content)
             with tf.Graph().as_default():
                 tf.import_graph_def(graph, name="")
-            loaded.append(True)
-        except Exception:  # whatever TensorFlow raises
-            loaded.append(False)
-    return {(True, True): LOADS, (True, False): DIFFERS}.get((loaded[0], loaded[1]), NOT_RUN)
+    except Exception:  # whatever TensorFlow raises
+        return False
+    return True
 
 
 if __name__ == "__main__":
