@@ -141,7 +141,8 @@ def _loads(path: Path, way: str) -> bool:
                 tf.compat.v1.saved_model.load(session, list(read(path).metagraphs[0].tags), str(path))
         else:
             content = path.read_bytes()
-            graph = text_format.Parse(content, graph) if path.suffix == ".pbtxt" else graph.FromString(content)
+            is_text = content[:1].isalpha() or path.suffix == ".pbtxt"
+            graph = text_format.Parse(content, graph) if is_text else graph.FromString(content)
             with tf.Graph().as_default():
                 tf.import_graph_def(graph, name="")
     except Exception:  # whatever TensorFlow raises

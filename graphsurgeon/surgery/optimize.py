@@ -63,7 +63,7 @@ PASSES: Mapping[str, str] = {
 }
 _BY_OTHERS = "fold-with-tensorflow"
 _GROWING = "calls-everywhere"
-_ASKED_FOR = frozenset(  # close, not equal, or no gain by itself
+ASKED_FOR = frozenset(  # do not run by default: close, not equal, or no gain by themselves
     {"fold-close", _BY_OTHERS, _GROWING, "transposes-close", "batch-norm-into-conv", "zeros-out"}
 )
 ALL = "all"
@@ -137,7 +137,7 @@ def _choose(only: Sequence[str] | None, keep: Sequence[str] | None) -> list[str]
     unknown = [name for name in (*(only or ()), *(keep or ())) if name not in PASSES]
     if unknown:
         raise UsageError(f"there is no pass {unknown[0]!r}", hint=f"one of {', '.join(PASSES)}")
-    wanted = set(only) if only else set(PASSES) - _ASKED_FOR
+    wanted = set(only) if only else set(PASSES) - ASKED_FOR
     return [name for name in PASSES if name in wanted - set(keep or ())]
 
 
