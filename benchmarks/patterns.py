@@ -90,7 +90,7 @@ class Blocks:
     def _op(self, op: str, *inputs: Value, **attrs: AttrValue) -> Value:
         self._number += 1
         name = f"block{self._number // 25}/{op}_{self._number}"
-        return self.metagraph.graph.add_node(op, name, inputs, {"T": FLOAT, **attrs}).output()
+        return self.metagraph.graph.add_node(op, name, inputs, attrs).output()
 
     def _const(self, items: list[float], dims: list[int], dtype: DType = FLOAT) -> Value:
         return self._op("Const", dtype=dtype, value=Tensor.of(dtype, dims, items))

@@ -269,9 +269,8 @@ class Node(Answering):
     @inputs.setter
     def inputs(self, values: Sequence[Value]) -> None:
         given: Any = [values] if isinstance(values, str | Node | Value) or values is None else values
-        values = [
-            value if isinstance(value, Value) else authoring().named_value(self.graph, value, self) for value in given
-        ]
+        named = authoring().named_value
+        values = [value if isinstance(value, Value) else named(self.graph, value, self) for value in given]
         for value in self._inputs:
             _release(value, self)
         self._inputs = tuple(values)

@@ -141,6 +141,7 @@ SAME_ANYWHERE = IDENTITIES | {
 }  # fmt: skip
 EXTREMES = frozenset({"Max", "Min", "All", "Any"})  # reductions of which the order does not matter
 SUMS = frozenset({"Mean", "Sum", "Prod"})  # of floats it does, in the last bits
+PLACES = frozenset({"ArgMax", "ArgMin"})  # where an extreme is: the first of equal ones along one axis
 
 
 class AxesOfInputs(NamedTuple):
@@ -166,6 +167,12 @@ PERMUTED = {
     "ReverseV2": AxesOfInputs(slice(0, 1), axes=1),
 }
 REDUCED = AxesOfInputs(slice(0, 1), axes=1)
+# Of which the attribute `data_format` says where the channels of the data are. That of a maximum is exact either way.
+POOLED_MOST = {"MaxPool": AxesOfInputs(slice(0, 1)), "MaxPool3D": AxesOfInputs(slice(0, 1))}
+FORMATTED = dict.fromkeys(
+    ("Conv2D", "Conv3D", "DepthwiseConv2dNative", "AvgPool", "AvgPool3D",
+     "FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), AxesOfInputs(slice(0, 1)),
+) | {"Conv2DBackpropInput": AxesOfInputs(slice(2, 3), (0,))}  # fmt: skip
 # Hand on their first input, or elements of it: a path or a text in what comes out was in what went in.
 ELEMENTS_OF_FIRST = _words(
     """

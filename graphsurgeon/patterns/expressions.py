@@ -85,6 +85,12 @@ def _items(expr: Expr, scope: NameScope) -> list[Any]:
     return [evaluate(part, scope) for part in expr.parts]
 
 
+def _list(expr: Expr, scope: NameScope) -> list[Any]:
+    """Return a list of what is written; constants without dimensions stand in it as the numbers that they are."""
+    items = _items(expr, scope)
+    return [item[()] if getattr(item, "shape", None) == () else item for item in items]
+
+
 def _index(expr: Expr, scope: NameScope) -> Any:
     value, index = _items(expr, scope)
     found = value[int(index)]
@@ -205,7 +211,7 @@ def _call(expr: Expr, scope: NameScope) -> Any:
 _EVALUATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "number": lambda expr, _: expr.value,
     "text": lambda expr, _: expr.value,
-    "list": _items,
+    "list": _list,
     "name": _name,
     "field": _field,
     "attr": _attr,

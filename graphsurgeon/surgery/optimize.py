@@ -48,10 +48,11 @@ PASSES: Mapping[str, str] = {
     "fold-with-tensorflow": "constants of all other ops computed by TensorFlow, as it does on this machine",
     "branches": "branches that constants decide: the one that is not taken goes, and a loop that never turns",
     "calls": "calls of functions that run nowhere else, or hold one node, become nodes, in their order",
+    "calls-everywhere": "calls of functions that run in several places too, which makes more nodes",
     "functions": "equal functions kept once",
     "arithmetic": "products with 1, double reshapes and transposes: the rules plain-arithmetic",
     "transposes": "transposes led past what takes elements one by one, joins, pads and slices, where fewer are left",
-    "transposes-close": "past sums and smooth functions too, within 3 units of the last place, sums as they add up",
+    "transposes-close": "past sums, layers, smooth functions too, within 3 units of the last place, sums as they add",
     "batch-norm-into-conv": "batch norms into the layer before, within 4e-7 of the largest value",
     "zeros-out": "additions of zeros, the same but for the sign of a zero",
     "identities": "Identity, Snapshot, StopGradient and PreventGradient that only hand a value on",
@@ -62,9 +63,10 @@ PASSES: Mapping[str, str] = {
     "dead": "what nobody reads any more",
 }
 _BY_OTHERS = "fold-with-tensorflow"
-_ASKED_FOR = frozenset(
-    {"fold-close", _BY_OTHERS, "transposes-close", "batch-norm-into-conv", "zeros-out"}
-)  # close, not equal
+_GROWING = "calls-everywhere"
+ASKED_FOR = frozenset(  # do not run by default: close, not equal, or no gain by themselves
+    {"fold-close", _BY_OTHERS, _GROWING, "transposes-close", "batch-norm-into-conv", "zeros-out"}
+)
 ALL = "all"
 
 
@@ -101,8 +103,8 @@ def optimize(
 
     Args:
         model: changed in place.
-        only: passes to run (`PASSES`), or `all` that need nothing beside this package; by default those that keep every
-            bit.
+        only: passes to run (`PASSES`), or `all` that need nothing beside this package and make no more nodes; by
+            default those that keep every bit.
         keep: passes not to run.
         max_fold: bytes of a folded constant that is larger than what it is made of.
         tags: the MetaGraph with exactly these tags.
@@ -130,11 +132,14 @@ def optimize(
 
 def _choose(only: Sequence[str] | None, keep: Sequence[str] | None) -> list[str]:
     if ALL in (only or ()):
-        only = [*(name for name in PASSES if name != _BY_OTHERS), *(name for name in only or () if name != ALL)]
+        only = [
+            *(name for name in PASSES if name not in (_BY_OTHERS, _GROWING)),
+            *(name for name in only or () if name != ALL),
+        ]
     unknown = [name for name in (*(only or ()), *(keep or ())) if name not in PASSES]
     if unknown:
         raise UsageError(f"there is no pass {unknown[0]!r}", hint=near_or_all(unknown[0], PASSES))
-    wanted = set(only) if only else set(PASSES) - _ASKED_FOR
+    wanted = set(only) if only else set(PASSES) - ASKED_FOR
     return [name for name in PASSES if name in wanted - set(keep or ())]
 
 
@@ -164,6 +169,7 @@ class _Work:
             _BY_OTHERS: self._fold_elsewhere,
             "branches": lambda _: decide_branches(metagraph),
             "calls": self._calls,
+            _GROWING: lambda ground: self._calls(ground, everywhere=True),
             "functions": lambda _: share_functions(metagraph),
             "arithmetic": lambda ground: self._rules(ground, _RULES),
             "transposes": self._transposes,
@@ -215,9 +221,9 @@ class _Work:
             for graph in self.metagraph.graphs
         )
 
-    def _calls(self, ground: Ground) -> int:
+    def _calls(self, ground: Ground, *, everywhere: bool = False) -> int:
         ends = {node for nodes in self.ends.values() for node in nodes}
-        return inline_calls(self.metagraph, {*ground.protected, *ends})
+        return inline_calls(self.metagraph, {*ground.protected, *ends}, everywhere=everywhere)
 
     def _transposes(self, ground: Ground, *, close: bool = False) -> int:
         return sum(move_transposes(graph, self._kept(ground, graph), close=close) for graph in self.metagraph.graphs)

@@ -226,6 +226,14 @@ def last(x: Any) -> Any:
     )
 
 
+def placed(x: Any) -> Any:
+    import tensorflow as tf
+
+    y = tf.maximum(turned(x), turned(tf.abs(x) - 1))
+    best = tf.cast(tf.argmax(tf.round(y), 1) * 10 + tf.argmin(tf.round(y), -3), "float32")
+    return best[..., None] + tf.transpose(tf.reduce_max(y, [2]), [0, 2, 1])[:, None]
+
+
 def averaged(x: Any) -> Any:
     import tensorflow as tf
 
@@ -251,6 +259,7 @@ def ran(graph_def: Any, x: Any) -> Any:
         (parts, 0, None),
         (cut, 0, None),
         (last, 0, None),
+        (placed, 0, None),
         (summed, 0, ["transposes-close", "dead"]),
         (averaged, 0, ["transposes-close", "dead"]),
     ],
@@ -277,6 +286,53 @@ def test_transposes_move_and_the_numbers_stay(
         np.testing.assert_allclose(ran(before, x), ran(after, x), rtol=1e-6)
     else:
         np.testing.assert_array_equal(ran(before, x), ran(after, x))
+
+
+def layers(x: Any, *, is_first: bool) -> Any:
+    """Layers with the channels second between transposes, or the same ones with the channels last."""
+    import tensorflow as tf
+
+    form = "NCHW" if is_first else "NHWC"
+
+    def sides(*numbers: int) -> list[int]:
+        return [1, 1, *numbers] if is_first else [1, *numbers, 1]
+
+    def weights(*dims: int) -> Any:
+        return np.random.default_rng(len(dims)).normal(size=dims).astype("f4")
+
+    y = turned(x) if is_first else x
+    pads = [[0, 0], [1, 2]]
+    explicit = [[0, 0], *pads[:1], [1, 0], [2, 1]] if is_first else [[0, 0], [1, 0], [2, 1], [0, 0]]
+    y = tf.nn.conv2d(y, weights(3, 2, 7, 6), sides(2, 1), explicit, data_format=form)
+    y = tf.nn.bias_add(y, weights(6), data_format=form)
+    y = tf.nn.depthwise_conv2d(y, weights(2, 2, 6, 2), sides(1, 1), "SAME", data_format=form)
+    y, _, _ = tf.compat.v1.nn.fused_batch_norm(
+        tf.nn.relu(y), weights(12), weights(12) + 1, weights(12), np.abs(weights(12)) + 1, 1e-3, form, is_training=False
+    )
+    y = tf.nn.max_pool2d(y, [2, 1], [1, 1], "SAME", form) + tf.nn.avg_pool2d(y, [1, 3], [1, 1], "SAME", form)
+    size = tf.constant([2, 5, 6, 16] if is_first else [2, 6, 16, 5])
+    y = tf.nn.conv2d_transpose(y, weights(3, 2, 5, 12), size, sides(2, 2), "SAME", form)
+    return back(y) if is_first else y
+
+
+def test_layers_with_the_channels_second_compute_what_they_do_with_them_last(tmp_path: Path) -> None:
+    """With the channels second TensorFlow has no such kernels for a CPU."""
+    import tensorflow as tf
+
+    x = np.random.default_rng(3).normal(size=(2, 7, 6, 7)).astype("float32")
+    graphs = []
+    for is_first in (True, False):
+        with tf.Graph().as_default() as graph:
+            tf.identity(layers(tf.compat.v1.placeholder("float32", x.shape, name="x"), is_first=is_first), name="out")
+            graphs.append(graph.as_graph_def())
+    source, target = tmp_path / "a.pb", tmp_path / "b.pb"
+    source.write_bytes(graphs[0].SerializeToString())
+    model = graphsurgeon.read(source)
+    optimize(model, only=["transposes-close", "dead"])
+    graphsurgeon.write(model, target)
+    assert "Transpose" not in graphsurgeon.read(target).graph.op_counts
+    after = tf.compat.v1.GraphDef.FromString(target.read_bytes())
+    np.testing.assert_array_equal(ran(after, x), ran(graphs[1], x))
 
 
 # -- constants that TensorFlow computes -------------------------------------------------------------------------------

@@ -216,6 +216,31 @@ def test_repeat_as_keras_3_spells_it(tmp_path: Path, batch: int | None, factors:
     np.testing.assert_array_equal(before, after)
 
 
+def test_repeat_as_keras_3_spells_it_of_sides_that_are_not_known(tmp_path: Path) -> None:
+    """The shape behind each repeat is put together from the one before; optimized, the repeats are constants."""
+    keras = pytest.importorskip("keras")
+    from graphsurgeon.surgery import optimize
+
+    inputs = keras.Input((None, None, 3))
+    outputs = keras.layers.UpSampling2D((2, 3), interpolation="nearest")(inputs)
+    keras.Model(inputs, outputs).export(tmp_path / "saved", verbose=False)
+    from graphsurgeon.edit import edit
+
+    edit(tmp_path / "saved", [("freeze", {})], output=tmp_path / "frozen.pb")
+    x = normal(2, 3, 5, 3)
+    expected = np.repeat(np.repeat(x, 2, 1), 3, 2)
+    for is_optimized in (False, True):
+        model = graphsurgeon.read(tmp_path / "frozen.pb")
+        if is_optimized:
+            optimize(model)
+        assert len(replace(model, rule_set(UPSAMPLING).rules).replaced) == 1
+        graphsurgeon.write(model, tmp_path / "after.pb", force=True)
+        (feed,) = (node.name for node in model.graph.nodes if node.op == "Placeholder")
+        (end,) = (node.name for node in model.graph.nodes if not node.consumers and node.inputs)
+        assert "Tile" not in model.graph.op_counts
+        np.testing.assert_array_equal(expected, values(tmp_path / "after.pb", {f"{feed}:0": x}, f"{end}:0"))
+
+
 # -- erfc-to-erf ----------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +259,9 @@ def test_erfc(tmp_path: Path) -> None:
 
 
 # -- rules of one op or a few ---------------------------------------------------------------------------------------
+
+
+STEPS = np.random.default_rng(1).integers(0, 6, (3, 9)).astype("float32") / 2  # with equal ones
 
 
 class Case(NamedTuple):
@@ -377,11 +405,18 @@ CASES: dict[str, list[Case]] = {
     "fuse-swish": [
         Case(lambda x: raw().IdentityN(input=[x * tf().sigmoid(x), x])[0], [WIDE], "IdentityN"),
         Case(lambda x: raw().IdentityN(input=[x * tf().sigmoid(1.0 * x), x, 1.0])[0], [WIDE], "IdentityN"),
+        Case(lambda x: x * (1.0 / (1.0 + tf().exp(-x))), [WIDE], "Exp", 3e-7),
+        Case(lambda x: x / (tf().exp(-x) + 1.0), [WIDE], "Exp", 3e-7),
     ],
     "fuse-hard-swish": [
         Case(lambda x: x * (tf().nn.relu6(x + 3) / 6), [WIDE], "RealDiv", 3e-7),
         Case(lambda x: x * tf().nn.relu6(x + 3) / 6, [WIDE], "RealDiv", 3e-7),
         Case(lambda x: x * tf().nn.relu6(x + 3) * 0.16666667, [WIDE], "", 3e-7),
+        Case(lambda x: x * (tf().minimum(tf().maximum(x + 3.0, 0.0), 6.0) * 0.16666667), [WIDE], "Minimum", 3e-7),
+        Case(lambda x: x * (tf().minimum(tf().nn.relu(x + 3.0), 6.0) / 6.0), [WIDE], "Minimum", 3e-7),
+        Case(lambda x: x * tf().maximum(tf().minimum(x + 3.0, 6.0), 0.0) / 6.0, [WIDE], "Maximum", 3e-7),
+        Case(lambda x: x * (tf().raw_ops.ClipByValue(t=x + 3.0, clip_value_min=0.0, clip_value_max=6.0) / 6.0), [WIDE],
+             "ClipByValue", 3e-7),
     ],
     "fuse-gelu": [
         Case(lambda x: 0.5 * x * tf().math.erfc(-x * np.float32(0.70710678)), [WIDE], "Erfc", 1e-6),
@@ -400,6 +435,12 @@ CASES: dict[str, list[Case]] = {
             lambda x, axis=axis: spelled_softmax(x, axis), [FLAT], "Exp", 3e-7,
         )
         for axis in (-1, 2)
+    ],
+    "spell-out-gelu": [
+        Case(lambda x: x * 0.5 * (1.0 + tf().math.erf(x * np.float32(0.70710678))), [WIDE], "Erf", 1e-6),
+        Case(
+            lambda x: 0.5 * x * (1.0 + tf().tanh(0.7978846 * (x + 0.044715 * (x * (x * x))))), [WIDE], "", 1e-6
+        ),
     ],
     "spell-out-softmax": [Case(lambda x: tf().nn.softmax(x), [FLAT], "Softmax", 3e-7)],
     "spell-out-swish": [
@@ -484,6 +525,32 @@ CASES: dict[str, list[Case]] = {
             lambda x: raw().DataFormatVecPermute(x=x, src_format="NCHW", dst_format="NHWC"),
             [np.arange(4, dtype="int32")], "DataFormatVecPermute",
         ),
+        Case(lambda x: raw().DataFormatDimMap(x=x), [np.arange(-4, 4, dtype="int32")], "DataFormatDimMap"),
+        Case(
+            lambda x: raw().DataFormatDimMap(x=x, src_format="NCHW", dst_format="NHWC"),
+            [np.arange(-4, 4, dtype="int32")], "DataFormatDimMap",
+        ),
+        Case(lambda x, y: raw().Cross(a=x, b=y), [normal(4, 5, 3), normal(5, 4, 3).reshape(4, 5, 3)], "Cross"),
+        Case(
+            lambda x, y: raw().LowerBound(sorted_inputs=x, values=y), [np.sort(STEPS, -1), STEPS[:, 2:7]], "LowerBound"
+        ),
+        Case(
+            lambda x, y: raw().UpperBound(sorted_inputs=x, values=y, out_type=tf().int64),
+            [np.sort(STEPS, -1), STEPS[:, 2:7]], "UpperBound",
+        ),
+        Case(
+            lambda x: raw().SpaceToBatch(input=x, paddings=[[1, 0], [2, 0]], block_size=2), [normal(1, 3, 4, 2)],
+            "SpaceToBatch",
+        ),
+        Case(
+            lambda x: raw().BatchToSpace(input=x, crops=[[1, 0], [0, 1]], block_size=2), [normal(8, 3, 4, 2)],
+            "BatchToSpace",
+        ),
+        Case(lambda x: raw().BiasAddV1(value=x, bias=weight(4)), [normal(2, 3, 4)], "BiasAddV1"),
+        Case(lambda x, y: raw().ParallelConcat(values=[x, y], shape=[2, 3]), [normal(1, 3), normal(1, 3)],
+             "ParallelConcat"),
+        Case(lambda x, y: raw().AccumulateNV2(inputs=[x, y], shape=[2, 3]), [normal(2, 3), normal(2, 3)],
+             "AccumulateNV2"),
         Case(lambda x: tf().math.erfinv(x), [np.linspace(-0.99999, 0.99999, 2001, dtype="float32")], "Erfinv", 1e-5),
     ],
     "batch-norm-into-conv": [
@@ -695,6 +762,48 @@ def test_a_rule_and_its_reverse_give_back_the_numbers(tmp_path: Path, rule: str,
     np.testing.assert_allclose(before, run(tmp_path / "c.pb", [x]), rtol=1e-5, atol=2e-6)
 
 
+def layer_norm_chain(x: Any) -> Any:
+    return layer_norm_of_keras_3(layer_norm_of_keras_2(x))
+
+
+# a rule, its reverse, what both are tried on, and how many of it each finds
+PAIRS: list[tuple[str, str, Callable[[Any], Any], int, int]] = [
+    ("spell-out-swish", "fuse-swish", lambda x: x * tf().sigmoid(x), 1, 1),
+    ("fuse-swish", "spell-out-swish", lambda x: raw().IdentityN(input=[x * tf().sigmoid(x), x])[0], 1, 1),
+    ("spell-out-swish", "fuse-hard-swish", lambda x: x * (tf().nn.relu6(x + 3) * 0.16666667), 1, 1),
+    ("fuse-hard-swish", "spell-out-swish", lambda x: x * (tf().nn.relu6(x + 3) / 6), 1, 1),
+    ("spell-out-gelu", "fuse-gelu", lambda x: 0.5 * x * (tf().math.erf(x * 0.70710677) + 1.0), 1, 1),
+    ("fuse-gelu", "spell-out-gelu", lambda x: 0.5 * x * tf().math.erfc(-x * 0.70710677), 1, 1),
+    ("fuse-gelu", "spell-out-gelu",
+     lambda x: 0.5 * x * (1.0 + tf().tanh(0.7978846 * (x + 0.044715 * tf().pow(x, 3.0)))), 1, 1),
+    ("spell-out-gelu", "fuse-gelu",
+     lambda x: 0.5 * x * (1.0 + tf().tanh(0.7978846 * (x + 0.044715 * (x * (x * x))))), 1, 1),
+    ("spell-out-softmax", "fuse-softmax", lambda x: tf().nn.softmax(x), 1, 1),
+    ("fuse-softmax", "spell-out-softmax", lambda x: spelled_softmax(x, -1), 1, 1),
+    ("spell-out-layer-norm", "fuse-layer-norm", layer_norm_chain, 1, 1),
+    ("fuse-layer-norm", "spell-out-layer-norm", layer_norm_chain, 1, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("number", range(len(PAIRS)))
+def test_a_construct_and_its_reverse_give_back_the_numbers(tmp_path: Path, number: int, seed: int) -> None:
+    rule, reverse, build, there, back = PAIRS[number]
+    x = np.random.default_rng(seed).normal(size=FLAT.shape).astype("float32") * (1 + seed)
+    before, after, _, count = replaced(tmp_path, build, [x], rule)
+    assert count == there
+    np.testing.assert_allclose(before, after, rtol=1e-5, atol=2e-6)
+    model = graphsurgeon.read(tmp_path / "b.pb")
+    assert len(replace(model, rule_set(reverse).rules).replaced) == back
+    graphsurgeon.write(model, tmp_path / "c.pb")
+    np.testing.assert_allclose(before, run(tmp_path / "c.pb", [x]), rtol=1e-5, atol=2e-6)
+
+
+def test_every_fusing_rule_has_its_reverse() -> None:
+    tried = {name for rule, reverse, *_ in PAIRS for name in (rule, reverse)} | {"fuse-tflite", "spell-out-tflite"}
+    assert {name for name in rule_names() if name.startswith(("fuse-", "spell-out-"))} == tried
+
+
 # -- branches and loops of TensorFlow 1, whole models ----------------------------------------------------------------
 
 
@@ -707,12 +816,12 @@ def written(tmp_path: Path, build: Callable[[], Any]) -> Path:
     return path
 
 
-def values(path: Path, feeds: dict[str, Any]) -> Any:
+def values(path: Path, feeds: dict[str, Any], fetch: str = "out:0") -> Any:
     graph_def = tf().compat.v1.GraphDef.FromString(path.read_bytes())
     with tf().Graph().as_default() as graph:
         tf().import_graph_def(graph_def, name="")
         with tf().compat.v1.Session(graph=graph) as session:
-            return session.run("out:0", feeds)
+            return session.run(fetch, feeds)
 
 
 @pytest.mark.parametrize("rule", ["Mul(x, Neg(x)) => 0", "Mul(x, Neg(x)) => Sub(Mul(x, 3), 3)", "Neg(x) => Mul(x, -1)"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model import DType, Shape, Tensor
 from graphsurgeon.model.dtype import BOOL
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
@@ -48,6 +49,28 @@ def test_a_function_that_runs_twice_stays_unless_it_is_one_node() -> None:
     run(made, only=FUNCTIONS)
     assert library(made) == ["two"]
     assert shown(made) == "Add(Neg(two(x)), Neg(two(y))); Add(Abs(x), Abs(y))"
+
+
+def test_a_function_that_runs_twice_becomes_nodes_where_that_is_asked_for() -> None:
+    made = G()
+    function(made.metagraph, "deep", ["q"], "Exp(Neg(q))")
+    function(made.metagraph, "two", ["p"], "Abs(deep(p))")
+    made.add("Add(Neg(two(x)), Neg(two(y)))")
+    report = run(made, only=["calls-everywhere", "dead"])
+    assert library(made) == []
+    assert shown(made) == "Add(Neg(Abs(Exp(Neg(x)))), Neg(Abs(Exp(Neg(y)))))"
+    assert set(report.passes) == {"calls-everywhere"}
+
+
+def test_calls_that_would_make_too_many_nodes_are_refused() -> None:
+    made = G()
+    text = "Exp(Neg(p))"
+    for number in range(24):
+        function(made.metagraph, f"f{number}", ["p"], text)
+        text = f"Add(f{number}(p), f{number}(Neg(p)))"
+    made.add(f"Neg({text.replace('p', 'x')})")
+    with pytest.raises(UnsupportedError, match="would give more than"):
+        run(made, only=["calls-everywhere"])
 
 
 @pytest.mark.parametrize("attr", ["_noinline", "_XlaMustCompile", "api_implements"])
@@ -222,15 +245,16 @@ def test_of_equal_functions_the_named_one_stays() -> None:
 # -- branches -------------------------------------------------------------------------------------------------------
 
 
-def branch(made: G, predicate: bool) -> Node:
+def branch(made: G, predicate: bool | Tensor) -> Node:
     function(made.metagraph, "yes", ["p"], "Exp(Neg(p))")
     function(made.metagraph, "no", ["p"], "Neg(Exp(p))")
-    value = made.const(predicate, [], BOOL)
+    given = predicate if isinstance(predicate, Tensor) else Tensor.of(BOOL, (), [predicate])
+    value = made.graph.add_node("Const", "p", [], {"dtype": given.dtype, "value": given}).output()
     refs = {
         key: FunctionRef(made.metagraph.functions[name])
         for key, name in (("then_branch", "yes"), ("else_branch", "no"))
     }
-    attrs = {"Tcond": BOOL, "Tin": [FLOAT], "Tout": [FLOAT], **refs}
+    attrs = {"Tcond": given.dtype, "Tin": [FLOAT], "Tout": [FLOAT], **refs}
     return made.graph.add_node("StatelessIf", "if", [value, made.add("x")], attrs)
 
 
@@ -242,6 +266,51 @@ def test_an_if_that_a_constant_decides(predicate: bool, text: str) -> None:
     assert shown(made) == text
     assert library(made) == []
     assert (report.passes["branches"], report.passes["calls"]) == (1, 1)
+
+
+STRING = DType.named("string")
+# what TensorFlow 2.21 makes of each: then, else
+JUDGED = [
+    (Tensor.of(BOOL, (1,), [False]), True), (Tensor.of(BOOL, (2,), [False, False]), True),
+    (Tensor.of(BOOL, (1, 1), [False]), True), (Tensor.of(BOOL, (0,), []), False),
+    (Tensor.of(STRING, (), [b""]), False), (Tensor.of(STRING, (), [b"a"]), True),
+    (Tensor.of(STRING, (1,), [b""]), True), (Tensor.of(STRING, (0,), []), False),
+    (Tensor.of(INT, (), [0]), False), (Tensor.of(INT, (), [3]), True), (Tensor.of(INT, (1,), [0]), True),
+    (Tensor.of(FLOAT, (), [-0.0]), False), (Tensor.of(FLOAT, (), [float("nan")]), True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("predicate", "holds"), JUDGED)
+def test_a_predicate_is_judged_as_tensorflow_judges_it(predicate: Tensor, holds: bool) -> None:
+    """What has dimensions holds if it has elements, whatever they are."""
+    made = G()
+    made.graph.add_node("Abs", "out", [branch(made, predicate).output()], {"T": FLOAT})
+    run(made)
+    assert shown(made) == ("Abs(Exp(Neg(x)))" if holds else "Abs(Neg(Exp(x)))")
+
+
+def test_a_predicate_that_tensorflow_would_refuse_decides_nothing() -> None:
+    """Run as Switch and Merge, an If takes scalars alone."""
+    made = G()
+    node = branch(made, Tensor.of(BOOL, (1,), [False]))
+    node.attrs["_lower_using_switch_merge"] = True
+    made.graph.add_node("Abs", "out", [node.output()], {"T": FLOAT})
+    assert "branches" not in run(made).passes
+
+
+@pytest.mark.parametrize(("op", "holds"), [("ExpandDims", True), ("Reshape", None), ("LogicalNot", False)])
+def test_the_rank_of_what_is_computed_is_followed(op: str, holds: bool | None) -> None:
+    """`expand_dims(False)` holds, and so may a Reshape to a shape that is not known."""
+    from graphsurgeon.surgery.moves.branches.known_scalars import KnownScalars
+
+    made = G()
+    inputs = [made.const(op == "LogicalNot", [], BOOL)]
+    if op == "ExpandDims":
+        inputs.append(made.const(0, [], INT))
+    elif op == "Reshape":
+        inputs.append(made.graph.add_node("Placeholder", "s", [], {"dtype": INT, "shape": Shape([None])}).output())
+    value = made.graph.add_node(op, "p", inputs, {"T": BOOL} if op != "LogicalNot" else {}).output()
+    assert KnownScalars().holds(value) is holds
 
 
 def loop(made: G, first: int, how: str, op: str = "StatelessWhile") -> Node:

@@ -138,6 +138,74 @@ def test_a_reduction_that_drops_axes_ends_a_region(axes: list[int], turned: list
     assert only(t, "Neg").inputs[0].producer is only(t, "Max")
 
 
+def test_what_a_reduction_leaves_in_another_order_is_transposed_where_that_is_less() -> None:
+    """Two transposes before it become one behind it, and none where the reader turns the axes back itself."""
+    for order, left in (([0, 1, 2], 1), ([0, 2, 1], 0)):
+        t = Turned()
+        both = t.op("Add", t.turn(t.x, THERE), t.turn(t.image("y"), THERE))
+        most = t.op("Max", both, t.ints([2], [1]), keep_dims=False, Tidx=INT)
+        if not left:
+            inputs = [most, t.made.const(order, [3], INT)]
+            most = t.made.graph.add_node("Transpose", "t", inputs, {"T": FLOAT, "Tperm": INT}).output()
+        t.end(most)
+        assert t.left() == left
+        assert known(only(t, "Max"), 1).tolist() == [1]
+        if left:  # [batch, columns, channels] as [batch, channels, columns]
+            assert known(only(t, "Transpose"), 1).tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize("op", ["ArgMax", "ArgMin"])
+def test_the_place_of_an_extreme_is_looked_for_along_the_turned_axis(op: str) -> None:
+    t = Turned()
+    attrs = {"T": FLOAT, "Tidx": INT, "output_type": INT}
+    best = t.made.graph.add_node(op, "best", [t.op("Relu", t.turn(t.x, THERE)), t.ints([-3], [])], attrs)
+    t.made.graph.add_node("Abs", "end", [best.output()], {"T": INT})
+    assert t.left() == 0
+    assert (only(t, op).name, known(only(t, op), 1)) == ("best", 3)
+
+
+FIRST = {"strides": [1, 1, 2, 3], "data_format": b"NCHW"}
+LAST = {"strides": [1, 2, 3, 1], "data_format": b"NHWC"}
+
+
+def test_layers_with_the_channels_second_get_them_last() -> None:
+    def graph(order: list[int] = THERE, is_read: bool = False) -> Turned:
+        t = Turned()
+        pads = [0, 0, 0, 0, 1, 2, 3, 4]
+        weights = t.made.const([0.5] * 25, [1, 1, 5, 5])
+        y = t.op("Conv2D", t.turn(t.x, order), weights, padding=b"EXPLICIT", explicit_paddings=pads, **FIRST)
+        four = [t.made.const([1.0] * 5, [5]) for _ in range(4)]
+        graph = t.made.graph
+        attrs = {"T": FLOAT, "U": FLOAT, "data_format": b"NCHW", "is_training": False}
+        norm = graph.add_node("FusedBatchNormV3", "norm", [y, *four], attrs, checked=False)
+        pool = t.op("AvgPool", norm.output(), ksize=[1, 1, 2, 3], padding=b"SAME", **FIRST)
+        t.end(t.turn(pool, BACK))
+        if is_read:
+            graph.add_node("Abs", "mean", [norm.output(1)], {"T": FLOAT})
+        return t
+
+    assert graph().left() == 2  # how a convolution adds up may depend on the layout
+    t = graph()
+    assert t.left(only=["transposes-close", "dead"]) == 0
+    for op in ("Conv2D", "AvgPool"):
+        assert {key: only(t, op).attrs[key] for key in LAST} == LAST
+    assert only(t, "Conv2D").attrs["explicit_paddings"] == [0, 0, 1, 2, 3, 4, 0, 0]
+    assert only(t, "AvgPool").attrs["ksize"] == [1, 2, 3, 1]
+    assert only(t, "FusedBatchNormV3").attrs["data_format"] == b"NHWC"
+    assert graph([0, 1, 3, 2]).left(only=["transposes-close", "dead"]) == 2  # weights would have to be turned, too
+    assert graph(is_read=True).left(only=["transposes-close", "dead"]) == 2
+
+
+@pytest.mark.parametrize(("format", "order", "left"), [(b"NCHW", THERE, 0), (b"NHWC", BACK, 2), (b"NHWC", THERE, 2)])
+def test_a_pool_of_maxima_gets_the_channels_last_and_never_second(format: bytes, order: list[int], left: int) -> None:
+    t = Turned()
+    y = t.op(
+        "MaxPool", t.turn(t.x, order), ksize=[1, 1, 2, 2], strides=[1, 1, 2, 2], padding=b"SAME", data_format=format
+    )
+    t.end(t.turn(y, [order.index(axis) for axis in range(4)]))
+    assert t.left() == left
+
+
 def test_what_reads_beside_a_reduction_is_part_of_its_region() -> None:
     t = Turned()
     y = t.op("Relu", t.turn(t.x, THERE))

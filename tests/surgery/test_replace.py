@@ -84,6 +84,7 @@ CASES: dict[str, dict[str, str]] = {
     },
     "AddV2(AddV2(a, 1), 2)": {
         "AddV2(AddV2(x, const(p)), const(q)) => Sub(x, {0 - (p + q)})": "Sub(a, -3)",
+        "AddV2(AddV2(x, const(p)), const(q)) => Sub(x, {[q, p, p]})": "Sub(a, 2)",
     },
     "Mul(x, Sigmoid(x)); Mul(Sigmoid(y), y)": {
         "Mul(x, Sigmoid(x)) => 'Swish'[T=f32](x)": "Swish(x); Swish(y)",

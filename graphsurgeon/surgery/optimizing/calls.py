@@ -1,8 +1,8 @@
 """Calls that become the nodes of their functions: where no other node runs the function, or it holds a single node.
 
-The graphs together never grow by it. What acts stays in its order, by control edges. Functions that something other
-than a node names stay, and so does whatever says of itself that it is a call: to be compiled, to be differentiated by
-a function of its own, or not to be inlined.
+The graphs together never grow by it, unless every call is to become nodes. What acts stays in its order, by control
+edges. Functions that something other than a node names stay, and so does whatever says of itself that it is a call: to
+be compiled, to be differentiated by a function of its own, or not to be inlined.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from graphsurgeon.analysis.flow.calls import called_function, reached_functions, run_by
 from graphsurgeon.analysis.flow.effects import Effects
+from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model.graph import Graph, Node
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.traversal import in_postorder
@@ -24,25 +25,29 @@ _AS_ONE = frozenset({
 })  # fmt: skip
 
 
-def inline_calls(metagraph: MetaGraph, kept: Collection[Node]) -> int:
+def inline_calls(metagraph: MetaGraph, kept: Collection[Node], *, everywhere: bool = False) -> int:
     """Inline calls in the main graph and in functions that something runs; return how many calls.
 
     Args:
         metagraph: changed in place.
         kept: nodes that stay what they are.
+        everywhere: also calls of functions that run in several places, which makes more nodes.
+
+    Raises:
+        UnsupportedError: there would be too many nodes.
     """
     if not metagraph.functions:
         return 0
-    once, tiny = _inlined(metagraph)
-    if not once and not tiny:
+    once, others = _inlined(metagraph, everywhere=everywhere)
+    if not once and not others:
         return 0
     unused = set(unused_functions(metagraph))
-    effects, growth = Effects(), Growth(metagraph, is_bounded=False)
+    effects, growth = Effects(), Growth(metagraph, is_bounded=everywhere)
     gone: set[Graph] = set()
     count = 0
 
     def is_left(call: Node, function: Graph) -> bool:
-        if (function not in once and function not in tiny) or call in kept or not _is_plain(call):
+        if (function not in once and function not in others) or call in kept or not _is_plain(call):
             return True
         if function in once:
             gone.add(function)
@@ -53,18 +58,21 @@ def inline_calls(metagraph: MetaGraph, kept: Collection[Node]) -> int:
         if graph in gone or graph in unused or has_v1_control_flow(graph):
             continue
         inliner = Inliner(graph, keep=is_left, effects=effects, results_wait=True, growth=growth)
-        inliner.run()
+        try:
+            inliner.run()
+        except UnsupportedError as error:
+            raise UnsupportedError(error.message, hint="leave out the pass that inlines everywhere") from error
         count += inliner.inlined
     return count
 
 
-def _inlined(metagraph: MetaGraph) -> tuple[set[Graph], set[Graph]]:
-    """Return the functions whose calls become nodes: those that run in one place, and those of one node."""
+def _inlined(metagraph: MetaGraph, *, everywhere: bool) -> tuple[set[Graph], set[Graph]]:
+    """Return the functions whose calls become nodes: those that run in one place, and those of one node, or all."""
     named = named_functions(metagraph)
     users = Counter(function for graph in metagraph.graphs for function in run_by(graph))
     open_ones = [function for function in metagraph.functions.values() if _is_open(function)]
     once = {function for function in open_ones if users[function] == 1 and function not in named}
-    return once, {function for function in open_ones if _is_one_node(function)}
+    return once, {function for function in open_ones if everywhere or _is_one_node(function)} - once
 
 
 def _is_one_node(function: Graph) -> bool:

@@ -4,7 +4,8 @@ A region is what lies between transposes of one permutation: nodes that compute 
 operands all come from such a transpose, from the region, or are constants. It computes without the transposes if fewer
 of them are left than before: those that feed it go, those behind it come to nothing or to one, and what else reads a
 value of it gets one transpose. Constants and axes are turned; nodes get new names, since they yield something else.
-A reduction that drops axes and leaves the others in their order ends a region: it yields what it did.
+A reduction that drops axes ends a region: where the others stay in their order it yields what it did, else what reads
+it gets a transpose of what is left. Convolutions, pools and batch norms take the channels last, never the other way.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from graphsurgeon.ops.kinds import (
     BROADCASTING,
     ELEMENT_BY_ELEMENT,
     EXTREMES,
+    FORMATTED,
     PERMUTED,
+    PLACES,
+    POOLED_MOST,
     REDUCED,
     SAME_ANYWHERE,
     SUMS,
     AxesOfInputs,
 )
-from graphsurgeon.surgery.optimizing.turning import keeps_order, turned_attributes
+from graphsurgeon.surgery.optimizing.turning import order_left, turned_attributes
 from graphsurgeon.surgery.replacing.new_tensors import tensor_of
 
 Permutation = tuple[int, ...]
@@ -79,6 +83,16 @@ def _tensor(value: Value) -> Tensor | None:
     return tensor if isinstance(tensor, Tensor) else None
 
 
+def _is_sorted(order: Sequence[int]) -> bool:
+    return list(order) == sorted(order)
+
+
+def _least(ends: AxesOfInputs) -> int:
+    """Return how many inputs a node has at least of which something is said."""
+    first: int = ends.data.start
+    return max(first + 1, *(place + 1 for place in ends.per_axis), 2 if ends.axes is not None else 1)
+
+
 class _Regions:
     """The regions of a graph between transposes by one permutation."""
 
@@ -125,7 +139,7 @@ class _Regions:
         if node.op in self.one_by_one:
             return True
         ends = self._ends(node)
-        if ends is None or len(node.inputs) < 2:
+        if ends is None or len(node.inputs) < _least(ends):
             return False
         rank = len(self.order)
         for place in ends.per_axis:
@@ -139,11 +153,16 @@ class _Regions:
         axes = _ints(node.inputs[ends.axes])
         if axes is None or not all(-rank <= axis < rank for axis in axes):
             return False
-        return keeps_order(axes, self.order) or not self._drops(node)
+        is_result = any(output in self.results for output in node.outputs)
+        return not is_result or _is_sorted(self._order_of(node))
 
     def _drops(self, node: Node) -> bool:
-        """Say whether what a node yields has fewer axes: it stays what it was, and ends a region."""
-        return node.op in EXTREMES | SUMS and attribute(node, "keep_dims") is not True
+        """Say whether what a node yields has fewer axes: it ends a region."""
+        return node.op in PLACES or (node.op in EXTREMES | SUMS and attribute(node, "keep_dims") is not True)
+
+    def _order_of(self, node: Node) -> Permutation:
+        """Return the order in which the axes of what a node yields stood, of those that it will have."""
+        return order_left(_ints(node.inputs[1]) or (), self.order) if self._drops(node) else self.order
 
     def _listed(self, node: Node) -> int:
         return len(_ints(node.inputs[1]) or ()) if node.op == "StridedSlice" else len(self.order)
@@ -151,9 +170,14 @@ class _Regions:
     def _ends(self, node: Node) -> AxesOfInputs | None:
         if node.op in PERMUTED:
             return PERMUTED[node.op]
-        if node.op in EXTREMES or (node.op in SUMS and self._is_sum_moved(node)):
+        if node.op in EXTREMES | PLACES or (node.op in SUMS and self._is_sum_moved(node)):
             return REDUCED
-        return None
+        if node.op in FORMATTED and (not self.close or any(self._is_read(value) for value in node.outputs[1:])):
+            return None
+        return POOLED_MOST.get(node.op) or FORMATTED.get(node.op)
+
+    def _is_read(self, value: Value) -> bool:
+        return bool(value.consumers) or value in self.results
 
     def _is_sum_moved(self, node: Node) -> bool:
         dtype = node.attrs.get("T")
@@ -207,23 +231,25 @@ class _Regions:
         ]  # fmt: skip
         gain = len(gone)
         for node in region:
-            for value in node.outputs if not self._drops(node) else ():
+            order = self._order_of(node)
+            for value in node.outputs if not _is_sorted(order) else ():
                 outside = [user for user in value.consumers if user not in inside]
-                gain += sum(self._cancels(user) for user in outside)
+                gain += sum(self._cancels(user, order) for user in outside)
                 gain -= any(_permutation(user) is None for user in outside)
         return gain
 
-    def _cancels(self, user: Node) -> bool:
-        return _permutation(user) == self.inverse and user not in self.bound
+    def _cancels(self, user: Node, order: Permutation) -> bool:
+        after = _permutation(user)
+        return after is not None and _is_sorted([order[axis] for axis in after]) and user not in self.bound
 
     def _turn(self, region: Sequence[Node]) -> None:
         """Let a region compute in the order that its sources had before their transposes."""
         inside = set(region)
         constants: dict[tuple[Value, str], Value] = {}
+        orders = {node: order for node in region if not _is_sorted(order := self._order_of(node))}
         outside = {
             node: [(value, [u for u in value.consumers if u not in inside]) for value in node.outputs]
-            for node in region
-            if not self._drops(node)
+            for node in orders
         }
         for node in region:
             ends = None if node.op in self.one_by_one else self._ends(node)
@@ -241,9 +267,9 @@ class _Regions:
             if node in outside:
                 node.attrs.pop("_output_shapes", None)
         self.graph.rename({node: self.graph.unique_name(f"{node.name}/turned") for node in outside})
-        for found in outside.values():
+        for node, found in outside.items():
             for value, users in found:
-                self._back(value, users)
+                self._back(value, users, orders[node])
 
     def _source(self, value: Value, inside: Collection[Node], constants: dict[tuple[Value, str], Value]) -> Value:
         node = value.producer
@@ -283,21 +309,21 @@ class _Regions:
 
         return np.asarray([self.order[int(axis)] for axis in array.ravel()], array.dtype).reshape(array.shape)
 
-    def _back(self, value: Value, users: Sequence[Node]) -> None:
+    def _back(self, value: Value, users: Sequence[Node], order: Permutation) -> None:
         """Give those who read a value from outside what they read before."""
         back = None
         for user in users:
             after = _permutation(user)
             if after is not None:
-                self._behind(user, value, tuple(self.order[axis] for axis in after))
+                self._behind(user, value, tuple(order[axis] for axis in after))
                 continue
             if back is None:
-                back = self._transpose(value, self.order)
+                back = self._transpose(value, order)
             user.inputs = [back if one is value else one for one in user.inputs]
 
     def _behind(self, user: Node, value: Value, order: Permutation) -> None:
         """Let a transpose behind a region do what is left to do."""
-        if list(order) != sorted(order):
+        if not _is_sorted(order):
             user.inputs = [value, self._order(user.name, order)]
             user.attrs["Tperm"] = INT32
         elif user in self.bound or user.controls or user.control_consumers:

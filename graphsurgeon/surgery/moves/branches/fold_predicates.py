@@ -130,12 +130,13 @@ def _branch(node: Node, known: KnownScalars) -> FunctionRef | None:
     """Return the function that an If or Case with a known predicate will run."""
     if node.op not in BRANCHES or not node.inputs:
         return None
-    chosen = known.of(node.inputs[0])
-    if chosen is None:
-        return None
     if node.op in IFS:
-        ref = node.attrs.get("then_branch" if chosen else "else_branch")
+        holds = known.holds(node.inputs[0], lowered=_is_lowered(node))
+        ref = None if holds is None else node.attrs.get("then_branch" if holds else "else_branch")
     else:
+        chosen = known.of(node.inputs[0])
+        if chosen is None:
+            return None
         branches = node.attrs.get("branches")
         branches = branches if isinstance(branches, list) else []
         index = int(chosen)
@@ -154,10 +155,13 @@ def _never_turns(loop: Node, known: KnownScalars, effects: Effects) -> bool:
     given = {
         argument: scalar
         for argument, value in zip(condition.inputs, loop.inputs, strict=True)
-        if (scalar := known.of(value)) is not None
+        if (scalar := known.of(value)) is not None and known.is_scalar(value)
     }
-    holds = KnownScalars(given).of(condition.outputs[0].value)
-    return holds is not None and not holds
+    return KnownScalars(given).holds(condition.outputs[0].value, lowered=_is_lowered(loop)) is False
+
+
+def _is_lowered(node: Node) -> bool:
+    return node.attrs.get("_lower_using_switch_merge") is True
 
 
 def _hand_on(loop: Node) -> None:

@@ -14,8 +14,9 @@ from typing import TypeAlias
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.model.dtype import BOOL, DType
 from graphsurgeon.model.graph import AttrValue, Node, Value
+from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
-from graphsurgeon.ops.kinds import RESHAPES, SAME_VALUE, SWITCHES
+from graphsurgeon.ops.kinds import PLACEHOLDERS, RESHAPES, SAME_VALUE, SWITCHES
 
 Scalar: TypeAlias = bool | int | float
 
@@ -69,6 +70,51 @@ class KnownScalars:
                 self._known[current] = self._evaluate(current)
         return self._known.get(value)
 
+    def holds(self, value: Value, *, lowered: bool = False) -> bool | None:
+        """Say how an If or While judges a value, None if that is not known.
+
+        A number is judged by itself, a string by whether it is empty, and anything with dimensions by whether it has
+        elements, whatever they are.
+
+        Args:
+            value: the predicate.
+            lowered: the node is run as Switch and Merge, which refuse anything with dimensions.
+        """
+        tensor = _constant_behind(value) if value not in self._assumed else None
+        rank = self._rank(value) if tensor is None else tensor.shape.rank
+        if rank is None or (rank and lowered):
+            return None
+        if tensor is not None and rank:
+            return bool(tensor.num_elements)
+        if tensor is not None and tensor.dtype.name == "string":
+            return bool(tensor.items()[0])
+        found = self.of(value)
+        return None if found is None else bool(rank) or bool(found)
+
+    def is_scalar(self, value: Value) -> bool:
+        """Say whether a value certainly has no dimensions."""
+        return self._rank(value) == 0
+
+    def _rank(self, value: Value) -> int | None:
+        """Return 0 for a scalar, 1 for what has dimensions, None for what may be either."""
+        ranks: dict[Value, int | None] = {}
+        waiting = [value]
+        while waiting and len(waiting) < _MOST_STEPS:
+            current = waiting[-1]
+            needed = [] if current in self._assumed else _of_same_rank(current)
+            missing = [given for given in needed if given not in ranks]
+            ranks.setdefault(current, None)  # also ends cycles
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            if needed:
+                found = [ranks[given] for given in needed]
+                ranks[current] = 1 if 1 in found else None if None in found else 0
+            else:
+                ranks[current] = 0 if current in self._assumed else _own_rank(current)
+        return ranks.get(value)
+
     def _needed(self, value: Value) -> list[Value]:
         node = value.producer
         if value in self._assumed or node is None or node.op not in FOLLOWED:
@@ -91,6 +137,43 @@ class KnownScalars:
             return _cast(inputs[0], node.attrs.get("DstT")) if inputs else None
         found = _apply(node.op, inputs)
         return _held(found, dtype_of(node.output(0))) if node.op in _ARITHMETIC and found is not None else found
+
+
+def _of_same_rank(value: Value) -> list[Value]:
+    """Return the values of which one has dimensions if a value has: what an op takes element by element."""
+    node = value.producer
+    if node is None or node.op in RESHAPES or node.op not in FOLLOWED:
+        return []
+    return list(node.inputs[: len(node.inputs) if node.op in _OPS else 1])
+
+
+def _own_rank(value: Value) -> int | None:
+    node = value.producer
+    if node is None:
+        shape: object = value.shape
+    elif node.op == "Const":
+        tensor = node.attrs.get("value")
+        shape = tensor.shape if isinstance(tensor, Tensor) else None
+    elif node.op == "ExpandDims":
+        return 1
+    elif node.op == "Reshape":
+        wanted = _constant_behind(node.inputs[1]) if len(node.inputs) == 2 else None
+        return None if wanted is None else min(wanted.num_elements or 0, 1)
+    else:
+        shape = node.attrs.get("shape") if node.op in PLACEHOLDERS else None
+    rank = shape.rank if isinstance(shape, Shape) else None
+    return None if rank is None else min(rank, 1)
+
+
+def _constant_behind(value: Value) -> Tensor | None:
+    """Return the constant that a value is, behind what only hands it on."""
+    node = value.producer
+    for _ in range(_MOST_STEPS):
+        if node is None or node.op not in SAME_VALUE or not node.inputs:
+            break
+        node = node.inputs[0].producer
+    tensor = node.attrs.get("value") if node is not None and node.op == "Const" else None
+    return tensor if isinstance(tensor, Tensor) else None
 
 
 def element(node: Node) -> Scalar | None:
