@@ -29,7 +29,7 @@ from graphsurgeon.checks.places import Nodes, NodesOfEdit, every_node
 from graphsurgeon.checks.saved import files, object_functions, objects, savers, tables, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
-from graphsurgeon.checks.tflite import kernels, operators, tensors
+from graphsurgeon.checks.tflite import kernel_shapes, kernels, operators, tensors
 from graphsurgeon.checks.tflite import model as tflite
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
@@ -93,6 +93,7 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     kernels.shapes,
     operators.results,
     operators.sources,
+    operators.signature_results,
     operators.runners,
     tflite.signatures,
     tflite.support_metadata,
@@ -123,7 +124,7 @@ RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
 }
 SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TENSORFLOW: (ops.contradictions,),
-    TFLITE: (tensors.contradictions,),
+    TFLITE: (kernel_shapes.shapes,),
     ONNX: (onnx.contradictions,),
 }
 MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (

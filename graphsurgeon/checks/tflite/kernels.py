@@ -30,8 +30,8 @@ _HANDLES = {
     **dict.fromkeys(("ASSIGN_VARIABLE", "READ_VARIABLE"), ("RESOURCE", "INT32")),
     **dict.fromkeys(("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"), ("RESOURCE",)),
 }
-_CHANNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": -1, "FULLY_CONNECTED": 0}  # the dimension of the weights for results
-_IMAGE = 4  # dimensions: batch, height, width, channels
+# Inputs of it of which all are there or none: weights of the input gate, of peepholes, of a projection, of norms.
+_LSTM_TOGETHER = ((1, 5), (9, 10, 11), (20, 21, 22, 23))
 
 
 def types(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -159,6 +159,8 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
     inputs, outputs = _places(node)
     first = stored_type(node.inputs[0]) if node.inputs else ""
     scaled = any(_parameters(value).scale for _, value in (*inputs, *outputs))
+    if not scaled and first in kernel.bare and not any(_parameters(value).custom for _, value in (*inputs, *outputs)):
+        yield f"its inputs are {first.lower()}, and have no scale"
     for place, value in (*inputs, *outputs):
         found = _parameters(value)
         if stored_type(value) != first:
@@ -189,47 +191,17 @@ def _shape_faults(node: Node) -> Iterator[str]:
         given, made = _dims(node.inputs[0]), _dims(node.outputs[0])
         if given is not None and made is not None and given != made:
             yield f"its output is stored as {list(made)}, what it unpacks is {list(given)}"
-    if node.op == "RESHAPE" and len(node.inputs) == 1 and not node.attrs.get("new_shape"):
-        elements = node.inputs[0].shape.num_elements if node.inputs[0].shape is not None else None
-        if elements not in (1, None):
-            yield f"nothing says to which shape, and its input has {elements} elements"
-    if node.op == "FULLY_CONNECTED" and len(node.inputs) > 1:
-        yield from _matrix_faults(node)
-    if node.op in _CHANNELS and len(node.inputs) > 1:
-        yield from _weight_faults(node)
     if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) > _LSTM_STATES[-1]:
         yield from _lstm_faults(node)
 
 
-def _weight_faults(node: Node) -> Iterator[str]:
-    """Hold the ranks of what convolutions are given to 4, and biases to the channels that the weights make."""
-    weights, bias = (
-        _dims(node.inputs[1]),
-        node.inputs[_BIASES[node.op]] if len(node.inputs) > _BIASES[node.op] else None,
-    )
-    for place, value in enumerate(node.inputs[:2]) if node.op != "FULLY_CONNECTED" else ():
-        found = _dims(value) if value.producer is None else None
-        if found is not None and len(found) != _IMAGE:
-            yield f"its input {place} has {len(found)} dimensions, not {_IMAGE}"
-    stored = _dims(bias) if bias is not None and bias.tensor is not None else None
-    if stored is None or not weights or node.inputs[1].tensor is None:
-        return
-    if math.prod(stored) != weights[_CHANNELS[node.op]]:
-        yield f"its bias has {math.prod(stored)} elements, its weights make {weights[_CHANNELS[node.op]]} channels"
-
-
-def _matrix_faults(node: Node) -> Iterator[str]:
-    given, weights = _dims(node.inputs[0]), _dims(node.inputs[1])
-    if weights is not None and len(weights) != 2:
-        yield f"its weights have {len(weights)} dimensions, not 2"
-    elif given is not None and weights is not None and weights[1] > 0 and node.inputs[0].producer is None:
-        rest = math.prod(given) % weights[1]
-        if rest:
-            yield f"its input has {math.prod(given)} elements, its weights take rows of {weights[1]}"
-
-
 def _lstm_faults(node: Node) -> Iterator[str]:
     """Hold weights, biases and states to each other, as `CheckInputTensorDimensions` of the kernel does."""
+    for places in _LSTM_TOGETHER:
+        there = [place for place in places if place < len(node.inputs) and not node.inputs[place].is_absent]
+        wanted_here = [place for place in places if place != 9 or not node.inputs[1].is_absent]
+        if there and there != [place for place in wanted_here if place < len(node.inputs)]:
+            yield f"of its inputs {', '.join(map(str, places))} some are left out"
     given = _dims(node.inputs[0])
     if given is None or len(given) != 3:
         if given is not None:

@@ -134,7 +134,7 @@ def signatures(metagraph: MetaGraph) -> Iterator[Finding]:
             continue
         if signature.outputs and not signature.graph.outputs:
             what = "its subgraph has no outputs"
-            yield Finding("error", f"signature {signature.key}", what, "gs add-output makes some", "signature-tensor")
+            yield Finding("warning", f"signature {signature.key}", what, "gs add-output makes some", "signature-tensor")
         if not signature.key:
             what, hint = "it has no key: interpreters do not open or do not call it", "gs remove-signature"
             yield Finding("error", f"signature {signature.key!r}", what, hint, "signature-key")

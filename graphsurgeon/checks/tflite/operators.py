@@ -233,6 +233,18 @@ def sources(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield Finding("error", own(graph), f"its input {value} is a constant", ANEW, "constant-input")
 
 
+def signature_results(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find outputs of signatures that nothing fills: who calls one is refused."""
+    for signature in metagraph.signatures.values():
+        filled = {id(value) for value in signature.graph.inputs}
+        filled.update(id(value) for node in signature.graph.nodes for value in node.outputs)
+        for key, entry in signature.outputs.items():
+            value = entry.mention.target if entry.mention is not None else None
+            if isinstance(value, Value) and id(value) not in filled and _needs_filling(value):
+                what = f"it names {value}, which is neither stored, fed nor computed"
+                yield Finding("error", f"signature {signature.key}, output {key}", what, ANEW, "tensor-source")
+
+
 def _needs_filling(value: Value) -> bool:
     if value.is_absent or value.is_dangling or value.tensor is not None:
         return False

@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphsurgeon.checks.tflite.places import ANEW, subgraph, tensor
+from graphsurgeon.checks.tflite.places import ANEW, tensor
 from graphsurgeon.errors import plural
 from graphsurgeon.model.dtype import RESOURCE, STRING, UINT8, VARIANT
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.quantization import Quantization
-from graphsurgeon.shapes import tflite as shapes
 
 _MOST_ELEMENTS = 1 << 47  # what a process can address
 
@@ -27,17 +26,6 @@ def sizes(metagraph: MetaGraph) -> Iterator[Finding]:
                 what = f"its shape is stored as {list(stored)}"
                 hint = "an unknown dimension is stored as 1, and -1 in shape_signature"
                 yield Finding("error", tensor(value), what, hint, "tensor-shape")
-
-
-def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
-    """Find operators that do not take the shapes they are given; of subgraphs that are called from outside.
-
-    A subgraph that operators run gets its shapes from them, whatever is stored.
-    """
-    called = dict.fromkeys([metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())])
-    for graph in called:
-        for found in shapes.contradictions(graph) if graph.raw is not None else ():
-            yield Finding("error", f"{subgraph(graph)}{found.where}", found.what, ANEW, "shape")
 
 
 def types(metagraph: MetaGraph) -> Iterator[Finding]:
