@@ -50,7 +50,11 @@ OPTIONAL = {
 LSTM = ROOT / "fixtures" / "tflite" / "lstm.tflite"
 FIXTURES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (LSTM, range(1, 9), range(12, 16))}
 COUNTED = {"PACK": "inputs", "SPLIT": "outputs", "SPLIT_V": "outputs", "UNPACK": "outputs"}  # the options say how many
-LEAST = {"FULLY_CONNECTED": 2}  # inputs; a kernel that asks for them only after it has looked at them
+LEAST = {
+    "FULLY_CONNECTED": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+}  # inputs; a kernel that asks for them only after it has looked at them
 FLAT, FLAT_OPS = [1, 1], {"FULLY_CONNECTED", "RNN", "SVDF", "SELECT", "MATRIX_DIAG"}  # operators of matrices
 # What inputs may be like where types are asked for.
 SHAPES: tuple[list[int], ...] = ([1, 1, 1, 1], [4, 2], [4], [1], [], [1, 1], [0])
@@ -349,7 +353,10 @@ def _run(interpreter: Any, inputs: int, types: tuple[str, ...], way: Way) -> str
             detail = interpreter._get_tensor_details(index, 0)
             count = np.arange(int(np.prod(detail["shape"]))) if way.counts and index else 0
             value = np.zeros(detail["shape"], detail["dtype"])
-            interpreter.set_tensor(index, value + np.reshape(count, detail["shape"] if way.counts and index else []).astype(detail["dtype"]))
+            interpreter.set_tensor(
+                index,
+                value + np.reshape(count, detail["shape"] if way.counts and index else []).astype(detail["dtype"]),
+            )
     made = [_made(interpreter, index, types[index]) for index in range(inputs, len(types))]
     interpreter.invoke()
     return f"made {','.join(made)}" if any(made) else ""

@@ -50,7 +50,9 @@ class StoredShapes:
         """Return the shape of a tensor, of unknown rank where nobody knows what its operator yields."""
         if value.is_absent or value.is_dangling:
             return UNKNOWN_RANK
-        return self._report.shape(self._restated.value(value)) if value in self._restated.values else stored_shape(value)
+        return (
+            self._report.shape(self._restated.value(value)) if value in self._restated.values else stored_shape(value)
+        )
 
 
 def stored_shape(value: Value) -> Shape:
@@ -323,7 +325,9 @@ def _depthwise_conv_2d(operator: RestatedOperator) -> list[Value] | None:
     if made and depth and made % depth and said and not made % said:
         depth = made // said  # what is stored of a tensor that is computed may be wrong
     if depth is None:  # nobody knows the multiplier; what comes out is what the weights make
-        return operator.become("Conv2D", operator.input(0), operator.weights(height, width, None, made), **_window(operator))
+        return operator.become(
+            "Conv2D", operator.input(0), operator.weights(height, width, None, made), **_window(operator)
+        )
     multiplier = made // depth if made and depth else None
     weights = operator.weights(height, width, depth, multiplier)
     return operator.become("DepthwiseConv2dNative", operator.input(0), weights, **_window(operator))

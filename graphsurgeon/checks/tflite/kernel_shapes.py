@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from graphsurgeon.checks.tflite.kernels import stored_type
 from graphsurgeon.checks.tflite.operators import is_custom
 from graphsurgeon.checks.tflite.places import ANEW, subgraph
+from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -81,9 +82,7 @@ def shapes(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield finding
 
 
-def _of_subgraph(
-    graph: Graph, given: Sequence[Shape], seen: set[tuple[Graph, tuple[Shape, ...]]]
-) -> Iterator[Finding]:
+def _of_subgraph(graph: Graph, given: Sequence[Shape], seen: set[tuple[Graph, tuple[Shape, ...]]]) -> Iterator[Finding]:
     key = graph, tuple(given)
     if key in seen:
         return
@@ -154,6 +153,9 @@ def _convolution(channels: int) -> Rule:
                 yield f"its weights begin with {weights[0]}, not 1"
             if depth and made and made % depth:
                 yield f"its weights make {made} channels of {depth}"
+            said = node.attrs.get("depth_multiplier")
+            if isinstance(said, int) and said > 0 and depth and made and not made % said and depth * said != made:
+                yield f"its depth_multiplier is {said}, its weights make {made} channels of {depth}"
         elif depth is not None and taken is not None and (not taken or depth % taken):
             yield f"its input has {depth} channels, its weights take {taken}"
         yield from _bias(node, found, 2, made)
@@ -243,7 +245,10 @@ def _numbers(value: Value) -> list[int] | None:
     tensor = value.tensor
     if tensor is None or value.dtype is None or not value.dtype.is_integer or (tensor.num_elements or 0) > 100:
         return None
-    return [int(one) for one in tensor.numpy().reshape(-1)]
+    try:
+        return [int(one) for one in tensor.numpy().reshape(-1)]
+    except GraphSurgeonError:  # of another size than the shape: that is told
+        return None
 
 
 def _sized(node: Node, found: list[Dims | None]) -> Iterator[str]:
@@ -294,22 +299,83 @@ def _filtered(node: Node, found: list[Dims | None]) -> Iterator[str]:
         yield f"its weights are for {feature[0]} and {time[0]} filters"
     if state is not None and None not in (given[0], time[1], feature[0]):
         wanted = (given[0], (time[1] or 0) * (feature[0] or 0))
-        if len(state) != 2 or any(None not in (one, two) and one != two for one, two in zip(state, wanted, strict=False)):
+        if len(state) != 2 or any(
+            None not in (one, two) and one != two for one, two in zip(state, wanted, strict=False)
+        ):
             yield f"its state is {_told(state)}, where {_told(wanted)} fits the others"
 
 
+def _gathered(data: int, indices: int, axis_of: Callable[[Node, Dims], int]) -> Rule:
+    """Return a rule for stored indices into a dimension."""
+
+    def look(node: Node, found: list[Dims | None]) -> Iterator[str]:
+        dims = found[data] if data < len(found) else None
+        if dims is None or indices >= len(found):
+            return
+        axis = axis_of(node, dims)
+        size = dims[axis] if -len(dims) <= axis < len(dims) else None
+        outside = [one for one in _numbers(node.inputs[indices]) or () if size is not None and not 0 <= one < size]
+        if outside:
+            yield f"its input {indices} holds the index {outside[0]} into {size} places"
+        elif size == 0 and _count(found[indices]):
+            yield f"its input {data} is {_told(dims)}, which has nothing at an index"
+
+    return look
+
+
+def _axis(node: Node, dims: Dims) -> int:
+    axis = node.attrs.get("axis", 0)
+    return axis if isinstance(axis, int) else 0
+
+
+def _gathered_nd(node: Node, found: list[Dims | None]) -> Iterator[str]:
+    dims, places = (found[place] if place < len(found) else None for place in (0, 1))
+    numbers = _numbers(node.inputs[1]) if len(node.inputs) > 1 else None
+    if dims is None or not places or numbers is None or not places[-1] or places[-1] > len(dims):
+        return
+    for number, one in enumerate(numbers):
+        size = dims[number % places[-1]]
+        if size is not None and not 0 <= one < size:
+            yield f"its indices hold {one} for a dimension of {size}"
+            return
+
+
+def _sized_by(place: int) -> Rule:
+    """Return a rule for a shape that is stored: none of its numbers is negative."""
+
+    def look(node: Node, found: list[Dims | None]) -> Iterator[str]:
+        below = [one for one in _numbers(node.inputs[place]) or () if one < 0] if place < len(node.inputs) else []
+        if below:
+            yield f"its input {place} says a dimension of {below[0]}"
+
+    return look
+
+
+def _all(*rules: Rule) -> Rule:
+    def look(node: Node, found: list[Dims | None]) -> Iterator[str]:
+        for rule in rules:
+            yield from rule(node, found)
+
+    return look
+
+
 _RULES: Mapping[str, Rule] = {
+    "GATHER": _gathered(0, 1, _axis),
+    "EMBEDDING_LOOKUP": _gathered(1, 0, lambda node, dims: 0),
+    "GATHER_ND": _gathered_nd,
+    "BROADCAST_TO": _sized_by(1),
+    "FILL": _sized_by(0),
     "CONV_2D": _convolution(0),
     "DEPTHWISE_CONV_2D": _convolution(3),
     "FULLY_CONNECTED": _matrix,
     "TRANSPOSE_CONV": _transposed,
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), _padded),
     "TRANSPOSE": _counted((1,)),
-    "TILE": _counted((1,)),
+    "TILE": _all(_counted((1,)), _sized_by(1)),
     "SLICE": _counted((1, 2)),
     "RESHAPE": _reshaped,
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _sized),
     "BATCH_MATMUL": _multiplied,
-    "SCATTER_ND": _scattered,
+    "SCATTER_ND": _all(_scattered, _sized_by(2)),
     "SVDF": _filtered,
 }

@@ -22,8 +22,14 @@ _QUANTIZED = frozenset({"INT8", "UINT8", "INT16"})
 _NO_ACTIVATION = b"NONE"
 # Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, by what they are; those of each kind but the states are as large as another.
 _LSTM_WEIGHTS, _LSTM_RECURRENT, _LSTM_BIASES, _LSTM_STATES = range(1, 5), range(5, 9), range(12, 16), (18, 19)
+_LSTM_TYPES = ("FLOAT32", "INT8")
 # Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+
+# Operators that want scales of whole numbers of 8 and 16 bits, even where no tensor has one: each was asked of LiteRT.
+_SCALED = frozenset(
+    {"ADD", "SUB", "SQUARED_DIFFERENCE", "RSQRT", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+)
 
 # Operators that take a handle first (`assign_variable.cc`, `hashtable_find.cc` and others), and its types.
 _HANDLES = {
@@ -41,7 +47,7 @@ def types(metagraph: MetaGraph) -> Iterator[Finding]:
         known = KernelTypes(graph, given)
         for number, node in enumerate(graph.nodes):
             kernel = _kernel(node)
-            for what in _type_faults(node, kernel, known) if kernel is not None else ():
+            for what in _type_faults(node, kernel, known) if kernel is not None else _composed(node, known):
                 yield Finding("error", operator(graph, number, node), what, ANEW, "operator-type")
 
 
@@ -130,6 +136,9 @@ def _named(place: str) -> str:
 
 def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     yield from _unlike(node, kernel, known)
+    given = known.of(node.inputs[0]) if node.inputs else ""
+    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and given not in ("", *_LSTM_TYPES):
+        yield f"its input 0 is {given.lower()}, not {' or '.join(_LSTM_TYPES).lower()}"
     taken = _HANDLES.get(node.op)
     handle = known.of(node.inputs[0]) or stored_type(node.inputs[0]) if taken and node.inputs else ""
     if taken and handle and handle not in taken:
@@ -143,6 +152,19 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
         if found and not value.is_absent and kernel.refuses(first, place, found):
             beside = "" if place == "0" or not first else f" beside a first input of {first.lower()}"
             yield f"its {_named(place)} is {found.lower()}, which its kernel does not take{beside}"
+
+
+def _composed(node: Node, known: KernelTypes) -> Iterator[str]:
+    """Hold the outputs of a composite operator to what its decomposition yields: the bytes are copied."""
+    inner = [ref.graph for ref in node.function_refs if ref.graph is not None]
+    if node.op != "STABLEHLO_COMPOSITE" or not inner:
+        return
+    given = {value: known.of(source) for value, source in zip(inner[0].inputs, node.inputs, strict=False)}
+    within = KernelTypes(inner[0], given)
+    for place, (value, output) in enumerate(zip(node.outputs, inner[0].outputs, strict=False)):
+        stored, made = stored_type(value), within.of(output.value)
+        if stored and made and stored != made:
+            yield f"its output {place} is {stored.lower()}, its decomposition yields {made.lower()}"
 
 
 def _unlike(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
@@ -159,7 +181,8 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
     inputs, outputs = _places(node)
     first = stored_type(node.inputs[0]) if node.inputs else ""
     scaled = any(_parameters(value).scale for _, value in (*inputs, *outputs))
-    if not scaled and first in kernel.bare and not any(_parameters(value).custom for _, value in (*inputs, *outputs)):
+    is_bare = first in kernel.bare or (node.op in _SCALED and first in _QUANTIZED)
+    if not scaled and is_bare and not any(_parameters(value).custom for _, value in (*inputs, *outputs)):
         yield f"its inputs are {first.lower()}, and have no scale"
     for place, value in (*inputs, *outputs):
         found = _parameters(value)

@@ -26,6 +26,8 @@ _STRIDES, _DILATIONS = ("stride_h", "stride_w"), ("dilation_h_factor", "dilation
 # Options that must not be 0.
 _STEPS = {
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _STRIDES + _DILATIONS),
+    "TRANSPOSE_CONV": _STRIDES,
+    **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), ("block_size",)),
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), _STRIDES),
 }
 # Options that an interpreter looks at while it opens the file (`flatbuffer_conversions.cc`), and what it knows of them.
@@ -41,9 +43,22 @@ def kinds(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find operators that no interpreter has, or not in this version."""
     for graph in metagraph.graphs:
         for number, node in enumerate(graph.nodes):
-            what = _unknown(node)
+            what = _unknown(_code(node))
             if what:
                 yield Finding("error", operator(graph, number, node), what, ANEW, "operator-kind")
+    yield from _unused_kinds(metagraph)
+
+
+def _unused_kinds(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find codes that no operator has: an interpreter looks all of them up while it opens the file."""
+    source: Any = metagraph.raw
+    if source is None or getattr(source, "drops_codes", True):
+        return
+    used = {id(_code(node)) for graph in metagraph.graphs for node in graph.nodes}
+    for number, code in enumerate(source.operators()):
+        what = _unknown(code) if id(code) not in used else ""
+        if what:
+            yield Finding("error", f"operator code #{number} ({code.name})", what, ANEW, "operator-kind")
 
 
 def is_custom(node: Node) -> bool:
@@ -61,14 +76,13 @@ def _code(node: Node) -> Any:
     return code if code.name == node.op else None
 
 
-def _unknown(node: Node) -> str:
-    """Say what keeps an interpreter from having a kernel for an operator; empty if nothing does."""
-    code = _code(node)
-    if code is None or node.op.startswith("#"):
+def _unknown(code: Any) -> str:
+    """Say what keeps an interpreter from having a kernel for a code; empty if nothing does, or for none."""
+    if code is None or code.name.startswith("#"):
         return ""
     if code.code == _CUSTOM:
         return "" if code.custom else "it is a custom operator without a name"
-    known = builtin(node.op)
+    known = builtin(code.name)
     if known is None:
         return f"no released interpreter has the builtin operator {code.code}"
     if known.versions is None:

@@ -36,9 +36,29 @@ def types(metagraph: MetaGraph) -> Iterator[Finding]:
             if value.dtype is not None and value.dtype.number < 0:
                 what = f"its element type is {-1 - value.dtype.number}, which there is not"
                 yield Finding("error", tensor(value), what, ANEW, "tensor-type")
-            elif is_variable and (value.tensor is not None or value.dtype in (STRING, RESOURCE, VARIANT)):
-                what = f"it is a variable{', and stored' if value.tensor is not None else f' of type {value.dtype}'}"
-                yield Finding("error", tensor(value), what, ANEW, "tensor-variable")
+            elif is_variable:
+                yield from (Finding("error", tensor(value), what, ANEW, "tensor-variable") for what in _variable(value))
+
+
+# Operators that leave what they are given where it lies: nothing is allocated for their result.
+_IN_PLACE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "BITCAST")
+
+
+def _variable(value: Value) -> Iterator[str]:
+    if value.tensor is not None or _is_stored_empty(value):
+        yield "it is a variable, and stored"
+    elif value.dtype in (STRING, RESOURCE, VARIANT):
+        yield f"it is a variable of type {value.dtype}"
+    elif value.producer is not None and value.producer.op in _IN_PLACE:
+        yield f"it is a variable, and the result of {value.producer.op}, which has no memory of its own"
+
+
+def _is_stored_empty(value: Value) -> bool:
+    """Say whether a tensor without elements has a buffer with none."""
+    origin, source = value.raw, value.graph.metagraph.raw
+    number = origin.table.get("buffer") if origin is not None else 0
+    buffers = source.root.tables("buffers") if number and hasattr(source, "root") else ()
+    return 0 < number < len(buffers) and bool(buffers[number].place("data"))
 
 
 def names(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -79,6 +99,10 @@ def _misfits(value: Value, found: Quantization) -> Iterator[str]:
         yield f"{len(found.scale)} scales for {dims[found.axis]} channels"
 
 
+# Operators that only move elements: XNNPACK takes them of 8 bits, and looks at scales then; no other kernel does.
+_MOVING = frozenset(
+    ("PAD", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "GATHER", "TILE", "SPLIT")
+)
 # What XNNPACK does not fuse with a matrix product.
 _ACTIVATIONS_LEFT = (b"TANH", b"SIGN_BIT")
 # Operators that multiply by weights -> the place of the bias. The weights are their second input.
@@ -90,6 +114,15 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
 
     Which these are was asked of LiteRT with and without XNNPACK, with scales below 0 and NaN.
     """
+    for value in graph.values:
+        around = [*value.consumers, *([value.producer] if value.producer is not None else [])]
+        if (
+            value.dtype is not None
+            and value.dtype.name == "int16"
+            and around
+            and all(node.op in _MOVING for node in around)
+        ):
+            yield value
     for node in graph.nodes:
         bias = _BIASES.get(node.op)
         for place, value in enumerate(node.inputs) if bias is not None else ():
