@@ -1,4 +1,4 @@
-"""Kinds of changes to what TFLite's kernels look at: shapes that fit elsewhere, axes, types of whole operators, texts."""
+"""Kinds of changes to what TFLite's kernels look at: shapes that fit elsewhere, axes, types everywhere, texts."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ that no kernel names is left out, so is a whole word. The last kind says which e
 may have where the first input has one; after a `!` those that it may not have. The place `0` is the first input itself,
 `@` stands for its type, `s0` for an output to which the kernel gives a type whatever is stored. `ran` names types of
 the first input with which the kernel was seen to run, `zero` and `none` tensors that it does not take with a zero point
-other than 0, or without a scale, `bare` types of the first input with which it wants scales, `same` inputs that must have one type.
+other than 0, or without a scale, `bare` types of the first input with which it wants scales, `same` inputs that must
+have one type.
 """
 
 from __future__ import annotations

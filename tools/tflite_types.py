@@ -19,6 +19,7 @@ SAME = "@"  # the type of the first input
 ODD = ("RESOURCE", "VARIANT", "STRING")
 _MINDS = re.compile(r"type|support|kTfLite(Float|Int|UInt|Bool|String|Resource|Variant)", re.IGNORECASE)
 _OTHERWISE = re.compile(r"scale|zero.?point|offset|overflow|quantiz|custom op|opcode|Didn't find")
+_TELLS = re.compile(r"only support|not support|unsupported", re.IGNORECASE)  # types, even where it names quantized ones
 _PATH = re.compile(r"\S+\.(cc|h):\d+")  # which may hold any of these words
 _NODE = re.compile(r"Node number \d+ \(\w+\) failed to (prepare|invoke)\.?")
 _COUNTS = re.compile(r"NumInputs|num_inputs|inputs->size|NumOutputs|num_outputs|outputs->size")
@@ -66,6 +67,12 @@ def words(asked: Asked, every: Sequence[str], shapes: int) -> Iterator[str]:
         yield f"{','.join(same)}:{place}={told}"
     if ran:
         yield f"ran={','.join(ran)}"
+        yield from _scales(asked, passing, inputs, chosen)
+
+
+def _scales(asked: Asked, passing: dict[str, list[Types]], inputs: int, chosen: tuple[int, ...]) -> Iterator[str]:
+    """Yield what a kernel asks of scales and zero points, for the types with which it was seen to run."""
+    ran = [first for first, bases in passing.items() if bases]
     bare = [first for first in ran if first in _QUANTIZED and not _is_taken_bare(asked, passing[first], inputs, chosen)]
     if bare:
         yield f"bare={','.join(bare)}"
@@ -158,13 +165,13 @@ def passes(said: str) -> bool:
 def minds_types(said: str) -> bool:
     """Say whether an answer is about element types, and about nothing else."""
     text = _PATH.sub("", said)
-    return bool(_MINDS.search(text)) and not _OTHERWISE.search(text)
+    return bool(_TELLS.search(text)) or (bool(_MINDS.search(text)) and not _OTHERWISE.search(text))
 
 
 def _is_open(said: str) -> bool:
     """Say whether an answer does not refuse a type, where it is not known that anything else passes."""
     text = _PATH.sub("", said)
-    return passes(said) or said == "died" or not _MINDS.search(text) or bool(_OTHERWISE.search(text))
+    return passes(said) or said == "died" or not minds_types(text)
 
 
 def _is_fine(said: str, type: str) -> bool:
@@ -173,7 +180,9 @@ def _is_fine(said: str, type: str) -> bool:
     Numbers of another width can end anything; types without memory of numbers end it each time.
     """
     text = _PATH.sub("", said)
-    return passes(said) or (type not in ODD if said == "died" else bool(_OTHERWISE.search(text)))
+    return passes(said) or (
+        type not in ODD if said == "died" else bool(_OTHERWISE.search(text) and not _TELLS.search(text))
+    )
 
 
 def _places(

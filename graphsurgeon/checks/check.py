@@ -95,6 +95,7 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     operators.sources,
     operators.signature_results,
     operators.runners,
+    operators.tables,
     tflite.signatures,
     tflite.support_metadata,
     tensors.sizes,

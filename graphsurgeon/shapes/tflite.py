@@ -14,7 +14,7 @@ from graphsurgeon.model.dtype import INT32, DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
-from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.tensor import BytesSource, Tensor
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.shapes.infer import infer_shapes
 
@@ -64,6 +64,19 @@ def stored_shape(value: Value) -> Shape:
         return Shape(origin.table.scalars("shape"))
     dims = value.shape.dims if value.shape is not None else None
     return UNKNOWN_RANK if dims is None else Shape([1 if dim is None else dim for dim in dims])
+
+
+def as_read(tensor: Tensor) -> Tensor:
+    """Return a constant as an interpreter reads it: of a buffer that is too long the first bytes."""
+    size = tensor.nbytes
+    if tensor.dtype.bits < 8 or tensor.source.nbytes <= size:
+        return tensor
+    data = b""
+    for chunk in tensor.chunks():
+        data += chunk[: size - len(data)]
+        if len(data) == size:
+            break
+    return Tensor(tensor.dtype, tensor.shape, BytesSource(data))
 
 
 def _signed_shape(value: Value) -> Shape:
@@ -132,7 +145,7 @@ class Restated:
         name = self.graph.unique_name(f"tensor {value.name} (#{value.port})")
         tensor, dtype = value.tensor, value.dtype or INT32
         if tensor is not None and dtype.is_integer and (tensor.num_elements or 0) <= _MOST_ELEMENTS:
-            return self.constant(name, dtype, tensor)
+            return self.constant(name, dtype, as_read(tensor))
         return self.placeholder(name, dtype, self.shape_of(value))
 
     def constant(self, name: str, dtype: DType, tensor: Tensor) -> Value:

@@ -67,12 +67,22 @@ DEEP: Described = (FLOAT, [1, 1, 1, 4], [1, 2, 3, 4])  # of one that makes four 
 # Rule, operator, its tensors, options; what a kernel minds is the one thing that is odd.
 CASES: list[tuple[str, str, list[Described], Any]] = [
     ("operator-shape", "TRANSPOSE", [(FLOAT, [2, 3], None), (INT, [2, 1], [1, 0]), (FLOAT, [3, 2], None)], None),
-    ("operator-shape", "PAD", [(FLOAT, [2, 3], None), (INT, [1, 2], [0, 1]), (FLOAT, [2, 4], None)], options("PadOptions")),
+    (
+        "operator-shape",
+        "PAD",
+        [(FLOAT, [2, 3], None), (INT, [1, 2], [0, 1]), (FLOAT, [2, 4], None)],
+        options("PadOptions"),
+    ),
     ("operator-shape", "TILE", [(FLOAT, [2, 3], None), (INT, [3], [1, 1, 1]), (FLOAT, [2, 3], None)], None),
     ("operator-shape", "BROADCAST_TO", [(FLOAT, [3], None), (INT, [2], [-1, 3]), (FLOAT, [1, 3], None)], None),
     ("operator-shape", "RESHAPE", [(FLOAT, [2, 3], None), (INT, [2], [-1, -1]), (FLOAT, [6, 1], None)], None),
     ("operator-shape", "RESHAPE", [(FLOAT, [2, 3], None), (INT, [1, 1], [6]), (FLOAT, [6], None)], None),
-    ("operator-shape", "GATHER", [(FLOAT, [4, 2], None), (INT, [2], [0, 9]), (FLOAT, [2, 2], None)], options("GatherOptions")),
+    (
+        "operator-shape",
+        "GATHER",
+        [(FLOAT, [4, 2], None), (INT, [2], [0, 9]), (FLOAT, [2, 2], None)],
+        options("GatherOptions"),
+    ),
     ("operator-shape", "GATHER_ND", [(FLOAT, [4, 2], None), (INT, [1, 2], [1, 7]), (FLOAT, [1], None)], None),
     (
         "operator-shape",
@@ -123,7 +133,7 @@ CASES: list[tuple[str, str, list[Described], Any]] = [
     (
         "operator-options",
         "TRANSPOSE_CONV",
-        [(INT, [4], [1, 2, 2, 1]), (FLOAT, [1, 1, 1, 1], [1]), (FLOAT, [1, 2, 2, 1], None), (FLOAT, [1, 2, 2, 1], None)],
+        [(INT, [4], [1, 2, 2, 1]), (FLOAT, [1] * 4, [1]), (FLOAT, [1, 2, 2, 1], None), (FLOAT, [1, 2, 2, 1], None)],
         options("TransposeConvOptions"),
     ),
 ]  # fmt: skip

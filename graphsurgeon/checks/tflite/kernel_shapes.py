@@ -18,49 +18,44 @@ from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.shapes.tflite import StoredShapes
+from graphsurgeon.shapes.tflite import StoredShapes, as_read
 
 Ranks = tuple[int, int]  # the least and the greatest
 _ANY = 99
 _SCALAR, _VECTOR, _MATRIX, _IMAGE, _VOLUME = (0, 0), (1, 1), (2, 2), (4, 4), (5, 5)
 # Operator -> input -> the ranks that its kernel takes (its `Prepare`; each was asked of LiteRT).
 _RANKS: dict[str, dict[int, Ranks]] = {
-    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), {0: _IMAGE, 1: _IMAGE}),
-    "TRANSPOSE_CONV": {0: _VECTOR, 1: _IMAGE, 2: _IMAGE},
-    "CONV_3D": {0: _VOLUME, 1: _VOLUME},
-    "CONV_3D_TRANSPOSE": {0: _VECTOR, 1: _VOLUME, 2: _VOLUME},
-    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), {0: _IMAGE}),
-    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), {0: _IMAGE, 1: _VECTOR}),
-    **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), {0: _IMAGE}),
-    **dict.fromkeys(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), {0: (3, 4), 1: _VECTOR, 2: _MATRIX}),
-    "TRANSPOSE": {0: (0, 6), 1: _VECTOR},
-    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), {1: _MATRIX}),
-    "GATHER_ND": {0: (1, _ANY), 1: (1, _ANY)},
-    "SCATTER_ND": {0: (1, _ANY), 1: (1, _ANY), 2: _VECTOR},
-    "SPARSE_TO_DENSE": {0: (0, 2), 1: _VECTOR, 2: (0, 1)},
-    "SLICE": {1: _VECTOR, 2: _VECTOR},
-    "STRIDED_SLICE": {0: (0, 5), 1: _VECTOR, 2: _VECTOR, 3: _VECTOR},
-    **dict.fromkeys(("TILE", "BROADCAST_TO"), {1: _VECTOR}),
-    "FILL": {0: _VECTOR, 1: _SCALAR},
-    "RANGE": {0: _SCALAR, 1: _SCALAR, 2: _SCALAR},
-    "TOPK_V2": {0: (1, _ANY)},
-    "SPLIT_V": {1: _VECTOR},
-    "SVDF": {0: _MATRIX, 1: _MATRIX, 2: _MATRIX},
-    "L2_NORMALIZATION": {0: (0, 4)},
-    "LOCAL_RESPONSE_NORMALIZATION": {0: _IMAGE},
-    **dict.fromkeys(("SOFTMAX", "LOG_SOFTMAX"), {0: (1, _ANY)}),
-    "EMBEDDING_LOOKUP": {0: _VECTOR, 1: (2, _ANY)},
-    "BATCH_MATMUL": {0: (2, 5), 1: (2, 5)},
-    "REVERSE_V2": {1: _VECTOR},
-    "REVERSE_SEQUENCE": {1: _VECTOR},
-    "MATRIX_DIAG": {0: (1, _ANY)},
-    "MATRIX_SET_DIAG": {0: (2, _ANY)},
-    "HASHTABLE_LOOKUP": {0: _VECTOR, 1: _VECTOR},
-    "UNIQUE": {0: _VECTOR},
-    "SEGMENT_SUM": {1: _VECTOR},
-    "RFFT2D": {1: _VECTOR},
-    "UNPACK": {0: (1, _ANY)},
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": {0: (3, 3)},
+    op: ranks
+    for ops, ranks in (
+        ("CONV_2D DEPTHWISE_CONV_2D", {0: _IMAGE, 1: _IMAGE}),
+        ("TRANSPOSE_CONV", {0: _VECTOR, 1: _IMAGE, 2: _IMAGE}),
+        ("CONV_3D", {0: _VOLUME, 1: _VOLUME}),
+        ("CONV_3D_TRANSPOSE", {0: _VECTOR, 1: _VOLUME, 2: _VOLUME}),
+        ("AVERAGE_POOL_2D MAX_POOL_2D L2_POOL_2D SPACE_TO_DEPTH DEPTH_TO_SPACE", {0: _IMAGE}),
+        ("RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR", {0: _IMAGE, 1: _VECTOR}),
+        ("SPACE_TO_BATCH_ND BATCH_TO_SPACE_ND", {0: (3, 4), 1: _VECTOR, 2: _MATRIX}),
+        ("TRANSPOSE", {0: (0, 6), 1: _VECTOR}),
+        ("PAD PADV2 MIRROR_PAD", {1: _MATRIX}),
+        ("GATHER_ND", {0: (1, _ANY), 1: (1, _ANY)}),
+        ("SCATTER_ND", {0: (1, _ANY), 1: (1, _ANY), 2: _VECTOR}),
+        ("SPARSE_TO_DENSE", {0: (0, 2), 1: _VECTOR, 2: (0, 1)}),
+        ("SLICE", {1: _VECTOR, 2: _VECTOR}),
+        ("STRIDED_SLICE", {0: (0, 5), 1: _VECTOR, 2: _VECTOR, 3: _VECTOR}),
+        ("TILE BROADCAST_TO SPLIT_V REVERSE_V2 REVERSE_SEQUENCE SEGMENT_SUM RFFT2D", {1: _VECTOR}),
+        ("FILL", {0: _VECTOR, 1: _SCALAR}),
+        ("RANGE", {0: _SCALAR, 1: _SCALAR, 2: _SCALAR}),
+        ("SVDF", {0: _MATRIX, 1: _MATRIX, 2: _MATRIX}),
+        ("L2_NORMALIZATION", {0: (0, 4)}),
+        ("LOCAL_RESPONSE_NORMALIZATION", {0: _IMAGE}),
+        ("SOFTMAX LOG_SOFTMAX TOPK_V2 MATRIX_DIAG UNPACK", {0: (1, _ANY)}),
+        ("EMBEDDING_LOOKUP", {0: _VECTOR, 1: (2, _ANY)}),
+        ("BATCH_MATMUL", {0: (2, 5), 1: (2, 5)}),
+        ("MATRIX_SET_DIAG", {0: (2, _ANY)}),
+        ("HASHTABLE_LOOKUP", {0: _VECTOR, 1: _VECTOR}),
+        ("UNIQUE", {0: _VECTOR}),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", {0: (3, 3)}),
+    )
+    for op in ops.split()
 }
 # Operator -> inputs of one element.
 _SINGLE = {
@@ -246,7 +241,7 @@ def _numbers(value: Value) -> list[int] | None:
     if tensor is None or value.dtype is None or not value.dtype.is_integer or (tensor.num_elements or 0) > 100:
         return None
     try:
-        return [int(one) for one in tensor.numpy().reshape(-1)]
+        return [int(one) for one in as_read(tensor).numpy().reshape(-1)]
     except GraphSurgeonError:  # of another size than the shape: that is told
         return None
 
@@ -281,11 +276,16 @@ def _scattered(node: Node, found: list[Dims | None]) -> Iterator[str]:
         assert indices[-1] is not None
         if len(updates) - len(outer) != sizes[0] - indices[-1]:
             yield f"its updates are {_told(updates)}, its indices {_told(indices)}, its shape has {sizes[0]} dimensions"
+            return
+        numbers = _numbers(node.inputs[2])
+        pairs = zip(updates[len(outer) :], (numbers or [])[indices[-1] :], strict=False)
+        if any(one is not None and one != two for one, two in pairs):
+            yield f"its updates are {_told(updates)}, its shape is {numbers}"
 
 
 def _filtered(node: Node, found: list[Dims | None]) -> Iterator[str]:
     """Hold the weights, bias and state of a SVDF to each other (`svdf.cc`)."""
-    given, feature, time, bias, state = (found[place] if place < len(found) else None for place in range(5))
+    given, feature, time, state = (found[place] if place < len(found) else None for place in (0, 1, 2, 4))
     if given is None or feature is None or time is None or not len(given) == len(feature) == len(time) == 2:
         return
     rank = node.attrs.get("rank")
@@ -317,7 +317,7 @@ def _gathered(data: int, indices: int, axis_of: Callable[[Node, Dims], int]) -> 
         outside = [one for one in _numbers(node.inputs[indices]) or () if size is not None and not 0 <= one < size]
         if outside:
             yield f"its input {indices} holds the index {outside[0]} into {size} places"
-        elif size == 0 and _count(found[indices]):
+        elif _count(dims) == 0 and _count(found[indices]) and node.op == "EMBEDDING_LOOKUP":
             yield f"its input {data} is {_told(dims)}, which has nothing at an index"
 
     return look

@@ -22,20 +22,49 @@ _QUANTIZED = frozenset({"INT8", "UINT8", "INT16"})
 _NO_ACTIVATION = b"NONE"
 # Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, by what they are; those of each kind but the states are as large as another.
 _LSTM_WEIGHTS, _LSTM_RECURRENT, _LSTM_BIASES, _LSTM_STATES = range(1, 5), range(5, 9), range(12, 16), (18, 19)
-_LSTM_TYPES = ("FLOAT32", "INT8")
+_MOST_OFF = 0.02  # that the scale of a bias may be, in scales of the output
 # Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
-# Operators that want scales of whole numbers of 8 and 16 bits, even where no tensor has one: each was asked of LiteRT.
-_SCALED = frozenset(
-    {"ADD", "SUB", "SQUARED_DIFFERENCE", "RSQRT", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+# Operators that want scales of whole numbers, even where no tensor has one; of 8 bits alone, or of 16 too. Each was
+# asked of LiteRT.
+_SCALED_BYTES = frozenset(
+    {"ADD", "SUB", "SQUARED_DIFFERENCE", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"}
 )
-
-# Operators that take a handle first (`assign_variable.cc`, `hashtable_find.cc` and others), and its types.
-_HANDLES = {
-    **dict.fromkeys(("ASSIGN_VARIABLE", "READ_VARIABLE"), ("RESOURCE", "INT32")),
-    **dict.fromkeys(("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"), ("RESOURCE",)),
+_SCALED = frozenset(
+    {"ABS", "LOG", "RSQRT", "SQRT", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+)
+# Operator -> type of its first input and result -> the scale and zero point that the result must have.
+_FIXED: dict[str, dict[str, tuple[float, int]]] = {
+    "LOGISTIC": {"INT8": (1 / 256, -128), "UINT8": (1 / 256, 0)},
+    "SOFTMAX": {"INT8": (1 / 256, -128), "UINT8": (1 / 256, 0)},
+    "LOG_SOFTMAX": {"INT8": (16 / 256, 127), "UINT8": (16 / 256, 255)},
+    "L2_NORMALIZATION": {"INT8": (1 / 128, 0), "UINT8": (1 / 128, 128)},
 }
+# Types with whose numbers every kernel was tried: one that ran with others, and not with these, does not take them.
+_TRIED = frozenset({"FLOAT16", "INT32", "INT64", "BOOL", "FLOAT64", "UINT64", "UINT32", "COMPLEX64"})
+# Operator -> inputs that must be of one type.
+_ALIKE = {"SELECT": (1, 2), "SELECT_V2": (1, 2), "PADV2": (0, 2), "ONE_HOT": (2, 3), "SPARSE_TO_DENSE": (2, 3)}
+
+# Operators of which the table says nothing of an input -> the types that it may have (`Prepare` of their kernels).
+_TAKEN: dict[str, dict[int, tuple[str, ...]]] = {
+    **{op: {0: ("RESOURCE", "INT32")} for op in ("ASSIGN_VARIABLE", "READ_VARIABLE")},
+    **{op: {0: ("RESOURCE",)} for op in ("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE")},
+    **{op: {1: ("INT32",)} for op in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")},
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": {0: ("FLOAT32", "INT8")},
+    "TRANSPOSE_CONV": {0: ("INT32",), 2: ("FLOAT32", "UINT8", "INT8", "INT16")},
+    "SCATTER_ND": {0: ("INT32",), 2: ("INT32",)},
+    "SVDF": {0: ("FLOAT32", "INT8")},
+    "MUL": {
+        0: ("FLOAT32", "FLOAT16", "BFLOAT16", "COMPLEX64", "INT8", "UINT8", "INT16", "INT32", "UINT32", "INT64"),
+    },
+}
+# Operators that write as many bytes as their first input has, whatever type is stored for the result.
+_WRITES_ITS_TYPE = frozenset(
+    {"SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "REDUCE_ANY", "REDUCE_ALL", "BATCH_MATMUL", "MUL"}
+)
+# Operator -> inputs that it writes: they must be variables.
+_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19), "SVDF": (4,), "RNN": (4,), "UNIDIRECTIONAL_SEQUENCE_RNN": (4,)}
 # Inputs of it of which all are there or none: weights of the input gate, of peepholes, of a projection, of norms.
 _LSTM_TOGETHER = ((1, 5), (9, 10, 11), (20, 21, 22, 23))
 
@@ -136,16 +165,22 @@ def _named(place: str) -> str:
 
 def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     yield from _unlike(node, kernel, known)
-    given = known.of(node.inputs[0]) if node.inputs else ""
-    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and given not in ("", *_LSTM_TYPES):
-        yield f"its input 0 is {given.lower()}, not {' or '.join(_LSTM_TYPES).lower()}"
-    taken = _HANDLES.get(node.op)
-    handle = known.of(node.inputs[0]) or stored_type(node.inputs[0]) if taken and node.inputs else ""
-    if taken and handle and handle not in taken:
-        yield f"its input 0 is {handle.lower()}, not {' or '.join(taken).lower()}"
+    for place, taken in _TAKEN.get(node.op, {}).items() if node.inputs else ():
+        given = known.of(node.inputs[place]) or stored_type(node.inputs[place]) if place < len(node.inputs) else ""
+        if given and given not in taken:
+            yield f"its input {place} is {given.lower()}, not {' or '.join(taken).lower()}"
+    for place in _STATES.get(node.op, ()):
+        state = node.inputs[place] if place < len(node.inputs) else None
+        if state is not None and not state.is_absent and not (state.extra and state.extra.get("is_variable")):
+            yield f"its state, input {place}, is no variable"
     first = known.of(node.inputs[0]) if node.inputs else ""
     if node.inputs and not first:
         return
+    made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
+    if made and made != first and (node.op, first, made) != ("BATCH_MATMUL", "INT8", "INT32"):
+        yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
+    if kernel.ran and first in _TRIED - kernel.ran and not kernel.refuses("", "0", first):
+        yield f"its input 0 is {first.lower()}, which its kernel does not take"
     inputs, outputs = _places(node)
     for place, value in (*inputs, *outputs):
         found = known.of(value) if place in dict(inputs) else stored_type(value)
@@ -169,7 +204,11 @@ def _composed(node: Node, known: KernelTypes) -> Iterator[str]:
 
 def _unlike(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     """Find inputs of different types where one is wanted."""
-    found = {place: known.of(node.inputs[place]) for place in sorted(kernel.same) if place < len(node.inputs)}
+    found = {
+        place: known.of(node.inputs[place])
+        for place in _ALIKE.get(node.op, sorted(kernel.same))
+        if place < len(node.inputs)
+    }
     types = {place: type for place, type in found.items() if type}
     first = next(iter(types), 0)
     for place, type in types.items():
@@ -181,8 +220,7 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
     inputs, outputs = _places(node)
     first = stored_type(node.inputs[0]) if node.inputs else ""
     scaled = any(_parameters(value).scale for _, value in (*inputs, *outputs))
-    is_bare = first in kernel.bare or (node.op in _SCALED and first in _QUANTIZED)
-    if not scaled and is_bare and not any(_parameters(value).custom for _, value in (*inputs, *outputs)):
+    if not scaled and _wants_scales(node, kernel, first):
         yield f"its inputs are {first.lower()}, and have no scale"
     for place, value in (*inputs, *outputs):
         found = _parameters(value)
@@ -197,11 +235,50 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
         for place, value in outputs:  # the bounds of the activation are divided by the scale
             if stored_type(value) in _QUANTIZED and not _parameters(value).scale:
                 yield f"its {_named(place)} has no scale"
+    yield from _bias_zero(node)
+
+
+def _bias_zero(node: Node) -> Iterator[str]:
+    yield from _bias_scale(node)
+    yield from _result_scale(node)
     bias = _BIASES.get(node.op, len(node.inputs))
     if bias < len(node.inputs) and stored_type(node.inputs[bias]) == "INT32":
         zero = next(filter(None, _parameters(node.inputs[bias]).zero_point), 0)
         if zero:
             yield f"its bias has the zero point {zero}"
+
+
+def _result_scale(node: Node) -> Iterator[str]:
+    """Hold the scale of a result to the one that its kernel is made for."""
+    made = _parameters(node.outputs[0]) if node.outputs else Quantization()
+    type = stored_type(node.outputs[0]) if node.outputs else ""
+    scale, zero = _FIXED.get(node.op, {}).get(type, (0.0, 0))
+    if scale and node.inputs and stored_type(node.inputs[0]) == type:
+        found = made.scale[0] if made.scale else 0.0
+        if not math.isclose(found, scale, rel_tol=1e-3) or [*made.zero_point[:1]] != [zero]:
+            points = ", ".join(map(str, made.zero_point)) or "none"
+            yield f"its result has the scale {found:g} and the zero point {points}; it wants {scale:g} and {zero}"
+    if node.op == "QUANTIZE" and node.outputs and not made.scale and made.scales is None:
+        yield "its result has no scale"
+
+
+def _bias_scale(node: Node) -> Iterator[str]:
+    """Hold the scale of a bias to those of the product (`GetQuantizedConvolutionMultipler` in `kernel_util.cc`)."""
+    if node.op != "FULLY_CONNECTED" or len(node.inputs) < 3 or stored_type(node.inputs[0]) not in ("INT8", "UINT8"):
+        return
+    found = [_parameters(value).scale for value in (*node.inputs[:3], *node.outputs[:1])]
+    if len(found) < 4 or any(len(scales) != 1 for scales in found):
+        return
+    given, weights, bias, made = (scales[0] for scales in found)
+    if made > 0 and not abs(given * weights - bias) / made <= _MOST_OFF:  # NaN too
+        yield f"its bias has the scale {bias:g}, its input and weights make {given * weights:g}"
+
+
+def _wants_scales(node: Node, kernel: Builtin, first: str) -> bool:
+    is_small = first in ("INT8", "UINT8")
+    is_known = node.op in _SCALED | _SCALED_BYTES if is_small else node.op in _SCALED and first in _QUANTIZED
+    is_wanted = first in kernel.bare or is_known
+    return is_wanted and not any(_parameters(value).custom for value in (*node.inputs, *node.outputs))
 
 
 def _parameters(value: Value) -> Quantization:

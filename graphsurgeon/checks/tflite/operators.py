@@ -36,6 +36,7 @@ _FORMATS: dict[str, dict[str, tuple[bytes, ...]]] = {
     "LSTM": {"kernel_type": (b"FULL", b"BASIC")},
     "LSH_PROJECTION": {"type": (b"SPARSE", b"DENSE")},
 }
+_OPTIONS_WANTED = ("MIRROR_PAD",)  # what stands for options that are missing is none that the kernel knows
 RUNNERS = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"})
 
 
@@ -109,6 +110,8 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _counts(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
+    if known.inputs is None and known.ran and not node.inputs and node.op != "VAR_HANDLE":
+        yield Finding("error", where, "it has no inputs", ANEW, "operator-arity")
     sides = ("input", known.inputs, len(node.inputs)), ("output", known.outputs, len(node.outputs))
     for side, wanted, count in sides:
         if wanted is not None and not wanted[0] <= count <= (count if wanted[1] is None else wanted[1]):
@@ -154,6 +157,8 @@ def _odd_options(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
     for key, value in node.attrs.items():
         if isinstance(value, DType) and value.number <= 0:
             yield f"its {key} is the element type {-1 - value.number}, which there is not"
+    if node.op in _OPTIONS_WANTED and not _has_own_options(node):
+        yield "it has no options"
     for key, taken in _FORMATS.get(node.op, {}).items():
         said = node.attrs.get(key, taken[0])
         if said not in taken:
@@ -266,6 +271,30 @@ def _needs_filling(value: Value) -> bool:
     return not is_empty and not (value.extra or {}).get("is_variable")
 
 
+def tables(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find tables that are read and never filled, and keys and values of other types than their table's."""
+    nodes = [(graph, number, node) for graph in metagraph.graphs for number, node in enumerate(graph.nodes)]
+    filled = {_table(node) for _, _, node in nodes if node.op == "HASHTABLE_IMPORT"}
+    for graph, number, node in nodes:
+        table = _table(node)
+        if node.op == "HASHTABLE_FIND" and table is not None and table not in filled:
+            what = f"it reads the table {table}, which nothing fills"
+            yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+        if node.op == "HASHTABLE_IMPORT" and table is not None and len(node.inputs) > 2:
+            own = node.inputs[0].producer
+            wanted = (own.attrs.get("key_dtype"), own.attrs.get("value_dtype")) if own is not None else ()
+            for value, dtype in zip(node.inputs[1:], wanted, strict=False):
+                if isinstance(dtype, DType) and value.dtype is not None and value.dtype != dtype:
+                    what = f"it fills a table of {dtype} with {value.dtype}"
+                    yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+
+
+def _table(node: Node) -> object:
+    """Return the number of the table whose handle an operator is given, None where that is not known."""
+    own = node.inputs[0].producer if node.inputs and node.op.startswith("HASHTABLE_") else None
+    return own.attrs.get("table_id") if own is not None and own.op == "HASHTABLE" else None
+
+
 def runners(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find control flow whose subgraphs take or give other tensors than it has."""
     for graph in metagraph.graphs:
@@ -275,6 +304,8 @@ def runners(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _misfits(node: Node) -> Iterator[str]:
+    if node.op == "CALL_ONCE" and node.outputs:
+        yield f"it runs a subgraph once, which gives it none of its {plural(len(node.outputs), 'output')}"
     run = {name: ref.graph for name, ref in node.attrs.items() if isinstance(ref, FunctionRef)}
     for name, inner in run.items():
         if inner is None:

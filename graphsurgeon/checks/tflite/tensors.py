@@ -49,7 +49,9 @@ def _variable(value: Value) -> Iterator[str]:
         yield "it is a variable, and stored"
     elif value.dtype in (STRING, RESOURCE, VARIANT):
         yield f"it is a variable of type {value.dtype}"
-    elif value.producer is not None and value.producer.op in _IN_PLACE:
+    elif (
+        value.producer is not None and value.producer.op in _IN_PLACE and value.producer.inputs[0].producer is not None
+    ):
         yield f"it is a variable, and the result of {value.producer.op}, which has no memory of its own"
 
 
@@ -123,6 +125,8 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
             and all(node.op in _MOVING for node in around)
         ):
             yield value
+        elif value.tensor is not None and value.consumers and all(node.op == "DEQUANTIZE" for node in value.consumers):
+            yield value  # unpacked once, whatever comes out
     for node in graph.nodes:
         bias = _BIASES.get(node.op)
         for place, value in enumerate(node.inputs) if bias is not None else ():
