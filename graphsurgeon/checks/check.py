@@ -96,6 +96,7 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     operators.signature_results,
     operators.runners,
     operators.tables,
+    operators.variables,
     tflite.signatures,
     tflite.support_metadata,
     tensors.sizes,

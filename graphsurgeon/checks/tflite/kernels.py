@@ -61,8 +61,27 @@ _TAKEN: dict[str, dict[int, tuple[str, ...]]] = {
 }
 # Operators that write as many bytes as their first input has, whatever type is stored for the result.
 _WRITES_ITS_TYPE = frozenset(
-    {"SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "REDUCE_ANY", "REDUCE_ALL", "BATCH_MATMUL", "MUL"}
+    {
+        "SUM",
+        "MEAN",
+        "REDUCE_MAX",
+        "REDUCE_MIN",
+        "REDUCE_PROD",
+        "REDUCE_ANY",
+        "REDUCE_ALL",
+        "BATCH_MATMUL",
+        "MUL",
+        "RESHAPE",
+    }
 )
+# Of a transposed convolution: what it is given -> the types of its bias.
+_BIAS_TYPES = {"FLOAT32": ("FLOAT32",), "UINT8": ("INT32",), "INT8": ("INT32",), "INT16": ("INT64", "INT32")}
+_WIDTHS = {
+    **dict.fromkeys(("FLOAT32", "INT32", "UINT32"), 4),
+    **dict.fromkeys(("FLOAT16", "BFLOAT16", "INT16", "UINT16"), 2),
+    **dict.fromkeys(("INT8", "UINT8", "BOOL"), 1),
+    **dict.fromkeys(("INT64", "UINT64", "FLOAT64", "COMPLEX64"), 8),
+}
 # Operator -> inputs that it writes: they must be variables.
 _STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19), "SVDF": (4,), "RNN": (4,), "UNIDIRECTIONAL_SEQUENCE_RNN": (4,)}
 # Inputs of it of which all are there or none: weights of the input gate, of peepholes, of a projection, of norms.
@@ -169,6 +188,10 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
         given = known.of(node.inputs[place]) or stored_type(node.inputs[place]) if place < len(node.inputs) else ""
         if given and given not in taken:
             yield f"its input {place} is {given.lower()}, not {' or '.join(taken).lower()}"
+    if node.op == "TRANSPOSE_CONV" and len(node.inputs) > 3 and not node.inputs[3].is_absent:
+        bias, taken = known.of(node.inputs[3]), _BIAS_TYPES.get(known.of(node.inputs[2]), ())
+        if bias and taken and bias not in taken:
+            yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
     for place in _STATES.get(node.op, ()):
         state = node.inputs[place] if place < len(node.inputs) else None
         if state is not None and not state.is_absent and not (state.extra and state.extra.get("is_variable")):
@@ -177,9 +200,10 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
     if node.inputs and not first:
         return
     made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
-    if made and made != first and (node.op, first, made) != ("BATCH_MATMUL", "INT8", "INT32"):
+    is_summed = (node.op, first, made) == ("BATCH_MATMUL", "INT8", "INT32")
+    if made and made != first and not is_summed and _WIDTHS.get(made) != _WIDTHS.get(first):
         yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
-    if kernel.ran and first in _TRIED - kernel.ran and not kernel.refuses("", "0", first):
+    if kernel.ran and first in _TRIED - kernel.ran and ("", "0") not in kernel.refused:
         yield f"its input 0 is {first.lower()}, which its kernel does not take"
     inputs, outputs = _places(node)
     for place, value in (*inputs, *outputs):

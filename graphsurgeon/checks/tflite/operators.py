@@ -289,6 +289,29 @@ def tables(metagraph: MetaGraph) -> Iterator[Finding]:
                     yield Finding("error", operator(graph, number, node), what, ANEW, "table")
 
 
+def variables(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find variables that are read as another type than anything puts there."""
+    nodes = [(graph, number, node) for graph in metagraph.graphs for number, node in enumerate(graph.nodes)]
+    given: dict[tuple[object, object], set[DType | None]] = {}
+    for _, _, node in nodes:
+        variable = _variable(node)
+        if node.op == "ASSIGN_VARIABLE" and variable is not None and len(node.inputs) > 1:
+            given.setdefault(variable, set()).add(node.inputs[1].dtype)
+    for graph, number, node in nodes:
+        known = given.get(_variable(node) or (), set()) if node.op == "READ_VARIABLE" else set()
+        made = node.outputs[0].dtype if node.outputs else None
+        if made is not None and known and None not in known and made not in known:
+            what = f"it reads {made} from a variable that is given {' or '.join(sorted(map(str, known)))}"
+            yield Finding("error", operator(graph, number, node), what, ANEW, "variable-type")
+
+
+def _variable(node: Node) -> tuple[object, object] | None:
+    """Return what names the variable whose handle an operator is given, None where that is not known."""
+    own = node.inputs[0].producer if node.inputs and node.op in ("ASSIGN_VARIABLE", "READ_VARIABLE") else None
+    is_named = own is not None and own.op == "VAR_HANDLE"
+    return (own.attrs.get("container"), own.attrs.get("shared_name")) if own is not None and is_named else None
+
+
 def _table(node: Node) -> object:
     """Return the number of the table whose handle an operator is given, None where that is not known."""
     own = node.inputs[0].producer if node.inputs and node.op.startswith("HASHTABLE_") else None

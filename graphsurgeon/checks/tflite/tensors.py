@@ -86,7 +86,7 @@ def quantization(metagraph: MetaGraph) -> Iterator[Finding]:
                     severity: Severity = "error" if id(value) in used - loose else "warning"
                     yield Finding(severity, tensor(value), what, ANEW, "quantization")
                 for what in _odd_zero(value, found):
-                    severity = "error" if id(value) in used else "warning"
+                    severity = "error" if id(value) in used and not _is_unpacked(value) else "warning"
                     yield Finding(severity, tensor(value), what, ANEW, "quantization")
 
 
@@ -125,14 +125,19 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
             and all(node.op in _MOVING for node in around)
         ):
             yield value
-        elif value.tensor is not None and value.consumers and all(node.op == "DEQUANTIZE" for node in value.consumers):
-            yield value  # unpacked once, whatever comes out
+        elif _is_unpacked(value):
+            yield value
     for node in graph.nodes:
         bias = _BIASES.get(node.op)
         for place, value in enumerate(node.inputs) if bias is not None else ():
             is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or _is_hybrid_alone(node, value))
             if value.tensor is not None and (place == bias or is_weight):
                 yield value
+
+
+def _is_unpacked(value: Value) -> bool:
+    """Say whether a tensor is a constant that is unpacked once, whatever comes out."""
+    return value.tensor is not None and bool(value.consumers) and all(one.op == "DEQUANTIZE" for one in value.consumers)
 
 
 def _is_hybrid_alone(node: Node, weights: Value) -> bool:
