@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,20 @@ REFUSES = """
 import sys
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType as Kinds
+def fed(item):
+    is_text = item["dtype"] in (np.bytes_, np.object_)
+    return np.full(item["shape"], b"a", object) if is_text else np.zeros(item["shape"], item["dtype"])
 for kind in (Kinds.AUTO, Kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
     interpreter = Interpreter(sys.argv[1], experimental_op_resolver_type=kind)
     interpreter.allocate_tensors()
     for item in interpreter.get_input_details():
-        interpreter.set_tensor(item["index"], np.zeros(item["shape"], item["dtype"]))
+        interpreter.set_tensor(item["index"], fed(item))
     interpreter.invoke()
     [interpreter.get_tensor(item["index"]) for item in interpreter.get_output_details()]
     for key in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(key)
         feeds = runner.get_input_details().items()
-        runner(**{name: np.zeros(item["shape"], item["dtype"]) for name, item in feeds})
+        runner(**{name: fed(item) for name, item in feeds})
 """
 
 
@@ -88,6 +92,25 @@ def _set(item: Any, name: str, value: Any) -> None:
 def runs_itself(model: Any) -> None:
     options = operator(model).builtinOptions
     options.bodySubgraphIndex = options.condSubgraphIndex
+
+
+def _with(item: Any, name: str, value: Any) -> Any:
+    setattr(item, name, value)
+    return item
+
+
+def result_of(model: Any, op: str) -> Any:
+    """Return the result of the first operator of a kind."""
+    number = getattr(tflite_objects.generated().BuiltinOperator, op)
+    codes = [max(item.builtinCode, item.deprecatedBuiltinCode) for item in model.operatorCodes]
+    found = next(item for item in model.subgraphs[0].operators if codes[item.opcodeIndex] == number)
+    return tensor(model, int(found.outputs[0]))
+
+
+def added(model: Any) -> int:
+    """Add a tensor that nothing computes; return its index."""
+    model.subgraphs[0].tensors.append(_with(copy(tensor(model, output(model))), "buffer", 0))
+    return len(model.subgraphs[0].tensors) - 1
 
 
 TANH = 4
@@ -151,6 +174,15 @@ CASES: list[tuple[str, str, Change]] = [
     ("operator-type", "lstm", lambda m: _set(tensor(m, int(operator(m).inputs[12])), "type", 2)),
     ("operator-type", "sparse", lambda m: _set(tensor(m, 2), "type", 2)),
     ("operator-quantization", "cnn_int8", lambda m: _set(tensor(m, bias(m)).quantization, "zeroPoint", zeros(m))),
+    ("operator-quantization", "cnn_int8", lambda m: _set(result_of(m, "SOFTMAX").quantization, "scale", [0.5])),
+    ("operator-kind", "float", lambda m: m.operatorCodes.append(_with(copy(code(m)), "version", 99))),
+    ("operator-input", "cnn_float", lambda m: operator(m).inputs.__setitem__(2, -1)),
+    ("operator-type", "lstm", lambda m: operator(m).inputs.__setitem__(18, operator(m).inputs[12])),
+    ("operator-type", "composite", lambda m: _set(tensor(m, 3), "type", 9)),
+    ("operator-shape", "lstm", lambda m: operator(m).inputs.__setitem__(5, -1)),
+    ("tensor-source", "float", lambda m: _set(m.signatureDefs[0].outputs[0], "tensorIndex", added(m))),
+    ("table", "strings", lambda m: _set(operator(m, 1).builtinOptions, "tableId", 3)),
+    ("variable-type", "variables", lambda m: _set(result_of(m, "READ_VARIABLE"), "type", 2)),
 ]
 
 

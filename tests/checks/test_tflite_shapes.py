@@ -16,7 +16,7 @@ from tests.checks.test_tflite import REFUSES
 from tests.oracle import tflite_objects
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tflite"
-FLOAT, INT, BYTE = 0, 2, 9
+FLOAT, INT, BOOL, BYTE = 0, 2, 6, 9
 Described = tuple[int, list[int], list[int] | None]  # type, shape, what is stored
 
 
@@ -120,6 +120,19 @@ CASES: list[tuple[str, str, list[Described], Any]] = [
         [(FLOAT, [2, 3], None), (FLOAT, [4, 5], None), (FLOAT, [2, 5], None)],
         options("BatchMatMulOptions"),
     ),
+    (
+        "operator-type",
+        "RESIZE_BILINEAR",
+        [(FLOAT, [1, 2, 2, 1], None), (FLOAT, [2], [4, 4]), (FLOAT, [1, 4, 4, 1], None)],
+        options("ResizeBilinearOptions"),
+    ),
+    (
+        "operator-type",
+        "SELECT",
+        [(BOOL, [2], None), (FLOAT, [2], None), (INT, [2], None), (FLOAT, [2], None)],
+        options("SelectOptions"),
+    ),
+    ("operator-options", "MIRROR_PAD", [(FLOAT, [2], None), (INT, [1, 2], [1, 1]), (FLOAT, [4], None)], None),
     (
         "operator-arity",
         "CONV_2D",

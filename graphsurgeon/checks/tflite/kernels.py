@@ -184,6 +184,21 @@ def _named(place: str) -> str:
 
 def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     yield from _unlike(node, kernel, known)
+    yield from _stated(node, known)
+    first = known.of(node.inputs[0]) if node.inputs else ""
+    if node.inputs and not first:
+        return
+    yield from _written(node, kernel, first)
+    inputs, outputs = _places(node)
+    for place, value in (*inputs, *outputs):
+        found = known.of(value) if place in dict(inputs) else stored_type(value)
+        if found and not value.is_absent and kernel.refuses(first, place, found):
+            beside = "" if place == "0" or not first else f" beside a first input of {first.lower()}"
+            yield f"its {_named(place)} is {found.lower()}, which its kernel does not take{beside}"
+
+
+def _stated(node: Node, known: KernelTypes) -> Iterator[str]:
+    """Find types of inputs, and states, of which the table says nothing."""
     for place, taken in _TAKEN.get(node.op, {}).items() if node.inputs else ():
         given = known.of(node.inputs[place]) or stored_type(node.inputs[place]) if place < len(node.inputs) else ""
         if given and given not in taken:
@@ -196,21 +211,16 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
         state = node.inputs[place] if place < len(node.inputs) else None
         if state is not None and not state.is_absent and not (state.extra and state.extra.get("is_variable")):
             yield f"its state, input {place}, is no variable"
-    first = known.of(node.inputs[0]) if node.inputs else ""
-    if node.inputs and not first:
-        return
+
+
+def _written(node: Node, kernel: Builtin, first: str) -> Iterator[str]:
+    """Find results of another width than what is written, and inputs with which a kernel never ran."""
     made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
     is_summed = (node.op, first, made) == ("BATCH_MATMUL", "INT8", "INT32")
     if made and made != first and not is_summed and _WIDTHS.get(made) != _WIDTHS.get(first):
         yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
     if kernel.ran and first in _TRIED - kernel.ran and ("", "0") not in kernel.refused:
         yield f"its input 0 is {first.lower()}, which its kernel does not take"
-    inputs, outputs = _places(node)
-    for place, value in (*inputs, *outputs):
-        found = known.of(value) if place in dict(inputs) else stored_type(value)
-        if found and not value.is_absent and kernel.refuses(first, place, found):
-            beside = "" if place == "0" or not first else f" beside a first input of {first.lower()}"
-            yield f"its {_named(place)} is {found.lower()}, which its kernel does not take{beside}"
 
 
 def _composed(node: Node, known: KernelTypes) -> Iterator[str]:

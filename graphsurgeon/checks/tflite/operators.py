@@ -298,7 +298,8 @@ def variables(metagraph: MetaGraph) -> Iterator[Finding]:
         if node.op == "ASSIGN_VARIABLE" and variable is not None and len(node.inputs) > 1:
             given.setdefault(variable, set()).add(node.inputs[1].dtype)
     for graph, number, node in nodes:
-        known = given.get(_variable(node) or (), set()) if node.op == "READ_VARIABLE" else set()
+        variable = _variable(node) if node.op == "READ_VARIABLE" else None
+        known = given.get(variable, set()) if variable is not None else set()
         made = node.outputs[0].dtype if node.outputs else None
         if made is not None and known and None not in known and made not in known:
             what = f"it reads {made} from a variable that is given {' or '.join(sorted(map(str, known)))}"

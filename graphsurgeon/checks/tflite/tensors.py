@@ -57,7 +57,8 @@ def _variable(value: Value) -> Iterator[str]:
 
 def _is_stored_empty(value: Value) -> bool:
     """Say whether a tensor without elements has a buffer with none."""
-    origin, source = value.raw, value.graph.metagraph.raw
+    source: Any = value.graph.metagraph.raw
+    origin = value.raw
     number = origin.table.get("buffer") if origin is not None else 0
     buffers = source.root.tables("buffers") if number and hasattr(source, "root") else ()
     return 0 < number < len(buffers) and bool(buffers[number].place("data"))
@@ -123,9 +124,7 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
             and value.dtype.name == "int16"
             and around
             and all(node.op in _MOVING for node in around)
-        ):
-            yield value
-        elif _is_unpacked(value):
+        ) or _is_unpacked(value):
             yield value
     for node in graph.nodes:
         bias = _BIASES.get(node.op)
