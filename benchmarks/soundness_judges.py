@@ -271,8 +271,7 @@ def _tflite(path: str) -> Verdict:
             _said(verdict, f"{name}allocate", made.allocate_tensors)
             if not verdict[f"{name}allocate"]:
                 _said(verdict, f"{name}run", lambda made=made: _invoke(made))
-                if name:
-                    _said(verdict, "signatures", lambda made=made: _runners(made))
+                _said(verdict, f"{name}signatures", lambda made=made: _runners(made))
     if not any(verdict.values()):
         _said(verdict, "values", lambda: _same_values(path))
     return verdict

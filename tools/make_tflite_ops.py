@@ -347,20 +347,23 @@ def _said_of(data: bytes, inputs: int, types: tuple[str, ...], way: Way) -> str:
 
 def _run(interpreter: Any, inputs: int, types: tuple[str, ...], way: Way) -> str:
     """Run a model; return `made TYPE,...` where its kernel gave outputs other types than the file says."""
-    import numpy as np
-
     for index, type in enumerate(types[:inputs]):
-        if type in NUMPY and interpreter._get_tensor_details(index, 0)["sparsity_parameters"] == {}:
-            detail = interpreter._get_tensor_details(index, 0)
-            count = np.arange(int(np.prod(detail["shape"]))) if way.counts and index else 0
-            value = np.zeros(detail["shape"], detail["dtype"])
-            interpreter.set_tensor(
-                index,
-                value + np.reshape(count, detail["shape"] if way.counts and index else []).astype(detail["dtype"]),
-            )
+        detail = interpreter._get_tensor_details(index, 0)
+        if type in (*NUMPY, "STRING") and detail["sparsity_parameters"] == {}:
+            interpreter.set_tensor(index, _filled(detail, type, way.counts and index > 0))
     made = [_made(interpreter, index, types[index]) for index in range(inputs, len(types))]
     interpreter.invoke()
     return f"made {','.join(made)}" if any(made) else ""
+
+
+def _filled(detail: Any, type: str, counts: bool) -> Any:
+    """Return zeros for an input, or 0, 1, 2, ...; letters for texts."""
+    import numpy as np
+
+    if type == "STRING":
+        return np.full(detail["shape"], b"a", object)
+    numbers = np.arange(int(np.prod(detail["shape"]))) if counts else np.zeros(int(np.prod(detail["shape"])))
+    return numbers.reshape(detail["shape"]).astype(detail["dtype"])
 
 
 def _made(interpreter: Any, index: int, stored: str) -> str:

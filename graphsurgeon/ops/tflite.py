@@ -55,8 +55,8 @@ class Builtin(NamedTuple):
         """Say whether the kernel refuses a type, where its first input has one ("" where it has no inputs)."""
         if place == "0":
             first = ""
-        elif self.takes_any_number and (first, place) not in self.refused and place.isdecimal():
-            place = "1"
+        elif self.takes_any_number and (first, place) not in self.refused and (first, "2") in self.refused:
+            place = "1" if place.isdecimal() else place
         return type in self.refused.get((first, place), ())
 
     @property

@@ -281,6 +281,13 @@ def _scattered(node: Node, found: list[Dims | None]) -> Iterator[str]:
         pairs = zip(updates[len(outer) :], (numbers or [])[indices[-1] :], strict=False)
         if any(one is not None and one != two for one, two in pairs):
             yield f"its updates are {_told(updates)}, its shape is {numbers}"
+        depth, places = indices[-1], _numbers(node.inputs[0])
+        if numbers and 0 in numbers[:depth] and _count(indices):
+            yield f"its shape is {numbers}, in which there is nothing at an index"
+        for number, one in enumerate(places or ()) if depth and numbers else ():
+            if not 0 <= one < (numbers or [])[number % depth]:
+                yield f"its indices hold {one} for a dimension of {(numbers or [])[number % depth]}"
+                return
 
 
 def _filtered(node: Node, found: list[Dims | None]) -> Iterator[str]:

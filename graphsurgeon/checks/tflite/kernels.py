@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphsurgeon.checks.tflite.operators import RUNNERS, is_custom
 from graphsurgeon.checks.tflite.places import ANEW, operator
 from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.ops.tflite import SAME, Builtin, builtin
@@ -22,6 +22,8 @@ _QUANTIZED = frozenset({"INT8", "UINT8", "INT16"})
 _NO_ACTIVATION = b"NONE"
 # Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, by what they are; those of each kind but the states are as large as another.
 _LSTM_WEIGHTS, _LSTM_RECURRENT, _LSTM_BIASES, _LSTM_STATES = range(1, 5), range(5, 9), range(12, 16), (18, 19)
+# The dimension of weights along which a kernel takes more than one scale.
+_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
 _MOST_OFF = 0.02  # that the scale of a bias may be, in scales of the output
 # Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
@@ -95,7 +97,7 @@ def types(metagraph: MetaGraph) -> Iterator[Finding]:
         known = KernelTypes(graph, given)
         for number, node in enumerate(graph.nodes):
             kernel = _kernel(node)
-            for what in _type_faults(node, kernel, known) if kernel is not None else _composed(node, known):
+            for what in _type_faults(node, kernel, known) if kernel is not None else _run_faults(node, known):
                 yield Finding("error", operator(graph, number, node), what, ANEW, "operator-type")
 
 
@@ -217,10 +219,20 @@ def _written(node: Node, kernel: Builtin, first: str) -> Iterator[str]:
     """Find results of another width than what is written, and inputs with which a kernel never ran."""
     made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
     is_summed = (node.op, first, made) == ("BATCH_MATMUL", "INT8", "INT32")
-    if made and made != first and not is_summed and _WIDTHS.get(made) != _WIDTHS.get(first):
+    if not is_summed and _WIDTHS.get(made, 0) > _WIDTHS.get(first, 99):  # what is left is what was in memory
         yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
     if kernel.ran and first in _TRIED - kernel.ran and ("", "0") not in kernel.refused:
         yield f"its input 0 is {first.lower()}, which its kernel does not take"
+
+
+def _run_faults(node: Node, known: KernelTypes) -> Iterator[str]:
+    yield from _composed(node, known)
+    for name, ref in node.attrs.items():
+        inner = ref.graph if isinstance(ref, FunctionRef) and "cond_" in name else None
+        if inner is not None and len(inner.outputs) == 1:
+            made = KernelTypes(inner).of(inner.outputs[0].value)
+            if made not in ("BOOL", ""):
+                yield f"its {name} gives {made.lower()}, not bool"
 
 
 def _composed(node: Node, known: KernelTypes) -> Iterator[str]:
@@ -275,6 +287,10 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
 def _bias_zero(node: Node) -> Iterator[str]:
     yield from _bias_scale(node)
     yield from _result_scale(node)
+    axis = _CHANNEL_AXIS.get(node.op)
+    weights = _parameters(node.inputs[1]) if axis is not None and len(node.inputs) > 1 else Quantization()
+    if len(weights.scale) > 1 and weights.axis != axis and stored_type(node.inputs[0]) in _QUANTIZED:
+        yield f"the scales of its weights run along dimension {weights.axis}, not {axis}"
     bias = _BIASES.get(node.op, len(node.inputs))
     if bias < len(node.inputs) and stored_type(node.inputs[bias]) == "INT32":
         zero = next(filter(None, _parameters(node.inputs[bias]).zero_point), 0)

@@ -11,7 +11,7 @@ from typing import Any
 from graphsurgeon.checks.tflite.places import ANEW, operator, own
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.tflite.schema import option_tables, option_unions
-from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT, DType
+from graphsurgeon.model.dtype import INT64, RESOURCE, STRING, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -34,6 +34,7 @@ _STEPS = {
 _FORMATS: dict[str, dict[str, tuple[bytes, ...]]] = {
     "FULLY_CONNECTED": {"weights_format": (b"DEFAULT", b"SHUFFLED4x16INT8")},
     "LSTM": {"kernel_type": (b"FULL", b"BASIC")},
+    "MIRROR_PAD": {"mode": (b"REFLECT", b"SYMMETRIC")},
     "LSH_PROJECTION": {"type": (b"SPARSE", b"DENSE")},
 }
 _OPTIONS_WANTED = ("MIRROR_PAD",)  # what stands for options that are missing is none that the kernel knows
@@ -280,6 +281,15 @@ def tables(metagraph: MetaGraph) -> Iterator[Finding]:
         if node.op == "HASHTABLE_FIND" and table is not None and table not in filled:
             what = f"it reads the table {table}, which nothing fills"
             yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+        kinds = (node.attrs.get("key_dtype"), node.attrs.get("value_dtype"))
+        if node.op == "HASHTABLE" and kinds not in ((INT64, STRING), (STRING, INT64)):
+            what = f"it is a table from {kinds[0]} to {kinds[1]}; there are those of int64 and string"
+            yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+        if node.op == "HASHTABLE_IMPORT" and len(node.inputs) > 2:
+            shapes = [value.shape for value in node.inputs[1:3] if value.tensor is not None]
+            if len(shapes) == 2 and shapes[0] != shapes[1]:
+                what = f"its keys are {shapes[0]}, its values {shapes[1]}"
+                yield Finding("error", operator(graph, number, node), what, ANEW, "table")
         if node.op == "HASHTABLE_IMPORT" and table is not None and len(node.inputs) > 2:
             own = node.inputs[0].producer
             wanted = (own.attrs.get("key_dtype"), own.attrs.get("value_dtype")) if own is not None else ()
@@ -339,8 +349,6 @@ def _misfits(node: Node) -> Iterator[str]:
             yield f"its {name} takes {plural(len(inner.inputs), 'tensor')}, it gives it {inputs}"
         if outputs not in (None, len(inner.outputs)):
             yield f"its {name} gives {plural(len(inner.outputs), 'tensor')}, it takes {outputs}"
-        if "cond_" in name and len(inner.outputs) == 1 and inner.outputs[0].value.dtype not in (BOOL, None):
-            yield f"its {name} gives {inner.outputs[0].value.dtype}, not bool"
     loops = [inner for name, inner in run.items() if inner is not None and ("cond_" in name or "body_" in name)]
     if len(loops) == 2 and loops[0] is loops[1]:
         yield "its condition and its body are one subgraph"
