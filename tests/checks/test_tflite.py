@@ -125,6 +125,17 @@ def scale_weights(model: Any, scale: list[float], activation: int = 0) -> None:
     found.builtinOptions.fusedActivationFunction = activation
 
 
+def channels_along_depth(model: Any) -> None:
+    """Make the first matrix product one of int8, with a scale for each column of its weights."""
+    found = next(item for item in model.subgraphs[0].operators if hasattr(item.builtinOptions, "weightsFormat"))
+    given, weights, made = (tensor(model, int(number)) for number in (*found.inputs[:2], found.outputs[0]))
+    depth = int(weights.shape[1])
+    for one, count in ((given, 1), (made, 1), (weights, depth)):
+        one.type, one.quantization = 9, tflite_objects.generated().QuantizationParametersT()
+        one.quantization.scale, one.quantization.zeroPoint = [0.5] * count, [0] * count
+    weights.quantization.quantizedDimension = 1
+
+
 CASES: list[tuple[str, str, Change]] = [
     ("operator-kind", "float", lambda m: _set(code(m), "version", 99)),
     ("operator-kind", "float", lambda m: _set(code(m), "version", 0)),
@@ -182,6 +193,8 @@ CASES: list[tuple[str, str, Change]] = [
     ("operator-shape", "lstm", lambda m: operator(m).inputs.__setitem__(5, -1)),
     ("tensor-source", "float", lambda m: _set(m.signatureDefs[0].outputs[0], "tensorIndex", added(m))),
     ("table", "strings", lambda m: _set(operator(m, 1).builtinOptions, "tableId", 3)),
+    ("table", "strings", lambda m: _set(operator(m, 1).builtinOptions, "valueDtype", 3)),
+    ("operator-quantization", "dynamic_range", channels_along_depth),
     ("variable-type", "variables", lambda m: _set(result_of(m, "READ_VARIABLE"), "type", 2)),
 ]
 

@@ -134,6 +134,18 @@ CASES: list[tuple[str, str, list[Described], Any]] = [
     ),
     ("operator-options", "MIRROR_PAD", [(FLOAT, [2], None), (INT, [1, 2], [1, 1]), (FLOAT, [4], None)], None),
     (
+        "operator-options",
+        "MIRROR_PAD",
+        [(FLOAT, [2], None), (INT, [1, 2], [1, 1]), (FLOAT, [4], None)],
+        options("MirrorPadOptions", mode=3),
+    ),
+    (
+        "operator-shape",
+        "SCATTER_ND",
+        [(INT, [2, 1], [0, 4]), (FLOAT, [2], None), (INT, [1], [4]), (FLOAT, [4], None)],
+        None,
+    ),
+    (
         "operator-arity",
         "CONV_2D",
         [(FLOAT, [1, 4, 4, 2], None), KERNEL, (FLOAT, [1, 4, 4, 2], None)],

@@ -366,14 +366,7 @@ def _all(*rules: Rule) -> Rule:
     return look
 
 
-def _pooled(node: Node, found: list[Dims | None]) -> Iterator[str]:
-    given = found[0] if found else None
-    if given is not None and len(given) == 4 and given[3] == 0:
-        yield "its input has no channels"
-
-
 _RULES: Mapping[str, Rule] = {
-    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _pooled),
     "GATHER": _gathered(0, 1, _axis),
     "EMBEDDING_LOOKUP": _gathered(1, 0, lambda node, dims: 0),
     "GATHER_ND": _gathered_nd,
