@@ -56,8 +56,8 @@ def words(asked: Asked, every: Sequence[str], shapes: int) -> Iterator[str]:
     passing = {first: _passing(asked, first, inputs, outputs, chosen) for first in fine if inputs}
     ran = [first for first, bases in passing.items() if bases]
     if ran:  # what ends the interpreter, or fails without a word, is refused where others pass
-        told = [first for first in fine if first in ODD or _is_told(asked, first, inputs, outputs, chosen)]
-        fine = [first for first in fine if first in ran or first in told]
+        known = [first for first in fine if first in ODD or _is_told(asked, first, inputs, outputs, chosen)]
+        fine = [first for first in fine if first in ran or first in known]
     if len(fine) < len(firsts) and fine:
         yield f":0={_told(fine, every)}"
     for first in fine:

@@ -283,7 +283,7 @@ def tables(metagraph: MetaGraph) -> Iterator[Finding]:
             yield Finding("error", operator(graph, number, node), what, ANEW, "table")
         kinds = (node.attrs.get("key_dtype"), node.attrs.get("value_dtype"))
         if node.op == "HASHTABLE" and kinds not in ((INT64, STRING), (STRING, INT64)):
-            what = f"it is a table from {kinds[0]} to {kinds[1]}; there are those of int64 and string"
+            what = f"it is a table from {_shown(kinds[0])} to {_shown(kinds[1])}; there are those of int64 and string"
             yield Finding("error", operator(graph, number, node), what, ANEW, "table")
         if node.op == "HASHTABLE_IMPORT" and len(node.inputs) > 2:
             shapes = [value.shape for value in node.inputs[1:3] if value.tensor is not None]
