@@ -57,6 +57,8 @@ class Builtin(NamedTuple):
             first = ""
         elif self.takes_any_number and (first, place) not in self.refused and (first, "2") in self.refused:
             place = "1" if place.isdecimal() else place
+        elif self.name == "UNPACK" and place.startswith("o"):
+            place = "o0"  # as all others
         return type in self.refused.get((first, place), ())
 
     @property

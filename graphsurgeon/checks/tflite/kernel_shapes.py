@@ -366,8 +366,25 @@ def _all(*rules: Rule) -> Rule:
     return look
 
 
+def _of_texts(node: Node, found: list[Dims | None]) -> Iterator[str]:
+    given = found[0] if found else None
+    if given is not None and len(given) != 1 and stored_type(node.inputs[0]) == "STRING":
+        yield f"its texts have {len(given)} dimensions, not 1"
+
+
+def _mirrored(node: Node, found: list[Dims | None]) -> Iterator[str]:
+    """Hold paddings to what there is to mirror: in mode REFLECT the edge is not repeated."""
+    given = found[0] if found else None
+    numbers = _numbers(node.inputs[1]) if len(node.inputs) > 1 else None
+    least = 1 if node.attrs.get("mode", b"REFLECT") == b"REFLECT" else 0
+    for place, one in enumerate(numbers or ()):
+        dim = given[place // 2] if given is not None and place // 2 < len(given) else None
+        if dim is not None and not 0 <= one <= dim - least:
+            yield f"it pads {one} where {dim} can be mirrored"
+
+
 _RULES: Mapping[str, Rule] = {
-    "GATHER": _gathered(0, 1, _axis),
+    "GATHER": _all(_gathered(0, 1, _axis), _of_texts),
     "EMBEDDING_LOOKUP": _gathered(1, 0, lambda node, dims: 0),
     "GATHER_ND": _gathered_nd,
     "BROADCAST_TO": _sized_by(1),
@@ -376,7 +393,8 @@ _RULES: Mapping[str, Rule] = {
     "DEPTHWISE_CONV_2D": _convolution(3),
     "FULLY_CONNECTED": _matrix,
     "TRANSPOSE_CONV": _transposed,
-    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), _padded),
+    **dict.fromkeys(("PAD", "PADV2"), _padded),
+    "MIRROR_PAD": _all(_padded, _mirrored),
     "TRANSPOSE": _counted((1,)),
     "TILE": _all(_counted((1,)), _sized_by(1)),
     "SLICE": _counted((1, 2)),

@@ -56,6 +56,7 @@ _TAKEN: dict[str, dict[int, tuple[str, ...]]] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": {0: ("FLOAT32", "INT8")},
     "TRANSPOSE_CONV": {0: ("INT32",), 2: ("FLOAT32", "UINT8", "INT8", "INT16")},
     "SCATTER_ND": {0: ("INT32",), 2: ("INT32",)},
+    "EMBEDDING_LOOKUP": {0: ("INT32",)},
     "SVDF": {0: ("FLOAT32", "INT8")},
     "MUL": {
         0: ("FLOAT32", "FLOAT16", "BFLOAT16", "COMPLEX64", "INT8", "UINT8", "INT16", "INT32", "UINT32", "INT64"),
@@ -209,6 +210,8 @@ def _stated(node: Node, known: KernelTypes) -> Iterator[str]:
         bias, taken = known.of(node.inputs[3]), _BIAS_TYPES.get(known.of(node.inputs[2]), ())
         if bias and taken and bias not in taken:
             yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
+    if node.op == "DENSIFY" and node.inputs and node.inputs[0].tensor is None and not node.inputs[0].is_absent:
+        yield "its input 0 is no constant"
     for place in _STATES.get(node.op, ()):
         state = node.inputs[place] if place < len(node.inputs) else None
         if state is not None and not state.is_absent and not (state.extra and state.extra.get("is_variable")):
@@ -219,7 +222,8 @@ def _written(node: Node, kernel: Builtin, first: str) -> Iterator[str]:
     """Find results of another width than what is written, and inputs with which a kernel never ran."""
     made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
     is_summed = (node.op, first, made) == ("BATCH_MATMUL", "INT8", "INT32")
-    if not is_summed and _WIDTHS.get(made, 0) > _WIDTHS.get(first, 99):  # what is left is what was in memory
+    widths = _WIDTHS.get(made), _WIDTHS.get(first)
+    if not is_summed and None not in widths and widths[0] != widths[1]:  # it writes too much, or leaves what was there
         yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
     if kernel.ran and first in _TRIED - kernel.ran and ("", "0") not in kernel.refused:
         yield f"its input 0 is {first.lower()}, which its kernel does not take"
@@ -267,7 +271,7 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
     first = stored_type(node.inputs[0]) if node.inputs else ""
     scaled = any(_parameters(value).scale for _, value in (*inputs, *outputs))
     if not scaled and _wants_scales(node, kernel, first):
-        yield f"its inputs are {first.lower()}, and have no scale"
+        yield f"it is given {first.lower()} and numbers of 8 or 16 bits, and none has a scale"
     for place, value in (*inputs, *outputs):
         found = _parameters(value)
         if stored_type(value) != first:
@@ -325,6 +329,8 @@ def _bias_scale(node: Node) -> Iterator[str]:
 
 
 def _wants_scales(node: Node, kernel: Builtin, first: str) -> bool:
+    if node.op == "DEPTHWISE_CONV_2D" and first == "FLOAT32" and stored_type(node.inputs[1]) == "INT8":
+        return True  # a hybrid
     is_small = first in ("INT8", "UINT8")
     is_known = node.op in _SCALED | _SCALED_BYTES if is_small else node.op in _SCALED and first in _QUANTIZED
     is_wanted = first in kernel.bare or is_known
