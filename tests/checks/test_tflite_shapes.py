@@ -141,6 +141,13 @@ CASES: list[tuple[str, str, list[Described], Any]] = [
     ),
     (
         "operator-shape",
+        "MIRROR_PAD",
+        [(FLOAT, [2], None), (INT, [1, 2], [1, 7]), (FLOAT, [10], None)],
+        options("MirrorPadOptions", mode=1),
+    ),
+    ("operator-type", "EMBEDDING_LOOKUP", [(FLOAT, [1], None), (FLOAT, [2, 2], None), (FLOAT, [1, 2], None)], None),
+    (
+        "operator-shape",
         "SCATTER_ND",
         [(INT, [2, 1], [0, 4]), (FLOAT, [2], None), (INT, [1], [4]), (FLOAT, [4], None)],
         None,
