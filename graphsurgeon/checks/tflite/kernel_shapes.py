@@ -173,7 +173,7 @@ def _matrix(node: Node, found: list[Dims | None]) -> Iterator[str]:
         return
     elements = _count(given)
     if elements is not None and weights[1] is not None:
-        if weights[1] == 0 or elements % weights[1]:
+        if weights[1] and elements % weights[1]:
             yield f"its input has {elements} elements, its weights take rows of {weights[1]}"
         elif node.attrs.get("keep_num_dims") and given and given[-1] not in (None, weights[1]):
             yield f"the last dimension of its input is {given[-1]}, its weights take rows of {weights[1]}"

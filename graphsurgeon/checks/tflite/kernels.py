@@ -225,6 +225,8 @@ def _written(node: Node, kernel: Builtin, first: str) -> Iterator[str]:
     widths = _WIDTHS.get(made), _WIDTHS.get(first)
     if not is_summed and None not in widths and widths[0] != widths[1]:  # it writes too much, or leaves what was there
         yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
+    if node.op == "SOFTMAX" and first == "FLOAT32" and node.outputs and stored_type(node.outputs[0]) != first:
+        yield f"its output 0 is {stored_type(node.outputs[0]).lower()}, not float32"
     if kernel.ran and first in _TRIED - kernel.ran and ("", "0") not in kernel.refused:
         yield f"its input 0 is {first.lower()}, which its kernel does not take"
 
@@ -291,6 +293,7 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
 def _bias_zero(node: Node) -> Iterator[str]:
     yield from _bias_scale(node)
     yield from _result_scale(node)
+    yield from _sum_scale(node)
     axis = _CHANNEL_AXIS.get(node.op)
     weights = _parameters(node.inputs[1]) if axis is not None and len(node.inputs) > 1 else Quantization()
     if len(weights.scale) > 1 and weights.axis != axis and stored_type(node.inputs[0]) in _QUANTIZED:
@@ -314,6 +317,17 @@ def _result_scale(node: Node) -> Iterator[str]:
             yield f"its result has the scale {found:g} and the zero point {points}; it wants {scale:g} and {zero}"
     if node.op == "QUANTIZE" and node.outputs and not made.scale and made.scales is None:
         yield "its result has no scale"
+
+
+def _sum_scale(node: Node) -> Iterator[str]:
+    """Find sums whose scale is too small beside those of the inputs: their quotient must be below a bound."""
+    if node.op not in ("ADD", "SUB") or len(node.inputs) < 2 or stored_type(node.inputs[0]) not in _QUANTIZED:
+        return
+    found = [_parameters(value).scale for value in (*node.inputs[:2], *node.outputs[:1])]
+    if len(found) == 3 and all(len(scales) == 1 and scales[0] > 0 for scales in found):
+        largest, made = 2 * max(found[0][0], found[1][0]), found[2][0]
+        if largest >= made * (1 << (15 if stored_type(node.inputs[0]) == "INT16" else 20)):
+            yield f"its result has the scale {made:g}, its inputs one of {largest / 2:g}"
 
 
 def _bias_scale(node: Node) -> Iterator[str]:

@@ -157,7 +157,8 @@ _DELEGATED = frozenset(
 def _is_delegated(value: object) -> bool:
     if not isinstance(value, Value) or value.producer is None:
         return False
-    return value.producer.op in _DELEGATED and value.dtype in (FLOAT32, INT8)
+    is_taken_over = value.producer.op in _DELEGATED and value.dtype in (FLOAT32, INT8)
+    return is_taken_over or value.producer.op == "READ_VARIABLE"  # which allocates it for the run alone
 
 
 def _signature_tensors(signature: Signature) -> Iterator[Finding]:

@@ -250,7 +250,17 @@ def sources(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield Finding("error", own(graph), what, ANEW, "tensor-source")
         for value in graph.inputs:
             if value.tensor is not None:
-                yield Finding("error", own(graph), f"its input {value} is a constant", ANEW, "constant-input")
+                severity: Severity = "error" if _is_fed(value, graph) else "warning"
+                yield Finding(severity, own(graph), f"its input {value} is a constant", ANEW, "constant-input")
+
+
+def _is_fed(value: Value, graph: Graph) -> bool:
+    """Say whether an input is fed: each of the first subgraph and of what operators run, of others what is named."""
+    metagraph = graph.metagraph
+    named = [signature for signature in metagraph.signatures.values() if signature.graph is graph]
+    entries = [entry for signature in named for entry in signature.inputs.values()]
+    is_named = any(entry.mention is not None and entry.mention.target is value for entry in entries)
+    return is_named or graph is metagraph.graph or not named
 
 
 def signature_results(metagraph: MetaGraph) -> Iterator[Finding]:

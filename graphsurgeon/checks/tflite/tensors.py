@@ -49,10 +49,15 @@ def _variable(value: Value) -> Iterator[str]:
         yield "it is a variable, and stored"
     elif value.dtype in (STRING, RESOURCE, VARIANT):
         yield f"it is a variable of type {value.dtype}"
-    elif (
-        value.producer is not None and value.producer.op in _IN_PLACE and value.producer.inputs[0].producer is not None
-    ):
-        yield f"it is a variable, and the result of {value.producer.op}, which has no memory of its own"
+    elif _is_in_place(value):
+        yield "it is a variable, and an operator's result, which has no memory of its own"
+
+
+def _is_in_place(value: Value) -> bool:
+    """Say whether a tensor inside a subgraph lies where what it is made of lies, which an operator makes too."""
+    node = value.producer
+    is_inner = not any(output.value is value for output in value.graph.outputs)
+    return node is not None and node.op in _IN_PLACE and is_inner and node.inputs[0].producer is not None
 
 
 def _is_stored_empty(value: Value) -> bool:
