@@ -240,6 +240,16 @@ def test_what_litert_takes_is_no_error(index: int, tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", REFUSES, path], check=False, timeout=100).returncode == 0
 
 
+def test_a_constant_that_no_signature_feeds_is_a_warning(tmp_path: Path) -> None:
+    """LiteRT feeds inputs of the first subgraph, of others what a signature names."""
+    model = tflite_objects.model((FIXTURES / "shared_buffers.tflite").read_bytes())
+    model.subgraphs[1].inputs = [*model.subgraphs[1].inputs, 1]
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(tflite_objects.pack(model))
+    assert [one.severity for one in check(read(path)) if one.rule == "constant-input"] == ["warning"]
+    assert subprocess.run([sys.executable, "-c", REFUSES, path], check=False, timeout=100).returncode == 0
+
+
 def test_custom_operators_are_known_by_their_code_not_by_their_letters(tmp_path: Path) -> None:
     model = tflite_objects.model((FIXTURES / "float.tflite").read_bytes())
     code(model).builtinCode, code(model).deprecatedBuiltinCode, code(model).customCode = 32, 32, b"NOSUCH"

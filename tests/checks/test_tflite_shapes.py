@@ -16,7 +16,7 @@ from tests.checks.test_tflite import REFUSES
 from tests.oracle import tflite_objects
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tflite"
-FLOAT, INT, BOOL, BYTE = 0, 2, 6, 9
+FLOAT, HALF, INT, BOOL, BYTE = 0, 1, 2, 6, 9
 Described = tuple[int, list[int], list[int] | None]  # type, shape, what is stored
 
 
@@ -144,6 +144,12 @@ CASES: list[tuple[str, str, list[Described], Any]] = [
         "MIRROR_PAD",
         [(FLOAT, [2], None), (INT, [1, 2], [1, 7]), (FLOAT, [10], None)],
         options("MirrorPadOptions", mode=1),
+    ),
+    (
+        "operator-type",
+        "SOFTMAX",
+        [(FLOAT, [1, 2], None), (HALF, [1, 2], None)],
+        options("SoftmaxOptions", beta=1.0),
     ),
     ("operator-type", "EMBEDDING_LOOKUP", [(FLOAT, [1], None), (FLOAT, [2, 2], None), (FLOAT, [1, 2], None)], None),
     (
