@@ -60,7 +60,7 @@ _RANKS: dict[str, dict[int, Ranks]] = {
 # Operator -> inputs of one element.
 _SINGLE = {
     "EXPAND_DIMS": (1,), "TOPK_V2": (1,), "SPLIT": (0,), "SPLIT_V": (2,), "ARG_MAX": (1,), "ARG_MIN": (1,),
-    "CUMSUM": (1,), "ONE_HOT": (1, 2, 3), "IF": (0,), "PADV2": (2,),
+    "CUMSUM": (1,), "ONE_HOT": (1, 2, 3), "IF": (0,), "PAD": (2,), "PADV2": (2,),
 }  # fmt: skip
 Dims = tuple[int | None, ...]
 Found = Callable[[Value], "Dims | None"]

@@ -210,6 +210,8 @@ def _stated(node: Node, known: KernelTypes) -> Iterator[str]:
         bias, taken = known.of(node.inputs[3]), _BIAS_TYPES.get(known.of(node.inputs[2]), ())
         if bias and taken and bias not in taken:
             yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
+    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) not in (20, 24):
+        yield f"it has {len(node.inputs)} inputs, not 20 or 24"
     if node.op == "DENSIFY" and node.inputs and node.inputs[0].tensor is None and not node.inputs[0].is_absent:
         yield "its input 0 is no constant"
     for place in _STATES.get(node.op, ()):
@@ -315,6 +317,9 @@ def _result_scale(node: Node) -> Iterator[str]:
         if not math.isclose(found, scale, rel_tol=1e-3) or [*made.zero_point[:1]] != [zero]:
             points = ", ".join(map(str, made.zero_point)) or "none"
             yield f"its result has the scale {found:g} and the zero point {points}; it wants {scale:g} and {zero}"
+    given = _parameters(node.inputs[0]).scale if node.inputs else ()
+    if node.op == "UNPACK" and [*given] != [*made.scale]:
+        yield f"its input has the scales {[*given]}, its result {[*made.scale]}"
     if node.op == "QUANTIZE" and node.outputs and not made.scale and made.scales is None:
         yield "its result has no scale"
 
@@ -357,6 +362,8 @@ def _parameters(value: Value) -> Quantization:
 
 
 def _shape_faults(node: Node) -> Iterator[str]:
+    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) not in (20, 24):
+        yield f"it has {len(node.inputs)} inputs, not 20 or 24"
     if node.op == "DENSIFY" and node.inputs and node.outputs:
         given, made = _dims(node.inputs[0]), _dims(node.outputs[0])
         if given is not None and made is not None and given != made:

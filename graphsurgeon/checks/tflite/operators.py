@@ -152,7 +152,9 @@ def _miscounted(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
 
 
 def _odd_options(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
-    steps = [key for key in _STEPS.get(node.op, ()) if not own.get(key)]
+    steps = [
+        key for key in _STEPS.get(node.op, ()) if not own.get(key) or (node.op, own[key]) == ("TRANSPOSE_CONV", -1)
+    ]
     if steps:
         yield f"its options have no {steps[0]}"
     for key, value in node.attrs.items():
