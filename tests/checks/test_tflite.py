@@ -195,6 +195,7 @@ CASES: list[tuple[str, str, Change]] = [
     ("table", "strings", lambda m: _set(operator(m, 1).builtinOptions, "tableId", 3)),
     ("table", "strings", lambda m: _set(operator(m, 1).builtinOptions, "valueDtype", 3)),
     ("signature-tensor", "float", lambda m: _set(m.subgraphs[0], "outputs", [output(m)])),
+    ("operator-type", "lstm", lambda m: _set(operator(m), "inputs", [*operator(m).inputs, 0])),
     ("operator-type", "sparse", lambda m: _set(operator(m), "inputs", [m.subgraphs[0].inputs[0]])),
     ("operator-quantization", "dynamic_range", channels_along_depth),
     ("variable-type", "variables", lambda m: _set(result_of(m, "READ_VARIABLE"), "type", 2)),
