@@ -151,6 +151,7 @@ CASES: list[tuple[str, str, list[Described], Any]] = [
         [(FLOAT, [1, 2], None), (HALF, [1, 2], None)],
         options("SoftmaxOptions", beta=1.0),
     ),
+    ("operator-shape", "ATAN2", [(FLOAT, [2], None), (FLOAT, [], None), (FLOAT, [2], None)], None),
     ("operator-type", "EMBEDDING_LOOKUP", [(FLOAT, [1], None), (FLOAT, [2, 2], None), (FLOAT, [1, 2], None)], None),
     (
         "operator-shape",

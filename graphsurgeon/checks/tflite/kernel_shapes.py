@@ -383,7 +383,14 @@ def _mirrored(node: Node, found: list[Dims | None]) -> Iterator[str]:
             yield f"it pads {one} where {dim} can be mirrored"
 
 
+def _of_one_rank(node: Node, found: list[Dims | None]) -> Iterator[str]:
+    first, second = found[:2] if len(found) > 1 else (None, None)
+    if first is not None and second is not None and len(first) != len(second):
+        yield f"its inputs have {len(first)} and {len(second)} dimensions"
+
+
 _RULES: Mapping[str, Rule] = {
+    "ATAN2": _of_one_rank,
     "GATHER": _all(_gathered(0, 1, _axis), _of_texts),
     "EMBEDDING_LOOKUP": _gathered(1, 0, lambda node, dims: 0),
     "GATHER_ND": _gathered_nd,

@@ -208,6 +208,9 @@ def _stated(node: Node, known: KernelTypes) -> Iterator[str]:
             yield f"its input {place} is {given.lower()}, not {' or '.join(taken).lower()}"
     if node.op == "TRANSPOSE_CONV" and len(node.inputs) > 3 and not node.inputs[3].is_absent:
         bias, taken = known.of(node.inputs[3]), _BIAS_TYPES.get(known.of(node.inputs[2]), ())
+        made = stored_type(node.outputs[0]) if node.outputs else ""
+        if made and known.of(node.inputs[2]) not in ("", made):
+            yield f"its output 0 is {made.lower()}, its input 2 {known.of(node.inputs[2]).lower()}"
         if bias and taken and bias not in taken:
             yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
     if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) not in (20, 24):
