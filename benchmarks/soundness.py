@@ -38,6 +38,7 @@ from benchmarks import (
     soundness_interpreters,
     soundness_metagraphs,
     soundness_objects,
+    soundness_operators,
     soundness_tflite,
 )
 from benchmarks import soundness_checkpoints as checkpoints
@@ -55,6 +56,7 @@ _ENTERED = (  # modules that enter kinds of changes as they are imported
     soundness_interpreters,
     soundness_metagraphs,
     soundness_objects,
+    soundness_operators,
     soundness_tflite,
 )
 TABLES: dict[str, dict[str, Change]] = {"graph": GRAPH, "meta": META, "tflite": TFLITE, "checkpoint": CHECKPOINT}
@@ -94,7 +96,8 @@ def main() -> None:
     try:
         models = list(_models(options.models))
         mutants = list(_mutants(models, options.count, options.seed, folder, options.kind))
-        _preload()
+        models = [model for model in models if any(mutant.source == model for mutant in mutants)]
+        _preload(models)
         print(f"seed {options.seed}: {len(mutants)} mutants of {len(models)} models", flush=True)
         outcomes: list[Outcome] = []
         for outcome in _judged(models, mutants, options.jobs, folder / "answers.jsonl"):
@@ -118,11 +121,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _preload() -> None:
+def _preload(models: Sequence[Path]) -> None:
     """Import the oracles once, before processes are made by forking: a new one costs nothing then."""
     from importlib import import_module
 
-    for name in ("benchmarks.soundness_judges", "tensorflow", "ai_edge_litert.interpreter"):
+    wanted = ["tensorflow"] if any(model.suffix != ".tflite" for model in models) else []
+    for name in ("benchmarks.soundness_judges", *wanted, "ai_edge_litert.interpreter"):
         import_module(name)
 
 

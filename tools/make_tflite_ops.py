@@ -2,7 +2,8 @@
 
 Run it with a Python that has `ai-edge-litert` and `flatbuffers`. The interpreter is asked, with models of one
 operator: which versions of it are registered, and with how many inputs and outputs its kernel goes on to look at
-something else. A model may kill the interpreter, so they are tried in a process of its own. Which inputs may be left
+something else. A model may kill the interpreter or never end, so they are tried in processes of their own, each
+model with a bound on its processor time. Which inputs may be left
 out is stated below, from the kernels.
 
 A line is `NAME version=MIN-MAX inputs=MIN-MAX outputs=MIN-MAX optional=INDEX,... FIRST,...:PLACE=TYPE,...`; a bound
@@ -10,7 +11,8 @@ that no kernel names is left out, so is a whole word. The last kind says which e
 may have where the first input has one; after a `!` those that it may not have. The place `0` is the first input itself,
 `@` stands for its type, `s0` for an output to which the kernel gives a type whatever is stored. `ran` names types of
 the first input with which the kernel was seen to run, `zero` and `none` tensors that it does not take with a zero point
-other than 0, or without a scale, `same` inputs that must have one type.
+other than 0, or without a scale, `bare` types of the first input with which it wants scales, `same` inputs that must
+have one type.
 """
 
 from __future__ import annotations
@@ -20,13 +22,15 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from tflite_types import TYPES, words
+from tflite_types import EVERY, TYPES, minds_types, passes, words
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "graphsurgeon" / "ops" / "tflite.txt"
@@ -36,7 +40,7 @@ MOST_OUTPUTS = 5
 MANY = 30  # inputs: more than any operator but those that take any number checks for
 RECURRENT = {"LSTM": 24, "UNIDIRECTIONAL_SEQUENCE_LSTM": 24, "BIDIRECTIONAL_SEQUENCE_LSTM": 48}
 OPTIONAL = {
-    "CONV_2D": [2], "DEPTHWISE_CONV_2D": [2], "FULLY_CONNECTED": [2], "CONV_3D": [2], "TRANSPOSE_CONV": [3],
+    "FULLY_CONNECTED": [2], "CONV_3D": [2], "TRANSPOSE_CONV": [3],
     "CONV_3D_TRANSPOSE": [3], "SVDF": [3], "BIDIRECTIONAL_SEQUENCE_RNN": [9, 10, 11],
     "LSTM": [1, 5, 9, 10, 11, 12, 16, 17, 20, 21, 22, 23],
     "UNIDIRECTIONAL_SEQUENCE_LSTM": [1, 5, 9, 10, 11, 12, 16, 17, 20, 21, 22, 23],
@@ -47,7 +51,11 @@ OPTIONAL = {
 LSTM = ROOT / "fixtures" / "tflite" / "lstm.tflite"
 FIXTURES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (LSTM, range(1, 9), range(12, 16))}
 COUNTED = {"PACK": "inputs", "SPLIT": "outputs", "SPLIT_V": "outputs", "UNPACK": "outputs"}  # the options say how many
-LEAST = {"FULLY_CONNECTED": 2}  # inputs; a kernel that asks for them only after it has looked at them
+LEAST = {
+    "FULLY_CONNECTED": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+}  # inputs; a kernel that asks for them only after it has looked at them
 FLAT, FLAT_OPS = [1, 1], {"FULLY_CONNECTED", "RNN", "SVDF", "SELECT", "MATRIX_DIAG"}  # operators of matrices
 # What inputs may be like where types are asked for.
 SHAPES: tuple[list[int], ...] = ([1, 1, 1, 1], [4, 2], [4], [1], [], [1, 1], [0])
@@ -71,23 +79,53 @@ NUMPY = {
     "BOOL",
 }
 COUNTS = re.compile(r"NumInputs|num_inputs|inputs->size|NumOutputs|num_outputs|outputs->size")
+MOST_SECONDS, MOST_BYTES = 4, 8 << 30  # of processor and memory, for one model
+MOST_CASES = 200  # models that one process tries
+
+
+class Way(NamedTuple):
+    """A way to fill and to quantize the tensors of a model.
+
+    Attributes:
+        counts: inputs but the first are 0, 1, 2, ..., not zeros: axes, permutations.
+        scale: of all tensors; 1, so that a bias has the product of the others.
+        results: type -> scale and zero point of outputs, where kernels want fixed ones.
+    """
+
+    counts: bool = False
+    scale: float = 1.0
+    results: Mapping[str, tuple[float, int]] = MappingProxyType({})
+
+    def of(self, type: str, is_output: bool) -> tuple[float, int]:
+        """Return the scale and the zero point of a tensor."""
+        return self.results.get(type, (self.scale, 0)) if is_output else (self.scale, 0)
+
+
+WAYS = (
+    Way(),
+    Way(counts=True),
+    Way(scale=0.5),  # comparisons multiply by it and want less than 1
+    Way(results={"INT8": (1 / 256, -128), "UINT8": (1 / 256, 0), "INT16": (1 / 32768, 0)}),  # LOGISTIC, SOFTMAX
+    Way(results={"INT8": (1 / 128, 0), "UINT8": (1 / 128, 128), "INT16": (1 / 32768, 0)}),  # TANH, L2_NORMALIZATION
+    Way(scale=1 / 4096, results={"INT16": (1 / 32768, 0)}),
+)
+BEYOND = re.compile(r"Invalid tensor index \d+ \(not in \[0, (\d+)\)\)")
 ANY = {"CALL", "CALL_ONCE", "CUSTOM", "DELEGATE", "IF", "PLACEHOLDER_FOR_GREATER_OP_CODES", "WHILE"}
 
 
 def main() -> None:
-    """Write the table."""
+    """Write the table, or the lines of the operators that are named."""
     sys.path.insert(0, str(ROOT))
     from graphsurgeon.formats.tflite.schema import operator_codes
 
-    only = sys.argv[1:]  # to try the tool: nothing is written then
-    lines = [f"# Made by tools/make_tflite_ops.py from ai-edge-litert {version('ai-edge-litert')}; do not edit.",
-             f"# Types that were asked for: {','.join(TYPES)}"]  # fmt: skip
-    for name in only or operator_codes():
+    lines = {line.split(" ")[0]: line for line in OUTPUT.read_text("utf-8").splitlines()[2:]}
+    for name in sys.argv[1:] or operator_codes():
         found = [] if name in ANY - {"IF", "WHILE", "CALL_ONCE"} else list(_asked(name))
-        lines.append(" ".join([name, *found]))
-        print(lines[-1], flush=True)
-    if not only:
-        OUTPUT.write_text("\n".join(lines) + "\n", "utf-8")
+        lines[name] = " ".join([name, *found])
+        print(lines[name], flush=True)
+    head = [f"# Made by tools/make_tflite_ops.py from ai-edge-litert {version('ai-edge-litert')}; do not edit.",
+            f"# Types that were asked for: {','.join(TYPES)}"]  # fmt: skip
+    OUTPUT.write_text("\n".join([*head, *(lines[name] for name in operator_codes())]) + "\n", "utf-8")
 
 
 def _asked(name: str) -> Iterator[str]:
@@ -133,11 +171,21 @@ def _bounds(word: str, counts: list[int], passes: Callable[[int], bool]) -> Iter
 
 
 def _outcome(name: str, number: int, inputs: int | None, outputs: int | None) -> bool:
-    """Say whether a number of inputs (or outputs) is what the kernel takes, whatever the other number is."""
+    """Say whether a number of inputs (or outputs) is what the kernel takes, whatever the other number is.
+
+    A kernel that asks for a tensor beyond the last one says how many there are: more are tried of the other side.
+    """
     others = [1, 2, 3, 4, 5, 24, 48] if outputs is not None else [1, 2, 0, 3, 4]
     for other in others:
         said = _tried(name, number, other if inputs is None else inputs, other if outputs is None else outputs)
         wrong = "Input" if inputs is not None else "Output"
+        beyond = BEYOND.search(said)
+        if beyond:
+            counts = {"in": other if inputs is None else inputs, "out": other if outputs is None else outputs}
+            short = [side for side, count in counts.items() if count == int(beyond[1])]
+            if short == ["in" if inputs is not None else "out"]:
+                return False
+            continue
         if said != "died" and not (COUNTS.search(said) and wrong.lower() in said.lower()):
             if COUNTS.search(said):
                 continue  # it was the other number: nothing is known of this one
@@ -146,33 +194,52 @@ def _outcome(name: str, number: int, inputs: int | None, outputs: int | None) ->
 
 
 class Worker:
-    """A child that tries models; another takes its place where a model kills it."""
+    """A child that tries models; another takes its place where one kills it, or does not end, and after a while.
+
+    What kills it is asked again in a fresh child: it may have been what an earlier model did to the memory.
+    """
 
     def __init__(self) -> None:
         self.ask: Any = None
+        self.pid = self.count = 0
 
-    def tried(self, *model: object) -> str:
+    def told(self, *model: object) -> str:
         """Return what the interpreter says of a model: nothing, an error, or `died`."""
+        said = self._asked(model)
+        if said is None and self.count > 1:
+            self._end()
+            said = self._asked(model)
+        if said is None or self.count >= MOST_CASES:
+            self._end()
+        return "died" if said is None else said
+
+    def _asked(self, model: tuple[object, ...]) -> str | None:
         if self.ask is None:
             self._start()
+        self.count += 1
         self.ask.write(repr(model) + "\n")
         self.ask.flush()
-        answer = self.answer.readline()
-        if answer:
-            return str(ast.literal_eval(answer))
+        line = self.answer.readline()
+        return str(ast.literal_eval(line)) if line else None
+
+    def _end(self) -> None:
+        self.ask.close()
+        self.answer.close()
         os.waitpid(self.pid, 0)
         self.ask = None
-        return "died"
 
     def _start(self) -> None:
         (asked, ask), (answer, answered) = os.pipe(), os.pipe()
-        self.pid = os.fork()
+        self.pid, self.count = os.fork(), 0
         if self.pid == 0:
             os.close(ask)
             os.close(answer)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
             with os.fdopen(asked) as lines, os.fdopen(answered, "w") as out:
                 for line in lines:
+                    seconds = int(time.process_time()) + MOST_SECONDS
+                    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
                     out.write(repr(_answered(ast.literal_eval(line))[:4000]) + "\n")
                     out.flush()
             os._exit(0)
@@ -184,8 +251,13 @@ class Worker:
 WORKER = Worker()
 
 
+@cache
+def _told(*model: object) -> str:
+    return WORKER.told(*model)
+
+
 def _answered(asked: tuple[Any, ...]) -> str:
-    return _said_of(asked[0], 0, ()) if len(asked) == 1 else _answer(*asked)
+    return _said_of(asked[0], 0, (), WAYS[0]) if len(asked) == 1 else _answer(*asked)
 
 
 def _types_of_fixture(name: str) -> Iterator[str]:
@@ -197,7 +269,7 @@ def _types_of_fixture(name: str) -> Iterator[str]:
     operator = objects.ModelT.InitFromPackedBuf(data).subgraphs[0].operators[0]
     refused: dict[int, list[str]] = {}
     for place in (*weights, *biases):
-        told = {type: WORKER.tried(_retyped(objects, data, int(operator.inputs[place]), type)) for type in TYPES}
+        told = {type: _told(_retyped(objects, data, int(operator.inputs[place]), type)) for type in TYPES}
         refused[place] = [type for type, said in told.items() if said and said != "died" and "type" in said]
     yield f"same={','.join(str(place) for place in weights if len(refused[place]) == len(TYPES) - 1)}"
     for place in biases:
@@ -224,7 +296,6 @@ def _finished(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
-@cache
 def _tried(
     name: str,
     number: int,
@@ -236,10 +307,14 @@ def _tried(
 ) -> str:
     """Return what the interpreter says of a model of one operator, which is run where types are asked for.
 
-    All tensors are quantized then, with the scale 1 (so that a bias has the product of the others) and the zero point
-    0, but for an odd one: that has another zero point ("zero") or no parameters ("none").
+    All tensors are quantized then, with the zero point 0, but for an odd one: that has another zero point ("zero") or
+    no parameters ("none"). Where one way to fill and to quantize them does not pass, the others are tried.
     """
-    return WORKER.tried(name, number, inputs, outputs, types, shapes, odd)
+    said = _told(name, number, inputs, outputs, types, shapes, odd, 0)
+    if not types or passes(said) or minds_types(said):
+        return said
+    others = (_told(name, number, inputs, outputs, types, shapes, odd, way) for way in range(1, len(WAYS)))
+    return next(filter(passes, others), said)
 
 
 def _answer(
@@ -250,36 +325,45 @@ def _answer(
     types: tuple[str, ...],
     shapes: tuple[int, ...],
     odd: tuple[int, str],
+    way: int,
 ) -> str:
-    data, places = _packed(name, number, inputs, outputs, shapes, bool(types), odd)
+    data, places = _packed(name, number, inputs, outputs, shapes, types, odd, way)
     for place, type in zip(places, types, strict=False):
         data[place] = _number(type)
-    return _said_of(bytes(data), inputs, types)
+    return _said_of(bytes(data), inputs, types, WAYS[way])
 
 
-def _said_of(data: bytes, inputs: int, types: tuple[str, ...]) -> str:
+def _said_of(data: bytes, inputs: int, types: tuple[str, ...], way: Way) -> str:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     try:
         resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         interpreter = Interpreter(model_content=data, experimental_op_resolver_type=resolver)
         interpreter.allocate_tensors()
-        return _run(interpreter, inputs, types) if types else ""
-    except (RuntimeError, ValueError) as error:
+        return _run(interpreter, inputs, types, way) if types else ""
+    except (RuntimeError, ValueError, MemoryError) as error:
         return str(error) or "an error"
 
 
-def _run(interpreter: Any, inputs: int, types: tuple[str, ...]) -> str:
-    """Run a model on zeros; return `made TYPE,...` where its kernel gave outputs other types than the file says."""
-    import numpy as np
-
+def _run(interpreter: Any, inputs: int, types: tuple[str, ...], way: Way) -> str:
+    """Run a model; return `made TYPE,...` where its kernel gave outputs other types than the file says."""
     for index, type in enumerate(types[:inputs]):
-        if type in NUMPY and interpreter._get_tensor_details(index, 0)["sparsity_parameters"] == {}:
-            detail = interpreter._get_tensor_details(index, 0)
-            interpreter.set_tensor(index, np.zeros(detail["shape"], detail["dtype"]))
+        detail = interpreter._get_tensor_details(index, 0)
+        if type in (*NUMPY, "STRING") and detail["sparsity_parameters"] == {}:
+            interpreter.set_tensor(index, _filled(detail, type, way.counts and index > 0))
     made = [_made(interpreter, index, types[index]) for index in range(inputs, len(types))]
     interpreter.invoke()
     return f"made {','.join(made)}" if any(made) else ""
+
+
+def _filled(detail: Any, type: str, counts: bool) -> Any:
+    """Return zeros for an input, or 0, 1, 2, ...; letters for texts."""
+    import numpy as np
+
+    if type == "STRING":
+        return np.full(detail["shape"], b"a", object)
+    numbers = np.arange(int(np.prod(detail["shape"]))) if counts else np.zeros(int(np.prod(detail["shape"])))
+    return numbers.reshape(detail["shape"]).astype(detail["dtype"])
 
 
 def _made(interpreter: Any, index: int, stored: str) -> str:
@@ -297,20 +381,26 @@ def _packed(
     inputs: int,
     outputs: int,
     shapes: tuple[int, ...],
-    is_for_types: bool,
+    types: tuple[str, ...],
     odd: tuple[int, str],
+    way: int,
 ) -> tuple[bytearray, list[int]]:
     """Return a model, and where in it the types of its tensors stand, for the caller to change in place."""
     from ai_edge_litert import schema_py_generated as objects
 
     from graphsurgeon.formats.tflite.schema import operator_codes, option_tables, option_unions
 
+    is_for_types = bool(types)
     code, operator, graph, model = objects.OperatorCodeT(), objects.OperatorT(), objects.SubGraphT(), objects.ModelT()
     code.builtinCode, code.version = operator_codes()[name], number
     code.deprecatedBuiltinCode = min(code.builtinCode, 127)
     shape = FLAT if name in FLAT_OPS else SHAPES[0]
     dims = [shape, *(SHAPES[n] for n in shapes[1:]), *[shape] * outputs] if shapes else [shape] * (inputs + outputs)
-    graph.tensors = [_tensor(objects, index, one, is_for_types, odd) for index, one in enumerate(dims)]
+    graph.tensors = [_tensor(objects, index, one) for index, one in enumerate(dims)]
+    for index, type in enumerate(types):
+        if odd not in ((index, "none"), (EVERY, "none")):
+            scale, zero = WAYS[way].of(type, index >= inputs)
+            _quantize(objects, graph.tensors[index], scale, zero + 3 * (odd == (index, "zero")))
     buffers = [objects.BufferT()]
     if name == "DENSIFY" and is_for_types and inputs == 1:
         buffers.append(_sparse(objects, graph.tensors[0]))
@@ -334,13 +424,15 @@ def _packed(
     return data, [table.Pos + table.Offset(6) for table in tables]  # 6: the second field of Tensor
 
 
-def _tensor(objects: Any, index: int, shape: list[int], is_quantized: bool, odd: tuple[int, str]) -> Any:
+def _tensor(objects: Any, index: int, shape: list[int]) -> Any:
     tensor = objects.TensorT()
     tensor.name, tensor.shape, tensor.type = f"t{index}", shape, 0
-    if is_quantized and odd != (index, "none"):
-        tensor.quantization = objects.QuantizationParametersT()
-        tensor.quantization.scale, tensor.quantization.zeroPoint = [1.0], [3 if odd == (index, "zero") else 0]
     return tensor
+
+
+def _quantize(objects: Any, tensor: Any, scale: float, zero: int) -> None:
+    tensor.quantization = objects.QuantizationParametersT()
+    tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [zero]
 
 
 def _sparse(objects: Any, tensor: Any) -> Any:
@@ -363,6 +455,9 @@ def _number(type: str) -> int:
 
 
 if __name__ == "__main__":
+    if os.environ.get("MALLOC_PERTURB_") != "255":  # what kernels read that nobody wrote is 0, each time
+        os.environ["MALLOC_PERTURB_"] = "255"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     import ai_edge_litert.interpreter  # noqa: F401  # once, before the forks
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -14,15 +14,18 @@ from itertools import chain, islice, product
 Types = tuple[str, ...]
 # Inputs, outputs, their types, shapes of inputs, a tensor that is quantized in another way -> what is said.
 Asked = Callable[..., str]
+EVERY = -2  # in the place of one odd tensor: all of them
 SAME = "@"  # the type of the first input
 ODD = ("RESOURCE", "VARIANT", "STRING")
 _MINDS = re.compile(r"type|support|kTfLite(Float|Int|UInt|Bool|String|Resource|Variant)", re.IGNORECASE)
 _OTHERWISE = re.compile(r"scale|zero.?point|offset|overflow|quantiz|custom op|opcode|Didn't find")
+_TELLS = re.compile(r"only support|not support|unsupported", re.IGNORECASE)  # types, even where it names quantized ones
 _PATH = re.compile(r"\S+\.(cc|h):\d+")  # which may hold any of these words
+_NODE = re.compile(r"Node number \d+ \(\w+\) failed to (prepare|invoke)\.?")
 _COUNTS = re.compile(r"NumInputs|num_inputs|inputs->size|NumOutputs|num_outputs|outputs->size")
 TYPES = (
     "FLOAT32", "FLOAT16", "INT32", "UINT8", "INT64", "STRING", "BOOL", "INT16", "COMPLEX64", "INT8", "FLOAT64",
-    "UINT64", "RESOURCE", "VARIANT", "UINT32", "INT4",
+    "UINT64", "RESOURCE", "VARIANT", "UINT32", "INT4", "UINT16", "BFLOAT16", "INT2", "UINT4",
 )  # fmt: skip
 _OTHERS = (SAME, "INT32", "FLOAT32", "INT8", "INT64", "BOOL", "RESOURCE", "STRING")
 _RESULTS = (SAME, "INT32", "BOOL", "FLOAT32", "INT64", "RESOURCE", "VARIANT", "INT8")
@@ -50,6 +53,11 @@ def words(asked: Asked, every: Sequence[str], shapes: int) -> Iterator[str]:
     rules: dict[tuple[str, str], list[str]] = {}
     firsts = every if inputs else ("",)
     fine = [first for first in firsts if _takes(asked, first, inputs, outputs, chosen)]
+    passing = {first: _passing(asked, first, inputs, outputs, chosen) for first in fine if inputs}
+    ran = [first for first, bases in passing.items() if bases]
+    if ran:  # what ends the interpreter, or fails without a word, is refused where others pass
+        known = [first for first in fine if first in ODD or _is_told(asked, first, inputs, outputs, chosen)]
+        fine = [first for first in fine if first in ran or first in known]
     if len(fine) < len(firsts) and fine:
         yield f":0={_told(fine, every)}"
     for first in fine:
@@ -58,10 +66,17 @@ def words(asked: Asked, every: Sequence[str], shapes: int) -> Iterator[str]:
             rules.setdefault((place, _told(named, every)), []).append(first)
     for (place, told), same in rules.items():
         yield f"{','.join(same)}:{place}={told}"
-    passing = {first: _passing(asked, first, inputs, outputs, chosen) for first in fine if inputs}
-    ran = [first for first, bases in passing.items() if bases]
     if ran:
         yield f"ran={','.join(ran)}"
+        yield from _scales(asked, passing, inputs, chosen)
+
+
+def _scales(asked: Asked, passing: dict[str, list[Types]], inputs: int, chosen: tuple[int, ...]) -> Iterator[str]:
+    """Yield what a kernel asks of scales and zero points, for the types with which it was seen to run."""
+    ran = [first for first, bases in passing.items() if bases]
+    bare = [first for first in ran if first in _QUANTIZED and not _is_taken_bare(asked, passing[first], inputs, chosen)]
+    if bare:
+        yield f"bare={','.join(bare)}"
     for word in ("zero", "none"):
         minding = [first for first in ran if word == "none" or first == "INT16"]  # others may only have to be equal
         found = [one for first in minding for one in _quantized(asked, first, passing[first], word, inputs, chosen)]
@@ -73,9 +88,14 @@ def _passing(asked: Asked, first: str, inputs: int, outputs: int, chosen: tuple[
     """Return types with which the kernel passes, one for each combination of results."""
     found: dict[Types, Types] = {}
     for types in _combinations(first, inputs, outputs):
-        if types[inputs:] not in found and _passes(asked(inputs, outputs, types, chosen)):
+        if types[inputs:] not in found and passes(asked(inputs, outputs, types, chosen)):
             found[types[inputs:]] = types
     return list(found.values())
+
+
+def _is_taken_bare(asked: Asked, bases: Sequence[Types], inputs: int, chosen: tuple[int, ...]) -> bool:
+    """Say whether a kernel passes where no tensor has a scale."""
+    return any(passes(asked(inputs, len(types) - inputs, types, chosen, (EVERY, "none"))) for types in bases)
 
 
 def _quantized(
@@ -85,7 +105,7 @@ def _quantized(
     for place in range(len(bases[0])) if first in _QUANTIZED else ():
         tried = [types for types in bases if types[place] in _QUANTIZED]
         outputs = len(bases[0]) - inputs
-        if tried and not any(_passes(asked(inputs, outputs, types, chosen, (place, word))) for types in tried):
+        if tried and not any(passes(asked(inputs, outputs, types, chosen, (place, word))) for types in tried):
             yield f"{first}:{place if place < inputs else f'o{place - inputs}'}"
 
 
@@ -103,7 +123,7 @@ def _shaped(asked: Asked, every: Sequence[str], shapes: int) -> tuple[int, int, 
         if said != "died" and not _COUNTS.search(said):
             could.append((inputs, outputs, (0,) * inputs))
             for chosen, types in islice(_shapes(inputs, outputs, shapes), _MOST_SHAPES):
-                if _passes(asked(inputs, outputs, types, chosen)):
+                if passes(asked(inputs, outputs, types, chosen)):
                     return inputs, outputs, chosen
     return could[0] if could else None
 
@@ -132,14 +152,27 @@ def _takes(asked: Asked, first: str, inputs: int, outputs: int, chosen: tuple[in
     return any(_is_open(asked(inputs, outputs, types, chosen)) for types in _combinations(first, inputs, outputs))
 
 
-def _passes(said: str) -> bool:
+def _is_told(asked: Asked, first: str, inputs: int, outputs: int, chosen: tuple[int, ...]) -> bool:
+    """Say whether one answer is about something else than types, in words."""
+    answers = (asked(inputs, outputs, types, chosen) for types in _combinations(first, inputs, outputs))
+    return any(_is_open(said) and said != "died" and _NODE.sub("", said).strip() for said in answers)
+
+
+def passes(said: str) -> bool:
+    """Say whether a model was taken and run."""
     return not said or said.startswith("made ")
+
+
+def minds_types(said: str) -> bool:
+    """Say whether an answer is about element types, and about nothing else."""
+    text = _PATH.sub("", said)
+    return bool(_TELLS.search(text)) or (bool(_MINDS.search(text)) and not _OTHERWISE.search(text))
 
 
 def _is_open(said: str) -> bool:
     """Say whether an answer does not refuse a type, where it is not known that anything else passes."""
     text = _PATH.sub("", said)
-    return _passes(said) or said == "died" or not _MINDS.search(text) or bool(_OTHERWISE.search(text))
+    return passes(said) or said == "died" or not minds_types(text)
 
 
 def _is_fine(said: str, type: str) -> bool:
@@ -148,7 +181,9 @@ def _is_fine(said: str, type: str) -> bool:
     Numbers of another width can end anything; types without memory of numbers end it each time.
     """
     text = _PATH.sub("", said)
-    return _passes(said) or (type not in ODD if said == "died" else bool(_OTHERWISE.search(text)))
+    return passes(said) or (
+        type not in ODD if said == "died" else bool(_OTHERWISE.search(text) and not _TELLS.search(text))
+    )
 
 
 def _places(
@@ -157,7 +192,7 @@ def _places(
     """Yield the tensors whose types the kernel minds, with those that it takes, in the order of `every`."""
     inputs, outputs = counts
     combinations = list(_combinations(first, inputs, outputs))
-    passed = [types for types in combinations if _passes(asked(inputs, outputs, types, chosen))]
+    passed = [types for types in combinations if passes(asked(inputs, outputs, types, chosen))]
     bases = (passed or [types for types in combinations if _is_open(asked(inputs, outputs, types, chosen))])[
         :_MOST_BASES
     ]

@@ -31,7 +31,7 @@ from graphsurgeon.checks.places import Nodes, NodesOfEdit, OneOfAKind, ReadersOf
 from graphsurgeon.checks.saved import captures, files, object_functions, objects, savers, tables, variables
 from graphsurgeon.checks.signatures import entries, keys
 from graphsurgeon.checks.signatures import serving as serving_rules
-from graphsurgeon.checks.tflite import kernels, operators, tensors
+from graphsurgeon.checks.tflite import kernel_shapes, kernels, operators, tensors
 from graphsurgeon.checks.tflite import model as tflite
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.formats import registry
@@ -105,7 +105,10 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     kernels.shapes,
     operators.results,
     operators.sources,
+    operators.signature_results,
     operators.runners,
+    operators.tables,
+    operators.variables,
     tflite.signatures,
     tflite.support_metadata,
     tensors.sizes,
@@ -135,7 +138,7 @@ RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
 }
 SHAPE_RULES: dict[Vocabulary, tuple[MetaGraphRule, ...]] = {
     TENSORFLOW: (ops.contradictions, captures.captures),
-    TFLITE: (tensors.contradictions,),
+    TFLITE: (kernel_shapes.shapes,),
     ONNX: (onnx.contradictions,),
 }
 MODEL_RULES: tuple[Callable[[Model], Iterable[Finding]], ...] = (

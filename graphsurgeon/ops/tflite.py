@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from graphsurgeon.errors import FormatError
+from graphsurgeon.formats.tflite.schema import schema
 
-_ASKED = "# Types that were asked for: "
 SAME = "@"  # the type of the first input
 Range = tuple[int, int | None]  # least and most; None for no bound
 
@@ -35,6 +35,7 @@ class Builtin(NamedTuple):
         zero: element type of the first input and a tensor of the same type whose zero point must be 0.
         scaled: the same of one that must have a scale where others of the operator have one.
         same: inputs that must have one type.
+        bare: element types of the first input with which the kernel wants scales, even if no tensor has one.
     """
 
     name: str
@@ -48,13 +49,16 @@ class Builtin(NamedTuple):
     zero: frozenset[tuple[str, str]] = frozenset()
     scaled: frozenset[tuple[str, str]] = frozenset()
     same: frozenset[int] = frozenset()
+    bare: frozenset[str] = frozenset()
 
     def refuses(self, first: str, place: str, type: str) -> bool:
         """Say whether the kernel refuses a type, where its first input has one ("" where it has no inputs)."""
         if place == "0":
             first = ""
-        elif self.takes_any_number and (first, place) not in self.refused and place.isdecimal():
-            place = "1"
+        elif self.takes_any_number and (first, place) not in self.refused and (first, "2") in self.refused:
+            place = "1" if place.isdecimal() else place
+        elif self.name == "UNPACK" and place.startswith("o"):
+            place = "o0"  # as all others
         return type in self.refused.get((first, place), ())
 
     @property
@@ -67,8 +71,8 @@ class Builtin(NamedTuple):
 def builtins() -> dict[str, Builtin]:
     """Return the operators by name."""
     lines = Path(__file__).with_name("tflite.txt").read_text("utf-8").splitlines()
-    asked = next(line.removeprefix(_ASKED) for line in lines if line.startswith(_ASKED)).split(",")
-    found = (_parsed(line, frozenset(asked)) for line in lines if line and not line.startswith("#"))
+    every = frozenset(schema().enum("TensorType").values())  # a type that was not asked for is none of those taken
+    found = (_parsed(line, every) for line in lines if line and not line.startswith("#"))
     return {builtin.name: builtin for builtin in found}
 
 
@@ -77,7 +81,7 @@ def builtin(name: str) -> Builtin | None:
     return builtins().get(name)
 
 
-def _parsed(line: str, asked: frozenset[str]) -> Builtin:
+def _parsed(line: str, every: frozenset[str]) -> Builtin:
     name, *words = line.split(" ")
     values = dict(word.split("=") for word in words)
     version, inputs, outputs = (_range(values.get(key)) for key in ("version", "inputs", "outputs"))
@@ -90,7 +94,7 @@ def _parsed(line: str, asked: frozenset[str]) -> Builtin:
             if place.startswith("s"):
                 made[first, f"o{place[1:]}"] = told
             else:
-                refused[first, place] = types if told.startswith("!") else asked - types
+                refused[first, place] = types if told.startswith("!") else every - types
     return Builtin(
         name,
         version,
@@ -103,6 +107,7 @@ def _parsed(line: str, asked: frozenset[str]) -> Builtin:
         _places(values, "zero"),
         _places(values, "none"),
         frozenset(int(number) for number in _listed(values, "same")),
+        frozenset(_listed(values, "bare")),
     )
 
 

@@ -14,7 +14,7 @@ from graphsurgeon.model.dtype import INT32, DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
-from graphsurgeon.model.tensor import Tensor
+from graphsurgeon.model.tensor import BytesSource, Tensor
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.shapes.infer import infer_shapes
 
@@ -26,7 +26,61 @@ def contradictions(graph: Graph) -> list[Finding]:
 
     What interpreters compute anew, the shapes of all that operators yield, is not compared with what is stored.
     """
-    return [found for found in infer_shapes(Restated(graph).graph).findings if found.where.startswith("operator #")]
+    return StoredShapes(graph).findings
+
+
+class StoredShapes:
+    """The shapes that an interpreter gives the tensors of a subgraph before anyone gives its inputs others.
+
+    An unknown dimension of an input is what is stored for it, 1 or another number.
+
+    Attributes:
+        findings: operators that do not take what they are given; `where` is `operator #3 (RESHAPE)`.
+    """
+
+    def __init__(self, graph: Graph, given: Sequence[Shape] = ()) -> None:
+        self._restated = Restated(graph, stored_shape)
+        for value, shape in zip(graph.inputs, given, strict=False):
+            if value.producer is None and value.tensor is None:
+                self._restated.reshape(value, shape)
+        self._report = infer_shapes(self._restated.graph)
+        self.findings = [found for found in self._report.findings if found.where.startswith("operator #")]
+
+    def of(self, value: Value) -> Shape:
+        """Return the shape of a tensor, of unknown rank where nobody knows what its operator yields."""
+        if value.is_absent or value.is_dangling:
+            return UNKNOWN_RANK
+        return (
+            self._report.shape(self._restated.value(value)) if value in self._restated.values else stored_shape(value)
+        )
+
+
+def stored_shape(value: Value) -> Shape:
+    """Return the shape that an interpreter reads from the file; unknown where an operator yields it."""
+    if value.producer is not None:
+        return UNKNOWN_RANK
+    origin = value.raw
+    if origin is not None and value.shape == getattr(origin, "shape", None):
+        return Shape(origin.table.scalars("shape"))
+    dims = value.shape.dims if value.shape is not None else None
+    return UNKNOWN_RANK if dims is None else Shape([1 if dim is None else dim for dim in dims])
+
+
+def as_read(tensor: Tensor) -> Tensor:
+    """Return a constant as an interpreter reads it: of a buffer that is too long the first bytes."""
+    size = tensor.nbytes
+    if tensor.dtype.bits < 8 or tensor.source.nbytes <= size:
+        return tensor
+    data = b""
+    for chunk in tensor.chunks():
+        data += chunk[: size - len(data)]
+        if len(data) == size:
+            break
+    return Tensor(tensor.dtype, tensor.shape, BytesSource(data))
+
+
+def _signed_shape(value: Value) -> Shape:
+    return value.shape or UNKNOWN_RANK
 
 
 class Restated:
@@ -39,8 +93,9 @@ class Restated:
         calls: name -> operator that runs other subgraphs.
     """
 
-    def __init__(self, source: Graph) -> None:
+    def __init__(self, source: Graph, shape_of: Callable[[Value], Shape] = _signed_shape) -> None:
         self.graph = Graph(source.metagraph, "main")
+        self.shape_of = shape_of
         self.values: dict[Value, Value] = {}
         self.unknown: dict[str, Node] = {}
         self.calls: dict[str, Node] = {}
@@ -90,8 +145,8 @@ class Restated:
         name = self.graph.unique_name(f"tensor {value.name} (#{value.port})")
         tensor, dtype = value.tensor, value.dtype or INT32
         if tensor is not None and dtype.is_integer and (tensor.num_elements or 0) <= _MOST_ELEMENTS:
-            return self.constant(name, dtype, tensor)
-        return self.placeholder(name, dtype, value.shape or UNKNOWN_RANK)
+            return self.constant(name, dtype, as_read(tensor))
+        return self.placeholder(name, dtype, self.shape_of(value))
 
     def constant(self, name: str, dtype: DType, tensor: Tensor) -> Value:
         """Add a constant."""
@@ -132,21 +187,30 @@ class RestatedOperator:
 
     def dims(self, index: int, rank: int) -> tuple[int | None, ...]:
         """Return the stored shape of an input of a rank: what weights are, whatever comes in."""
-        shape = self._node.inputs[index].shape if index < len(self._node.inputs) else None
-        if shape is None or shape.dims is None or len(shape.dims) != rank:
+        if index >= len(self._node.inputs):
+            raise _UnlikeItsKindError
+        shape = self._restated.shape_of(_unpacked(self._node.inputs[index]))
+        if shape.dims is None or len(shape.dims) != rank:
             raise _UnlikeItsKindError
         return tuple(shape.dims)
 
     def last_dim(self, index: int) -> int | None:
         """Return the stored size of the last dimension of an input."""
-        shape = self._node.inputs[index].shape if index < len(self._node.inputs) else None
-        return shape.dims[-1] if shape is not None and shape.dims else None
+        if index >= len(self._node.inputs):
+            return None
+        shape = self._restated.shape_of(self._node.inputs[index])
+        return shape.dims[-1] if shape.dims else None
 
     @property
-    def last_output_dim(self) -> int | None:
-        """The stored size of the last dimension of the first output."""
-        shape = self._node.outputs[0].shape
-        return shape.dims[-1] if shape is not None and shape.dims else None
+    def op(self) -> str:
+        """What the operator is called in TFLite."""
+        return self._node.op
+
+    def is_int32_vector(self, index: int) -> bool:
+        """Say whether an input is a vector of int32, as far as is known."""
+        value = self._node.inputs[index]
+        rank = self._restated.shape_of(value).rank
+        return value.dtype in (INT32, None) and rank in (1, None)
 
     def number(self, key: str, default: int = 0) -> int:
         """Return an integer (or bool) of the options."""
@@ -192,6 +256,17 @@ class RestatedOperator:
         graph = self._restated.graph
         node = graph.add_node(op, graph.unique_name(self._name), inputs, {"T": self._dtype, **attrs})
         return [node.output(port) for port in range(self.count)]
+
+
+_UNPACKING = ("DEQUANTIZE", "DENSIFY", "QUANTIZE")
+
+
+def _unpacked(value: Value) -> Value:
+    """Return the constant that a tensor is made of by operators that keep shapes, else the tensor."""
+    source = value
+    while source.producer is not None and source.producer.op in _UNPACKING and source.producer.inputs:
+        source = source.producer.inputs[0]
+    return source if source.tensor is not None else value
 
 
 Rule: TypeAlias = Callable[[RestatedOperator], "list[Value] | None"]
@@ -260,10 +335,14 @@ def _conv_2d(operator: RestatedOperator) -> list[Value] | None:
 @_rule("DEPTHWISE_CONV_2D")
 def _depthwise_conv_2d(operator: RestatedOperator) -> list[Value] | None:
     _, height, width, made = operator.dims(1, 4)
-    depth = operator.dims(0, 4)[-1]  # as stored: the multiplier of old files is missing, or wrong
+    depth = operator.last_dim(0)  # as stored: the multiplier of old files is missing, or wrong
     said = operator.number("depth_multiplier")
     if made and depth and made % depth and said and not made % said:
         depth = made // said  # what is stored of a tensor that is computed may be wrong
+    if depth is None:  # nobody knows the multiplier; what comes out is what the weights make
+        return operator.become(
+            "Conv2D", operator.input(0), operator.weights(height, width, None, made), **_window(operator)
+        )
     multiplier = made // depth if made and depth else None
     weights = operator.weights(height, width, depth, multiplier)
     return operator.become("DepthwiseConv2dNative", operator.input(0), weights, **_window(operator))
@@ -295,10 +374,18 @@ def _fully_connected(operator: RestatedOperator) -> list[Value] | None:
     return operator.become("MatMul", rows, operator.weights(depth, units))
 
 
-@_rule("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "RNN")
+# Operators with a state -> the weights that say how many units there are, and their dimension.
+_UNITS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (8, 1), "UNIDIRECTIONAL_SEQUENCE_RNN": (1, 0), "RNN": (1, 0), "SVDF": (1, 0)}
+
+
+@_rule(*_UNITS)
 def _recurrent(operator: RestatedOperator) -> list[Value] | None:
     """Restate one output: that of the input for each step, with as many elements as there are units."""
-    depth, units = operator.last_dim(0), operator.last_output_dim
+    place, axis = _UNITS[operator.op]
+    units = operator.dims(place, 2)[axis]
+    if operator.op == "SVDF":
+        units = units // (operator.number("rank") or 1) if units is not None else None
+    depth = operator.last_dim(0)
     return operator.become("BatchMatMulV2", operator.input(0), operator.weights(depth, units))
 
 
@@ -323,7 +410,7 @@ def _batch_matmul(operator: RestatedOperator) -> list[Value] | None:
 
 @_rule("RESHAPE")
 def _reshape(operator: RestatedOperator) -> list[Value] | None:
-    if len(operator.inputs) > 1:
+    if len(operator.inputs) > 1 and operator.is_int32_vector(1):  # the kernel passes over any other
         return operator.become("Reshape", *operator.inputs[:2])
     said = operator.numbers("new_shape")
     return None if said is None else operator.become("Reshape", operator.input(0), operator.list_of(said))
@@ -384,6 +471,11 @@ _MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_ax
 def _gather(operator: RestatedOperator) -> list[Value] | None:
     axis, batch_dims = operator.scalar(operator.number("axis")), operator.number("batch_dims")
     return operator.become("GatherV2", *operator.inputs[:2], axis, batch_dims=batch_dims)
+
+
+@_rule("SCATTER_ND")
+def _scatter_nd(operator: RestatedOperator) -> list[Value] | None:
+    return operator.become("Fill", operator.input(2), operator.scalar(0))
 
 
 @_rule("EMBEDDING_LOOKUP")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,20 @@ REFUSES = """
 import sys
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType as Kinds
+def fed(item):
+    is_text = item["dtype"] in (np.bytes_, np.object_)
+    return np.full(item["shape"], b"a", object) if is_text else np.zeros(item["shape"], item["dtype"])
 for kind in (Kinds.AUTO, Kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
     interpreter = Interpreter(sys.argv[1], experimental_op_resolver_type=kind)
     interpreter.allocate_tensors()
     for item in interpreter.get_input_details():
-        interpreter.set_tensor(item["index"], np.zeros(item["shape"], item["dtype"]))
+        interpreter.set_tensor(item["index"], fed(item))
     interpreter.invoke()
     [interpreter.get_tensor(item["index"]) for item in interpreter.get_output_details()]
     for key in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(key)
         feeds = runner.get_input_details().items()
-        runner(**{name: np.zeros(item["shape"], item["dtype"]) for name, item in feeds})
+        runner(**{name: fed(item) for name, item in feeds})
 """
 
 
@@ -90,6 +94,25 @@ def runs_itself(model: Any) -> None:
     options.bodySubgraphIndex = options.condSubgraphIndex
 
 
+def _with(item: Any, name: str, value: Any) -> Any:
+    setattr(item, name, value)
+    return item
+
+
+def result_of(model: Any, op: str) -> Any:
+    """Return the result of the first operator of a kind."""
+    number = getattr(tflite_objects.generated().BuiltinOperator, op)
+    codes = [max(item.builtinCode, item.deprecatedBuiltinCode) for item in model.operatorCodes]
+    found = next(item for item in model.subgraphs[0].operators if codes[item.opcodeIndex] == number)
+    return tensor(model, int(found.outputs[0]))
+
+
+def added(model: Any) -> int:
+    """Add a tensor that nothing computes; return its index."""
+    model.subgraphs[0].tensors.append(_with(copy(tensor(model, output(model))), "buffer", 0))
+    return len(model.subgraphs[0].tensors) - 1
+
+
 TANH = 4
 
 
@@ -100,6 +123,17 @@ def scale_weights(model: Any, scale: list[float], activation: int = 0) -> None:
     weights = tensor(model, found.inputs[1]).quantization
     weights.scale, weights.zeroPoint, weights.quantizedDimension = scale, [0] * len(scale), 0
     found.builtinOptions.fusedActivationFunction = activation
+
+
+def channels_along_depth(model: Any) -> None:
+    """Make the first matrix product one of int8, with a scale for each column of its weights."""
+    found = next(item for item in model.subgraphs[0].operators if hasattr(item.builtinOptions, "weightsFormat"))
+    given, weights, made = (tensor(model, int(number)) for number in (*found.inputs[:2], found.outputs[0]))
+    depth = int(weights.shape[1])
+    for one, count in ((given, 1), (made, 1), (weights, depth)):
+        one.type, one.quantization = 9, tflite_objects.generated().QuantizationParametersT()
+        one.quantization.scale, one.quantization.zeroPoint = [0.5] * count, [0] * count
+    weights.quantization.quantizedDimension = 1
 
 
 CASES: list[tuple[str, str, Change]] = [
@@ -151,6 +185,20 @@ CASES: list[tuple[str, str, Change]] = [
     ("operator-type", "lstm", lambda m: _set(tensor(m, int(operator(m).inputs[12])), "type", 2)),
     ("operator-type", "sparse", lambda m: _set(tensor(m, 2), "type", 2)),
     ("operator-quantization", "cnn_int8", lambda m: _set(tensor(m, bias(m)).quantization, "zeroPoint", zeros(m))),
+    ("operator-quantization", "cnn_int8", lambda m: _set(result_of(m, "SOFTMAX").quantization, "scale", [0.5])),
+    ("operator-kind", "float", lambda m: m.operatorCodes.append(_with(copy(code(m)), "version", 99))),
+    ("operator-input", "cnn_float", lambda m: operator(m).inputs.__setitem__(2, -1)),
+    ("operator-type", "lstm", lambda m: operator(m).inputs.__setitem__(18, operator(m).inputs[12])),
+    ("operator-type", "composite", lambda m: _set(tensor(m, 3), "type", 9)),
+    ("operator-shape", "lstm", lambda m: operator(m).inputs.__setitem__(5, -1)),
+    ("tensor-source", "float", lambda m: _set(m.signatureDefs[0].outputs[0], "tensorIndex", added(m))),
+    ("table", "strings", lambda m: _set(operator(m, 1).builtinOptions, "tableId", 3)),
+    ("table", "strings", lambda m: _set(operator(m, 1).builtinOptions, "valueDtype", 3)),
+    ("signature-tensor", "float", lambda m: _set(m.subgraphs[0], "outputs", [output(m)])),
+    ("operator-type", "lstm", lambda m: _set(operator(m), "inputs", [*operator(m).inputs, 0])),
+    ("operator-type", "sparse", lambda m: _set(operator(m), "inputs", [m.subgraphs[0].inputs[0]])),
+    ("operator-quantization", "dynamic_range", channels_along_depth),
+    ("variable-type", "variables", lambda m: _set(result_of(m, "READ_VARIABLE"), "type", 2)),
 ]
 
 
@@ -190,6 +238,16 @@ def test_what_litert_takes_is_no_error(index: int, tmp_path: Path) -> None:
     path = tmp_path / "odd.tflite"
     path.write_bytes(tflite_objects.pack(model))
     assert [found.what for found in check(read(path)) if found.severity == "error"] == []
+    assert subprocess.run([sys.executable, "-c", REFUSES, path], check=False, timeout=100).returncode == 0
+
+
+def test_a_constant_that_no_signature_feeds_is_a_warning(tmp_path: Path) -> None:
+    """LiteRT feeds inputs of the first subgraph, of others what a signature names."""
+    model = tflite_objects.model((FIXTURES / "shared_buffers.tflite").read_bytes())
+    model.subgraphs[1].inputs = [*model.subgraphs[1].inputs, 1]
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(tflite_objects.pack(model))
+    assert [one.severity for one in check(read(path)) if one.rule == "constant-input"] == ["warning"]
     assert subprocess.run([sys.executable, "-c", REFUSES, path], check=False, timeout=100).returncode == 0
 
 

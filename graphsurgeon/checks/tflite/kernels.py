@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphsurgeon.checks.tflite.operators import RUNNERS, is_custom
 from graphsurgeon.checks.tflite.places import ANEW, operator
 from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import Graph, Node, Value
+from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.quantization import Quantization
 from graphsurgeon.ops.tflite import SAME, Builtin, builtin
@@ -22,16 +22,73 @@ _QUANTIZED = frozenset({"INT8", "UINT8", "INT16"})
 _NO_ACTIVATION = b"NONE"
 # Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, by what they are; those of each kind but the states are as large as another.
 _LSTM_WEIGHTS, _LSTM_RECURRENT, _LSTM_BIASES, _LSTM_STATES = range(1, 5), range(5, 9), range(12, 16), (18, 19)
+# The dimension of weights along which a kernel takes more than one scale.
+_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 0}
+_MOST_OFF = 0.02  # that the scale of a bias may be, in scales of the output
 # Operators with a bias, and where: delegates take none of int32 with another zero point than 0.
 _BIASES = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
-# Operators that take a handle first (`assign_variable.cc`, `hashtable_find.cc` and others), and its types.
-_HANDLES = {
-    **dict.fromkeys(("ASSIGN_VARIABLE", "READ_VARIABLE"), ("RESOURCE", "INT32")),
-    **dict.fromkeys(("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"), ("RESOURCE",)),
+# Operators that want scales of whole numbers, even where no tensor has one; of 8 bits alone, or of 16 too. Each was
+# asked of LiteRT.
+_SCALED_BYTES = frozenset(
+    {"ADD", "SUB", "SQUARED_DIFFERENCE", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"}
+)
+_SCALED = frozenset(
+    {"ABS", "LOG", "RSQRT", "SQRT", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+)
+# Operator -> type of its first input and result -> the scale and zero point that the result must have.
+_FIXED: dict[str, dict[str, tuple[float, int]]] = {
+    "LOGISTIC": {"INT8": (1 / 256, -128), "UINT8": (1 / 256, 0)},
+    "SOFTMAX": {"INT8": (1 / 256, -128), "UINT8": (1 / 256, 0)},
+    "LOG_SOFTMAX": {"INT8": (16 / 256, 127), "UINT8": (16 / 256, 255)},
+    "L2_NORMALIZATION": {"INT8": (1 / 128, 0), "UINT8": (1 / 128, 128)},
 }
-_CHANNELS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": -1, "FULLY_CONNECTED": 0}  # the dimension of the weights for results
-_IMAGE = 4  # dimensions: batch, height, width, channels
+# Types with whose numbers every kernel was tried: one that ran with others, and not with these, does not take them.
+_TRIED = frozenset({"FLOAT16", "INT32", "INT64", "BOOL", "FLOAT64", "UINT64", "UINT32", "COMPLEX64"})
+# Operator -> inputs that must be of one type.
+_ALIKE = {"SELECT": (1, 2), "SELECT_V2": (1, 2), "PADV2": (0, 2), "ONE_HOT": (2, 3), "SPARSE_TO_DENSE": (2, 3)}
+
+# Operators of which the table says nothing of an input -> the types that it may have (`Prepare` of their kernels).
+_TAKEN: dict[str, dict[int, tuple[str, ...]]] = {
+    **{op: {0: ("RESOURCE", "INT32")} for op in ("ASSIGN_VARIABLE", "READ_VARIABLE")},
+    **{op: {0: ("RESOURCE",)} for op in ("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE")},
+    **{op: {1: ("INT32",)} for op in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")},
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": {0: ("FLOAT32", "INT8")},
+    "TRANSPOSE_CONV": {0: ("INT32",), 2: ("FLOAT32", "UINT8", "INT8", "INT16")},
+    "SCATTER_ND": {0: ("INT32",), 2: ("INT32",)},
+    "EMBEDDING_LOOKUP": {0: ("INT32",)},
+    "SVDF": {0: ("FLOAT32", "INT8")},
+    "MUL": {
+        0: ("FLOAT32", "FLOAT16", "BFLOAT16", "COMPLEX64", "INT8", "UINT8", "INT16", "INT32", "UINT32", "INT64"),
+    },
+}
+# Operators that write as many bytes as their first input has, whatever type is stored for the result.
+_WRITES_ITS_TYPE = frozenset(
+    {
+        "SUM",
+        "MEAN",
+        "REDUCE_MAX",
+        "REDUCE_MIN",
+        "REDUCE_PROD",
+        "REDUCE_ANY",
+        "REDUCE_ALL",
+        "BATCH_MATMUL",
+        "MUL",
+        "RESHAPE",
+    }
+)
+# Of a transposed convolution: what it is given -> the types of its bias.
+_BIAS_TYPES = {"FLOAT32": ("FLOAT32",), "UINT8": ("INT32",), "INT8": ("INT32",), "INT16": ("INT64", "INT32")}
+_WIDTHS = {
+    **dict.fromkeys(("FLOAT32", "INT32", "UINT32"), 4),
+    **dict.fromkeys(("FLOAT16", "BFLOAT16", "INT16", "UINT16"), 2),
+    **dict.fromkeys(("INT8", "UINT8", "BOOL"), 1),
+    **dict.fromkeys(("INT64", "UINT64", "FLOAT64", "COMPLEX64"), 8),
+}
+# Operator -> inputs that it writes: they must be variables.
+_STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19), "SVDF": (4,), "RNN": (4,), "UNIDIRECTIONAL_SEQUENCE_RNN": (4,)}
+# Inputs of it of which all are there or none: weights of the input gate, of peepholes, of a projection, of norms.
+_LSTM_TOGETHER = ((1, 5), (9, 10, 11), (20, 21, 22, 23))
 
 
 def types(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -41,7 +98,7 @@ def types(metagraph: MetaGraph) -> Iterator[Finding]:
         known = KernelTypes(graph, given)
         for number, node in enumerate(graph.nodes):
             kernel = _kernel(node)
-            for what in _type_faults(node, kernel, known) if kernel is not None else ():
+            for what in _type_faults(node, kernel, known) if kernel is not None else _run_faults(node, known):
                 yield Finding("error", operator(graph, number, node), what, ANEW, "operator-type")
 
 
@@ -130,13 +187,11 @@ def _named(place: str) -> str:
 
 def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     yield from _unlike(node, kernel, known)
-    taken = _HANDLES.get(node.op)
-    handle = known.of(node.inputs[0]) or stored_type(node.inputs[0]) if taken and node.inputs else ""
-    if taken and handle and handle not in taken:
-        yield f"its input 0 is {handle.lower()}, not {' or '.join(taken).lower()}"
+    yield from _stated(node, known)
     first = known.of(node.inputs[0]) if node.inputs else ""
     if node.inputs and not first:
         return
+    yield from _written(node, kernel, first)
     inputs, outputs = _places(node)
     for place, value in (*inputs, *outputs):
         found = known.of(value) if place in dict(inputs) else stored_type(value)
@@ -145,9 +200,72 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
             yield f"its {_named(place)} is {found.lower()}, which its kernel does not take{beside}"
 
 
+def _stated(node: Node, known: KernelTypes) -> Iterator[str]:
+    """Find types of inputs, and states, of which the table says nothing."""
+    for place, taken in _TAKEN.get(node.op, {}).items() if node.inputs else ():
+        given = known.of(node.inputs[place]) or stored_type(node.inputs[place]) if place < len(node.inputs) else ""
+        if given and given not in taken:
+            yield f"its input {place} is {given.lower()}, not {' or '.join(taken).lower()}"
+    if node.op == "TRANSPOSE_CONV" and len(node.inputs) > 3 and not node.inputs[3].is_absent:
+        bias, taken = known.of(node.inputs[3]), _BIAS_TYPES.get(known.of(node.inputs[2]), ())
+        made = stored_type(node.outputs[0]) if node.outputs else ""
+        if made and known.of(node.inputs[2]) not in ("", made):
+            yield f"its output 0 is {made.lower()}, its input 2 {known.of(node.inputs[2]).lower()}"
+        if bias and taken and bias not in taken:
+            yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
+    if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) not in (20, 24):
+        yield f"it has {len(node.inputs)} inputs, not 20 or 24"
+    if node.op == "DENSIFY" and node.inputs and node.inputs[0].tensor is None and not node.inputs[0].is_absent:
+        yield "its input 0 is no constant"
+    for place in _STATES.get(node.op, ()):
+        state = node.inputs[place] if place < len(node.inputs) else None
+        if state is not None and not state.is_absent and not (state.extra and state.extra.get("is_variable")):
+            yield f"its state, input {place}, is no variable"
+
+
+def _written(node: Node, kernel: Builtin, first: str) -> Iterator[str]:
+    """Find results of another width than what is written, and inputs with which a kernel never ran."""
+    made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
+    is_summed = (node.op, first, made) == ("BATCH_MATMUL", "INT8", "INT32")
+    widths = _WIDTHS.get(made), _WIDTHS.get(first)
+    if not is_summed and None not in widths and widths[0] != widths[1]:  # it writes too much, or leaves what was there
+        yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
+    if node.op == "SOFTMAX" and first == "FLOAT32" and node.outputs and stored_type(node.outputs[0]) != first:
+        yield f"its output 0 is {stored_type(node.outputs[0]).lower()}, not float32"
+    if kernel.ran and first in _TRIED - kernel.ran and ("", "0") not in kernel.refused:
+        yield f"its input 0 is {first.lower()}, which its kernel does not take"
+
+
+def _run_faults(node: Node, known: KernelTypes) -> Iterator[str]:
+    yield from _composed(node, known)
+    for name, ref in node.attrs.items():
+        inner = ref.graph if isinstance(ref, FunctionRef) and "cond_" in name else None
+        if inner is not None and len(inner.outputs) == 1:
+            made = KernelTypes(inner).of(inner.outputs[0].value)
+            if made not in ("BOOL", ""):
+                yield f"its {name} gives {made.lower()}, not bool"
+
+
+def _composed(node: Node, known: KernelTypes) -> Iterator[str]:
+    """Hold the outputs of a composite operator to what its decomposition yields: the bytes are copied."""
+    inner = [ref.graph for ref in node.function_refs if ref.graph is not None]
+    if node.op != "STABLEHLO_COMPOSITE" or not inner:
+        return
+    given = {value: known.of(source) for value, source in zip(inner[0].inputs, node.inputs, strict=False)}
+    within = KernelTypes(inner[0], given)
+    for place, (value, output) in enumerate(zip(node.outputs, inner[0].outputs, strict=False)):
+        stored, made = stored_type(value), within.of(output.value)
+        if stored and made and stored != made:
+            yield f"its output {place} is {stored.lower()}, its decomposition yields {made.lower()}"
+
+
 def _unlike(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[str]:
     """Find inputs of different types where one is wanted."""
-    found = {place: known.of(node.inputs[place]) for place in sorted(kernel.same) if place < len(node.inputs)}
+    found = {
+        place: known.of(node.inputs[place])
+        for place in _ALIKE.get(node.op, sorted(kernel.same))
+        if place < len(node.inputs)
+    }
     types = {place: type for place, type in found.items() if type}
     first = next(iter(types), 0)
     for place, type in types.items():
@@ -159,6 +277,8 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
     inputs, outputs = _places(node)
     first = stored_type(node.inputs[0]) if node.inputs else ""
     scaled = any(_parameters(value).scale for _, value in (*inputs, *outputs))
+    if not scaled and _wants_scales(node, kernel, first):
+        yield f"it is given {first.lower()} and numbers of 8 or 16 bits, and none has a scale"
     for place, value in (*inputs, *outputs):
         found = _parameters(value)
         if stored_type(value) != first:
@@ -172,11 +292,72 @@ def _quantization_faults(node: Node, kernel: Builtin) -> Iterator[str]:
         for place, value in outputs:  # the bounds of the activation are divided by the scale
             if stored_type(value) in _QUANTIZED and not _parameters(value).scale:
                 yield f"its {_named(place)} has no scale"
+    yield from _bias_zero(node)
+
+
+def _bias_zero(node: Node) -> Iterator[str]:
+    yield from _bias_scale(node)
+    yield from _result_scale(node)
+    yield from _sum_scale(node)
+    axis = _CHANNEL_AXIS.get(node.op)
+    weights = _parameters(node.inputs[1]) if axis is not None and len(node.inputs) > 1 else Quantization()
+    if len(weights.scale) > 1 and weights.axis != axis and stored_type(node.inputs[0]) in _QUANTIZED:
+        yield f"the scales of its weights run along dimension {weights.axis}, not {axis}"
     bias = _BIASES.get(node.op, len(node.inputs))
     if bias < len(node.inputs) and stored_type(node.inputs[bias]) == "INT32":
         zero = next(filter(None, _parameters(node.inputs[bias]).zero_point), 0)
         if zero:
             yield f"its bias has the zero point {zero}"
+
+
+def _result_scale(node: Node) -> Iterator[str]:
+    """Hold the scale of a result to the one that its kernel is made for."""
+    made = _parameters(node.outputs[0]) if node.outputs else Quantization()
+    type = stored_type(node.outputs[0]) if node.outputs else ""
+    scale, zero = _FIXED.get(node.op, {}).get(type, (0.0, 0))
+    if scale and node.inputs and stored_type(node.inputs[0]) == type:
+        found = made.scale[0] if made.scale else 0.0
+        if not math.isclose(found, scale, rel_tol=1e-3) or [*made.zero_point[:1]] != [zero]:
+            points = ", ".join(map(str, made.zero_point)) or "none"
+            yield f"its result has the scale {found:g} and the zero point {points}; it wants {scale:g} and {zero}"
+    given = _parameters(node.inputs[0]).scale if node.inputs else ()
+    for value in node.outputs if node.op == "UNPACK" else ():
+        if [*_parameters(value).scale] != [*given]:
+            yield f"its input has the scales {[*given]}, one result {[*_parameters(value).scale]}"
+    if node.op == "QUANTIZE" and node.outputs and not made.scale and made.scales is None:
+        yield "its result has no scale"
+
+
+def _sum_scale(node: Node) -> Iterator[str]:
+    """Find sums whose scale is too small beside those of the inputs: their quotient must be below a bound."""
+    if node.op not in ("ADD", "SUB") or len(node.inputs) < 2 or stored_type(node.inputs[0]) not in _QUANTIZED:
+        return
+    found = [_parameters(value).scale for value in (*node.inputs[:2], *node.outputs[:1])]
+    if len(found) == 3 and all(len(scales) == 1 and scales[0] > 0 for scales in found):
+        largest, made = 2 * max(found[0][0], found[1][0]), found[2][0]
+        if largest >= made * (1 << (15 if stored_type(node.inputs[0]) == "INT16" else 20)):
+            yield f"its result has the scale {made:g}, its inputs one of {largest / 2:g}"
+
+
+def _bias_scale(node: Node) -> Iterator[str]:
+    """Hold the scale of a bias to those of the product (`GetQuantizedConvolutionMultipler` in `kernel_util.cc`)."""
+    if node.op != "FULLY_CONNECTED" or len(node.inputs) < 3 or stored_type(node.inputs[0]) not in ("INT8", "UINT8"):
+        return
+    found = [_parameters(value).scale for value in (*node.inputs[:3], *node.outputs[:1])]
+    if len(found) < 4 or any(len(scales) != 1 for scales in found):
+        return
+    given, weights, bias, made = (scales[0] for scales in found)
+    if made > 0 and not abs(given * weights - bias) / made <= _MOST_OFF:  # NaN too
+        yield f"its bias has the scale {bias:g}, its input and weights make {given * weights:g}"
+
+
+def _wants_scales(node: Node, kernel: Builtin, first: str) -> bool:
+    if node.op == "DEPTHWISE_CONV_2D" and first == "FLOAT32" and stored_type(node.inputs[1]) == "INT8":
+        return True  # a hybrid
+    is_small = first in ("INT8", "UINT8")
+    is_known = node.op in _SCALED | _SCALED_BYTES if is_small else node.op in _SCALED and first in _QUANTIZED
+    is_wanted = first in kernel.bare or is_known
+    return is_wanted and not any(_parameters(value).custom for value in (*node.inputs, *node.outputs))
 
 
 def _parameters(value: Value) -> Quantization:
@@ -189,47 +370,17 @@ def _shape_faults(node: Node) -> Iterator[str]:
         given, made = _dims(node.inputs[0]), _dims(node.outputs[0])
         if given is not None and made is not None and given != made:
             yield f"its output is stored as {list(made)}, what it unpacks is {list(given)}"
-    if node.op == "RESHAPE" and len(node.inputs) == 1 and not node.attrs.get("new_shape"):
-        elements = node.inputs[0].shape.num_elements if node.inputs[0].shape is not None else None
-        if elements not in (1, None):
-            yield f"nothing says to which shape, and its input has {elements} elements"
-    if node.op == "FULLY_CONNECTED" and len(node.inputs) > 1:
-        yield from _matrix_faults(node)
-    if node.op in _CHANNELS and len(node.inputs) > 1:
-        yield from _weight_faults(node)
     if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) > _LSTM_STATES[-1]:
         yield from _lstm_faults(node)
 
 
-def _weight_faults(node: Node) -> Iterator[str]:
-    """Hold the ranks of what convolutions are given to 4, and biases to the channels that the weights make."""
-    weights, bias = (
-        _dims(node.inputs[1]),
-        node.inputs[_BIASES[node.op]] if len(node.inputs) > _BIASES[node.op] else None,
-    )
-    for place, value in enumerate(node.inputs[:2]) if node.op != "FULLY_CONNECTED" else ():
-        found = _dims(value) if value.producer is None else None
-        if found is not None and len(found) != _IMAGE:
-            yield f"its input {place} has {len(found)} dimensions, not {_IMAGE}"
-    stored = _dims(bias) if bias is not None and bias.tensor is not None else None
-    if stored is None or not weights or node.inputs[1].tensor is None:
-        return
-    if math.prod(stored) != weights[_CHANNELS[node.op]]:
-        yield f"its bias has {math.prod(stored)} elements, its weights make {weights[_CHANNELS[node.op]]} channels"
-
-
-def _matrix_faults(node: Node) -> Iterator[str]:
-    given, weights = _dims(node.inputs[0]), _dims(node.inputs[1])
-    if weights is not None and len(weights) != 2:
-        yield f"its weights have {len(weights)} dimensions, not 2"
-    elif given is not None and weights is not None and weights[1] > 0 and node.inputs[0].producer is None:
-        rest = math.prod(given) % weights[1]
-        if rest:
-            yield f"its input has {math.prod(given)} elements, its weights take rows of {weights[1]}"
-
-
 def _lstm_faults(node: Node) -> Iterator[str]:
     """Hold weights, biases and states to each other, as `CheckInputTensorDimensions` of the kernel does."""
+    for places in _LSTM_TOGETHER:
+        there = [place for place in places if place < len(node.inputs) and not node.inputs[place].is_absent]
+        wanted_here = [place for place in places if place != 9 or not node.inputs[1].is_absent]
+        if there and there != [place for place in wanted_here if place < len(node.inputs)]:
+            yield f"of its inputs {', '.join(map(str, places))} some are left out"
     given = _dims(node.inputs[0])
     if given is None or len(given) != 3:
         if given is not None:

@@ -12,6 +12,7 @@ from graphsurgeon.checks.tflite.places import operator
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.tflite import support
 from graphsurgeon.formats.tflite.metadata import content, entries
+from graphsurgeon.model.dtype import FLOAT32, INT8
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph, Signature
@@ -134,11 +135,30 @@ def signatures(metagraph: MetaGraph) -> Iterator[Finding]:
             continue
         if signature.outputs and not signature.graph.outputs:
             what = "its subgraph has no outputs"
-            yield Finding("error", f"signature {signature.key}", what, "gs add-output makes some", "signature-tensor")
+            yield Finding("warning", f"signature {signature.key}", what, "gs add-output makes some", "signature-tensor")
         if not signature.key:
             what, hint = "it has no key: interpreters do not open or do not call it", "gs remove-signature"
             yield Finding("error", f"signature {signature.key!r}", what, hint, "signature-key")
         yield from _signature_tensors(signature)
+
+
+# Operators that the delegate XNNPACK takes over, of float32 and int8.
+_DELEGATED = frozenset(
+    {
+        *("ABS", "ADD", "AVERAGE_POOL_2D", "BATCH_MATMUL", "CEIL", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D"),
+        *("DIV", "ELU", "EXP", "FLOOR", "FULLY_CONNECTED", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "LOG"),
+        *("MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "NEG", "PAD", "PRELU", "RELU", "RELU6", "RESHAPE"),
+        *("RESIZE_BILINEAR", "ROUND", "RSQRT", "SOFTMAX", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "SUB", "SUM"),
+        *("TANH", "TRANSPOSE", "TRANSPOSE_CONV", "SIN", "COS", "SLICE", "SPLIT", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE"),
+    }
+)
+
+
+def _is_delegated(value: object) -> bool:
+    if not isinstance(value, Value) or value.producer is None:
+        return False
+    is_taken_over = value.producer.op in _DELEGATED and value.dtype in (FLOAT32, INT8)
+    return is_taken_over or value.producer.op == "READ_VARIABLE"  # which allocates it for the run alone
 
 
 def _signature_tensors(signature: Signature) -> Iterator[Finding]:
@@ -155,5 +175,6 @@ def _signature_tensors(signature: Signature) -> Iterator[Finding]:
             elif not any(value is target for value in known):
                 what = f"it names {target}, which is no {side} of its subgraph"
                 hint = "gs add-output makes it one" if side == "output" else "make it an input of the subgraph"
-                severity: Severity = "error" if side == "input" else "warning"  # interpreters die, or yield it
+                # Interpreters die, or yield it; not what the delegate computes, which keeps it to itself.
+                severity: Severity = "error" if side == "input" or _is_delegated(target) else "warning"
                 yield Finding(severity, where, what, hint, "signature-tensor")

@@ -11,7 +11,7 @@ from typing import Any
 from graphsurgeon.checks.tflite.places import ANEW, operator, own
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.tflite.schema import option_tables, option_unions
-from graphsurgeon.model.dtype import BOOL, RESOURCE, VARIANT, DType
+from graphsurgeon.model.dtype import INT64, RESOURCE, STRING, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -26,14 +26,18 @@ _STRIDES, _DILATIONS = ("stride_h", "stride_w"), ("dilation_h_factor", "dilation
 # Options that must not be 0.
 _STEPS = {
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _STRIDES + _DILATIONS),
+    "TRANSPOSE_CONV": _STRIDES,
+    **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), ("block_size",)),
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), _STRIDES),
 }
 # Options that an interpreter looks at while it opens the file (`flatbuffer_conversions.cc`), and what it knows of them.
 _FORMATS: dict[str, dict[str, tuple[bytes, ...]]] = {
     "FULLY_CONNECTED": {"weights_format": (b"DEFAULT", b"SHUFFLED4x16INT8")},
     "LSTM": {"kernel_type": (b"FULL", b"BASIC")},
+    "MIRROR_PAD": {"mode": (b"REFLECT", b"SYMMETRIC")},
     "LSH_PROJECTION": {"type": (b"SPARSE", b"DENSE")},
 }
+_OPTIONS_WANTED = ("MIRROR_PAD",)  # what stands for options that are missing is none that the kernel knows
 RUNNERS = frozenset({"CALL", "CALL_ONCE", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE"})
 
 
@@ -41,9 +45,22 @@ def kinds(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find operators that no interpreter has, or not in this version."""
     for graph in metagraph.graphs:
         for number, node in enumerate(graph.nodes):
-            what = _unknown(node)
+            what = _unknown(_code(node))
             if what:
                 yield Finding("error", operator(graph, number, node), what, ANEW, "operator-kind")
+    yield from _unused_kinds(metagraph)
+
+
+def _unused_kinds(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find codes that no operator has: an interpreter looks all of them up while it opens the file."""
+    source: Any = metagraph.raw
+    if source is None or getattr(source, "drops_codes", True):
+        return
+    used = {id(_code(node)) for graph in metagraph.graphs for node in graph.nodes}
+    for number, code in enumerate(source.operators()):
+        what = _unknown(code) if id(code) not in used else ""
+        if what:
+            yield Finding("error", f"operator code #{number} ({code.name})", what, ANEW, "operator-kind")
 
 
 def is_custom(node: Node) -> bool:
@@ -61,14 +78,13 @@ def _code(node: Node) -> Any:
     return code if code.name == node.op else None
 
 
-def _unknown(node: Node) -> str:
-    """Say what keeps an interpreter from having a kernel for an operator; empty if nothing does."""
-    code = _code(node)
-    if code is None or node.op.startswith("#"):
+def _unknown(code: Any) -> str:
+    """Say what keeps an interpreter from having a kernel for a code; empty if nothing does, or for none."""
+    if code is None or code.name.startswith("#"):
         return ""
     if code.code == _CUSTOM:
         return "" if code.custom else "it is a custom operator without a name"
-    known = builtin(node.op)
+    known = builtin(code.name)
     if known is None:
         return f"no released interpreter has the builtin operator {code.code}"
     if known.versions is None:
@@ -95,6 +111,8 @@ def tensors(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _counts(where: str, node: Node, known: Builtin) -> Iterator[Finding]:
+    if known.inputs is None and known.ran and not node.inputs and node.op != "VAR_HANDLE":
+        yield Finding("error", where, "it has no inputs", ANEW, "operator-arity")
     sides = ("input", known.inputs, len(node.inputs)), ("output", known.outputs, len(node.outputs))
     for side, wanted, count in sides:
         if wanted is not None and not wanted[0] <= count <= (count if wanted[1] is None else wanted[1]):
@@ -134,12 +152,16 @@ def _miscounted(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
 
 
 def _odd_options(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
-    steps = [key for key in _STEPS.get(node.op, ()) if not own.get(key)]
+    steps = [
+        key for key in _STEPS.get(node.op, ()) if not own.get(key) or (node.op, own[key]) == ("TRANSPOSE_CONV", -1)
+    ]
     if steps:
         yield f"its options have no {steps[0]}"
     for key, value in node.attrs.items():
         if isinstance(value, DType) and value.number <= 0:
             yield f"its {key} is the element type {-1 - value.number}, which there is not"
+    if node.op in _OPTIONS_WANTED and not _has_own_options(node):
+        yield "it has no options"
     for key, taken in _FORMATS.get(node.op, {}).items():
         said = node.attrs.get(key, taken[0])
         if said not in taken:
@@ -230,7 +252,29 @@ def sources(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield Finding("error", own(graph), what, ANEW, "tensor-source")
         for value in graph.inputs:
             if value.tensor is not None:
-                yield Finding("error", own(graph), f"its input {value} is a constant", ANEW, "constant-input")
+                severity: Severity = "error" if _is_fed(value, graph) else "warning"
+                yield Finding(severity, own(graph), f"its input {value} is a constant", ANEW, "constant-input")
+
+
+def _is_fed(value: Value, graph: Graph) -> bool:
+    """Say whether an input is fed: each of the first subgraph and of what operators run, of others what is named."""
+    metagraph = graph.metagraph
+    named = [signature for signature in metagraph.signatures.values() if signature.graph is graph]
+    entries = [entry for signature in named for entry in signature.inputs.values()]
+    is_named = any(entry.mention is not None and entry.mention.target is value for entry in entries)
+    return is_named or graph is metagraph.graph or not named
+
+
+def signature_results(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find outputs of signatures that nothing fills: who calls one is refused."""
+    for signature in metagraph.signatures.values():
+        filled = {id(value) for value in signature.graph.inputs}
+        filled.update(id(value) for node in signature.graph.nodes for value in node.outputs)
+        for key, entry in signature.outputs.items():
+            value = entry.mention.target if entry.mention is not None else None
+            if isinstance(value, Value) and id(value) not in filled and _needs_filling(value):
+                what = f"it names {value}, which is neither stored, fed nor computed"
+                yield Finding("error", f"signature {signature.key}, output {key}", what, ANEW, "tensor-source")
 
 
 def _needs_filling(value: Value) -> bool:
@@ -238,6 +282,63 @@ def _needs_filling(value: Value) -> bool:
         return False
     is_empty = value.shape is not None and value.shape.num_elements == 0
     return not is_empty and not (value.extra or {}).get("is_variable")
+
+
+def tables(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find tables that are read and never filled, and keys and values of other types than their table's."""
+    nodes = [(graph, number, node) for graph in metagraph.graphs for number, node in enumerate(graph.nodes)]
+    filled = {_table(node) for _, _, node in nodes if node.op == "HASHTABLE_IMPORT"}
+    for graph, number, node in nodes:
+        table = _table(node)
+        if node.op == "HASHTABLE_FIND" and table is not None and table not in filled:
+            what = f"it reads the table {table}, which nothing fills"
+            yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+        kinds = (node.attrs.get("key_dtype"), node.attrs.get("value_dtype"))
+        if node.op == "HASHTABLE" and kinds not in ((INT64, STRING), (STRING, INT64)):
+            what = f"it is a table from {_shown(kinds[0])} to {_shown(kinds[1])}; there are those of int64 and string"
+            yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+        if node.op == "HASHTABLE_IMPORT" and len(node.inputs) > 2:
+            shapes = [value.shape for value in node.inputs[1:3] if value.tensor is not None]
+            if len(shapes) == 2 and shapes[0] != shapes[1]:
+                what = f"its keys are {shapes[0]}, its values {shapes[1]}"
+                yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+        if node.op == "HASHTABLE_IMPORT" and table is not None and len(node.inputs) > 2:
+            own = node.inputs[0].producer
+            wanted = (own.attrs.get("key_dtype"), own.attrs.get("value_dtype")) if own is not None else ()
+            for value, dtype in zip(node.inputs[1:], wanted, strict=False):
+                if isinstance(dtype, DType) and value.dtype is not None and value.dtype != dtype:
+                    what = f"it fills a table of {dtype} with {value.dtype}"
+                    yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+
+
+def variables(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find variables that are read as another type than anything puts there."""
+    nodes = [(graph, number, node) for graph in metagraph.graphs for number, node in enumerate(graph.nodes)]
+    given: dict[tuple[object, object], set[DType | None]] = {}
+    for _, _, node in nodes:
+        variable = _variable(node)
+        if node.op == "ASSIGN_VARIABLE" and variable is not None and len(node.inputs) > 1:
+            given.setdefault(variable, set()).add(node.inputs[1].dtype)
+    for graph, number, node in nodes:
+        variable = _variable(node) if node.op == "READ_VARIABLE" else None
+        known = given.get(variable, set()) if variable is not None else set()
+        made = node.outputs[0].dtype if node.outputs else None
+        if made is not None and known and None not in known and made not in known:
+            what = f"it reads {made} from a variable that is given {' or '.join(sorted(map(str, known)))}"
+            yield Finding("error", operator(graph, number, node), what, ANEW, "variable-type")
+
+
+def _variable(node: Node) -> tuple[object, object] | None:
+    """Return what names the variable whose handle an operator is given, None where that is not known."""
+    own = node.inputs[0].producer if node.inputs and node.op in ("ASSIGN_VARIABLE", "READ_VARIABLE") else None
+    is_named = own is not None and own.op == "VAR_HANDLE"
+    return (own.attrs.get("container"), own.attrs.get("shared_name")) if own is not None and is_named else None
+
+
+def _table(node: Node) -> object:
+    """Return the number of the table whose handle an operator is given, None where that is not known."""
+    own = node.inputs[0].producer if node.inputs and node.op.startswith("HASHTABLE_") else None
+    return own.attrs.get("table_id") if own is not None and own.op == "HASHTABLE" else None
 
 
 def runners(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -249,6 +350,8 @@ def runners(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _misfits(node: Node) -> Iterator[str]:
+    if node.op == "CALL_ONCE" and node.outputs:
+        yield f"it runs a subgraph once, which gives it none of its {plural(len(node.outputs), 'output')}"
     run = {name: ref.graph for name, ref in node.attrs.items() if isinstance(ref, FunctionRef)}
     for name, inner in run.items():
         if inner is None:
@@ -258,8 +361,6 @@ def _misfits(node: Node) -> Iterator[str]:
             yield f"its {name} takes {plural(len(inner.inputs), 'tensor')}, it gives it {inputs}"
         if outputs not in (None, len(inner.outputs)):
             yield f"its {name} gives {plural(len(inner.outputs), 'tensor')}, it takes {outputs}"
-        if "cond_" in name and len(inner.outputs) == 1 and inner.outputs[0].value.dtype not in (BOOL, None):
-            yield f"its {name} gives {inner.outputs[0].value.dtype}, not bool"
     loops = [inner for name, inner in run.items() if inner is not None and ("cond_" in name or "body_" in name)]
     if len(loops) == 2 and loops[0] is loops[1]:
         yield "its condition and its body are one subgraph"

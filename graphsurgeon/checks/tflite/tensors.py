@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphsurgeon.checks.tflite.places import ANEW, subgraph, tensor
+from graphsurgeon.checks.tflite.places import ANEW, tensor
 from graphsurgeon.errors import plural
 from graphsurgeon.model.dtype import RESOURCE, STRING, UINT8, VARIANT
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.quantization import Quantization
-from graphsurgeon.shapes import tflite as shapes
 
 _MOST_ELEMENTS = 1 << 47  # what a process can address
 
@@ -29,17 +28,6 @@ def sizes(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield Finding("error", tensor(value), what, hint, "tensor-shape")
 
 
-def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:
-    """Find operators that do not take the shapes they are given; of subgraphs that are called from outside.
-
-    A subgraph that operators run gets its shapes from them, whatever is stored.
-    """
-    called = dict.fromkeys([metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())])
-    for graph in called:
-        for found in shapes.contradictions(graph) if graph.raw is not None else ():
-            yield Finding("error", f"{subgraph(graph)}{found.where}", found.what, ANEW, "shape")
-
-
 def types(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find element types that there are not, and variables that are stored or hold text."""
     for graph in metagraph.graphs:
@@ -48,9 +36,37 @@ def types(metagraph: MetaGraph) -> Iterator[Finding]:
             if value.dtype is not None and value.dtype.number < 0:
                 what = f"its element type is {-1 - value.dtype.number}, which there is not"
                 yield Finding("error", tensor(value), what, ANEW, "tensor-type")
-            elif is_variable and (value.tensor is not None or value.dtype in (STRING, RESOURCE, VARIANT)):
-                what = f"it is a variable{', and stored' if value.tensor is not None else f' of type {value.dtype}'}"
-                yield Finding("error", tensor(value), what, ANEW, "tensor-variable")
+            elif is_variable:
+                yield from (Finding("error", tensor(value), what, ANEW, "tensor-variable") for what in _variable(value))
+
+
+# Operators that leave what they are given where it lies: nothing is allocated for their result.
+_IN_PLACE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "BITCAST")
+
+
+def _variable(value: Value) -> Iterator[str]:
+    if value.tensor is not None or _is_stored_empty(value):
+        yield "it is a variable, and stored"
+    elif value.dtype in (STRING, RESOURCE, VARIANT):
+        yield f"it is a variable of type {value.dtype}"
+    elif _is_in_place(value):
+        yield "it is a variable, and an operator's result, which has no memory of its own"
+
+
+def _is_in_place(value: Value) -> bool:
+    """Say whether a tensor inside a subgraph lies where what it is made of lies, which an operator makes too."""
+    node = value.producer
+    is_inner = not any(output.value is value for output in value.graph.outputs)
+    return node is not None and node.op in _IN_PLACE and is_inner and node.inputs[0].producer is not None
+
+
+def _is_stored_empty(value: Value) -> bool:
+    """Say whether a tensor without elements has a buffer with none."""
+    source: Any = value.graph.metagraph.raw
+    origin = value.raw
+    number = origin.table.get("buffer") if origin is not None else 0
+    buffers = source.root.tables("buffers") if number and hasattr(source, "root") else ()
+    return 0 < number < len(buffers) and bool(buffers[number].place("data"))
 
 
 def names(metagraph: MetaGraph) -> Iterator[Finding]:
@@ -76,7 +92,7 @@ def quantization(metagraph: MetaGraph) -> Iterator[Finding]:
                     severity: Severity = "error" if id(value) in used - loose else "warning"
                     yield Finding(severity, tensor(value), what, ANEW, "quantization")
                 for what in _odd_zero(value, found):
-                    severity = "error" if id(value) in used else "warning"
+                    severity = "error" if id(value) in used and not _is_unpacked(value) else "warning"
                     yield Finding(severity, tensor(value), what, ANEW, "quantization")
 
 
@@ -91,6 +107,10 @@ def _misfits(value: Value, found: Quantization) -> Iterator[str]:
         yield f"{len(found.scale)} scales for {dims[found.axis]} channels"
 
 
+# Operators that only move elements: XNNPACK takes them of 8 bits, and looks at scales then; no other kernel does.
+_MOVING = frozenset(
+    ("PAD", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "GATHER", "TILE", "SPLIT")
+)
 # What XNNPACK does not fuse with a matrix product.
 _ACTIVATIONS_LEFT = (b"TANH", b"SIGN_BIT")
 # Operators that multiply by weights -> the place of the bias. The weights are their second input.
@@ -102,12 +122,26 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
 
     Which these are was asked of LiteRT with and without XNNPACK, with scales below 0 and NaN.
     """
+    for value in graph.values:
+        around = [*value.consumers, *([value.producer] if value.producer is not None else [])]
+        if (
+            value.dtype is not None
+            and value.dtype.name == "int16"
+            and around
+            and all(node.op in _MOVING for node in around)
+        ) or _is_unpacked(value):
+            yield value
     for node in graph.nodes:
         bias = _BIASES.get(node.op)
         for place, value in enumerate(node.inputs) if bias is not None else ():
             is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or _is_hybrid_alone(node, value))
             if value.tensor is not None and (place == bias or is_weight):
                 yield value
+
+
+def _is_unpacked(value: Value) -> bool:
+    """Say whether a tensor is a constant that is unpacked once, whatever comes out."""
+    return value.tensor is not None and bool(value.consumers) and all(one.op == "DEQUANTIZE" for one in value.consumers)
 
 
 def _is_hybrid_alone(node: Node, weights: Value) -> bool:
