@@ -51,7 +51,7 @@ MAY_WALK = {
     # What is known of a node changes as the walk goes on, and nodes are visited again for that.
     "shapes/propagate.py": {"_settle"},
     "surgery/moves/branches/fold_predicates.py": {"_dead"},
-    "surgery/moves/branches/known_scalars.py": {"of"},
+    "surgery/moves/branches/known_scalars.py": {"of", "_rank"},
     "surgery/moves/variable_uses.py": {"trace"},
     "surgery/stripping/unneeded.py": {"sort_nodes"},
     # A node is visited with the frames, branches or calls around it, not by itself.

@@ -209,7 +209,7 @@ def is_refused(finding: Finding) -> bool:
 def _structure(model: Model, readers: Nodes) -> Iterator[Finding]:
     yield from entries.repeated_tags(model)
     of_graphs = [
-        partial(_of_readers, EDGE_RULES[rule], readers) if rule in EDGE_RULES else rule for rule in GRAPH_RULES
+        partial(_of_readers, EDGE_RULES[rule], readers) if rule in EDGE_RULES else rule for rule in RULES[TENSORFLOW]
     ]
     yield from _of_metagraphs(model, {**RULES, TENSORFLOW: of_graphs})
 

@@ -217,6 +217,9 @@ def basename(prefix: Path) -> str:
     return "" if prefix.name == ".index" else prefix.name
 
 
+_WITHOUT_NAME = (".meta", ".index")  # what a Saver writes that is given a folder and no name
+
+
 def _is_named_folder(place: str | os.PathLike[str]) -> bool:
     return os.fspath(place).endswith(("/", os.sep))
 
@@ -232,7 +235,7 @@ def _named(format: str) -> tuple[Format, bool | None]:
 def _by_name(model: Model, path: Path, *, is_named_folder: bool) -> tuple[Format, bool | None]:
     """Return the format that a name says, and its form; None keeps the form of the source."""
     said = _said_by(path, is_named_folder=is_named_folder)
-    if not is_named_folder and path.name != ".meta" and registry.of_suffix(path.name) is not None:
+    if not is_named_folder and path.name not in _WITHOUT_NAME and registry.of_suffix(path.name) is not None:
         hint = f"put a name before it, or use {path.name}/ for a folder of that name"
         raise UsageError("is a suffix without a name", path=path, hint=hint)
     if said is None:

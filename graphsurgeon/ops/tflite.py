@@ -12,10 +12,20 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from graphsurgeon.errors import FormatError
-from graphsurgeon.formats.tflite.schema import schema
 
 SAME = "@"  # the type of the first input
 Range = tuple[int, int | None]  # least and most; None for no bound
+
+
+class TypesTaken(NamedTuple):
+    """What a kernel says to types: those that it takes, and no others, or those that it refuses."""
+
+    names: frozenset[str]
+    are_taken: bool
+
+    def refuse(self, type: str) -> bool:
+        """Say whether a type is refused; one that was not asked for is none of those taken."""
+        return (type in self.names) is not self.are_taken
 
 
 class Builtin(NamedTuple):
@@ -26,7 +36,7 @@ class Builtin(NamedTuple):
         versions: that are registered; None where there is no kernel.
         inputs, outputs: how many it has; None where nothing is known, or any number will do.
         optional: the inputs that may be left out.
-        refused: element type of the first input, and input (`1`) or output (`o0`) -> types that the kernel refuses
+        refused: element type of the first input, and input (`1`) or output (`o0`) -> what the kernel says to types
             there; names as TFLite's. `("", "0")` is of the first input, `("", "o0")` of operators without inputs.
         made: element type of the first input, and output (`o0`) -> the type that the kernel gives it, whatever is
             stored: that of an input (`@` the first, `@1` the second), its name, or `?`.
@@ -43,7 +53,7 @@ class Builtin(NamedTuple):
     inputs: Range | None = None
     outputs: Range | None = None
     optional: frozenset[int] = frozenset()
-    refused: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType({})
+    refused: Mapping[tuple[str, str], TypesTaken] = MappingProxyType({})
     made: Mapping[tuple[str, str], str] = MappingProxyType({})
     ran: frozenset[str] = frozenset()
     zero: frozenset[tuple[str, str]] = frozenset()
@@ -59,7 +69,8 @@ class Builtin(NamedTuple):
             place = "1" if place.isdecimal() else place
         elif self.name == "UNPACK" and place.startswith("o"):
             place = "o0"  # as all others
-        return type in self.refused.get((first, place), ())
+        types = self.refused.get((first, place))
+        return types is not None and types.refuse(type)
 
     @property
     def takes_any_number(self) -> bool:
@@ -71,8 +82,7 @@ class Builtin(NamedTuple):
 def builtins() -> dict[str, Builtin]:
     """Return the operators by name."""
     lines = Path(__file__).with_name("tflite.txt").read_text("utf-8").splitlines()
-    every = frozenset(schema().enum("TensorType").values())  # a type that was not asked for is none of those taken
-    found = (_parsed(line, every) for line in lines if line and not line.startswith("#"))
+    found = (_parsed(line) for line in lines if line and not line.startswith("#"))
     return {builtin.name: builtin for builtin in found}
 
 
@@ -81,11 +91,11 @@ def builtin(name: str) -> Builtin | None:
     return builtins().get(name)
 
 
-def _parsed(line: str, every: frozenset[str]) -> Builtin:
+def _parsed(line: str) -> Builtin:
     name, *words = line.split(" ")
     values = dict(word.split("=") for word in words)
     version, inputs, outputs = (_range(values.get(key)) for key in ("version", "inputs", "outputs"))
-    refused: dict[tuple[str, str], frozenset[str]] = {}
+    refused: dict[tuple[str, str], TypesTaken] = {}
     made: dict[tuple[str, str], str] = {}
     for key, told in values.items():
         firsts, sign, place = key.partition(":")
@@ -94,7 +104,7 @@ def _parsed(line: str, every: frozenset[str]) -> Builtin:
             if place.startswith("s"):
                 made[first, f"o{place[1:]}"] = told
             else:
-                refused[first, place] = types if told.startswith("!") else every - types
+                refused[first, place] = TypesTaken(types, are_taken=not told.startswith("!"))
     return Builtin(
         name,
         version,

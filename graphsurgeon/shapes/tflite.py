@@ -196,10 +196,8 @@ class RestatedOperator:
 
     def last_dim(self, index: int) -> int | None:
         """Return the stored size of the last dimension of an input."""
-        if index >= len(self._node.inputs):
-            return None
-        shape = self._restated.shape_of(self._node.inputs[index])
-        return shape.dims[-1] if shape.dims else None
+        shape = self._restated.shape_of(self._node.inputs[index]) if index < len(self._node.inputs) else None
+        return shape.dims[-1] if shape is not None and shape.dims else None
 
     @property
     def op(self) -> str:

@@ -311,11 +311,8 @@ CHECKPOINTS = [
     ),
     Case(
         "merge checkpoint/name_based checkpoint/object_graph -o OUT/o.ckpt",
-        "gs rename makes objects of names that become keys of them (--map: name -> PATH/.ATTRIBUTES/VARIABLE_VALUE)",
-        [
-            "rename checkpoint/name_based --map OUT/objects.json -o OUT/a.ckpt",
-            "merge OUT/a.ckpt checkpoint/object_graph --prefix b/ -o OUT/o.ckpt",
-        ],
+        "gs strip takes out what optimizers keep",
+        ["strip checkpoint/name_based -o OUT/a.ckpt", "merge OUT/a.ckpt checkpoint/object_graph -o OUT/p.ckpt"],
     ),
     Case(
         "rename checkpoint/name_based --ema -o OUT/o.ckpt",
@@ -412,6 +409,9 @@ ELSEWHERE = {
     ),
     "mxnet 1.9 changes it, in an environment of its own; gs convert makes it one of TensorFlow or ONNX": _FOREIGN,
     "a text editor changes the .prototxt; gs convert makes it one of TensorFlow or ONNX": _FOREIGN,
+    "gs convert MODEL net.onnx makes of it what onnxruntime runs": (
+        "lowering/test_frameworks.py::test_what_is_not_run_here_is_run_as_onnx"
+    ),
     "read single ones, with gs weights --match": "cli/test_hints.py::test_weights_that_claim_too_much",
     "gs weights --checksum and gs diff read them block by block": "cli/test_hints.py::test_weights_that_claim_too_much",
     "{} more errors of this kind: see `gs check`": "formats/test_bundle.py::test_many_errors_are_counted",

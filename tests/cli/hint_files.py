@@ -25,13 +25,6 @@ def text(content: str) -> Callable[[Path], None]:
     return make
 
 
-def objects_map(path: Path) -> None:
-    """Write names of a checkpoint as keys of objects."""
-    found = read(FIXTURES / "checkpoint" / "name_based").checkpoint
-    assert found is not None
-    path.write_text(json.dumps({key: f"{key}{_KEY}" for key in found.variables}))
-
-
 def no_objects(path: Path) -> None:
     """Write a checkpoint whose object graph is damaged."""
     shutil.copytree(FIXTURES / "checkpoint" / "object_graph", path)
@@ -103,7 +96,6 @@ FILES: dict[str, Callable[[Path], None]] = {
     "vocab.txt": text("a\nb\n"),
     "steps.txt": text("rename x=z -o other.pb\n"),
     "good_steps.txt": text("rename x=z\n"),
-    "objects.json": objects_map,
     "no_objects": no_objects,
     "empty.zip": no_model,
     "other_types.safetensors": other_types,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphsurgeon.bridges.run import run
 from graphsurgeon.edit import edit
 from graphsurgeon.errors import GraphSurgeonError, UnsupportedError, UsageError
 from graphsurgeon.formats import read
@@ -61,6 +62,14 @@ def test_the_written_model_reads_as_one_of_onnx(tmp_path: Path) -> None:
     assert weight.tensor is not None
     assert source.tensor is not None
     assert weight.tensor.tobytes() == source.tensor.tobytes()
+
+
+def test_what_is_not_run_here_is_run_as_onnx(tmp_path: Path) -> None:
+    network, inputs, _ = unpack("caffe", "in_place", tmp_path)
+    with pytest.raises(UnsupportedError, match="is not run here") as refused:
+        run(network)
+    assert refused.value.hint == "gs convert MODEL net.onnx makes of it what onnxruntime runs"
+    assert read(convert(network, tmp_path / "net.onnx", inputs)).traits.runtimes[0] == "onnxruntime"
 
 
 def test_batch_and_sides_stay_open_where_weights_tell_the_rest(tmp_path: Path) -> None:

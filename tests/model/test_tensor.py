@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tracemalloc
+from typing import Any
 
 import pytest
 
@@ -111,15 +112,32 @@ def test_what_all_weights_claim_is_bounded() -> None:
         compare_values(Tensor.of(FLOAT32, (1,), [1.0]), Tensor.of(FLOAT32, (1,), [2.0]), allowance)
 
 
-@pytest.mark.parametrize("dims", [None, [2]])
-def test_values_that_do_not_fill_the_shape_are_refused(dims: list[int] | None) -> None:
-    """Of unknown rank, which no tensor is, nothing is read; bytes that are too few are no list of fewer elements."""
-    message = schema.message("tensorflow.TensorProto")(dtype=3)
-    if dims is None:
-        message.tensor_shape.unknown_rank = True
-        message.int_val.append(7)
-    else:
-        message.tensor_shape.dim.add().size = 2
-        message.tensor_content = bytes(4)
-    with pytest.raises(FormatError, match=r"\d values? stored for int32 of shape"):
+def test_values_that_do_not_fill_the_shape_are_refused() -> None:
+    """Bytes that are too few are no list of fewer elements."""
+    message = schema.message("tensorflow.TensorProto")(dtype=3, tensor_content=bytes(4))
+    message.tensor_shape.dim.add().size = 2
+    with pytest.raises(FormatError, match=r"1 value stored for int32 of shape \[2\]"):
         read_tensor(message, []).items()
+
+
+def _of_unknown_rank() -> Any:
+    message = schema.message("tensorflow.TensorProto")(dtype=3, int_val=[7])
+    message.tensor_shape.unknown_rank = True
+    return message
+
+
+def test_values_of_unknown_rank_are_those_of_the_dimensions() -> None:
+    assert read_tensor(_of_unknown_rank(), []).items() == [7]
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_reads_values_of_unknown_rank_so() -> None:
+    import tensorflow as tf
+
+    graph = tf.compat.v1.GraphDef()
+    node = graph.node.add(name="c", op="Const")
+    node.attr["dtype"].type = 3
+    node.attr["value"].tensor.ParseFromString(_of_unknown_rank().SerializeToString())
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.import_graph_def(graph, name="")
+        assert session.run("c:0") == 7

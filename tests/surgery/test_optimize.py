@@ -88,7 +88,7 @@ def test_passes_are_chosen() -> None:
     text = "Add(Mul(Exp(x), 2), Mul(Exp(x), Mul(1, 2)))"
     assert set(run(G(text), only=["constants"]).passes) <= {"constants"}
     assert "fold" not in run(G(text), keep=["fold"]).passes
-    with pytest.raises(UsageError, match="there is no pass 'folding'; one of fold"):
+    with pytest.raises(UsageError, match="there is no pass 'folding'; did you mean 'fold'"):
         run(G(text), only=["folding"])
     assert set(run(G(text)).passes) <= set(PASSES)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from graphsurgeon.errors import FormatError
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.graph import AttrValue, FunctionRef
 from graphsurgeon.model.tensor import Tensor
@@ -95,7 +96,10 @@ def told_tensor(tensor: Tensor) -> str:
     head = f"{tensor.dtype} {tensor.shape}"
     if not 0 < tensor.num_elements <= FEW:
         return head
-    items = tensor.items()
+    try:
+        items = tensor.items()
+    except FormatError as error:
+        return f"{head} that cannot be read: {error.message}"
     shown = [
         item.decode("utf-8", "backslashreplace")
         if tensor.dtype is STRING

@@ -66,9 +66,12 @@ def read_tensor(message: Any, payloads: list[Payload]) -> Tensor:
 
     Of its shape the dimensions count alone, as for TensorFlow: a value that claims an unknown rank has one.
     """
+    return Tensor(DType.of(message.dtype), _shape_of_values(message), _ProtoSource(message, payloads))
+
+
+def _shape_of_values(message: Any) -> Shape:
     stored = message.tensor_shape
-    shape = Shape([dim.size for dim in stored.dim]) if stored.unknown_rank else read_shape(stored)
-    return Tensor(DType.of(message.dtype), shape, _ProtoSource(message, payloads))
+    return Shape([dim.size for dim in stored.dim]) if stored.unknown_rank else read_shape(stored)
 
 
 def write_tensor(tensor: Tensor, message: Any, payloads: list[Payload]) -> None:
@@ -166,12 +169,12 @@ class _ProtoSource:
         if message.tensor_content:
             yield bytes(message.tensor_content)
         else:
-            yield from _typed_chunks(message, dtype, read_shape(message.tensor_shape).num_elements or 0)
+            yield from _typed_chunks(message, dtype, _shape_of_values(message).num_elements or 0)
 
     def strings(self) -> Sequence[bytes]:
         message = self._whole()
         items = list(message.string_val)
-        count = read_shape(message.tensor_shape).num_elements or 0
+        count = _shape_of_values(message).num_elements or 0
         if len(items) >= count:
             return items[:count]
         _limit(count * max(len(items[-1]) if items else 0, 8))
