@@ -219,6 +219,7 @@ def _saved(path: str) -> Verdict:
     with tf.Graph().as_default() as graph, _session() as session:
         meta = _said(verdict, "v1 load", lambda: tf.compat.v1.saved_model.load(session, tags, path))
         if meta is not None:
+            _said(verdict, "v1 values", lambda: _all_filled(session, graph))
             for key in sorted(meta.signature_def):
                 if not key.startswith("__"):
                     signature = meta.signature_def[key]
@@ -259,7 +260,7 @@ def _run(session: Any, graph: Any, signature: Any, size: int) -> None:
         own = list(tensor.shape) if tensor.shape.rank is not None else []
         dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
         if len(own) == len(dims):  # what the signature leaves open, the graph may know
-            dims = [known if size < 0 else size for size, known in zip(dims, own, strict=True)]
+            dims = [known if size is None or size < 0 else size for size, known in zip(dims, own, strict=True)]
         feeds[tensor] = _value(tensor.dtype, dims, size)
     outputs = [signature.outputs[key] for key in sorted(signature.outputs)]
     found = [tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph) for info in outputs]
@@ -289,10 +290,20 @@ def _filled(function: Any) -> None:
     import tensorflow as tf
 
     for captured in function.captured_inputs:
-        told = getattr(captured, "_handle_data", None)  # of variables: tables say no shapes
-        is_variable = captured.dtype == tf.resource and told is not None and told.is_set
+        is_variable = captured.dtype == tf.resource and "tensorflow::Var" in str(captured)  # and no table
         if is_variable and not tf.raw_ops.VarIsInitializedOp(resource=captured):
             raise ValueError("it reads a variable that nothing has filled")
+
+
+def _all_filled(session: Any, graph: Any) -> None:
+    """Ask whether loading has filled every variable of the main graph, read by a signature that is run or not."""
+    import tensorflow as tf
+
+    handles = [op for op in graph.get_operations() if op.type == "VarHandleOp"]
+    asked = [tf.raw_ops.VarIsInitializedOp(resource=op.outputs[0]) for op in handles]
+    empty = [op.name for op, is_filled in zip(handles, session.run(asked), strict=True) if not is_filled]
+    if empty:
+        raise ValueError(f"loading fills no {empty[0]}")
 
 
 def _call_plainly(function: Any, size: int) -> None:

@@ -58,3 +58,10 @@ def test_the_loader_refuses_the_folder(tmp_path: Path, text: str, is_refused: bo
             tf.train.load_checkpoint(str(folder))
     else:
         assert tf.train.load_checkpoint(str(folder)) is not None
+
+
+@pytest.mark.parametrize(("name", "severity"), [("", "error"), ("model.meta", "warning")])
+def test_of_a_graph_with_its_checkpoint_too(tmp_path: Path, name: str, severity: str) -> None:
+    folder = shutil.copytree(FIXTURES.parent / "metagraph" / "training_text", tmp_path / "m")
+    (folder / "checkpoint").write_text('model_checkpoint_path: "/no/such/folder/model"\n')
+    assert told(folder / name) == {severity}

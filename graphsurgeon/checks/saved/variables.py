@@ -9,7 +9,6 @@ from pathlib import Path
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.checks.saved.variable_values import variable_values
-from graphsurgeon.disk import files, places
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.checkpoint import find as checkpoints
@@ -33,8 +32,8 @@ def of_model(model: Model) -> Iterator[Finding]:
     if model.checkpoint is not None:
         # `tf.train.load_checkpoint` and `latest_checkpoint` refuse the folder then; who names a checkpoint in it never
         # reads the file.
-        state, is_folder = model.checkpoint.state, files.is_folder(places.path_of(model.path))
-        severity = "error" if is_folder and state is not None and checkpoints.leads_nowhere(state) else "warning"
+        state = model.checkpoint.state if model.checkpoint.of_folder else None
+        severity = "error" if state is not None and checkpoints.leads_nowhere(state) else "warning"
         for what in checkpoints.state_faults(model.checkpoint):
             text, _, hint = what.partition("; ")
             yield Finding(severity, "folder", text, hint, "state-file")
