@@ -19,8 +19,8 @@ from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Saver
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.traversal import upstream
+from graphsurgeon.ops.kinds import SAVES
 
-_SAVING = frozenset({"SaveV2", "SaveSlices", "Save"})
 _READING = frozenset({"ReadVariableOp"})
 _HINT = "session-style loaders need it to restore the variables; gs strip --only savers takes it out"
 
@@ -84,7 +84,7 @@ def _reads_before(restore: Node, path: object) -> Node | None:
     for node in upstream([restore], fed=fed):
         functions = {*node.functions, *reached_functions(node.functions)}
         inside = (one.op for function in functions for one in function.nodes)
-        if node.op in _READING or not _SAVING.isdisjoint((node.op, *inside)):
+        if node.op in _READING or not SAVES.keys().isdisjoint((node.op, *inside)):
             return node
     return None
 
