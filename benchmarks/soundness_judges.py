@@ -20,6 +20,7 @@ _MOST_SIZE = 1000
 _SIZES = (2, 1, 3)  # what unknown dimensions are fed with: a run is refused if it is with each of them
 # A run that does not end, and the result of a branch that is not taken.
 _NO_REFUSAL = ("DeadlineExceeded", "Timed out", "does not have value")
+_OF_CHECKPOINTS = ("SaveV2", "SaveSlices", "Save", "MergeV2Checkpoints", "RestoreV2", "Restore", "RestoreSlice")
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 Verdict = dict[str, str]
 
@@ -73,7 +74,7 @@ def _value(dtype: Any, dims: list[int | None], size: int = _SIZES[0]) -> Any:
 
 def _feeds(graph: Any, size: int) -> dict[Any, Any]:
     found = [op.outputs[0] for op in graph.get_operations() if op.type == "Placeholder"]
-    return {one: _value(one.dtype, list(one.shape) if one.shape.rank is not None else [], size) for one in found}
+    return {one: _value(one.dtype, list(one.shape), size) for one in found if one.shape.rank is not None}
 
 
 def _graph(path: str) -> Verdict:
@@ -89,27 +90,42 @@ def _graph(path: str) -> Verdict:
 
 
 def _run_sinks(verdict: Verdict, graph: Any, session: Callable[[], Any]) -> None:
-    """Fetch what nothing reads: of as many nodes as it has, those of saving aside."""
-    sinks = [op for op in graph.get_operations() if op.outputs and not any(one.consumers() for one in op.outputs)]
-    if any(op.type == "Placeholder" and op.outputs[0].shape.rank is None for op in graph.get_operations()):
-        return  # nobody knows what to feed: kernels may die of a scalar in place of an image
+    """Fetch what nothing reads, and what comes of iterators: of as many nodes as it has, those of saving aside.
+
+    Of a placeholder of unknown rank nobody knows what to feed: kernels may die of a scalar in place of an image.
+    """
+    operations = graph.get_operations()
+    unknown = {op for op in operations if op.type == "Placeholder" and op.outputs[0].shape.rank is None}
+    sinks = [op for op in operations if op.outputs and not any(one.consumers() for one in op.outputs)]
+    sinks += [op for op in operations if op.type == "IteratorGetNext" and op not in sinks]
     feeds = {size: _feeds(graph, size) for size in _SIZES}
-    wanted = [op for op in sinks if op.type != "Placeholder" and not _saves(op)]
+    wanted = [op for op in sinks if op.type != "Placeholder" and not _saves(op) and unknown.isdisjoint(_before(op))]
+    makers = [op for op in operations if op.type == "MakeIterator"]
     for op in wanted[:_MOST_SINKS]:
-        _said_of_sizes(verdict, f"run {op.name}", lambda size, op=op: session().run(op.outputs[0], feeds[size]))
+        _said_of_sizes(verdict, f"run {op.name}", lambda size, op=op: _fetch(session(), op, feeds[size], makers))
+
+
+def _fetch(session: Any, op: Any, feeds: dict[Any, Any], makers: Sequence[Any]) -> None:
+    """Run an operation, its iterators made anew: without that a data set and its functions are never looked at."""
+    if makers:
+        session.run(makers, feeds)
+    session.run(op.outputs[0], feeds)
 
 
 def _saves(op: Any) -> bool:
     """Say whether running an operation writes or reads a checkpoint."""
+    return any(one.type in _OF_CHECKPOINTS for one in _before(op))
+
+
+def _before(op: Any) -> set[Any]:
+    """Return an operation and all that runs before it."""
     seen, waiting = {op}, [op]
     while waiting:
         one = waiting.pop()
-        if one.type in ("SaveV2", "SaveSlices", "Save", "MergeV2Checkpoints", "RestoreV2", "Restore", "RestoreSlice"):
-            return True
         before = {*(value.op for value in one.inputs), *one.control_inputs} - seen
         seen |= before
         waiting += before
-    return False
+    return seen
 
 
 def _meta(path: str) -> Verdict:
@@ -203,6 +219,7 @@ def _saved(path: str) -> Verdict:
     with tf.Graph().as_default() as graph, _session() as session:
         meta = _said(verdict, "v1 load", lambda: tf.compat.v1.saved_model.load(session, tags, path))
         if meta is not None:
+            _said(verdict, "v1 values", lambda: _all_filled(session, graph))
             for key in sorted(meta.signature_def):
                 if not key.startswith("__"):
                     signature = meta.signature_def[key]
@@ -218,7 +235,9 @@ def _saved(path: str) -> Verdict:
         known = _said(verdict, "v2 signatures", lambda: dict(loaded.signatures)) or {}
         for key in sorted(known):
             _said_of_sizes(verdict, f"v2 {key}", lambda size, key=key: _call(known[key], size))
-        for name, concrete in _functions(loaded):
+        functions = _functions(loaded)
+        _said(verdict, "v2 values", lambda: [_filled(one) for one in (*known.values(), *dict(functions).values())])
+        for name, concrete in functions:
             _said_of_sizes(verdict, f"v2 function {name}", lambda size, one=concrete: _call_plainly(one, size))
     return verdict
 
@@ -241,7 +260,7 @@ def _run(session: Any, graph: Any, signature: Any, size: int) -> None:
         own = list(tensor.shape) if tensor.shape.rank is not None else []
         dims = [dim.size for dim in info.tensor_shape.dim] if info.HasField("tensor_shape") else own
         if len(own) == len(dims):  # what the signature leaves open, the graph may know
-            dims = [known if size < 0 else size for size, known in zip(dims, own, strict=True)]
+            dims = [known if size is None or size < 0 else size for size, known in zip(dims, own, strict=True)]
         feeds[tensor] = _value(tensor.dtype, dims, size)
     outputs = [signature.outputs[key] for key in sorted(signature.outputs)]
     found = [tf.compat.v1.saved_model.get_tensor_from_tensor_info(info, graph) for info in outputs]
@@ -266,16 +285,42 @@ def _functions(loaded: Any) -> list[tuple[str, Any]]:
     return found
 
 
+def _filled(function: Any) -> None:
+    """Ask whether each variable that a function reads has a value: one without reads as no elements, not as a fault."""
+    import tensorflow as tf
+
+    for captured in function.captured_inputs:
+        is_variable = captured.dtype == tf.resource and "tensorflow::Var" in str(captured)  # and no table
+        if is_variable and not tf.raw_ops.VarIsInitializedOp(resource=captured):
+            raise ValueError("it reads a variable that nothing has filled")
+
+
+def _all_filled(session: Any, graph: Any) -> None:
+    """Ask whether loading has filled every variable of the main graph, read by a signature that is run or not."""
+    import tensorflow as tf
+
+    handles = [op for op in graph.get_operations() if op.type == "VarHandleOp"]
+    asked = [tf.raw_ops.VarIsInitializedOp(resource=op.outputs[0]) for op in handles]
+    empty = [op.name for op, is_filled in zip(handles, session.run(asked), strict=True) if not is_filled]
+    if empty:
+        raise ValueError(f"loading fills no {empty[0]}")
+
+
 def _call_plainly(function: Any, size: int) -> None:
     import tensorflow as tf
 
     arguments, keywords = function.structured_input_signature
-    specs = tf.nest.flatten((arguments, keywords))
-    if all(isinstance(spec, tf.TensorSpec) for spec in specs):
-        dims = [list(spec.shape) if spec.shape.rank is not None else [] for spec in specs]
-        values = [tf.constant(_value(spec.dtype, one, size), spec.dtype) for spec, one in zip(specs, dims, strict=True)]
-        given, named = tf.nest.pack_sequence_as((arguments, keywords), values)
-        function(*given, **named)
+    values = []
+    for spec in tf.nest.flatten((arguments, keywords)):
+        if isinstance(spec, tf.TensorSpec):
+            dims = list(spec.shape) if spec.shape.rank is not None else []
+            values.append(tf.constant(_value(spec.dtype, dims, size), spec.dtype))
+        elif spec is None or isinstance(spec, (bool, int, float, str)):
+            values.append(spec)  # traced with this value, which a call may give again
+        else:
+            return
+    given, named = tf.nest.pack_sequence_as((arguments, keywords), values)
+    function(*given, **named)
 
 
 def _tflite(path: str) -> Verdict:

@@ -7,13 +7,15 @@ without complaint, or fails where nobody looks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.checks.places import place
 from graphsurgeon.errors import GraphSurgeonError
 from graphsurgeon.formats.stablehlo.lift import lift
 from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding
-from graphsurgeon.model.graph import AttrValue, Node, Value
+from graphsurgeon.model.graph import AttrValue, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import UNKNOWN_RANK, Shape
 
@@ -24,6 +26,7 @@ _AGAIN = "export the model anew"
 
 def modules(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find modules that cannot be read, need a newer TensorFlow, or are not what their node says."""
+    called = _called(metagraph)
     for graph in metagraph.graphs:
         for node in graph.peek((OP,)):
             data = node.attrs.get("module")
@@ -41,7 +44,15 @@ def modules(metagraph: MetaGraph) -> Iterator[Finding]:
                 yield Finding("warning", where, f"its module cannot be read: {error.message}", _AGAIN, "module")
                 continue
             yield from _needs(module, where)
-            yield from _ends(module, node, where)
+            for finding in _ends(module, node, where):  # of a gradient that nothing runs nobody asks
+                is_idle = finding.severity == "error" and graph not in called
+                yield replace(finding, severity="warning") if is_idle else finding
+
+
+def _called(metagraph: MetaGraph) -> set[Graph]:
+    objects = metagraph.objects
+    named = {one for node in objects.nodes for one in node.functions if isinstance(one, Graph)} if objects else set()
+    return {metagraph.graph, *named, *reached_functions([metagraph.graph, *named])}
 
 
 def _needs(module: MetaGraph, where: str) -> Iterator[Finding]:

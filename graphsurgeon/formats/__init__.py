@@ -35,6 +35,7 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False, listing: boo
         UsageError: a folder holds no model, or several.
     """
     from graphsurgeon.disk.atomic import leftovers
+    from graphsurgeon.disk.files import is_folder
     from graphsurgeon.formats.recognise import locate
 
     location = locate.locate(path_of(path), listing=listing)
@@ -46,6 +47,8 @@ def read(path: str | os.PathLike[str], *, force_text: bool = False, listing: boo
         raise _diagnosed(error, location) from error
     except FileError as error:
         raise error.at(location.path) from error
+    if model.checkpoint is not None:
+        model.checkpoint.of_folder = is_folder(path_of(path))
     model.notes = [*location.notes, *model.notes, *leftovers(path_of(path))]
     if isinstance(location.path, RemotePath):
         from graphsurgeon.disk import remote

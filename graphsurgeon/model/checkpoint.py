@@ -103,9 +103,10 @@ class Checkpoint:
         variables: key -> Variable, the object graph's own entry not included.
         raw: the format's CheckpointSource; None for a new checkpoint.
         state: what the file `checkpoint` in its folder says; None where there is none or nobody has looked.
+        of_folder: it was read by naming the folder that it lies in.
     """
 
-    __slots__ = ("_objects", "prefix", "raw", "state", "variables", "version")
+    __slots__ = ("_objects", "of_folder", "prefix", "raw", "state", "variables", "version")
 
     def __init__(
         self, prefix: str, version: int, variables: Mapping[str, Variable], raw: CheckpointSource | None = None
@@ -116,6 +117,7 @@ class Checkpoint:
         self.raw: Any = raw
         self._objects: list[ObjectGraph | None] | None = None
         self.state: StateFile | None = None
+        self.of_folder = False
 
     @property
     def objects(self) -> ObjectGraph | None:

@@ -120,7 +120,11 @@ def call_arguments(metagraph: MetaGraph) -> Iterator[Finding]:
         for node in graph.nodes:
             for what in _misfits(node) if node.op in _CHECKED else _of_reduction(node) if node.op == _REDUCTION else ():
                 severity: Severity = "error" if _is_instantiated(node) else running.severity(node)
-                if _has_idle_arguments(node) or (node not in fetched and _differs_unread(node)):
+                if node in fetched:
+                    is_idle = fetched[node] and _gives_fewer(node)
+                else:
+                    is_idle = _has_idle_arguments(node) or _differs_unread(node)
+                if is_idle:
                     severity = "warning"
                 yield Finding(severity, place(graph, node), what, _TYPES_HINT, CALL_TYPES)
 
@@ -175,10 +179,29 @@ def _is_instantiated(node: Node) -> bool:
     return gives_more or takes_more
 
 
-def _fetched(metagraph: MetaGraph) -> set[Node | None]:
-    """Return the nodes that loaders fetch: a call among them is not replaced by its function, and its types count."""
+def _fetched(metagraph: MetaGraph) -> dict[Node | None, bool]:
+    """Return the nodes that loaders and clients fetch, and whether for what they do alone, not for results.
+
+    A call among them is not replaced by its function, and its types count.
+    """
+    signatures = metagraph.signatures.values()
+    read = [mention.node for one in signatures for entry in one.outputs.values() for mention in entry.mentions]
     saver = metagraph.saver
-    return {saver.restore.node if saver is not None else None, init_node(metagraph)}
+    run = [saver.restore.node if saver is not None else None, init_node(metagraph)]
+    return {**dict.fromkeys(run, True), **dict.fromkeys(read, False)}
+
+
+def _gives_fewer(node: Node) -> bool:
+    """Say whether all that a call gets wrong are last results that its function does not give, and nothing reads."""
+    function = run_function(node) if node.op in PLAIN_CALLS else None
+    results, arguments = _types(node, "Tout"), _types(node, "Tin")
+    if function is None or results is None or arguments is None or len(results) <= len(function.outputs):
+        return False
+    if not _equal(arguments, [value.dtype for value in function.inputs]) or len(node.inputs) != len(arguments):
+        return False
+    given = [output.dtype for output in function.outputs]
+    is_equal = _equal(results[: len(given)], given)
+    return is_equal and not any(output.consumers for output in node.outputs[len(given) :])
 
 
 def _differs_unread(node: Node) -> bool:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphsurgeon.analysis.flow.calls import reached_functions
 from graphsurgeon.checks.graphs.mentions import takes_one
 from graphsurgeon.checks.graphs.ops import OutputTypes
 from graphsurgeon.checks.places import is_present
 from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.finding import Finding, Severity
-from graphsurgeon.model.graph import Value
+from graphsurgeon.model.graph import Node, Value
 from graphsurgeon.model.mention import Mention
 from graphsurgeon.model.metagraph import Saver
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.traversal import upstream
+from graphsurgeon.ops.kinds import SAVES
 
+_READING = frozenset({"ReadVariableOp"})
 _HINT = "session-style loaders need it to restore the variables; gs strip --only savers takes it out"
 
 
@@ -57,6 +60,10 @@ def _looked_up(saver: Saver, severity: Severity) -> Iterator[Finding]:
     if node is not None and fed is not None and is_present(path) and fed not in upstream([node]):
         what = f"it names {saver.filename.text!r}, which restoring does not read: it reads some other place"
         yield _finding(severity, "filename_tensor_name", what)
+    reader = _reads_before(node, path) if node is not None else None
+    if reader is not None:
+        what = f"restoring waits for {reader.name}, which reads variables that have no value yet"
+        yield _finding(severity, "restore_op_name", what)
     if ":" in saver.restore.text and node is not None and node.output_dtypes() == []:
         what = f"it names {saver.restore.text!r}, and that operation has no outputs"
         yield _finding("error", "restore_op_name", what)
@@ -69,6 +76,17 @@ def _looked_up(saver: Saver, severity: Severity) -> Iterator[Finding]:
         if mention.text and not is_present(mention.target):
             what = f"it names {mention.text!r}, which the graph does not have"
             yield Finding(how, f"saver, {field}", what, _HINT, "dangling-mention")
+
+
+def _reads_before(restore: Node, path: object) -> Node | None:
+    """Return a node that restoring runs and that reads variables, or saves: on load that fails."""
+    fed = {path} if isinstance(path, Value) else set()
+    for node in upstream([restore], fed=fed):
+        functions = {*node.functions, *reached_functions(node.functions)}
+        inside = (one.op for function in functions for one in function.nodes)
+        if node.op in _READING or not SAVES.keys().isdisjoint((node.op, *inside)):
+            return node
+    return None
 
 
 def _finding(severity: Severity, field: str, what: str) -> Finding:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from graphsurgeon.analysis.flow.restore_map import restore_map
 from graphsurgeon.checks.saved.variable_values import variable_values
-from graphsurgeon.disk import files, places
 from graphsurgeon.disk.files import Progress
 from graphsurgeon.errors import plural
 from graphsurgeon.formats.checkpoint import find as checkpoints
@@ -31,9 +30,10 @@ def of_model(model: Model) -> Iterator[Finding]:
         severity: Severity = "warning" if problem.severity == "error" and problem.where in unasked else problem.severity
         yield replace(problem, severity=severity, rule="checkpoint-files")
     if model.checkpoint is not None:
-        # Who names the folder cannot load by a file that says nothing; one that names another place was often moved.
-        state, is_folder = model.checkpoint.state, files.is_folder(places.path_of(model.path))
-        severity = "error" if is_folder and state is not None and state.problem else "warning"
+        # `tf.train.load_checkpoint` and `latest_checkpoint` refuse the folder then; who names a checkpoint in it never
+        # reads the file.
+        state = model.checkpoint.state if model.checkpoint.of_folder else None
+        severity = "error" if state is not None and checkpoints.leads_nowhere(state) else "warning"
         for what in checkpoints.state_faults(model.checkpoint):
             text, _, hint = what.partition("; ")
             yield Finding(severity, "folder", text, hint, "state-file")

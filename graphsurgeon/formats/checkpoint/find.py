@@ -32,7 +32,7 @@ from graphsurgeon.formats.checkpoint.bundle_read import HEADER_KEY, Bundle, Bund
 from graphsurgeon.formats.checkpoint.slices import SlicedSource
 from graphsurgeon.formats.checkpoint.state import INDEX, latest, read_state
 from graphsurgeon.formats.checkpoint.v1 import TableSet
-from graphsurgeon.model.checkpoint import STATE_FILE, Checkpoint
+from graphsurgeon.model.checkpoint import STATE_FILE, Checkpoint, StateFile
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
@@ -95,7 +95,7 @@ def state_faults(checkpoint: Checkpoint) -> list[str]:
     if state.problem:
         return [f"the file {STATE_FILE!r} {state.problem}; {mend}"]
     right = state.wrong.get(state.latest, state.latest)
-    if right != state.latest and os.path.isabs(state.latest) and right and os.path.exists(state.latest + INDEX):
+    if right != state.latest and not leads_nowhere(state):
         what = f"names {state.latest}, in another folder, which tf.train.latest_checkpoint returns in place of {right}"
         return [f"the file {STATE_FILE!r} {what}; {mend}"]
     if right != state.latest:
@@ -104,6 +104,14 @@ def state_faults(checkpoint: Checkpoint) -> list[str]:
     others = [path for path in state.wrong if path != state.latest]
     more = f"{len(others)} of the kept checkpoints, {others[0] if others else ''}"
     return [f"the file {STATE_FILE!r} names what is not there: {more}; {mend}"] if others else []
+
+
+def leads_nowhere(state: StateFile) -> bool:
+    """Say whether TensorFlow finds no checkpoint by a state file: it says nothing, or names what is not there."""
+    right, is_elsewhere = state.wrong.get(state.latest, state.latest), os.path.isabs(state.latest)
+    return bool(state.problem) or (
+        right != state.latest and not (is_elsewhere and right and os.path.exists(state.latest + INDEX))
+    )
 
 
 def lower(model: Model, *, basename: str | None = None) -> dict[str, Rope]:

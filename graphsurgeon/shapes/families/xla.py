@@ -26,13 +26,13 @@ def call_module(context: InferenceContext) -> Sequence[Result]:
 
 
 def module_arguments(node: Node) -> list[Value]:
-    """Return the arguments of `main` that stand for a node's inputs; none if its module cannot be read."""
+    """Return the arguments of `main` for a node's inputs; none if its module cannot be read or has others."""
     module, platforms = node.graph.metagraph.module_of(node), node.attrs.get("platforms")
     if module is None:
         return []
     skipped = int(isinstance(platforms, list) and len(platforms) > 1)  # first comes the number of the platform
-    arguments = module.graph.inputs[skipped:]
-    return [value for value in arguments if (value.extra or {}).get("type") != "token"]
+    arguments = [value for value in module.graph.inputs[skipped:] if (value.extra or {}).get("type") != "token"]
+    return arguments if len(arguments) == len(node.inputs) else []  # which is which is not known: told elsewhere
 
 
 @shape_fn(
