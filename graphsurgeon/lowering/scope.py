@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.errors import FileError, GraphSurgeonError
 from graphsurgeon.lowering.builder import Builder, legal_name
 from graphsurgeon.lowering.operand import Operand, is_held
 from graphsurgeon.lowering.source import Source
@@ -188,6 +188,8 @@ class Scope:
         try:
             results = self._results(node)
         except GraphSurgeonError as error:
+            if isinstance(error, FileError) and error.path is not None:
+                raise  # a file of weights that is not there, or not whole: no node's fault
             if not isinstance(error, _BehindError):
                 self._refuse(_place(node), node.op, error)
             results = [self._stand_in(value) for value in node.outputs]
