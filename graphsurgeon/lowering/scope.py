@@ -13,6 +13,7 @@ from graphsurgeon.lowering.table import LoweringError, lowering_functions
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.stored import missing_bytes
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops import onnx
 from graphsurgeon.shapes.dims import Dims
@@ -137,6 +138,9 @@ class Scope:
     def _found(self, value: Value) -> Operand | None:
         if value.tensor is not None:
             name = self._prefixed(value.name or "")
+            missing = missing_bytes(value.tensor)
+            if missing:
+                raise LoweringError(f"{value.name!r} has {missing}")
             return Operand.constant(value.tensor, name)
         outside = (value.extra or {}).get("outer")
         if isinstance(outside, Value) and self.outer is not None:

@@ -150,6 +150,14 @@ def test_weights_whose_file_is_not_there_are_no_fault_of_a_node(tmp_path: Path) 
         lowered(tmp_path, model(main, opset=13))
 
 
+def test_weights_that_are_cut_out_of_a_file_are_named(tmp_path: Path) -> None:
+    message = image_network()
+    [weight] = [one for one in message.graph.initializer if one.name == "w"]
+    weight.ClearField("raw_data")
+    with pytest.raises(UnsupportedError, match=r"Conv \('conv'\): 'w' has 0 bytes for float32 of shape \[3,2,3,3\]"):
+        lowered(tmp_path, message)
+
+
 def test_a_version_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     newest = onnx.newest("ai.onnx")
     path = save(tmp_path, image_network(opset=newest + 1))
