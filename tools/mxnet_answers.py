@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.update(MXNET_ONEDNN_ENABLED="0", MXNET_MKLDNN_ENABLED="0")  # oneDNN refuses some transposed convolutions
+os.environ.update(MXNET_USE_ONEDNN_RNN="0", MXNET_USE_MKLDNN_RNN="0")  # and counts on it in recurrent layers
 
 import mxnet as mx
 import numpy as np
@@ -114,6 +115,62 @@ def networks() -> dict[str, tuple[Any, dict[str, tuple[int, ...]]]]:
     )
     add("detection", _detection(), **_detected())
     add("detection_forced", _detection(force_suppress=True, nms_threshold=0.3, clip=False), **_detected())
+    label, score, start, size = (S.slice_axis(x, axis=-1, begin=b, end=e) for b, e in ((0, 1), (1, 2), (2, 4), (4, 6)))
+    head, size = S.concat(S.round(S.abs(label)), score, dim=-1), S.abs(size)
+    corners, centres = S.concat(head, start, start + size, dim=-1), S.concat(score, start, size, head, dim=-1)
+    for name, settings in _SUPPRESSIONS.items():
+        rows = centres if settings.get("in_format") else corners
+        add(f"box_nms_{name}", S.contrib.box_nms(rows, **settings), data=(2, 12, 6))
+    add("box_nms_one", S.contrib.box_nms(corners, overlap_thresh=0.3), data=(12, 6))
+    boxes = S.var("boxes")
+    which, start, size = (S.slice_axis(boxes, axis=1, begin=b, end=e) for b, e in ((0, 1), (1, 3), (3, 5)))
+    rois = S.concat(S.clip(S.round(which), 0, 2), start, start + S.abs(size) * 2 + 0.5, dim=1)
+    for name, settings in {"plain": {}, "aligned": {"aligned": True, "spatial_scale": 0.5}}.items():
+        aligned = S.contrib.ROIAlign(x, rois, pooled_size=(3, 2), sample_ratio=2, **{"spatial_scale": 1.0, **settings})
+        add(f"roi_align_{name}", aligned, data=(3, 4, 7, 6), boxes=(5, 5))
+    add("roi_align_own_points", S.contrib.ROIAlign(x, rois, pooled_size=(2, 2), spatial_scale=1.0), data=(3, 4, 7, 6),
+        boxes=(5, 5))  # fmt: skip
+    found.update(_recurrent())
+    return found
+
+
+# Rows of class, score and corners; numbers are those of a normal distribution.
+_SUPPRESSIONS: dict[str, dict[str, Any]] = {
+    "all": {"overlap_thresh": 0.2, "valid_thresh": -0.5},
+    "classes": {"overlap_thresh": 0.2, "valid_thresh": -1, "id_index": 0, "topk": 9},
+    "forced": {"overlap_thresh": 0.2, "valid_thresh": -1, "id_index": 0, "force_suppress": True},
+    "centres": {
+        "overlap_thresh": 0.1,
+        "valid_thresh": -1,
+        "in_format": "center",
+        "out_format": "center",
+        "coord_start": 1,
+        "score_index": 0,
+    },
+    "background": {"overlap_thresh": 0.1, "background_id": 1, "id_index": 0},
+}
+
+
+def _recurrent() -> dict[str, tuple[Any, dict[str, tuple[int, ...]]]]:
+    from mxnet.gluon import rnn
+
+    found: dict[str, tuple[Any, dict[str, tuple[int, ...]]]] = {}
+    for name, kind, settings in (
+        ("lstm", rnn.LSTM, {}),
+        ("lstm_both", rnn.LSTM, {"bidirectional": True, "num_layers": 2, "layout": "NTC"}),
+        ("gru", rnn.GRU, {"num_layers": 2}),
+        ("gru_both", rnn.GRU, {"bidirectional": True}),
+        ("rnn_tanh", rnn.RNN, {"activation": "tanh"}),
+        ("rnn_relu_both", rnn.RNN, {"activation": "relu", "bidirectional": True}),
+    ):
+        layer = kind(4, input_size=3, prefix="layer_", **settings)
+        found[name] = (layer(S.var("data")), {"data": (5, 2, 3)})
+    layer = rnn.LSTM(4, input_size=3, num_layers=2, prefix="layer_")
+    value, states = layer(S.var("data"), [S.var("h"), S.var("c")])
+    found["lstm_states"] = (S.Group([value, *states]), {"data": (5, 2, 3), "h": (2, 2, 4), "c": (2, 2, 4)})
+    start = S.zeros((1, 0, 4))
+    flat = S.RNN(S.var("data"), S.var("weights"), start, start, mode="lstm", state_size=4, num_layers=1, name="r")
+    found["lstm_flat"] = (flat, {"data": (5, 2, 3)})
     return found
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 
 from graphsurgeon.checks.graphs.calls import call_circle
 from graphsurgeon.errors import GraphSurgeonError, plural
-from graphsurgeon.model.dtype import STRING, DType
+from graphsurgeon.model.dtype import DType
 from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.stored import missing_bytes
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops import onnx
 from graphsurgeon.shapes import infer_shapes
@@ -202,24 +203,10 @@ def values(metagraph: MetaGraph) -> Iterator[Finding]:
 
 
 def _fault_of(tensor: Tensor) -> str:
-    """Say what is wrong with where the values lie; looks at sizes and reads none of the large ones."""
-    source, needed = tensor.source, tensor.num_elements
-    if tensor.dtype is STRING or not tensor.dtype.bits:
-        return ""
     try:
-        ranges = getattr(source, "ranges", lambda: None)()
-        if ranges is not None:
-            stored = sum(map(len, ranges))
-        else:
-            stored = sum(map(len, tensor.chunks())) if needed < _MOST_COUNTED else needed * tensor.dtype.itemsize
+        return missing_bytes(tensor)
     except GraphSurgeonError as error:
         return error.message
-    if stored < needed * tensor.dtype.itemsize:
-        return f"{stored} bytes for {tensor.dtype} of shape {tensor.shape}"
-    return ""
-
-
-_MOST_COUNTED = 1 << 20  # elements that are counted by reading them, where they are stored in another form
 
 
 def contradictions(metagraph: MetaGraph) -> Iterator[Finding]:

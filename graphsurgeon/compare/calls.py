@@ -69,6 +69,12 @@ class PreparedPair:
         return f" with {', '.join(shapes)}" if 0 < len(shapes) <= _FEW else ""
 
     @property
+    def is_guessed(self) -> bool:
+        """Whether the sizes of what it is fed stand in no shape."""
+        inputs = [item for key, item in self.pair.before.inputs.items() if key not in self.given.shapes]
+        return any(item.shape.dims is None or None in item.shape.dims for item in inputs)
+
+    @property
     def name(self) -> str:
         """What was called."""
         return self.pair.before.key or self.pair.after.key or "the graph"

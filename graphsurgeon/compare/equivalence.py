@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 RTOL = 1e-4  # float32 sums in another order differ by less than that in networks of a hundred layers
 ATOL = 1e-5  # for what is near zero; probabilities of a thousand classes are about 1e-3
 _COARSE = {"float16": 10.0, "bfloat16": 100.0}  # how much wider the tolerances are for types with few digits
+_GUESSED = "the shapes leave sizes open; `gs verify --assume INPUT=SHAPE` says those that the models take"
 
 
 @dataclass(frozen=True)
@@ -277,10 +278,12 @@ def _judged(
     failed: dict[str, str] = {}
     first = None
     notes: list[str] = []
+    guessed = False
     for answered in done:
         job, ours = answered.job, answered.ours
         if ours.error:
             failed.setdefault(job.item.name, f"the first model does not run{job.item.shaped}: {ours.error}")
+            guessed = guessed or job.item.is_guessed
             continue
         theirs, told = _in_our_words(answered, tolerance)
         notes += told
@@ -292,6 +295,8 @@ def _judged(
     ran = {output.signature or "the graph" for output in outputs}
     skipped = [(name, why) for name, why in failed.items() if name not in ran]
     notes += [f"{name}: {why}" for name, why in failed.items() if tell_failed and name in ran]
+    if guessed and not outputs:
+        notes.append(_GUESSED)
     agrees = bool(outputs) and all(output.agrees for output in outputs)
     return EquivalenceReport("", "", agrees, outputs, skipped, first, 0, tolerance.rtol, tolerance.atol, notes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphsurgeon.errors import GraphSurgeonError
+from graphsurgeon.errors import FileError, GraphSurgeonError
 from graphsurgeon.lowering.builder import Builder, legal_name
 from graphsurgeon.lowering.operand import Operand, is_held
 from graphsurgeon.lowering.source import Source
@@ -13,6 +13,7 @@ from graphsurgeon.lowering.table import LoweringError, lowering_functions
 from graphsurgeon.model.graph import AttrValue, Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
+from graphsurgeon.model.stored import missing_bytes
 from graphsurgeon.model.traversal import in_postorder
 from graphsurgeon.ops import onnx
 from graphsurgeon.shapes.dims import Dims
@@ -137,6 +138,9 @@ class Scope:
     def _found(self, value: Value) -> Operand | None:
         if value.tensor is not None:
             name = self._prefixed(value.name or "")
+            missing = missing_bytes(value.tensor)
+            if missing:
+                raise LoweringError(f"{value.name!r} has {missing}")
             return Operand.constant(value.tensor, name)
         outside = (value.extra or {}).get("outer")
         if isinstance(outside, Value) and self.outer is not None:
@@ -188,6 +192,8 @@ class Scope:
         try:
             results = self._results(node)
         except GraphSurgeonError as error:
+            if isinstance(error, FileError) and error.path is not None:
+                raise  # a file of weights that is not there, or not whole: no node's fault
             if not isinstance(error, _BehindError):
                 self._refuse(_place(node), node.op, error)
             results = [self._stand_in(value) for value in node.outputs]

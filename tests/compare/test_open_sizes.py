@@ -130,6 +130,19 @@ def test_what_does_not_run_is_not_said_to_differ(tmp_path: Path, capsys: Any) ->
     assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 output could not be compared"
 
 
+def test_sizes_that_no_shape_says_may_be_said_where_none_runs(tmp_path: Path) -> None:
+    def never(picture: Any) -> Any:
+        raise ValueError("made for others")
+
+    for dims, told in (("n", 3, "h", "w"), True), ((2, 3, 40, 50), False):
+        report, _ = compared(pair(tmp_path, *dims), never, never)
+        assert not report.agrees
+        assert any("--assume" in note for note in report.notes) is told
+    report, _ = compared(pair(tmp_path, "n", 3, "h", "w"), same, needs(0))
+    assert report.agrees
+    assert not any("--assume" in note for note in report.notes)
+
+
 def test_a_layout_that_shapes_do_not_tell_is_tried(tmp_path: Path) -> None:
     models = pair(tmp_path, "n", 3, 3, 3)
 

@@ -38,7 +38,16 @@ def test_every_layer_yields_what_its_framework_yields(framework: str, name: str,
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(
-    ("framework", "name"), [("mxnet", "softmax_output"), ("mxnet", "pool_avg_full_1"), ("caffe", "residual")]
+    ("framework", "name"),
+    [
+        ("mxnet", "softmax_output"),
+        ("mxnet", "pool_avg_full_1"),
+        ("mxnet", "lstm_both"),
+        ("mxnet", "gru"),
+        ("mxnet", "box_nms_classes"),
+        ("mxnet", "roi_align_aligned"),
+        ("caffe", "residual"),
+    ],
 )
 def test_a_network_goes_on_to_tensorflow(framework: str, name: str, tmp_path: Path) -> None:
     tensorflow = pytest.importorskip("tensorflow")

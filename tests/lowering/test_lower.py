@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from graphsurgeon.edit import edit
-from graphsurgeon.errors import UnsupportedError, UsageError
+from graphsurgeon.errors import FileError, UnsupportedError, UsageError
 from graphsurgeon.formats import read, registry
 from graphsurgeon.lowering.builder import Builder
 from graphsurgeon.lowering.operand import Operand
@@ -140,6 +140,22 @@ def test_everything_that_cannot_be_is_named_at_once(tmp_path: Path) -> None:
     assert "neg" not in str(caught.value)
     assert "--outputs TENSOR converts the part before them" in caught.value.hint
     assert not (tmp_path / "out").exists()
+
+
+def test_weights_whose_file_is_not_there_are_no_fault_of_a_node(tmp_path: Path) -> None:
+    place = [new("StringStringEntryProto", key="location", value="lost.bin")]
+    lost = new("TensorProto", name="w", dims=[1], data_type=7, data_location=1, external_data=place)
+    main = graph([node("Reshape", ["x", "w"], ["y"])], [value("x", [2])], [value("y", [2])], initializer=[lost])
+    with pytest.raises(FileError, match=r"lost\.bin: cannot read"):
+        lowered(tmp_path, model(main, opset=13))
+
+
+def test_weights_that_are_cut_out_of_a_file_are_named(tmp_path: Path) -> None:
+    message = image_network()
+    [weight] = [one for one in message.graph.initializer if one.name == "w"]
+    weight.ClearField("raw_data")
+    with pytest.raises(UnsupportedError, match=r"Conv \('conv'\): 'w' has 0 bytes for float32 of shape \[3,2,3,3\]"):
+        lowered(tmp_path, message)
 
 
 def test_a_version_that_nobody_knows_is_refused(tmp_path: Path) -> None:

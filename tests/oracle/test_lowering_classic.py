@@ -68,6 +68,33 @@ def test_linear_models(tmp_path: Path) -> None:
     agrees(tmp_path / "m.onnx", "LinearClassifier", ROWS, 2, classlabels_strings=["a", "b", "c"], **weights)
 
 
+def test_a_map_that_is_handed_out_is_a_tensor(tmp_path: Path) -> None:
+    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    helper, path = onnx.helper, tmp_path / "m.onnx"
+    labels = ["cat", "dog", "cow"]
+    weights = [number / 7 - 1 for number in range(12)]
+    nodes = [
+        helper.make_node(
+            "LinearClassifier", ["x"], ["label", "scores"], domain="ai.onnx.ml", classlabels_strings=labels,
+            coefficients=weights, intercepts=[0.1, -0.2, 0.3], post_transform="SOFTMAX",
+        ),
+        helper.make_node("ZipMap", ["scores"], ["maps"], domain="ai.onnx.ml", classlabels_strings=labels),
+    ]  # fmt: skip
+    row = helper.make_map_type_proto(8, helper.make_tensor_type_proto(1, []))
+    ends = [
+        helper.make_tensor_value_info("label", 8, ["n"]),
+        helper.make_value_info("maps", helper.make_sequence_type_proto(row)),
+    ]
+    graph = helper.make_graph(nodes, "zip", [helper.make_tensor_value_info("x", 1, ["n", 4])], ends)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    label, maps = runtime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, {"x": ROWS})
+    wanted = np.array([[one[name] for name in labels] for one in maps], "f4")
+    lowered = LoweredModel(path)
+    assert first_difference(lowered.run({"x": ROWS}), [label, wanted]) == ""
+    assert "maps is a tensor, no map: its columns are cat, dog, cow" in lowered.report.notes
+
+
 @pytest.mark.parametrize("aggregate", ["SUM", "AVERAGE", "MIN", "MAX"])
 def test_trees_of_a_regression(tmp_path: Path, aggregate: str) -> None:
     ends = {**leaves("target"), "target_ids": [0] * 5}

@@ -5,16 +5,19 @@ Measured: GatherV2, GatherNd and the scatters of TensorFlow raise for a negative
 
 from __future__ import annotations
 
+from math import prod
+
 from graphsurgeon.lowering.builder import Builder, as_ordered, as_plain
 from graphsurgeon.lowering.operand import Operand
 from graphsurgeon.lowering.source import Source
-from graphsurgeon.lowering.table import LoweringError, lowers
+from graphsurgeon.lowering.table import LoweringError, lowers, require_few
 from graphsurgeon.lowering.types import as_indices
 from graphsurgeon.model.dtype import BOOL, INT32, INT64, STRING
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.shapes.dims import Dim
 
 _MOST_READ = 1 << 20  # indices of a constant that are looked at
+_MOST_SORTED = 256  # elements of a part along an axis: each is sorted by
 
 
 def size_at(b: Builder, x: Operand, axis: int) -> Operand:
@@ -226,22 +229,47 @@ def reverse_sequence(b: Builder, node: Source) -> Operand:
 
 @lowers("Unique", 11, 28)
 def unique(b: Builder, node: Source) -> list[Operand | None]:
-    """Different elements, sorted or as they come; where each comes first, which one each is, and how often."""
-    if node.attr("axis") is not None:
-        raise LoweringError("unique parts along an axis")
-    flat = b.reshape(b.plain(node[0]), [-1])
-    values, places, counts = b.ops("UniqueWithCounts", flat, out_idx=INT64)
-    size = b.op("Size", values, out_type=INT64)
-    every = b.op("Range", b.constant(0, INT64), b.op("Size", flat, out_type=INT64), b.constant(1, INT64))
+    """Different elements or parts, sorted or as they come; where each comes first, which one each is, and how often."""
+    x = b.plain(node[0])
+    axis = node.axis(x.rank, 0) if node.attr("axis") is not None else None
+    if axis is None:
+        x = b.reshape(x, [-1])
+        values, places, counts = b.ops("UniqueWithCounts", x, out_idx=INT64)
+    else:
+        values, places, counts = b.ops("UniqueWithCountsV2", x, b.constant([axis], INT64), out_idx=INT64)
+    size = b.op("Size", counts, out_type=INT64)
+    every = b.op("Range", b.constant(0, INT64), size_at(b, x, axis or 0), b.constant(1, INT64))
     first = b.op("UnsortedSegmentMin", every, places, size)
     if not node.flag("sorted", True):
         return [values, first, places, counts]
-    if flat.dtype is STRING:
+    if x.dtype is STRING:
         raise LoweringError("sorted unique strings")
-    _, order = b.ops("TopKV2", _turned(b, values), b.cast(size, INT32), sorted=True)
+    order = _order(b, b.expand(values, [1]) if axis is None else _rows(b, values, x, axis), b.cast(size, INT32))
     ranks = b.cast(b.op("InvertPermutation", order), INT64)
-    taken = [b.op("GatherV2", one, order, 0) for one in (values, first)]
+    taken = [b.op("GatherV2", values, order, axis or 0), b.op("GatherV2", first, order, 0)]
     return [*taken, b.op("GatherV2", ranks, places, 0), b.op("GatherV2", counts, order, 0)]
+
+
+def _rows(b: Builder, values: Operand, x: Operand, axis: int) -> Operand:
+    """Return the parts along an axis as rows of a known number of elements."""
+    rest = [dim for other, dim in enumerate(x.dims) if other != axis]
+    known = [dim for dim in rest if isinstance(dim, int)]
+    if len(known) < len(rest):
+        raise LoweringError("the size of the parts to sort is not known", hint="give shapes with --shape")
+    require_few(prod(known), _MOST_SORTED, "elements of each part to sort")
+    lying = b.op("Transpose", values, [axis, *(other for other in range(x.rank) if other != axis)])
+    return b.reshape(lying, [-1, prod(known)])
+
+
+def _order(b: Builder, rows: Operand, size: Operand) -> Operand:
+    """Return the places of rows when they are sorted: by each column, the last one first, equals staying in order."""
+    order: Operand | None = None
+    for column in reversed(b.ops("Unpack", rows, num=rows.dims[1], axis=1)):
+        keys = column if order is None else b.op("GatherV2", column, order, 0)
+        _, places = b.ops("TopKV2", _turned(b, keys), size, sorted=True)
+        order = places if order is None else b.op("GatherV2", order, places, 0)
+    assert order is not None
+    return order
 
 
 @lowers("TensorScatter", 24)

@@ -18,6 +18,7 @@ from graphsurgeon.model.tensor import Tensor
 
 _ML = "ai.onnx.ml."
 _MOST = 1 << 22  # numbers of a table that is written out
+_SHOWN = 8  # labels that a note names
 
 
 @lowers(_ML + "Scaler", 1)
@@ -85,6 +86,19 @@ def tree_ensemble_classifier(b: Builder, node: Source) -> list[Operand]:
         raise LoweringError("trees that score one class of two")
     scores = _trees(b, node, "class", len(labels))
     return [_label(b, node, scores, "classlabels_int64s"), _transformed(b, node, scores)]
+
+
+@lowers(_ML + "ZipMap", 1)
+def zip_map(b: Builder, node: Source) -> Operand:
+    """The scores as they are, where a map of each row is only handed out: a column for each label, which is said."""
+    end = node.node.outputs[0]
+    if end.consumers:
+        raise LoweringError("maps that are read on: TensorFlow has none")
+    names = _labels(node, "classlabels_int64s")[0]
+    shown = ", ".join(str(name) for name in names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+    assert b.within is not None
+    b.within.work.notes[f"{end.name} is a tensor, no map: its columns are {shown}"] = None
+    return node[0]
 
 
 @lowers(_ML + "LabelEncoder", 2, 4)
