@@ -47,4 +47,13 @@ OPENVINO: list[Case] = [
     Case(lambda x, y: raw().AccumulateNV2(inputs=[x, y], shape=[2, 3]), [normal(2, 3), normal(2, 3)],
          "AccumulateNV2"),
     Case(lambda x: tf().math.erfinv(x), [np.linspace(-0.99999, 0.99999, 2001, dtype="float32")], "Erfinv", 1e-5),
+    Case(lambda x: tf().linalg.diag(x, k=2), [FLAT[0, 0]], "MatrixDiagV3"),
+    Case(lambda x: tf().linalg.diag(x, k=-1), [FLAT[0, 0]], "MatrixDiagV3"),
+    Case(lambda x, y: raw().SoftmaxCrossEntropyWithLogits(features=x, labels=y).loss, [normal(4, 5), abs(normal(4, 5))],
+         "SoftmaxCrossEntropyWithLogits", 1e-6),
+    Case(lambda x: raw().SparseSoftmaxCrossEntropyWithLogits(features=x, labels=[4, 0, 2, 1]).loss, [normal(4, 5)],
+         "SparseSoftmaxCrossEntropyWithLogits", 1e-6),
+    Case(lambda x: tf().cast(raw().InTopKV2(predictions=x, targets=[4, 0, 2], k=3), "int32"), [STEPS], "InTopKV2"),
+    Case(lambda x: tf().math.cumprod(x, -1), [FLAT], "Cumprod", 1e-6),
+    Case(lambda x: tf().math.cumprod(x, 2), [FLAT], "Cumprod", 1e-6),
 ]  # fmt: skip
