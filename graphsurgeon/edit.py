@@ -78,6 +78,7 @@ class EditReport:
         notes: what the user should know, one line each.
         warnings: findings of the check that the source did not have.
         verdict: what the verifier says, None without one.
+        member: where in the output the model is, if that is a bundle, of which the rest is as it was.
     """
 
     source: str
@@ -89,6 +90,7 @@ class EditReport:
     notes: tuple[str, ...] = ()
     warnings: tuple[Finding, ...] = ()
     verdict: Verdict | None = None
+    member: str = ""
 
     @property
     def num_bytes(self) -> int:
@@ -250,6 +252,7 @@ class _Done:
             tuple(dict.fromkeys([*self.notes, *result.notes])),
             self.warnings,
             verdict,
+            result.member,
         )
 
 

@@ -56,12 +56,14 @@ class WriteReport:
         format: its format.
         files: bytes of each file, by name below the folder; of a single file by its own name.
         notes: what the user should know, one line each.
+        member: where in the file the model is, if that is a bundle.
     """
 
     path: str
     format: FormatName
     files: dict[str, int]
     notes: tuple[str, ...] = ()
+    member: str = ""
 
     @property
     def num_bytes(self) -> int:
@@ -139,7 +141,7 @@ class WritePlan:
         """Return what writing gives, without writing."""
         contents = {**self.unchanged, **self.files}
         sizes = {name or self.target.path.name: _size(content) for name, content in contents.items()}
-        return WriteReport(str(self.target.path), self.target.format, sizes, tuple(self.notes))
+        return WriteReport(str(self.target.path), self.target.format, sizes, tuple(self.notes), self.target.member)
 
 
 def plan_write(

@@ -246,9 +246,15 @@ def _shape_of(value: Any) -> list[int]:
     return dims
 
 
-def _eye(size: Any) -> Any:
+def _eye(size: Any, offset: Any = 0) -> Any:
     _require_few((size, size))
-    return _np().eye(int(size))
+    return _np().eye(int(size), k=int(offset))
+
+
+def _below(size: Any) -> Any:
+    """Return ones on and below the diagonal, of a square of some side."""
+    _require_few((size, size))
+    return _np().tri(int(size))
 
 
 def _range(stop: Any) -> Any:
@@ -317,6 +323,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": lambda x: abs(_numeric(x)),
     "all": _reduce("all"),
     "any": _reduce("any"),
+    "below": _below,
     "concat": _concat,
     "exp": lambda x: _np().exp(_numeric(x)),
     "eye": _eye,

@@ -28,7 +28,7 @@ from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.known_ops import is_tflite
 from graphsurgeon.surgery.replacing.ground import Ground
 from graphsurgeon.surgery.replacing.recursion import contains_itself
-from graphsurgeon.surgery.replacing.rounds import Done, Limits, Rounds
+from graphsurgeon.surgery.replacing.rounds import Done, Limits, Rounds, RoundsOutcome
 from graphsurgeon.surgery.stripping.attrs import clear_stale_colocation
 
 
@@ -61,6 +61,23 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class LeftPlace:
+    """A place that a rule matches and cannot replace, left as it is.
+
+    Attributes:
+        rule: its name.
+        node: the root of the match.
+        graph: name of the function or subgraph, empty for the main graph.
+        why: what stands against it.
+    """
+
+    rule: str
+    node: str
+    graph: str
+    why: str
+
+
+@dataclass(frozen=True)
 class ReplaceReport:
     """What was replaced.
 
@@ -70,6 +87,7 @@ class ReplaceReport:
         kept: nodes of patterns that stay, with what reads them.
         nodes_before, nodes_after: number of nodes of the graphs that were looked at.
         notes: what else there is to know, one line each.
+        refused: places that were left, with `skip_refused`.
     """
 
     rules: dict[str, int]
@@ -78,6 +96,7 @@ class ReplaceReport:
     nodes_before: int = 0
     nodes_after: int = 0
     notes: tuple[str, ...] = ()
+    refused: tuple[LeftPlace, ...] = ()
 
 
 @arguments.takes(rules=arguments.several, tags=arguments.names)
@@ -89,6 +108,7 @@ def replace(
     limit: int | None = None,
     graph: str | None = None,
     scope: str | None = None,
+    skip_refused: bool = False,
     tags: Sequence[str] | None = None,
 ) -> ReplaceReport:
     """Replace what matches rules, in their order, until nothing matches any more.
@@ -100,6 +120,7 @@ def replace(
         limit: at most so many replacements.
         graph: only in one function or subgraph: a name, a glob, or `main`; by default in all.
         scope: only where the root lies in this scope.
+        skip_refused: leave a place that cannot be replaced, and say it, instead of refusing all.
         tags: the MetaGraph with exactly these tags.
 
     Raises:
@@ -120,9 +141,9 @@ def replace(
         raise UsageError(f"a limit of {limit} is none")
     ground = Ground(metagraph)
     before = sum(map(len, graphs))
-    outcome = Rounds(known, ground, graphs, Limits(once, limit, scope or "")).run()
+    outcome = Rounds(known, ground, graphs, Limits(once, limit, scope or "", skip_refused)).run()
     _clear_colocation(outcome.done)
-    return _report(metagraph, outcome.done, [str(node) for node in outcome.undecided], before, sum(map(len, graphs)))
+    return _report(metagraph, outcome, before, sum(map(len, graphs)))
 
 
 def _usable(rule: Rule, metagraph: MetaGraph, *, once: bool) -> Rule:
@@ -151,19 +172,20 @@ def _clear_colocation(done: Sequence[Done]) -> None:
             clear_stale_colocation(graph)
 
 
-def _report(metagraph: MetaGraph, done: Sequence[Done], undecided: list[str], before: int, after: int) -> ReplaceReport:
+def _report(metagraph: MetaGraph, outcome: RoundsOutcome, before: int, after: int) -> ReplaceReport:
     def place(graph: Graph) -> str:
         return "" if graph is metagraph.graph else graph.name
 
+    done, undecided = outcome.done, outcome.undecided
     replaced = tuple(
         Replaced(one.rule, one.root, place(one.graph), len(one.exchange.added), len(one.exchange.removed))
         for one in done
     )
     kept = {(node, place(one.graph)): reader for one in done for node, reader in one.exchange.kept}
     gone = {(node, place(one.graph)) for one in done for node in one.exchange.removed}
-    notes = [] if done else ["nothing matches"]
+    notes = [] if done or outcome.left else ["nothing matches"]
     if undecided:
-        notes.append(f"{plural(len(undecided), 'place')} given up after too many steps, such as {undecided[0]!r}")
+        notes.append(f"{plural(len(undecided), 'place')} given up after too many steps, such as {str(undecided[0])!r}")
     return ReplaceReport(
         dict(Counter(one.rule for one in done)),
         replaced,
@@ -171,4 +193,5 @@ def _report(metagraph: MetaGraph, done: Sequence[Done], undecided: list[str], be
         before,
         after,
         tuple(notes),
+        tuple(LeftPlace(left.rule, left.node.name, place(left.node.graph), left.why) for left in outcome.left),
     )

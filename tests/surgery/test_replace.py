@@ -299,6 +299,31 @@ def test_places_are_checked_before_the_first_change() -> None:
     assert spelled(graph.graph) == before
 
 
+def test_places_that_are_refused_may_be_left() -> None:
+    """One sum yields the shape it had, the other does not: without the option nothing is replaced, and it is said."""
+    made = G("Neg(Erfc(x)); Abs(Sum(x, 0)); Tan(Erfc(y))")
+    rule = "(Erfc(x) or Sum(x, _)) => Sin(x)"
+    before = spelled(made.graph)
+    with pytest.raises(UnsupportedError, match="--skip-refused leaves this place and replaces the other 2") as caught:
+        run(made, rule)
+    assert spelled(made.graph) == before
+    report = run(made, rule, skip_refused=True)
+    assert len(report.replaced) == 2
+    assert {"Erfc", "Sum"} & set(made.graph.op_counts) == {"Sum"}
+    (left,) = report.refused
+    assert left.node in str(caught.value)
+    assert left.why in str(caught.value)
+
+
+def test_only_refused_places_are_no_match_and_no_advice() -> None:
+    made = G("Abs(Sum(x, 0))")
+    with pytest.raises(UnsupportedError) as caught:
+        run(made, "Sum(x, _) => x")
+    assert "--skip-refused" not in str(caught.value)
+    report = run(made, "Sum(x, _) => x", skip_refused=True)
+    assert (len(report.refused), report.notes) == (1, ())
+
+
 def test_no_rules_at_all() -> None:
     with pytest.raises(UsageError, match="no rule"):
         run(G("Relu(x)"))

@@ -37,6 +37,8 @@ def _print_written(report: EditReport) -> None:
     done = "wrote" if report.written else "would write" if report.verdict is None else "did not write"
     files = f" in {plural(len(report.files), 'file')}" if len(report.files) != 1 else ""
     title = registry.get(report.format).title
+    if report.member:
+        title = f"{title} {report.member!r} in a bundle"
     style = "done" if report.written else "warning" if report.verdict is not None else "strong"
     output.line(mark(done, style), " ", mark(report.output, "strong"), f" ({title}, {size(report.num_bytes)}{files})")
 

@@ -137,6 +137,9 @@ def _replace(report: Any, verbose: bool) -> None:
     if report.kept:
         output.line("still there, because something else reads them")
         _rows([(name(item.node), "read by", name(item.reader), item.graph) for item in report.kept], verbose=verbose)
+    if report.refused:
+        output.line(f"refused and left as they are: {plural(len(report.refused), 'place')}")
+        _rows([(name(item.node), item.graph, item.rule, item.why) for item in report.refused], verbose=verbose)
 
 
 def _without_empty(rows: Sequence[Sequence[object]]) -> list[list[object]]:

@@ -124,14 +124,16 @@ class Container(ABC):
         self._unpacked: dict[str, UnpackedFile] = {}
         self._compared: set[str] = set()
 
-    def require_sound(self, member: Member, path: Path) -> None:
-        """Compare a stored member with the checksum that the bundle has of it, once, if it is not a large one.
+    def require_sound(self, member: Member, path: Path, *, whole: bool = False) -> None:
+        """Compare a stored member with the checksum that the bundle has of it, once; a large one only if that is asked.
 
         Raises:
             FormatError: they differ.
         """
         most = _MOST_FETCHED if isinstance(self.file.path, RemotePath) else _MOST_COMPARED
-        if member.crc is None or not member.is_stored or member.size > most or member.name in self._compared:
+        if member.crc is None or not member.is_stored or member.name in self._compared:
+            return
+        if member.size > most and not whole:
             return
         import zlib
 

@@ -78,9 +78,12 @@ def with_member(path: MemberPath, content: Rope) -> Rope:
 
     Raises:
         UnsupportedError: such a member is not replaced.
+        FormatError: its bytes do not match their checksum: the new one would hide it.
     """
     found = _require(path)
     assert found.member is not None
+    for bundle, name in (*found.outer, (found.bundle, found.member.name)):
+        bundle.require_sound(bundle.members[name], path, whole=True)
     content = found.bundle.replaced(found.member.name, content)
     for bundle, name in reversed(found.outer):
         content = bundle.replaced(name, content)

@@ -98,7 +98,7 @@ def _named_parts(plan: Substitute, ground: Ground) -> Iterator[str]:
         if root.graph.kind == "subgraph":
             yield f"{root} is an output, and TFLite has no operator that only hands a value on"
         elif is_shared(plan, root, ground):
-            yield f"{root} is named by a signature, and other outputs of {node.name!r} are read"
+            yield f"{root} is named by a signature or collection, and other outputs of {node.name!r} are read"
 
 
 def _operators(plan: Substitute, ground: Ground) -> Iterator[str]:

@@ -53,12 +53,28 @@ class Done:
     exchange: Exchange
 
 
+@dataclass(frozen=True)
+class Left:
+    """A place that a rule matches and cannot replace.
+
+    Attributes:
+        rule: its name.
+        node: the root.
+        why: the refusal, in a line.
+    """
+
+    rule: str
+    node: Node
+    why: str
+
+
 @dataclass
 class RoundsOutcome:
     """What the rounds did."""
 
     done: list[Done] = field(default_factory=list)
     undecided: list[Node] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
 
 
 class Rounds:
@@ -74,6 +90,7 @@ class Rounds:
         self._seen = [0] * len(rules)
         self._generation: dict[Node, int] = {}
         self._maker: dict[Node, str] = {}
+        self._left: dict[tuple[str, Node], Left] = {}
         self._gone: set[Value] = set()  # roots that nobody reads any more, of nodes that stay for other outputs
         self._budget = _SPARE + _FOR_A_NODE * sum(map(len, self.graphs))
 
@@ -95,6 +112,7 @@ class Rounds:
         while not self.limits.once and any(seen < len(self._touched) for seen in self._seen):
             for number in range(len(self.matchers)):
                 self._settle(number)
+        self.outcome.left = [left for left in self._left.values() if left.node in left.node.graph]
         return self.outcome
 
     def _settle(self, number: int) -> None:
@@ -121,6 +139,7 @@ class Rounds:
         """
         taken: set[Node] = set()
         count = 0
+        refused: list[UnsupportedError | PatternError] = []
         for matcher, nodes in zip(self.matchers, starts, strict=True):
             kept = []
             own: set[Node] = set()
@@ -135,20 +154,27 @@ class Rounds:
                     continue
                 kept.append(node)
                 if taken.isdisjoint(match.inside()):
-                    count += self._planned(match) is not None
+                    try:
+                        count += self._planned(match) is not None
+                    except (UnsupportedError, PatternError) as error:
+                        refused.append(error)
                 own |= own_nodes(match, self.ground.subject)
             taken |= own
             nodes[:] = kept
+        if refused:
+            raise _with_way_out(refused[0], len(refused), count)
 
     def _planned(self, match: Match) -> Substitute | None:
         """Return what takes the place of a match, checked; None where that is not possible and is left."""
         try:
             planned = plan(match, self.ground.subject)
             check(planned, self.ground)
-        except (UnsupportedError, PatternError):
+        except (UnsupportedError, PatternError) as error:
             if not self.limits.skips:
                 raise
+            self._left[match.rule.name, match.root] = Left(match.rule.name, match.root, _reason(error))
             return None
+        self._left.pop((match.rule.name, match.root), None)
         return planned
 
     def _is_over(self, count: int) -> bool:
@@ -188,7 +214,10 @@ class Rounds:
         generation = 1 + max(self._generation.get(node, 0) for node in match.nodes)
         if generation > MOST_GENERATIONS or len(self.outcome.done) >= self._budget:
             raise self._endless(match)
-        planned = self._planned(match)
+        try:
+            planned = self._planned(match)
+        except (UnsupportedError, PatternError) as error:
+            raise _with_way_out(error, 1, len(self.outcome.done)) from None
         if planned is None:
             return
         root = match.root.name or str(match.roots[0])
@@ -213,3 +242,19 @@ class Rounds:
             f"{noun} {rules} go on without end at {match.root.name!r}: {plural(len(self.outcome.done), 'replacement')}",
             hint="--once replaces each place once",
         )
+
+
+def _with_way_out(
+    error: UnsupportedError | PatternError, refused: int, possible: int
+) -> UnsupportedError | PatternError:
+    """Say beside the first refusal how the places that can be replaced are, where there are some."""
+    if possible:
+        places = "this place" if refused == 1 else f"{refused:,} such places"
+        way = f"--skip-refused leaves {places} and replaces the other {possible:,}"
+        error.hint = f"{error.hint}, or {way}" if error.hint else way
+    return error
+
+
+def _reason(error: UnsupportedError | PatternError) -> str:
+    """Return what follows the place and the rule in a refusal: a list of them names both itself."""
+    return (error.message.partition("cannot be used: ")[2] or error.message) + (f"; {error.hint}" if error.hint else "")

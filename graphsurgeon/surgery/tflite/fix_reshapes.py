@@ -154,6 +154,8 @@ def _fix_reshape(node: Node, trial: _Trial) -> str:
         return ""
     batch = batch_axis(was, Shape(trial.now(node.inputs[0])))
     before, after = was.dims or (), made.dims or ()
+    if batch is None and after[:1] == (1,) and None not in after and _leads_merged(node.inputs[0], trial):
+        return _reshape_to(node, after, 0)
     if batch is None or None in after:
         return ""
     rest = [*before[:batch], *before[batch + 1 :]]
@@ -168,6 +170,27 @@ def _fix_reshape(node: Node, trial: _Trial) -> str:
     order.insert(places[0], batch)
     node.become("TRANSPOSE", [node.inputs[0], _numbers(node, order)], {})
     return f"transposes by {order}"
+
+
+def _leads_merged(value: Value, trial: _Trial) -> bool:
+    """Say whether the rows of a matrix are the batch and more, the batch outermost: a dense layer has merged them.
+
+    Of rows that something else has merged the batch may be the inner part, which a batch of 1 does not show.
+    """
+    node = value.producer
+    while node is not None and (node.op in _BY_ELEMENT or node.op == "FULLY_CONNECTED"):
+        source = node.inputs[0]
+        if source.shape is None or source.shape.dims is None or node.attrs.get("keep_num_dims"):
+            return False
+        if batch_axis(source.shape, Shape(trial.now(source))) == 0:
+            return node.op == "FULLY_CONNECTED"
+        if source.shape.rank != 2:
+            return False
+        node = source.producer
+    return False
+
+
+_BY_ELEMENT = frozenset({"RELU", "RELU6", "LOGISTIC", "TANH", "QUANTIZE", "DEQUANTIZE"})
 
 
 def _reshape_to(node: Node, sizes: Sequence[int | None], axis: int) -> str:

@@ -123,6 +123,12 @@ def test_an_edit_in_place_changes_the_bundle(task: Path) -> None:
     assert members(task)["conv.tflite"] == before["conv.tflite"]
 
 
+def test_an_edit_says_which_member_it_wrote(task: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = first_input(task / "conv.tflite")
+    assert run(["rename", f"{task}/conv.tflite", f"{old}={LONG}", "-o", str(tmp_path / "new.task")]) == 0
+    assert "new.task (TFLite model 'conv.tflite' in a bundle, " in capsys.readouterr().out.replace("\n", " ")
+
+
 def test_an_edit_of_a_member_goes_out_as_a_file(task: Path, tmp_path: Path) -> None:
     name = first_input(task / "float.tflite")
     edit(task / "float.tflite", [("rename", {"names": {name: "q"}})], output=tmp_path / "out.tflite")

@@ -15,6 +15,7 @@ import pytest
 
 from graphsurgeon.cli.app import run
 from graphsurgeon.disk.bundles import bundle
+from graphsurgeon.edit import edit
 from graphsurgeon.errors import FormatError, GraphSurgeonError
 from graphsurgeon.formats import read
 from tests.disk.bundles.build import litertlm_of, task_of
@@ -124,6 +125,30 @@ def test_a_stored_member_is_compared_with_its_checksum(fixtures_dir: Path, tmp_p
     (tmp_path / "n.zip").write_bytes(damaged)
     with pytest.raises(FormatError, match=r"n\.zip/a\.tflite: its bytes do not match their checksum"):
         read(tmp_path / "n.zip/a.tflite")
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_large_member_is_compared_before_an_edit_gives_it_a_new_checksum(
+    fixtures_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_nested: bool
+) -> None:
+    monkeypatch.setattr(bundle, "_MOST_COMPARED", 1000)
+    model = (fixtures_dir / TFLITE).read_bytes()
+    whole = zipped([("a.tflite", model)])
+    place = tmp_path / "m.zip" / ("b.zip/a.tflite" if is_nested else "a.tflite")
+    for at in (None, 30 + len("a.tflite") + len(model) - 1):
+        held = bytearray(whole)
+        if at is not None:
+            held[at] ^= 1
+        (tmp_path / "m.zip").write_bytes(zipped([("b.zip", bytes(held))]) if is_nested else held)
+        if at is None:
+            report = edit(
+                place, [("rename", {"names": {read(place).graph.inputs[0].name: "q"}})], output=tmp_path / "o.zip"
+            )
+            assert report.member == place.relative_to(tmp_path / "m.zip").as_posix()
+        else:
+            with pytest.raises(FormatError, match="do not match their checksum"):
+                edit(place, [("rename", {"names": {read(place).graph.inputs[0].name: "q"}})], output=tmp_path / "p.zip")
+            assert not (tmp_path / "p.zip").exists()
 
 
 def test_a_packed_tar_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,7 +281,39 @@ def test_the_state_of_a_filter_becomes_one_of_the_batch(tmp_path: Path) -> None:
     check_batches(tmp_path / "before.tflite", tmp_path / "after.tflite")
 
 
-REAL = ["mobilenet_v1_0.25_224_quant.tflite", "face_detection_short_range.tflite"]
+@pytest.mark.litert
+@pytest.mark.parametrize("batch", [None, 2])
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_batch_that_a_dense_layer_has_merged(is_turned: bool, batch: int | None, tmp_path: Path) -> None:
+    """Rows are images and places; where places stand before images, a batch of 1 does not show it: refused."""
+    turned = [("TRANSPOSE", [[1, 0, 2, 3]], [8, 1, 8, 3])]
+    model = chain(*(turned if is_turned else []))
+    graph = model.metagraphs[0].graph
+    image = graph.outputs[0].value
+    assert image is not None
+    assert image.dtype is not None
+    weights = Tensor.of(image.dtype, [2, 3], RANDOM(2, 3).reshape(-1).tolist())
+    rows = graph.add_value("rows", image.dtype, Shape([64, 2]))
+    dense = graph.add_node("FULLY_CONNECTED", "", [image, graph.add_value("w", image.dtype, Shape([2, 3]), weights)])
+    dense.set_outputs([rows])
+    positive = graph.add_value("positive", image.dtype, Shape([64, 2]))
+    graph.add_node("RELU", "", [rows]).set_outputs([positive])
+    sizes = graph.add_value("sizes", INT32, Shape([4]), Tensor.of(INT32, [4], [1, 8, 8, 2]))
+    image = graph.add_value("y", image.dtype, Shape([1, 8, 8, 2]))
+    graph.add_node("RESHAPE", "", [positive, sizes]).set_outputs([image])
+    graph.outputs = [Output("", image, image.dtype)]
+    write(model, tmp_path / "before.tflite")
+    model = read(tmp_path / "before.tflite")
+    if is_turned:
+        with pytest.raises(UnsupportedError, match="RESHAPE"):
+            surgery.set_input(model, shapes={"#0": [batch, 8, 8, 3]}, fix_reshapes=True)
+        return
+    surgery.set_input(model, shapes={"#0": [batch, 8, 8, 3]}, fix_reshapes=True)
+    write(model, tmp_path / "after.tflite")
+    check_batches(tmp_path / "before.tflite", tmp_path / "after.tflite")
+
+
+REAL = ["mobilenet_v1_0.25_224_quant.tflite", "face_detection_short_range.tflite", "fc.bin"]
 
 
 @pytest.mark.litert

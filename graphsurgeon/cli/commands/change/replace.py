@@ -50,13 +50,17 @@ def replace(
     scope: Annotated[
         str | None, typer.Option("--scope", metavar="NAME", help="Only where the pattern's root lies in this scope.")
     ] = None,
+    skip_refused: Annotated[
+        bool, typer.Option("--skip-refused", help="Leave places that cannot be replaced, and name them.")
+    ] = False,
     graph: GraphName = None,
     tags: Tags = None,
 ) -> Steps:
     """Replace constructs by others, in main graph and functions, until nothing matches any more.
 
     The new root keeps the name of the old one, and its readers; what nothing needs afterwards goes. Refused where dtype
-    or shape of a value would change. Whether numbers are the same is up to the rule; --verify runs both.
+    or shape of a value would change; --skip-refused leaves such places. Whether numbers are the same is up to the rule;
+    --verify runs both.
 
     Examples:
       gs replace model.pb 'Erfc(x) => Sub(1, Erf(x))' -o out.pb --verify
@@ -79,6 +83,7 @@ def replace(
         "limit": limit,
         "graph": graph,
         "scope": scope,
+        "skip_refused": skip_refused,
         "tags": parse_tags(tags),
     }
     return [("replace", arguments)]
