@@ -199,6 +199,10 @@ CASES: list[tuple[str, str, Change]] = [
     ("operator-type", "sparse", lambda m: _set(operator(m), "inputs", [m.subgraphs[0].inputs[0]])),
     ("operator-quantization", "dynamic_range", channels_along_depth),
     ("variable-type", "variables", lambda m: _set(result_of(m, "READ_VARIABLE"), "type", 2)),
+    ("operator-type", "variables", lambda m: _set(tensor(m, 0), "type", 8)),  # what is added to what is read
+    ("shape", "variables", lambda m: _set(tensor(m, 0), "shape", [5])),
+    ("table", "strings", lambda m: _set(tensor(m, 1), "type", 5)),  # the default value
+    ("table", "strings", lambda m: _set(m.subgraphs[0], "operators", m.subgraphs[0].operators[1:])),  # CALL_ONCE
 ]
 
 
@@ -222,6 +226,7 @@ TAKEN: list[tuple[str, Change]] = [
     ("dynamic_range", lambda m: scale_weights(m, [0.01] * 3 + [-1.0], TANH)),
     ("composite", lambda m: _set(m.subgraphs[1].tensors[0], "type", 2)),  # the input of a decomposition
     ("cnn_float", lambda m: m.subgraphs[0].operators.append(operator(m))),
+    ("float", lambda m: _set(m.signatureDefs[0].inputs[0], "tensorIndex", int(m.subgraphs[0].outputs[0]))),
     ("float", lambda m: (_set(operator(m), "largeCustomOptionsOffset", 1 << 40), far(m))),
 ]
 
@@ -281,3 +286,10 @@ def test_bytes_of_packed_elements_are_counted_as_they_are_stored(tmp_path: Path)
     assert constant is not None
     with pytest.raises(FormatError, match=r"^1 byte stored for int4 of shape \[3\]"):
         constant.numpy()
+
+
+def test_what_lies_in_another_file_needs_a_loader() -> None:
+    path = FIXTURES / "external_buffers" / "model.tflite"
+    assert [one.severity for one in check(read(path)) if one.rule == "external-buffer"] == ["needs"]
+    said = subprocess.run([sys.executable, "-c", REFUSES, path], capture_output=True, check=False, timeout=100)
+    assert "lacks data" in said.stderr.decode()
