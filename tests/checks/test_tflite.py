@@ -136,6 +136,14 @@ def channels_along_depth(model: Any) -> None:
     weights.quantization.quantizedDimension = 1
 
 
+def places_of_texts(model: Any, byte: int, value: int) -> None:
+    """Change where the last text of the keys of a table begins."""
+    keys = next(one for one in model.subgraphs[1].tensors if one.type == 5)
+    data = np.array(model.buffers[keys.buffer].data, np.uint8)
+    data[4 * data[0] + byte] = value
+    model.buffers[keys.buffer].data = data
+
+
 CASES: list[tuple[str, str, Change]] = [
     ("operator-kind", "float", lambda m: _set(code(m), "version", 99)),
     ("operator-kind", "float", lambda m: _set(code(m), "version", 0)),
@@ -179,6 +187,7 @@ CASES: list[tuple[str, str, Change]] = [
         "metadata",
         lambda m: (_set(tensor(m, 0), "shape", [1, 7]), _set(tensor(m, 0), "shapeSignature", None)),
     ),
+    ("buffer-size", "strings", lambda m: places_of_texts(m, 2, 1)),
     ("operator-shape", "sparse", lambda m: _set(tensor(m, 1), "shape", [3, 7])),
     ("operator-shape", "lstm", lambda m: _set(tensor(m, 0), "shape", [1, 5, 3, 2])),
     ("operator-type", "cnn_float", lambda m: _set(tensor(m, 0), "type", 2)),
