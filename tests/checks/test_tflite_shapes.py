@@ -323,3 +323,30 @@ def test_odd_scales_are_errors_where_litert_refuses_them(index: int, tmp_path: P
         tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
     assert faults(model, tmp_path / "m.tflite") == rules
     assert refused(tmp_path / "m.tflite") == bool(rules)
+
+
+# Run as a program: what is written behind a tensor, where the interpreter says nothing.
+LOOKS = "import sys; from benchmarks import soundness_values as v; w = {}; v.judge(w, sys.argv[1]); print(w['memory'])"
+NARROW: list[tuple[str, list[Described], Any]] = [
+    (
+        "SUM",
+        [(FLOAT, [3, 5], None), (INT, [1], [0]), (BYTE, [5], None)],
+        options("ReducerOptions", keepDims=False),
+    ),
+    ("EMBEDDING_LOOKUP", [(INT, [3], None), (FLOAT, [2, 5], None), (BYTE, [3, 5], None)], None),
+]
+
+
+@pytest.mark.litert
+@pytest.mark.parametrize(("op", "tensors", "said"), NARROW)
+def test_results_that_are_narrower_than_what_is_written(
+    op: str, tensors: list[Described], said: Any, tmp_path: Path
+) -> None:
+    *given, (_, shape, _) = tensors
+    for kind, words in ((BYTE, "behind tensor 2"), (FLOAT, "")):
+        model = one_operator(op, [*given, (kind, shape, None)], options=said)
+        assert faults(model, tmp_path / "m.tflite") == ({"operator-type"} if words else set())
+        ran = [sys.executable, "-c", LOOKS, tmp_path / "m.tflite"]
+        told = subprocess.run(ran, capture_output=True, check=True, cwd=FIXTURES.parents[1]).stdout.decode().strip()
+        assert told.endswith(words)
+        assert bool(told) == bool(words)

@@ -68,7 +68,7 @@ _TAKEN: dict[str, dict[int, tuple[str, ...]]] = {
 }
 # Operators whose results have the type that is stored for them, though the table does not say so.
 _LEAVES_ITS_TYPE = ("READ_VARIABLE", "HASHTABLE_FIND")
-# Operators that write as many bytes as their first input has, whatever type is stored for the result.
+# Operators that write as many bytes as their first input has, or what they look things up in, whatever type is stored.
 _WRITES_ITS_TYPE = frozenset(
     {
         "SUM",
@@ -79,6 +79,7 @@ _WRITES_ITS_TYPE = frozenset(
         "REDUCE_ANY",
         "REDUCE_ALL",
         "BATCH_MATMUL",
+        "EMBEDDING_LOOKUP",
         "MUL",
         "RESHAPE",
     }
@@ -203,7 +204,8 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
     first = known.of(node.inputs[0]) if node.inputs else ""
     if node.inputs and not first:
         return
-    yield from _written(node, kernel, first)
+    source = node.inputs[1] if node.op == "EMBEDDING_LOOKUP" and len(node.inputs) > 1 else None
+    yield from _written(node, kernel, first, known.of(source) if source is not None else first)
     inputs, outputs = _places(node)
     for place, value in (*inputs, *outputs):
         found = known.of(value) if place in dict(inputs) else stored_type(value)
@@ -240,14 +242,14 @@ def _transposed(node: Node, given: str, known: KernelTypes) -> Iterator[str]:
         yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
 
 
-def _written(node: Node, kernel: Builtin, first: str) -> Iterator[str]:
+def _written(node: Node, kernel: Builtin, first: str, written: str) -> Iterator[str]:
     """Find results of another width than what is written, and inputs with which a kernel never ran."""
-    made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
+    made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else written
     is_summed = (node.op, first, made) == ("BATCH_MATMUL", "INT8", "INT32")
-    widths = _WIDTHS.get(made), _WIDTHS.get(first)
+    widths = _WIDTHS.get(made), _WIDTHS.get(written)
     is_short = node.op == "MUL" and (widths[0] or 0) < (widths[1] or 0)  # it reads no more than it writes
-    if not (is_summed or is_short) and None not in widths and widths[0] != widths[1]:
-        yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"  # too much, or what was there stays
+    if not (is_summed or is_short) and None not in widths and widths[0] != widths[1]:  # too much, or what was stays
+        yield f"its output 0 is {made.lower()}, its kernel writes {written.lower()}"
     if node.op == "MUL" and made and made not in _TAKEN["MUL"][0]:
         yield f"its output 0 is {made.lower()}, which its kernel does not make"
     if node.op == "SOFTMAX" and first == "FLOAT32" and node.outputs:

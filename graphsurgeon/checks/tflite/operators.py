@@ -15,6 +15,7 @@ from graphsurgeon.model.dtype import INT64, RESOURCE, STRING, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import reached
 from graphsurgeon.ops.tflite import Builtin, Range, builtin
 
 _CUSTOM = 32  # the code of an operator that is known by name only
@@ -315,16 +316,14 @@ def tables(metagraph: MetaGraph) -> Iterator[Finding]:
                     yield Finding("error", operator(graph, number, node), what, ANEW, "table")
 
 
-def _run(metagraph: MetaGraph) -> set[Graph]:
+def _run(metagraph: MetaGraph) -> Mapping[Graph, None]:
     """Return the subgraphs that are called from outside, and those that their operators run."""
-    waiting = [metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())]
-    found: set[Graph] = set()
-    while waiting:
-        graph = waiting.pop()
-        if graph not in found:
-            found.add(graph)
-            waiting += [ref.graph for node in graph.nodes for ref in node.function_refs if ref.graph is not None]
-    return found
+    called = [metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())]
+    return reached(called, _inner)
+
+
+def _inner(graph: Graph) -> Iterator[Graph]:
+    return (ref.graph for node in graph.nodes for ref in node.function_refs if ref.graph is not None)
 
 
 def _sought(node: Node) -> Iterator[str]:
