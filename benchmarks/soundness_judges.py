@@ -5,11 +5,12 @@ A judge returns stage -> message, empty where the loader or run passes. A run th
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks import soundness_values as values
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -339,53 +340,15 @@ def _tflite(path: str) -> Verdict:
             if not verdict[f"{name}allocate"]:
                 _said(verdict, f"{name}run", lambda made=made: _invoke(made))
                 _said(verdict, f"{name}signatures", lambda made=made: _runners(made))
-    if not any(verdict.values()):
-        _said(verdict, "values", lambda: _same_values(path))
+    values.judge(verdict, path)
     return verdict
 
 
-def _invoke(interpreter: Any, number: int = 0) -> list[Any]:
+def _invoke(interpreter: Any) -> list[Any]:
     for detail in interpreter.get_input_details():
-        interpreter.set_tensor(detail["index"], _fed(detail, number))
+        interpreter.set_tensor(detail["index"], values.fed(detail))
     interpreter.invoke()
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
-
-
-_PERTURB, _MMAP_THRESHOLD = -6, -3  # of `mallopt`
-
-
-def _same_values(path: str) -> None:
-    """Run a model again, with other bytes in memory that nobody has written, and after a run with other inputs.
-
-    No interpreter refuses a model whose operators read what is never computed, or computed behind them; what such a
-    model gives is what happened to be in memory.
-    """
-    import ctypes
-
-    import numpy as np
-    from ai_edge_litert import interpreter as litert
-
-    libc, found = ctypes.CDLL(None), []
-    libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
-    for byte in (0x55, 0xAA):
-        libc.mallopt(_PERTURB, byte)
-        plain = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        made = litert.Interpreter(model_path=path, experimental_op_resolver_type=plain)
-        made.allocate_tensors()
-        found.append([_attempt(made, number) for number in (0, 1, 0, 1)])
-    first = found[0][:2]
-    for others in (found[0][2:], found[1][:2], found[1][2:]):
-        for one, other in zip(first, others, strict=True):
-            if one is not None and other is not None:
-                for value, again in zip(one, other, strict=True):
-                    np.testing.assert_array_equal(value, again, "what it computes is what was in memory")
-
-
-def _attempt(interpreter: Any, number: int) -> list[Any] | None:
-    """Run a model; return None where it does not take the number: an index, a size."""
-    with contextlib.suppress(RuntimeError, ValueError):
-        return _invoke(interpreter, number)
-    return None
 
 
 def _runners(interpreter: Any) -> None:
@@ -393,15 +356,4 @@ def _runners(interpreter: Any) -> None:
     for key in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(key)
         details = runner.get_input_details().items()
-        runner(**{name: _fed(one) for name, one in details})
-
-
-def _fed(detail: Any, number: int = 0) -> Any:
-    """Return zeros for an input, or another number in every second place; of texts, without which it dies, `a`."""
-    import numpy as np
-
-    if detail["dtype"] in (np.bytes_, np.object_):
-        return np.full(detail["shape"], b"a", object)
-    value = np.zeros(detail["shape"], detail["dtype"])
-    value.reshape(-1)[::2] = number
-    return value
+        runner(**{name: values.fed(one) for name, one in details})

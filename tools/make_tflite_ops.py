@@ -118,14 +118,23 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     from graphsurgeon.formats.tflite.schema import operator_codes
 
-    lines = {line.split(" ")[0]: line for line in OUTPUT.read_text("utf-8").splitlines()[2:]}
+    old = OUTPUT.read_text("utf-8").splitlines()
+    lines = {line.split(" ")[0]: line for line in old[2:]}
     for name in sys.argv[1:] or operator_codes():
         found = [] if name in ANY - {"IF", "WHILE", "CALL_ONCE"} else list(_asked(name))
         lines[name] = " ".join([name, *found])
         print(lines[name], flush=True)
     head = [f"# Made by tools/make_tflite_ops.py from ai-edge-litert {version('ai-edge-litert')}; do not edit.",
-            f"# Types that were asked for: {','.join(TYPES)}"]  # fmt: skip
+            _types_asked(old[1] if sys.argv[1:] else "")]  # fmt: skip
     OUTPUT.write_text("\n".join([*head, *(lines[name] for name in operator_codes())]) + "\n", "utf-8")
+
+
+def _types_asked(old: str) -> str:
+    """Return the line that names the types: those of lines that stay as they were are what the old one says."""
+    every = old.partition(": ")[2].partition(";")[0].split(",") if old else [*TYPES]
+    later = [type for type in TYPES if type not in every]
+    told = f"# Types that were asked for: {','.join(every)}"
+    return f"{told}; where a line was made anew also {','.join(later)}" if later else told
 
 
 def _asked(name: str) -> Iterator[str]:

@@ -117,6 +117,7 @@ TFLITE_RULES: tuple[MetaGraphRule, ...] = (
     tensors.quantization,
     tensors.sparsity,
     tflite.custom_operators,
+    tflite.external_buffers,
 )
 KERAS_RULES: tuple[MetaGraphRule, ...] = (
     tflite.dangling_tensors,

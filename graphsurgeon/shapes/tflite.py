@@ -56,7 +56,12 @@ class StoredShapes:
 
 
 def stored_shape(value: Value) -> Shape:
-    """Return the shape that an interpreter reads from the file; unknown where an operator yields it."""
+    """Return the shape that an interpreter reads from the file; unknown where an operator yields it.
+
+    What is read from a variable has its stored shape until it is run.
+    """
+    if value.producer is not None and value.producer.op == "READ_VARIABLE" and value.shape is not None:
+        return value.shape if value.shape.is_static else UNKNOWN_RANK
     if value.producer is not None:
         return UNKNOWN_RANK
     origin = value.raw

@@ -136,6 +136,14 @@ def channels_along_depth(model: Any) -> None:
     weights.quantization.quantizedDimension = 1
 
 
+def places_of_texts(model: Any, byte: int, value: int) -> None:
+    """Change where the last text of the keys of a table begins."""
+    keys = next(one for one in model.subgraphs[1].tensors if one.type == 5)
+    data = np.array(model.buffers[keys.buffer].data, np.uint8)
+    data[4 * data[0] + byte] = value
+    model.buffers[keys.buffer].data = data
+
+
 CASES: list[tuple[str, str, Change]] = [
     ("operator-kind", "float", lambda m: _set(code(m), "version", 99)),
     ("operator-kind", "float", lambda m: _set(code(m), "version", 0)),
@@ -179,6 +187,7 @@ CASES: list[tuple[str, str, Change]] = [
         "metadata",
         lambda m: (_set(tensor(m, 0), "shape", [1, 7]), _set(tensor(m, 0), "shapeSignature", None)),
     ),
+    ("buffer-size", "strings", lambda m: places_of_texts(m, 2, 1)),
     ("operator-shape", "sparse", lambda m: _set(tensor(m, 1), "shape", [3, 7])),
     ("operator-shape", "lstm", lambda m: _set(tensor(m, 0), "shape", [1, 5, 3, 2])),
     ("operator-type", "cnn_float", lambda m: _set(tensor(m, 0), "type", 2)),
@@ -199,6 +208,10 @@ CASES: list[tuple[str, str, Change]] = [
     ("operator-type", "sparse", lambda m: _set(operator(m), "inputs", [m.subgraphs[0].inputs[0]])),
     ("operator-quantization", "dynamic_range", channels_along_depth),
     ("variable-type", "variables", lambda m: _set(result_of(m, "READ_VARIABLE"), "type", 2)),
+    ("operator-type", "variables", lambda m: _set(tensor(m, 0), "type", 8)),  # what is added to what is read
+    ("shape", "variables", lambda m: _set(tensor(m, 0), "shape", [5])),
+    ("table", "strings", lambda m: _set(tensor(m, 1), "type", 5)),  # the default value
+    ("table", "strings", lambda m: _set(m.subgraphs[0], "operators", m.subgraphs[0].operators[1:])),  # CALL_ONCE
 ]
 
 
@@ -222,6 +235,7 @@ TAKEN: list[tuple[str, Change]] = [
     ("dynamic_range", lambda m: scale_weights(m, [0.01] * 3 + [-1.0], TANH)),
     ("composite", lambda m: _set(m.subgraphs[1].tensors[0], "type", 2)),  # the input of a decomposition
     ("cnn_float", lambda m: m.subgraphs[0].operators.append(operator(m))),
+    ("float", lambda m: _set(m.signatureDefs[0].inputs[0], "tensorIndex", int(m.subgraphs[0].outputs[0]))),
     ("float", lambda m: (_set(operator(m), "largeCustomOptionsOffset", 1 << 40), far(m))),
 ]
 
@@ -281,3 +295,10 @@ def test_bytes_of_packed_elements_are_counted_as_they_are_stored(tmp_path: Path)
     assert constant is not None
     with pytest.raises(FormatError, match=r"^1 byte stored for int4 of shape \[3\]"):
         constant.numpy()
+
+
+def test_what_lies_in_another_file_needs_a_loader() -> None:
+    path = FIXTURES / "external_buffers" / "model.tflite"
+    assert [one.severity for one in check(read(path)) if one.rule == "external-buffer"] == ["needs"]
+    said = subprocess.run([sys.executable, "-c", REFUSES, path], capture_output=True, check=False, timeout=100)
+    assert "lacks data" in said.stderr.decode()

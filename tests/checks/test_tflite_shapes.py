@@ -16,7 +16,7 @@ from tests.checks.test_tflite import REFUSES
 from tests.oracle import tflite_objects
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "tflite"
-FLOAT, HALF, INT, BOOL, BYTE = 0, 1, 2, 6, 9
+FLOAT, HALF, INT, LONG, BOOL, SHORT, BYTE, INT2 = 0, 1, 2, 4, 6, 7, 9, 19
 Described = tuple[int, list[int], list[int] | None]  # type, shape, what is stored
 
 
@@ -175,6 +175,44 @@ CASES: list[tuple[str, str, list[Described], Any]] = [
         [(INT, [4], [1, 2, 2, 1]), (FLOAT, [1] * 4, [1]), (FLOAT, [1, 2, 2, 1], None), (FLOAT, [1, 2, 2, 1], None)],
         options("TransposeConvOptions"),
     ),
+    (
+        "operator-type",
+        "TRANSPOSE_CONV",
+        [(INT, [4], [1, 2, 2, 1]), (FLOAT, [1] * 4, [1]), (FLOAT, [1, 2, 2, 1], None), (SHORT, [1, 2, 2, 1], None)],
+        options("TransposeConvOptions", strideH=1, strideW=1),
+    ),
+    ("operator-shape", "ATAN2", [(FLOAT, [2, 1], None), (FLOAT, [2], None), (FLOAT, [2, 1], None)], None),
+    (
+        "operator-type",
+        "RESIZE_BILINEAR",
+        [(HALF, [1, 2, 2, 1], None), (INT, [2], [4, 4]), (HALF, [1, 4, 4, 1], None)],
+        options("ResizeBilinearOptions"),
+    ),
+    (
+        "operator-type",
+        "RESIZE_NEAREST_NEIGHBOR",
+        [(LONG, [1, 2, 2, 1], None), (INT, [2], [4, 4]), (LONG, [1, 4, 4, 1], None)],
+        options("ResizeNearestNeighborOptions"),
+    ),
+    (
+        "operator-shape",
+        "RESIZE_BILINEAR",
+        [(FLOAT, [1, 2, 2, 1], None), (INT, [2], [0, 4]), (FLOAT, [1, 4, 4, 1], None)],
+        options("ResizeBilinearOptions"),
+    ),
+    (
+        "operator-options",
+        "RESIZE_BILINEAR",
+        [(FLOAT, [1, 2, 2, 1], None), (INT, [2], [4, 4]), (FLOAT, [1, 4, 4, 1], None)],
+        options("ResizeBilinearOptions", alignCorners=True, halfPixelCenters=True),
+    ),
+    (
+        "operator-shape",
+        "RESIZE_NEAREST_NEIGHBOR",
+        [(FLOAT, [1, 2, 2, 1], None), (INT, [2], [4, -1]), (FLOAT, [1, 4, 4, 1], None)],
+        options("ResizeNearestNeighborOptions"),
+    ),
+    ("operator-type", "MUL", [(SHORT, [2], None), (SHORT, [2], None), (INT2, [2], None)], options("MulOptions")),
 ]  # fmt: skip
 
 
@@ -221,6 +259,19 @@ TAKEN: list[tuple[str, list[Described], Any]] = [
         window("Conv2DOptions"),
     ),
     ("MUL", [(BYTE, [2], None), (BYTE, [2], None), (BYTE, [2], None)], options("MulOptions")),
+    ("ATAN2", [(FLOAT, [2, 1], None), (FLOAT, [2, 1], None), (FLOAT, [2, 1], None)], None),
+    ("MUL", [(FLOAT, [2], None), (FLOAT, [2], None), (HALF, [2], None)], options("MulOptions")),
+    ("SOFTMAX", [(FLOAT, [1, 2], None), (INT, [1, 2], None)], options("SoftmaxOptions", beta=1.0)),
+    (
+        "RESIZE_NEAREST_NEIGHBOR",
+        [(HALF, [1, 2, 2, 1], None), (INT, [2], [4, 4]), (HALF, [1, 4, 4, 1], None)],
+        options("ResizeNearestNeighborOptions"),
+    ),
+    (
+        "TRANSPOSE_CONV",
+        [(INT, [4], [1, 2, 2, 1]), (FLOAT, [1] * 4, [1]), (FLOAT, [1, 2, 2, 1], None), (FLOAT, [1, 2, 2, 1], None)],
+        options("TransposeConvOptions", strideH=1, strideW=1),
+    ),
 ]  # fmt: skip
 
 
@@ -229,3 +280,73 @@ TAKEN: list[tuple[str, list[Described], Any]] = [
 def test_what_a_kernel_takes_is_no_error(op: str, tensors: list[Described], said: Any, tmp_path: Path) -> None:
     assert faults(one_operator(op, tensors, options=said), tmp_path / "m.tflite") == set()
     assert not refused(tmp_path / "m.tflite")
+
+
+NAN = float("nan")
+HALVES = options("UnpackOptions", num=2)
+# Operator, element type, its tensors' shapes, scales, results, options -> what check finds; LiteRT refuses these alone.
+SCALES: list[tuple[set[str], str, int, list[list[int]], list[float], int, Any]] = [
+    (set(), "UNPACK", BYTE, [[2, 3], [3], [3]], [0.5, 0.5, 0.5], 2, HALVES),
+    ({"operator-quantization"}, "UNPACK", BYTE, [[2, 3], [3], [3]], [0.5, 2.0, 0.5], 2, HALVES),
+    (set(), "ADD", BYTE, [[2]] * 3, [0.5, 0.25, 0.5], 1, options("AddOptions")),
+    ({"operator-quantization"}, "ADD", BYTE, [[2]] * 3, [1e6, 0.5, 0.5], 1, options("AddOptions")),
+    (set(), "SUB", BYTE, [[2]] * 3, [0.5, 1e6, 0.5], 1, options("SubOptions")),
+    (set(), "SUB", SHORT, [[2]] * 3, [0.3, 3e5, 0.3], 1, options("SubOptions")),
+    (set(), "ADD", SHORT, [[2]] * 3, [0.25, 0.5, 0.5], 1, options("AddOptions")),
+    ({"operator-quantization"}, "ADD", SHORT, [[2]] * 3, [0.3, 3e5, 0.3], 1, options("AddOptions")),
+    ({"operator-quantization"}, "SUB", SHORT, [[2]] * 3, [0.5, 1.0, 0.5], 1, options("SubOptions")),
+    ({"operator-quantization"}, "SUB", SHORT, [[2]] * 3, [0.25, 0.25, 0.5], 1, options("SubOptions")),
+    ({"operator-quantization"}, "ADD", SHORT, [[2]] * 3, [8192.0, 0.5, 0.5], 1, options("AddOptions")),
+    (set(), "BATCH_MATMUL", SHORT, [[2, 2]] * 3, [0.0, 0.5, 0.5], 1, options("BatchMatMulOptions")),
+    (set(), "BATCH_MATMUL", SHORT, [[2, 2]] * 3, [0.5, 0.5, NAN], 1, options("BatchMatMulOptions")),
+    ({"quantization"}, "ADD", BYTE, [[2]] * 3, [0.0, 0.5, 0.5], 1, options("AddOptions")),
+    ({"quantization"}, "ADD", SHORT, [[2]] * 3, [-1.0, 0.5, 0.5], 1, options("AddOptions")),
+    ({"quantization"}, "MUL", BYTE, [[2]] * 3, [NAN, 0.5, 0.5], 1, options("MulOptions")),
+    ({"quantization"}, "BATCH_MATMUL", SHORT, [[2, 2]] * 3, [-1.0, 0.5, 0.5], 1, options("BatchMatMulOptions")),
+    ({"quantization"}, "CONCATENATION", BYTE, [[2], [2], [4]], [0.0, 0.5, 0.5], 1, options("ConcatenationOptions")),
+    (set(), "CONCATENATION", SHORT, [[2], [2], [4]], [0.0, 0.5, 0.5], 1, options("ConcatenationOptions")),
+    *((set(), "MUL", BYTE, [[2]] * 3, [odd, 0.5, 0.5], 1, options("MulOptions")) for odd in (0.0, -1.0)),
+    *((set(), "MUL", SHORT, [[2]] * 3, [0.5, 0.5, odd], 1, options("MulOptions")) for odd in (0.0, -1.0, NAN)),
+    *((set(), "MAXIMUM", BYTE, [[2]] * 3, [odd, 0.5, 0.5], 1, None) for odd in (0.0, -1.0, NAN)),
+    *((set(), "QUANTIZE", SHORT, [[2]] * 2, [0.5, odd], 1, None) for odd in (0.0, -1.0, NAN)),
+    *((set(), "RELU", BYTE, [[2]] * 2, [odd, 0.5], 1, None) for odd in (0.0, -1.0, NAN)),
+]  # fmt: skip
+
+
+@pytest.mark.litert
+@pytest.mark.parametrize("index", range(len(SCALES)))
+def test_odd_scales_are_errors_where_litert_refuses_them(index: int, tmp_path: Path) -> None:
+    rules, op, kind, shapes, scales, results, said = SCALES[index]
+    model = one_operator(op, [(kind, shape, None) for shape in shapes], results, said)
+    for tensor, scale in zip(model.subgraphs[0].tensors, scales, strict=True):
+        tensor.quantization = tflite_objects.generated().QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
+    assert faults(model, tmp_path / "m.tflite") == rules
+    assert refused(tmp_path / "m.tflite") == bool(rules)
+
+
+# Run as a program: what is written behind a tensor, where the interpreter says nothing.
+LOOKS = "import sys; from benchmarks import soundness_values as v; w = {}; v.judge(w, sys.argv[1]); print(w['memory'])"
+NARROW: list[tuple[str, list[Described], Any]] = [
+    (
+        "SUM",
+        [(FLOAT, [3, 5], None), (INT, [1], [0]), (BYTE, [5], None)],
+        options("ReducerOptions", keepDims=False),
+    ),
+    ("EMBEDDING_LOOKUP", [(INT, [3], None), (FLOAT, [2, 5], None), (BYTE, [3, 5], None)], None),
+]
+
+
+@pytest.mark.litert
+@pytest.mark.parametrize(("op", "tensors", "said"), NARROW)
+def test_results_that_are_narrower_than_what_is_written(
+    op: str, tensors: list[Described], said: Any, tmp_path: Path
+) -> None:
+    *given, (_, shape, _) = tensors
+    for kind, words in ((BYTE, "behind tensor 2"), (FLOAT, "")):
+        model = one_operator(op, [*given, (kind, shape, None)], options=said)
+        assert faults(model, tmp_path / "m.tflite") == ({"operator-type"} if words else set())
+        ran = [sys.executable, "-c", LOOKS, tmp_path / "m.tflite"]
+        told = subprocess.run(ran, capture_output=True, check=True, cwd=FIXTURES.parents[1]).stdout.decode().strip()
+        assert told.endswith(words)
+        assert bool(told) == bool(words)

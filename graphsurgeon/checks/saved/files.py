@@ -14,6 +14,7 @@ from graphsurgeon.formats.savedmodel import parts
 from graphsurgeon.formats.tflite.behind import is_cut_off, unexplained
 from graphsurgeon.formats.tflite.buffers import BufferSource
 from graphsurgeon.formats.tflite.read import TfliteModelSource
+from graphsurgeon.model.dtype import STRING
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -23,6 +24,7 @@ _IDENTIFIER = b"TFL3"
 _VERSION = 3  # of the schema, since 2017: tensorflow/lite/schema/schema.fbs
 _ALIGNMENT = 16  # of the schema; 4 is what readers in place need at least
 _LEAST_ALIGNMENT = 4
+_MOST_TEXT = 1 << 20  # bytes of texts that are looked at: where each of them lies stands among them
 
 
 def of_model(model: Model) -> Iterator[Finding]:
@@ -149,6 +151,11 @@ def _constant(where: str, value: Value) -> Iterator[Finding]:
             hint = "put the file beside the model"
             yield Finding("error", where, f"its values cannot be read: {error}", hint, "external-buffer")
         return
+    if tensor.dtype is STRING and stored.nbytes <= _MOST_TEXT:
+        try:
+            stored.strings()
+        except FormatError as error:
+            yield Finding("error", where, error.message, "convert the model anew", "buffer-size")
     if not tensor.dtype.bits or stored.sparsity is not None:
         return
     expected = -(-tensor.num_elements * tensor.dtype.bits // 8)

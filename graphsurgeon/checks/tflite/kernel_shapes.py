@@ -250,6 +250,9 @@ def _sized(node: Node, found: list[Dims | None]) -> Iterator[str]:
     sizes = found[1] if len(found) > 1 else None
     if sizes is not None and len(sizes) == 1 and sizes[0] not in (None, 2):
         yield f"its size has {sizes[0]} numbers, not 2"
+    numbers = (_numbers(node.inputs[1]) or ()) if len(node.inputs) > 1 else ()
+    if any(number < (node.op == "RESIZE_BILINEAR") for number in numbers):  # the other kernel makes nothing of 0
+        yield f"its size is {numbers}"
 
 
 def _multiplied(node: Node, found: list[Dims | None]) -> Iterator[str]:

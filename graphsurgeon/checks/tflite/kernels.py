@@ -52,7 +52,11 @@ _ALIKE = {"SELECT": (1, 2), "SELECT_V2": (1, 2), "PADV2": (0, 2), "ONE_HOT": (2,
 _TAKEN: dict[str, dict[int, tuple[str, ...]]] = {
     **{op: {0: ("RESOURCE", "INT32")} for op in ("ASSIGN_VARIABLE", "READ_VARIABLE")},
     **{op: {0: ("RESOURCE",)} for op in ("HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE")},
-    **{op: {1: ("INT32",)} for op in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")},
+    "RESIZE_BILINEAR": {0: ("FLOAT32", "UINT8", "INT8", "INT16"), 1: ("INT32",)},
+    "RESIZE_NEAREST_NEIGHBOR": {
+        0: ("FLOAT32", "FLOAT16", "INT32", "UINT32", "INT8", "UINT8", "BOOL", "INT16", "UINT16"),
+        1: ("INT32",),
+    },
     "UNIDIRECTIONAL_SEQUENCE_LSTM": {0: ("FLOAT32", "INT8")},
     "TRANSPOSE_CONV": {0: ("INT32",), 2: ("FLOAT32", "UINT8", "INT8", "INT16")},
     "SCATTER_ND": {0: ("INT32",), 2: ("INT32",)},
@@ -62,7 +66,9 @@ _TAKEN: dict[str, dict[int, tuple[str, ...]]] = {
         0: ("FLOAT32", "FLOAT16", "BFLOAT16", "COMPLEX64", "INT8", "UINT8", "INT16", "INT32", "UINT32", "INT64"),
     },
 }
-# Operators that write as many bytes as their first input has, whatever type is stored for the result.
+# Operators whose results have the type that is stored for them, though the table does not say so.
+_LEAVES_ITS_TYPE = ("READ_VARIABLE", "HASHTABLE_FIND")
+# Operators that write as many bytes as their first input has, or what they look things up in, whatever type is stored.
 _WRITES_ITS_TYPE = frozenset(
     {
         "SUM",
@@ -73,6 +79,7 @@ _WRITES_ITS_TYPE = frozenset(
         "REDUCE_ANY",
         "REDUCE_ALL",
         "BATCH_MATMUL",
+        "EMBEDDING_LOOKUP",
         "MUL",
         "RESHAPE",
     }
@@ -84,6 +91,10 @@ _WIDTHS = {
     **dict.fromkeys(("FLOAT16", "BFLOAT16", "INT16", "UINT16"), 2),
     **dict.fromkeys(("INT8", "UINT8", "BOOL"), 1),
     **dict.fromkeys(("INT64", "UINT64", "FLOAT64", "COMPLEX64"), 8),
+    "COMPLEX128": 16,
+    **dict.fromkeys(("INT4", "UINT4"), 0.5),
+    "INT2": 0.25,
+    "STRING": 0,  # texts are no numbers of any width
 }
 # Operator -> inputs that it writes: they must be variables.
 _STATES = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19), "SVDF": (4,), "RNN": (4,), "UNIDIRECTIONAL_SEQUENCE_RNN": (4,)}
@@ -160,6 +171,8 @@ def _result(kernel: Builtin | None, inputs: Sequence[str], place: str, value: Va
     """Return the type of what an operator yields: the one that its kernel gives it, or minds, or leaves."""
     if kernel is None:
         return ""
+    if kernel.name in _LEAVES_ITS_TYPE:
+        return stored_type(value)
     first = inputs[0] if inputs else ""
     made = kernel.made.get((first, place))
     if made is None:
@@ -191,7 +204,8 @@ def _type_faults(node: Node, kernel: Builtin, known: KernelTypes) -> Iterator[st
     first = known.of(node.inputs[0]) if node.inputs else ""
     if node.inputs and not first:
         return
-    yield from _written(node, kernel, first)
+    source = node.inputs[1] if node.op == "EMBEDDING_LOOKUP" and len(node.inputs) > 1 else None
+    yield from _written(node, kernel, first, known.of(source) if source is not None else first)
     inputs, outputs = _places(node)
     for place, value in (*inputs, *outputs):
         found = known.of(value) if place in dict(inputs) else stored_type(value)
@@ -206,13 +220,8 @@ def _stated(node: Node, known: KernelTypes) -> Iterator[str]:
         given = known.of(node.inputs[place]) or stored_type(node.inputs[place]) if place < len(node.inputs) else ""
         if given and given not in taken:
             yield f"its input {place} is {given.lower()}, not {' or '.join(taken).lower()}"
-    if node.op == "TRANSPOSE_CONV" and len(node.inputs) > 3 and not node.inputs[3].is_absent:
-        bias, taken = known.of(node.inputs[3]), _BIAS_TYPES.get(known.of(node.inputs[2]), ())
-        made = stored_type(node.outputs[0]) if node.outputs else ""
-        if made and known.of(node.inputs[2]) not in ("", made):
-            yield f"its output 0 is {made.lower()}, its input 2 {known.of(node.inputs[2]).lower()}"
-        if bias and taken and bias not in taken:
-            yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
+    if node.op == "TRANSPOSE_CONV" and len(node.inputs) > 2 and node.outputs:
+        yield from _transposed(node, known.of(node.inputs[2]), known)
     if node.op == "UNIDIRECTIONAL_SEQUENCE_LSTM" and len(node.inputs) not in (20, 24):
         yield f"it has {len(node.inputs)} inputs, not 20 or 24"
     if node.op == "DENSIFY" and node.inputs and node.inputs[0].tensor is None and not node.inputs[0].is_absent:
@@ -223,15 +232,30 @@ def _stated(node: Node, known: KernelTypes) -> Iterator[str]:
             yield f"its state, input {place}, is no variable"
 
 
-def _written(node: Node, kernel: Builtin, first: str) -> Iterator[str]:
+def _transposed(node: Node, given: str, known: KernelTypes) -> Iterator[str]:
+    """Hold the result and the bias of a transposed convolution to what it is given."""
+    made, taken = stored_type(node.outputs[0]), _BIAS_TYPES.get(given, ())
+    if made and given not in ("", made):
+        yield f"its output 0 is {made.lower()}, its input 2 {given.lower()}"
+    bias = known.of(node.inputs[3]) if len(node.inputs) > 3 and not node.inputs[3].is_absent else ""
+    if bias and taken and bias not in taken:
+        yield f"its bias is {bias.lower()}, not {' or '.join(taken).lower()}"
+
+
+def _written(node: Node, kernel: Builtin, first: str, written: str) -> Iterator[str]:
     """Find results of another width than what is written, and inputs with which a kernel never ran."""
-    made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else first
+    made = stored_type(node.outputs[0]) if node.outputs and node.op in _WRITES_ITS_TYPE else written
     is_summed = (node.op, first, made) == ("BATCH_MATMUL", "INT8", "INT32")
-    widths = _WIDTHS.get(made), _WIDTHS.get(first)
-    if not is_summed and None not in widths and widths[0] != widths[1]:  # it writes too much, or leaves what was there
-        yield f"its output 0 is {made.lower()}, its kernel writes {first.lower()}"
-    if node.op == "SOFTMAX" and first == "FLOAT32" and node.outputs and stored_type(node.outputs[0]) != first:
-        yield f"its output 0 is {stored_type(node.outputs[0]).lower()}, not float32"
+    widths = _WIDTHS.get(made), _WIDTHS.get(written)
+    is_short = node.op == "MUL" and (widths[0] or 0) < (widths[1] or 0)  # it reads no more than it writes
+    if not (is_summed or is_short) and None not in widths and widths[0] != widths[1]:  # too much, or what was stays
+        yield f"its output 0 is {made.lower()}, its kernel writes {written.lower()}"
+    if node.op == "MUL" and made and made not in _TAKEN["MUL"][0]:
+        yield f"its output 0 is {made.lower()}, which its kernel does not make"
+    if node.op == "SOFTMAX" and first == "FLOAT32" and node.outputs:
+        stored = stored_type(node.outputs[0])
+        if stored not in ("", "FLOAT32", "INT32", "UINT32"):  # of the same width
+            yield f"its output 0 is {stored.lower()}, not float32"
     if kernel.ran and first in _TRIED - kernel.ran and ("", "0") not in kernel.refused:
         yield f"its input 0 is {first.lower()}, which its kernel does not take"
 
@@ -329,14 +353,24 @@ def _result_scale(node: Node) -> Iterator[str]:
 
 
 def _sum_scale(node: Node) -> Iterator[str]:
-    """Find sums whose scale is too small beside those of the inputs: their quotient must be below a bound."""
-    if node.op not in ("ADD", "SUB") or len(node.inputs) < 2 or stored_type(node.inputs[0]) not in _QUANTIZED:
+    """Find sums whose scale is too small beside those of the inputs: their quotient must be below a bound.
+
+    Where all are powers of 2, numbers of 16 bits are shifted: one input has the scale of the result, none a greater.
+    """
+    type = stored_type(node.inputs[0]) if node.op in ("ADD", "SUB") and len(node.inputs) > 1 else ""
+    if type not in _QUANTIZED:
         return
     found = [_parameters(value).scale for value in (*node.inputs[:2], *node.outputs[:1])]
-    if len(found) == 3 and all(len(scales) == 1 and scales[0] > 0 for scales in found):
-        largest, made = 2 * max(found[0][0], found[1][0]), found[2][0]
-        if largest >= made * (1 << (15 if stored_type(node.inputs[0]) == "INT16" else 20)):
-            yield f"its result has the scale {made:g}, its inputs one of {largest / 2:g}"
+    if len(found) < 3 or not all(len(scales) == 1 and 0 < scales[0] < math.inf for scales in found):
+        return
+    largest, made = max(found[0][0], found[1][0]), found[2][0]
+    are_powers = all(math.frexp(scales[0])[0] == 0.5 for scales in found)  # a power of 2 is exact
+    if type == "INT16" and are_powers and node.attrs.get("pot_scale_int16", True):
+        is_refused = largest != made
+    else:  # of subtractions the kernel looks at one quotient alone
+        is_refused = node.op == "ADD" and 2 * largest >= made * (1 << (15 if type == "INT16" else 20))
+    if is_refused:
+        yield f"its result has the scale {made:g}, its inputs one of {largest:g}"
 
 
 def _bias_scale(node: Node) -> Iterator[str]:

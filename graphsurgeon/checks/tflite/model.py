@@ -19,6 +19,7 @@ from graphsurgeon.model.metagraph import MetaGraph, Signature
 from graphsurgeon.ops import mediapipe
 from graphsurgeon.ops.libraries import BUILT_IN_CUSTOM, litert_library
 
+_EXTERNAL = "external_buffer"  # of what is kept of a tensor
 _MOST_METADATA = 16 << 20  # bytes that are looked at
 
 
@@ -107,6 +108,14 @@ def custom_operators(metagraph: MetaGraph) -> Iterator[Finding]:
         yield Finding("needs", f"operator {op}", f"needs {library}: {used}", hint, "custom-operator")
 
 
+def external_buffers(metagraph: MetaGraph) -> Iterator[Finding]:
+    """Find tensors whose values lie in another file: the interpreter of Python alone does not load them."""
+    outside = [value for graph in metagraph.graphs for value in graph.values if (value.extra or {}).get(_EXTERNAL)]
+    if outside:
+        what = f"needs LiteRT's loader of external weights: {plural(len(outside), 'tensor')} in other files"
+        yield Finding("needs", "model", what, "open it with that loader, its files beside it", "external-buffer")
+
+
 def support_metadata(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find what MediaPipe Tasks refuses: types and shapes of ends; of what was read, lists not parallel to them."""
     source: Any = metagraph.raw
@@ -176,5 +185,7 @@ def _signature_tensors(signature: Signature) -> Iterator[Finding]:
                 what = f"it names {target}, which is no {side} of its subgraph"
                 hint = "gs add-output makes it one" if side == "output" else "make it an input of the subgraph"
                 # Interpreters die, or yield it; not what the delegate computes, which keeps it to itself.
-                severity: Severity = "error" if side == "input" or _is_delegated(target) else "warning"
+                is_fed_in_vain = side == "input" and any(value is target for value in outputs)  # and then computed
+                is_refused = not is_fed_in_vain if side == "input" else _is_delegated(target)
+                severity: Severity = "error" if is_refused else "warning"
                 yield Finding(severity, where, what, hint, "signature-tensor")

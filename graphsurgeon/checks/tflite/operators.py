@@ -15,6 +15,7 @@ from graphsurgeon.model.dtype import INT64, RESOURCE, STRING, VARIANT, DType
 from graphsurgeon.model.finding import Finding, Severity
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
+from graphsurgeon.model.traversal import reached
 from graphsurgeon.ops.tflite import Builtin, Range, builtin
 
 _CUSTOM = 32  # the code of an operator that is known by name only
@@ -160,6 +161,8 @@ def _odd_options(node: Node, own: Mapping[str, AttrValue]) -> Iterator[str]:
     for key, value in node.attrs.items():
         if isinstance(value, DType) and value.number <= 0:
             yield f"its {key} is the element type {-1 - value.number}, which there is not"
+    if node.op == "RESIZE_BILINEAR" and own.get("align_corners") and own.get("half_pixel_centers"):
+        yield "it has align_corners and half_pixel_centers"
     if node.op in _OPTIONS_WANTED and not _has_own_options(node):
         yield "it has no options"
     for key, taken in _FORMATS.get(node.op, {}).items():
@@ -287,9 +290,11 @@ def _needs_filling(value: Value) -> bool:
 def tables(metagraph: MetaGraph) -> Iterator[Finding]:
     """Find tables that are read and never filled, and keys and values of other types than their table's."""
     nodes = [(graph, number, node) for graph in metagraph.graphs for number, node in enumerate(graph.nodes)]
-    filled = {_table(node) for _, _, node in nodes if node.op == "HASHTABLE_IMPORT"}
+    run = _run(metagraph)
+    filled = {_table(node) for graph, _, node in nodes if node.op == "HASHTABLE_IMPORT" and graph in run}
     for graph, number, node in nodes:
         table = _table(node)
+        yield from (Finding("error", operator(graph, number, node), what, ANEW, "table") for what in _sought(node))
         if node.op == "HASHTABLE_FIND" and table is not None and table not in filled:
             what = f"it reads the table {table}, which nothing fills"
             yield Finding("error", operator(graph, number, node), what, ANEW, "table")
@@ -309,6 +314,32 @@ def tables(metagraph: MetaGraph) -> Iterator[Finding]:
                 if isinstance(dtype, DType) and value.dtype is not None and value.dtype != dtype:
                     what = f"it fills a table of {dtype} with {value.dtype}"
                     yield Finding("error", operator(graph, number, node), what, ANEW, "table")
+
+
+def _run(metagraph: MetaGraph) -> Mapping[Graph, None]:
+    """Return the subgraphs that are called from outside, and those that their operators run."""
+    called = [metagraph.graph, *(signature.graph for signature in metagraph.signatures.values())]
+    return reached(called, _inner)
+
+
+def _inner(graph: Graph) -> Iterator[Graph]:
+    return (ref.graph for node in graph.nodes for ref in node.function_refs if ref.graph is not None)
+
+
+def _sought(node: Node) -> Iterator[str]:
+    """Find a default value of another type than what is found, which is of another one than the table's values."""
+    if node.op != "HASHTABLE_FIND" or len(node.inputs) < 3 or not node.outputs:
+        return
+    made, default = node.outputs[0].dtype, node.inputs[2].dtype
+    if made is not None and default is not None and made != default:
+        yield f"it yields {made}, its default value is {default}"
+    own = node.inputs[0].producer
+    pairs = zip(("key_dtype", "value_dtype"), (node.inputs[1].dtype, made), strict=True)
+    attrs = own.attrs if own is not None and own.op == "HASHTABLE" else {}
+    for key, dtype in pairs:
+        wanted = attrs.get(key)
+        if isinstance(wanted, DType) and dtype is not None and dtype != wanted:
+            yield f"its table has the {key} {wanted}, it has {dtype}"
 
 
 def variables(metagraph: MetaGraph) -> Iterator[Finding]:

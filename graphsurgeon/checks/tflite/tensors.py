@@ -111,6 +111,14 @@ def _misfits(value: Value, found: Quantization) -> Iterator[str]:
 _MOVING = frozenset(
     ("PAD", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "GATHER", "TILE", "SPLIT")
 )
+# Element type -> operators that run whatever the scales of their tensors are, each asked of LiteRT with and without
+# XNNPACK. A product of int8 does but for NaN.
+_LEFT = {
+    "int8": frozenset(("MAXIMUM", "MINIMUM", "RELU")),
+    "int16": _MOVING.union(
+        ("MUL", "MEAN", "SUM", "CONCATENATION", "QUANTIZE", "DEQUANTIZE", "MAXIMUM", "MINIMUM", "RELU", "MAX_POOL_2D")
+    ),
+}
 # What XNNPACK does not fuse with a matrix product.
 _ACTIVATIONS_LEFT = (b"TANH", b"SIGN_BIT")
 # Operators that multiply by weights -> the place of the bias. The weights are their second input.
@@ -124,12 +132,7 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
     """
     for value in graph.values:
         around = [*value.consumers, *([value.producer] if value.producer is not None else [])]
-        if (
-            value.dtype is not None
-            and value.dtype.name == "int16"
-            and around
-            and all(node.op in _MOVING for node in around)
-        ) or _is_unpacked(value):
+        if (around and all(_is_left(node, value) for node in around)) or _is_unpacked(value):
             yield value
     for node in graph.nodes:
         bias = _BIASES.get(node.op)
@@ -137,6 +140,17 @@ def _loosely_scaled(graph: Graph) -> Iterator[Value]:
             is_weight = place == 1 and (node.op != "FULLY_CONNECTED" or _is_hybrid_alone(node, value))
             if value.tensor is not None and (place == bias or is_weight):
                 yield value
+
+
+def _is_left(node: Node, value: Value) -> bool:
+    """Say whether an operator does not look at the scales of one of its tensors."""
+    name = value.dtype.name if value.dtype is not None else ""
+    found = (value.extra or {}).get("quantization")
+    if (node.op, name) == ("MUL", "int8") and isinstance(found, Quantization):
+        return not any(math.isnan(scale) for scale in found.scale)
+    if (node.op, name) == ("BATCH_MATMUL", "int16") and isinstance(found, Quantization):
+        return value.producer is node or all(scale >= 0 for scale in found.scale)  # not NaN
+    return node.op in _LEFT.get(name, ())
 
 
 def _is_unpacked(value: Value) -> bool:
