@@ -158,9 +158,7 @@ def edit(
     """
     steps, where = as_steps(steps), replace(where or Where(), **fields)
     place = path_of(where.output) if where.output is not None else None
-    one = partial(
-        _edit, path, as_steps(steps), dry_run=dry_run, force_text=force_text, verify=verify, progress=progress
-    )
+    one = partial(_edit, path, steps, dry_run=dry_run, force_text=force_text, verify=verify, progress=progress)
     with collector_seldom():
         return _onto_store(one, where, place) if isinstance(place, RemotePath) else one(where)
 

@@ -18,7 +18,8 @@ from graphsurgeon.model.finding import Finding
 from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.model.shape import Shape
-from graphsurgeon.shapes.tflite import StoredShapes, as_read
+from graphsurgeon.shapes.tflite import as_read
+from graphsurgeon.shapes.tflite_stored import StoredShapes
 
 Ranks = tuple[int, int]  # the least and the greatest
 _ANY = 99
