@@ -63,6 +63,11 @@ class Fact:
         return self._items
 
     @property
+    def held_items(self) -> Items | Tensor | None:
+        """The elements as they are held: a constant of the file that nobody has asked for stays a tensor."""
+        return self._items
+
+    @property
     def strings(self) -> list[bytes] | None:
         """The elements of a small constant of strings, None of anything else."""
         tensor = self._items
