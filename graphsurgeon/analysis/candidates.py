@@ -223,16 +223,18 @@ class _Judge:
         self._asked: tuple[Node | None, tuple[Value, ...]] = (None, ())
         self.signed = {value: key for key, value in _signature_values(metagraph, "outputs")}
         internal = internal_inputs(metagraph)
-        feeds = [
-            node for node in graph.nodes if node.op in kinds.PLACEHOLDERS | kinds.ELEMENTS and node.name not in internal
-        ]
+        fed = kinds.PLACEHOLDERS | kinds.ELEMENTS
+        feeds = [node for node in graph.nodes if node.op in fed and node.name not in internal]
         data = [node for node in feeds if node.op in kinds.ELEMENTS or placeholder_role(node) != "switch"]
         self.fed = downstream(data or feeds, controls=False)
-        has_sizes = not kinds.SHAPE_SOURCES.isdisjoint(graph.op_counts)
+        counts = graph.op_counts
+        has_sizes = not kinds.SHAPE_SOURCES.isdisjoint(counts)
         self.from_data = downstream(data or feeds, controls=False, through=_takes_elements) if has_sizes else self.fed
         names = "\n".join([node.name for node in graph.nodes]).lower()
         trains, self._has_service = _occurs(_GRADIENTS, names), _occurs(_SERVICE_WORDS, names)
-        training = (node for node in graph.nodes if (_is_training(node) if trains else kinds.is_training(node.op)))
+        ops = frozenset(op for op in counts if kinds.is_training(op))
+        is_training = _is_training if trains else lambda node: node.op in ops
+        training = filter(is_training, graph.nodes) if trains or ops else ()
         self.training = downstream(training, controls=False)
         self.flow = control_flow(graph)
         ordered = in_order(graph.nodes, controls=False, back_edges=kinds.BACK_EDGES)

@@ -80,21 +80,31 @@ def find_values(
     Raises:
         UsageError: a filter is malformed, or names a node that is not there.
     """
+    chosen = choose_values(metagraph, filters, shapes, graph=graph)
+    return [_found_mute(one) if isinstance(one, Node) else found_value(one, shapes) for one in chosen]
+
+
+def choose_values(
+    metagraph: MetaGraph, filters: Filters, shapes: ShapeReport, *, graph: str | None = None
+) -> Iterator[Value | Node]:
+    """Yield what `find_values` tells of: values, and nodes without outputs. Only what filters ask for is inferred.
+
+    Raises:
+        UsageError: a filter is malformed, or names a node that is not there.
+    """
     matches, wants_node = value_filter(metagraph, filters, shapes, graph=graph), _mute_filter(metagraph, filters, graph)
     is_op = _op_test(filters)
-    found: list[FoundValue] = []
     for place in choose_graphs(metagraph, graph):
         if place.kind == "subgraph":
-            found += [found_value(value, shapes) for value in place.values if matches(value)]
+            yield from filter(matches, place.values)
         for node in place.nodes if wants_node is not None or place.kind != "subgraph" else ():
             if not is_op(node.op):
                 continue
             outputs = node.outputs
             if wants_node is not None and not outputs and wants_node(node):
-                found.append(_found_mute(node))
+                yield node
             elif place.kind != "subgraph":
-                found += [found_value(value, shapes) for value in outputs if matches(value)]
-    return found
+                yield from filter(matches, outputs)
 
 
 def _op_test(filters: Filters) -> Callable[[str], bool]:

@@ -38,7 +38,7 @@ class Fact:
         handle: what a resource or variant holds, None if unknown.
     """
 
-    __slots__ = ("_items", "dims", "dtype", "handle")
+    __slots__ = ("_items", "_shape", "dims", "dtype", "handle")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Fact:
         self.dtype = dtype
         self.handle = handle
         self._items = items
+        self._shape: Shape | None = None
 
     @property
     def items(self) -> Items | None:
@@ -60,6 +61,11 @@ class Fact:
             if self._items.dtype is STRING:
                 return None
             self._items = _elements(self._items)
+        return self._items
+
+    @property
+    def held_items(self) -> Items | Tensor | None:
+        """The elements as they are held: a constant of the file that nobody has asked for stays a tensor."""
         return self._items
 
     @property
@@ -81,7 +87,10 @@ class Fact:
     @property
     def shape(self) -> Shape:
         """The shape as the rest of the package has it: symbols are unknown dimensions."""
-        return Shape(None if self.dims is None else (d if isinstance(d, int) else None for d in self.dims))
+        if self._shape is None:
+            dims = self.dims
+            self._shape = Shape(None if dims is None else (d if isinstance(d, int) else None for d in dims))
+        return self._shape
 
     def with_dtype(self, dtype: DType | None) -> Fact:
         """Return the same with another dtype."""

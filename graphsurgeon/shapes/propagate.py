@@ -23,6 +23,7 @@ from graphsurgeon.shapes import registry
 from graphsurgeon.shapes.context import InferenceContext
 from graphsurgeon.shapes.dims import Dims, Symbol
 from graphsurgeon.shapes.fact import MOST_ELEMENTS, UNKNOWN, Fact, Held, join
+from graphsurgeon.shapes.kinds import Kinds
 
 if TYPE_CHECKING:
     from graphsurgeon.shapes.session import Session
@@ -57,6 +58,8 @@ class GraphPass:
         self._affected = downstream(contradicted, controls=False) if contradicted else None
         self._symbols: dict[tuple[object, int, int], Symbol] = {}
         self._turns: dict[Node, int] = {}
+        self._kinds = Kinds(graph)
+        self._is_of_its_own = False  # the node that is looked at: what came of it comes of no other
         self._shape_fns = registry.shape_functions()
         self._value_fns = registry.value_functions()
         for position, (value, fact) in enumerate(zip(graph.inputs, arguments, strict=False)):
@@ -132,13 +135,27 @@ class GraphPass:
     # -- one node --------------------------------------------------------------------------------------
 
     def _evaluate(self, node: Node) -> list[Fact]:
+        if node.op in MERGES:
+            return self._all_named(node, self._worked_out(node, self._merged_inputs(node)))
+        inputs = self._inputs(node)
+        kind = self._kinds.of(node, inputs, trusted=self._trusts(node)) if node not in self._assumed else None
+        known = self._kinds.get(kind) if kind is not None else None
+        if known is None:
+            self._is_of_its_own = False
+            known = self._worked_out(node, inputs)
+            if kind is not None and not self._is_of_its_own:
+                known = self._kinds.keep(kind, inputs, known)
+        return self._all_named(node, known)
+
+    def _worked_out(self, node: Node, inputs: list[Fact]) -> list[Fact]:
         dtypes = output_dtypes(node)
         count = _num_outputs(node, dtypes)
-        inputs = self._merged_inputs(node) if node.op in MERGES else self._inputs(node)
         context = InferenceContext(node, catalog.of(node), inputs, count, self.session)
         results = self._infer(context)
         recorded = self._recorded(node)
+        self._is_of_its_own |= dtypes is None
         if results is None and not recorded and count and self._is_reported:
+            self._is_of_its_own = True
             self.uninferred.append(node)
         facts = []
         for port in range(count):
@@ -186,7 +203,7 @@ class GraphPass:
         return facts
 
     def _finished(self, node: Node, port: int, fact: Fact, dtype: DType | None) -> Fact:
-        """Return a fact with its dtype, the assumed shape, and a name for every unknown dimension."""
+        """Return a fact with its dtype and the assumed shape."""
         if node in self._assumed and port in self._assumed[node]:
             fact = self._with_assumed(node, port, fact)
         if fact.dims is not None and len(fact.dims) > dim.MOST_DIMS:
@@ -196,14 +213,21 @@ class GraphPass:
             fact = Fact(fact.dims, handle=_recorded_handle(node))
         if fact.dtype is not dtype:
             fact = fact.with_dtype(dtype)
-        if dtype is not None and dtype.is_ref:
-            return fact  # what a reference holds may change its shape between two reads
-        return self._named(node, port, fact)
+        return fact
+
+    def _all_named(self, node: Node, facts: list[Fact]) -> list[Fact]:
+        """Return facts with a name for every unknown dimension; a list that needs none as it is."""
+        for fact in facts:
+            if fact.dims is not None and None in fact.dims:
+                return [self._named(node, port, fact) for port, fact in enumerate(facts)]
+        return facts
 
     def _named(self, owner: object, port: int, fact: Fact) -> Fact:
         dims = fact.dims
         if dims is None or None not in dims:
             return fact
+        if isinstance(owner, Node) and fact.dtype is not None and fact.dtype.is_ref:
+            return fact  # what a reference holds may change its shape between two reads
         named = tuple(self._symbol(owner, port, axis) if d is None else d for axis, d in enumerate(dims))
         return fact.with_dims(named)
 
@@ -221,7 +245,7 @@ class GraphPass:
 
     def _with_recorded(self, node: Node, port: int, fact: Fact, recorded: Shape, *, trusted: bool) -> Fact:
         """Return a fact with what `_output_shapes` adds; behind assumed shapes only where nothing else is known."""
-        if not trusted and self.session.contradicted and (self._affected is None or node in self._affected):
+        if not trusted and not self._trusts(node):
             return fact
         try:
             dims = dim.merge(fact.dims, recorded.dims)
@@ -229,6 +253,10 @@ class GraphPass:
             self._find(node, f"output {port} has shape {dim.show(fact.dims)}, {RECORDS} {recorded}")
             return fact
         return fact if dims is fact.dims else fact.with_dims(dims)
+
+    def _trusts(self, node: Node) -> bool:
+        """Say whether what the file records of a node counts although its shape can be inferred."""
+        return not self.session.contradicted or (self._affected is not None and node not in self._affected)
 
     def _with_assumed(self, node: Node, port: int, fact: Fact) -> Fact:
         assumed = self._assumed[node][port]
@@ -239,6 +267,7 @@ class GraphPass:
         return Fact(assumed, handle=fact.handle)
 
     def _find(self, node: Node, what: str) -> None:
+        self._is_of_its_own = True
         if self._is_reported:
             self.session.find(self.graph, str(node), what)
 

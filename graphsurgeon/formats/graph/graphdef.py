@@ -13,6 +13,7 @@ from sys import intern
 from typing import Any
 
 from graphsurgeon.formats import schema
+from graphsurgeon.formats.graph import alike
 from graphsurgeon.formats.graph.nodetypes import NodeTypes, Room, Types
 from graphsurgeon.formats.graph.references import Layout, References
 from graphsurgeon.formats.graph.values import attrs as attr_values
@@ -104,6 +105,10 @@ class NodeListSource:
     def function_refs(self, node: Node) -> list[FunctionRef]:
         """Return the functions that raw attributes name."""
         return list(attr_values.function_refs(node.raw.attr, self.context))
+
+    def stated_attrs(self, node: Node) -> bytes | None:
+        """Return device and attributes of a node as bytes, equal where these are; None where they do not tell."""
+        return alike.stated_attrs(node) if node.raw is not None else None
 
     def output_dtypes(self, node: Node) -> list[DType] | None:
         """Return the dtypes that the op's definition, or the called function, gives."""

@@ -30,7 +30,8 @@ def record_shapes(changed: Iterable[Value], report: ShapeReport) -> int:
     nodes |= {value.producer for value in changed if value.producer is not None}
     count = sum(_record(node, report, widen=False) for node in nodes)
     graphs = {node.graph for node in nodes}
-    functions = reached_functions(graphs) if any(node.functions for node in nodes) else []
+    has_functions = any(graph.metagraph.functions for graph in graphs)
+    functions = reached_functions(graphs) if has_functions and any(node.functions for node in nodes) else []
     for function in functions:
         _widen_arguments(function, report)
         count += sum(_record(node, report, widen=True) for node in function.nodes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, require_graph
-from graphsurgeon.analysis.select import FoundValue, find_values
+from graphsurgeon.analysis.select import FoundValue, choose_values, find_values
 from graphsurgeon.cli import output
 from graphsurgeon.cli.common import GraphName, Json, Model, Tags, expanding, parse_tags
 from graphsurgeon.cli.filters import FilterOptions, advice, cut_lists, selection
@@ -66,9 +66,14 @@ def find(
         metagraphs = [*metagraphs, *(module for metagraph in metagraphs for module in metagraph.modules)]
     reports = [infer_shapes(metagraph, assume=select.assume, on_demand=True) for metagraph in metagraphs]
     pairs = list(zip(metagraphs, reports, strict=True))
-    found = [value for metagraph, report in pairs for value in find_values(metagraph, filters, report, graph=graph)]
-    _print(found, count=count, as_json=as_json)
-    if not found:
+    if count:  # what there is to know of each is not asked
+        number = sum(1 for one, report in pairs for _ in choose_values(one, filters, report, graph=graph))
+        _print_count(number, as_json=as_json)
+    else:
+        found = [value for one, report in pairs for value in find_values(one, filters, report, graph=graph)]
+        number = len(found)
+        output.print_json({"values": found}) if as_json else print_values(found)
+    if not number:
         hint = advice(metagraphs, filters, reports)
         output.warn("nothing matches" + (f"; {hint}" if hint else ""))
         raise typer.Exit(1)
@@ -89,7 +94,7 @@ def _find_pattern(
     if count:  # what names stand for is not asked, so nothing needs to be inferred
         searched = [search(Subject(one), rule, choose_graphs(one, graph)) for one in metagraphs]
         number, given_up = sum(len(one.matches) for one in searched), sum(len(one.undecided) for one in searched)
-        output.print_json({"count": number}) if as_json else output.line(number)
+        _print_count(number, as_json=as_json)
     else:
         shapes = [infer_shapes(one, assume=select.assume) if select.assume else None for one in metagraphs]
         pairs = list(zip(metagraphs, shapes, strict=True))
@@ -110,13 +115,8 @@ def _both(report: PatternReport) -> tuple[Sequence[object], Sequence[object]]:
     return report.matches, report.undecided
 
 
-def _print(found: Sequence[FoundValue], *, count: bool, as_json: bool) -> None:
-    if as_json:
-        output.print_json({"count": len(found)} if count else {"values": found})
-    elif count:
-        output.line(len(found))
-    else:
-        print_values(found)
+def _print_count(number: int, *, as_json: bool) -> None:
+    output.print_json({"count": number}) if as_json else output.line(number)
 
 
 def print_values(found: Sequence[FoundValue], extra: Sequence[Sequence[object]] = ()) -> None:

@@ -125,6 +125,10 @@ def has_data_after_controls(node: Node) -> bool:
     """Say whether a node was read with an input behind a control input; new inputs are written in order."""
     if node.raw is None or not node.keeps_spelling:
         return False
-    texts = list(node.raw.input)
-    first = next((place for place, text in enumerate(texts) if text.startswith("^")), len(texts))
-    return any(not text.startswith("^") for text in texts[first:])
+    is_behind = False
+    for text in node.raw.input:
+        if text.startswith("^"):
+            is_behind = True
+        elif is_behind:
+            return True
+    return False

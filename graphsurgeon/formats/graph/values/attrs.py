@@ -228,10 +228,17 @@ _DECODERS: dict[str, Any] = {
 _SCALARS = ("s", "i", "f", "b", "type", "placeholder")
 
 
+_KINDS: dict[type, str] = {
+    bool: "b", int: "i", float: "f", bytes: "s", str: "placeholder", DType: "type",
+    Shape: "shape", Tensor: "tensor", FunctionRef: "func",
+}  # fmt: skip
+
+
 def _kind(value: AttrValue) -> str:
-    kinds = ((bool, "b"), (int, "i"), (float, "f"), (bytes, "s"), (str, "placeholder"), (DType, "type"))
-    kinds += ((Shape, "shape"), (Tensor, "tensor"), (FunctionRef, "func"))  # type: ignore[assignment]
-    return next((kind for cls, kind in kinds if isinstance(value, cls)), "")
+    found = _KINDS.get(value.__class__)
+    if found is not None:
+        return found
+    return next((kind for cls, kind in _KINDS.items() if isinstance(value, cls)), "")
 
 
 def _encode_item(value: AttrValue, message: Any, payloads: list[Payload]) -> None:
