@@ -140,7 +140,9 @@ def test_files_are_written_through_two_doors() -> None:
 
 # The record of a format, the modules that read and write one, and what goes by the kinds of files or by frameworks
 # may say names.
-NAMES_FORMATS = ("formats/", "model/format.py", "scanning/files/foreign.py", "render/scene/frameworks.py")
+NAMES_FORMATS = (
+    "formats/", "model/format.py", "scanning/files/foreign.py", "render/scene/frameworks.py", "render/scene/layers.py",
+)  # fmt: skip
 
 
 def test_formats_are_asked_for_what_they_can_do() -> None:

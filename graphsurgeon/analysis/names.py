@@ -7,6 +7,7 @@ candidates. Searches (globs) are in `select.py`.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -35,6 +36,11 @@ def require_graph(model: Model) -> None:
         beside = model.checkpoint.graph_beside if model.checkpoint is not None else ""
         hint = f"its graph is in {beside}" if beside else "gs weights lists its variables"
         raise UnsupportedError("a checkpoint holds variables and no graph", path=model.path or None, hint=hint)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return what sorts names with their numbers as numbers: `conv2d` before `conv2d_2` before `conv2d_10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def choose_metagraph(model: Model, tags: Sequence[str] | None = None) -> MetaGraph:

@@ -21,7 +21,7 @@ from graphsurgeon.render.choose.flow import Removed
 from graphsurgeon.render.choose.select import Link
 from graphsurgeon.render.drawing import Drawing, draw_picture
 from graphsurgeon.render.drawn_pairs import is_changed, is_frozen, is_renamed, pair_drawn
-from graphsurgeon.render.picture import Picture, View, select_picture
+from graphsurgeon.render.picture import Earlier, Picture, View, select_picture
 from graphsurgeon.render.place.layout import SECONDS
 
 _IN_PLACE = ("changed", "rewired", "renamed")
@@ -57,6 +57,7 @@ def draw_difference(
     # What is inserted comes behind all other operations, whose indices stay.
     picture = select_picture(after, view, removed, _new_ends(alignments))
     picture.before = earlier.title
+    picture.earlier = Earlier(earlier, pairs)
     picture.title = f"{earlier.title} → {picture.title}"
     _Marker(earlier, picture, alignments, report, removed).mark(pairs)
     _join(picture, earlier, alignments, removed, pairs)

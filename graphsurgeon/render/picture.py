@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
+from typing import NamedTuple
 
 from graphsurgeon.analysis.costs.run_shapes import RunShapes
 from graphsurgeon.analysis.costs.work import macs
@@ -88,6 +89,7 @@ class Picture:
         notes: what was done that nobody asked for.
         made_by: format and maker of a whole model; empty for a part of one.
         before: the title of the model that this one is compared with, if it is.
+        earlier: that model as it would be drawn.
         former: of operations that differ from it what differs: what it is, what it was, what it is now.
     """
 
@@ -101,7 +103,15 @@ class Picture:
     notes: list[str] = field(default_factory=list)
     made_by: str = ""
     before: str = ""
+    earlier: Earlier | None = None
     former: dict[int, list[tuple[str, str, str]]] = field(default_factory=dict)
+
+
+class Earlier(NamedTuple):
+    """The first of two models that are compared: its picture, and operation of the second -> operation of it."""
+
+    picture: Picture
+    pairs: dict[int, int]
 
 
 def select_picture(

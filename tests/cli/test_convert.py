@@ -60,6 +60,18 @@ def test_a_meta_becomes_a_complete_saved_model(fixtures_dir: Path, tmp_path: Pat
     assert set(model.checkpoint.variables) == set(original.variables)
 
 
+def test_a_model_among_logs_says_what_tensorboard_would_show(
+    fixtures_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = str(fixtures_dir / "graphdef" / "cnn.pb")
+    assert app.run(["convert", source, str(tmp_path / "logs" / "run")]) == 0
+    assert "--format logdir" in capsys.readouterr().err
+    assert app.run(["convert", source, str(tmp_path / "logs" / "log"), "--format", "logdir"]) == 0
+    assert "--format logdir" not in capsys.readouterr().err
+    assert app.run(["convert", source, str(tmp_path / "other" / "run")]) == 0
+    assert "--format logdir" not in capsys.readouterr().err
+
+
 def test_event_file(fixtures_dir: Path, tmp_path: Path) -> None:
     source = fixtures_dir / "graphdef" / "cnn.pb"
     assert app.run(["convert", str(source), str(tmp_path / "logdir")]) == 0

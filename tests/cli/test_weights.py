@@ -209,3 +209,15 @@ def test_one_element_is_no_elements(gs: GS, tmp_path: Path, count: tuple[int, ..
     np.savez(tmp_path / "one.npz", v=np.zeros(count, np.float32))
     out = gs("weights", tmp_path / "one.npz").out
     assert out.splitlines()[-1].startswith(f"1 variable, {says}")
+
+
+def test_what_is_equally_large_stands_in_the_order_of_its_numbers(gs: GS, tmp_path: Path) -> None:
+    names = ["c/conv_10/w", "c/conv_2/w", "c/conv/w", "c/large"]
+    source = tmp_path / "w.npz"
+    np.savez(source, **{name: np.zeros(64 if "large" in name else 32, np.float32) for name in names})
+
+    def listed(order: str) -> list[str]:
+        return [weight["name"] for weight in gs("weights", source, "--sort", order, "--json").json["weights"]]
+
+    assert listed("size") == ["c/large", "c/conv/w", "c/conv_2/w", "c/conv_10/w"]
+    assert listed("name") == ["c/conv/w", "c/conv_2/w", "c/conv_10/w", "c/large"]

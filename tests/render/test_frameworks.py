@@ -12,7 +12,8 @@ CASES = {
     "keras: GlobalAveragePooling2D": "pooling", "keras: BatchNormalization": "normalization", "mxnet: max": "reduction",
     "mxnet: elemwise_add": "math", "caffe: InnerProduct": "dense", "caffe: Scale": "normalization",
     "caffe2: SpatialBN": "normalization", "mmdnn: FullyConnected": "dense", "stablehlo: dot_general": "dense",
-    "toy: Conv": "other", "toy: Max": "other",
+    "toy: Conv": "other", "toy: Max": "other", "ScatterNd": "lookup", "SCATTER_ND": "lookup",
+    "ScatterNdUpdate": "recurrent", "ResourceScatterNdAdd": "recurrent", "TensorScatterUpdate": "lookup",
 }  # fmt: skip
 
 

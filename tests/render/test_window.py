@@ -134,6 +134,63 @@ def test_two_models_stand_side_by_side(browser: Any, tmp_path: Path) -> None:
     assert page.locator("#scene .box.m-removed").evaluate(shown) == "visible"
 
 
+LEFT_AND_RIGHT = """(text) => {
+  const found = [...document.querySelectorAll('#scene text')].filter((one) => one.textContent === text);
+  const shown = (style) => found.some((one) => getComputedStyle(one).visibility === 'visible');
+  const right = shown();
+  const pane = getComputedStyle(document.getElementById('before'));
+  const names = ['--is-added', '--is-removed', '--is-former', '--is-now'];
+  for (const name of names) canvas.style.setProperty(name, pane.getPropertyValue(name) || 'visible');
+  const left = shown();
+  for (const name of names) canvas.style.removeProperty(name);
+  return [left, right];
+}"""
+DRAWN = """(kind) => arranger.arrange(9999, 9999).segments.filter((one) => one.kind === kind)
+  .map(({ from, to }) => `${tree.parts[from].title}>${tree.parts[to].title}`)"""
+
+
+def test_the_left_pane_has_texts_and_edges_of_the_first_model(browser: Any, tmp_path: Path) -> None:
+    """A layer has become wider, and something stands between two operations that are in both."""
+    models = []
+    for is_second in (False, True):
+        maker = Maker()
+        x = maker.placeholder()
+        source = maker.node("Tanh", "tanh", maker.dense("wide", x, size=8 if is_second else 4))
+        source = maker.node("Softplus", "new", source) if is_second else source
+        source = maker.node("Exp", "exp", maker.node("Elu", "elu", source))
+        models.append(maker.sign({"x": x}, {"y": maker.node("Sigmoid", "sigmoid", source)}))
+    before, after = models
+    (tmp_path / "page.html").write_bytes(draw_difference(before, after, diff(before, after), format="html").content)
+    page = opened(browser, tmp_path / "page.html", DESK)
+    assert page.evaluate(DRAWN, "former") == []
+    page.click("#sides")
+    assert page.evaluate(DRAWN, "former") == ["Tanh>Elu"]
+    assert page.evaluate(LEFT_AND_RIGHT, "4×4") == [True, False]
+    assert page.evaluate(LEFT_AND_RIGHT, "4×8") == [False, True]
+    assert page.evaluate(LEFT_AND_RIGHT, "float32 ?×4") == [True, True]  # an output that is wider now, and an input
+    assert page.evaluate(LEFT_AND_RIGHT, "float32 ?×8") == [False, True]
+    assert page.evaluate(LEFT_AND_RIGHT, "Softplus") == [False, True]
+    assert page.evaluate(LEFT_AND_RIGHT, "Exp") == [True, True]
+    page.keyboard.press("b")
+    assert page.evaluate(DRAWN, "former") == []
+    assert page.evaluate(LEFT_AND_RIGHT, "4×4")[1] is False
+
+
+def test_an_output_of_another_name_keeps_its_edge_on_both_sides(browser: Any, tmp_path: Path) -> None:
+    models = []
+    for key in ("logits", "probabilities"):
+        maker = Maker()
+        x = maker.placeholder()
+        models.append(maker.sign({"x": x}, {key: maker.node("Sigmoid", "sigmoid", maker.dense("wide", x))}))
+    before, after = models
+    (tmp_path / "page.html").write_bytes(draw_difference(before, after, diff(before, after), format="html").content)
+    page = opened(browser, tmp_path / "page.html", DESK)
+    page.click("#sides")
+    assert page.evaluate("tree.edges.filter(({ was, kind }) => was === null || kind === 'former').length") == 0
+    assert page.evaluate(LEFT_AND_RIGHT, "logits") == [True, False]
+    assert page.evaluate(LEFT_AND_RIGHT, "probabilities") == [False, True]
+
+
 def test_what_is_not_compared_has_no_second_pane(browser: Any, file: Path) -> None:
     page = opened(browser, file, DESK)
     assert page.locator("#sides").is_hidden()

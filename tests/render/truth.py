@@ -5,7 +5,7 @@ A function is one set of vertices however often it is called, so that this says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
 from graphsurgeon.model.metagraph import MetaGraph
@@ -30,7 +30,19 @@ def real_edges(metagraph: MetaGraph) -> dict[Vertex, set[Vertex]]:
                 join(before, node)
             for function in _functions(node):
                 _join_call(node, function, join)
+        for source, target in _captured(graph):
+            join(source, target)
     return after
+
+
+def _captured(graph: Graph) -> Iterator[tuple[Vertex, Vertex]]:
+    """Yield edges to what a body of ONNX sees around it."""
+    for value in graph.values if graph.kind == "subgraph" else ():
+        outside = (value.extra or {}).get("outer")
+        if isinstance(outside, Value):
+            yield outside, value
+            if outside.producer is not None:
+                yield outside.producer, outside
 
 
 def _functions(node: Node) -> list[Graph]:
@@ -40,22 +52,34 @@ def _functions(node: Node) -> list[Graph]:
     return [graph for graph in [*named, *listed, *([node.callee] if node.callee else [])] if graph is not None]
 
 
-def _join_call(node: Node, function: Graph, join: object) -> None:
+def _join_call(node: Node, function: Graph, join: Callable[[Vertex, Vertex], None]) -> None:
     inputs = node.inputs[len(node.inputs) - len(function.inputs) :] if function.inputs else ()
     for value, argument in zip(inputs, function.inputs, strict=False):
-        join(value, argument)  # type: ignore[operator]
+        join(value, argument)
     results = node.outputs
+    if node.qualified_op == "onnx: Loop":
+        _join_onnx_loop(node, function, join)
+        inputs, results = node.inputs, [node.outputs[0], *node.outputs]
     for position, output in enumerate(function.outputs):
         if output.value.producer is not None:
-            join(output.value.producer, output.value)  # type: ignore[operator]
+            join(output.value.producer, output.value)
         if position < len(results):
-            join(output.value, results[position])  # type: ignore[operator]
-        if "while" in node.op.lower() and position < len(function.inputs):
-            join(output.value, function.inputs[position])  # type: ignore[operator]
+            join(output.value, results[position])
+        if ("while" in node.op.lower() or node.op == "Scan") and position < len(function.inputs):
+            join(output.value, function.inputs[position])
     # What chooses a branch decides what comes out of it.
     if node.inputs and ("if" in node.op.lower() or "case" in node.op.lower()):
         for output in function.outputs:
-            join(node.inputs[0], output.value)  # type: ignore[operator]
+            join(node.inputs[0], output.value)
+
+
+def _join_onnx_loop(node: Node, body: Graph, join: Callable[[Vertex, Vertex], None]) -> None:
+    """The first argument counts turns, the first result says whether another one follows."""
+    for value in (*node.inputs[:2], body.outputs[0].value):
+        for result in node.outputs:
+            join(value, result)
+    for output, argument in zip(body.outputs, body.inputs[1:], strict=False):
+        join(output.value, argument)
 
 
 def reached(after: dict[Vertex, set[Vertex]], starts: Iterable[Vertex]) -> set[Vertex]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from graphsurgeon.analysis.names import natural
 from graphsurgeon.compare.restore.names import RestoreName
 
 _MOST = 3  # proposals of one kind that are told
@@ -327,14 +328,9 @@ def _layers(side: Sequence[RestoreName]) -> dict[tuple[str, ...], list[dict[str,
         if scopes.setdefault(scope, {}).setdefault(kind, one) is not one:
             return None
     found: dict[tuple[str, ...], list[dict[str, RestoreName]]] = {}
-    for scope in sorted(scopes, key=_natural):
+    for scope in sorted(scopes, key=natural):
         found.setdefault(tuple(sorted(scopes[scope])), []).append(scopes[scope])
     return found
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return what sorts names with their numbers as numbers: `conv2d` before `conv2d_2` before `conv2d_10`."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _finished(

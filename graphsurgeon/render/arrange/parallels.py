@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from graphsurgeon.analysis.names import natural
 from graphsurgeon.render.arrange.blocks import gather, span_name
 from graphsurgeon.render.arrange.levels import Part
 from graphsurgeon.render.choose.select import Selection
@@ -62,7 +62,7 @@ class _Finder:
         for group in groups.values():
             branches = self.lengthened(group) if len(group) >= FEWEST else []
             if branches and len({branch.readers for branch in branches}) == 1 and self.is_worth(branches[0]):
-                self.enter(sorted((branch.parts for branch in branches), key=lambda parts: _natural(parts[0].path)))
+                self.enter(sorted((branch.parts for branch in branches), key=lambda parts: natural(parts[0].path)))
 
     def branch(self, parts: list[Part]) -> _Branch:
         own = set[int]().union(*(self.inside[part] for part in parts))
@@ -106,8 +106,3 @@ class _Finder:
         kept = [child for child in children[:place] if child not in taken]
         self.scope.children = [*kept, repeat, *(child for child in children[place:] if child not in taken)]
         self.folded |= taken
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return what sorts names as people do: `block_2` before `block_10`."""
-    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", name)]

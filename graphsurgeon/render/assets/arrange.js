@@ -10,6 +10,7 @@ class Arranger {
   constructor(tree) {
     this.tree = tree;
     this.cache = new Map();
+    this.isBeside = false;
   }
 
   // Returns rectangles of visible parts, and segments of edges, all in the coordinates of the whole, in columns where it
@@ -40,7 +41,8 @@ class Arranger {
       edges.get(key).items.push(edge);
       return edges.get(key);
     };
-    for (const edge of this.tree.edges) {
+    // What only the first of two models has stands beside nothing but the second.
+    for (const edge of this.isBeside ? this.tree.edges : this.tree.edges.filter(({ kind }) => kind !== "former")) {
       const source = this.path(edge.source);
       const target = this.path(edge.target);
       if (source.at(-1) === target.at(-1)) {

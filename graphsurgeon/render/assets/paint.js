@@ -98,12 +98,9 @@ class Painter {
     const rx = isEnd ? Math.min(place.height / 2, MOST_ROUND) : 5;
     if (part.scope || part.count > 1) group.append(element("rect", { class: "body", ...corner({ ...place, x: place.x + 3, y: place.y + 3 }), rx }));
     group.append(element("rect", { class: "body", ...corner(place), rx }));
-    const middle = place.x + place.width / 2;
-    const top = place.y + (place.height - LINE * (1 + part.lines.length)) / 2 + LINE - 3.5;
-    group.append(element("text", { class: "title", x: middle, y: top, "text-anchor": "middle" }, part.title));
-    part.lines.forEach((line, number) => {
-      group.append(element("text", { x: middle, y: top + (number + 1) * LINE, "text-anchor": "middle" }, line));
-    });
+    const now = [part.title, ...part.lines];
+    if (part.was) group.append(texts(place, part.was, "was"));
+    group.append(...(part.was ? [texts(place, now, "now")] : texts(place, now).children));
     if (part.scope) group.append(this.toggle(part, place.x + place.width - 11, place.y + 11, false));
     this.drawn.set(part.index, group);
     return group;
@@ -122,8 +119,10 @@ class Painter {
     group.append(element("title", {}, [segment.kind, ...values].join("\n")));
     group.append(element("path", { d: curve(segment.points) }));
     if (segment.ends && segment.points.length > 1) group.append(arrow(segment.points));
-    if (segment.label && segment.at) {
-      group.append(element("text", { class: "shape", x: segment.at[0], y: segment.at[1] + 3.5, "text-anchor": "middle" }, segment.label));
+    const was = segment.items[0].was;
+    const told = typeof was === "string" ? [[segment.label, "now"], [was, "was"]] : [[segment.label, ""]];
+    for (const [label, when] of segment.label && segment.at ? told : []) {
+      group.append(element("text", { class: `shape ${when}`.trim(), x: segment.at[0], y: segment.at[1] + 3.5, "text-anchor": "middle" }, label));
     }
     this.edges.push({ group, items: segment.items });
     return group;
@@ -131,7 +130,8 @@ class Painter {
 
   // Of two models that are compared: which of them lacks an end of every line that this one is.
   ends(segment) {
-    const lacks = (mark) => segment.items.every(({ source, target }) => [source, target].some((end) => this.tree.parts[end].marks?.includes(mark)));
+    const lacks = (mark) => segment.items.every(({ source, target, was }) =>
+      (was === null && mark === "added") || [source, target].some((end) => this.tree.parts[end].marks?.includes(mark)));
     return ["added", "removed"].filter(lacks).map((mark) => `at-${mark}`);
   }
 
@@ -165,6 +165,18 @@ class Painter {
   shownParts(reach) {
     return new Set(reach ? [...reach.parts].map((index) => this.tree.shown(index)) : []);
   }
+}
+
+// A title and lines, one below the other, in the middle of a box.
+function texts(place, [title, ...lines], when = "") {
+  const group = element("g", when ? { class: when } : {});
+  const middle = place.x + place.width / 2;
+  const top = place.y + (place.height - LINE * (1 + lines.length)) / 2 + LINE - 3.5;
+  group.append(element("text", { class: "title", x: middle, y: top, "text-anchor": "middle" }, title));
+  lines.forEach((line, number) => {
+    group.append(element("text", { x: middle, y: top + (number + 1) * LINE, "text-anchor": "middle" }, line));
+  });
+  return group;
 }
 
 function meets(place, area) {

@@ -1,5 +1,5 @@
 "use strict";
-/* global DATA, tree, canvas, $, listen, fit, draw, LEAST */
+/* global DATA, tree, arranger, canvas, $, listen, fit, draw, LEAST */
 // Two models side by side: one picture shown twice, left without what was added, right without what was removed, so
 // that both panes move and open together and what stands in both stands at one height.
 
@@ -12,6 +12,7 @@ function sides() {
   $("sides").setAttribute("aria-pressed", String(isOn));
   $("before-name").textContent = `before: ${DATA.before}`;
   $("after-name").textContent = `after: ${DATA.title.slice(DATA.before.length + 3)}`;
+  arranger.isBeside = isOn;
   draw();
   fit(LEAST);
 }

@@ -9,10 +9,10 @@ class Tree {
     const byPlace = (a, b) => a.at - b.at;
     this.roots.sort(byPlace);
     for (const part of this.parts) part.children.sort(byPlace);
-    this.edges = data.edges.map(([source, target, kind, label, values]) => ({ source, target, kind, label, values }));
+    this.edges = data.edges.map(([source, target, kind, label, values, was]) => ({ source, target, kind, label, values, was }));
     this.before = this.parts.map(() => []);
     this.after = this.parts.map(() => []);
-    for (const edge of this.edges) {
+    for (const edge of this.edges.filter(({ kind }) => kind !== "former")) {
       this.after[edge.source].push(edge);
       this.before[edge.target].push(edge);
     }

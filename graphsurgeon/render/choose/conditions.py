@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import CONSTANTS, ENTERS, FIRST_INPUT, MERGES
+from graphsurgeon.render.choose.opening import Called, calls
 
 _SIGNS = {
     "less": "<", "lessequal": "≤", "greater": ">", "greaterequal": "≥", "equal": "=", "notequal": "≠",
+    "lessorequal": "≤", "greaterorequal": "≥", "and": "and", "or": "or",
     "logicaland": "and", "logicalor": "or", "add": "+", "addv2": "+", "sub": "-", "mul": "×",
 }  # fmt: skip
 _DEEPEST = 4  # calls within calls
@@ -21,13 +23,26 @@ _PREFIX = re.compile(r"^.*(?:while|loop)_(?=[^_\d])")
 
 
 def loop_condition(call: Node) -> str:
-    """Return what a `While` goes on for; empty if it is not told. Reads constants of one element."""
-    named = {name: ref.graph for name, ref in call.attrs.items() if isinstance(ref, FunctionRef)}
-    condition = next((graph for name, graph in named.items() if name.startswith("cond")), None)
-    body = next((graph for name, graph in named.items() if name.startswith("body")), None)
-    if condition is None or body is None or not condition.outputs:
+    """Return what a loop goes on for; empty if it is not told. Reads constants of one element."""
+    opened = {called.kind: called for called in calls(call)}
+    body = opened.get("loop")
+    if body is None:
         return ""
-    return _Teller(call, condition, body).text(condition.outputs[0].value)
+    condition = opened["condition"].function if "condition" in opened else body.function
+    results = [condition.outputs[at].value for at in body.wiring.deciding or (0,) if at < len(condition.outputs)]
+    teller = _Teller(call, condition, body)
+    if "condition" in opened:
+        return teller.text(results[0]) if results else ""
+    told = [f"{_COUNTER} < {teller.text(count)}" for count in call.inputs[: body.wiring.counter + 1] if _is_told(count)]
+    if body.wiring.deciding:
+        told += [text for text in map(teller.text, results) if text not in ("True", "cond")]
+    return " and ".join(told)
+
+
+def _is_told(count: Value) -> bool:
+    """Say whether the most turns of a loop are some number: what never ends has the largest there is."""
+    tensor = _origin(count).tensor
+    return not count.is_absent and (tensor is None or not _number(tensor) or int(float(_number(tensor))) < 2**31 - 1)
 
 
 def frame_condition(loop: Node) -> str:
@@ -36,7 +51,7 @@ def frame_condition(loop: Node) -> str:
 
 
 class _Teller:
-    def __init__(self, call: Node | None, condition: Graph | None, body: Graph | None) -> None:
+    def __init__(self, call: Node | None, condition: Graph | None, body: Called | None) -> None:
         self.call = call
         self.condition = condition
         self.body = body
@@ -44,7 +59,7 @@ class _Teller:
     def text(self, value: Value, depth: int = 0) -> str:
         value = _origin(value)
         node = value.producer
-        if node is None:
+        if node is None or value.tensor is not None:
             return _number(value.tensor) or self._argument(value)
         if node.op in CONSTANTS:
             found = node.attrs.get("value")
@@ -53,12 +68,12 @@ class _Teller:
             return _last(node.name) or "…"
         told = [self.text(one, depth + 1) for one in node.inputs[:_MOST_ARGUMENTS]]
         name = node.op.lower().replace("_", "")
-        if name == "logicaland" and len(set(told)) == 1:
+        if name in ("logicaland", "and") and len(set(told)) == 1:
             return told[0]
         if name in _SIGNS and len(told) == 2:
             text = f"{told[0]} {_SIGNS[name]} {told[1]}"
             return f"({text})" if depth and _SIGNS[name] in ("or", "+", "-") else text
-        if name == "logicalnot" and told:
+        if name in ("logicalnot", "not") and told:
             return f"not {told[0]}"
         return f"{node.op}({told[0] if told else ''}{', …' if len(node.inputs) > 1 and name not in _REDUCING else ''})"
 
@@ -68,9 +83,13 @@ class _Teller:
         if self.call is None or self.condition is None or self.body is None or value not in self.condition.inputs:
             return name
         place = self.condition.inputs.index(value)
-        if place >= min(len(self.body.outputs), len(self.body.inputs), len(self.call.inputs)):
+        graph, wiring = self.body.function, self.body.wiring
+        if place == wiring.counter:
+            return _COUNTER
+        result = place - wiring.back
+        if result >= len(graph.outputs) or place >= min(len(graph.inputs), len(self.call.inputs)):
             return name
-        before, after = self.body.inputs[place], _origin(self.body.outputs[place].value)
+        before, after = graph.inputs[place], _origin(graph.outputs[result].value)
         if _is_next(after, before):
             return _COUNTER
         given = _origin(self.call.inputs[place])

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
-from graphsurgeon.analysis.flow.calls import called_function
-from graphsurgeon.model.graph import FunctionRef, Graph, Node, Value
+from graphsurgeon.model.graph import Graph, Node, Value
 from graphsurgeon.model.traversal import in_preorder
-from graphsurgeon.ops.kinds import BRANCHES, LOOPS
+from graphsurgeon.render.choose.opening import BRANCH_NAME, PLAIN, Called, Wiring, calls
 
 MOST_OPERATIONS = 400_000  # at 2 to 4 KB each some 1 GB
 # Operations of functions that are opened again: so many, and so many times what the file itself holds.
@@ -27,11 +26,8 @@ MOST_DEPTH = 40  # of calls within calls
 MOST_SCOPES = 64  # of one name; what is deeper stands in the last of them
 _MOST_AROUND = 256  # scopes around a call that is opened
 _MOST_ALIKE = 8  # calls of one name that are told apart by marks, before they are by number
-_LOOPS = LOOPS | {"WHILE", "STABLEHLO_WHILE"}
-_BRANCHES = BRANCHES | {"IF"}
 # Segments of names that say nothing.
 _EMPTY_NAME = re.compile(r"(Stateful)?PartitionedCall(_\d+)?|condition|body|then|else")
-_BRANCH_NAME = "branch "
 
 
 class DrawnOperand(NamedTuple):
@@ -204,22 +200,27 @@ class _Frame:
     """One graph at one call: the operations its nodes became, and the frames of what it calls."""
 
     __slots__ = (
-        "by_node", "by_value", "call", "depth", "flow", "graph", "inner", "is_loop", "offset", "outer", "positions",
-        "prefix", "trail",
+        "by_node", "by_value", "call", "depth", "flow", "graph", "inner", "outer", "positions", "prefix", "trail",
+        "wiring",
     )  # fmt: skip
 
     def __init__(
-        self, flow: Flow, graph: Graph, outer: _Frame | None, call: Node | None, prefix: tuple[str, ...], offset: int
+        self,
+        flow: Flow,
+        graph: Graph,
+        prefix: tuple[str, ...],
+        outer: _Frame | None = None,
+        call: Node | None = None,
+        wiring: Wiring = PLAIN,
     ) -> None:
         self.flow = flow
         self.graph = graph
         self.outer = outer
         self.call = call
         self.prefix = prefix
-        named = (segment for segment in prefix if not segment.startswith(_BRANCH_NAME))
+        named = (segment for segment in prefix if not segment.startswith(BRANCH_NAME))
         self.trail = tuple(segment for segment in named if not is_empty_name(segment))
-        self.offset = offset
-        self.is_loop = False
+        self.wiring = wiring
         self.depth: int = 0 if outer is None else outer.depth + 1
         self.by_node: dict[Node, int] = {}
         self.by_value: dict[Value, int] = {}  # values that no node yields
@@ -264,13 +265,14 @@ class _Frame:
 
         What chooses between them, and what the turn of a loop before yields, have their roles.
         """
-        found, branches, turns = self._trace(value, read)
-        for frame, node in branches:
-            found += [operand._replace(role="condition") for operand in frame._trace(node.inputs[0], node.inputs[0])[0]]
+        found, chosen, turns = self._trace(value, read)
+        for frame, choice in chosen:
+            found += [operand._replace(role="condition") for operand in frame._trace(choice, choice)[0]]
         for body, position in turns:
             outputs = body.graph.outputs
-            if position < len(outputs) and outputs[position].value is not body.graph.inputs[position]:
-                results = body._trace(outputs[position].value, read)[0]
+            back = position - body.wiring.back
+            if back < len(outputs) and outputs[back].value is not body.graph.inputs[position]:
+                results = body._trace(outputs[back].value, read)[0]
                 found += [operand._replace(role="loop") for operand in results if body.holds(operand.source)]
         return found
 
@@ -278,13 +280,13 @@ class _Frame:
         """Say whether an operation is one of this frame or of those within."""
         return self.flow.operations[index].path[: len(self.prefix)] == self.prefix
 
-    def _trace(self, value: Value, read: Value) -> tuple[list[DrawnOperand], list[_Branch], list[_Turn]]:
-        """Return the operations that yield a value, the branches it comes out of, the loops whose argument it is."""
+    def _trace(self, value: Value, read: Value) -> tuple[list[DrawnOperand], list[_Place], list[_Turn]]:
+        """Return the operations that yield a value, what chooses whether they do, the loops whose argument it is."""
         found: dict[int, DrawnOperand] = {}
-        branches: dict[_Branch, None] = {}
+        chosen: dict[_Place, None] = {}
         turns: dict[_Turn, None] = {}
         seen: set[tuple[int, Value]] = set()
-        waiting: list[tuple[_Frame, Value]] = [(self, value)]
+        waiting: list[_Place] = [(self, value)]
         while waiting:
             frame, value = waiting.pop()
             if (id(frame), value) in seen:
@@ -297,39 +299,64 @@ class _Frame:
                     found.setdefault(source, DrawnOperand(source, value, read, -1))
                 continue
             waiting += reversed(origins)
-            if value.producer is None and frame.is_loop:
-                turns[frame, frame.positions[value]] = None
-            elif value.producer is not None and value.producer.qualified_op in _BRANCHES and value.producer.inputs:
-                branches[frame, value.producer] = None
-        return list(found.values()), list(branches), list(turns)
+            chosen.update(dict.fromkeys(frame._choosing(value)))
+            position = frame.positions.get(value, -1)
+            if value.producer is None and position in frame.wiring.turning:
+                turns[frame, position] = None
+        return list(found.values()), list(chosen), list(turns)
 
-    def _step(self, value: Value) -> list[tuple[_Frame, Value]] | None:
+    def _step(self, value: Value) -> list[_Place] | None:
         """Return where a value comes from at once; None if an operation of this frame yields it."""
         if value.producer is None:
             return self._argument(value)
         frames = self.inner.get(value.producer)
         if frames is None:
             return None
-        # A TFLite tensor's port is its index in the subgraph, not its place among the operator's outputs.
-        port = value.producer.outputs.index(value) if self.graph.kind == "subgraph" else value.port
-        results = [(f, f.graph.outputs) for f in frames if self.flow.scopes[f.prefix].kind != "condition"]
-        return [(f, outputs[port].value) for f, outputs in results if isinstance(port, int) and port < len(outputs)]
+        # A TFLite tensor's port is its index in the subgraph, an ONNX value's its name.
+        by_place = self.graph.kind == "subgraph" or not isinstance(value.port, int)
+        port = value.producer.outputs.index(value) if by_place else int(value.port)
+        results = [(f, f.graph.outputs, port + f.wiring.results) for f in frames if not f.is_condition()]
+        return [(f, outputs[at].value) for f, outputs, at in results if at < len(outputs)]
 
-    def _argument(self, value: Value) -> list[tuple[_Frame, Value]] | None:
+    def is_condition(self) -> bool:
+        """Say whether this only says how long a loop goes on."""
+        return self.prefix in self.flow.scopes and self.flow.scopes[self.prefix].kind == "condition"
+
+    def _choosing(self, value: Value) -> Iterator[_Place]:
+        """Yield what decides whether the result of an opened node is this value, or counts up to what."""
+        if value.producer is not None:
+            for inner in self.inner.get(value.producer, ()):
+                given = value.producer.inputs
+                yield from ((self, given[at]) for at in inner.wiring.choosing if at < len(given))
+                yield from ((inner, inner.graph.outputs[at].value) for at in inner.wiring.deciding)
+        elif self.outer is not None and self.call is not None and self.positions.get(value) == self.wiring.counter:
+            yield from ((self.outer, count) for count in self.call.inputs[:1])
+
+    def _argument(self, value: Value) -> list[_Place] | None:
+        outside = (value.extra or {}).get("outer")
+        if isinstance(outside, Value):
+            frame = self
+            while frame.outer is not None and frame.graph is not outside.graph:
+                frame = frame.outer
+            return [(frame, outside)]
         if self.outer is None or self.call is None or value not in self.positions:
             return None
         inputs = self.call.inputs
-        position = self.positions[value] + self.offset
-        return [(self.outer, inputs[position])] if position < len(inputs) else []
+        position = self.positions[value]
+        is_given = position != self.wiring.counter and position + self.wiring.offset < len(inputs)
+        return [(self.outer, inputs[position + self.wiring.offset])] if is_given else []
 
     def _operation(self, value: Value) -> int | None:
-        if value.producer is not None:
-            return self.by_node.get(value.producer)
+        if value.producer in self.by_node:
+            return self.by_node[value.producer]
+        if value.graph is not self.graph:  # a body that is shown alone reads it from outside
+            return self.add_value(value)
         is_argument = self.outer is None and value in self.positions
-        return self.add_value(value) if is_argument or value.tensor is not None else None
+        is_end = value.producer is None and (is_argument or value.tensor is not None)
+        return self.add_value(value) if is_end else None
 
 
-_Branch: TypeAlias = tuple[_Frame, Node]
+_Place: TypeAlias = tuple[_Frame, Value]
 _Turn: TypeAlias = tuple[_Frame, int]
 
 
@@ -353,7 +380,7 @@ class _Limits:
         self.opened: set[Graph] = set()
         self.is_exceeded = False
 
-    def allow(self, flow: Flow, frame: _Frame, calls: Sequence[_Called]) -> bool:
+    def allow(self, flow: Flow, frame: _Frame, calls: Sequence[Called]) -> bool:
         """Say whether calls in a frame are opened; if so, they count."""
         if frame.depth >= self.depth or len(frame.prefix) > _MOST_AROUND or _recurs(frame, calls):
             return False
@@ -369,7 +396,7 @@ class _Limits:
 
 def _depth_within(graphs: Sequence[Graph], most: int) -> int:
     """Return how deep all calls can be opened for so many operations."""
-    calls: dict[Graph, list[Graph]] = {}
+    opened: dict[Graph, list[Graph]] = {}
     level = Counter(graphs)
     total = 0
     for depth in range(MOST_DEPTH + 1):
@@ -378,9 +405,9 @@ def _depth_within(graphs: Sequence[Graph], most: int) -> int:
             return max(depth - 1, 0)
         following: Counter[Graph] = Counter()
         for graph, count in level.items():
-            if graph not in calls:
-                calls[graph] = [called.function for node in graph.nodes for called in _calls(node)]
-            for function in calls[graph]:
+            if graph not in opened:
+                opened[graph] = [called.function for node in graph.nodes for called in calls(node)]
+            for function in opened[graph]:
                 following[function] += count
         level = following
     return MOST_DEPTH
@@ -390,7 +417,7 @@ def _enter_all(flow: Flow, limits: _Limits) -> bool:
     """Make the operations of all graphs of a flow; say whether the limits allowed it, or as soon as they do not."""
     for number, graph in enumerate(flow.graphs):
         prefix = (graph.name or "main",) if number else ()
-        frame = flow._frames[graph] = _Frame(flow, graph, None, None, prefix, 0)
+        frame = flow._frames[graph] = _Frame(flow, graph, prefix)
         for value in graph.inputs:
             frame.add_value(value)
         _enter(flow, frame, limits)
@@ -406,23 +433,17 @@ def _enter(flow: Flow, frame: _Frame, limits: _Limits) -> None:
         if node is None:
             stack.pop()
             continue
-        calls = _calls(node)
-        fits = bool(calls) and limits.allow(flow, frame, calls)
-        flow.closed += bool(calls) and not fits
-        if not calls or not fits:
+        called = calls(node)
+        fits = bool(called) and limits.allow(flow, frame, called)
+        flow.closed += bool(called) and not fits
+        if not called or not fits:
             frame.add_node(node)
             continue
-        frame.inner[node] = [_open(flow, frame, node, call) for call in calls]
+        frame.inner[node] = [_open(flow, frame, node, call) for call in called]
         stack += [(inner, iter(inner.graph.nodes)) for inner in reversed(frame.inner[node])]
 
 
-class _Called(NamedTuple):
-    function: Graph
-    kind: str
-    segment: str
-
-
-def _open(flow: Flow, frame: _Frame, node: Node, called: _Called) -> _Frame:
+def _open(flow: Flow, frame: _Frame, node: Node, called: Called) -> _Frame:
     segments = (called.segment,) if called.segment else ()
     prefix = (*frame.path(node), *segments)
     for number in range(_MOST_ALIKE):  # two operators of one stored name
@@ -431,43 +452,10 @@ def _open(flow: Flow, frame: _Frame, node: Node, called: _Called) -> _Frame:
         mark = "'" if number + 1 < _MOST_ALIKE else str(len(flow.scopes))
         prefix = (*prefix[:-1], prefix[-1] + mark)
     flow.scopes[prefix] = OpenedCall(node, called.function, called.kind)
-    inner = _Frame(flow, called.function, frame, node, prefix, offset=1 if called.kind == "branch" else 0)
-    inner.is_loop = called.kind == "loop"
-    return inner
+    return _Frame(flow, called.function, prefix, frame, node, called.wiring)
 
 
-def _calls(node: Node) -> list[_Called]:
-    """Return the functions to open at a node, none if their arguments do not fit its inputs."""
-    function, op = called_function(node), node.qualified_op
-    if function is not None:
-        found = [_Called(function, "call", "")]
-    elif op in _LOOPS:
-        found = _loop(node)
-    elif op in _BRANCHES:
-        found = _branches(node)
-    else:
-        functions = node.functions if op == "STABLEHLO_COMPOSITE" else []
-        found = [_Called(functions[0], "call", "")] if functions else []
-    given = len(node.inputs) - (1 if found and found[0].kind == "branch" else 0)
-    return found if all(len(called.function.inputs) == given for called in found) else []
-
-
-def _loop(node: Node) -> list[_Called]:
-    named = {name: ref for name, ref in node.attrs.items() if isinstance(ref, FunctionRef)}
-    cond = next((ref.graph for name, ref in named.items() if name.startswith("cond")), None)
-    body = next((ref.graph for name, ref in named.items() if name.startswith("body")), None)
-    if cond is None or body is None:
-        return []
-    return [_Called(cond, "condition", "condition"), _Called(body, "loop", "body")]
-
-
-def _branches(node: Node) -> list[_Called]:
-    functions = node.functions
-    names = ["then", "else"] if len(functions) == 2 else [f"{_BRANCH_NAME}{index}" for index in range(len(functions))]
-    return [_Called(function, "branch", name) for function, name in zip(functions, names, strict=True)]
-
-
-def _recurs(frame: _Frame, calls: Sequence[_Called]) -> bool:
+def _recurs(frame: _Frame, calls: Sequence[Called]) -> bool:
     functions = {call.function for call in calls}
     outer: _Frame | None = frame
     while outer is not None:

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from graphsurgeon.errors import plural
 from graphsurgeon.model.dtype import FLOAT32, DType
+from graphsurgeon.model.format import OF_VOCABULARY
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Value
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import CONSTANTS
 from graphsurgeon.render.choose.flow import Drawn
 from graphsurgeon.render.scene import families
+from graphsurgeon.render.scene.layers import layer
 
 LONGEST_TITLE = 36  # characters; a box of the usual width has room for them at its font size
-_PLAIN_VALUES = (b"NHWC", b"NDHWC", b"NWC", b"NONE", b"EXPLICIT", 0, 1, False, None, b"", FLOAT32)
+_PLAIN_VALUES = (b"NHWC", b"NDHWC", b"NWC", b"NONE", b"EXPLICIT", b"channels_last", 0, 1, False, None, b"", FLOAT32)
 # family -> attributes worth a place in the box, TensorFlow's and TFLite's names.
 _SHOWN = {
     "convolution": ("padding", "data_format", "fused_activation_function", "fused_ops"),
@@ -44,15 +46,10 @@ def attributes(operation: Drawn, shapes: Sequence[Shape]) -> list[str]:
         return []
     attrs = operation.node.attrs
     family = families.family(operation.op)
-    found: list[str] = []
-    if family == "convolution":
-        found += _kernel(operation.op, shapes)
-    elif family == "dense" and shapes and shapes[0].rank == 2:
-        found.append(_dims(shapes[0]))
-    elif family == "pooling":
-        found += _window(attrs.get("ksize"), attrs.get("filter_height"), attrs.get("filter_width"))
-    if family in ("convolution", "pooling"):
-        found += _strides(attrs)
+    vocabulary, _, name = operation.op.rpartition(OF_VOCABULARY)
+    found = layer(vocabulary, name, family, attrs, shapes)
+    if found is None:
+        found = _layer(operation.op, family, attrs, shapes)
     for key in _SHOWN.get(family, ()):
         if key in attrs and _is_telling(attrs[key]):
             text = attribute_text(attrs[key])
@@ -175,6 +172,15 @@ def _may_be_weight(dtype: DType | None, value: Value | None) -> bool:
         return False
     is_quantized = value is not None and dtype.is_integer and bool((value.extra or {}).get("quantization"))
     return dtype.is_floating or dtype.is_complex or dtype.is_quantized or is_quantized
+
+
+def _layer(op: str, family: str, attrs: Mapping[str, AttrValue], shapes: Sequence[Shape]) -> list[str]:
+    """Return window, filters and strides of a layer of TensorFlow or TFLite."""
+    if family == "convolution":
+        return [*_kernel(op, shapes), *_strides(attrs)]
+    if family == "pooling":
+        return [*_window(attrs.get("ksize"), attrs.get("filter_height"), attrs.get("filter_width")), *_strides(attrs)]
+    return [_dims(shapes[0])] if family == "dense" and shapes and shapes[0].rank == 2 else []
 
 
 def _kernel(op: str, shapes: Sequence[Shape]) -> list[str]:

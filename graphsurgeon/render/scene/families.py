@@ -40,9 +40,10 @@ _STEMS = {
         hardswish swish erf""",
     "pooling": "maxpool avgpool averagepool fractional l2pool",
     "recurrent": """lstm blocklstm gru rnn cudnn unidirectional bidirectional tensorlist tensorarray emptytensorlist
-        stack assign resourceapply resourcescatter scatter varisinit variable varhandle readvariable destroyresource""",
+        stack assign resourceapply resourcescatter scatter scatterndupdate scatterndadd scatterndsub scatterndmax
+        scatterndmin varisinit variable varhandle readvariable destroyresource""",
     "lookup": """gather resourcegather embedding lookuptable hashtable mutablehash mutabledense initializetable onehot
-        anonymous""",
+        anonymous scatternd tensorscatter sparsetodense""",
     "control": """switch refswitch merge refmerge while if case loopcond enter exit nextiteration noop assert
         partitionedcall stateful stateless print callonce remotecall symbolicgradient""",
     "layout": """reshape transpose squeeze expanddims concat pack unpack split slice stridedslice tile pad mirrorpad

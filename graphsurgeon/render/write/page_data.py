@@ -14,8 +14,9 @@ from graphsurgeon.render.place.layout import box_size
 from graphsurgeon.render.scene.describe import first_block, frame_title, main_operation, twins
 from graphsurgeon.render.scene.details import Details
 from graphsurgeon.render.scene.hidden import folded_into
-from graphsurgeon.render.scene.scene import Box
+from graphsurgeon.render.scene.scene import Box, Edge
 from graphsurgeon.render.write import palette
+from graphsurgeon.render.write.former import Former
 
 _BUTTON = 26  # room on a closed scope for what opens it
 _MOST_TWINS = 1000  # of one box
@@ -42,6 +43,8 @@ class PageData:
         self.operations = picture.selection.flow.operations
         self.details = None if is_large else Details(subject, picture)
         self.main: dict[str, int] = {}
+        earlier = picture.earlier
+        self.former = Former(earlier, view, self.scene, self.composer) if earlier is not None else None
 
     def data(self) -> dict[str, Any]:
         """Return what the page needs, as plain lists and dictionaries."""
@@ -53,7 +56,7 @@ class PageData:
         for scope, cluster in zip(scopes, self.scene.clusters, strict=True):
             scope |= {"main": self.main[cluster.id]} if cluster.id in self.main else {}
         leaves = [self._leaf(box, place.get(box.cluster, -1)) for box in self.scene.boxes]
-        edges = [[place[e.source], place[e.target], e.kind, e.label, list(e.values[:8])] for e in self.scene.edges]
+        edges = [*self.scene.edges, *(self.former.edges() if self.former is not None else ())]
         return {
             "title": self.scene.title,
             "before": self.picture.before,
@@ -62,7 +65,7 @@ class PageData:
             "notes": list(self.scene.notes),
             "signatures": {key: [list(ins), list(outs)] for key, (ins, outs) in self.scene.signatures.items()},
             "parts": scopes + leaves,
-            "edges": edges,
+            "edges": [[place[e.source], place[e.target], *self._edge(e)] for e in edges],
             "labels": {**palette.LABELS, **self.colors},
             "groups": palette.GROUPS,
             "folded": self._folded(place),
@@ -70,11 +73,25 @@ class PageData:
             "markLabels": palette.MARK_LABELS,
         }
 
+    def _edge(self, edge: Edge) -> list[Any]:
+        was = self.former.edge(edge) if self.former is not None else []
+        return [edge.kind, edge.label, list(edge.values[:8]), *was]
+
+    def _tell_former(self, facts: dict[str, Any], part: Part | None) -> None:
+        """Note what a box said in the model that is compared, where it said something else, with room for it."""
+        if self.former is None:
+            return
+        box = self.former.output(facts["id"]) if part is None else self.former.box(part)
+        if box is not None and [box.title, *box.lines] != [facts["title"], *facts["lines"]]:
+            facts["was"] = [box.title, *box.lines]
+            facts["size"] = [max(sizes) for sizes in zip(facts["size"], box_size(box), strict=True)]
+
     def _scope(self, identity: str, parent: int) -> dict[str, Any]:
         part = self.composer.parts[identity]
         facts = _box(self.closed[identity], parent) | {"scope": True, "frame": frame_title(part)}
         facts["family"] = self.families[identity]
         facts["at"] = part.position
+        self._tell_former(facts, part)
         facts["size"][0] += _BUTTON
         names = [first_block(twin).path for twin in twins(part)[:_MOST_TWINS]]
         if names:
@@ -85,6 +102,7 @@ class PageData:
         facts = _box(box, parent) | {"family": self.families[box.id]}
         part = self.composer.parts.get(box.id)
         facts["at"] = len(self.scene.boxes) * 4 if part is None else part.position
+        self._tell_former(facts, part)
         if part is not None and self.details is not None:
             index = next(part.operations())
             facts["details"] = self.details.of(self.operations[index])

@@ -21,6 +21,7 @@ from graphsurgeon.formats.target import named_format
 from graphsurgeon.model.dtype import STRING
 
 EVENTS = "logdir"
+_FOLDERS_OF_LOGS = (EVENTS, "logs")  # what is written into one was perhaps meant for TensorBoard
 
 
 @partial(edit_command, without=("in_place",))
@@ -83,6 +84,8 @@ def convert(
     if export is not None:
         require_no_conversion({**asked, "checkpoint": None})
         return Redirected([], target, export=export)
+    if options.format is None and not path.suffix and path.parent.name in _FOLDERS_OF_LOGS and not options.quiet:
+        output.warn(f"{path} becomes a SavedModel; --format {EVENTS} writes what TensorBoard shows", prefix="note")
     change = ("convert", {**step, **part, "format": named_format(target, options.format)})
     return Redirected([*given, change], target, force_text)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graphsurgeon.analysis.names import choose_graphs, choose_metagraph
+from graphsurgeon.analysis.names import choose_graphs, choose_metagraph, natural
 from graphsurgeon.analysis.patterns import matcher, suggest_name
 from graphsurgeon.analysis.stored_weights.variables import names_of_variables
 from graphsurgeon.analysis.stored_weights.weights import (
@@ -228,8 +228,8 @@ def _dequantized(weight: Weight) -> Weight:
 
 
 _ORDERS: dict[Order, Callable[[Weight], Any]] = {
-    Order.NAME: lambda weight: (weight.name, weight.graph),
-    Order.SIZE: lambda weight: -weight.bytes,
+    Order.NAME: lambda weight: (natural(weight.name), weight.graph),
+    Order.SIZE: lambda weight: (-weight.bytes, natural(weight.name), weight.graph),
 }
 
 
