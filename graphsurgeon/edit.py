@@ -343,17 +343,17 @@ def _value(name: str, value: object) -> object:
 def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterable[StepReport]) -> list[str]:
     """Give what becomes a SavedModel what loaders want of one, whichever steps made it; return notes on it."""
     from graphsurgeon.surgery import COMPLETING
-    from graphsurgeon.surgery.complete import complete
+    from graphsurgeon.surgery.complete import complete, signature_wanted
 
-    steps = list(steps)
-    if steps and steps[-1][0] in COMPLETING:
+    if (steps := list(steps)) and steps[-1][0] in COMPLETING:
         return []
     place, is_own = _place(model, where)
     if not resolve(model, place, format=where.format, in_place=is_own).traits.is_servable:
         return []
     told = {note for step in reports for note in getattr(step.report, "notes", ())}
     tags = next((arguments["tags"] for _, arguments in steps if arguments.get("tags") is not None), None)
-    return [note for note in complete(model, tags=tags).notes if note not in told]
+    wanted = signature_wanted(model, str(place), [step.report for step in reports])
+    return [note for note in (*complete(model, tags=tags).notes, *wanted) if note not in told]
 
 
 def _sources(path: str | os.PathLike[str], steps: Sequence[Step], *, force_text: bool) -> list[Model]:

@@ -295,7 +295,7 @@ class Node(Answering):
         Raises:
             UsageError: there is no input of that place.
         """
-        if not isinstance(index, int) or not 0 <= index < len(self._inputs):
+        if index not in range(len(self._inputs)):
             what = f"has {plural(len(self._inputs), 'input')}: there is none of place {index}"
             raise UsageError(f"{self.op} {self.name!r} {what}", hint="assign `inputs` to give it more")
         self.inputs = (*self._inputs[:index], value, *self._inputs[index + 1 :])

@@ -67,7 +67,7 @@ def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[Found]:
 
 
 def _passed(value: Value, passing: dict[Value, Value]) -> Value:
-    """Return what a value is before all that hands it on; shorten the way there, so that a chain costs once its length."""
+    """Return what a value is before all that hands it on; shorten the way there: a chain costs its length."""
     way: list[Value] = []
     while (before := passing.get(value, value)) is not value and len(way) < len(passing):  # it may be a cycle
         way.append(value)
