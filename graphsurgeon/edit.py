@@ -25,7 +25,7 @@ from graphsurgeon.formats.arrays.values import read_values
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.target import EXISTS, named_format, own_place, resolve
 from graphsurgeon.formats.writing import WritePlan, plan_write
-from graphsurgeon.model.calls import as_steps
+from graphsurgeon.model.calls import as_steps, require_fields
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
@@ -154,6 +154,7 @@ def edit(
     Raises:
         GraphSurgeonError: by its subclass, why nothing was written.
     """
+    require_fields("edit", WhereFields.__annotations__, fields)
     steps, where = as_steps(steps), replace(where or Where(), **fields)
     place = path_of(where.output) if where.output is not None else None
     one = partial(
