@@ -25,7 +25,7 @@ from graphsurgeon.formats.arrays.values import read_values
 from graphsurgeon.formats.checkpoint.find import read_checkpoint
 from graphsurgeon.formats.target import EXISTS, named_format, own_place, resolve
 from graphsurgeon.formats.writing import WritePlan, plan_write
-from graphsurgeon.model.calls import as_steps
+from graphsurgeon.model.calls import as_steps, require_fields
 from graphsurgeon.model.checkpoint import Checkpoint
 from graphsurgeon.model.collector import collector_seldom
 from graphsurgeon.model.finding import Finding
@@ -156,6 +156,7 @@ def edit(
     Raises:
         GraphSurgeonError: by its subclass, why nothing was written.
     """
+    require_fields("edit", WhereFields.__annotations__, fields)
     steps, where = as_steps(steps), replace(where or Where(), **fields)
     place = path_of(where.output) if where.output is not None else None
     one = partial(_edit, path, steps, dry_run=dry_run, force_text=force_text, verify=verify, progress=progress)
@@ -344,17 +345,17 @@ def _value(name: str, value: object) -> object:
 def _fill_in(model: Model, where: Where, steps: Iterable[Step], reports: Iterable[StepReport]) -> list[str]:
     """Give what becomes a SavedModel what loaders want of one, whichever steps made it; return notes on it."""
     from graphsurgeon.surgery import COMPLETING
-    from graphsurgeon.surgery.complete import complete
+    from graphsurgeon.surgery.complete import complete, signature_wanted
 
-    steps = list(steps)
-    if steps and steps[-1][0] in COMPLETING:
+    if (steps := list(steps)) and steps[-1][0] in COMPLETING:
         return []
     place, is_own = _place(model, where)
     if not resolve(model, place, format=where.format, in_place=is_own).traits.is_servable:
         return []
     told = {note for step in reports for note in getattr(step.report, "notes", ())}
     tags = next((arguments["tags"] for _, arguments in steps if arguments.get("tags") is not None), None)
-    return [note for note in complete(model, tags=tags).notes if note not in told]
+    wanted = signature_wanted(model, str(place), [step.report for step in reports])
+    return [note for note in (*complete(model, tags=tags).notes, *wanted) if note not in told]
 
 
 def _sources(path: str | os.PathLike[str], steps: Sequence[Step], *, force_text: bool) -> list[Model]:

@@ -90,6 +90,8 @@ REFUSED = {
     "graphsurgeon.new_model('x')": "by position",
     "graphsurgeon.catalog('folder')": "catalog needs out",
     "graphsurgeon.edit.edit(path, 'rename x=z', output='o.pb')": "a step is an operation and its arguments",
+    "graphsurgeon.edit.edit(path, 'strip', outputs='o.pb')": "edit takes no argument 'outputs'; did you mean output?",
+    "graphsurgeon.edit.edit(path, None, output='o.pb')": "a step is an operation and its arguments, not None",
     "graphsurgeon.edit.edit(path, [('rename', {'nmaes': {}})], output='o.pb')": "did you mean names?",
 }
 

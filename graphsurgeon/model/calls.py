@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from graphsurgeon.errors import UsageError
@@ -24,6 +24,17 @@ def checked_call(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+def require_fields(title: str, known: Collection[str], given: Mapping[str, Any]) -> None:
+    """Refuse keyword arguments that are handed on, where none of the known ones is meant.
+
+    Raises:
+        UsageError: an argument is unknown.
+    """
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is not None:
+        raise UsageError(f"{title} takes no argument {unknown!r}", hint=_meant(unknown, list(known)))
 
 
 def require_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -61,7 +72,8 @@ def as_steps(given: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     Raises:
         UsageError: something is no step.
     """
-    is_one = callable(given) or isinstance(given, str) or (isinstance(given, tuple) and _is_step(given))
+    is_one = callable(given) or isinstance(given, str) or not isinstance(given, Iterable)
+    is_one = is_one or (isinstance(given, tuple) and _is_step(given))
     found = []
     for step in [given] if is_one else given:
         pair = (step, {}) if callable(step) else step

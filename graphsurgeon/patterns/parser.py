@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -37,6 +38,9 @@ _SHORT = {
     "i32": "int32", "i64": "int64", "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64",
     "c64": "complex64", "c128": "complex128",
 }  # fmt: skip
+
+_PACKAGED = re.compile(r"(?<![\w\"'>])[A-Za-z_]\w*(?:>[A-Za-z_]\w*)+(?=\s*[(\[*])")  # as TensorFlow Text names its ops
+_QUOTED = "an op with > in its name stands in quotes"
 
 _T = TypeVar("_T")
 
@@ -109,6 +113,9 @@ class Reader:
     def error(self, message: str, token: Token | int | None = None, *, hint: str = "") -> PatternError:
         """Return the error about a word, the next one unless another is given."""
         at = token if isinstance(token, int) else (token or self.token).at
+        packaged = next((one for one in _PACKAGED.finditer(self.text) if one.start() <= at <= one.end()), None)
+        if packaged is not None:
+            hint = f'{_QUOTED}: "{packaged.group()}"(...)'
         return error_at(self.text, at, message, hint=hint)
 
     def found(self) -> str:

@@ -6,6 +6,7 @@ the graph's own saver.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,8 +22,10 @@ from graphsurgeon.model.model import Model
 from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.ops.kinds import TABLE_FILES
 from graphsurgeon.shapes import infer_shapes
+from graphsurgeon.surgery.extract import ExtractReport
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.recorded_shapes import drop_stale_shapes
+from graphsurgeon.surgery.moves.signatures.signature_keys import tensor_key
 
 MAIN_OP = "saved_model_main_op"
 INIT_COLLECTIONS = (MAIN_OP, "legacy_init_op", "saved_model_init_op")
@@ -97,6 +100,29 @@ def make_servable(
         metagraph.collections[MAIN_OP] = Collection(MAIN_OP, "node_list", [item])
         notes.append(f"{node.name} runs on load and initializes {plural(len(initializers), 'table')}")
     return notes
+
+
+def signature_wanted(model: Model, path: str, reports: Sequence[object]) -> list[str]:
+    """Return a note on the command that gives the part of a bare graph a signature: servers call nothing else.
+
+    Args:
+        model: of which a SavedModel is made.
+        path: where that will be.
+        reports: of the steps; the ends are those that the last extraction tells.
+    """
+    cut = next((report for report in reversed(reports) if isinstance(report, ExtractReport)), None)
+    if cut is None or not cut.outputs or not model.traits.is_bare_graph or choose_metagraph(model).signatures:
+        return []
+    ends = []
+    for option, facts in (("--input", cut.inputs), ("--output", cut.outputs)):
+        used: set[str] = set()
+        for name in (fact.name for fact in facts if fact.name):
+            key = tensor_key(name)
+            while key in used:
+                key += "_"
+            used.add(key)
+            ends.append(f"{option} {shlex.quote(f'{key}={name}')}")
+    return [f"no signature: gs add-signature {shlex.quote(path)} {' '.join(ends)} --in-place adds one"]
 
 
 def _add_assets(metagraph: MetaGraph, files: Mapping[str, str]) -> list[str]:

@@ -25,6 +25,7 @@ from graphsurgeon.model.tensor import Tensor
 from graphsurgeon.model.traversal import downstream
 from graphsurgeon.ops.kinds import PLACEHOLDERS
 from graphsurgeon.shapes.infer import infer_shapes
+from graphsurgeon.shapes.propagate import RECORDS
 from graphsurgeon.shapes.report import ShapeReport, signature_findings
 from graphsurgeon.surgery.moves import arguments
 from graphsurgeon.surgery.moves.branches.bind_constants import bind_constants, constant_inputs, count_users
@@ -53,7 +54,7 @@ from graphsurgeon.surgery.moves.recorded_shapes import record_shapes
 from graphsurgeon.surgery.moves.reports import Contradiction, InputChange, SetInputReport
 from graphsurgeon.surgery.moves.signatures.new_signature import add_to_objects
 from graphsurgeon.surgery.moves.signatures.signature_function import signature_map
-from graphsurgeon.surgery.tflite.set_input import TypeChanges, set_tflite_inputs
+from graphsurgeon.surgery.tflite.set_input import TypeChanges, refused_contradictions, set_tflite_inputs
 from graphsurgeon.surgery.tflite.set_types import scale_of
 
 
@@ -95,7 +96,7 @@ def set_input(
         shapes: placeholder (or signature input key) -> new shape; None for a dimension that may be any.
         dtypes: placeholder -> new dtype; a Cast gives the rest of the graph what it was given before.
         set_values: placeholder -> value that it has from now on; it is no input any more.
-        allow_contradictions: of a TFLite model: write them too; of others they are told and never refused.
+        allow_contradictions: change shapes and dtypes although something does not take them; the report tells what.
         fix_reshapes: of a TFLite model: change operators that a batch of 1 was folded into.
         scale, zero_point: of a TFLite model: of integers that a float input is to become.
         defaults: "constants": a placeholder that has a default is that value from now on, but for inputs of signatures;
@@ -104,7 +105,8 @@ def set_input(
 
     Raises:
         UsageError: there is no such placeholder, or the value does not fit it.
-        UnsupportedError: a dtype cannot be cast, or something that is needed would lie on a branch never taken.
+        UnsupportedError: a dtype cannot be cast, something that is needed would lie on a branch never taken, or
+            something contradicts the new shapes; nothing has changed then.
     """
     if not (shapes or dtypes or set_values or defaults):
         raise UsageError("nothing to set", hint="give --shape, --dtype, --set or --defaults")
@@ -117,11 +119,13 @@ def set_input(
         return set_tflite_inputs(metagraph, wanted, list(set_values or ()), types)
     changes = _changes(metagraph, wanted, dtypes or {}, set_values or {})
     if defaults is None:
-        return _set_placeholders(model, metagraph, changes)
-    return _set_defaults(model, metagraph, changes, defaults)
+        return _set_placeholders(model, metagraph, changes, allow_contradictions)
+    return _set_defaults(model, metagraph, changes, defaults, allow_contradictions)
 
 
-def _set_defaults(model: Model, metagraph: MetaGraph, changes: list[_Change], defaults: str) -> SetInputReport:
+def _set_defaults(
+    model: Model, metagraph: MetaGraph, changes: list[_Change], defaults: str, allow_contradictions: bool
+) -> SetInputReport:
     nodes, notes = chosen_defaults(metagraph, defaults)
     named = {change.node for change in changes}
     computed = []
@@ -134,7 +138,7 @@ def _set_defaults(model: Model, metagraph: MetaGraph, changes: list[_Change], de
             continue
         given = value if defaults == "constants" else None
         changes.append(_Change(node, dtype, placeholder_shape(node), None, None, given, has_default=given is None))
-    report = _set_placeholders(model, metagraph, changes)
+    report = _set_placeholders(model, metagraph, changes, allow_contradictions)
     for node in computed:
         pass_default_on(node)
         notes.append(f"{node.name} is an Identity now: its default is computed")
@@ -144,9 +148,11 @@ def _set_defaults(model: Model, metagraph: MetaGraph, changes: list[_Change], de
     return replace(report, notes=(*report.notes, *notes))
 
 
-def _set_placeholders(model: Model, metagraph: MetaGraph, changes: Sequence[_Change]) -> SetInputReport:
+def _set_placeholders(
+    model: Model, metagraph: MetaGraph, changes: Sequence[_Change], allow_contradictions: bool
+) -> SetInputReport:
     metagraph.resolve_mentions()
-    ahead, before = _look_ahead(metagraph, changes)
+    ahead, before = _look_ahead(metagraph, changes, allow_contradictions)
     affected = _affected(metagraph, {change.node for change in changes})
     bound = _check(metagraph, model, changes, affected)
     defaults = [value.producer for change in changes if change.has_default for value in change.node.inputs]
@@ -190,19 +196,31 @@ def _drop_defaults(metagraph: MetaGraph, defaults: Sequence[Node | None]) -> lis
 
 
 def _look_ahead(
-    metagraph: MetaGraph, changes: Sequence[_Change]
+    metagraph: MetaGraph, changes: Sequence[_Change], allow_contradictions: bool
 ) -> tuple[ShapeReport | None, set[tuple[str, str, str]]]:
     """Return what will be inferred, where that can be known before the change, and the contradictions there are now.
 
     Inferring is most of the work on a large graph: new shapes alone can be assumed of the graph as it is, and if
-    nothing contradicts them, nobody has to know what did before.
+    nothing contradicts them, nobody has to know what did before. New contradictions are refused here, while nothing
+    has changed; a Cast behind a new dtype takes no other shapes than the input did.
     """
-    ahead = None
-    if all(change.constant is None and change.new_dtype in (None, change.dtype) for change in changes):
-        ahead = infer_shapes(metagraph, assume=_assumed(changes))
-        if not _told_of_others(metagraph, ahead, changes):
-            return ahead, set()
-    return ahead, {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
+    assume = _assumed(changes)
+    is_known = all(change.constant is None and change.new_dtype in (None, change.dtype) for change in changes)
+    ahead = infer_shapes(metagraph, assume=assume) if assume or is_known else None
+    told = _told_of_others(metagraph, ahead, changes) if ahead is not None else []
+    if is_known and not told:
+        return ahead, set()
+    before = {(one.graph, one.where, one.what) for one in infer_shapes(metagraph).findings}
+    if not allow_contradictions:
+        _refuse_contradictions(told, before)
+    return ahead if is_known else None, before
+
+
+def _refuse_contradictions(found: Sequence[Finding], before: set[tuple[str, str, str]]) -> None:
+    """Refuse what the ops themselves do not take, before anything changes; shapes that are only recorded follow."""
+    new = [one for one in found if RECORDS not in one.what and (one.graph, one.where, one.what) not in before]
+    if new:
+        raise refused_contradictions([_contradiction(one) for one in new])
 
 
 def _assumed(changes: Iterable[_Change]) -> dict[str | Value, Shape]:

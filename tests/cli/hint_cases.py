@@ -401,6 +401,9 @@ NOT_TRIED = {
 }
 _FOREIGN = "lowering/test_frameworks.py::test_a_network_goes_on_to_tensorflow"
 ELSEWHERE = {
+    "no signature: gs add-signature {} {} --in-place adds one": (
+        "surgery/test_servable.py::test_a_part_without_a_signature_is_told_the_command_that_adds_one"
+    ),
     "gs convert --for {} writes a file that it loads": (
         "cli/test_other_frameworks.py::test_mending_changes_the_json_alone"
     ),

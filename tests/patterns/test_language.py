@@ -65,6 +65,8 @@ MISTAKES = {
     "Mul(x, 0.5~)": (12, "a tolerance is missing"),
     "Mul(x, 0.5~-1)": (8, "a tolerance is not negative"),
     "x": (1, "a pattern has to be an op"),
+    "MyOp>X(x)": (1, 'an op with > in its name stands in quotes: "MyOp>X"(...)'),
+    "Relu(My>Own>X[T=float32](x))": (8, 'stands in quotes: "My>Own>X"(...)'),
     "(Relu(x) or x)": (1, "a pattern has to be an op"),
     "Relu(x": (7, "',' or ')' is missing"),
     "Relu(x))": (8, "')' is too much"),

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from graphsurgeon import read
 from graphsurgeon.errors import UnsupportedError
 from graphsurgeon.model import DType, Shape, Tensor
 from graphsurgeon.model.dtype import BOOL
 from graphsurgeon.model.graph import AttrValue, FunctionRef, Graph, Node, Output, Value
 from graphsurgeon.model.metagraph import MetaGraph
 from graphsurgeon.surgery import optimize
+from tests import work
 from tests.patterns.graphs import FLOAT, G, function
 from tests.surgery.graphs import FLOAT as T
 from tests.surgery.graphs import constant, graph_model, node, placeholder, spelled
@@ -446,3 +448,9 @@ def test_a_resource_keeps_its_name(op: str, attrs: dict[str, AttrValue], expecte
     (found,) = [node for node in made.graph.nodes if node.op == op]
     assert found.name != "own"
     assert found.attrs.get("shared_name") == expected
+
+
+def test_deep_calls_are_followed_once() -> None:
+    model = read(Path(__file__).resolve().parents[2] / "fixtures" / "hostile" / "deep_calls.pb")
+    with work.at_most(4_000_000), pytest.raises(UnsupportedError):
+        optimize(model)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from graphsurgeon import UnsupportedError, write
+from graphsurgeon.cli import app
 from graphsurgeon.edit import edit
 from graphsurgeon.formats import read
 from graphsurgeon.surgery.add_signature import add_signature
@@ -29,6 +31,22 @@ def test_recorded_shapes_that_would_not_load_go(tmp_path: Path) -> None:
     assert any(note.startswith("shapes recorded at 1 node contradict") for note in report.notes)
     recorded = {node.name: "_output_shapes" in node.attrs for node in model.metagraphs[0].graph.nodes}
     assert recorded == {"x": False, "stale": False, "true": True}
+
+
+def test_a_part_without_a_signature_is_told_the_command_that_adds_one(tmp_path: Path) -> None:
+    path, out = tmp_path / "graph.pbtxt", tmp_path / "part of it"
+    path.write_text(GRAPH.replace('"true"', '"a/y"').replace('"stale"', '"b/y"'))
+    result = edit(path, [("extract", {"outputs": {"a/y": "a/y", "b/y": "b/y"}})], output=out)
+    (note,) = [note for note in result.notes if note.startswith("no signature: ")]
+    command = note.removeprefix("no signature: gs ").removesuffix(" adds one")
+    assert command.startswith("add-signature ")
+    assert app.run(shlex.split(command)) == 0
+    (signature,) = read(out).metagraphs[0].signatures.values()
+    assert [(key, entry.mention and str(entry.mention.target)) for key, entry in signature.outputs.items()] == [
+        ("y", "a/y:0"),
+        ("y_", "b/y:0"),
+    ]
+    assert list(signature.inputs) == ["x"]
 
 
 def test_objects_without_a_checkpoint_are_refused(fixtures_dir: Path, tmp_path: Path) -> None:

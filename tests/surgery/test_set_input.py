@@ -61,9 +61,23 @@ def test_a_contradiction_is_told_with_its_place(tmp_path: Path) -> None:
         tmp_path, placeholder("x", dims="1,2,3"), node("dims", "Const", dtype="type: DT_INT32", value=shape),
         node("flat", "Reshape", "x", "dims", Tshape="type: DT_INT32", **FLOAT),
     )  # fmt: skip
-    report = set_input(model, shapes={"x": [4, 2, 3]})
+    with pytest.raises(UnsupportedError, match=r"flat: .*24.*; --allow-contradictions writes it all the same"):
+        set_input(model, shapes={"x": [4, 2, 3]})
+    assert model.graph["x"].attrs["shape"] == Shape([1, 2, 3])
+    report = set_input(model, shapes={"x": [4, 2, 3]}, allow_contradictions=True)
     assert [found.where for found in report.contradictions] == ["flat"]
     assert "24" in report.contradictions[0].what
+
+
+def test_a_new_dtype_does_not_hide_what_contradicts_the_new_shape(tmp_path: Path) -> None:
+    pair = "tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } } float_val: 1 }"
+    two = node("two", "Const", dtype="type: DT_FLOAT", value=pair)
+    total = node("sum", "AddV2", "x", "two", **FLOAT)
+    model = graph_model(tmp_path, placeholder("x", dims="-1,2"), two, total)
+    with pytest.raises(UnsupportedError, match=r"sum: .*--allow-contradictions"):
+        set_input(model, shapes={"x": [1, 3]}, dtypes={"x": "uint8"})
+    assert [one.op for one in model.graph.nodes] == ["Placeholder", "Const", "AddV2"]
+    assert set_input(model, shapes={"x": [7, 2]}, dtypes={"x": "uint8"}).contradictions == ()
 
 
 def test_a_recorded_shape_that_follows_is_no_contradiction(tmp_path: Path) -> None:
@@ -98,7 +112,7 @@ def test_what_a_called_function_contradicts_is_told_wherever_it_stands(callees_f
     library = "".join(functions if callees_first else reversed(functions))
     main = call("y", "outer", "x")
     model = graph_model(tmp_path, placeholder("x", dims="-1,2"), main, library=f"library {{ {library} }}")
-    report = set_input(model, shapes={"x": [3, 5]})
+    report = set_input(model, shapes={"x": [3, 5]}, allow_contradictions=True)
     assert [found.where for found in report.contradictions] == ["inner: sum"]
 
 
@@ -111,7 +125,8 @@ def test_a_signature_follows_and_is_no_contradiction() -> None:
 
 
 def test_channels_that_do_not_fit_are_told_with_their_place() -> None:
-    report = set_input(read(FIXTURES / "savedmodel" / "keras_export"), shapes={"image": [1, 8, 8, 4]})
+    model = read(FIXTURES / "savedmodel" / "keras_export")
+    report = set_input(model, shapes={"image": [1, 8, 8, 4]}, allow_contradictions=True)
     (found,) = report.contradictions
     assert found.where.endswith("functional_1/stem_1/convolution")
     assert found.what == "4 channels do not fit a filter for 3"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -12,6 +16,7 @@ from graphsurgeon.encoding.protowire import fields
 from graphsurgeon.model import Model
 from graphsurgeon.model.shape import Shape
 from graphsurgeon.surgery.strip import StripReport, strip
+from graphsurgeon.surgery.stripping import bypass
 from graphsurgeon.surgery.stripping.kinds import KINDS
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -95,6 +100,29 @@ def test_identities_go_but_those_that_order(tmp_path: Path) -> None:
     report = strip(model, outputs=["y"])
     assert removed(report) == {("identities", "a"), ("identities", "b")}
     assert inputs_of(model, "waits") == ["x:0", "^x"]
+
+
+def test_a_chain_of_identities_costs_its_length(tmp_path: Path) -> None:
+    def lines(length: int) -> int:
+        chain = [node(f"n{i}", "Identity", f"n{i - 1}" if i else "x") for i in range(length)]
+        model = text_graph(tmp_path, X, *chain, node("y", "Relu", f"n{length - 1}"))
+        done = 0
+
+        def trace(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
+            nonlocal done
+            done += event == "line"
+            return trace if frame.f_code.co_filename == bypass.__file__ else None
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            strip(model, only=["identities"])
+        finally:
+            sys.settrace(before)
+        assert inputs_of(model, "y") == ["x:0"]
+        return done
+
+    assert lines(400) < 3 * lines(200)
 
 
 def test_identities_in_branches_stay(tmp_path: Path) -> None:

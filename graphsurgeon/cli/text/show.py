@@ -353,7 +353,7 @@ def _print_next(summary: Summary) -> None:
     output.next_step(f"gs {command} {shlex.quote(summary.path)}{options}")
     route = route_of(summary.format)
     if route is not None:
-        output.line(route.told)
+        output.line(route.told_of(summary.path))
 
 
 def _print_rows(

@@ -6,11 +6,15 @@ not tried. A tool that no longer works with what is installed today is named as 
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import NamedTuple
 
 OURS, NOT_TRIED = "ours", "not tried"
 ANY = "any"  # of what one needs: there is one answer
 TRIED = "tried 2026-11-29"
+
+_CONVERTS = re.compile(r"(\bgs convert )\S+")
 
 
 class Lead(NamedTuple):
@@ -35,6 +39,10 @@ class Lead(NamedTuple):
     def told(self) -> str:
         """The way in a line: what it leads to, and how."""
         return self.how if self.need == ANY else f"to {self.need}: {self.how}"
+
+    def told_of(self, path: str) -> str:
+        """The way in a line, with the file that one has in the place of the example."""
+        return _CONVERTS.sub(lambda found: found.group(1) + shlex.quote(path), self.told, count=1)
 
 
 ROUTES: tuple[Lead, ...] = (

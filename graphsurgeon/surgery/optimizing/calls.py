@@ -8,7 +8,7 @@ be compiled, to be differentiated by a function of its own, or not to be inlined
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from graphsurgeon.analysis.flow.calls import called_function, reached_functions, run_by
 from graphsurgeon.analysis.flow.effects import Effects
@@ -70,7 +70,8 @@ def _inlined(metagraph: MetaGraph, *, everywhere: bool) -> tuple[set[Graph], set
     """Return the functions whose calls become nodes: those that run in one place, and those of one node, or all."""
     named = named_functions(metagraph)
     users = Counter(function for graph in metagraph.graphs for function in run_by(graph))
-    open_ones = [function for function in metagraph.functions.values() if _is_open(function)]
+    own_callers = _recursive(list(metagraph.functions.values()))
+    open_ones = [one for one in metagraph.functions.values() if _is_open(one) and one not in own_callers]
     once = {function for function in open_ones if users[function] == 1 and function not in named}
     return once, {function for function in open_ones if everywhere or _is_one_node(function)} - once
 
@@ -83,9 +84,15 @@ def _is_open(function: Graph) -> bool:
     """Say whether the nodes of a function may stand elsewhere."""
     if _AS_ONE.intersection(function.attrs) or function.argument_controls or function.dangling_controls:
         return False
-    if has_v1_control_flow(function) or has_uncounted_outputs(function):
-        return False
-    return function not in reached_functions([function])
+    return not (has_v1_control_flow(function) or has_uncounted_outputs(function))
+
+
+def _recursive(functions: Sequence[Graph]) -> set[Graph]:
+    """Return the functions that run themselves; each is asked alone only where one does: calls may be deep."""
+    places = {function: place for place, function in enumerate(in_postorder(functions, run_by))}
+    if all(places[callee] < place for function, place in places.items() for callee in run_by(function)):
+        return set()
+    return {function for function in functions if function in reached_functions([function])}
 
 
 def _is_plain(call: Node) -> bool:

@@ -6,7 +6,7 @@ checks becomes a NoOp that runs when it would have.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from graphsurgeon.analysis.flow.attributes import dtype_of
 from graphsurgeon.analysis.flow.effects import Effects
@@ -66,12 +66,13 @@ def bypass_identities(graph: Graph, protected: Collection[Node]) -> list[Found]:
     return found
 
 
-def _passed(value: Value, passing: Mapping[Value, Value]) -> Value:
-    """Return what a value is before all that hands it on."""
-    for _ in passing:  # at most so often, were they a cycle
-        if value not in passing:
-            break
-        value = passing[value]
+def _passed(value: Value, passing: dict[Value, Value]) -> Value:
+    """Return what a value is before all that hands it on; shorten the way there: a chain costs its length."""
+    way: list[Value] = []
+    while (before := passing.get(value, value)) is not value and len(way) < len(passing):  # it may be a cycle
+        way.append(value)
+        value = before
+    passing.update(dict.fromkeys(way, value))
     return value
 
 

@@ -89,7 +89,7 @@ def _reshape(
     if not contradictions:
         _require_ranks(found)
     if contradictions and not asked.allow_contradictions:
-        raise _refused(contradictions)
+        raise refused_contradictions(contradictions)
     count = 0
     for value, shape in found.shapes.items():
         if shape.dims is not None and shape != value.shape:
@@ -236,7 +236,8 @@ def _first(shape: Shape | None) -> int | None:
     return shape.dims[0] if shape is not None and shape.dims else None
 
 
-def _refused(contradictions: Sequence[Contradiction]) -> UnsupportedError:
+def refused_contradictions(contradictions: Sequence[Contradiction]) -> UnsupportedError:
+    """Return the error that names the first contradiction and how many more there are."""
     first = contradictions[0]
     more = f" (and {len(contradictions) - 1} more)" if len(contradictions) > 1 else ""
     return UnsupportedError(f"{first.where}: {first.what}{more}", hint="--allow-contradictions writes it all the same")

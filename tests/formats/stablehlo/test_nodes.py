@@ -106,7 +106,10 @@ def test_an_edit_leaves_the_module_as_it_is(tmp_path: Path) -> None:
 def test_a_shape_that_the_module_does_not_take_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """TensorFlow itself finds out when it runs: parameter 0 shape f32[2,4], argument shape f32[3,4]."""
     path = save(tmp_path, data_of("dense"))
-    app.run(["set-input", str(path), "--shape", "x=3,4", "-o", str(tmp_path / "out.pb")])
+    wrong = ["set-input", str(path), "--shape", "x=3,4", "-o", str(tmp_path / "out.pb")]
+    assert app.run(wrong) == 4
+    assert "its module takes [2,4]" in capsys.readouterr().err
+    assert app.run([*wrong, "--allow-contradictions"]) == 0
     assert "its module takes [2,4]" in capsys.readouterr().out
     app.run(["check", str(tmp_path / "out.pb")])
     assert "its module takes [2,4]" in capsys.readouterr().out

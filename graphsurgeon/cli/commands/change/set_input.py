@@ -42,7 +42,7 @@ def set_input(
     ] = None,
     allow_contradictions: Annotated[
         bool,
-        typer.Option("--allow-contradictions", help="TFLite: write shapes that some operators do not take."),
+        typer.Option("--allow-contradictions", help="Write shapes that some operators do not take."),
     ] = False,
     fix_reshapes: Annotated[
         bool,
@@ -53,8 +53,7 @@ def set_input(
     """Change the shape or dtype of an input, or make it a constant.
 
     NAME is a placeholder or a key of a signature. What a constant decides is simplified: branches that are
-    never taken go away. What does not fit a new shape is reported with its place, and refused in a TFLite
-    model.
+    never taken go away. What does not fit a new shape is refused with its place.
 
     Examples:
       gs set-input model/ --shape image=1,224,224,3 -o fixed/
