@@ -40,8 +40,7 @@ Step: TypeAlias = tuple[Operation, Mapping[str, Any]]
 
 _VARIABLES = "variables"  # their place in an outline
 _MISSING = {"asset-missing": "error"}
-# Nodes from which on the memory that a model takes is worth a walk of the garbage collector, and the nodes that an edit
-# has left alone are not looked at again.
+# Nodes from which on a walk of the garbage collector pays, and those that an edit left alone are not looked at again.
 _LARGE = 20_000
 
 

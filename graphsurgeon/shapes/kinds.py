@@ -66,7 +66,8 @@ class Kinds:
         held = fact.held_items
         if isinstance(held, Tensor):
             return fact  # which is no other's: equal constants come of one kind of node
-        return self._shared.setdefault((fact.dims, fact.dtype, fact.handle, repr(held)), fact)
+        dims = fact.dims if fact.dims is None else tuple(fact.dims)
+        return self._shared.setdefault((dims, fact.dtype, fact.handle, repr(held)), fact)
 
 
 def _is_plain(node: Node) -> bool:

@@ -7,6 +7,12 @@ from tests.cli.hints import Case
 _ONNX = "hostile/foreign/model.onnx"
 FILES = [
     Case(
+        "verify OUT/of_one_size.onnx OUT/of_one_size.onnx",
+        "the shapes leave sizes open; `gs verify --assume INPUT=SHAPE` says those that the models take",
+        ["verify OUT/of_one_size.onnx OUT/of_one_size.onnx --assume x=2,3,40,50"],
+        ("onnx",),
+    ),
+    Case(
         "show checkpoint/name_based --memory",
         "it holds weights and no graph that runs; gs weights lists them",
         ["weights checkpoint/name_based"],

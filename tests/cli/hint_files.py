@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graphsurgeon import read, surgery, write
+from tests.formats.onnx import models as onnx
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 _KEY = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -23,6 +24,18 @@ def text(content: str) -> Callable[[Path], None]:
         path.write_text(content)
 
     return make
+
+
+def of_one_size(path: Path) -> None:
+    """Write a network whose sides are open in the file, and of 40 by 50 for what it computes."""
+    of_size = onnx.new("TensorProto", name="size", dims=[2], data_type=7, int64_data=[2, 6000])
+    made = onnx.graph(
+        [onnx.node("Reshape", ["x", "size"], ["y"], "flat")],
+        [onnx.value("x", ["n", 3, "h", "w"])],
+        [onnx.value("y", None)],
+        initializer=[of_size],
+    )
+    onnx.save(path.parent, onnx.model(made), path.name)
 
 
 def no_objects(path: Path) -> None:
@@ -97,6 +110,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "steps.txt": text("rename x=z -o other.pb\n"),
     "good_steps.txt": text("rename x=z\n"),
     "no_objects": no_objects,
+    "of_one_size.onnx": of_one_size,
     "empty.zip": no_model,
     "other_types.safetensors": other_types,
     "keys.npz": arrays(f"w{_KEY}"),

@@ -77,17 +77,24 @@ def convert(
     way = converter_for(model, path, options.format)
     if way is not None and release is None:
         return Redirected([], target, export=partial(carry_out, way, model, path, chosen, asked))
-    part = {name: asked[name] for name in ("inputs", "outputs") if asked[name]}
     require_no_conversion({**asked, "checkpoint": None, "inputs": [], "outputs": []})
     given = _given_variables(asked["checkpoint"], path, release)
     export = _other_file(model, path, options.format, chosen, release, keep_functions=keep_functions)
     if export is not None:
         require_no_conversion({**asked, "checkpoint": None})
         return Redirected([], target, export=export)
+    _tell_of_logs(path, options)
+    step |= _part(asked) | {"format": named_format(target, options.format)}
+    return Redirected([*given, ("convert", step)], target, force_text)
+
+
+def _part(asked: dict[str, Any]) -> dict[str, Any]:
+    return {name: asked[name] for name in ("inputs", "outputs") if asked[name]}
+
+
+def _tell_of_logs(path: Path, options: Options) -> None:
     if options.format is None and not path.suffix and path.parent.name in _FOLDERS_OF_LOGS and not options.quiet:
         output.warn(f"{path} becomes a SavedModel; --format {EVENTS} writes what TensorBoard shows", prefix="note")
-    change = ("convert", {**step, **part, "format": named_format(target, options.format)})
-    return Redirected([*given, change], target, force_text)
 
 
 def _given_variables(checkpoint: Any, path: Path, release: str | None) -> Steps:
