@@ -426,7 +426,7 @@ def _gather(operator: RestatedOperator) -> list[Value] | None:
 
 @_rule("SCATTER_ND")
 def _scatter_nd(operator: RestatedOperator) -> list[Value] | None:
-    return operator.become("Fill", operator.input(2), operator.scalar(0))
+    return operator.become("ScatterNd", *(operator.input(index) for index in range(3)), Tindices=INT32)
 
 
 @_rule("EMBEDDING_LOOKUP")

@@ -66,6 +66,19 @@ def test_constants_are_computed_with() -> None:
     assert shape(build.op("Fill", joined, build.const(0.0, FLOAT))) == Shape([3, 16, 18])
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "fits"), [(1, 4, True), (None, 4, True), (3, 4, False), (1, 5, False), (1, None, True)]
+)
+def test_what_is_scattered_fits_its_places_and_the_result(rows: int | None, columns: int | None, fits: bool) -> None:
+    """TensorFlow's importer refuses the others: "Dimensions [0,1) of indices must match those of updates"."""
+    build = Builder()
+    indices, size = build.feed(1, 1, dtype=INT32), build.const([2, 4])
+    result = build.op("ScatterNd", indices, build.feed(rows, columns), size, Tindices=INT32)
+    report = infer_shapes(build.graph)
+    assert (report.findings == []) is fits
+    assert not fits or report.shape(result) == Shape([2, 4])
+
+
 def test_elements_that_are_unknown_stay_so() -> None:
     build = Builder()
     size = build.op("Shape", build.feed(None, 8))

@@ -71,8 +71,23 @@ def gather_nd(context: InferenceContext) -> Sequence[Result]:
 
 @shape_fn("ScatterNd")
 def scatter_nd(context: InferenceContext) -> Sequence[Result]:
-    """Give the shape that the third input spells."""
-    return [context.shape_of(2)]
+    """Give the shape that the third input spells; what is written must fit the places and that shape.
+
+    Source: `ScatterNdShapeHelper` in `tensorflow/core/framework/common_shape_fns.cc`.
+    """
+    indices, updates, shape = context.dims(0), context.dims(1), context.shape_of(2)
+    if indices and updates and isinstance(indices[-1], int):
+        places = len(indices) - 1
+        wanted = (*indices[:-1], *shape[indices[-1] :]) if shape is not None else None
+        if _differ(indices[:-1], updates[:places]) or (wanted is not None and _differ(wanted, updates)):
+            told = f"indices {dim.show(indices)} and shape {dim.show(shape)}"
+            raise ShapeError(f"updates {dim.show(updates)} do not fit {told}")
+    return [shape]
+
+
+def _differ(ones: Sequence[object], others: Sequence[object]) -> bool:
+    known = (pair for pair in zip(ones, others, strict=False) if all(isinstance(side, int) for side in pair))
+    return len(ones) != len(others) or any(one != other for one, other in known)
 
 
 @shape_fn("RiscScatter")
